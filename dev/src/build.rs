@@ -1,0 +1,119 @@
+//! Builds what the stack runs, with cargo, and learns from it where the binaries are.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use indicatif::ProgressBar;
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{ChildStderr, ChildStdout, Command};
+
+/// Which profile of cargo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// Quick to build.
+    Dev,
+    /// What is shipped.
+    Release,
+}
+
+impl Default for Profile {
+    /// The profile this program was built with.
+    fn default() -> Self {
+        if cfg!(debug_assertions) { Self::Dev } else { Self::Release }
+    }
+}
+
+/// The workspace, from where this program was built.
+pub fn workspace_root() -> PathBuf {
+    let package = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    package.parent().map_or(package.clone(), PathBuf::from)
+}
+
+/// Builds the packages in one call of cargo; the binaries' paths, by name.
+///
+/// Progress is a spinner on a terminal, a line for each package elsewhere.
+pub async fn build(
+    packages: &[&str],
+    profile: Profile,
+    show_progress: bool,
+) -> anyhow::Result<BTreeMap<String, PathBuf>> {
+    let progress = show_progress.then(spinner);
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(&cargo);
+    command.current_dir(workspace_root()).args(["build", "--message-format", "json-render-diagnostics"]);
+    if profile == Profile::Release {
+        command.arg("--release");
+    }
+    for package in packages {
+        command.args(["--package", package]);
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn().with_context(|| format!("cannot start {}", cargo.to_string_lossy()))?;
+    let stdout = BufReader::new(child.stdout.take().context("cargo has no stdout")?).lines();
+    let stderr = BufReader::new(child.stderr.take().context("cargo has no stderr")?).lines();
+    let (binaries, complaints) = tokio::try_join!(artifacts(stdout), watch(stderr, progress.as_ref()))?;
+    if let Some(progress) = progress {
+        progress.finish_and_clear();
+    }
+    if !child.wait().await.context("cargo")?.success() {
+        bail!("{}\ncargo could not build what the stack runs", complaints.join("\n"));
+    }
+    Ok(binaries)
+}
+
+/// The executables among cargo's messages.
+async fn artifacts(mut lines: Lines<BufReader<ChildStdout>>) -> anyhow::Result<BTreeMap<String, PathBuf>> {
+    let mut binaries = BTreeMap::new();
+    while let Some(line) = lines.next_line().await.context("cargo's messages")? {
+        let Ok(message) = serde_json::from_str::<Value>(&line) else { continue };
+        if message["reason"] == "compiler-artifact"
+            && let (Some(name), Some(path)) =
+                (message["target"]["name"].as_str(), message["executable"].as_str())
+        {
+            binaries.insert(name.to_owned(), PathBuf::from(path));
+        }
+    }
+    Ok(binaries)
+}
+
+fn spinner() -> ProgressBar {
+    let progress = ProgressBar::new_spinner();
+    progress.enable_steady_tick(Duration::from_millis(100));
+    progress.set_message("building");
+    progress
+}
+
+fn show(progress: Option<&ProgressBar>, step: &str) {
+    match progress {
+        None => {}
+        Some(progress) if progress.is_hidden() => eprintln!("{step}"),
+        Some(progress) => {
+            progress.inc(1);
+            progress.set_message(format!("{step} ({} so far)", progress.position()));
+        }
+    }
+}
+
+/// Shows what cargo is at, and keeps what it complains about.
+async fn watch(
+    mut lines: Lines<BufReader<ChildStderr>>,
+    progress: Option<&ProgressBar>,
+) -> anyhow::Result<Vec<String>> {
+    let mut complaints = Vec::new();
+    while let Some(line) = lines.next_line().await.context("cargo's messages")? {
+        match line.trim_start().split_once(' ') {
+            Some(("Compiling", rest)) => {
+                let package = rest.split(' ').next().unwrap_or_default();
+                show(progress, &format!("building {package}"));
+            }
+            Some(("Blocking", _)) => show(progress, "waiting for another cargo to finish"),
+            Some(("Finished" | "Downloading" | "Downloaded" | "Locking" | "Updating", _)) => {}
+            _ => complaints.push(line),
+        }
+    }
+    Ok(complaints)
+}

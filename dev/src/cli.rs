@@ -1,0 +1,184 @@
+//! The command line: `cargo dev`, `cargo dev env FUNCTION`, `cargo dev startup`, `cargo dev tour`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use clap::{Args, Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::accounts::Account;
+use crate::build::Profile;
+use crate::connection::port;
+use crate::environment::{self, Surroundings};
+use crate::logs::Printing;
+use crate::stack::{Options, Stack, read_template};
+use crate::{startup, tour};
+
+/// Accounts listed on the screen; a file may hold thousands.
+const LISTED_ACCOUNTS: usize = 12;
+
+/// Runs the whole stack of template.yaml on this machine.
+#[derive(Parser, Debug)]
+#[command(name = "cargo dev", bin_name = "cargo dev", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    up: Up,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Prints the variables that one function gets, KEY=VALUE a line, without starting anything
+    Env {
+        /// The function's name, for example account
+        function: String,
+    },
+    /// Walks the whole story on a stack of its own, step by step, and fails at the first surprise
+    Tour,
+    /// Measures each function from the start of its process to its first poll
+    Startup {
+        /// How often each function is started
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
+        runs: u16,
+    },
+}
+
+#[derive(Args, Debug)]
+struct Up {
+    /// The page is at this port, the mailbox at the next, DynamoDB at the one after; 0 picks three free ones
+    #[arg(long, global = true, value_name = "N", default_value_t = 3000)]
+    port_base: u16,
+    /// Keep the data here between runs, instead of in memory
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Load these accounts (JSON, one a line) instead of the demo accounts
+    #[arg(long, value_name = "FILE")]
+    accounts: Option<PathBuf>,
+    /// Do not start this function, because you run it yourself with the variables of `cargo dev env`
+    #[arg(long, value_name = "FUNCTION")]
+    without: Vec<String>,
+    /// Build and run what would be shipped
+    #[arg(long, global = true)]
+    release: bool,
+    /// Print everything that the functions say
+    #[arg(long)]
+    verbose: bool,
+}
+
+impl Up {
+    fn profile(&self) -> Profile {
+        if self.release { Profile::Release } else { Profile::default() }
+    }
+
+    fn options(&self) -> Options {
+        Options {
+            port_base: self.port_base,
+            data: self.data.clone(),
+            accounts: self.accounts.clone(),
+            without: self.without.clone(),
+            profile: self.profile(),
+            printing: if self.verbose { Printing::Everything } else { Printing::Notable },
+            progress: true,
+        }
+    }
+}
+
+/// Reads the command line and does what it says.
+pub async fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match &cli.command {
+        None => up(&cli.up).await,
+        Some(Command::Env { function }) => env(&cli.up, function),
+        Some(Command::Tour) => tour::run(cli.up.profile()).await,
+        Some(Command::Startup { runs }) => startup::run(usize::from(*runs), cli.up.profile()).await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn up(up: &Up) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
+    let options = up.options();
+    let stack = tokio::select! {
+        stack = Stack::start(&options) => stack?,
+        _ = interrupt.recv() => return Ok(()),
+        _ = terminate.recv() => return Ok(()),
+    };
+    print_ready(&stack, up);
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    eprintln!("\nstopping");
+    stack.stop().await;
+    Ok(())
+}
+
+fn env(up: &Up, function: &str) -> anyhow::Result<()> {
+    if up.port_base == 0 {
+        bail!("with --port-base 0 nobody knows the ports before the stack runs");
+    }
+    let template = read_template(up.port_base)?;
+    let names: Vec<&str> = template.functions.iter().map(|function| function.name.as_str()).collect();
+    let function = template
+        .function(function)
+        .with_context(|| format!("there is no function {function}; there are: {}", names.join(", ")))?;
+    let surroundings = Surroundings {
+        aws_port: port(up.port_base, 2)?,
+        secrets: environment::secrets(&template, up.data.as_deref())?,
+    };
+    for (name, value) in surroundings.of_function(function)? {
+        println!("{name}={value}");
+    }
+    Ok(())
+}
+
+fn print_ready(stack: &Stack, up: &Up) {
+    println!();
+    println!("  Page      {}", stack.page_url());
+    println!("  Mailbox   {}", stack.mailbox_url());
+    println!("  DynamoDB  {}   (access key: operator)", stack.aws_url());
+    for function in &up.without {
+        println!("  {function} is yours to start: cargo dev env {function} tells its variables");
+    }
+    println!();
+    print_accounts(stack.accounts());
+    println!();
+    println!("  Ctrl-C stops everything.");
+    println!();
+}
+
+fn print_accounts(accounts: &[Account]) {
+    let listed = &accounts[..accounts.len().min(LISTED_ACCOUNTS)];
+    let rows: Vec<[&str; 3]> = std::iter::once(["Username", "Email", "Password"])
+        .chain(listed.iter().map(|account| {
+            let password = match (&account.password, account.kind.as_str()) {
+                (Some(password), _) => password.as_str(),
+                (None, "sso") => "(single sign-on)",
+                (None, _) => "(only its hash is in the file)",
+            };
+            [account.username.as_str(), account.email.as_str(), password]
+        }))
+        .collect();
+    let widths = [0, 1].map(|column| rows.iter().map(|row| width(row[column])).max().unwrap_or(0));
+    for [username, email, password] in rows {
+        let pad = |text: &str, to: usize| " ".repeat(to - width(text) + 3);
+        println!("  {username}{}{email}{}{password}", pad(username, widths[0]), pad(email, widths[1]));
+    }
+    if accounts.len() > listed.len() {
+        println!("  … and {} more", accounts.len() - listed.len());
+    }
+}
+
+/// Columns on a terminal, where the scripts of East Asia take two a character.
+fn width(text: &str) -> usize {
+    text.chars().map(|letter| if ('\u{1100}'..='\u{ffdc}').contains(&letter) { 2 } else { 1 }).sum()
+}

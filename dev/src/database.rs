@@ -1,0 +1,109 @@
+//! The embedded DynamoDB: opened, given the tables of the template, served on a loopback port of its own.
+//!
+//! Permissions, counting and faults belong to the front, which stands before it.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use dynoxide::Database;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::template::{Table, Template};
+
+/// How often expired items are swept. DynamoDB takes up to days; nothing may depend on it.
+const SWEEP_EVERY: Duration = Duration::from_secs(30);
+
+/// The file inside the data directory.
+const FILE: &str = "database.sqlite";
+
+/// A running database.
+pub struct Server {
+    /// The database itself, for the streams.
+    pub database: Database,
+    /// Where the front reaches it.
+    pub address: SocketAddr,
+    /// Whether it held data before.
+    pub existed: bool,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Opens the database (in memory without a directory), creates the missing tables and serves it.
+    pub async fn start(template: &Template, data: Option<&Path>) -> anyhow::Result<Self> {
+        let (database, existed) = open(data)?;
+        for table in &template.tables {
+            create(&database, table).with_context(|| format!("cannot create the table {}", table.name))?;
+        }
+        let listener =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("no port for the database")?;
+        let address = listener.local_addr().context("the database's port")?;
+        let served = database.clone();
+        let serve = tokio::spawn(async move {
+            let forever = std::future::pending();
+            if let Err(error) = dynoxide::server::serve_with_shutdown(listener, served, forever).await {
+                eprintln!("the database stopped: {error}");
+            }
+        });
+        let swept = database.clone();
+        let sweep = tokio::spawn(async move { sweep(swept).await });
+        Ok(Self { database, address, existed, tasks: vec![serve, sweep] })
+    }
+
+    /// Stops serving. The file, if any, is closed when the last user of the database is gone.
+    pub fn stop(&self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+fn open(data: Option<&Path>) -> anyhow::Result<(Database, bool)> {
+    let Some(directory) = data else {
+        let database = Database::memory().map_err(|error| anyhow!("no database in memory: {error}"))?;
+        return Ok((database, false));
+    };
+    std::fs::create_dir_all(directory)
+        .with_context(|| format!("cannot create the data directory {}", directory.display()))?;
+    let file = directory.join(FILE);
+    let existed = file.exists();
+    let path = file.to_str().context("the data directory's name is not UTF-8")?;
+    let database = Database::new(path)
+        .map_err(|error| anyhow!("cannot open the database {}: {error}", file.display()))?;
+    Ok((database, existed))
+}
+
+fn create(database: &Database, table: &Table) -> anyhow::Result<()> {
+    let described = request(&json!({ "TableName": table.name }))?;
+    if database.describe_table(described).is_ok() {
+        return Ok(());
+    }
+    database.create_table(request(&table.definition)?).map_err(|error| anyhow!("{error}"))?;
+    if let Some(attribute) = &table.time_to_live {
+        let setting = json!({
+            "TableName": table.name,
+            "TimeToLiveSpecification": { "AttributeName": attribute, "Enabled": true },
+        });
+        database.update_time_to_live(request(&setting)?).map_err(|error| anyhow!("{error}"))?;
+    }
+    Ok(())
+}
+
+/// A request of the database's own types, from the JSON of the AWS API.
+pub fn request<T: DeserializeOwned>(body: &Value) -> anyhow::Result<T> {
+    serde_json::from_value(body.clone()).context("the embedded database does not understand this")
+}
+
+async fn sweep(database: Database) {
+    loop {
+        tokio::time::sleep(SWEEP_EVERY).await;
+        let database = database.clone();
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || database.sweep_ttl()).await {
+            eprintln!("expired items could not be swept: {error}");
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! The environment of a function process: the template's variables, and those that Lambda itself sets.
+//!
+//! Everything here follows from the template, the ports and the data directory, so that `cargo dev env` can tell
+//! it without starting anything.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use serde_json::json;
+
+use crate::iam::{OPERATOR_KEY, access_key_id};
+use crate::random;
+use crate::template::{Function, REGION, Secret, Template};
+
+/// The file of a data directory that keeps its secrets.
+const SECRETS_FILE: &str = "secrets.json";
+
+/// Punctuation that `GetSecretString` may use; a few signs are enough here.
+const PUNCTUATION: &str = "!#%+-./:=?@_~";
+
+/// What all the environments of one stack have in common.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// The third port, where DynamoDB, SES and the Runtime API answer.
+    pub aws_port: u16,
+    /// The values of the template's secrets, by logical id.
+    pub secrets: BTreeMap<String, String>,
+}
+
+/// The variables of one process.
+pub type Variables = BTreeMap<String, String>;
+
+impl Surroundings {
+    /// All the variables of a function.
+    pub fn of_function(&self, function: &Function) -> anyhow::Result<Variables> {
+        let mut variables = Variables::new();
+        for (name, value) in &function.environment {
+            let value = self
+                .with_secrets(value)
+                .with_context(|| format!("template.yaml, {}: the variable {name}", function.logical_id))?;
+            variables.insert(name.clone(), value);
+        }
+        let key = access_key_id(&function.name);
+        variables.extend(self.of_aws(&key));
+        let set_by_lambda = [
+            ("AWS_SESSION_TOKEN", "local".to_owned()),
+            // Lambda names a host and port only. A path, which tells the functions apart here, makes a URI only
+            // together with a scheme.
+            (
+                "AWS_LAMBDA_RUNTIME_API",
+                format!("http://127.0.0.1:{}/runtime/{}", self.aws_port, function.name),
+            ),
+            ("AWS_LAMBDA_FUNCTION_NAME", function.name.clone()),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory_mb.to_string()),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
+            ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
+            ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", function.name)),
+            ("AWS_LAMBDA_LOG_STREAM_NAME", "local".to_owned()),
+            ("AWS_EXECUTION_ENV", "AWS_Lambda_provided.al2023".to_owned()),
+            ("LAMBDA_TASK_ROOT", "/var/task".to_owned()),
+            ("_HANDLER", function.handler.clone()),
+            ("TZ", ":UTC".to_owned()),
+        ];
+        variables.extend(set_by_lambda.map(|(name, value)| (name.to_owned(), value)));
+        Ok(variables)
+    }
+
+    /// The variables of the operator's command line: the tables, and a key that may do everything.
+    pub fn of_operator(&self, template: &Template) -> Variables {
+        let mut variables = template.table_variables();
+        variables.extend(self.of_aws(OPERATOR_KEY));
+        variables
+    }
+
+    fn of_aws(&self, key: &str) -> Variables {
+        let endpoint = format!("http://127.0.0.1:{}", self.aws_port);
+        let variables = [
+            ("AWS_REGION", REGION.to_owned()),
+            ("AWS_DEFAULT_REGION", REGION.to_owned()),
+            ("AWS_ACCESS_KEY_ID", key.to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
+            ("AWS_ENDPOINT_URL_DYNAMODB", endpoint.clone()),
+            ("AWS_ENDPOINT_URL_SESV2", endpoint),
+        ];
+        variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    /// Answers dynamic references such as `{{resolve:secretsmanager:LimitsKey:SecretString}}`.
+    fn with_secrets(&self, value: &str) -> anyhow::Result<String> {
+        let mut text = String::new();
+        let mut rest = value;
+        while let Some((before, after)) = rest.split_once("{{resolve:") {
+            let (reference, remainder) = after.split_once("}}").context("a {{ without its }}")?;
+            let parts: Vec<&str> = reference.split(':').collect();
+            let secret = match parts.as_slice() {
+                ["secretsmanager", id, "SecretString", trailing @ ..]
+                    if trailing.iter().all(|part| part.is_empty()) =>
+                {
+                    self.secrets.get(*id).with_context(|| format!("there is no secret {id}"))?
+                }
+                _ => bail!("the reference {{{{resolve:{reference}}}}} is not known to the local stack"),
+            };
+            text.push_str(before);
+            text.push_str(secret);
+            rest = remainder;
+        }
+        text.push_str(rest);
+        Ok(text)
+    }
+}
+
+/// The values of the template's secrets.
+///
+/// In memory they follow from the secret's name alone, so that `cargo dev env` tells what a running stack has;
+/// they guard nothing but the data of a stack on one machine. A data directory keeps random ones of its own.
+pub fn secrets(template: &Template, data: Option<&Path>) -> anyhow::Result<BTreeMap<String, String>> {
+    let Some(directory) = data else {
+        let derived = template
+            .secrets
+            .iter()
+            .map(|(id, rules)| (id.clone(), generate(rules, format!("local stack {id}").as_bytes())));
+        return Ok(derived.collect());
+    };
+    let file = directory.join(SECRETS_FILE);
+    let mut kept: BTreeMap<String, String> = match std::fs::read(&file) {
+        Ok(text) => serde_json::from_slice(&text)
+            .with_context(|| format!("{} is not what this program wrote", file.display()))?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", file.display())),
+    };
+    let missing: Vec<_> = template.secrets.iter().filter(|(id, _)| !kept.contains_key(*id)).collect();
+    if !missing.is_empty() {
+        for (id, rules) in missing {
+            kept.insert(id.clone(), generate(rules, &random::bytes::<32>()));
+        }
+        std::fs::create_dir_all(directory)
+            .and_then(|()| std::fs::write(&file, json!(kept).to_string()))
+            .with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(kept)
+}
+
+fn generate(rules: &Secret, seed: &[u8]) -> String {
+    let mut secret = random::letters_from(seed, rules.length);
+    if rules.punctuation {
+        // One sign of each kind that a caller may stumble over, at the end.
+        let kept = rules.length.saturating_sub(PUNCTUATION.len());
+        secret.truncate(kept);
+        secret.push_str(&PUNCTUATION[..rules.length - kept]);
+    }
+    secret
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_to_secrets_are_answered() {
+        let secrets = BTreeMap::from([("Key".to_owned(), "s3cret".to_owned())]);
+        let surroundings = Surroundings { aws_port: 3002, secrets };
+        for (written, value) in [
+            ("plain", Some("plain")),
+            ("{{resolve:secretsmanager:Key:SecretString}}", Some("s3cret")),
+            ("a-{{resolve:secretsmanager:Key:SecretString::}}-b", Some("a-s3cret-b")),
+            ("{{resolve:secretsmanager:Other:SecretString}}", None),
+            ("{{resolve:ssm:/parameter}}", None),
+        ] {
+            assert_eq!(surroundings.with_secrets(written).ok().as_deref(), value, "{written}");
+        }
+    }
+
+    #[test]
+    fn secrets_have_the_length_asked_for() {
+        for (length, punctuation) in [(64, false), (32, true), (5, true)] {
+            let secret = generate(&Secret { length, punctuation }, b"seed");
+            assert_eq!(secret.len(), length);
+            assert_eq!(secret.chars().all(|letter| letter.is_ascii_alphanumeric()), !punctuation);
+        }
+    }
+}

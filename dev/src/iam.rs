@@ -1,0 +1,278 @@
+//! Permissions: which access key stands for whom, and what that one's statements allow.
+//!
+//! Follows IAM's evaluation for identity policies: an explicit deny wins, an allow is needed, nothing else
+//! counts. Signatures are not checked: on one machine, naming a key is enough to be its owner.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::template::{ACCOUNT_ID, Template};
+
+/// The access key that may do everything: the operator's, for `ops` and for people with the AWS CLI.
+pub const OPERATOR_KEY: &str = "operator";
+
+/// One statement of a policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    deny: bool,
+    actions: Vec<String>,
+    resources: Vec<String>,
+    /// `StringEquals` by context key: the value must be one of these.
+    string_equals: BTreeMap<String, Vec<String>>,
+}
+
+/// One permission that a request needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Demand {
+    /// For example `dynamodb:GetItem`.
+    pub action: String,
+    /// ARNs of which one must be allowed; more than one where AWS accepts either.
+    pub resources: Vec<String>,
+    /// Facts about the request that conditions may ask for.
+    pub context: BTreeMap<String, String>,
+}
+
+/// Who signs a request.
+#[derive(Debug, Clone)]
+pub enum Principal {
+    /// Whoever runs the stack.
+    Operator,
+    /// A function, with the permissions of the template.
+    Function {
+        /// The function's name.
+        name: String,
+        /// Its statements.
+        statements: Vec<Statement>,
+    },
+}
+
+/// Who owns which access key.
+#[derive(Debug, Clone)]
+pub struct AccessKeys(BTreeMap<String, Principal>);
+
+/// The access key id that a function signs with; readable, so that a log or a capture tells who it was.
+pub fn access_key_id(function: &str) -> String {
+    let letters: String = function.chars().filter(char::is_ascii_alphanumeric).collect();
+    format!("AKIA{}", letters.to_ascii_uppercase())
+}
+
+impl AccessKeys {
+    /// One key for each function of the template, and the operator's.
+    pub fn of(template: &Template) -> Self {
+        let mut keys = BTreeMap::from([(OPERATOR_KEY.to_owned(), Principal::Operator)]);
+        for function in &template.functions {
+            let principal =
+                Principal::Function { name: function.name.clone(), statements: function.statements.clone() };
+            keys.insert(access_key_id(&function.name), principal);
+        }
+        Self(keys)
+    }
+
+    /// The owner of the key named in an `Authorization` header of Signature Version 4.
+    pub fn owner(&self, authorization: &str) -> Option<&Principal> {
+        let (_, credential) = authorization.split_once("Credential=")?;
+        let key = credential.split(['/', ',', ' ']).next()?;
+        self.0.get(key)
+    }
+}
+
+impl Principal {
+    /// The function's name, or `operator`.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Operator => OPERATOR_KEY,
+            Self::Function { name, .. } => name,
+        }
+    }
+
+    /// Whether the principal may do this.
+    pub fn may(&self, demand: &Demand) -> bool {
+        match self {
+            Self::Operator => true,
+            Self::Function { statements, .. } => {
+                let applying: Vec<_> =
+                    statements.iter().filter(|statement| statement.applies_to(demand)).collect();
+                !applying.is_empty() && applying.iter().all(|statement| !statement.deny)
+            }
+        }
+    }
+
+    /// The words of AWS for a refusal.
+    pub fn refusal(&self, demand: &Demand) -> String {
+        let resource = demand.resources.first().map_or("*", String::as_str);
+        format!(
+            "User: arn:aws:sts::{ACCOUNT_ID}:assumed-role/{name}/{name} is not authorized to perform: {} on resource: {resource} because no identity-based policy allows the {} action",
+            demand.action,
+            demand.action,
+            name = self.name(),
+        )
+    }
+}
+
+impl Statement {
+    /// Reads a statement whose intrinsic functions are resolved. The error says what is not understood.
+    pub fn parse(statement: &Value) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase", deny_unknown_fields)]
+        struct Written {
+            #[serde(rename = "Sid")]
+            _sid: Option<String>,
+            effect: String,
+            action: OneOrMany,
+            resource: OneOrMany,
+            #[serde(default)]
+            condition: Conditions,
+        }
+        #[derive(Deserialize, Default)]
+        #[serde(rename_all = "PascalCase", deny_unknown_fields)]
+        struct Conditions {
+            #[serde(default)]
+            string_equals: BTreeMap<String, OneOrMany>,
+        }
+        let written = Written::deserialize(statement).map_err(|error| error.to_string())?;
+        let deny = match written.effect.as_str() {
+            "Allow" => false,
+            "Deny" => true,
+            other => return Err(format!("the effect {other} is not known")),
+        };
+        Ok(Self {
+            deny,
+            actions: written.action.into_vec(),
+            resources: written.resource.into_vec(),
+            string_equals: written
+                .condition
+                .string_equals
+                .into_iter()
+                .map(|(key, values)| (key, values.into_vec()))
+                .collect(),
+        })
+    }
+
+    fn applies_to(&self, demand: &Demand) -> bool {
+        let action = demand.action.to_ascii_lowercase();
+        self.actions.iter().any(|pattern| matches(&pattern.to_ascii_lowercase(), &action))
+            && self
+                .resources
+                .iter()
+                .any(|pattern| demand.resources.iter().any(|resource| matches(pattern, resource)))
+            && self.string_equals.iter().all(|(key, values)| {
+                demand.context.get(key).is_some_and(|value| values.iter().any(|wanted| wanted == value))
+            })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    fn into_vec(self) -> Vec<String> {
+        match self {
+            Self::One(value) => vec![value],
+            Self::Many(values) => values,
+        }
+    }
+}
+
+/// Matches IAM's wildcards: `*` for any run of characters, `?` for one.
+fn matches(pattern: &str, text: &str) -> bool {
+    let Some(first) = pattern.chars().next() else { return text.is_empty() };
+    let rest = &pattern[first.len_utf8()..];
+    match first {
+        '*' => {
+            matches(rest, text)
+                || text.char_indices().any(|(at, letter)| matches(rest, &text[at + letter.len_utf8()..]))
+        }
+        _ => text.chars().next().is_some_and(|letter| {
+            (first == '?' || first == letter) && matches(rest, &text[letter.len_utf8()..])
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const TABLE: &str = "arn:aws:dynamodb:us-east-1:000000000000:table/T";
+
+    fn demand(action: &str, resource: &str) -> Demand {
+        Demand {
+            action: action.to_owned(),
+            resources: vec![resource.to_owned()],
+            context: BTreeMap::from([("ses:FromAddress".to_owned(), "a@example.com".to_owned())]),
+        }
+    }
+
+    fn function(statements: &[Value]) -> Principal {
+        let statements = statements.iter().map(|statement| Statement::parse(statement).expect("a statement"));
+        Principal::Function { name: "f".to_owned(), statements: statements.collect() }
+    }
+
+    #[test]
+    fn only_what_a_statement_names_is_allowed() {
+        let get = json!({ "Effect": "Allow", "Action": ["dynamodb:GetItem"], "Resource": TABLE });
+        let any = json!({ "Effect": "Allow", "Action": "dynamodb:*", "Resource": format!("{TABLE}*") });
+        let deny = json!({ "Effect": "Deny", "Action": "dynamodb:GetItem", "Resource": "*" });
+        let from = json!({
+            "Effect": "Allow", "Action": "ses:SendEmail", "Resource": "identity",
+            "Condition": { "StringEquals": { "ses:FromAddress": "a@example.com" } },
+        });
+        let other = json!({
+            "Effect": "Allow", "Action": "ses:SendEmail", "Resource": "identity",
+            "Condition": { "StringEquals": { "ses:FromAddress": ["b@example.com"] } },
+        });
+        let index = format!("{TABLE}/index/i");
+        for (statements, action, resource, allowed) in [
+            (vec![], "dynamodb:GetItem", TABLE, false),
+            (vec![&get], "dynamodb:GetItem", TABLE, true),
+            (vec![&get], "dynamodb:getitem", TABLE, true),
+            (vec![&get], "dynamodb:PutItem", TABLE, false),
+            (vec![&get], "dynamodb:GetItem", index.as_str(), false),
+            (vec![&any], "dynamodb:Query", index.as_str(), true),
+            (vec![&any, &deny], "dynamodb:GetItem", TABLE, false),
+            (vec![&any, &deny], "dynamodb:Query", TABLE, true),
+            (vec![&from], "ses:SendEmail", "identity", true),
+            (vec![&other], "ses:SendEmail", "identity", false),
+        ] {
+            let statements: Vec<Value> = statements.into_iter().cloned().collect();
+            assert_eq!(
+                function(&statements).may(&demand(action, resource)),
+                allowed,
+                "{action} on {resource} with {statements:?}",
+            );
+        }
+    }
+
+    #[test]
+    fn a_statement_that_is_not_understood_is_refused() {
+        for statement in [
+            json!({ "Effect": "Allow", "NotAction": "x", "Resource": "*" }),
+            json!({ "Effect": "Perhaps", "Action": "x", "Resource": "*" }),
+            json!({ "Effect": "Allow", "Action": "x", "Resource": "*", "Condition": { "StringLike": { "a": "b" } } }),
+        ] {
+            assert!(Statement::parse(&statement).is_err(), "{statement}");
+        }
+    }
+
+    #[test]
+    fn the_credential_names_the_owner() {
+        let keys = AccessKeys(BTreeMap::from([
+            (OPERATOR_KEY.to_owned(), Principal::Operator),
+            (access_key_id("sign-out"), function(&[])),
+        ]));
+        let header = |key: &str| {
+            format!("AWS4-HMAC-SHA256 Credential={key}/20260101/us-east-1/dynamodb/aws4_request, Signature=0")
+        };
+        assert_eq!(keys.owner(&header("AKIASIGNOUT")).map(Principal::name), Some("f"));
+        assert_eq!(keys.owner(&header("operator")).map(Principal::name), Some("operator"));
+        assert!(keys.owner(&header("AKIASIGNOUT2")).is_none());
+        assert!(keys.owner("Bearer x").is_none());
+    }
+}

@@ -1,0 +1,91 @@
+//! What the stack and its functions say: kept for tests, printed for people.
+//!
+//! Of a function's lines only warnings, errors and what is no JSON (a panic) are printed, all with `--verbose`.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::Value;
+
+use crate::clock;
+
+/// Lines kept; older ones are forgotten.
+const KEPT: usize = 20_000;
+
+/// How much is printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Printing {
+    /// Nothing: for tests and the tour, which have something of their own to say.
+    Nothing,
+    /// Requests, warnings and errors.
+    #[default]
+    Notable,
+    /// Everything.
+    Everything,
+}
+
+/// A log that is shared by its clones.
+#[derive(Debug, Clone, Default)]
+pub struct Logs {
+    lines: Arc<Mutex<VecDeque<String>>>,
+    printing: Printing,
+}
+
+impl Logs {
+    /// An empty log.
+    pub fn new(printing: Printing) -> Self {
+        Self { lines: Arc::default(), printing }
+    }
+
+    /// A line of the stack itself.
+    pub fn note(&self, text: &str) {
+        let line = format!("{} {text}", clock::time_of_day(clock::now()));
+        if self.printing != Printing::Nothing {
+            eprintln!("{line}");
+        }
+        self.keep(line);
+    }
+
+    /// A line that a function wrote.
+    pub fn from_function(&self, function: &str, text: &str) {
+        let printed = match self.printing {
+            Printing::Nothing => false,
+            Printing::Notable => notable(text),
+            Printing::Everything => true,
+        };
+        let line = format!("[{function}] {text}");
+        if printed {
+            eprintln!("{line}");
+        }
+        self.keep(line);
+    }
+
+    /// All lines that are kept, the oldest first.
+    pub fn lines(&self) -> Vec<String> {
+        self.lock().iter().cloned().collect()
+    }
+
+    /// The lines that a function wrote or that tell of it.
+    pub fn lines_about(&self, function: &str) -> Vec<String> {
+        self.lock().iter().filter(|line| line.contains(function)).cloned().collect()
+    }
+
+    fn keep(&self, line: String) {
+        let mut lines = self.lock();
+        if lines.len() == KEPT {
+            lines.pop_front();
+        }
+        lines.push_back(line);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<String>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn notable(text: &str) -> bool {
+    match serde_json::from_str::<Value>(text) {
+        Ok(line) => matches!(line["level"].as_str(), Some("WARN" | "ERROR")),
+        Err(_) => true,
+    }
+}

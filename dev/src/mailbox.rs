@@ -1,0 +1,350 @@
+//! The mailbox of the local stack: every mail that was sent, kept in memory, with a page that shows it as its
+//! reader would see it, and the same as JSON. Must not know who sent a mail, why, or what a link in it does.
+
+mod page;
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use axum::{
+    Json, Router,
+    extract::{Path, Query, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{Html, IntoResponse, Redirect, Response},
+    routing::{get, post},
+};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use crate::clock;
+
+/// Older mails go when there are more than this: a load test must not fill the machine (a mail is about 5 KB).
+const MAILS_KEPT: usize = 10_000;
+
+/// What the page may load: its own style and script. The sandbox keeps scripts of a mail from running;
+/// pictures are let through, as a mail program would after one click.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; \
+     style-src 'self' 'unsafe-inline'; img-src data: http: https:; form-action 'self'; frame-ancestors 'none'";
+
+/// One header of a mail beyond the usual ones.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// Its name, as sent.
+    pub name: String,
+    /// Its value, as sent.
+    pub value: String,
+}
+
+/// A mail as its sender hands it in.
+#[derive(Clone, Debug, Default)]
+pub struct Letter {
+    /// All recipients, bare addresses or `Name <address>`, separated by `, `.
+    pub to: String,
+    /// The sender, a bare address or `Name <address>`.
+    pub from: String,
+    /// The subject line.
+    pub subject: String,
+    /// The text part; empty when there is none.
+    pub text: String,
+    /// The HTML part; empty when there is none.
+    pub html: String,
+    /// Further headers, in the order they were given.
+    pub headers: Vec<Header>,
+}
+
+/// A mail in the mailbox.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Mail {
+    /// Counts from 1 in the order of arrival, and is never used twice.
+    pub number: u64,
+    /// When it arrived, in seconds since the epoch.
+    pub received_at: i64,
+    /// All recipients, separated by `, `.
+    pub to: String,
+    /// The sender.
+    pub from: String,
+    /// The subject line.
+    pub subject: String,
+    /// The text part; empty when there is none.
+    pub text: String,
+    /// The HTML part; empty when there is none.
+    pub html: String,
+    /// The http and https addresses of the text part, in their order.
+    pub links: Vec<String>,
+    /// Further headers, in the order they were given.
+    pub headers: Vec<Header>,
+}
+
+/// All mails that arrived. Clones share one mailbox.
+#[derive(Clone, Debug, Default)]
+pub struct Mailbox {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    mails: Mutex<VecDeque<Mail>>,
+    /// The number of the latest mail that ever arrived; those who wait watch it.
+    latest: watch::Sender<u64>,
+}
+
+impl Mailbox {
+    /// Takes a mail in and returns its number.
+    pub fn receive(&self, letter: Letter) -> u64 {
+        let Letter { to, from, subject, text, html, headers } = letter;
+        let mut mails = self.lock();
+        let number = *self.shared.latest.borrow() + 1;
+        let links = links_in(&text);
+        let received_at = clock::now().unix_timestamp();
+        mails.push_back(Mail { number, received_at, to, from, subject, text, html, links, headers });
+        if mails.len() > MAILS_KEPT {
+            mails.pop_front();
+        }
+        drop(mails);
+        self.shared.latest.send_replace(number);
+        number
+    }
+
+    /// All mails, newest last.
+    pub fn mails(&self) -> Vec<Mail> {
+        self.lock().iter().cloned().collect()
+    }
+
+    /// The mails after the one with this number, newest last.
+    pub fn mails_after(&self, number: u64) -> Vec<Mail> {
+        self.lock().iter().filter(|mail| mail.number > number).cloned().collect()
+    }
+
+    /// The mail with this number, if it is still here.
+    pub fn mail(&self, number: u64) -> Option<Mail> {
+        self.lock().iter().find(|mail| mail.number == number).cloned()
+    }
+
+    /// Forgets all mails. Numbers go on from where they were.
+    pub fn empty(&self) {
+        self.lock().clear();
+    }
+
+    /// The first mail that fits, among those already here and those that arrive before the time is up.
+    pub async fn wait_for(&self, timeout: Duration, fits: impl Fn(&Mail) -> bool) -> Option<Mail> {
+        self.wait_until(timeout, |mails| mails.iter().find(|mail| fits(mail)).cloned()).await
+    }
+
+    /// All mails once there are at least `count`, or those there are when the time is up.
+    pub async fn wait_for_count(&self, timeout: Duration, count: usize) -> Vec<Mail> {
+        self.wait_until(timeout, |mails| (mails.len() >= count).then_some(())).await;
+        self.mails()
+    }
+
+    async fn wait_until<T>(
+        &self,
+        timeout: Duration,
+        look: impl Fn(&VecDeque<Mail>) -> Option<T>,
+    ) -> Option<T> {
+        let mut latest = self.shared.latest.subscribe();
+        let found = async {
+            loop {
+                latest.mark_unchanged();
+                let found = look(&self.lock());
+                if found.is_some() {
+                    return found;
+                }
+                latest.changed().await.ok()?;
+            }
+        };
+        tokio::time::timeout(timeout, found).await.ok().flatten()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Mail>> {
+        // A list of whole mails is whole at every moment, so a panic elsewhere does not spoil it.
+        self.shared.mails.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The mailbox over HTTP: `/` and `/mails/{number}` for people, `/mails` (with `?after={number}`) for programs,
+/// `DELETE /mails` to empty it.
+pub fn router(mailbox: Mailbox) -> Router {
+    Router::new()
+        .route("/", get(front_page))
+        .route("/mails", get(list).delete(empty))
+        .route("/mails/{number}", get(one))
+        .route("/latest", get(latest))
+        .route("/empty", post(empty_by_button))
+        .route("/mailbox.css", get(|| async { asset("text/css", include_str!("mailbox/mailbox.css")) }))
+        .route("/mailbox.js", get(|| async { asset("text/javascript", include_str!("mailbox/mailbox.js")) }))
+        .fallback(not_found)
+        .with_state(mailbox)
+}
+
+#[derive(Deserialize)]
+struct Since {
+    #[serde(default)]
+    after: u64,
+}
+
+/// Which part of a mail the page shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Part {
+    Html,
+    Text,
+}
+
+#[derive(Deserialize)]
+struct View {
+    part: Option<Part>,
+}
+
+async fn front_page(State(mailbox): State<Mailbox>) -> Response {
+    let mails = mailbox.mails();
+    show(&page::front(&mails))
+}
+
+async fn list(State(mailbox): State<Mailbox>, Query(since): Query<Since>) -> Json<Vec<Mail>> {
+    Json(mailbox.mails_after(since.after))
+}
+
+async fn one(
+    State(mailbox): State<Mailbox>,
+    Path(number): Path<u64>,
+    Query(view): Query<View>,
+    headers: HeaderMap,
+) -> Response {
+    let Some(mail) = mailbox.mail(number) else { return not_found(State(mailbox)).await };
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if accept.contains("application/json") {
+        return Json(mail).into_response();
+    }
+    let part = match view.part {
+        Some(Part::Text) => Part::Text,
+        _ if mail.html.is_empty() => Part::Text,
+        _ => Part::Html,
+    };
+    show(&page::reading(&mailbox.mails(), &mail, part))
+}
+
+async fn latest(State(mailbox): State<Mailbox>) -> String {
+    // The count tells of an emptied mailbox, which the number alone would not.
+    format!("{}/{}", *mailbox.shared.latest.borrow(), mailbox.lock().len())
+}
+
+async fn empty(State(mailbox): State<Mailbox>) -> StatusCode {
+    mailbox.empty();
+    StatusCode::NO_CONTENT
+}
+
+async fn empty_by_button(State(mailbox): State<Mailbox>) -> Redirect {
+    mailbox.empty();
+    Redirect::to("/")
+}
+
+async fn not_found(State(mailbox): State<Mailbox>) -> Response {
+    (StatusCode::NOT_FOUND, show(&page::missing(&mailbox.mails()))).into_response()
+}
+
+fn show(html: &str) -> Response {
+    let headers = [
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (headers, Html(html.to_owned())).into_response()
+}
+
+fn asset(media_type: &'static str, content: &'static str) -> Response {
+    ([(header::CONTENT_TYPE, media_type), (header::CACHE_CONTROL, "no-cache")], content).into_response()
+}
+
+/// The http and https addresses in a text, in their order.
+fn links_in(text: &str) -> Vec<String> {
+    link_ranges(text).into_iter().map(|range| text[range].to_owned()).collect()
+}
+
+/// Where the addresses stand in a text. One ends before white space, quotes and angle brackets, and without
+/// the punctuation of the sentence around it.
+fn link_ranges(text: &str) -> Vec<std::ops::Range<usize>> {
+    let mut ranges = Vec::new();
+    let mut from = 0;
+    while let Some(start) = text[from..].find("http").map(|at| from + at) {
+        let rest = &text[start..];
+        let end = rest.find(|c: char| c.is_whitespace() || "<>\"".contains(c)).unwrap_or(rest.len());
+        let link = rest[..end].trim_end_matches(|c: char| ".,;:!?)]}'".contains(c));
+        let host = link.strip_prefix("https://").or_else(|| link.strip_prefix("http://"));
+        if host.is_some_and(|host| !host.is_empty()) {
+            ranges.push(start..start + link.len());
+            from = start + link.len();
+        } else {
+            from = start + "http".len();
+        }
+    }
+    ranges
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn letter(subject: &str, text: &str) -> Letter {
+        Letter { subject: subject.into(), text: text.into(), ..Letter::default() }
+    }
+
+    #[test]
+    fn links_end_where_the_sentence_goes_on() {
+        let cases = [
+            ("go to https://a.example/x?t=1.", vec!["https://a.example/x?t=1"]),
+            (
+                "(http://127.0.0.1:3000/a) and\nhttps://b.example",
+                vec!["http://127.0.0.1:3000/a", "https://b.example"],
+            ),
+            ("<https://a.example/>", vec!["https://a.example/"]),
+            ("http:// https:/ http httpx", vec![]),
+            ("ünïcode https://a.example/ü …", vec!["https://a.example/ü"]),
+        ];
+        for (text, links) in cases {
+            assert_eq!(links_in(text), links, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_go_on_after_the_mailbox_was_emptied() {
+        let mailbox = Mailbox::default();
+        assert_eq!(mailbox.receive(letter("one", "")), 1);
+        mailbox.empty();
+        assert_eq!(mailbox.receive(letter("two", "")), 2);
+        assert_eq!(mailbox.mails().len(), 1);
+        assert!(mailbox.mail(1).is_none());
+        assert_eq!(mailbox.mails_after(1).len(), 1);
+    }
+
+    #[test]
+    fn the_oldest_go_when_the_mailbox_is_full() {
+        let mailbox = Mailbox::default();
+        for _ in 0..=MAILS_KEPT {
+            mailbox.receive(letter("", ""));
+        }
+        let mails = mailbox.mails();
+        assert_eq!((mails.len(), mails[0].number), (MAILS_KEPT, 2));
+    }
+
+    #[tokio::test]
+    async fn waiting_sees_mails_of_before_and_after() {
+        let mailbox = Mailbox::default();
+        mailbox.receive(letter("before", ""));
+        let soon = Duration::from_secs(5);
+        assert!(mailbox.wait_for(soon, |mail| mail.subject == "before").await.is_some());
+
+        let waiting = tokio::spawn({
+            let mailbox = mailbox.clone();
+            async move { mailbox.wait_for(soon, |mail| mail.subject == "after").await }
+        });
+        tokio::task::yield_now().await;
+        mailbox.receive(letter("other", ""));
+        mailbox.receive(letter("after", ""));
+        assert_eq!(waiting.await.expect("the waiting task runs to its end").map(|mail| mail.number), Some(3));
+        assert!(mailbox.wait_for(Duration::ZERO, |mail| mail.subject == "never").await.is_none());
+    }
+}

@@ -1,0 +1,262 @@
+//! The mailbox as HTML: a list of mails beside the one that is open. Needs no script. Must not know how mails
+//! are kept or where the page is served.
+
+use std::fmt::Write as _;
+
+use time::OffsetDateTime;
+
+use super::{Mail, Part, link_ranges};
+
+/// The list shows this many, newest first; older ones are still in the JSON.
+const MAILS_LISTED: usize = 200;
+
+/// The page that lists the mails.
+pub(super) fn front(mails: &[Mail]) -> String {
+    let open = if mails.is_empty() { EMPTY.to_owned() } else { CHOOSE.to_owned() };
+    // Without script, a page of its own accord is the only way to show a new mail. An open mail stays put.
+    let refresh = "<noscript><meta http-equiv=\"refresh\" content=\"5\"></noscript>";
+    document(&format!("Mailbox ({})", mails.len()), refresh, "listing", mails, None, &open)
+}
+
+/// The page that shows one mail beside the list.
+pub(super) fn reading(mails: &[Mail], mail: &Mail, part: Part) -> String {
+    document(&mail.subject, "", "reading", mails, Some(mail.number), &article(mail, part))
+}
+
+/// The page for a mail that isn't there.
+pub(super) fn missing(mails: &[Mail]) -> String {
+    document("No such mail", "", "reading", mails, None, MISSING)
+}
+
+const EMPTY: &str = "<div class=\"hint\"><h2>Nothing here yet</h2>\
+     <p>Every mail that this stack sends ends up here. None leaves this machine.</p></div>";
+
+const CHOOSE: &str = "<div class=\"hint\"><h2>Choose a mail</h2>\
+     <p>Every mail that this stack sends ends up here. None leaves this machine.</p></div>";
+
+const MISSING: &str = "<div class=\"hint\"><h2>No such mail</h2>\
+     <p>It may have gone when the mailbox was emptied. <a href=\"/\">All mails</a></p></div>";
+
+fn document(title: &str, head: &str, kind: &str, mails: &[Mail], open: Option<u64>, main: &str) -> String {
+    let list = list(mails, open);
+    let title = escape(title);
+    let button = if mails.is_empty() { "" } else { "<button type=\"submit\">Empty</button>" };
+    format!(
+        r#"<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{title}</title>
+<link rel="icon" href="data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'><rect x='1' y='3' width='14' height='10' rx='2' fill='%23356b5c'/><path d='M2 4.5l6 4.5 6-4.5' fill='none' stroke='white' stroke-width='1.3'/></svg>">
+<link rel="stylesheet" href="/mailbox.css">
+<script src="/mailbox.js" defer></script>
+{head}
+</head>
+<body class="{kind}">
+<header>
+<h1><a href="/">Mailbox</a></h1>
+<form method="post" action="/empty">{button}</form>
+</header>
+<nav aria-label="Mails">{list}</nav>
+<main>{main}</main>
+</body>
+</html>
+"#
+    )
+}
+
+fn list(mails: &[Mail], open: Option<u64>) -> String {
+    let mut html = String::from("<ol reversed>");
+    for mail in mails.iter().rev().take(MAILS_LISTED) {
+        let current = if open == Some(mail.number) { " aria-current=\"page\"" } else { "" };
+        let _ = write!(
+            html,
+            "<li><a href=\"/mails/{}\"{current}><span class=\"to\">{}</span>{}<span class=\"subject\">{}</span></a></li>",
+            mail.number,
+            escape(&mail.to),
+            moment(mail.received_at, false),
+            subject(mail),
+        );
+    }
+    html.push_str("</ol>");
+    if let Some(hidden) = mails.len().checked_sub(MAILS_LISTED).filter(|&hidden| hidden > 0) {
+        let _ = write!(
+            html,
+            "<p class=\"older\">{hidden} older ones are in <a href=\"/mails\">the JSON</a>.</p>"
+        );
+    }
+    html
+}
+
+fn article(mail: &Mail, part: Part) -> String {
+    let number = mail.number;
+    let tab = |name: &str, path: &str, this: Part, there: bool| match (there, this == part) {
+        (false, _) => String::new(),
+        (true, true) => format!("<li><a href=\"{path}\" aria-current=\"true\">{name}</a></li>"),
+        (true, false) => format!("<li><a href=\"{path}\">{name}</a></li>"),
+    };
+    let tabs = tab("HTML", &format!("/mails/{number}"), Part::Html, !mail.html.is_empty())
+        + &tab("Text", &format!("/mails/{number}?part=text"), Part::Text, !mail.text.is_empty());
+    let body = match part {
+        Part::Html => format!(
+            // Without scripts, sharing the origin gives the mail nothing, and lets the page measure its height.
+            "<iframe title=\"The mail, as its reader sees it\" sandbox=\"allow-same-origin allow-popups \
+             allow-popups-to-escape-sandbox\" srcdoc=\"{}\"></iframe>",
+            escape(&with_links_in_new_tabs(&mail.html)),
+        ),
+        Part::Text => format!("<pre>{}</pre>", with_links(&mail.text)),
+    };
+    format!(
+        r#"<article>
+<p class="back"><a href="/">All mails</a></p>
+<h2>{}</h2>
+<dl>
+<div><dt>To</dt><dd>{}</dd></div>
+<div><dt>From</dt><dd>{}</dd></div>
+<div><dt>Sent</dt><dd>{}</dd></div>
+</dl>
+{}<ul class="tabs">{tabs}</ul>
+{body}
+{}</article>"#,
+        subject(mail),
+        escape(&mail.to),
+        escape(&mail.from),
+        moment(mail.received_at, true),
+        further_headers(mail),
+        links(mail),
+    )
+}
+
+fn subject(mail: &Mail) -> String {
+    if mail.subject.is_empty() { "(no subject)".to_owned() } else { escape(&mail.subject) }
+}
+
+fn further_headers(mail: &Mail) -> String {
+    if mail.headers.is_empty() {
+        return String::new();
+    }
+    let lines = mail.headers.iter().fold(String::new(), |lines, header| {
+        lines + "<div><dt>" + &escape(&header.name) + "</dt><dd>" + &escape(&header.value) + "</dd></div>"
+    });
+    format!("<details><summary>Further headers</summary><dl>{lines}</dl></details>\n")
+}
+
+fn links(mail: &Mail) -> String {
+    if mail.links.is_empty() {
+        return String::new();
+    }
+    let items = mail.links.iter().fold(String::new(), |items, link| items + "<li>" + &anchor(link) + "</li>");
+    format!(
+        "<section aria-labelledby=\"links\"><h3 id=\"links\">Links</h3><ul class=\"links\">{items}</ul></section>\n"
+    )
+}
+
+/// A text as HTML, its addresses clickable.
+fn with_links(text: &str) -> String {
+    let mut html = String::new();
+    let mut done = 0;
+    for range in link_ranges(text) {
+        html.push_str(&escape(&text[done..range.start]));
+        html.push_str(&anchor(&text[range.clone()]));
+        done = range.end;
+    }
+    html + &escape(&text[done..])
+}
+
+/// A mail's links must open beside the mailbox, as in a mail program. Only a `base` can say so for all of them.
+fn with_links_in_new_tabs(html: &str) -> String {
+    const BASE: &str = "<base target=\"_blank\">";
+    // Before `<head>` a `base` would open a head of its own, after the doctype, so the mail keeps its mode.
+    match html.to_ascii_lowercase().find("<head>") {
+        Some(at) => {
+            let at = at + "<head>".len();
+            format!("{}{BASE}{}", &html[..at], &html[at..])
+        }
+        None => format!("{html}{BASE}"),
+    }
+}
+
+fn anchor(link: &str) -> String {
+    let link = escape(link);
+    format!("<a href=\"{link}\" target=\"_blank\" rel=\"noopener noreferrer\">{link}</a>")
+}
+
+/// A moment in UTC, which the page's script turns into local time where there is one.
+fn moment(seconds: i64, long: bool) -> String {
+    let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let date = format!("{:04}-{:02}-{:02}", at.year(), u8::from(at.month()), at.day());
+    let clock = format!("{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second());
+    if long {
+        format!("<time datetime=\"{date}T{clock}Z\" data-long>{date} {clock} UTC</time>")
+    } else {
+        format!("<time datetime=\"{date}T{clock}Z\">{clock}</time>")
+    }
+}
+
+fn escape(text: &str) -> String {
+    let mut html = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => html.push_str("&amp;"),
+            '<' => html.push_str("&lt;"),
+            '>' => html.push_str("&gt;"),
+            '"' => html.push_str("&quot;"),
+            '\'' => html.push_str("&#39;"),
+            other => html.push(other),
+        }
+    }
+    html
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mail() -> Mail {
+        Mail {
+            number: 7,
+            received_at: 1_794_729_600,
+            to: "\"O'Hara\" <o@example.com>".into(),
+            from: "Sparekey <no-reply@example.com>".into(),
+            subject: "<script>alert(1)</script>".into(),
+            text: "Hi & hello: https://a.example/?a=1&b=2.\n".into(),
+            html: "<!doctype html><html><head></head><body onload=\"x()\">Hi</body></html>".into(),
+            links: vec!["https://a.example/?a=1&b=2".into()],
+            headers: vec![],
+        }
+    }
+
+    #[test]
+    fn nothing_of_a_mail_becomes_markup_of_the_page() {
+        let page = reading(&[mail()], &mail(), Part::Html);
+        assert!(!page.contains("<script>alert"));
+        assert!(page.contains("&lt;script&gt;alert"));
+        assert!(page.contains("srcdoc=\"&lt;!doctype html&gt;&lt;html&gt;&lt;head&gt;&lt;base target"));
+        assert!(page.contains("sandbox="));
+        assert!(!page.contains("allow-scripts"));
+    }
+
+    #[test]
+    fn addresses_in_the_text_are_clickable() {
+        let page = reading(&[mail()], &mail(), Part::Text);
+        assert!(page.contains(
+            "Hi &amp; hello: <a href=\"https://a.example/?a=1&amp;b=2\" target=\"_blank\" \
+             rel=\"noopener noreferrer\">https://a.example/?a=1&amp;b=2</a>.\n</pre>"
+        ));
+    }
+
+    #[test]
+    fn a_moment_is_written_in_utc() {
+        let time = moment(1_794_729_600, true);
+        assert_eq!(time, "<time datetime=\"2026-11-15T08:00:00Z\" data-long>2026-11-15 08:00:00 UTC</time>");
+    }
+
+    #[test]
+    fn a_long_list_says_what_it_leaves_out() {
+        let mails = vec![mail(); MAILS_LISTED + 3];
+        assert!(front(&mails).contains("3 older ones"));
+        assert!(!front(&mails[..MAILS_LISTED]).contains("older ones"));
+    }
+}

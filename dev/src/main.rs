@@ -1,0 +1,8 @@
+//! The local stack's command, `cargo dev`.
+
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    dev::cli::run().await
+}

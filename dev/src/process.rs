@@ -1,0 +1,103 @@
+//! Function processes: started, listened to, started again when they die, ended with the stack.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::environment::Variables;
+use crate::logs::Logs;
+use crate::runtime_api::RuntimeApi;
+
+/// A process that dies more often than this in a minute is not started again.
+const STARTS_PER_MINUTE: usize = 5;
+
+/// Between a death and the next start. Ctrl-C reaches the children too: this leaves the stack the time to notice
+/// it first.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// One function and how its process is started.
+#[derive(Debug)]
+pub struct Keeper {
+    /// The function's name.
+    pub function: String,
+    /// The binary.
+    pub binary: PathBuf,
+    /// All the variables of the process; it gets no others.
+    pub variables: Variables,
+    /// Told of deaths, and tells when a process must end.
+    pub runtime: RuntimeApi,
+    /// Where the process's lines go.
+    pub logs: Logs,
+}
+
+impl Keeper {
+    /// Keeps the process alive until the task is aborted, which ends the process too.
+    pub async fn run(self) {
+        let mut starts: Vec<Instant> = Vec::new();
+        loop {
+            starts.retain(|start| start.elapsed() < Duration::from_mins(1));
+            if starts.len() == STARTS_PER_MINUTE {
+                self.logs.note(&format!(
+                    "{} ended {STARTS_PER_MINUTE} times within a minute and is not started again",
+                    self.function
+                ));
+                self.runtime.give_up(&self.function).await;
+                return;
+            }
+            starts.push(Instant::now());
+            match spawn(&self.binary, &self.variables) {
+                Ok(child) => self.attend(child).await,
+                Err(error) => self.logs.note(&format!("{} cannot be started: {error:#}", self.function)),
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Waits for the end of one process, or ends it when the Runtime API says so.
+    async fn attend(&self, mut child: Child) {
+        let (out, err) = (child.stdout.take(), child.stderr.take());
+        let lines = async { tokio::join!(self.copy_lines(out), self.copy_lines(err)) };
+        let end = async {
+            tokio::select! {
+                status = child.wait() => match status {
+                    Ok(status) => format!("ended ({status})"),
+                    Err(error) => format!("cannot be waited for: {error}"),
+                },
+                () = self.runtime.kill_wanted(&self.function) => {
+                    // An error means that it is dead already.
+                    let _ = child.kill().await;
+                    "was ended after a timeout".to_owned()
+                }
+            }
+        };
+        // Lines first: what a dying process said belongs before the note of its death.
+        let (_, end) = tokio::join!(lines, end);
+        self.runtime.exited(&self.function);
+        self.logs.note(&format!("{} {end}; starting it again", self.function));
+    }
+
+    async fn copy_lines(&self, stream: Option<impl AsyncRead + Unpin>) {
+        let Some(stream) = stream else { return };
+        let mut lines = BufReader::new(stream).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            self.logs.from_function(&self.function, &line);
+        }
+    }
+}
+
+/// Starts a binary with these variables and no others.
+pub fn spawn(binary: &PathBuf, variables: &Variables) -> anyhow::Result<Child> {
+    Command::new(binary)
+        .env_clear()
+        .envs(variables)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .with_context(|| format!("cannot start {}", binary.display()))
+}

@@ -1,0 +1,329 @@
+//! The whole stack: starts everything in its order, holds it, stops it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use axum::body::Bytes;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::accounts::{self, Account};
+use crate::build::{self, Profile};
+use crate::calls::Calls;
+use crate::connection::{CuttableListener, Ports, Scissors, port_of};
+use crate::database;
+use crate::environment::{self, Surroundings, Variables};
+use crate::faults::Faults;
+use crate::front::Front;
+use crate::gateway::Gateway;
+use crate::iam::AccessKeys;
+use crate::logs::{Logs, Printing};
+use crate::mailbox::{self, Mailbox};
+use crate::process::Keeper;
+use crate::runtime_api::{Completed, Failed, RuntimeApi};
+use crate::streams::{DeadLetter, DeadLetters, Mapping, Wake};
+use crate::template::Template;
+
+/// The operator's package, built beside the functions.
+const OPERATOR_PACKAGE: &str = "ops";
+
+/// How long a function may take to its first poll before the start is called a failure.
+const START_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How a stack is started.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The first of the three ports; 0 for three that are free.
+    pub port_base: u16,
+    /// Where data is kept between runs; `None` for memory.
+    pub data: Option<PathBuf>,
+    /// The accounts to load; `None` for the demo accounts.
+    pub accounts: Option<PathBuf>,
+    /// Functions that a person runs by hand.
+    pub without: Vec<String>,
+    /// How the binaries are built.
+    pub profile: Profile,
+    /// How much is printed.
+    pub printing: Printing,
+    /// Whether the progress of the build is shown.
+    pub progress: bool,
+}
+
+/// A running stack. Dropping it ends its processes.
+pub struct Stack {
+    page_url: String,
+    mailbox_url: String,
+    aws_url: String,
+    template: Template,
+    surroundings: Surroundings,
+    accounts: Vec<Account>,
+    mailbox: Mailbox,
+    calls: Calls,
+    faults: Faults,
+    logs: Logs,
+    dead_letters: DeadLetters,
+    runtime: RuntimeApi,
+    database: database::Server,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// Reads the template of the workspace, with the parameters of a stack whose gateway is at this port.
+pub fn read_template(gateway_port: u16) -> anyhow::Result<Template> {
+    let file = build::workspace_root().join("template.yaml");
+    let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    let parameters = BTreeMap::from([
+        ("PublicUrl".to_owned(), format!("http://127.0.0.1:{gateway_port}")),
+        ("MailFrom".to_owned(), "no-reply@example.com".to_owned()),
+    ]);
+    Template::parse(&text, &parameters)
+}
+
+/// The packages to build for a stack: the functions it starts itself, and the operator's command line.
+fn packages<'t>(template: &'t Template, without: &[String]) -> Vec<&'t str> {
+    let functions = template.functions.iter().filter(|function| !without.contains(&function.name));
+    functions.map(|function| function.name.as_str()).chain([OPERATOR_PACKAGE]).collect()
+}
+
+impl Stack {
+    /// Starts a stack and waits until every function polls and the accounts are loaded.
+    pub async fn start(options: &Options) -> anyhow::Result<Self> {
+        let ports = Ports::bind(options.port_base).await?;
+        let template = read_template(port_of(&ports.gateway))?;
+        for name in &options.without {
+            if template.function(name).is_none() {
+                bail!("--without {name}: the template has no such function");
+            }
+        }
+        let packages = packages(&template, &options.without);
+        let binaries = build::build(&packages, options.profile, options.progress).await?;
+        let mut stack = Self::assemble(options, ports, template).await?;
+        stack.start_functions(options, &binaries)?;
+        let file = options.accounts.clone().unwrap_or_else(accounts::demo_file);
+        let ops = binary(&binaries, OPERATOR_PACKAGE)?;
+        let variables = stack.surroundings.of_operator(&stack.template);
+        let import = accounts::import(ops, &file, &variables, stack.database.existed);
+        tokio::try_join!(import, stack.all_polled(options))?;
+        stack.accounts = accounts::read(&file)?;
+        Ok(stack)
+    }
+
+    /// Everything but the processes: database, front, gateway, mailbox, streams.
+    async fn assemble(options: &Options, ports: Ports, template: Template) -> anyhow::Result<Self> {
+        let data = options.data.as_deref();
+        let database = database::Server::start(&template, data).await?;
+        let logs = Logs::new(options.printing);
+        let mut stack = Self {
+            page_url: format!("http://127.0.0.1:{}", port_of(&ports.gateway)),
+            mailbox_url: format!("http://127.0.0.1:{}", port_of(&ports.mailbox)),
+            aws_url: format!("http://127.0.0.1:{}", port_of(&ports.aws)),
+            surroundings: Surroundings {
+                aws_port: port_of(&ports.aws),
+                secrets: environment::secrets(&template, data)?,
+            },
+            accounts: Vec::new(),
+            mailbox: Mailbox::default(),
+            calls: Calls::default(),
+            faults: Faults::default(),
+            dead_letters: DeadLetters::default(),
+            runtime: RuntimeApi::new(&template, &options.without),
+            template,
+            database,
+            logs,
+            tasks: Vec::new(),
+        };
+        stack.serve(options, ports)?;
+        Ok(stack)
+    }
+
+    fn serve(&mut self, options: &Options, ports: Ports) -> anyhow::Result<()> {
+        let wake = Wake::default();
+        let front = Front {
+            keys: AccessKeys::of(&self.template),
+            database: self.database.address,
+            client: local_client()?,
+            mailbox: self.mailbox.clone(),
+            calls: self.calls.clone(),
+            faults: self.faults.clone(),
+            runtime: self.runtime.clone(),
+            wake: wake.clone(),
+        };
+        let gateway = Gateway::new(
+            &self.template,
+            self.runtime.clone(),
+            self.calls.clone(),
+            self.logs.clone(),
+            options.without.clone(),
+        );
+        let aws = front.router().into_make_service_with_connect_info::<Scissors>();
+        let listener = CuttableListener(ports.aws);
+        self.tasks.push(tokio::spawn(async move { ended(axum::serve(listener, aws).await) }));
+        self.serve_page(ports.gateway, gateway.router());
+        self.serve_page(ports.mailbox, mailbox::router(self.mailbox.clone()));
+        for function in &self.template.functions {
+            let Some(source) = function.stream.clone() else { continue };
+            let mapping = Mapping {
+                function: function.name.clone(),
+                source,
+                database: self.database.database.clone(),
+                runtime: self.runtime.clone(),
+                wake: wake.clone(),
+                dead_letters: self.dead_letters.clone(),
+                logs: self.logs.clone(),
+                data: options.data.clone(),
+            };
+            self.tasks.push(tokio::spawn(mapping.run()));
+        }
+        Ok(())
+    }
+
+    fn serve_page(&mut self, listener: TcpListener, router: axum::Router) {
+        let service = router.into_make_service_with_connect_info::<std::net::SocketAddr>();
+        self.tasks.push(tokio::spawn(async move { ended(axum::serve(listener, service).await) }));
+    }
+
+    fn start_functions(
+        &mut self,
+        options: &Options,
+        binaries: &BTreeMap<String, PathBuf>,
+    ) -> anyhow::Result<()> {
+        for function in &self.template.functions {
+            if options.without.contains(&function.name) {
+                continue;
+            }
+            let keeper = Keeper {
+                function: function.name.clone(),
+                binary: binary(binaries, &function.name)?.clone(),
+                variables: self.surroundings.of_function(function)?,
+                runtime: self.runtime.clone(),
+                logs: self.logs.clone(),
+            };
+            self.tasks.push(tokio::spawn(keeper.run()));
+        }
+        Ok(())
+    }
+
+    async fn all_polled(&self, options: &Options) -> anyhow::Result<()> {
+        for function in &self.template.functions {
+            let name = &function.name;
+            if options.without.contains(name) {
+                continue;
+            }
+            if tokio::time::timeout(START_TIMEOUT, self.runtime.polled(name)).await != Ok(true) {
+                // What was printed already is not told twice.
+                let said = match options.printing {
+                    Printing::Nothing => self.logs.lines_about(name),
+                    Printing::Notable | Printing::Everything => Vec::new(),
+                };
+                bail!(
+                    "{}{name} does not come up",
+                    said.iter().map(|line| format!("{line}\n")).collect::<String>()
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the site answers, without a slash at the end.
+    pub fn page_url(&self) -> &str {
+        &self.page_url
+    }
+
+    /// Where the mailbox page answers.
+    pub fn mailbox_url(&self) -> &str {
+        &self.mailbox_url
+    }
+
+    /// Where DynamoDB and SES answer.
+    pub fn aws_url(&self) -> &str {
+        &self.aws_url
+    }
+
+    /// The accounts that were loaded.
+    pub fn accounts(&self) -> &[Account] {
+        &self.accounts
+    }
+
+    /// The mails that arrived.
+    pub fn mailbox(&self) -> &Mailbox {
+        &self.mailbox
+    }
+
+    /// The calls to AWS.
+    pub fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
+    /// Lets calls to AWS fail.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// Everything the stack and its functions said.
+    pub fn logs(&self) -> &Logs {
+        &self.logs
+    }
+
+    /// The records that were given up.
+    pub fn dead_letters(&self) -> Vec<DeadLetter> {
+        self.dead_letters.all()
+    }
+
+    /// The template the stack runs.
+    pub fn template(&self) -> &Template {
+        &self.template
+    }
+
+    /// The variables of a function's process.
+    pub fn variables_of(&self, function: &str) -> anyhow::Result<Variables> {
+        let function = self.template.function(function).context("the template has no such function")?;
+        self.surroundings.of_function(function)
+    }
+
+    /// The variables of the operator's command line.
+    pub fn operator_variables(&self) -> Variables {
+        self.surroundings.of_operator(&self.template)
+    }
+
+    /// Invokes a function with an event of one's own.
+    pub async fn invoke(&self, function: &str, event: &Value) -> Result<Completed, Failed> {
+        self.runtime.invoke(function, Bytes::from(event.to_string())).await
+    }
+
+    /// Stops everything and waits until the processes are gone.
+    pub async fn stop(mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+        for task in std::mem::take(&mut self.tasks) {
+            // The error says that it was aborted.
+            let _ = task.await;
+        }
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+        self.database.stop();
+    }
+}
+
+fn binary<'b>(binaries: &'b BTreeMap<String, PathBuf>, name: &str) -> anyhow::Result<&'b PathBuf> {
+    binaries.get(name).with_context(|| format!("the package {name} has no binary of that name"))
+}
+
+/// A client for this machine, which no proxy of the environment may come between.
+fn local_client() -> anyhow::Result<reqwest::Client> {
+    reqwest::Client::builder().no_proxy().build().context("no HTTP client")
+}
+
+fn ended(result: std::io::Result<()>) {
+    if let Err(error) = result {
+        eprintln!("a server of the stack stopped: {error}");
+    }
+}

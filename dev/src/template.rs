@@ -1,0 +1,271 @@
+//! The SAM template, read: which functions, routes, tables, permissions and variables there are.
+//!
+//! Knows SAM and CloudFormation, and nothing of processes or ports. Whatever it meets that would change how
+//! the stack behaves, and that the local stack does not do, is an error: a silent difference would be worse.
+
+pub mod intrinsics;
+mod resources;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde_json::Value;
+use yaml_serde::Value as Yaml;
+
+use crate::iam::Statement;
+use intrinsics::Scope;
+
+/// The region the local stack says it is in.
+pub const REGION: &str = "us-east-1";
+/// The account the local stack says it belongs to.
+pub const ACCOUNT_ID: &str = "000000000000";
+
+/// A template that the local stack cannot run, and where.
+#[derive(Debug, PartialEq, Eq)]
+pub struct TemplateError {
+    place: String,
+    problem: String,
+}
+
+impl TemplateError {
+    fn new(place: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { place: place.into(), problem: problem.into() }
+    }
+}
+
+impl std::fmt::Display for TemplateError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "template.yaml, {}: {}", self.place, self.problem)
+    }
+}
+
+impl std::error::Error for TemplateError {}
+
+/// The parts of the template that the local stack runs.
+#[derive(Debug)]
+pub struct Template {
+    /// The functions, in the order of their logical ids.
+    pub functions: Vec<Function>,
+    /// The tables, in the order of their logical ids.
+    pub tables: Vec<Table>,
+    /// The secrets, by logical id.
+    pub secrets: BTreeMap<String, Secret>,
+}
+
+/// One Lambda function.
+#[derive(Debug)]
+pub struct Function {
+    /// The resource's name in the template.
+    pub logical_id: String,
+    /// The binary's name, which is also the package's and the function's.
+    pub name: String,
+    /// `Handler`, passed on as `_HANDLER`.
+    pub handler: String,
+    /// Variables of the function and of `Globals`; secrets are still written as dynamic references.
+    pub environment: BTreeMap<String, String>,
+    /// How long one invocation may take.
+    pub timeout: Duration,
+    /// What the function is told about its memory; the local stack does not enforce it.
+    pub memory_mb: u64,
+    /// The routes that lead here.
+    pub routes: Vec<Route>,
+    /// What the function may do.
+    pub statements: Vec<Statement>,
+    /// The stream that feeds the function, if any.
+    pub stream: Option<StreamSource>,
+}
+
+/// A route of the HTTP API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// `None` for any method.
+    pub method: Option<String>,
+    /// `None` for `$default`, which takes what no other route does.
+    pub path: Option<String>,
+}
+
+impl Route {
+    /// The route as API Gateway writes it into events: `ANY /login`, `$default`.
+    pub fn key(&self) -> String {
+        match &self.path {
+            None => "$default".to_owned(),
+            Some(path) => format!("{} {path}", self.method.as_deref().unwrap_or("ANY")),
+        }
+    }
+}
+
+/// An event source mapping from a table's stream.
+#[derive(Debug, Clone)]
+pub struct StreamSource {
+    /// The table whose stream is read.
+    pub table: String,
+    /// The stream's ARN, as events carry it.
+    pub stream_arn: String,
+    /// Records of at most this many in one invocation.
+    pub batch_size: usize,
+    /// Whether the answer names the records that failed.
+    pub report_batch_item_failures: bool,
+    /// Whether a failed batch is split before it is tried again.
+    pub bisect_batch: bool,
+    /// Tries after the first; `None` for no limit.
+    pub maximum_retry_attempts: Option<u32>,
+    /// Records older than this are given up; `None` for no limit.
+    pub maximum_record_age: Option<Duration>,
+    /// Event names that pass the filter; empty for all.
+    pub event_names: BTreeSet<String>,
+    /// Whether records of the past are read when the mapping is new.
+    pub from_the_beginning: bool,
+    /// The ARN where given-up records go.
+    pub on_failure: Option<String>,
+}
+
+/// A DynamoDB table.
+#[derive(Debug)]
+pub struct Table {
+    /// The logical id, which is the table's name in the local stack.
+    pub name: String,
+    /// The `CreateTable` request.
+    pub definition: Value,
+    /// The attribute that holds an item's expiry.
+    pub time_to_live: Option<String>,
+}
+
+/// What a generated secret looks like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Secret {
+    /// Length in characters.
+    pub length: usize,
+    /// Whether punctuation may appear.
+    pub punctuation: bool,
+}
+
+impl Template {
+    /// Reads a template with the given values for its parameters; the others have their defaults.
+    pub fn parse(text: &str, parameters: &BTreeMap<String, String>) -> anyhow::Result<Self> {
+        let document: Yaml = yaml_serde::from_str(text).context("template.yaml is not YAML")?;
+        let resources = section(&document, "Resources")
+            .ok_or_else(|| TemplateError::new("Resources", "there are none"))?;
+        let scope = scope(&document, resources, parameters)?;
+        let globals = match section(&document, "Globals") {
+            Some(globals) => scope.resolve("Globals", &Yaml::Mapping(globals.clone()))?.unwrap_or_default(),
+            None => Value::Null,
+        };
+        let mut template = Self { functions: Vec::new(), tables: Vec::new(), secrets: BTreeMap::new() };
+        for (id, resource) in resources {
+            let id = id.as_str().unwrap_or_default();
+            if scope.resources.contains_key(id) {
+                let resource = scope.resolve(id, resource)?.unwrap_or_default();
+                resources::add(&mut template, &globals["Function"], id, &resource)?;
+            }
+        }
+        if let Some(outputs) = section(&document, "Outputs") {
+            scope.resolve("Outputs", &Yaml::Mapping(outputs.clone()))?;
+        }
+        template.check()?;
+        template.functions.sort_by(|a, b| a.logical_id.cmp(&b.logical_id));
+        template.tables.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(template)
+    }
+
+    /// The function of that name.
+    pub fn function(&self, name: &str) -> Option<&Function> {
+        self.functions.iter().find(|function| function.name == name)
+    }
+
+    /// The environment variables, of all functions, whose value is the name of a table.
+    pub fn table_variables(&self) -> BTreeMap<String, String> {
+        let tables: BTreeSet<&str> = self.tables.iter().map(|table| table.name.as_str()).collect();
+        self.functions
+            .iter()
+            .flat_map(|function| &function.environment)
+            .filter(|(_, value)| tables.contains(value.as_str()))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
+    }
+
+    /// Checks what spans resources: routes and binaries are unique, streams exist.
+    fn check(&self) -> Result<(), TemplateError> {
+        let mut routes = BTreeSet::new();
+        let mut names = BTreeSet::new();
+        for function in &self.functions {
+            let id = &function.logical_id;
+            if !names.insert(&function.name) {
+                return Err(TemplateError::new(
+                    id,
+                    format!("another function runs {} already", function.name),
+                ));
+            }
+            for route in &function.routes {
+                if !routes.insert(route.key()) {
+                    return Err(TemplateError::new(
+                        format!("{id}.Events"),
+                        format!("the route {} belongs to another function already", route.key()),
+                    ));
+                }
+            }
+            if let Some(stream) = &function.stream {
+                let table = self.tables.iter().find(|table| table.name == stream.table);
+                if table.is_none_or(|table| table.definition["StreamSpecification"].is_null()) {
+                    return Err(TemplateError::new(
+                        format!("{id}.Events"),
+                        format!("{} has no StreamSpecification", stream.table),
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn section<'y>(document: &'y Yaml, name: &str) -> Option<&'y yaml_serde::Mapping> {
+    document.get(name).and_then(Yaml::as_mapping)
+}
+
+fn scope(
+    document: &Yaml,
+    resources: &yaml_serde::Mapping,
+    given: &BTreeMap<String, String>,
+) -> Result<Scope, TemplateError> {
+    let mut scope = Scope::default();
+    for (name, declaration) in section(document, "Parameters").into_iter().flatten() {
+        let name = name.as_str().unwrap_or_default();
+        let value = match given.get(name) {
+            Some(value) => Value::String(value.clone()),
+            None => match declaration.get("Default") {
+                Some(default) => scope.resolve(name, default)?.unwrap_or_default(),
+                None => {
+                    return Err(TemplateError::new(
+                        format!("Parameters.{name}"),
+                        "has no Default, and the local stack has no value for it",
+                    ));
+                }
+            },
+        };
+        scope.parameters.insert(name.to_owned(), value);
+    }
+    for (name, condition) in section(document, "Conditions").into_iter().flatten() {
+        let name = name.as_str().unwrap_or_default();
+        let decision = scope.decide(&format!("Conditions.{name}"), condition)?;
+        scope.conditions.insert(name.to_owned(), decision);
+    }
+    for (id, resource) in resources {
+        let id = id.as_str().unwrap_or_default();
+        if let Some(condition) = resource.get("Condition").and_then(Yaml::as_str) {
+            match scope.conditions.get(condition) {
+                Some(true) => {}
+                Some(false) => continue,
+                None => return Err(TemplateError::new(id, format!("there is no condition {condition}"))),
+            }
+        }
+        let kind = resource
+            .get("Type")
+            .and_then(Yaml::as_str)
+            .ok_or_else(|| TemplateError::new(id, "has no Type"))?;
+        scope.resources.insert(id.to_owned(), kind.to_owned());
+    }
+    Ok(scope)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,185 @@
+//! The whole story, walked without a browser: on a stack of its own or on a site elsewhere, step by step, each
+//! printed with what was asked, what came back, the mail that arrived and the time it took. Holds the means of
+//! telling; the steps are in `story` and `refusals`. Must not know how the site works inside.
+
+mod mail_reader;
+mod operator;
+mod refusals;
+mod report;
+mod story;
+mod visitor;
+
+use anyhow::{Context as _, Result, bail};
+use reqwest::Method;
+use serde_json::Value;
+
+use self::{
+    mail_reader::{Kind, MailReader},
+    operator::Operator,
+    report::Report,
+    visitor::{Answer, Visitor},
+};
+use crate::{
+    accounts::Account,
+    build::{self, Profile},
+    logs::Printing,
+    mailbox::Mail,
+    stack::{Options, Stack},
+};
+
+/// The people of the tour, in the form of the demo accounts; from the root of the workspace.
+const ACCOUNTS: &str = "dev/src/tour/accounts.jsonl";
+
+/// Walks the whole story on a stack that is started for it, on free ports and in memory.
+pub async fn run(profile: Profile) -> Result<()> {
+    let accounts = build::workspace_root().join(ACCOUNTS);
+    let options = Options {
+        accounts: Some(accounts),
+        profile,
+        printing: Printing::Nothing,
+        progress: true,
+        ..Options::default()
+    };
+    let stack = Stack::start(&options).await?;
+    let place = Place {
+        site: stack.page_url().to_owned(),
+        mailbox: stack.mailbox_url().to_owned(),
+        operator: Operator::new(&stack.operator_variables())?,
+    };
+    let outcome = Tour::walk(place, Cast::of(stack.accounts())?).await;
+    if outcome.is_err() {
+        // What the functions said is where a surprise comes from.
+        for line in stack.logs().lines() {
+            eprintln!("{line}");
+        }
+    }
+    stack.stop().await;
+    outcome
+}
+
+/// Where a tour goes.
+struct Place {
+    /// The site's URL, without a path.
+    site: String,
+    /// The mailbox's URL, without a path.
+    mailbox: String,
+    operator: Operator,
+}
+
+/// The people of the tour by name.
+struct Cast {
+    mira: Account,
+    yulia: Account,
+    soren: Account,
+    /// Signs in through an identity provider.
+    bea: Account,
+}
+
+impl Cast {
+    /// The people of a file with these four in this order.
+    fn of(accounts: &[Account]) -> Result<Self> {
+        let [mira, yulia, soren, bea] = accounts else {
+            bail!("{ACCOUNTS} must have four accounts, the last of them SSO");
+        };
+        Ok(Self { mira: mira.clone(), yulia: yulia.clone(), soren: soren.clone(), bea: bea.clone() })
+    }
+}
+
+/// A tour under way.
+struct Tour {
+    place: Place,
+    mails: MailReader,
+    report: Report,
+}
+
+impl Tour {
+    /// Walks the whole story at a place. The first surprise ends it.
+    async fn walk(place: Place, cast: Cast) -> Result<()> {
+        let mails = MailReader::new(&place.mailbox, &place.site).await?;
+        let mut tour = Self { place, mails, report: Report::new() };
+        tour.report.note(&format!("site {}  mailbox {}", tour.place.site, tour.place.mailbox));
+        let outcome = async {
+            story::tell(&mut tour, &cast).await?;
+            refusals::tell(&mut tour, &cast).await
+        };
+        if let Err(surprise) = outcome.await {
+            tour.report.fail(&surprise);
+            bail!("the tour did not come to its end");
+        }
+        tour.report.summary();
+        Ok(())
+    }
+
+    fn visitor(&self) -> Result<Visitor> {
+        Visitor::new(&self.place.site)
+    }
+
+    async fn get(&mut self, visitor: &mut Visitor, path: &str) -> Result<Answer> {
+        self.ask(visitor, Method::GET, path, None).await
+    }
+
+    async fn post(&mut self, visitor: &mut Visitor, path: &str, body: Value) -> Result<Answer> {
+        self.ask(visitor, Method::POST, path, Some(body)).await
+    }
+
+    async fn ask(
+        &mut self,
+        visitor: &mut Visitor,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<Answer> {
+        let fields = body.as_ref().map(fields).unwrap_or_default();
+        self.report.line("asked", format!("{method} {}{fields}", without_token(path)));
+        let answer = visitor.ask(method, path, body.as_ref()).await?;
+        self.report.line("came", answer.gist());
+        Ok(answer)
+    }
+
+    /// Waits for the next mail to this address, which must be of this kind.
+    async fn mail(&mut self, to: &str, kind: Kind) -> Result<Mail> {
+        let mail = self.mails.next(to, kind).await?;
+        self.report.line("mail", format!("to {to}: “{}”", mail.subject));
+        Ok(mail)
+    }
+
+    /// No mail to this address came before the latest one that did.
+    fn no_mail(&mut self, to: &str) -> Result<()> {
+        self.mails.nothing_to(to)?;
+        self.report.line("no mail", format!("to {to}"));
+        Ok(())
+    }
+
+    /// Lets the windows of all limits pass.
+    async fn a_day_later(&mut self) -> Result<()> {
+        let counts = self.place.operator.clear_limits().await?;
+        self.report
+            .line("later", format!("a day passes for the limits: the operator forgets {counts} counts"));
+        Ok(())
+    }
+}
+
+/// The fields of a request for the eye: no password, no token.
+fn fields(body: &Value) -> String {
+    let Some(fields) = body.as_object() else { return String::new() };
+    let field = |(name, value): (&String, &Value)| match name.as_str() {
+        "password" | "token" => format!("  {name} …"),
+        _ => format!("  {name} {}", value.as_str().unwrap_or_default()),
+    };
+    fields.iter().map(field).collect()
+}
+
+fn without_token(path: &str) -> String {
+    path.split_once("token=").map_or_else(|| path.to_owned(), |(before, _)| format!("{before}token=…"))
+}
+
+/// An address for a person's backup, of a domain that never receives mail.
+fn backup_address(person: &Account, name: &str) -> String {
+    let local = person.email.split('@').next().unwrap_or_default();
+    format!("{local}.{name}@example.net")
+}
+
+/// The token out of a link's path.
+fn token_of(path: &str) -> Result<&str> {
+    path.split_once("token=").map(|(_, token)| token).context("a link without a token")
+}

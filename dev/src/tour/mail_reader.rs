@@ -1,0 +1,144 @@
+//! Somebody who reads the mailbox over HTTP, as a person would in a mail program. Must not know why a mail came.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use reqwest::Client;
+
+use crate::mailbox::Mail;
+
+/// A mail takes a stream poll, a function call and a mail service: tens of milliseconds here, seconds in AWS.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// The mails of this product, as far as a reader can tell them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Asks to confirm an address.
+    Confirm,
+    /// Carries a sign-in link.
+    SignIn,
+    /// Anything else: a username, a notice.
+    Words,
+}
+
+/// Reads mails in their order, and remembers those that nobody looked for yet.
+#[derive(Debug)]
+pub(super) struct MailReader {
+    client: Client,
+    mailbox: String,
+    /// What a genuine link begins with.
+    site: String,
+    seen: u64,
+    unread: Vec<Mail>,
+}
+
+impl MailReader {
+    /// A reader of the mailbox at this URL, for mails of the site at that one. Mails already there are ignored.
+    pub(super) async fn new(mailbox: &str, site: &str) -> Result<Self> {
+        let client = Client::builder().no_proxy().build()?;
+        let (mailbox, site) = (mailbox.to_owned(), site.to_owned());
+        let mut reader = Self { client, mailbox, site, seen: 0, unread: Vec::new() };
+        reader.look().await?;
+        reader.unread.clear();
+        Ok(reader)
+    }
+
+    /// Waits for the next mail to this address, which must be of this kind.
+    pub(super) async fn next(&mut self, to: &str, kind: Kind) -> Result<Mail> {
+        let waiting = async {
+            loop {
+                if let Some(at) = self.unread.iter().position(|mail| bare(&mail.to) == to) {
+                    return anyhow::Ok(self.unread.remove(at));
+                }
+                tokio::time::sleep(PAUSE).await;
+                self.look().await?;
+            }
+        };
+        let mail = match tokio::time::timeout(PATIENCE, waiting).await {
+            Ok(mail) => mail?,
+            Err(_) => {
+                bail!("expected a mail to {to}, none came in {} s{}", PATIENCE.as_secs(), self.others())
+            }
+        };
+        let came = self.kind(&mail);
+        ensure!(
+            came == kind,
+            "expected a mail of kind {kind:?} to {to}, came {came:?}: {}\n{}",
+            mail.subject,
+            mail.text
+        );
+        ensure!(
+            !mail.html.is_empty() && !mail.text.is_empty(),
+            "a part is missing in “{}” to {to}",
+            mail.subject
+        );
+        Ok(mail)
+    }
+
+    /// No mail to this address may have come. To be asked after a later mail arrived, since mails keep their order.
+    pub(super) fn nothing_to(&self, to: &str) -> Result<()> {
+        match self.unread.iter().find(|mail| bare(&mail.to) == to) {
+            Some(mail) => bail!("expected no mail to {to}, came “{}”\n{}", mail.subject, mail.text),
+            None => Ok(()),
+        }
+    }
+
+    /// No mail may be left that nobody looked for.
+    pub(super) async fn nothing_left(&mut self) -> Result<()> {
+        self.look().await?;
+        ensure!(self.unread.is_empty(), "expected no further mail{}", self.others());
+        Ok(())
+    }
+
+    /// The link of a mail as a path of the site, its query with it.
+    pub(super) fn link_path(&self, mail: &Mail) -> Result<String> {
+        let links = mail.links.iter().filter_map(|link| link.strip_prefix(&self.site));
+        let mut with_token = links.filter(|path| path.contains("?token="));
+        let path = with_token
+            .next()
+            .with_context(|| format!("expected a link in “{}”\n{}", mail.subject, mail.text))?;
+        ensure!(
+            with_token.next().is_none(),
+            "expected one link in “{}”, came more\n{}",
+            mail.subject,
+            mail.text
+        );
+        ensure!(
+            mail.html.contains(path),
+            "expected the link of the text part in the HTML part too\n{}",
+            mail.html
+        );
+        Ok(path.to_owned())
+    }
+
+    fn kind(&self, mail: &Mail) -> Kind {
+        let leads_to =
+            |path: &str| mail.links.iter().any(|link| link.starts_with(&format!("{}{path}", self.site)));
+        match () {
+            () if leads_to("/backup/confirm?token=") => Kind::Confirm,
+            () if leads_to("/login/open?token=") => Kind::SignIn,
+            () => Kind::Words,
+        }
+    }
+
+    async fn look(&mut self) -> Result<()> {
+        let url = format!("{}/mails?after={}", self.mailbox, self.seen);
+        let answer = self.client.get(url).send().await.context("the mailbox does not answer")?;
+        let mails: Vec<Mail> =
+            answer.json().await.context("the mailbox answers something else than mails")?;
+        self.seen = mails.last().map_or(self.seen, |mail| mail.number);
+        self.unread.extend(mails);
+        Ok(())
+    }
+
+    fn others(&self) -> String {
+        let line = |mail: &Mail| format!("\n  there is “{}” to {}", mail.subject, mail.to);
+        self.unread.iter().map(line).collect::<Vec<_>>().concat()
+    }
+}
+
+/// The address out of `Name <address>`.
+fn bare(to: &str) -> &str {
+    to.rsplit_once('<').map_or(to, |(_, address)| address.trim_end_matches('>'))
+}

@@ -1,0 +1,186 @@
+//! The story as others try to bend it: wrong addresses, an SSO account, someone else's address, dead links and
+//! strangers. Must not know how anything is printed or sent.
+
+use anyhow::{Result, ensure};
+use serde_json::json;
+
+use super::{
+    Cast, Kind, Tour, Visitor, backup_address,
+    story::{confirm, sign_in},
+    token_of,
+};
+use crate::accounts::Account;
+
+/// Walks the whole of it.
+pub(super) async fn tell(tour: &mut Tour, cast: &Cast) -> Result<()> {
+    let (owner, other) = (&cast.soren, &cast.yulia);
+    let spare = backup_address(owner, "spare");
+    let (mut owners, mut others) = (tour.visitor()?, tour.visitor()?);
+
+    tour.report.chapter("What is refused");
+    sign_in(tour, &mut owners, owner).await?;
+    bad_addresses(tour, &mut owners, owner).await?;
+    sso_account(tour, cast).await?;
+    wrong_credentials(tour, cast).await?;
+
+    tour.report.chapter("Someone else's address");
+    tour.report.begin(&format!("{} defines a backup email", owner.username));
+    tour.post(&mut owners, "/account/backup", json!({ "email": spare })).await?.expect(202)?;
+    tour.report.end();
+    let link = confirm(tour, &mut owners, owner, &spare).await?;
+    sign_in(tour, &mut others, other).await?;
+    taken_address(tour, &mut others, owner, &spare).await?;
+
+    tour.report.chapter("Dead links");
+    used_link(tour, &mut owners, &link).await?;
+    expired_link(tour, &mut others, &backup_address(other, "spare")).await?;
+    replaced_link(tour, owner).await?;
+    unknown_link(tour).await?;
+
+    tour.report.chapter("Strangers");
+    strangers(tour, cast, &spare).await?;
+    nothing_left(tour).await
+}
+
+async fn bad_addresses(tour: &mut Tour, browser: &mut Visitor, person: &Account) -> Result<()> {
+    tour.report.begin("What is no address, or the primary one, is no backup email");
+    let cases = [("not an address", "not-an-address"), (person.email.as_str(), "same-as-primary")];
+    for (email, code) in cases {
+        let answer = tour.post(browser, "/account/backup", json!({ "email": email })).await?;
+        answer.expect_problem(422, code)?;
+    }
+    tour.report.end();
+    Ok(())
+}
+
+async fn sso_account(tour: &mut Tour, cast: &Cast) -> Result<()> {
+    let (lender, bea) = (&cast.yulia, &cast.bea);
+    let mut browser = tour.visitor()?;
+    sign_in(tour, &mut browser, lender).await?;
+    tour.report.begin("An SSO account has no backup email");
+    tour.place.operator.hand_over_session(&lender.username, &bea.username).await?;
+    tour.report.line("note", format!("{} is signed in, as by an identity provider", bea.username));
+    let account = tour.get(&mut browser, "/account").await?;
+    account.expect(200)?.expect_value("/username", &bea.username)?.expect_value("/kind", "sso")?;
+    let answer =
+        tour.post(&mut browser, "/account/backup", json!({ "email": backup_address(bea, "spare") })).await?;
+    answer.expect_problem(403, "sso-account")?;
+    tour.report.end();
+    Ok(())
+}
+
+async fn wrong_credentials(tour: &mut Tour, cast: &Cast) -> Result<()> {
+    tour.report.begin("A wrong password, an SSO account and nobody get the same answer");
+    let mut browser = tour.visitor()?;
+    let mut answers = Vec::new();
+    for identifier in [&cast.mira.username, &cast.bea.email, &"nobody@example.org".to_owned()] {
+        let login = json!({ "identifier": identifier, "password": "not the password" });
+        answers.push(tour.post(&mut browser, "/login", login).await?);
+    }
+    for answer in &answers {
+        answer.expect_problem(401, "wrong-credentials")?.expect_same_as(&answers[0])?;
+    }
+    tour.report.end();
+    Ok(())
+}
+
+async fn taken_address(tour: &mut Tour, browser: &mut Visitor, owner: &Account, taken: &str) -> Result<()> {
+    tour.report.begin("Asking for it looks like success; only its owner hears of it");
+    let answer = tour.post(browser, "/account/backup", json!({ "email": taken })).await?;
+    answer
+        .expect(202)?
+        .expect_value("/backup/state", "pending")?
+        .expect_value("/backup/pending_address", taken)?;
+    tour.mail(&owner.email, Kind::Words).await?;
+    tour.no_mail(taken)?;
+    tour.report.end();
+    Ok(())
+}
+
+async fn used_link(tour: &mut Tour, browser: &mut Visitor, link: &str) -> Result<()> {
+    tour.report.begin("A used link");
+    tour.get(browser, link).await?.expect_problem(410, "link-used")?;
+    let answer = tour.post(browser, "/backup/confirm", json!({ "token": token_of(link)? })).await?;
+    answer.expect_problem(410, "link-used")?;
+    tour.report.end();
+    Ok(())
+}
+
+async fn expired_link(tour: &mut Tour, browser: &mut Visitor, spare: &str) -> Result<()> {
+    tour.report.begin("An expired link");
+    tour.a_day_later().await?;
+    tour.post(browser, "/account/backup", json!({ "email": spare })).await?.expect(202)?;
+    let mail = tour.mail(spare, Kind::Confirm).await?;
+    let link = tour.mails.link_path(&mail)?;
+    let links = tour.place.operator.expire_links().await?;
+    tour.report.line("later", format!("a day passes for {links} links: the operator sets them back"));
+    tour.get(browser, &link).await?.expect_problem(410, "link-expired")?;
+    let answer = tour.post(browser, "/backup/confirm", json!({ "token": token_of(&link)? })).await?;
+    answer.expect_problem(410, "link-expired")?;
+    tour.get(browser, "/account").await?.expect(200)?.expect_value("/backup/state", "pending")?;
+    tour.report.end();
+    Ok(())
+}
+
+async fn replaced_link(tour: &mut Tour, person: &Account) -> Result<()> {
+    tour.report.begin("A sign-in link dies when a newer one is asked for");
+    let mut browser = tour.visitor()?;
+    let mut links = Vec::new();
+    for _ in 0..2 {
+        tour.post(&mut browser, "/login/link", json!({ "email": person.email })).await?.expect(200)?;
+        let mail = tour.mail(&person.email, Kind::SignIn).await?;
+        links.push(tour.mails.link_path(&mail)?);
+    }
+    let older = json!({ "token": token_of(&links[0])? });
+    tour.post(&mut browser, "/login/open", older).await?.expect_problem(410, "link-replaced")?;
+    ensure!(!browser.has_session(), "expected no session from a dead link");
+    let newer = json!({ "token": token_of(&links[1])? });
+    tour.post(&mut browser, "/login/open", newer).await?.expect(200)?;
+    tour.report.end();
+    Ok(())
+}
+
+async fn unknown_link(tour: &mut Tour) -> Result<()> {
+    tour.report.begin("A link that nobody sent");
+    let mut browser = tour.visitor()?;
+    let token = "A".repeat(43);
+    for path in ["/backup/confirm", "/login/open"] {
+        tour.get(&mut browser, &format!("{path}?token={token}"))
+            .await?
+            .expect_problem(404, "link-unknown")?;
+        let answer = tour.post(&mut browser, path, json!({ "token": token })).await?;
+        answer.expect_problem(404, "link-unknown")?;
+    }
+    tour.report.end();
+    Ok(())
+}
+
+async fn strangers(tour: &mut Tour, cast: &Cast, spare: &str) -> Result<()> {
+    let stranger = "stranger@example.org";
+    let pending = backup_address(&cast.yulia, "spare");
+    for (path, kind) in [("/forgot-username", Kind::Words), ("/login/link", Kind::SignIn)] {
+        tour.report.begin(&format!("{path} says the same to a stranger, and mails nothing"));
+        let mut browser = tour.visitor()?;
+        let mut answers = Vec::new();
+        // The known address comes last, so that its mail shows that none is still on its way.
+        for email in [stranger, &cast.bea.email, &pending, spare] {
+            answers.push(tour.post(&mut browser, path, json!({ "email": email })).await?);
+        }
+        for answer in &answers {
+            answer.expect(200)?.expect_same_as(&answers[0])?;
+        }
+        tour.mail(spare, kind).await?;
+        for email in [stranger, &cast.bea.email, &pending] {
+            tour.no_mail(email)?;
+        }
+        tour.report.end();
+    }
+    Ok(())
+}
+
+async fn nothing_left(tour: &mut Tour) -> Result<()> {
+    tour.report.begin("No mail came that the story does not know of");
+    tour.mails.nothing_left().await?;
+    tour.report.end();
+    Ok(())
+}

@@ -1,0 +1,195 @@
+//! Somebody at the site: a base URL, a cookie jar and JSON. Must not know the story, only what a client and a
+//! browser know. The jar is kept by hand, because the site's cookies are `Secure` and a local site has no TLS.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use reqwest::{Client, Method, header, redirect};
+use serde_json::Value;
+
+/// The cookie that says who is signed in.
+const SESSION_COOKIE: &str = "__Host-session";
+
+/// A client of the site with cookies of its own.
+#[derive(Debug)]
+pub(super) struct Visitor {
+    site: String,
+    client: Client,
+    cookies: BTreeMap<String, String>,
+}
+
+/// What the site answered.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    /// The body, byte for byte.
+    pub(super) bytes: Vec<u8>,
+    /// The body as JSON; null when it is none.
+    pub(super) body: Value,
+    /// The header lines that two answers can be compared by: sorted, without the date and the request's own id.
+    pub(super) headers: Vec<(String, String)>,
+}
+
+impl Visitor {
+    /// Someone who was never here before.
+    pub(super) fn new(site: &str) -> Result<Self> {
+        let client = Client::builder().redirect(redirect::Policy::none()).no_proxy().build()?;
+        Ok(Self { site: site.to_owned(), client, cookies: BTreeMap::new() })
+    }
+
+    /// Whether this client holds a session, dead or alive.
+    pub(super) fn has_session(&self) -> bool {
+        self.cookies.contains_key(SESSION_COOKIE)
+    }
+
+    /// Sends one request for JSON. The path begins with `/` and may carry a query.
+    pub(super) async fn ask(&mut self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer> {
+        let url = format!("{}{path}", self.site);
+        let mut request = self.client.request(method, &url).header(header::ACCEPT, "application/json");
+        if !self.cookies.is_empty() {
+            let pairs: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            request = request.header(header::COOKIE, pairs.join("; "));
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response =
+            request.send().await.with_context(|| format!("the site does not answer at {}", self.site))?;
+
+        for cookie in response.headers().get_all(header::SET_COOKIE) {
+            self.keep(cookie.to_str().context("a cookie is not text")?)?;
+        }
+        let status = response.status().as_u16();
+        let mut headers: Vec<_> = response
+            .headers()
+            .iter()
+            .filter(|(name, _)| !matches!(name.as_str(), "date" | "apigw-requestid" | "x-amzn-requestid"))
+            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect();
+        headers.sort();
+        let bytes = response.bytes().await.context("the answer broke off")?.to_vec();
+        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        Ok(Answer { status, bytes, body, headers })
+    }
+
+    /// Does with a `Set-Cookie` what a browser does, and says so when a browser would drop it.
+    fn keep(&mut self, line: &str) -> Result<()> {
+        let mut parts = line.split(';').map(str::trim);
+        let Some((name, value)) = parts.next().and_then(|pair| pair.split_once('=')) else {
+            bail!("not a cookie: {line}");
+        };
+        let attributes: Vec<String> = parts.map(str::to_ascii_lowercase).collect();
+        let has = |wanted: &str| attributes.iter().any(|attribute| attribute == wanted);
+        if name.starts_with("__Host-") {
+            let domain = attributes.iter().any(|attribute| attribute.starts_with("domain="));
+            ensure!(
+                has("secure") && has("path=/") && !domain,
+                "a browser drops the cookie {name}: {attributes:?}"
+            );
+        }
+        ensure!(has("httponly"), "scripts can read the cookie {name}: {attributes:?}");
+        if value.is_empty() || has("max-age=0") {
+            self.cookies.remove(name);
+        } else {
+            self.cookies.insert(name.to_owned(), value.to_owned());
+        }
+        Ok(())
+    }
+}
+
+impl Answer {
+    /// The status must be this one.
+    pub(super) fn expect(&self, status: u16) -> Result<&Self> {
+        ensure!(self.status == status, "expected {status}, came {}", self.in_full());
+        Ok(self)
+    }
+
+    /// It must be a problem document with this status and code.
+    pub(super) fn expect_problem(&self, status: u16, code: &str) -> Result<&Self> {
+        let expected = format!("expected {status} and the problem {code}, came {}", self.in_full());
+        ensure!(self.status == status && self.body["code"] == code, expected);
+        let media_type =
+            self.headers.iter().find(|(name, _)| name == "content-type").map(|(_, value)| &**value);
+        ensure!(
+            media_type.is_some_and(|value| value.starts_with("application/problem+json")),
+            "expected application/problem+json, came {media_type:?}"
+        );
+        Ok(self)
+    }
+
+    /// What the JSON pointer names must have this value.
+    pub(super) fn expect_value(&self, pointer: &str, value: &str) -> Result<&Self> {
+        let there = self.body.pointer(pointer).and_then(Value::as_str);
+        ensure!(there == Some(value), "expected {pointer} to be \"{value}\", came {}", self.in_full());
+        Ok(self)
+    }
+
+    /// It must be the same answer as another: status, headers and bytes.
+    pub(super) fn expect_same_as(&self, other: &Self) -> Result<()> {
+        ensure!(
+            (self.status, &self.headers, &self.bytes) == (other.status, &other.headers, &other.bytes),
+            "expected the same answer twice, came {} {:?} and {} {:?}",
+            self.in_full(),
+            self.headers,
+            other.in_full(),
+            other.headers,
+        );
+        Ok(())
+    }
+
+    fn in_full(&self) -> String {
+        format!("{} {}", self.status, String::from_utf8_lossy(&self.bytes))
+    }
+
+    /// The essential part in one line.
+    pub(super) fn gist(&self) -> String {
+        let text = |pointer: &str| self.body.pointer(pointer).and_then(Value::as_str);
+        let essence = match (text("/code"), text("/backup/state"), text("/username"), text("/address")) {
+            (Some(code), ..) => code.to_owned(),
+            (_, Some(state), ..) => {
+                let addresses = [text("/backup/address"), text("/backup/pending_address")];
+                let addresses: Vec<_> = addresses.into_iter().flatten().collect();
+                format!("backup {state} {}", addresses.join(" by ")).trim_end().to_owned()
+            }
+            (_, _, Some(username), Some(address)) => format!("{username}, {address}"),
+            (_, _, Some(username), None) => username.to_owned(),
+            _ => shortened(&String::from_utf8_lossy(&self.bytes)),
+        };
+        let session = format!("{SESSION_COOKIE}=");
+        let cookie =
+            self.headers.iter().find(|(name, value)| name == "set-cookie" && value.starts_with(&session));
+        let cookie = match cookie {
+            Some((_, value)) if value[session.len()..].starts_with(';') => ", session cookie cleared",
+            Some(_) => ", session cookie",
+            None => "",
+        };
+        format!("{} {essence}{cookie}", self.status)
+    }
+}
+
+fn shortened(text: &str) -> String {
+    const LENGTH: usize = 72;
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(LENGTH) {
+        Some((at, _)) => format!("{}…", &line[..at]),
+        None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cookies_are_kept_dropped_and_cleared_as_in_a_browser() {
+        let mut visitor = Visitor::new("http://127.0.0.1:1").expect("a client needs nothing from outside");
+        let attributes = "Path=/; Secure; HttpOnly; SameSite=Lax";
+        visitor.keep(&format!("__Host-session=abc; {attributes}")).expect("a browser keeps it");
+        assert!(visitor.has_session());
+        assert!(visitor.keep("__Host-session=abc; Path=/; HttpOnly").is_err());
+        assert!(visitor.keep("__Host-session=abc; Path=/; Secure").is_err());
+        assert!(visitor.keep(&format!("__Host-session=abc; Domain=a.example; {attributes}")).is_err());
+        visitor.keep(&format!("__Host-session=; Max-Age=0; {attributes}")).expect("a browser clears it");
+        assert!(!visitor.has_session());
+    }
+}

@@ -1,0 +1,21 @@
+//! Shows the account and the state of its backup email. It is also the front door (`/`) and answers for
+//! paths that no function has.
+use shared::app::App;
+use shared::error::Error;
+use shared::web::pages::AccountPage;
+use shared::web::{Code, Problem, Reply, Request, StatusCode};
+
+/// GET `/account`.
+pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
+    let now = app.now();
+    if !matches!(&*request.path, "/" | "/account") {
+        return Err(Problem::from(Code::NotFound).into());
+    }
+    request.allow("GET, HEAD")?;
+    let visitor = app.visitor(request.session().as_ref(), now).await?.ok_or(Error::NotSignedIn)?;
+    let page = AccountPage::new(&visitor.account, app.texts(visitor.account.language));
+    Ok(match &*request.path {
+        "/" => Reply::see_other("/account", StatusCode::OK, &page),
+        _ => Reply::page(StatusCode::OK, page),
+    })
+}

@@ -1,0 +1,94 @@
+//! Confirms a backup email through the link mailed to it. GET shows, POST acts.
+use serde::Deserialize;
+use shared::app::App;
+use shared::domain::{Account, Link, Purpose, Timestamp, Token};
+use shared::error::Error;
+use shared::store::{ConfirmRefused, Confirmation};
+use shared::web::pages::{ConfirmPage, ConfirmedPage, ProblemPage};
+use shared::web::{Code, Method, Reply, Request, StatusCode};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Form {
+    token: String,
+}
+
+enum Found {
+    Live(Link, Account),
+    Not(Code),
+}
+
+/// GET and POST `/backup/confirm`.
+pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
+    let now = app.now();
+    request.allow("GET, HEAD, POST")?;
+    let token = match request.method {
+        Method::POST => Token::parse(&request.form::<Form>()?.token).ok(),
+        _ => request.link_token(),
+    };
+    let Some(token) = token else { return Ok(dead(app, &request, Code::LinkUnknown)) };
+
+    let outcome = match find(app, &token, now).await? {
+        Found::Live(link, account) if request.method == Method::POST => {
+            confirm(app, link, account, now).await?
+        }
+        found => found,
+    };
+
+    Ok(match outcome {
+        Found::Not(code) => dead(app, &request, code),
+        Found::Live(link, account) => {
+            let texts = app.texts(account.language);
+            if request.method == Method::POST {
+                Reply::page(StatusCode::OK, ConfirmedPage::new(&account, &link.address, texts))
+            } else {
+                Reply::page(StatusCode::OK, ConfirmPage::new(&account, &link.address, &token, texts))
+            }
+        }
+    })
+}
+
+/// The link and its account, if it is alive and still the one that the account waits for.
+async fn find(app: &App, token: &Token, now: Timestamp) -> Result<Found, Error> {
+    let Some(link) = app.store.find_link(&token.hash(), Purpose::ConfirmBackup).await? else {
+        return Ok(Found::Not(Code::LinkUnknown));
+    };
+    if let Some(code) = Code::of_link(link.state(now)) {
+        return Ok(Found::Not(code));
+    }
+    let Some(account) = app.store.load_account(&link.account_id).await? else {
+        return Ok(Found::Not(Code::LinkUnknown));
+    };
+    let awaited = account.backup.pending().is_some_and(|pending| pending.request == link.request);
+    Ok(if awaited { Found::Live(link, account) } else { Found::Not(Code::LinkReplaced) })
+}
+
+/// Confirms in one transaction. When the account changed under our hands, it is read again and decided anew.
+async fn confirm(app: &App, link: Link, account: Account, now: Timestamp) -> Result<Found, Error> {
+    const READINGS: usize = 3;
+    let notice_id = app.message_id();
+    let mut account = account;
+    for _ in 0..READINGS {
+        let confirmation = Confirmation { link: &link, account: &account, notice_id: &notice_id };
+        let Err(refused) = app.store.confirm_backup(confirmation, now).await? else {
+            return Ok(Found::Live(link, account));
+        };
+        match refused {
+            ConfirmRefused::LinkDead => return Ok(Found::Not(Code::LinkUsed)),
+            ConfirmRefused::NoLongerPending => return Ok(Found::Not(Code::LinkReplaced)),
+            ConfirmRefused::Taken => return Ok(Found::Not(Code::AddressTaken)),
+            ConfirmRefused::AccountChanged => match app.store.load_account(&link.account_id).await? {
+                Some(changed) => account = changed,
+                None => return Ok(Found::Not(Code::LinkUnknown)),
+            },
+        }
+    }
+    Err(Error::Broken("the account changed at every try".into()))
+}
+
+/// A calm page; the way on leads to the account, where a new link can be asked for.
+fn dead(app: &App, request: &Request, code: Code) -> Reply {
+    let texts = app.texts(request.language());
+    let page = ProblemPage::new(&code.into(), texts.clone()).leading_to("/account", "way-on-account");
+    Reply::refusal(code, page, texts)
+}

@@ -1,0 +1,165 @@
+//! Sends the mail that the other functions asked for. Nobody can call it from outside: only here is an address
+//! that a stranger typed compared with those that are stored.
+//!
+//! At least once: a request is marked as done after its mail was sent, so a mail may come twice and never not
+//! at all. Requests that name nobody, or whose link would already be dead, are done without a mail.
+use shared::app::{App, MailApp};
+use shared::domain::{
+    Account, AccountId, Door, EmailAddress, Link, MailRequest, MessageId, Notice, Purpose, Timestamp,
+    TypedAddress,
+};
+use shared::error::Error;
+use shared::mail::{DoorAddress, Mail, PrimaryAddress, Told, UnconfirmedAddress};
+use shared::store::{Queued, QueuedState};
+
+/// What became of a request.
+enum Decision {
+    Send(Box<(Mail, Account)>),
+    Drop(&'static str),
+}
+
+/// Handles one request of the outbox.
+pub async fn handle(mailer: &MailApp, id: &MessageId) -> Result<(), Error> {
+    let app = &mailer.app;
+    let now = app.now();
+    let Some(queued) = app.store.find_mail_request(id).await? else {
+        tracing::warn!(message_id = id.as_str(), "a mail request is gone");
+        return Ok(());
+    };
+    if queued.state == QueuedState::Done {
+        return Ok(());
+    }
+    match decide(app, &queued, now).await? {
+        Decision::Drop(why) => tracing::info!(message_id = id.as_str(), why, "no mail"),
+        Decision::Send(to_send) => {
+            let (mail, account) = &*to_send;
+            mailer.outbound.send(mail, &app.texts(account.language)).await?;
+            tracing::info!(message_id = id.as_str(), account_id = account.id.as_str(), "mail sent");
+        }
+    }
+    Ok(app.store.mark_mail_request_done(id).await?)
+}
+
+async fn decide(app: &App, queued: &Queued, now: Timestamp) -> Result<Decision, Error> {
+    match &queued.request {
+        MailRequest::ForgotUsername { typed } => Ok(match find(app, typed).await? {
+            Some((account, to, _)) => send(Mail::YourUsername { to, username: name(&account) }, account),
+            None => Decision::Drop("the address opens no account"),
+        }),
+        MailRequest::SignInLink { typed } => sign_in_link(app, queued, typed, now).await,
+        MailRequest::ConfirmBackup { account_id, address } => {
+            confirmation(app, queued, account_id, address, now).await
+        }
+        MailRequest::Notice { account_id, notice } => Ok(match app.store.load_account(account_id).await? {
+            Some(account) => tell(account, told(notice), queued.requested_at),
+            None => Decision::Drop("the account is gone"),
+        }),
+    }
+}
+
+async fn sign_in_link(
+    app: &App,
+    queued: &Queued,
+    typed: &TypedAddress,
+    now: Timestamp,
+) -> Result<Decision, Error> {
+    let Some((account, to, door)) = find(app, typed).await? else {
+        return Ok(Decision::Drop("the address opens no account"));
+    };
+    let Some(address) = account.address_of(door).cloned() else {
+        return Ok(Decision::Drop("the address opens no account"));
+    };
+    let token = app.entropy.token();
+    let link = Link {
+        token_hash: token.hash(),
+        purpose: Purpose::SignIn,
+        account_id: account.id.clone(),
+        address,
+        request: queued.id.clone(),
+        expires_at: queued.requested_at + Purpose::SignIn.lifetime(),
+        spent_at: None,
+    };
+    if now >= link.expires_at {
+        return Ok(Decision::Drop("the link would be dead"));
+    }
+    Ok(match app.store.keep_sign_in_link(&link).await? {
+        Ok(()) => send(Mail::SignInLink { to, username: name(&account), token }, account),
+        Err(_) => Decision::Drop("a later link was asked for"),
+    })
+}
+
+async fn confirmation(
+    app: &App,
+    queued: &Queued,
+    account_id: &AccountId,
+    address: &EmailAddress,
+    now: Timestamp,
+) -> Result<Decision, Error> {
+    let account = app.store.load_account(account_id).await?;
+    let pending = account.as_ref().and_then(|account| account.backup.pending()).cloned();
+    let (Some(account), Some(pending)) = (account, pending.filter(|pending| pending.request == queued.id))
+    else {
+        return Ok(Decision::Drop("the address is no longer pending"));
+    };
+    // The one who asked sees the same as for a free address; the owner hears of it, at the primary.
+    if let Some(owner) = app.store.owner_of(address).await? {
+        return Ok(match app.store.load_account(&owner).await? {
+            Some(owner) if owner.id != account.id => {
+                tell(owner, Told::Wanted { address: address.clone() }, queued.requested_at)
+            }
+            _ => Decision::Drop("the address is the account's own"),
+        });
+    }
+    let token = app.entropy.token();
+    let link = Link {
+        token_hash: token.hash(),
+        purpose: Purpose::ConfirmBackup,
+        account_id: account.id.clone(),
+        address: address.clone(),
+        request: queued.id.clone(),
+        expires_at: queued.requested_at + Purpose::ConfirmBackup.lifetime(),
+        spent_at: None,
+    };
+    if now >= link.expires_at {
+        return Ok(Decision::Drop("the link would be dead"));
+    }
+    app.store.keep_confirmation_link(&link).await?;
+    let mail = Mail::VerifyBackup { to: UnconfirmedAddress::of(&pending), username: name(&account), token };
+    Ok(send(mail, account))
+}
+
+/// The account that a typed address opens, and the stored address that equals it.
+async fn find(app: &App, typed: &TypedAddress) -> Result<Option<(Account, DoorAddress, Door)>, Error> {
+    let Some(address) = typed.address() else { return Ok(None) };
+    for id in app.store.find_by_email(&address).await? {
+        let Some(account) = app.store.load_account(&id).await? else { continue };
+        // The index may lag: the account itself decides whether the address is (still) its own.
+        let Some(door) = account.door(&address) else { continue };
+        if let Some(to) = DoorAddress::of(&account, door) {
+            return Ok(Some((account, to, door)));
+        }
+    }
+    Ok(None)
+}
+
+fn told(notice: &Notice) -> Told {
+    match notice.clone() {
+        Notice::BackupAdded { address } => Told::Added { backup: address },
+        Notice::BackupChanged { former, address } => Told::Changed { former, backup: address },
+        Notice::BackupRemoved { address } => Told::Removed { backup: address },
+        Notice::BackupUsed { address } => Told::Used { backup: address },
+    }
+}
+
+fn tell(account: Account, told: Told, at: Timestamp) -> Decision {
+    let mail = Mail::Notice { to: PrimaryAddress::of(&account), username: name(&account), told, at };
+    send(mail, account)
+}
+
+fn send(mail: Mail, account: Account) -> Decision {
+    Decision::Send(Box::new((mail, account)))
+}
+
+fn name(account: &Account) -> String {
+    account.username.as_str().to_owned()
+}

@@ -1,0 +1,85 @@
+//! Signs in through a link from a mail. GET asks "as whom", POST opens a session.
+use serde::Deserialize;
+use shared::app::App;
+use shared::domain::{Account, Door, Link, Purpose, Session, SignInMethod, Timestamp, Token};
+use shared::error::Error;
+use shared::store::{LinkRefused, LinkSignIn};
+use shared::web::pages::{OpenLinkPage, ProblemPage, SignedIn};
+use shared::web::{Code, Method, Reply, Request, SessionCookie, StatusCode};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Form {
+    token: String,
+}
+
+enum Found {
+    Live { link: Link, account: Account, door: Door },
+    Not(Code),
+}
+
+/// GET and POST `/login/open`.
+pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
+    let now = app.now();
+    request.allow("GET, HEAD, POST")?;
+    let token = match request.method {
+        Method::POST => Token::parse(&request.form::<Form>()?.token).ok(),
+        _ => request.link_token(),
+    };
+    let Some(token) = token else { return Ok(dead(app, &request, Code::LinkUnknown)) };
+
+    let (link, account, door) = match find(app, &token, now).await? {
+        Found::Live { link, account, door } => (link, account, door),
+        Found::Not(code) => return Ok(dead(app, &request, code)),
+    };
+    if request.method == Method::GET {
+        let visitor = app.visitor(request.session().as_ref(), now).await?;
+        let signed_in = visitor.as_ref().map(|visitor| &visitor.account);
+        let page = OpenLinkPage::new(&account, signed_in, &token, app.texts(account.language));
+        return Ok(Reply::page(StatusCode::OK, page));
+    }
+
+    let secret = app.entropy.token();
+    let session = Session::begin(secret.hash(), account.id.clone(), SignInMethod::from(door), now);
+    let former = request.session().map(|former| former.hash());
+    let sign_in = LinkSignIn {
+        session: &session,
+        former: former.as_ref(),
+        link: &link,
+        door,
+        notice_id: &app.message_id(),
+    };
+    Ok(match app.store.open_session_with_link(sign_in, now).await? {
+        Ok(()) => Reply::see_other("/account", StatusCode::OK, &SignedIn::new(&account))
+            .with_session(SessionCookie::Set(secret)),
+        Err(LinkRefused::Dead) => dead(app, &request, Code::LinkUsed),
+        Err(LinkRefused::Replaced) => dead(app, &request, Code::LinkReplaced),
+        Err(LinkRefused::AddressGone) => dead(app, &request, Code::LinkUnknown),
+    })
+}
+
+/// The link, its account and the door it opens, if the address it was mailed to still is the account's.
+async fn find(app: &App, token: &Token, now: Timestamp) -> Result<Found, Error> {
+    let Some(link) = app.store.find_link(&token.hash(), Purpose::SignIn).await? else {
+        return Ok(Found::Not(Code::LinkUnknown));
+    };
+    if let Some(code) = Code::of_link(link.state(now)) {
+        return Ok(Found::Not(code));
+    }
+    if !app.store.is_latest(&link).await? {
+        return Ok(Found::Not(Code::LinkReplaced));
+    }
+    let account = app.store.load_account(&link.account_id).await?;
+    let door = account.as_ref().and_then(|account| account.door(&link.address));
+    Ok(match (account, door) {
+        (Some(account), Some(door)) => Found::Live { link, account, door },
+        _ => Found::Not(Code::LinkUnknown),
+    })
+}
+
+/// A calm page with the way to a new link.
+fn dead(app: &App, request: &Request, code: Code) -> Reply {
+    let texts = app.texts(request.language());
+    let page = ProblemPage::new(&code.into(), texts.clone()).leading_to("/login", "way-on-new-link");
+    Reply::refusal(code, page, texts)
+}

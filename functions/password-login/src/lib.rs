@@ -1,0 +1,104 @@
+//! Signs in with a password and a username, a primary or a confirmed backup email.
+//!
+//! Every identifier costs the same: one count, one look-up, one account read, one Argon2id run; then one answer.
+use serde::Deserialize;
+use shared::app::App;
+use shared::domain::{
+    Account, AccountId, Door, Identifier, Limit, Session, SignInMethod, Timestamp, TypedPassword, Verdict,
+    password,
+};
+use shared::error::Error;
+use shared::store::PasswordSignIn;
+use shared::web::pages::{SignInPage, SignedIn};
+use shared::web::{Code, LocalPath, Method, Problem, Reply, Request, SessionCookie, StatusCode};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Form {
+    identifier: String,
+    #[serde(default)]
+    password: TypedPassword,
+    #[serde(default)]
+    next: LocalPath,
+}
+
+/// Whom an identifier names, if it may sign in with a password.
+struct Named {
+    account: Account,
+    /// The address that was typed, if it was one.
+    door: Option<Door>,
+}
+
+/// GET and POST `/login`.
+pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
+    let now = app.now();
+    request.allow("GET, HEAD, POST")?;
+    let texts = app.texts(request.language());
+    if request.method == Method::GET {
+        let next = LocalPath::from(request.query("next").unwrap_or_default().to_owned());
+        return Ok(Reply::page(StatusCode::OK, SignInPage::new(next, texts)));
+    }
+    let form: Form = request.form()?;
+    let identifier = Identifier::parse(&form.identifier);
+    let failures = Limit::failed_passwords(&identifier);
+
+    let allowed = app.store.count(&failures, now).await?;
+    let named = find(app, &identifier).await?;
+    let hash = named.as_ref().filter(|_| allowed).and_then(|named| named.account.password_hash.as_ref());
+    let verdict = password::verify(&form.password, hash, app.entropy.salt());
+
+    let (Some(named), true) = (&named, verdict != Verdict::Wrong) else {
+        tracing::info!(request_id = request.id, allowed, "wrong credentials");
+        let problem = Problem::from(Code::WrongCredentials);
+        let page = SignInPage::new(form.next, texts.clone()).with_password_problem(&problem, form.identifier);
+        return Ok(Reply::refusal(problem, page, texts));
+    };
+    let former = request.session().map(|former| former.hash());
+    let secret = app.entropy.token();
+    let session = Session::begin(secret.hash(), named.account.id.clone(), SignInMethod::Password, now);
+    open(app, named, &session, former.as_ref(), &failures, now).await?;
+    if let (Verdict::RightButOutdated(upgraded), Some(hash)) = (&verdict, hash) {
+        app.store.upgrade_password(&named.account.id, hash, upgraded).await?;
+    }
+    let next = form.next.as_str();
+    Ok(Reply::see_other(next, StatusCode::OK, &SignedIn::new(&named.account))
+        .with_session(SessionCookie::Set(secret)))
+}
+
+/// Finds the account with one look-up and one read, also where the look-up finds nobody.
+async fn find(app: &App, identifier: &Identifier) -> Result<Option<Named>, Error> {
+    let candidates = match identifier {
+        Identifier::Username(username) => app.store.find_by_username(username).await?.into_iter().collect(),
+        Identifier::Email(address) => app.store.find_by_email(address).await?,
+        Identifier::Neither(_) => app.store.find_nobody().await?,
+    };
+    let candidates = if candidates.is_empty() { vec![AccountId::nobody()] } else { candidates };
+    for id in candidates {
+        let Some(account) = app.store.load_account(&id).await? else { continue };
+        // The index may lag: the account itself decides whether the address is (still) its own.
+        let door = match identifier {
+            Identifier::Email(address) => match account.door(address) {
+                Some(door) => Some(door),
+                None => continue,
+            },
+            Identifier::Username(_) | Identifier::Neither(_) => None,
+        };
+        return Ok(Some(Named { account, door }));
+    }
+    Ok(None)
+}
+
+async fn open(
+    app: &App,
+    named: &Named,
+    session: &Session,
+    former: Option<&shared::domain::TokenHash>,
+    failures: &Limit,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let notice_id = app.message_id();
+    let backup = named.account.backup.confirmed().filter(|_| named.door == Some(Door::Backup));
+    let backup_used = backup.map(|backup| (&backup.address, &notice_id));
+    let sign_in = PasswordSignIn { session, former, failures, backup_used };
+    Ok(app.store.open_session_with_password(sign_in, now).await?)
+}

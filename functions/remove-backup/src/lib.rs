@@ -1,0 +1,59 @@
+//! Removes the backup email, or cancels a pending one.
+use serde::Deserialize;
+use shared::app::App;
+use shared::domain::{Account, Backup};
+use shared::error::Error;
+use shared::web::pages::AccountPage;
+use shared::web::{Code, Reply, Request, StatusCode};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Form {
+    #[serde(default)]
+    what: Option<What>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum What {
+    Pending,
+    Confirmed,
+}
+
+/// POST `/account/backup/remove`. Without `what` the pending address goes if there is one, else the confirmed:
+/// the smaller loss first.
+pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
+    let now = app.now();
+    request.allow("POST")?;
+    let visitor = app.visitor(request.session().as_ref(), now).await?.ok_or(Error::NotSignedIn)?;
+    let form: Form = request.form()?;
+    let account = visitor.account;
+
+    let what =
+        form.what.unwrap_or(if account.backup.pending().is_some() { What::Pending } else { What::Confirmed });
+    let done = match (what, account.backup.pending(), account.backup.confirmed()) {
+        (What::Pending, Some(pending), _) => app.store.cancel_pending(&account.id, pending).await?,
+        (What::Confirmed, _, Some(backup)) => {
+            app.store.remove_backup(&account.id, backup, &app.message_id(), now).await?
+        }
+        (What::Pending, None, _) | (What::Confirmed, _, None) => false,
+    };
+
+    let texts = app.texts(account.language);
+    if done {
+        let page = AccountPage::new(&without(account, what), texts);
+        return Ok(Reply::see_other("/account", StatusCode::OK, &page));
+    }
+    let page = AccountPage::new(&account, texts.clone()).with_problem(&Code::NothingToRemove.into(), "");
+    Ok(Reply::refusal(Code::NothingToRemove, page, texts))
+}
+
+/// The account as it is now.
+fn without(account: Account, what: What) -> Account {
+    let (confirmed, pending) = (account.backup.confirmed().cloned(), account.backup.pending().cloned());
+    let backup = match what {
+        What::Pending => Backup::new(confirmed, None),
+        What::Confirmed => Backup::new(None, pending),
+    };
+    Account { backup, ..account }
+}

@@ -1,0 +1,61 @@
+//! Asks for a backup email: define, change, send again.
+use serde::Deserialize;
+use shared::app::{App, Visitor};
+use shared::domain::{EmailAddress, Limit, PendingAddress};
+use shared::error::Error;
+use shared::store::LimitReached;
+use shared::web::pages::AccountPage;
+use shared::web::{Code, Problem, Reply, Request, StatusCode};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Form {
+    email: String,
+}
+
+enum Outcome {
+    Asked,
+    Refused(Problem),
+}
+
+/// POST `/account/backup`.
+///
+/// An address of another account takes the very same way as a free one: nothing here looks for its owner.
+pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
+    let now = app.now();
+    request.allow("POST")?;
+    let visitor = app.visitor(request.session().as_ref(), now).await?.ok_or(Error::NotSignedIn)?;
+    let form: Form = request.form()?;
+
+    let outcome = match may_become_backup(&visitor, &form.email) {
+        Err(problem) => Outcome::Refused(problem),
+        Ok(address) => {
+            let account = &visitor.account.id;
+            let limits = [Limit::backup_request_spacing(account), Limit::backup_requests(account)];
+            let pending = PendingAddress { address, since: now, request: app.message_id() };
+            match app.store.ask_for_backup(account, &pending, &limits, now).await? {
+                Ok(()) => Outcome::Asked,
+                Err(LimitReached(limit)) if limit == limits[0] => Outcome::Refused(Code::TooSoon.into()),
+                Err(LimitReached(_)) => Outcome::Refused(Code::TooMany.into()),
+            }
+        }
+    };
+
+    let texts = app.texts(visitor.account.language);
+    Ok(match outcome {
+        Outcome::Asked => {
+            let account = app.store.load_account(&visitor.account.id).await?.unwrap_or(visitor.account);
+            Reply::see_other("/account", StatusCode::ACCEPTED, &AccountPage::new(&account, texts))
+        }
+        Outcome::Refused(problem) => {
+            let page = AccountPage::new(&visitor.account, texts.clone()).with_problem(&problem, form.email);
+            Reply::refusal(problem, page, texts)
+        }
+    })
+}
+
+fn may_become_backup(visitor: &Visitor, typed: &str) -> Result<EmailAddress, Problem> {
+    let address = EmailAddress::parse(typed)?;
+    visitor.account.may_request(&address)?;
+    Ok(address)
+}

@@ -1,0 +1,16 @@
+//! Ends the session at the server and clears the cookie.
+use shared::app::App;
+use shared::error::Error;
+use shared::web::pages::SignedOutPage;
+use shared::web::{NoFields, Reply, Request, SessionCookie, StatusCode};
+
+/// POST `/logout`. Without a session there is nothing to end, and the answer is the same.
+pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
+    request.allow("POST")?;
+    let NoFields {} = request.form()?;
+    if let Some(session) = request.session() {
+        app.store.end_session(&session.hash()).await?;
+    }
+    let page = SignedOutPage::new(app.texts(request.language()));
+    Ok(Reply::page(StatusCode::OK, page).with_session(SessionCookie::Clear).clearing_site_data())
+}

@@ -1,0 +1,226 @@
+//! `ops accounts import FILE`: brings accounts in, one JSON object a line.
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use serde::Deserialize;
+use shared::app::App;
+use shared::clock::Clock;
+use shared::config::{Config, Needs};
+use shared::domain::{
+    AccountId, EmailAddress, Kind, Language, PasswordHash, Timestamp, TypedPassword, Username, password,
+};
+use shared::entropy::Entropy;
+use shared::network;
+use shared::store::NewAccount;
+
+use crate::error::Failure;
+
+/// Accounts written at a time; one transaction each.
+const AT_A_TIME: usize = 16;
+
+/// Commands for accounts.
+#[derive(Debug, Subcommand)]
+pub enum Accounts {
+    /// Makes the accounts of a file with one JSON object a line: username, email, kind (regular or sso),
+    /// password or `password_hash` (Argon2id, PHC string), locale. A bad line refuses the whole file.
+    Import {
+        /// The file.
+        file: PathBuf,
+        /// Leave accounts alone whose username or email exists already, instead of failing.
+        #[arg(long)]
+        skip_existing: bool,
+    },
+}
+
+/// One line of the file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    username: String,
+    email: String,
+    kind: Kind,
+    password: Option<TypedPassword>,
+    password_hash: Option<String>,
+    #[serde(default)]
+    locale: Option<String>,
+}
+
+/// A line that parsed; its password is hashed later.
+struct Parsed {
+    number: usize,
+    username: Username,
+    primary: EmailAddress,
+    kind: Kind,
+    password: Option<Secret>,
+    language: Language,
+}
+
+enum Secret {
+    Typed(TypedPassword),
+    Hash(PasswordHash),
+}
+
+/// Runs a command.
+pub async fn run(command: Accounts) -> Result<(), Failure> {
+    let Accounts::Import { file, skip_existing } = command;
+    let text = std::fs::read_to_string(&file)?;
+    let lines = parse(&text).map_err(Failure::Input)?;
+    let config = Config::from_environment(Needs::Nothing)?;
+    let sdk = network::sdk_config(&config.aws, network::http_client());
+    let app = App::new(&config, &sdk, Clock::System, Entropy::system());
+    let (app, now) = (&app, app.now());
+    let made = stream::iter(hash(lines, app).await?)
+        .map(|(number, new)| async move { create(app, number, &new, skip_existing, now).await })
+        .buffer_unordered(AT_A_TIME)
+        .try_fold(0, async |made, created| Ok(made + usize::from(created)))
+        .await?;
+    println!("{made} accounts made");
+    Ok(())
+}
+
+async fn create(
+    app: &App,
+    number: usize,
+    new: &NewAccount,
+    skip: bool,
+    now: Timestamp,
+) -> Result<bool, Failure> {
+    match app.store.create_account(new, now).await? {
+        Ok(()) => Ok(true),
+        Err(_) if skip => Ok(false),
+        Err(taken) => {
+            Err(Failure::Input(vec![format!("line {number}: {taken} by an account that exists already")]))
+        }
+    }
+}
+
+/// Parses every line, so that all bad ones are told at once.
+fn parse(text: &str) -> Result<Vec<Parsed>, Vec<String>> {
+    let (mut parsed, mut problems) = (Vec::new(), Vec::new());
+    let (mut usernames, mut emails) = (HashMap::new(), HashMap::new());
+    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let number = index + 1;
+        match parse_line(number, line) {
+            Err(problem) => problems.push(format!("line {number}: {problem}")),
+            Ok(line) => {
+                let username = usernames.insert(line.username.canonical().to_owned(), number);
+                let email = emails.insert(line.primary.canonical().to_owned(), number);
+                if let Some(first) = username {
+                    problems.push(format!("line {number}: the username stands in line {first} already"));
+                }
+                if let Some(first) = email {
+                    problems.push(format!("line {number}: the email stands in line {first} already"));
+                }
+                parsed.push(line);
+            }
+        }
+    }
+    if parsed.is_empty() && problems.is_empty() {
+        problems.push("the file has no accounts".into());
+    }
+    if problems.is_empty() { Ok(parsed) } else { Err(problems) }
+}
+
+fn parse_line(number: usize, line: &str) -> Result<Parsed, String> {
+    let line: Line = serde_json::from_str(line).map_err(|error| without_position(&error))?;
+    let password = match (line.password, line.password_hash) {
+        (Some(_), Some(_)) => return Err("password and password_hash exclude each other".into()),
+        (Some(typed), None) => Some(Secret::Typed(typed)),
+        (None, Some(hash)) => {
+            Some(Secret::Hash(PasswordHash::parse(&hash).map_err(|error| error.to_string())?))
+        }
+        (None, None) => None,
+    };
+    if line.kind == Kind::Sso && password.is_some() {
+        return Err("an sso account has no password here".into());
+    }
+    let language = match line.locale {
+        None => Language::default(),
+        Some(tag) => Language::from_tag(&tag).ok_or_else(|| format!("no texts for the locale {tag:?}"))?,
+    };
+    Ok(Parsed {
+        number,
+        username: Username::parse(&line.username).map_err(|error| format!("username: {error}"))?,
+        primary: EmailAddress::parse(&line.email).map_err(|error| format!("email: {error}"))?,
+        kind: line.kind,
+        password,
+        language,
+    })
+}
+
+/// The position that serde names is within the line, and always in "line 1".
+fn without_position(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let end = text.find(" at line ").unwrap_or(text.len());
+    format!("{} (column {})", &text[..end], error.column())
+}
+
+/// Hashes the passwords on all cores; each takes a core some hundredths of a second.
+async fn hash(lines: Vec<Parsed>, app: &App) -> Result<Vec<(usize, NewAccount)>, Failure> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    stream::iter(lines)
+        .map(|line| {
+            let (salt, id) = (app.entropy.salt(), AccountId::new(app.message_id().as_str()));
+            tokio::task::spawn_blocking(move || {
+                let password_hash = match line.password {
+                    None => None,
+                    Some(Secret::Hash(hash)) => Some(hash),
+                    Some(Secret::Typed(typed)) => Some(password::hash(&typed, salt).ok_or(line.number)?),
+                };
+                let Parsed { number, username, primary, kind, language, .. } = line;
+                Ok((number, NewAccount { id, username, primary, kind, password_hash, language }))
+            })
+        })
+        .buffered(cores)
+        .map(|hashed| match hashed {
+            Ok(Ok(account)) => Ok(account),
+            Ok(Err::<_, usize>(number)) => Err(Failure::Input(vec![format!(
+                "line {number}: the password is over {} bytes",
+                password::MAX_BYTES
+            )])),
+            Err(error) => Err(Failure::from(error)),
+        })
+        .try_collect()
+        .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(text: &str) -> Vec<String> {
+        parse(text).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn a_file_of_good_lines_parses() {
+        let text = r#"{"username":"mina","email":"mina@example.com","kind":"regular","password":"x","locale":"nl"}
+
+{"username":"まどか","email":"madoka@example.org","kind":"sso"}"#;
+        assert_eq!(parse(text).map(|lines| lines.len()), Ok(2));
+    }
+
+    #[test]
+    fn every_bad_line_is_named_by_its_number() {
+        let text = r#"{"username":"mina","email":"mina@example.com","kind":"regular"}
+{"username":"mina"
+{"username":"Mina","email":"other@example.com","kind":"regular"}
+{"username":"nour","email":"nour","kind":"regular"}
+{"username":"nour","email":"nour@example.com","kind":"guest"}
+{"username":"nour","email":"nour@example.com","kind":"sso","password":"x"}
+{"username":"nour","email":"nour@example.com","kind":"regular","password_hash":"x"}
+{"username":"nour","email":"nour@example.com","kind":"regular","locale":"tlh"}
+{"username":"nour","email":"nour@example.com","kind":"regular","age":7}"#;
+        let problems = problems(text);
+        let numbers: Vec<&str> = problems.iter().filter_map(|line| line.split(':').next()).collect();
+        assert_eq!(
+            numbers,
+            (2..=9).map(|number| format!("line {number}")).collect::<Vec<_>>(),
+            "{problems:#?}"
+        );
+        assert!(problems[1].contains("stands in line 1 already"), "{problems:#?}");
+        assert_eq!(self::problems("\n"), ["the file has no accounts"]);
+    }
+}

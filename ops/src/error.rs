@@ -1,0 +1,37 @@
+//! How a command fails: what went wrong, and what the operator can do about it.
+use std::process::ExitCode;
+
+use shared::error::chain;
+
+/// A command's failure.
+#[derive(Debug)]
+pub enum Failure {
+    /// The operator's input is wrong; each line says where and how.
+    Input(Vec<String>),
+    /// AWS, a file or the environment stood in the way.
+    Environment(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Failure {
+    /// Prints the failure to standard error. Exit status 2 for wrong input, 1 for all else.
+    pub fn print(&self) -> ExitCode {
+        match self {
+            Self::Input(lines) => {
+                for line in lines {
+                    eprintln!("{line}");
+                }
+                ExitCode::from(2)
+            }
+            Self::Environment(error) => {
+                eprintln!("error: {}", chain(&**error));
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+impl<E: std::error::Error + Send + Sync + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Environment(Box::new(error))
+    }
+}

@@ -1,0 +1,34 @@
+//! The operator's command line. Each command is a file under `commands`.
+mod commands;
+mod error;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use commands::accounts::{self, Accounts};
+
+#[derive(Parser)]
+#[command(name = "ops", about = "Operates a Sparekey deployment.", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Accounts: bring them in.
+    #[command(subcommand)]
+    Accounts(Accounts),
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Accounts(command) => accounts::run(command).await,
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.print(),
+    }
+}

@@ -1,0 +1,101 @@
+//! What a flow is handed: the store, the clock, randomness. Built once for each process.
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::domain::{
+    Account, Language, Limit, MailRequest, MessageId, Session, Timestamp, Token, TypedAddress,
+};
+use crate::entropy::Entropy;
+use crate::error::Error;
+use crate::mail::Outbound;
+use crate::store::{LimitReached, Store};
+use crate::texts::Texts;
+
+use aws_types::SdkConfig;
+
+/// What every flow needs.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// The database.
+    pub store: Store,
+    /// Randomness.
+    pub entropy: Entropy,
+    clock: Clock,
+    product_name: Arc<str>,
+}
+
+/// What the mailer needs.
+#[derive(Debug, Clone)]
+pub struct MailApp {
+    /// What every flow needs.
+    pub app: App,
+    /// The mail service.
+    pub outbound: Outbound,
+}
+
+/// Somebody who is signed in.
+#[derive(Debug, Clone)]
+pub struct Visitor {
+    /// Their session.
+    pub session: Session,
+    /// Their account, as read a moment ago.
+    pub account: Account,
+}
+
+impl App {
+    /// Puts the parts together.
+    pub fn new(config: &Config, sdk: &SdkConfig, clock: Clock, entropy: Entropy) -> Self {
+        Self {
+            store: Store::new(config, sdk, entropy.clone()),
+            entropy,
+            clock,
+            product_name: config.product_name.as_str().into(),
+        }
+    }
+
+    /// The current second. A flow asks once and passes it on.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// A key for a mail request, later than all before.
+    pub fn message_id(&self) -> MessageId {
+        MessageId::new(self.clock.unix_milliseconds(), self.entropy.id())
+    }
+
+    /// The words of a language.
+    pub fn texts(&self, language: Language) -> Texts {
+        Texts::new(language, Arc::clone(&self.product_name))
+    }
+
+    /// Asks for a mail on behalf of a stranger: one transaction that counts and queues, the same for every
+    /// address. A reached limit is noted for the operator; the stranger is told nothing of it.
+    pub async fn request_mail(
+        &self,
+        mail: MailRequest,
+        typed: &TypedAddress,
+        client: IpAddr,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let limits = [Limit::mails_to(typed), Limit::mails_from(client)];
+        if let Err(LimitReached(limit)) =
+            self.store.request_mail(&self.message_id(), mail, &limits, now).await?
+        {
+            // The subject may be an address and stays out.
+            tracing::warn!(limit = limit.name, "a limit is reached, so no mail is sent");
+        }
+        Ok(())
+    }
+
+    /// Who is signed in with this session, if it is alive and its account still honours it.
+    pub async fn visitor(&self, session: Option<&Token>, now: Timestamp) -> Result<Option<Visitor>, Error> {
+        let Some(token) = session else { return Ok(None) };
+        let Some(session) = self.store.touch_session(&token.hash(), now).await? else { return Ok(None) };
+        let account = self.store.load_account(&session.account_id).await?;
+        Ok(account
+            .filter(|account| session.is_honoured_by(account))
+            .map(|account| Visitor { session, account }))
+    }
+}

@@ -1,0 +1,257 @@
+//! An account and the life of its backup email.
+//!
+//! ```text
+//!            ask                  confirm
+//!   None ──────────▶ Pending ──────────────▶ Confirmed
+//!    ▲ ▲───cancel──────┘                      │  ▲   ▲
+//!    │                                    ask │  │   │ cancel, confirm (the new one)
+//!    └──────────────remove────────────────────┤  │   │
+//!                                             ▼  │   │
+//!                                          Replacing─┘   (the former stays in force; remove: Pending)
+//! ```
+use serde::{Deserialize, Serialize};
+
+use super::email_address::EmailAddress;
+use super::language::Language;
+use super::mail_request::MessageId;
+use super::password::PasswordHash;
+use super::timestamp::Timestamp;
+use super::username::Username;
+
+/// The key of an account: opaque, never reused.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AccountId(String);
+
+impl AccountId {
+    /// Takes a key as the database has it.
+    pub fn new(id: impl Into<String>) -> Self {
+        Self(id.into())
+    }
+
+    /// A key that no account has, to read nobody at the cost of reading somebody.
+    pub fn nobody() -> Self {
+        Self("nobody".into())
+    }
+
+    /// The key as the database has it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Who answers for the account's authentication.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// This service: password, magic link, backup email.
+    Regular,
+    /// An identity provider elsewhere, so that nothing here can recover the account.
+    Sso,
+}
+
+/// An address whose owner has shown to read its mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfirmedAddress {
+    /// The address.
+    pub address: EmailAddress,
+    /// When it was confirmed.
+    pub since: Timestamp,
+}
+
+/// An address that was asked for and can do nothing yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingAddress {
+    /// The address.
+    pub address: EmailAddress,
+    /// When it was asked for.
+    pub since: Timestamp,
+    /// The request; only a link made for it confirms.
+    pub request: MessageId,
+}
+
+/// The state of an account's backup email.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Backup {
+    /// There is none.
+    None,
+    /// One was asked for; none is in force.
+    Pending(PendingAddress),
+    /// One is in force.
+    Confirmed(ConfirmedAddress),
+    /// One is in force until the other is confirmed.
+    Replacing {
+        /// The former, still in force.
+        confirmed: ConfirmedAddress,
+        /// The one that was asked for.
+        pending: PendingAddress,
+    },
+}
+
+impl Backup {
+    /// Makes the state of its two halves.
+    pub fn new(confirmed: Option<ConfirmedAddress>, pending: Option<PendingAddress>) -> Self {
+        match (confirmed, pending) {
+            (None, None) => Self::None,
+            (None, Some(pending)) => Self::Pending(pending),
+            (Some(confirmed), None) => Self::Confirmed(confirmed),
+            (Some(confirmed), Some(pending)) => Self::Replacing { confirmed, pending },
+        }
+    }
+
+    /// The address in force.
+    pub fn confirmed(&self) -> Option<&ConfirmedAddress> {
+        match self {
+            Self::Confirmed(confirmed) | Self::Replacing { confirmed, .. } => Some(confirmed),
+            Self::None | Self::Pending(_) => None,
+        }
+    }
+
+    /// The address that waits for its confirmation.
+    pub fn pending(&self) -> Option<&PendingAddress> {
+        match self {
+            Self::Pending(pending) | Self::Replacing { pending, .. } => Some(pending),
+            Self::None | Self::Confirmed(_) => None,
+        }
+    }
+}
+
+/// Which of an account's addresses was used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Door {
+    /// The primary email.
+    Primary,
+    /// The confirmed backup email.
+    Backup,
+}
+
+/// Why an address cannot become the backup email.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestRefused {
+    /// The account signs in elsewhere, so there is nothing to recover here.
+    SsoAccount,
+    /// A second key to the same mailbox helps nobody.
+    SameAsPrimary,
+    /// It is in force already.
+    SameAsBackup,
+}
+
+/// An account, as read in one consistent query.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// The key.
+    pub id: AccountId,
+    /// The username.
+    pub username: Username,
+    /// Who answers for its authentication.
+    pub kind: Kind,
+    /// The password, if it has one.
+    pub password_hash: Option<PasswordHash>,
+    /// The language of its pages and mails.
+    pub language: Language,
+    /// Sessions that began before this are dead.
+    pub sessions_valid_from: Timestamp,
+    /// When the account was made.
+    pub created_at: Timestamp,
+    /// The primary email.
+    pub primary: ConfirmedAddress,
+    /// The backup email.
+    pub backup: Backup,
+}
+
+impl Account {
+    /// Whether this address may become the backup email, as far as this account alone can tell.
+    pub fn may_request(&self, address: &EmailAddress) -> Result<(), RequestRefused> {
+        if self.kind == Kind::Sso {
+            return Err(RequestRefused::SsoAccount);
+        }
+        if self.primary.address == *address {
+            return Err(RequestRefused::SameAsPrimary);
+        }
+        if self.backup.confirmed().is_some_and(|backup| backup.address == *address) {
+            return Err(RequestRefused::SameAsBackup);
+        }
+        Ok(())
+    }
+
+    /// Which door this address opens. SSO accounts have none, and a pending address opens none.
+    pub fn door(&self, address: &EmailAddress) -> Option<Door> {
+        if self.kind == Kind::Sso {
+            return None;
+        }
+        if self.primary.address == *address {
+            return Some(Door::Primary);
+        }
+        self.backup.confirmed().filter(|backup| backup.address == *address).map(|_| Door::Backup)
+    }
+
+    /// The address behind a door.
+    pub fn address_of(&self, door: Door) -> Option<&EmailAddress> {
+        match door {
+            Door::Primary => Some(&self.primary.address),
+            Door::Backup => self.backup.confirmed().map(|backup| &backup.address),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> EmailAddress {
+        EmailAddress::parse(text).expect("an address")
+    }
+
+    fn account(kind: Kind, confirmed: Option<&str>, pending: Option<&str>) -> Account {
+        let since = Timestamp::from_unix_seconds(1);
+        Account {
+            id: AccountId::new("a"),
+            username: Username::parse("mina").expect("a username"),
+            kind,
+            password_hash: None,
+            language: Language::En,
+            sessions_valid_from: since,
+            created_at: since,
+            primary: ConfirmedAddress { address: address("mina@example.com"), since },
+            backup: Backup::new(
+                confirmed.map(|text| ConfirmedAddress { address: address(text), since }),
+                pending.map(|text| PendingAddress {
+                    address: address(text),
+                    since,
+                    request: MessageId::new(0, 0),
+                }),
+            ),
+        }
+    }
+
+    #[test]
+    fn only_primary_and_confirmed_backup_of_a_regular_account_open_a_door() {
+        let replacing = account(Kind::Regular, Some("old@example.org"), Some("new@example.org"));
+        for (typed, door) in [
+            ("MINA@example.com", Some(Door::Primary)),
+            ("old@example.org", Some(Door::Backup)),
+            ("new@example.org", None),
+            ("other@example.org", None),
+        ] {
+            assert_eq!(replacing.door(&address(typed)), door, "{typed}");
+        }
+        let sso = account(Kind::Sso, None, None);
+        assert_eq!(sso.door(&address("mina@example.com")), None);
+    }
+
+    #[test]
+    fn refuses_sso_the_primary_and_the_backup_in_force_but_not_the_pending_one() {
+        let replacing = account(Kind::Regular, Some("old@example.org"), Some("new@example.org"));
+        for (typed, answer) in [
+            ("mina@EXAMPLE.com", Err(RequestRefused::SameAsPrimary)),
+            ("old@example.org", Err(RequestRefused::SameAsBackup)),
+            ("new@example.org", Ok(())),
+            ("third@example.org", Ok(())),
+        ] {
+            assert_eq!(replacing.may_request(&address(typed)), answer, "{typed}");
+        }
+        let sso = account(Kind::Sso, None, None);
+        assert_eq!(sso.may_request(&address("new@example.org")), Err(RequestRefused::SsoAccount));
+    }
+}

@@ -1,0 +1,251 @@
+//! Email addresses: parsed once, compared in one canonical form, masked wherever they are logged.
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use email_address::{EmailAddress as Rfc5322, Options};
+
+/// RFC 5321 section 4.5.3.1.3 less the angle brackets.
+pub const MAX_BYTES: usize = 254;
+/// RFC 5321 section 4.5.3.1.1.
+pub const MAX_LOCAL_BYTES: usize = 64;
+
+/// An address that mail can be sent to.
+///
+/// The local part is kept as typed, the domain in lower-case ASCII (IDNA). Two addresses are equal when
+/// their canonical forms are: mailboxes that differ only in the case of the local part do not occur in
+/// practice, and telling them apart would let a stranger claim `Mina@` beside `mina@`.
+#[derive(Clone)]
+pub struct EmailAddress {
+    address: String,
+    canonical: String,
+}
+
+/// Why a text is not an address that mail can be sent to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotAnAddress {
+    /// Nothing but space.
+    #[error("the address is empty")]
+    Empty,
+    /// Over 254 bytes, or a local part over 64.
+    #[error("the address is too long")]
+    TooLong,
+    /// Not `local@domain` by RFC 5322.
+    #[error("the address is malformed")]
+    Malformed,
+    /// SES takes ASCII only before the `@`.
+    #[error("the local part is not ASCII")]
+    LocalPartNotAscii,
+    /// `"quoted string"@domain`: legal, unused, and a source of parser differences.
+    #[error("the local part is quoted")]
+    LocalPartQuoted,
+    /// `user@[192.0.2.1]` or `user@192.0.2.1`.
+    #[error("the domain is an IP address")]
+    IpAddress,
+    /// The domain does not survive IDNA, or has no dot.
+    #[error("the domain is not a host name")]
+    BadDomain,
+}
+
+impl EmailAddress {
+    /// Parses what a person typed; space around it is dropped.
+    pub fn parse(typed: &str) -> Result<Self, NotAnAddress> {
+        let typed = typed.trim();
+        if typed.is_empty() {
+            return Err(NotAnAddress::Empty);
+        }
+        if typed.len() > MAX_BYTES {
+            return Err(NotAnAddress::TooLong);
+        }
+        let (local, domain) = typed.rsplit_once('@').ok_or(NotAnAddress::Malformed)?;
+        if local.starts_with('"') {
+            return Err(NotAnAddress::LocalPartQuoted);
+        }
+        if domain.starts_with('[') || domain.parse::<std::net::IpAddr>().is_ok() {
+            return Err(NotAnAddress::IpAddress);
+        }
+        if !local.is_ascii() {
+            return Err(NotAnAddress::LocalPartNotAscii);
+        }
+        if local.len() > MAX_LOCAL_BYTES {
+            return Err(NotAnAddress::TooLong);
+        }
+        let domain = ascii_domain(domain)?;
+        let address = format!("{local}@{domain}");
+        if address.len() > MAX_BYTES {
+            return Err(NotAnAddress::TooLong);
+        }
+        let options =
+            Options::default().with_minimum_sub_domains(2).without_display_text().without_domain_literal();
+        Rfc5322::parse_with_options(&address, options).map_err(|_| NotAnAddress::Malformed)?;
+        Ok(Self { canonical: address.to_ascii_lowercase(), address })
+    }
+
+    /// The form that mail is sent to: local part as typed, domain in ASCII.
+    pub fn as_str(&self) -> &str {
+        &self.address
+    }
+
+    /// The form that is compared, claimed and indexed: all in lower-case ASCII.
+    pub fn canonical(&self) -> &str {
+        &self.canonical
+    }
+
+    /// The form that its owner is shown: the domain in the letters of its language.
+    pub fn shown(&self) -> String {
+        match self.address.rsplit_once('@') {
+            Some((local, domain)) if domain.contains("xn--") => {
+                let (unicode, valid) = idna::domain_to_unicode(domain);
+                if valid.is_ok() { format!("{local}@{unicode}") } else { self.address.clone() }
+            }
+            _ => self.address.clone(),
+        }
+    }
+
+    /// The form for logs and for pages of strangers: `a***@e***.com`.
+    pub fn masked(&self) -> String {
+        let (local, domain) = self.address.rsplit_once('@').unwrap_or((&self.address, ""));
+        let (name, end) = domain.rsplit_once('.').unwrap_or((domain, ""));
+        let first = |text: &str| text.chars().next().map(String::from).unwrap_or_default();
+        format!("{}***@{}***.{end}", first(local), first(name))
+    }
+}
+
+/// Folds a domain by IDNA (UTS 46, STD 3 rules) and insists on a host name with at least one dot.
+fn ascii_domain(domain: &str) -> Result<String, NotAnAddress> {
+    let ascii = idna::domain_to_ascii_strict(domain).map_err(|_| NotAnAddress::BadDomain)?;
+    let top = ascii.rsplit('.').next().unwrap_or_default();
+    if top.is_empty() || !ascii.contains('.') {
+        return Err(NotAnAddress::BadDomain);
+    }
+    if top.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(NotAnAddress::IpAddress);
+    }
+    Ok(ascii)
+}
+
+impl PartialEq for EmailAddress {
+    fn eq(&self, other: &Self) -> bool {
+        self.canonical == other.canonical
+    }
+}
+
+impl Eq for EmailAddress {}
+
+impl Hash for EmailAddress {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.canonical.hash(state);
+    }
+}
+
+impl fmt::Debug for EmailAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.masked())
+    }
+}
+
+impl serde::Serialize for EmailAddress {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.address)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for EmailAddress {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        Self::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn folds_case_space_and_international_domains() {
+        for (typed, address, canonical) in [
+            ("mina@example.com", "mina@example.com", "mina@example.com"),
+            ("  Mina@Example.COM\n", "Mina@example.com", "mina@example.com"),
+            ("mina+spare@example.com", "mina+spare@example.com", "mina+spare@example.com"),
+            ("mina@bücher.example", "mina@xn--bcher-kva.example", "mina@xn--bcher-kva.example"),
+            ("mina@BÜCHER.example", "mina@xn--bcher-kva.example", "mina@xn--bcher-kva.example"),
+            ("mina@ｅｘａｍｐｌｅ.com", "mina@example.com", "mina@example.com"),
+            ("mina@example。com", "mina@example.com", "mina@example.com"),
+            ("o'neil/x=y@example.com", "o'neil/x=y@example.com", "o'neil/x=y@example.com"),
+        ] {
+            let parsed = EmailAddress::parse(typed).unwrap_or_else(|error| panic!("{typed:?}: {error}"));
+            assert_eq!((parsed.as_str(), parsed.canonical()), (address, canonical), "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_mail_cannot_or_must_not_reach() {
+        let long_local = format!("{}@example.com", "a".repeat(65));
+        let long = format!("mina@{}.example.com", "a.".repeat(120));
+        let bytes_255 =
+            format!("mina@{}.{}.{}.{}.com", "a".repeat(62), "b".repeat(62), "c".repeat(62), "d".repeat(57));
+        assert_eq!(bytes_255.len(), 255);
+        for (typed, why) in [
+            ("", NotAnAddress::Empty),
+            (" \t ", NotAnAddress::Empty),
+            ("mina", NotAnAddress::Malformed),
+            ("@example.com", NotAnAddress::Malformed),
+            ("mina@", NotAnAddress::BadDomain),
+            ("mina@localhost", NotAnAddress::BadDomain),
+            ("mina@example.com.", NotAnAddress::BadDomain),
+            ("mina@exa mple.com", NotAnAddress::BadDomain),
+            ("mina@-example.com", NotAnAddress::BadDomain),
+            ("mi na@example.com", NotAnAddress::Malformed),
+            ("mina..x@example.com", NotAnAddress::Malformed),
+            (".mina@example.com", NotAnAddress::Malformed),
+            ("a@b@example.com", NotAnAddress::Malformed),
+            ("Mina <mina@example.com>", NotAnAddress::BadDomain),
+            ("mina@example.com\r\nBcc: eve@example.net", NotAnAddress::Malformed),
+            ("mina\r\n@example.com", NotAnAddress::Malformed),
+            ("mina\0@example.com", NotAnAddress::Malformed),
+            ("\"mina\"@example.com", NotAnAddress::LocalPartQuoted),
+            ("\"a@b\"@example.com", NotAnAddress::LocalPartQuoted),
+            ("mina@[192.0.2.1]", NotAnAddress::IpAddress),
+            ("mina@[IPv6:2001:db8::1]", NotAnAddress::IpAddress),
+            ("mina@192.0.2.1", NotAnAddress::IpAddress),
+            ("mina@１９２.0.2.1", NotAnAddress::IpAddress),
+            ("mіna@example.com", NotAnAddress::LocalPartNotAscii), // a Cyrillic і
+            ("søren@example.com", NotAnAddress::LocalPartNotAscii),
+            ("mina＠example.com", NotAnAddress::Malformed),
+            (&long_local, NotAnAddress::TooLong),
+            (&long, NotAnAddress::TooLong),
+            (&bytes_255, NotAnAddress::TooLong),
+        ] {
+            assert_eq!(EmailAddress::parse(typed).map(|parsed| parsed.address), Err(why), "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn a_look_alike_domain_stays_a_domain_of_its_own() {
+        let latin = EmailAddress::parse("mina@example.com").expect("an address");
+        let cyrillic = EmailAddress::parse("mina@ехample.com").expect("an address"); // Cyrillic е and х
+        assert_ne!(latin, cyrillic);
+        assert!(cyrillic.canonical().contains("xn--"));
+    }
+
+    #[test]
+    fn debug_and_mask_hide_the_address_and_shown_reads_well() {
+        let address = EmailAddress::parse("mina@bücher.example").expect("an address");
+        assert_eq!(format!("{address:?}"), "m***@x***.example");
+        assert_eq!(address.shown(), "mina@bücher.example");
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics_and_is_stable(typed in "\\PC{0,80}@\\PC{0,40}|\\PC*") {
+            if let Ok(parsed) = EmailAddress::parse(&typed) {
+                prop_assert!(parsed.as_str().is_ascii());
+                prop_assert!(!parsed.as_str().contains(char::is_whitespace));
+                prop_assert!(parsed.as_str().len() <= MAX_BYTES);
+                let again = EmailAddress::parse(parsed.canonical()).expect("a canonical address parses");
+                prop_assert_eq!(again.canonical(), parsed.canonical());
+            }
+        }
+    }
+}

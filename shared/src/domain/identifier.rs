@@ -1,0 +1,127 @@
+//! What a stranger types to say who they are. Nothing here tells whether such an account exists.
+use super::email_address::{self, EmailAddress};
+use super::username::Username;
+
+/// What stands in the "username or email" field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Identifier {
+    /// A text without `@` that can be a username.
+    Username(Username),
+    /// A text with `@` that can be an address.
+    Email(EmailAddress),
+    /// Neither, so it names nobody; sign-in treats it as it treats an unknown name.
+    Neither(String),
+}
+
+/// More of what was typed is never kept: longer than any username or address.
+const MAX_KEPT_CHARS: usize = 256;
+
+impl Identifier {
+    /// Reads the field; every text is one of the three.
+    pub fn parse(typed: &str) -> Self {
+        let neither = || Self::Neither(typed.trim().to_lowercase().chars().take(MAX_KEPT_CHARS).collect());
+        if typed.contains('@') {
+            EmailAddress::parse(typed).map_or_else(|_| neither(), Self::Email)
+        } else {
+            Username::parse(typed).map_or_else(|_| neither(), Self::Username)
+        }
+    }
+
+    /// The text under which attempts are counted, the same for known and unknown identifiers.
+    pub fn counted_as(&self) -> &str {
+        match self {
+            Self::Username(username) => username.canonical(),
+            Self::Email(address) => address.canonical(),
+            Self::Neither(text) => text,
+        }
+    }
+}
+
+/// What a stranger typed into an email field, when it looks like an address at a glance.
+///
+/// Addresses that [`EmailAddress`] refuses (a quoted local part, an IP literal) pass here on purpose: they
+/// take the same way through the outbox as all others and are dropped where nobody can see it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TypedAddress(String);
+
+impl TypedAddress {
+    /// Accepts any line of at most 254 bytes with an `@` inside.
+    pub fn parse(typed: &str) -> Result<Self, email_address::NotAnAddress> {
+        use email_address::NotAnAddress;
+        let typed = typed.trim();
+        if typed.is_empty() {
+            return Err(NotAnAddress::Empty);
+        }
+        if typed.len() > email_address::MAX_BYTES {
+            return Err(NotAnAddress::TooLong);
+        }
+        let at_inside = typed.find('@').is_some_and(|at| at > 0) && !typed.ends_with('@');
+        if !at_inside || typed.contains(char::is_control) {
+            return Err(NotAnAddress::Malformed);
+        }
+        Ok(Self(
+            EmailAddress::parse(typed)
+                .map_or_else(|_| typed.to_lowercase(), |address| address.canonical().into()),
+        ))
+    }
+
+    /// The canonical form where there is one, else the text in lower case.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The address, where mail could be sent to it.
+    pub fn address(&self) -> Option<EmailAddress> {
+        EmailAddress::parse(&self.0).ok()
+    }
+}
+
+impl std::fmt::Debug for TypedAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.address() {
+            Some(address) => address.fmt(f),
+            None => f.write_str("***"),
+        }
+    }
+}
+
+impl serde::Serialize for TypedAddress {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for TypedAddress {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        Self::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_at_sign_decides_what_an_identifier_is() {
+        assert!(matches!(Identifier::parse("Mina "), Identifier::Username(_)));
+        assert!(matches!(Identifier::parse("mina@example.com"), Identifier::Email(_)));
+        for nobody in ["", "ab", "mina@", "\"a\"@example.com", "two words"] {
+            assert!(matches!(Identifier::parse(nobody), Identifier::Neither(_)), "{nobody:?}");
+        }
+        assert_eq!(Identifier::parse(&"x ".repeat(9_000)).counted_as().chars().count(), MAX_KEPT_CHARS);
+    }
+
+    #[test]
+    fn a_typed_address_only_has_to_look_like_one() {
+        for plausible in
+            ["Mina@Example.com", "\"a b\"@example.com", "søren@example.com", "a@[192.0.2.1]", "a@localhost"]
+        {
+            assert!(TypedAddress::parse(plausible).is_ok(), "{plausible:?}");
+        }
+        for not in ["", "mina", "@example.com", "mina@", "mina@example.com\r\nBcc: eve@example.net"] {
+            assert!(TypedAddress::parse(not).is_err(), "{not:?}");
+        }
+        assert_eq!(TypedAddress::parse("Mina@Example.com").expect("plausible").as_str(), "mina@example.com");
+    }
+}

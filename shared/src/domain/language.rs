@@ -1,0 +1,35 @@
+//! The languages that pages and mails are written in.
+use serde::{Deserialize, Serialize};
+
+/// A language there are texts for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// English, also where nothing better is known.
+    #[default]
+    En,
+    /// Dutch.
+    Nl,
+    /// Danish.
+    Da,
+}
+
+impl Language {
+    /// Every language, English first.
+    pub const ALL: [Self; 3] = [Self::En, Self::Nl, Self::Da];
+
+    /// The BCP 47 tag.
+    pub const fn tag(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::Nl => "nl",
+            Self::Da => "da",
+        }
+    }
+
+    /// The language of a BCP 47 tag such as `nl-BE`; only its first subtag counts.
+    pub fn from_tag(tag: &str) -> Option<Self> {
+        let primary = tag.split(['-', '_']).next()?;
+        Self::ALL.into_iter().find(|language| language.tag().eq_ignore_ascii_case(primary))
+    }
+}

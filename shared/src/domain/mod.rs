@@ -1,0 +1,28 @@
+//! The rules: what an account, an address, a link and a session are, and what may happen to them.
+//!
+//! Pure: no async, no AWS, no clock and no randomness of its own; `now` and secrets are arguments.
+pub mod account;
+pub mod email_address;
+pub mod identifier;
+pub mod language;
+pub mod limit;
+pub mod link;
+pub mod mail_request;
+pub mod password;
+pub mod session;
+pub mod timestamp;
+pub mod token;
+pub mod username;
+
+pub use account::{Account, AccountId, Backup, ConfirmedAddress, Door, Kind, PendingAddress, RequestRefused};
+pub use email_address::EmailAddress;
+pub use identifier::{Identifier, TypedAddress};
+pub use language::Language;
+pub use limit::Limit;
+pub use link::{Link, LinkState, Purpose};
+pub use mail_request::{MailRequest, MessageId, Notice};
+pub use password::{PasswordHash, TypedPassword, Verdict};
+pub use session::{Session, SignInMethod};
+pub use timestamp::Timestamp;
+pub use token::{Token, TokenHash};
+pub use username::Username;

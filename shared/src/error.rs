@@ -1,0 +1,42 @@
+//! Why a flow has no answer of its own: the request was malformed or forged, or we are broken.
+use crate::mail::MailError;
+use crate::store::StoreError;
+use crate::web::Problem;
+
+/// What a flow ends with when none of its expected outcomes came about.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The request cannot be taken as it is (4xx). The visitor is told what is wrong with it.
+    #[error("the request was refused: {0:?}")]
+    Refused(Problem),
+    /// The page is for people who are signed in.
+    #[error("nobody is signed in")]
+    NotSignedIn,
+    /// We are broken (5xx). The visitor is told nothing but that; the log has the chain of causes.
+    #[error("a step failed")]
+    Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        Self::Broken(error.into())
+    }
+}
+
+impl From<MailError> for Error {
+    fn from(error: MailError) -> Self {
+        Self::Broken(error.into())
+    }
+}
+
+impl From<Problem> for Error {
+    fn from(problem: Problem) -> Self {
+        Self::Refused(problem)
+    }
+}
+
+/// An error and its causes on one line, for the log.
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

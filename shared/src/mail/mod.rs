@@ -1,0 +1,130 @@
+//! The mails there are, and nothing else that could be sent.
+//!
+//! The set is closed and the types say who may get what: a backup address gets three kinds of mail (verify
+//! this address, your username, your sign-in link), a primary address may get all. A [`PrimaryAddress`] and a
+//! [`DoorAddress`] can only be taken from an account, so nothing is ever mailed to what a stranger typed.
+mod compose;
+mod outbound;
+
+pub use compose::Composed;
+pub use outbound::{MailError, Outbound};
+
+use crate::domain::{Account, Door, EmailAddress, PendingAddress, Timestamp, Token};
+
+/// The primary email of an account.
+#[derive(Debug, Clone)]
+pub struct PrimaryAddress(EmailAddress);
+
+impl PrimaryAddress {
+    /// The account's.
+    pub fn of(account: &Account) -> Self {
+        Self(account.primary.address.clone())
+    }
+}
+
+/// An address that opens an account: its primary or its confirmed backup.
+#[derive(Debug, Clone)]
+pub struct DoorAddress(EmailAddress);
+
+impl DoorAddress {
+    /// The account's, if it has that door.
+    pub fn of(account: &Account, door: Door) -> Option<Self> {
+        account.address_of(door).cloned().map(Self)
+    }
+}
+
+/// An address that waits for its confirmation.
+#[derive(Debug, Clone)]
+pub struct UnconfirmedAddress(EmailAddress);
+
+impl UnconfirmedAddress {
+    /// The account's pending one.
+    pub fn of(pending: &PendingAddress) -> Self {
+        Self(pending.address.clone())
+    }
+}
+
+/// What the owner of an account is told, always at the primary.
+#[derive(Debug, Clone)]
+pub enum Told {
+    /// A backup email was added.
+    Added {
+        /// The new one.
+        backup: EmailAddress,
+    },
+    /// It was replaced.
+    Changed {
+        /// The one that no longer works.
+        former: EmailAddress,
+        /// The new one.
+        backup: EmailAddress,
+    },
+    /// It was removed.
+    Removed {
+        /// The one that no longer works.
+        backup: EmailAddress,
+    },
+    /// It was used to sign in.
+    Used {
+        /// The one that was used.
+        backup: EmailAddress,
+    },
+    /// Somebody asked for an address of this account as the backup email of another.
+    Wanted {
+        /// The address.
+        address: EmailAddress,
+    },
+}
+
+/// A mail, with all it says.
+#[derive(Debug)]
+pub enum Mail {
+    /// Asks the reader of an address to confirm it.
+    VerifyBackup {
+        /// The address to confirm.
+        to: UnconfirmedAddress,
+        /// Whose backup email it is to be.
+        username: String,
+        /// The secret of the link.
+        token: Token,
+    },
+    /// Tells the username.
+    YourUsername {
+        /// The address that was entered.
+        to: DoorAddress,
+        /// The username.
+        username: String,
+    },
+    /// Carries a sign-in link.
+    SignInLink {
+        /// The address that was entered.
+        to: DoorAddress,
+        /// Whose session it opens.
+        username: String,
+        /// The secret of the link.
+        token: Token,
+    },
+    /// Tells the owner what happened.
+    Notice {
+        /// The primary.
+        to: PrimaryAddress,
+        /// The owner.
+        username: String,
+        /// What happened.
+        told: Told,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+impl Mail {
+    /// The one recipient.
+    fn recipient(&self) -> &EmailAddress {
+        match self {
+            Self::VerifyBackup { to: UnconfirmedAddress(address), .. }
+            | Self::YourUsername { to: DoorAddress(address), .. }
+            | Self::SignInLink { to: DoorAddress(address), .. }
+            | Self::Notice { to: PrimaryAddress(address), .. } => address,
+        }
+    }
+}

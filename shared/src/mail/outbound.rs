@@ -1,0 +1,73 @@
+//! Mail leaves through SES v2. Knows nothing of when or why.
+use aws_sdk_sesv2::Client;
+use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message, MessageHeader};
+use aws_types::SdkConfig;
+
+use super::Mail;
+use crate::config::{Config, Sender};
+use crate::texts::Texts;
+
+/// The mail service, the sender, and where links lead.
+#[derive(Debug, Clone)]
+pub struct Outbound {
+    ses: Client,
+    sender: Sender,
+    product_name: String,
+}
+
+/// A mail could not be made or sent.
+#[derive(Debug, thiserror::Error)]
+#[error("could not {doing} a mail")]
+pub struct MailError {
+    doing: &'static str,
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl Outbound {
+    /// Reaches SES as this sender; nothing where the configuration names none.
+    pub fn new(config: &Config, sdk: &SdkConfig) -> Option<Self> {
+        let mut ses = aws_sdk_sesv2::config::Builder::from(sdk);
+        ses.set_endpoint_url(config.aws.ses_endpoint.clone());
+        Some(Self {
+            ses: Client::from_conf(ses.build()),
+            sender: config.sender.clone()?,
+            product_name: config.product_name.clone(),
+        })
+    }
+
+    /// Sends one mail to its one recipient.
+    pub async fn send(&self, mail: &Mail, text: &Texts) -> Result<(), MailError> {
+        let made = |error: askama::Error| MailError { doing: "make", source: error.into() };
+        let composed = mail.compose(text, &self.sender.public_url).map_err(made)?;
+        let content =
+            |data: String| Content::builder().data(data).charset("UTF-8").build().expect("data is set");
+        let body = Body::builder().text(content(composed.text)).html(content(composed.html)).build();
+        // RFC 3834: no auto-reply may answer this mail.
+        let automatic = MessageHeader::builder().name("Auto-Submitted").value("auto-generated").build();
+        let message = Message::builder()
+            .subject(content(composed.subject))
+            .body(body)
+            .headers(automatic.expect("name and value are set"))
+            .build();
+        let call = self
+            .ses
+            .send_email()
+            .from_email_address(self.from())
+            .destination(Destination::builder().to_addresses(mail.recipient().as_str()).build())
+            .content(EmailContent::builder().simple(message).build());
+        call.send().await.map(|_| ()).map_err(|error| MailError { doing: "send", source: error.into() })
+    }
+
+    /// `"Product" <address>`, the name as RFC 2047 asks where it is not plain ASCII.
+    fn from(&self) -> String {
+        use base64::Engine as _;
+        let plain =
+            self.product_name.chars().all(|c| c.is_ascii_graphic() && !"\"\\<>".contains(c) || c == ' ');
+        let name = if plain {
+            format!("\"{}\"", self.product_name)
+        } else {
+            format!("=?UTF-8?B?{}?=", base64::engine::general_purpose::STANDARD.encode(&self.product_name))
+        };
+        format!("{name} <{}>", self.sender.from.as_str())
+    }
+}

@@ -1,0 +1,122 @@
+//! The table of links, by the hash of their secret.
+//!
+//! Sign-in links share a *slot*, one item for each account and address, that names the request whose link
+//! works. A later request takes the slot over and so makes the older link dead; opening a session empties it.
+//! A request whose mail was sent twice (the mailer is at-least-once) has two links and one slot: either works,
+//! once. For confirmations the account's pending record is the slot.
+use serde::{Deserialize, Serialize};
+
+use super::write::{Write, key, number, text};
+use super::{Store, StoreError};
+use crate::domain::{AccountId, EmailAddress, Link, MessageId, Purpose, Timestamp, TokenHash};
+
+#[derive(Serialize, Deserialize)]
+struct Row {
+    token_hash: TokenHash,
+    purpose: Purpose,
+    account_id: AccountId,
+    address: EmailAddress,
+    request_id: MessageId,
+    expires_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spent_at: Option<Timestamp>,
+}
+
+#[derive(Serialize)]
+struct Slot {
+    token_hash: String,
+    request_id: MessageId,
+    expires_at: Timestamp,
+}
+
+/// A later request has taken the slot: the link would have been dead from the start and was not made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Superseded;
+
+fn slot_key(account: &AccountId, address: &EmailAddress) -> String {
+    format!("slot#{}#{}", account.as_str(), address.canonical())
+}
+
+impl Store {
+    /// Reads a link of this purpose, consistently. One of another purpose is unknown.
+    pub async fn find_link(&self, hash: &TokenHash, purpose: Purpose) -> Result<Option<Link>, StoreError> {
+        const DOING: &str = "read a link";
+        let call = self.dynamodb.get_item().table_name(&self.tables.links).consistent_read(true);
+        let call = call.set_key(Some(key([("token_hash", hash.as_str())])));
+        let answer = call.send().await.map_err(|error| StoreError::new(DOING, error))?;
+        let row: Option<Row> = answer
+            .item
+            .map(serde_dynamo::from_item)
+            .transpose()
+            .map_err(|error| StoreError::new(DOING, error))?;
+        Ok(row.filter(|row| row.purpose == purpose).map(|row| Link {
+            token_hash: row.token_hash,
+            purpose: row.purpose,
+            account_id: row.account_id,
+            address: row.address,
+            request: row.request_id,
+            expires_at: row.expires_at,
+            spent_at: row.spent_at,
+        }))
+    }
+
+    /// Whether a sign-in link is the one its slot names.
+    pub async fn is_latest(&self, link: &Link) -> Result<bool, StoreError> {
+        const DOING: &str = "read a link's slot";
+        let call = self.dynamodb.get_item().table_name(&self.tables.links).consistent_read(true);
+        let call = call.set_key(Some(key([("token_hash", &*slot_key(&link.account_id, &link.address))])));
+        let slot = call.send().await.map_err(|error| StoreError::new(DOING, error))?.item;
+        Ok(slot.is_some_and(|slot| slot.get("request_id") == Some(&text(link.request.as_str()))))
+    }
+
+    /// Keeps a new confirmation link.
+    pub async fn keep_confirmation_link(&self, link: &Link) -> Result<(), StoreError> {
+        self.write("keep a confirmation link", self.keeping(link)?).await.map(|_| ())
+    }
+
+    /// Keeps a new sign-in link and gives it the slot.
+    pub async fn keep_sign_in_link(&self, link: &Link) -> Result<Result<(), Superseded>, StoreError> {
+        let slot = Slot {
+            token_hash: slot_key(&link.account_id, &link.address),
+            request_id: link.request.clone(),
+            expires_at: link.expires_at,
+        };
+        let taking = Write::put(&self.tables.links, &slot)?
+            .when("attribute_not_exists(token_hash) OR request_id <= :request")
+            .value(":request", text(link.request.as_str()));
+        let outcome = self.transact("keep a sign-in link", vec![self.keeping(link)?, taking]).await?;
+        Ok(outcome.map_err(|_| Superseded))
+    }
+
+    fn keeping(&self, link: &Link) -> Result<Write, StoreError> {
+        let row = Row {
+            token_hash: link.token_hash.clone(),
+            purpose: link.purpose,
+            account_id: link.account_id.clone(),
+            address: link.address.clone(),
+            request_id: link.request.clone(),
+            expires_at: link.expires_at,
+            spent_at: link.spent_at,
+        };
+        Ok(Write::put(&self.tables.links, &row)?.when("attribute_not_exists(token_hash)"))
+    }
+
+    /// Key: the link. The condition is false when it was used or its time is over.
+    pub(super) fn spending(&self, link: &Link, now: Timestamp) -> Write {
+        Write::update(
+            &self.tables.links,
+            key([("token_hash", link.token_hash.as_str())]),
+            "SET spent_at = :now",
+        )
+        .when("attribute_exists(token_hash) AND attribute_not_exists(spent_at) AND expires_at >= :now")
+        .value(":now", number(now.unix_seconds()))
+    }
+
+    /// Key: the slot. The condition is false when a later request has taken it, or a link of it was used.
+    pub(super) fn emptying_slot(&self, link: &Link) -> Write {
+        let slot = slot_key(&link.account_id, &link.address);
+        Write::delete(&self.tables.links, key([("token_hash", &*slot)]))
+            .when("request_id = :request")
+            .value(":request", text(link.request.as_str()))
+    }
+}

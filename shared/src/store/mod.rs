@@ -1,0 +1,70 @@
+//! What is kept in DynamoDB, in verbs of the domain.
+//!
+//! Each change is one conditional write or one transaction of them; nothing is read and then written. Row
+//! types are private to the file of their table.
+mod accounts;
+mod backup;
+mod limits;
+mod links;
+mod outbox;
+mod sessions;
+mod write;
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_types::SdkConfig;
+
+pub use accounts::{NewAccount, NotCreated};
+pub use backup::{ConfirmRefused, Confirmation};
+pub use limits::LimitReached;
+pub use links::Superseded;
+pub use outbox::{Queued, QueuedState};
+pub use sessions::{LinkRefused, LinkSignIn, PasswordSignIn};
+
+use crate::config::{Config, LimitsKey, Tables};
+use crate::entropy::Entropy;
+
+/// The tables, and what it takes to reach them.
+#[derive(Debug, Clone)]
+pub struct Store {
+    dynamodb: Client,
+    tables: Tables,
+    limits_key: Option<LimitsKey>,
+    entropy: Entropy,
+}
+
+/// A call that failed, or an item that is not what it should be.
+#[derive(Debug, thiserror::Error)]
+#[error("could not {doing}")]
+pub struct StoreError {
+    doing: &'static str,
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl StoreError {
+    fn new(doing: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { doing, source: source.into() }
+    }
+}
+
+impl Store {
+    /// Reaches the tables that the configuration names.
+    pub fn new(config: &Config, sdk: &SdkConfig, entropy: Entropy) -> Self {
+        let mut dynamodb = aws_sdk_dynamodb::config::Builder::from(sdk);
+        dynamodb.set_endpoint_url(config.aws.dynamodb_endpoint.clone());
+        Self {
+            dynamodb: Client::from_conf(dynamodb.build()),
+            tables: config.tables.clone(),
+            limits_key: config.limits_key.clone(),
+            entropy,
+        }
+    }
+
+    /// Waits before a retry: full jitter under a bound that doubles each time.
+    async fn back_off(&self, attempt: u32) {
+        const FIRST: Duration = Duration::from_millis(20);
+        #[expect(clippy::disallowed_methods, reason = "a transaction conflict is over in milliseconds")]
+        tokio::time::sleep(FIRST.mul_f64(f64::from(1 << attempt) * self.entropy.jitter())).await;
+    }
+}

@@ -1,0 +1,196 @@
+//! The table of sessions, by the hash of the cookie's secret.
+use serde::{Deserialize, Serialize};
+
+use super::accounts::{BACKUP, PRIMARY};
+use super::write::{Write, key, number, text};
+use super::{Store, StoreError};
+use crate::domain::session::IDLE_LIFETIME;
+use crate::domain::{
+    AccountId, Door, EmailAddress, Limit, Link, MailRequest, MessageId, Notice, Session, SignInMethod,
+    Timestamp, TokenHash,
+};
+
+#[derive(Serialize, Deserialize)]
+struct Row {
+    session_hash: TokenHash,
+    account_id: AccountId,
+    how: SignInMethod,
+    created_at: Timestamp,
+    seen_at: Timestamp,
+    authenticated_at: Timestamp,
+    expires_at: Timestamp,
+}
+
+impl From<Row> for Session {
+    fn from(row: Row) -> Self {
+        Self {
+            hash: row.session_hash,
+            account_id: row.account_id,
+            method: row.how,
+            created_at: row.created_at,
+            seen_at: row.seen_at,
+            authenticated_at: row.authenticated_at,
+            expires_at: row.expires_at,
+        }
+    }
+}
+
+impl From<&Session> for Row {
+    fn from(session: &Session) -> Self {
+        Self {
+            session_hash: session.hash.clone(),
+            account_id: session.account_id.clone(),
+            how: session.method,
+            created_at: session.created_at,
+            seen_at: session.seen_at,
+            authenticated_at: session.authenticated_at,
+            expires_at: session.expires_at,
+        }
+    }
+}
+
+/// What a sign-in with a password writes.
+#[derive(Debug, Clone, Copy)]
+pub struct PasswordSignIn<'a> {
+    /// The new session.
+    pub session: &'a Session,
+    /// The session this browser had before; it ends.
+    pub former: Option<&'a TokenHash>,
+    /// The count of failed passwords that starts anew.
+    pub failures: &'a Limit,
+    /// Where the backup email stood in the identifier's place: the address, and the key of the notice.
+    pub backup_used: Option<(&'a EmailAddress, &'a MessageId)>,
+}
+
+/// What a sign-in through a link writes.
+#[derive(Debug, Clone, Copy)]
+pub struct LinkSignIn<'a> {
+    /// The new session.
+    pub session: &'a Session,
+    /// The session this browser had before; it ends.
+    pub former: Option<&'a TokenHash>,
+    /// The link.
+    pub link: &'a Link,
+    /// Which of the account's addresses it was mailed to.
+    pub door: Door,
+    /// The key of the notice, for the backup email.
+    pub notice_id: &'a MessageId,
+}
+
+/// Why a link opened no session. Nothing was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkRefused {
+    /// The link was used, or its time is over.
+    Dead,
+    /// A later link for the same account and address was asked for.
+    Replaced,
+    /// The address it was mailed to no longer belongs to the account.
+    AddressGone,
+}
+
+impl Store {
+    /// Finds a living session and notes that it was seen, in one write. Key: the session. The condition holds its
+    /// absolute and its idle end (ASVS 5.0 V7.3); expired or unknown, there is none.
+    pub async fn touch_session(
+        &self,
+        hash: &TokenHash,
+        now: Timestamp,
+    ) -> Result<Option<Session>, StoreError> {
+        const DOING: &str = "find a session";
+        let touch = Write::update(
+            &self.tables.sessions,
+            key([("session_hash", hash.as_str())]),
+            "SET seen_at = :now",
+        )
+        .when("expires_at > :now AND seen_at > :idle")
+        .value(":now", number(now.unix_seconds()))
+        .value(":idle", number((now - IDLE_LIFETIME).unix_seconds()));
+        let row: Option<Row> = self
+            .write(DOING, touch)
+            .await?
+            .map(serde_dynamo::from_item)
+            .transpose()
+            .map_err(|error| StoreError::new(DOING, error))?;
+        Ok(row.map(Session::from))
+    }
+
+    /// Opens a session for a right password, ends the browser's former one, forgets the failures and, where the
+    /// backup email was used, asks for the notice. All or nothing.
+    pub async fn open_session_with_password(
+        &self,
+        sign_in: PasswordSignIn<'_>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        const DOING: &str = "open a session";
+        let mut writes = vec![self.opening(sign_in.session)?, self.forgetting(sign_in.failures, now)?];
+        writes.extend(sign_in.former.map(|former| self.ending(former)));
+        if let Some((address, notice_id)) = sign_in.backup_used {
+            writes.push(self.telling_of_use(&sign_in.session.account_id, address, notice_id, now)?);
+        }
+        let outcome = self.transact(DOING, writes).await?;
+        outcome.map_err(|_| StoreError::new(DOING, "a session of that hash exists"))
+    }
+
+    /// Spends a link and opens a session for it, ends the browser's former one and, for the backup email, asks for
+    /// the notice. All or nothing: of a hundred openings of one link one succeeds.
+    pub async fn open_session_with_link(
+        &self,
+        sign_in: LinkSignIn<'_>,
+        now: Timestamp,
+    ) -> Result<Result<(), LinkRefused>, StoreError> {
+        const LINK: usize = 0;
+        const SLOT: usize = 1;
+        let LinkSignIn { session, former, link, door, notice_id } = sign_in;
+        let record = match door {
+            Door::Primary => PRIMARY,
+            Door::Backup => BACKUP,
+        };
+        let mut writes = vec![
+            self.spending(link, now),
+            self.emptying_slot(link),
+            Write::check(&self.tables.accounts, Self::account_key(&link.account_id, record))
+                .when("email = :email")
+                .value(":email", text(link.address.canonical())),
+            self.opening(session)?,
+        ];
+        writes.extend(former.map(|former| self.ending(former)));
+        if door == Door::Backup {
+            writes.push(self.telling_of_use(&link.account_id, &link.address, notice_id, now)?);
+        }
+        let outcome = self.transact("open a session through a link", writes).await?;
+        Ok(outcome.map_err(|failed| {
+            if failed.at(LINK) {
+                LinkRefused::Dead
+            } else if failed.at(SLOT) {
+                LinkRefused::Replaced
+            } else {
+                LinkRefused::AddressGone
+            }
+        }))
+    }
+
+    /// Ends a session; one that is not there has ended.
+    pub async fn end_session(&self, hash: &TokenHash) -> Result<(), StoreError> {
+        self.write("end a session", self.ending(hash)).await.map(|_| ())
+    }
+
+    fn opening(&self, session: &Session) -> Result<Write, StoreError> {
+        let put = Write::put(&self.tables.sessions, &Row::from(session))?;
+        Ok(put.when("attribute_not_exists(session_hash)"))
+    }
+
+    fn ending(&self, hash: &TokenHash) -> Write {
+        Write::delete(&self.tables.sessions, key([("session_hash", hash.as_str())]))
+    }
+
+    fn telling_of_use(
+        &self,
+        account: &AccountId,
+        address: &EmailAddress,
+        notice_id: &MessageId,
+        now: Timestamp,
+    ) -> Result<Write, StoreError> {
+        let notice = Notice::BackupUsed { address: address.clone() };
+        self.queueing(notice_id, MailRequest::Notice { account_id: account.clone(), notice }, now)
+    }
+}

@@ -1,0 +1,13 @@
+//! The browser's side: requests, replies, pages, problems. Knows neither database nor mail service.
+mod local_path;
+mod origin;
+pub mod pages;
+mod problem;
+mod reply;
+mod request;
+
+pub use http::{Method, StatusCode};
+pub use local_path::LocalPath;
+pub use problem::{Code, Problem};
+pub use reply::{Page, Reply, SessionCookie};
+pub use request::{NoFields, Request};

@@ -1,0 +1,358 @@
+//! The pages: one struct each, HTML through its template and JSON through `Serialize`.
+use askama::Template;
+use serde::Serialize;
+
+use super::local_path::LocalPath;
+use super::problem::{Code, Problem};
+use crate::domain::{Account, Backup, EmailAddress, Kind, Timestamp, Token};
+use crate::texts::Texts;
+
+/// The stylesheet, in every page's head; the content security policy names its hash.
+pub const STYLE: &str = include_str!("../../templates/pages/style.css");
+
+/// A problem as a page shows it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Shown {
+    /// The stable code.
+    pub code: &'static str,
+    /// One line that says what is wrong.
+    pub title: String,
+    /// What to do about it.
+    pub advice: String,
+}
+
+impl Shown {
+    /// A problem in words.
+    pub fn new(problem: &Problem, texts: &Texts) -> Self {
+        Self { code: problem.code.as_str(), title: problem.title(texts), advice: problem.advice(texts) }
+    }
+}
+
+/// The state of the backup email. Times are seconds since the epoch, UTC.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum BackupState {
+    /// There is none.
+    None,
+    /// One waits for its confirmation.
+    Pending {
+        /// The address.
+        pending_address: String,
+        /// Since when.
+        pending_since: Timestamp,
+    },
+    /// One is in force.
+    Confirmed {
+        /// The address.
+        address: String,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// One is in force, another waits.
+    Replacing {
+        /// The address in force.
+        address: String,
+        /// Since when.
+        since: Timestamp,
+        /// The address that waits.
+        pending_address: String,
+        /// Since when.
+        pending_since: Timestamp,
+    },
+}
+
+impl From<&Backup> for BackupState {
+    fn from(backup: &Backup) -> Self {
+        match backup {
+            Backup::None => Self::None,
+            Backup::Pending(pending) => {
+                Self::Pending { pending_address: pending.address.shown(), pending_since: pending.since }
+            }
+            Backup::Confirmed(confirmed) => {
+                Self::Confirmed { address: confirmed.address.shown(), since: confirmed.since }
+            }
+            Backup::Replacing { confirmed, pending } => Self::Replacing {
+                address: confirmed.address.shown(),
+                since: confirmed.since,
+                pending_address: pending.address.shown(),
+                pending_since: pending.since,
+            },
+        }
+    }
+}
+
+/// The account and its backup email.
+#[derive(Debug, Clone, Template, Serialize)]
+#[template(path = "pages/account.html")]
+pub struct AccountPage {
+    #[serde(skip)]
+    text: Texts,
+    username: String,
+    kind: Kind,
+    primary_email: String,
+    backup: BackupState,
+    #[serde(skip)]
+    typed: String,
+    #[serde(skip)]
+    problem: Option<Shown>,
+}
+
+impl AccountPage {
+    /// The page of an account as it is.
+    pub fn new(account: &Account, text: Texts) -> Self {
+        Self {
+            text,
+            username: account.username.as_str().to_owned(),
+            kind: account.kind,
+            primary_email: account.primary.address.shown(),
+            backup: BackupState::from(&account.backup),
+            typed: String::new(),
+            problem: None,
+        }
+    }
+
+    /// The same with the form open, what was typed in it, and what is wrong with that.
+    #[must_use]
+    pub fn with_problem(mut self, problem: &Problem, typed: impl Into<String>) -> Self {
+        self.problem = Some(Shown::new(problem, &self.text));
+        self.typed = typed.into();
+        self
+    }
+}
+
+/// Which of the sign-in page's two forms a problem belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SignInForm {
+    Password,
+    Link,
+}
+
+/// Sign-in by password or by link.
+#[derive(Debug, Clone, Template, Serialize)]
+#[template(path = "pages/sign-in.html")]
+pub struct SignInPage {
+    #[serde(skip)]
+    text: Texts,
+    next: LocalPath,
+    #[serde(skip)]
+    identifier: String,
+    #[serde(skip)]
+    email: String,
+    #[serde(skip)]
+    problem: Option<(SignInForm, Shown)>,
+}
+
+impl SignInPage {
+    /// The empty page.
+    pub fn new(next: LocalPath, text: Texts) -> Self {
+        Self { text, next, identifier: String::new(), email: String::new(), problem: None }
+    }
+
+    /// The page after a password that did not fit.
+    #[must_use]
+    pub fn with_password_problem(mut self, problem: &Problem, identifier: impl Into<String>) -> Self {
+        self.problem = Some((SignInForm::Password, Shown::new(problem, &self.text)));
+        self.identifier = identifier.into();
+        self
+    }
+
+    /// The page after an address that is none.
+    #[must_use]
+    pub fn with_link_problem(mut self, problem: &Problem, email: impl Into<String>) -> Self {
+        self.problem = Some((SignInForm::Link, Shown::new(problem, &self.text)));
+        self.email = email.into();
+        self
+    }
+
+    fn password_problem(&self) -> Option<&Shown> {
+        self.problem.as_ref().filter(|(form, _)| *form == SignInForm::Password).map(|(_, shown)| shown)
+    }
+
+    fn link_problem(&self) -> Option<&Shown> {
+        self.problem.as_ref().filter(|(form, _)| *form == SignInForm::Link).map(|(_, shown)| shown)
+    }
+}
+
+/// The form that asks for the username.
+#[derive(Debug, Clone, Template, Serialize)]
+#[template(path = "pages/forgot-username.html")]
+pub struct ForgotUsernamePage {
+    #[serde(skip)]
+    text: Texts,
+    #[serde(skip)]
+    typed: String,
+    #[serde(skip)]
+    problem: Option<Shown>,
+}
+
+impl ForgotUsernamePage {
+    /// The empty form.
+    pub fn new(text: Texts) -> Self {
+        Self { text, typed: String::new(), problem: None }
+    }
+
+    /// The form after an address that is none.
+    #[must_use]
+    pub fn with_problem(mut self, problem: &Problem, typed: impl Into<String>) -> Self {
+        self.problem = Some(Shown::new(problem, &self.text));
+        self.typed = typed.into();
+        self
+    }
+}
+
+/// What a stranger asked to be mailed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Asked {
+    /// The username.
+    Username,
+    /// A sign-in link.
+    SignInLink,
+}
+
+/// The one answer to whoever asks for a mail: it does not even repeat the address.
+#[derive(Debug, Clone, Template, Serialize)]
+#[template(path = "pages/check-mail.html")]
+pub struct CheckMailPage {
+    #[serde(skip)]
+    text: Texts,
+    asked: Asked,
+}
+
+impl CheckMailPage {
+    /// The answer.
+    pub fn new(asked: Asked, text: Texts) -> Self {
+        Self { text, asked }
+    }
+}
+
+/// Whose account, which address, and the button that confirms.
+#[derive(Debug, Clone, Template, Serialize)]
+#[template(path = "pages/confirm.html")]
+pub struct ConfirmPage {
+    #[serde(skip)]
+    text: Texts,
+    username: String,
+    address: String,
+    #[serde(skip)]
+    token: String,
+}
+
+impl ConfirmPage {
+    /// The page of a living link.
+    pub fn new(account: &Account, address: &EmailAddress, token: &Token, text: Texts) -> Self {
+        Self {
+            text,
+            username: account.username.as_str().to_owned(),
+            address: address.shown(),
+            token: token.expose(),
+        }
+    }
+}
+
+/// The backup email is confirmed.
+#[derive(Debug, Clone, Template, Serialize)]
+#[template(path = "pages/confirmed.html")]
+pub struct ConfirmedPage {
+    #[serde(skip)]
+    text: Texts,
+    username: String,
+    address: String,
+}
+
+impl ConfirmedPage {
+    /// The page after the button.
+    pub fn new(account: &Account, address: &EmailAddress, text: Texts) -> Self {
+        Self { text, username: account.username.as_str().to_owned(), address: address.shown() }
+    }
+}
+
+/// Whose session a link opens, and the button that opens it.
+#[derive(Debug, Clone, Template, Serialize)]
+#[template(path = "pages/open-link.html")]
+pub struct OpenLinkPage {
+    #[serde(skip)]
+    text: Texts,
+    username: String,
+    /// Who is signed in in this browser already.
+    signed_in_as: Option<String>,
+    #[serde(skip)]
+    token: String,
+}
+
+impl OpenLinkPage {
+    /// The page of a living link.
+    pub fn new(account: &Account, signed_in: Option<&Account>, token: &Token, text: Texts) -> Self {
+        Self {
+            text,
+            username: account.username.as_str().to_owned(),
+            signed_in_as: signed_in.map(|account| account.username.as_str().to_owned()),
+            token: token.expose(),
+        }
+    }
+}
+
+/// Who is signed in now; browsers are led on and never see it.
+#[derive(Debug, Clone, Serialize)]
+pub struct SignedIn {
+    username: String,
+}
+
+impl SignedIn {
+    /// The account that was signed in to.
+    pub fn new(account: &Account) -> Self {
+        Self { username: account.username.as_str().to_owned() }
+    }
+}
+
+/// The session has ended.
+#[derive(Debug, Clone, Template, Serialize)]
+#[template(path = "pages/signed-out.html")]
+pub struct SignedOutPage {
+    #[serde(skip)]
+    text: Texts,
+}
+
+impl SignedOutPage {
+    /// The page after signing out.
+    pub fn new(text: Texts) -> Self {
+        Self { text }
+    }
+}
+
+/// Where a person can go from a problem.
+#[derive(Debug, Clone, Serialize)]
+struct WayOn {
+    href: &'static str,
+    label: String,
+}
+
+/// A problem on a page of its own.
+#[derive(Debug, Clone, Template, Serialize)]
+#[template(path = "pages/problem.html")]
+pub struct ProblemPage {
+    #[serde(skip)]
+    text: Texts,
+    problem: Shown,
+    #[serde(skip)]
+    way_on: WayOn,
+}
+
+impl ProblemPage {
+    /// The page, with the way on that fits the problem.
+    pub fn new(problem: &Problem, text: Texts) -> Self {
+        let (href, label) = match problem.code {
+            Code::WrongCredentials => ("/login", "way-on-sign-in"),
+            _ => ("/account", "way-on-account"),
+        };
+        let way_on = WayOn { href, label: text.say(label) };
+        Self { problem: Shown::new(problem, &text), way_on, text }
+    }
+
+    /// The page of a link that does not work, with the way to a new one.
+    #[must_use]
+    pub fn leading_to(mut self, href: &'static str, label: &str) -> Self {
+        self.way_on = WayOn { href, label: self.text.say(label) };
+        self
+    }
+}

@@ -1,0 +1,196 @@
+//! What can be wrong with a request, in words for people and as RFC 9457 problem details for programs.
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::domain::email_address::NotAnAddress;
+use crate::domain::{LinkState, RequestRefused};
+use crate::texts::Texts;
+
+/// What is wrong. The kebab-case name is the stable `code` of the problem document and the stem of its texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    /// There is no such page.
+    NotFound,
+    /// The page does not answer this method.
+    MethodNotAllowed,
+    /// The body is neither a form nor JSON.
+    UnsupportedMediaType,
+    /// The body is over 16 KB.
+    BodyTooLarge,
+    /// The body does not parse, lacks a field or has one too many.
+    MalformedBody,
+    /// The form was posted from another site.
+    CrossSite,
+    /// Nobody is signed in.
+    NotSignedIn,
+    /// Username or password is wrong; which, is not said.
+    WrongCredentials,
+    /// Not an address that mail can be sent to.
+    NotAnAddress,
+    /// The address is the primary email.
+    SameAsPrimary,
+    /// The address is the backup email already.
+    SameAsBackup,
+    /// The account signs in elsewhere.
+    SsoAccount,
+    /// The last request is less than a minute ago.
+    TooSoon,
+    /// The bound of the day or the hour is reached.
+    TooMany,
+    /// There is nothing to remove.
+    NothingToRemove,
+    /// The link is not known.
+    LinkUnknown,
+    /// The link's time is over.
+    LinkExpired,
+    /// The link was used.
+    LinkUsed,
+    /// A newer link or request took its place.
+    LinkReplaced,
+    /// Another account has the address by now.
+    AddressTaken,
+    /// We are broken.
+    Internal,
+}
+
+impl Code {
+    /// Every code, for tests and documentation.
+    pub const ALL: [Self; 21] = [
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::UnsupportedMediaType,
+        Self::BodyTooLarge,
+        Self::MalformedBody,
+        Self::CrossSite,
+        Self::NotSignedIn,
+        Self::WrongCredentials,
+        Self::NotAnAddress,
+        Self::SameAsPrimary,
+        Self::SameAsBackup,
+        Self::SsoAccount,
+        Self::TooSoon,
+        Self::TooMany,
+        Self::NothingToRemove,
+        Self::LinkUnknown,
+        Self::LinkExpired,
+        Self::LinkUsed,
+        Self::LinkReplaced,
+        Self::AddressTaken,
+        Self::Internal,
+    ];
+
+    /// The stable name.
+    pub const fn as_str(self) -> &'static str {
+        self.name_and_status().0
+    }
+
+    /// The HTTP status.
+    pub const fn status(self) -> StatusCode {
+        self.name_and_status().1
+    }
+
+    const fn name_and_status(self) -> (&'static str, StatusCode) {
+        match self {
+            Self::NotFound => ("not-found", StatusCode::NOT_FOUND),
+            Self::MethodNotAllowed => ("method-not-allowed", StatusCode::METHOD_NOT_ALLOWED),
+            Self::UnsupportedMediaType => ("unsupported-media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE),
+            Self::BodyTooLarge => ("body-too-large", StatusCode::PAYLOAD_TOO_LARGE),
+            Self::MalformedBody => ("malformed-body", StatusCode::BAD_REQUEST),
+            Self::CrossSite => ("cross-site", StatusCode::FORBIDDEN),
+            Self::NotSignedIn => ("not-signed-in", StatusCode::UNAUTHORIZED),
+            Self::WrongCredentials => ("wrong-credentials", StatusCode::UNAUTHORIZED),
+            Self::NotAnAddress => ("not-an-address", StatusCode::UNPROCESSABLE_ENTITY),
+            Self::SameAsPrimary => ("same-as-primary", StatusCode::UNPROCESSABLE_ENTITY),
+            Self::SameAsBackup => ("same-as-backup", StatusCode::UNPROCESSABLE_ENTITY),
+            Self::SsoAccount => ("sso-account", StatusCode::FORBIDDEN),
+            Self::TooSoon => ("too-soon", StatusCode::TOO_MANY_REQUESTS),
+            Self::TooMany => ("too-many", StatusCode::TOO_MANY_REQUESTS),
+            Self::NothingToRemove => ("nothing-to-remove", StatusCode::CONFLICT),
+            Self::LinkUnknown => ("link-unknown", StatusCode::NOT_FOUND),
+            Self::LinkExpired => ("link-expired", StatusCode::GONE),
+            Self::LinkUsed => ("link-used", StatusCode::GONE),
+            Self::LinkReplaced => ("link-replaced", StatusCode::GONE),
+            Self::AddressTaken => ("address-taken", StatusCode::CONFLICT),
+            Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR),
+        }
+    }
+}
+
+/// A code, and what a program's author may want to know beyond it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// What is wrong.
+    pub code: Code,
+    /// Which field, and what of it; only for malformed bodies. It may repeat input, so it is never logged.
+    detail: Option<String>,
+    /// The methods the page does answer, for the `Allow` header.
+    pub(super) allow: Option<&'static str>,
+}
+
+impl Problem {
+    /// A body that does not parse.
+    pub fn malformed_body(error: &impl std::fmt::Display) -> Self {
+        Self { detail: Some(error.to_string()), ..Code::MalformedBody.into() }
+    }
+
+    /// A method that the page does not answer; `allow` lists those it does.
+    pub fn method_not_allowed(allow: &'static str) -> Self {
+        Self { allow: Some(allow), ..Code::MethodNotAllowed.into() }
+    }
+
+    /// One line that says what is wrong.
+    pub fn title(&self, texts: &Texts) -> String {
+        texts.say(&format!("problem-{}", self.code.as_str()))
+    }
+
+    /// What to do about it.
+    pub fn advice(&self, texts: &Texts) -> String {
+        texts.say(&format!("problem-{}-advice", self.code.as_str()))
+    }
+
+    /// The RFC 9457 document.
+    pub fn document(&self, texts: &Texts) -> Value {
+        let detail = self.detail.clone().unwrap_or_else(|| self.advice(texts));
+        json!({
+            "type": "about:blank",
+            "title": self.title(texts),
+            "status": self.code.status().as_u16(),
+            "code": self.code.as_str(),
+            "detail": detail,
+        })
+    }
+}
+
+impl From<Code> for Problem {
+    fn from(code: Code) -> Self {
+        Self { code, detail: None, allow: None }
+    }
+}
+
+impl From<NotAnAddress> for Problem {
+    fn from(_: NotAnAddress) -> Self {
+        Code::NotAnAddress.into()
+    }
+}
+
+impl From<RequestRefused> for Problem {
+    fn from(refused: RequestRefused) -> Self {
+        match refused {
+            RequestRefused::SsoAccount => Code::SsoAccount,
+            RequestRefused::SameAsPrimary => Code::SameAsPrimary,
+            RequestRefused::SameAsBackup => Code::SameAsBackup,
+        }
+        .into()
+    }
+}
+
+impl Code {
+    /// What to say of a link in this state; nothing while it lives.
+    pub fn of_link(state: LinkState) -> Option<Self> {
+        match state {
+            LinkState::Live => None,
+            LinkState::Used => Some(Self::LinkUsed),
+            LinkState::Expired => Some(Self::LinkExpired),
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! A reply, and everything that every reply carries: security headers, cookies, HTML or JSON.
+use std::sync::LazyLock;
+
+use askama::Template;
+use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
+use aws_lambda_events::encodings::Body;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use cookie::{Cookie, SameSite};
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, LOCATION, REFERRER_POLICY,
+};
+use http::header::{STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use ring::digest::{SHA256, digest};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::pages::{ProblemPage, STYLE};
+use super::problem::{Code, Problem};
+use crate::domain::Token;
+use crate::domain::session::ABSOLUTE_LIFETIME;
+use crate::texts::Texts;
+
+/// `__Host-`: from this host only, over TLS only, for the whole site (ASVS 5.0 V3.3.1 and V3.3.3).
+pub(super) const SESSION_COOKIE: &str = "__Host-session";
+
+/// Two years, as the HSTS preload list asks (ASVS 5.0 V3.4.1 asks for one).
+const HSTS: &str = "max-age=63072000; includeSubDomains";
+
+/// No script at all, the one stylesheet by its hash, forms to this site only, no framing.
+static PAGE_POLICY: LazyLock<String> = LazyLock::new(|| {
+    let style = STANDARD.encode(digest(&SHA256, STYLE.as_bytes()));
+    format!(
+        "default-src 'none'; style-src 'sha256-{style}'; img-src data:; form-action 'self'; base-uri 'none'; \
+         object-src 'none'; frame-ancestors 'none'"
+    )
+});
+
+/// JSON opened as a document renders nothing (ASVS 5.0 V3.2.1).
+const JSON_POLICY: &str =
+    "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'; sandbox";
+
+/// A page: HTML for people, the same fields as JSON for programs.
+pub trait Page {
+    /// The HTML document.
+    fn html(&self) -> Result<String, askama::Error>;
+    /// The same as JSON.
+    fn json(&self) -> Value;
+}
+
+impl<T: Template + Serialize> Page for T {
+    fn html(&self) -> Result<String, askama::Error> {
+        self.render()
+    }
+
+    fn json(&self) -> Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+}
+
+/// What happens to the session cookie.
+#[derive(Debug)]
+pub enum SessionCookie {
+    /// It begins to carry this secret.
+    Set(Token),
+    /// It goes.
+    Clear,
+}
+
+enum Content {
+    Page(Box<dyn Page>),
+    /// Browsers are led on; programs get the JSON.
+    SeeOther {
+        location: String,
+        json: Value,
+    },
+    /// People see the page they came from, programs the problem.
+    Refusal {
+        problem: Problem,
+        page: Box<dyn Page>,
+        texts: Texts,
+    },
+}
+
+/// A reply, not yet rendered: only the edge knows whether a browser or a program asked.
+pub struct Reply {
+    status: StatusCode,
+    content: Content,
+    cookie: Option<SessionCookie>,
+    clear_site_data: bool,
+}
+
+impl Reply {
+    fn new(status: StatusCode, content: Content) -> Self {
+        Self { status, content, cookie: None, clear_site_data: false }
+    }
+
+    /// A page.
+    pub fn page(status: StatusCode, page: impl Page + 'static) -> Self {
+        Self::new(status, Content::Page(Box::new(page)))
+    }
+
+    /// For browsers 303 to a path of this site; for programs `status` and the JSON.
+    pub fn see_other(location: impl Into<String>, status: StatusCode, json: &impl Serialize) -> Self {
+        let json = serde_json::to_value(json).unwrap_or_default();
+        Self::new(status, Content::SeeOther { location: location.into(), json })
+    }
+
+    /// A problem on a page of its own.
+    pub fn problem(problem: Problem, texts: Texts) -> Self {
+        let page = ProblemPage::new(&problem, texts.clone());
+        Self::refusal(problem, page, texts)
+    }
+
+    /// A problem told on the page where it can be mended.
+    pub fn refusal(problem: impl Into<Problem>, page: impl Page + 'static, texts: Texts) -> Self {
+        let problem = problem.into();
+        Self::new(problem.code.status(), Content::Refusal { problem, page: Box::new(page), texts })
+    }
+
+    /// Nobody is signed in: for browsers the sign-in page and back, for programs 401.
+    pub fn to_sign_in(texts: &Texts) -> Self {
+        let problem = Problem::from(Code::NotSignedIn);
+        let location = "/login?next=/account";
+        let content = Content::SeeOther { location: location.into(), json: problem.document(texts) };
+        Self::new(problem.code.status(), content)
+    }
+
+    /// Sets or clears the session cookie.
+    #[must_use]
+    pub fn with_session(mut self, cookie: SessionCookie) -> Self {
+        self.cookie = Some(cookie);
+        self
+    }
+
+    /// Asks the browser to forget what it kept of this site (ASVS 5.0 V14.3.1).
+    #[must_use]
+    pub fn clearing_site_data(mut self) -> Self {
+        self.clear_site_data = true;
+        self
+    }
+
+    /// The status that a client of this kind sees.
+    pub fn status(&self, json: bool) -> StatusCode {
+        match self.content {
+            Content::SeeOther { .. } if !json => StatusCode::SEE_OTHER,
+            _ => self.status,
+        }
+    }
+
+    /// Renders the reply for API Gateway.
+    pub fn into_response(self, json: bool) -> Result<ApiGatewayV2httpResponse, askama::Error> {
+        let status = self.status(json);
+        let mut headers = HeaderMap::new();
+        let mut set = |name: HeaderName, value: &str| {
+            let value =
+                HeaderValue::from_str(value).expect("header values are constants, paths and cookies of ours");
+            headers.append(name, value);
+        };
+        set(STRICT_TRANSPORT_SECURITY, HSTS);
+        set(X_CONTENT_TYPE_OPTIONS, "nosniff");
+        set(REFERRER_POLICY, "no-referrer");
+        set(CACHE_CONTROL, "no-store");
+        set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+        set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
+        set(CONTENT_SECURITY_POLICY, if json { JSON_POLICY } else { &PAGE_POLICY });
+        if self.clear_site_data {
+            set(HeaderName::from_static("clear-site-data"), "\"cache\", \"storage\"");
+        }
+        if let Content::Refusal { problem: Problem { allow: Some(allow), .. }, .. } = &self.content {
+            set(ALLOW, allow);
+        }
+        let (media_type, body) = match self.content {
+            Content::SeeOther { location, .. } if !json => {
+                set(LOCATION, &location);
+                ("text/html; charset=utf-8", String::new())
+            }
+            Content::SeeOther { json, .. } => (json_type(status), json.to_string()),
+            Content::Refusal { problem, texts, .. } if json => {
+                (json_type(status), problem.document(&texts).to_string())
+            }
+            Content::Page(page) if json => (json_type(status), page.json().to_string()),
+            Content::Page(page) | Content::Refusal { page, .. } => ("text/html; charset=utf-8", page.html()?),
+        };
+        set(CONTENT_TYPE, media_type);
+        let mut response = ApiGatewayV2httpResponse::default();
+        response.status_code = i64::from(status.as_u16());
+        response.headers = headers;
+        response.cookies = self.cookie.map(|cookie| session_cookie(cookie).to_string()).into_iter().collect();
+        response.body = Some(Body::Text(body));
+        Ok(response)
+    }
+}
+
+/// RFC 9457 for whatever is not a success.
+fn json_type(status: StatusCode) -> &'static str {
+    if status.is_success() {
+        "application/json; charset=utf-8"
+    } else {
+        "application/problem+json; charset=utf-8"
+    }
+}
+
+fn session_cookie(change: SessionCookie) -> Cookie<'static> {
+    let (value, seconds) = match change {
+        SessionCookie::Set(token) => {
+            (token.expose(), i64::try_from(ABSOLUTE_LIFETIME.as_secs()).unwrap_or_default())
+        }
+        SessionCookie::Clear => (String::new(), 0),
+    };
+    Cookie::build((SESSION_COOKIE, value))
+        .path("/")
+        .secure(true)
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .max_age(cookie::time::Duration::seconds(seconds))
+        .build()
+}
