@@ -35,7 +35,7 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Keeps the process alive until the task is aborted, which ends the process too.
+    /// Keeps the process alive until the stack stops. Aborting the task ends the process too.
     pub async fn run(self) {
         let mut starts: Vec<Instant> = Vec::new();
         loop {
@@ -50,15 +50,19 @@ impl Keeper {
             }
             starts.push(Instant::now());
             match spawn(&self.binary, &self.variables) {
-                Ok(child) => self.attend(child).await,
+                Ok(child) => {
+                    if !self.attend(child).await {
+                        return;
+                    }
+                }
                 Err(error) => self.logs.note(&format!("{} cannot be started: {error:#}", self.function)),
             }
             tokio::time::sleep(PAUSE).await;
         }
     }
 
-    /// Waits for the end of one process, or ends it when the Runtime API says so.
-    async fn attend(&self, mut child: Child) {
+    /// Waits for the end of one process, or ends it when the Runtime API says so. Whether to start another.
+    async fn attend(&self, mut child: Child) -> bool {
         let (out, err) = (child.stdout.take(), child.stderr.take());
         let lines = async { tokio::join!(self.copy_lines(out), self.copy_lines(err)) };
         let end = async {
@@ -70,14 +74,17 @@ impl Keeper {
                 () = self.runtime.kill_wanted(&self.function) => {
                     // An error means that it is dead already.
                     let _ = child.kill().await;
-                    "was ended after a timeout".to_owned()
+                    "was ended".to_owned()
                 }
             }
         };
         // Lines first: what a dying process said belongs before the note of its death.
         let (_, end) = tokio::join!(lines, end);
-        self.runtime.exited(&self.function);
-        self.logs.note(&format!("{} {end}; starting it again", self.function));
+        let again = self.runtime.exited(&self.function);
+        if again {
+            self.logs.note(&format!("{} {end}; starting it again", self.function));
+        }
+        again
     }
 
     async fn copy_lines(&self, stream: Option<impl AsyncRead + Unpin>) {

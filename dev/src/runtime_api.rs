@@ -15,7 +15,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use serde_json::json;
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::template::{ACCOUNT_ID, REGION, Template};
 use crate::{clock, random};
@@ -87,8 +87,6 @@ struct Slot {
     /// The invocation that the process is at.
     current: Mutex<Option<String>>,
     process: watch::Sender<Process>,
-    /// Tells the process's keeper to end it.
-    kill: Notify,
 }
 
 /// How a function's process is.
@@ -98,7 +96,9 @@ enum Process {
     Starting,
     /// It has polled.
     Polling,
-    /// It died too often and is not started again.
+    /// It has to be ended; Lambda throws an execution environment away after a timeout.
+    Doomed,
+    /// It died too often, or the stack stops: it is not started again.
     GivenUp,
 }
 
@@ -124,7 +124,6 @@ impl RuntimeApi {
                 running: Mutex::default(),
                 current: Mutex::default(),
                 process: watch::Sender::new(Process::Starting),
-                kill: Notify::new(),
             };
             (function.name.clone(), slot)
         });
@@ -173,8 +172,7 @@ impl RuntimeApi {
             return answer.unwrap_or(Err(Failure::Exited));
         }
         lock(&slot.running).remove(&request_id);
-        // Lambda throws the execution environment away after a timeout.
-        slot.kill.notify_one();
+        slot.process.send_replace(Process::Doomed);
         Err(Failure::TimedOut)
     }
 
@@ -194,20 +192,30 @@ impl RuntimeApi {
     /// Waits until the function's process has to be ended.
     pub async fn kill_wanted(&self, function: &str) {
         match self.0.get(function) {
-            Some(slot) => slot.kill.notified().await,
+            Some(slot) => {
+                let ending = |process: &Process| matches!(process, Process::Doomed | Process::GivenUp);
+                // The sender lives as long as the slot, so the wait ends with such a state.
+                let _ = slot.process.subscribe().wait_for(ending).await;
+            }
             None => std::future::pending().await,
         }
     }
 
-    /// Says that the function's process has ended; its invocation fails.
-    pub fn exited(&self, function: &str) {
-        let Some(slot) = self.0.get(function) else { return };
+    /// Says that the function's process has ended; its invocation fails. Whether to start it again.
+    pub fn exited(&self, function: &str) -> bool {
+        let Some(slot) = self.0.get(function) else { return false };
         lock(&slot.current).take();
         for (_, done) in lock(&slot.running).drain() {
             // A caller that has gone away needs no answer.
             let _ = done.send(Err(Failure::Exited));
         }
-        slot.process.send_replace(Process::Starting);
+        slot.process.send_if_modified(|process| {
+            let again = *process != Process::GivenUp;
+            if again {
+                *process = Process::Starting;
+            }
+            again
+        })
     }
 
     /// Says that the function's process will not be started again; everything in line fails.
@@ -217,6 +225,13 @@ impl RuntimeApi {
         // Dropping an invocation tells its caller.
         let mut line = slot.line.lock().await;
         while line.try_recv().is_ok() {}
+    }
+
+    /// Says that the stack stops: every process is ended and none started again.
+    pub fn stop(&self) {
+        for slot in self.0.values() {
+            slot.process.send_replace(Process::GivenUp);
+        }
     }
 
     fn finish(&self, function: &str, id: &str, result: Result<Bytes, Failure>) -> Response {
@@ -239,7 +254,17 @@ impl RuntimeApi {
 
 async fn next(State(api): State<RuntimeApi>, Path(function): Path<String>) -> Response {
     let Some(slot) = api.0.get(&function) else { return unknown_function(&function) };
-    slot.process.send_replace(Process::Polling);
+    slot.process.send_if_modified(|process| {
+        // A process that answered too late polls again before it is ended.
+        let first = *process == Process::Starting;
+        if first {
+            *process = Process::Polling;
+        }
+        first
+    });
+    if *slot.process.borrow() == Process::Doomed {
+        return std::future::pending().await;
+    }
     // When the process dies while it waits here, its connection closes and this future is dropped; nothing
     // is taken from the line then.
     let mut line = slot.line.lock().await;

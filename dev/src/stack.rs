@@ -67,7 +67,10 @@ pub struct Stack {
     dead_letters: DeadLetters,
     runtime: RuntimeApi,
     database: database::Server,
+    /// Servers and stream readers.
     tasks: Vec<JoinHandle<()>>,
+    /// The keepers of the function processes.
+    keepers: Vec<JoinHandle<()>>,
 }
 
 /// Reads the template of the workspace, with the parameters of a stack whose gateway is at this port.
@@ -133,6 +136,7 @@ impl Stack {
             database,
             logs,
             tasks: Vec::new(),
+            keepers: Vec::new(),
         };
         stack.serve(options, ports)?;
         Ok(stack)
@@ -200,7 +204,7 @@ impl Stack {
                 runtime: self.runtime.clone(),
                 logs: self.logs.clone(),
             };
-            self.tasks.push(tokio::spawn(keeper.run()));
+            self.keepers.push(tokio::spawn(keeper.run()));
         }
         Ok(())
     }
@@ -212,15 +216,12 @@ impl Stack {
                 continue;
             }
             if tokio::time::timeout(START_TIMEOUT, self.runtime.polled(name)).await != Ok(true) {
-                // What was printed already is not told twice.
-                let said = match options.printing {
-                    Printing::Nothing => self.logs.lines_about(name),
-                    Printing::Notable | Printing::Everything => Vec::new(),
-                };
-                bail!(
-                    "{}{name} does not come up",
-                    said.iter().map(|line| format!("{line}\n")).collect::<String>()
-                );
+                if options.printing == Printing::Nothing {
+                    for line in self.logs.lines_about(name) {
+                        eprintln!("{line}");
+                    }
+                }
+                bail!("{name} does not come up");
             }
         }
         Ok(())
@@ -294,19 +295,17 @@ impl Stack {
 
     /// Stops everything and waits until the processes are gone.
     pub async fn stop(mut self) {
-        for task in &self.tasks {
-            task.abort();
-        }
-        for task in std::mem::take(&mut self.tasks) {
-            // The error says that it was aborted.
-            let _ = task.await;
+        self.runtime.stop();
+        for keeper in std::mem::take(&mut self.keepers) {
+            // The error would say that it was aborted, which ends its process as well.
+            let _ = keeper.await;
         }
     }
 }
 
 impl Drop for Stack {
     fn drop(&mut self) {
-        for task in &self.tasks {
+        for task in self.tasks.iter().chain(&self.keepers) {
             task.abort();
         }
         self.database.stop();

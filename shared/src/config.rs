@@ -6,7 +6,9 @@ use crate::domain::EmailAddress;
 /// What one function needs beyond what all need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Needs {
-    /// Nothing.
+    /// The tables only: the operator's command line shows no pages.
+    Tables,
+    /// Nothing: it shows pages.
     Nothing,
     /// The key under which limits are counted.
     Limits,
@@ -133,7 +135,7 @@ impl Config {
                 dynamodb_endpoint: reader.optional("AWS_ENDPOINT_URL_DYNAMODB"),
                 ses_endpoint: reader.optional("AWS_ENDPOINT_URL_SESV2"),
             },
-            product_name: reader.required("PRODUCT_NAME"),
+            product_name: if needs == Needs::Tables { String::new() } else { reader.required("PRODUCT_NAME") },
             limits_key: (needs == Needs::Limits).then(|| reader.limits_key()).flatten(),
             sender: (needs == Needs::Mail).then(|| reader.sender()).flatten(),
             log_level: reader.log_level(),

@@ -68,7 +68,12 @@ where
             return ExitCode::FAILURE;
         }
     };
-    tracing_subscriber::fmt().json().with_max_level(config.log_level).with_target(false).init();
+    tracing_subscriber::fmt()
+        .json()
+        .with_max_level(config.log_level)
+        .with_target(false)
+        .with_span_list(false)
+        .init();
     // One request at a time, as Lambda has it: one thread.
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build();
     match tokio.map_err(BoxError::from).and_then(|tokio| tokio.block_on(run(config))) {

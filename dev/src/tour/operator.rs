@@ -101,6 +101,7 @@ impl Operator {
             .client
             .post(&self.endpoint)
             .header("authorization", authorization)
+            .header("x-amz-date", "20260101T000000Z")
             .header("content-type", "application/x-amz-json-1.0")
             .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))
             .body(request.to_string())

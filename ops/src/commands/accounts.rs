@@ -67,7 +67,7 @@ pub async fn run(command: Accounts) -> Result<(), Failure> {
     let Accounts::Import { file, skip_existing } = command;
     let text = std::fs::read_to_string(&file)?;
     let lines = parse(&text).map_err(Failure::Input)?;
-    let config = Config::from_environment(Needs::Nothing)?;
+    let config = Config::from_environment(Needs::Tables)?;
     let sdk = network::sdk_config(&config.aws, network::http_client());
     let app = App::new(&config, &sdk, Clock::System, Entropy::system());
     let (app, now) = (&app, app.now());
