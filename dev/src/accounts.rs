@@ -53,11 +53,8 @@ pub async fn import(ops: &Path, file: &Path, variables: &Variables, keep: bool) 
     Ok(())
 }
 
-/// Reads the accounts of a file that was loaded without complaint.
+/// Reads the accounts of a file, as far as they can be shown. What is wrong with a line, the import tells.
 pub fn read(file: &Path) -> anyhow::Result<Vec<Account>> {
     let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let lines = text.lines().filter(|line| !line.trim().is_empty());
-    lines
-        .map(|line| serde_json::from_str(line).with_context(|| format!("a line of {}", file.display())))
-        .collect()
+    Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
 }

@@ -44,6 +44,11 @@ pub async fn build(
     let progress = show_progress.then(spinner);
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(&cargo);
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(describes_a_package) {
+            command.env_remove(name);
+        }
+    }
     command.current_dir(workspace_root()).args(["build", "--message-format", "json-render-diagnostics"]);
     if profile == Profile::Release {
         command.arg("--release");
@@ -78,6 +83,16 @@ async fn artifacts(mut lines: Lines<BufReader<ChildStdout>>) -> anyhow::Result<B
         }
     }
     Ok(binaries)
+}
+
+/// Whether `cargo run` and `cargo test` set a variable to describe the package they run.
+///
+/// Build scripts (that of `ring`) watch some of these: handed on, they would rebuild half of the stack each time
+/// that it is started another way.
+fn describes_a_package(variable: &str) -> bool {
+    ["CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"]
+        .iter()
+        .any(|prefix| variable.starts_with(prefix))
 }
 
 fn spinner() -> ProgressBar {

@@ -232,8 +232,9 @@ async fn send_email(
     response
 }
 
-/// AWS takes a permission on the address's own identity or on its domain's.
-fn send_demand(from: Option<String>) -> Demand {
+/// The permission that sending from an address needs. AWS takes one on the address's own identity or on its
+/// domain's.
+pub fn send_demand(from: Option<String>) -> Demand {
     let from = from.unwrap_or_default();
     let domain = from.rsplit_once('@').map_or("", |(_, domain)| domain);
     let identity = |name: &str| format!("arn:aws:ses:{REGION}:{ACCOUNT_ID}:identity/{name}");

@@ -15,8 +15,7 @@ use crate::runtime_api::RuntimeApi;
 /// A process that dies more often than this in a minute is not started again.
 const STARTS_PER_MINUTE: usize = 5;
 
-/// Between a death and the next start. Ctrl-C reaches the children too: this leaves the stack the time to notice
-/// it first.
+/// Between a death and the next start.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// One function and how its process is started.
@@ -105,6 +104,9 @@ pub fn spawn(binary: &PathBuf, variables: &Variables) -> anyhow::Result<Child> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true)
+        // Ctrl-C is for the stack, which then ends its processes. Should the stack itself be killed, they end by
+        // themselves at the next poll, which nobody answers.
+        .process_group(0)
         .spawn()
         .with_context(|| format!("cannot start {}", binary.display()))
 }

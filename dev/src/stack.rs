@@ -93,6 +93,9 @@ fn packages<'t>(template: &'t Template, without: &[String]) -> Vec<&'t str> {
 impl Stack {
     /// Starts a stack and waits until every function polls and the accounts are loaded.
     pub async fn start(options: &Options) -> anyhow::Result<Self> {
+        let file = options.accounts.clone().unwrap_or_else(accounts::demo_file);
+        // Whatever can be wrong is found before the build, which may take minutes.
+        let accounts = accounts::read(&file)?;
         let ports = Ports::bind(options.port_base).await?;
         let template = read_template(port_of(&ports.gateway))?;
         for name in &options.without {
@@ -104,12 +107,11 @@ impl Stack {
         let binaries = build::build(&packages, options.profile, options.progress).await?;
         let mut stack = Self::assemble(options, ports, template).await?;
         stack.start_functions(options, &binaries)?;
-        let file = options.accounts.clone().unwrap_or_else(accounts::demo_file);
         let ops = binary(&binaries, OPERATOR_PACKAGE)?;
         let variables = stack.surroundings.of_operator(&stack.template);
         let import = accounts::import(ops, &file, &variables, stack.database.existed);
         tokio::try_join!(import, stack.all_polled(options))?;
-        stack.accounts = accounts::read(&file)?;
+        stack.accounts = accounts;
         Ok(stack)
     }
 

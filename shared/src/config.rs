@@ -135,7 +135,11 @@ impl Config {
                 dynamodb_endpoint: reader.optional("AWS_ENDPOINT_URL_DYNAMODB"),
                 ses_endpoint: reader.optional("AWS_ENDPOINT_URL_SESV2"),
             },
-            product_name: if needs == Needs::Tables { String::new() } else { reader.required("PRODUCT_NAME") },
+            product_name: if needs == Needs::Tables {
+                String::new()
+            } else {
+                reader.required("PRODUCT_NAME")
+            },
             limits_key: (needs == Needs::Limits).then(|| reader.limits_key()).flatten(),
             sender: (needs == Needs::Mail).then(|| reader.sender()).flatten(),
             log_level: reader.log_level(),

@@ -35,8 +35,26 @@ impl From<Problem> for Error {
     }
 }
 
-/// An error and its causes on one line, for the log.
+/// An error and its causes on one line, for the log. Addresses in it are hidden: SES names the recipient it
+/// refuses.
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    let line = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    let words = line.split_whitespace().map(|word| if word.contains('@') { "***@***" } else { word });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("not verified: mina@example.com, <joris@example.org>;\n  region eu-north-1")]
+    struct Refusal;
+
+    #[test]
+    fn the_chain_is_one_line_and_names_no_address() {
+        let error = Error::Broken(Box::new(Refusal));
+        assert_eq!(chain(&error), "a step failed: not verified: ***@*** ***@*** region eu-north-1");
+    }
 }

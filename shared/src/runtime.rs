@@ -23,14 +23,14 @@ use crate::web::{Code, Reply, Request};
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Serves a flow behind API Gateway until Lambda ends the process.
-pub fn serve<F>(needs: Needs, flow: F) -> ExitCode
+pub fn serve<F>(needs: Needs, flow: &F) -> ExitCode
 where
     F: AsyncFn(&App, Request) -> Result<Reply, Error>,
 {
     start(needs, async |config| {
         let sdk = network::sdk_config(&config.aws, network::http_client());
         let app = App::new(&config, &sdk, Clock::System, Entropy::system());
-        let (app, flow) = (&app, &flow);
+        let app = &app;
         lambda_runtime::run(service_fn(|event: LambdaEvent<ApiGatewayV2httpRequest>| {
             answer(app, event.payload, flow)
         }))
@@ -39,7 +39,7 @@ where
 }
 
 /// Serves the mailer behind the outbox's stream until Lambda ends the process.
-pub fn serve_stream<F>(handle: F) -> ExitCode
+pub fn serve_stream<F>(handle: &F) -> ExitCode
 where
     F: AsyncFn(&MailApp, &MessageId) -> Result<(), Error>,
 {
@@ -48,7 +48,6 @@ where
         let app = App::new(&config, &sdk, Clock::System, Entropy::system());
         let outbound = Outbound::new(&config, &sdk).ok_or("the configuration names no sender")?;
         let app = &MailApp { app, outbound };
-        let handle = &handle;
         lambda_runtime::run(service_fn(|event: LambdaEvent<StreamEvent>| async move {
             Ok::<_, BoxError>(answer_stream(app, event.payload, handle).await)
         }))

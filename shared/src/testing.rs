@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_types::SdkConfig;
 
 use crate::app::{App, MailApp};
 use crate::clock::Clock;
@@ -11,6 +12,9 @@ use crate::config::{Config, Needs};
 use crate::entropy::Entropy;
 use crate::mail::Outbound;
 use crate::network;
+
+/// The wait before the SDK's first retry; the functions' own would only make tests slow.
+const FIRST_RETRY: Duration = Duration::from_millis(1);
 
 /// A clock that a test moves.
 #[derive(Debug, Clone)]
@@ -29,19 +33,42 @@ impl TestClock {
     }
 }
 
-/// Builds what flows and the mailer are handed, around a test's clock and its HTTP client.
-pub fn mail_app(
-    variables: impl Fn(&str) -> Option<String>,
+/// The surroundings that all functions of one test share: time, randomness, the network.
+#[derive(Debug, Clone)]
+pub struct Bench {
+    clock: TestClock,
+    entropy: Entropy,
     http_client: SharedHttpClient,
-    clock: &TestClock,
-    seed: u64,
-) -> MailApp {
-    let mail = Config::read(Needs::Mail, &variables).expect("the test's variables are complete");
-    let limits = Config::read(Needs::Limits, &variables).expect("the test's variables are complete");
-    let config = Config { limits_key: limits.limits_key, ..mail };
-    let sdk = network::sdk_config(&config.aws, http_client);
-    let entropy = Entropy::Seeded(Arc::new(AtomicU64::new(seed)));
-    let app = App::new(&config, &sdk, Clock::Fixed(Arc::clone(&clock.0)), entropy);
-    let outbound = Outbound::new(&config, &sdk).expect("the configuration names a sender");
-    MailApp { app, outbound }
+}
+
+impl Bench {
+    /// Puts functions at this clock and this network; the same seed gives the same secrets.
+    pub fn new(clock: &TestClock, seed: u64, http_client: SharedHttpClient) -> Self {
+        let entropy = Entropy::Seeded(Arc::new(AtomicU64::new(seed)));
+        Self { clock: clock.clone(), entropy, http_client }
+    }
+
+    /// What a flow is handed, in an environment of these variables.
+    pub fn app(&self, needs: Needs, variables: impl Fn(&str) -> Option<String>) -> App {
+        let config = Config::read(needs, variables).expect("the test's variables are complete");
+        self.build(&config, &self.sdk(&config))
+    }
+
+    /// What the mailer is handed, in an environment of these variables.
+    pub fn mail_app(&self, variables: impl Fn(&str) -> Option<String>) -> MailApp {
+        let config = Config::read(Needs::Mail, variables).expect("the test's variables are complete");
+        let sdk = self.sdk(&config);
+        let outbound = Outbound::new(&config, &sdk).expect("the configuration names a sender");
+        MailApp { app: self.build(&config, &sdk), outbound }
+    }
+
+    fn sdk(&self, config: &Config) -> SdkConfig {
+        let sdk = network::sdk_config(&config.aws, self.http_client.clone());
+        let retries = sdk.retry_config().expect("the SDK's retries are set").clone();
+        sdk.into_builder().retry_config(retries.with_initial_backoff(FIRST_RETRY)).build()
+    }
+
+    fn build(&self, config: &Config, sdk: &SdkConfig) -> App {
+        App::new(config, sdk, Clock::Fixed(Arc::clone(&self.clock.0)), self.entropy.clone())
+    }
 }

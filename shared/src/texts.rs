@@ -3,7 +3,7 @@ use std::sync::{Arc, LazyLock};
 
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource};
-use fluent_langneg::{NegotiationStrategy, accepted_languages, negotiate_languages};
+use fluent_langneg::{NegotiationStrategy, negotiate_languages};
 use unic_langid::LanguageIdentifier;
 
 use crate::domain::{Language, Timestamp};
@@ -100,14 +100,14 @@ impl Texts {
     pub fn date_time(&self, at: Timestamp) -> String {
         let at = at.date_time();
         let month = self.say(&format!("month-{}", u8::from(at.month())));
-        let time = format!("{:02}:{:02}", at.hour(), at.minute());
         self.with(
             "date-time",
             &[
                 ("day", &*at.day().to_string()),
                 ("month", &*month),
                 ("year", &*at.year().to_string()),
-                ("time", &*time),
+                ("hour", &*format!("{:02}", at.hour())),
+                ("minute", &*format!("{:02}", at.minute())),
             ],
         )
     }
@@ -116,10 +116,21 @@ impl Texts {
 /// The language that an `Accept-Language` header (RFC 9110 section 12.5.4) prefers among ours.
 pub fn negotiate(accept_language: &str) -> Language {
     let ours: Vec<_> = Language::ALL.into_iter().map(identifier).collect();
-    let requested = accepted_languages::parse(accept_language);
+    let mut requested: Vec<_> = accept_language.split(',').filter_map(weighted).collect();
+    // Stable: of equal weights the first in the header comes first.
+    requested.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+    let requested: Vec<_> = requested.into_iter().map(|(_, language)| language).collect();
     let chosen = negotiate_languages(&requested, &ours, None, NegotiationStrategy::Lookup);
     let tag = chosen.first().map(ToString::to_string);
     tag.and_then(|tag| Language::from_tag(&tag)).unwrap_or_default()
+}
+
+/// One language of the header with its weight, where it is wanted at all. (fluent-langneg's own reader drops
+/// the weights.)
+fn weighted(range: &str) -> Option<(f32, LanguageIdentifier)> {
+    let (tag, parameter) = range.split_once(';').unwrap_or((range, "q=1"));
+    let weight: f32 = parameter.trim().strip_prefix("q=")?.parse().ok()?;
+    Some((weight, tag.trim().parse().ok()?)).filter(|_| weight > 0.0)
 }
 
 #[cfg(test)]
@@ -134,6 +145,7 @@ mod tests {
             ("nl-BE,nl;q=0.9,en;q=0.8", Language::Nl),
             ("fr-FR, da;q=0.7, en;q=0.3", Language::Da),
             ("en;q=0.2, da;q=0.9", Language::Da),
+            ("nl;q=0, da;q=0.1", Language::Da),
             ("ja", Language::En),
             ("*;q=0.1, \u{0}, =;;", Language::En),
         ] {

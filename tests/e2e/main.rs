@@ -1,1 +1,4 @@
-//! x
+//! Journeys: the real binaries on the local stack, and the local stack's own command line.
+mod client;
+mod command_line;
+mod stack;

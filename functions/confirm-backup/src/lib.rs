@@ -13,10 +13,8 @@ struct Form {
     token: String,
 }
 
-enum Found {
-    Live(Link, Account),
-    Not(Code),
-}
+/// The link and its account, or what to say instead.
+type Found = Result<(Link, Account), Code>;
 
 /// GET and POST `/backup/confirm`.
 pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
@@ -29,15 +27,15 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
     let Some(token) = token else { return Ok(dead(app, &request, Code::LinkUnknown)) };
 
     let outcome = match find(app, &token, now).await? {
-        Found::Live(link, account) if request.method == Method::POST => {
+        Ok((link, account)) if request.method == Method::POST => {
             confirm(app, link, account, now).await?
         }
         found => found,
     };
 
     Ok(match outcome {
-        Found::Not(code) => dead(app, &request, code),
-        Found::Live(link, account) => {
+        Err(code) => dead(app, &request, code),
+        Ok((link, account)) => {
             let texts = app.texts(account.language);
             if request.method == Method::POST {
                 Reply::page(StatusCode::OK, ConfirmedPage::new(&account, &link.address, texts))
@@ -51,16 +49,16 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
 /// The link and its account, if it is alive and still the one that the account waits for.
 async fn find(app: &App, token: &Token, now: Timestamp) -> Result<Found, Error> {
     let Some(link) = app.store.find_link(&token.hash(), Purpose::ConfirmBackup).await? else {
-        return Ok(Found::Not(Code::LinkUnknown));
+        return Ok(Err(Code::LinkUnknown));
     };
     if let Some(code) = Code::of_link(link.state(now)) {
-        return Ok(Found::Not(code));
+        return Ok(Err(code));
     }
     let Some(account) = app.store.load_account(&link.account_id).await? else {
-        return Ok(Found::Not(Code::LinkUnknown));
+        return Ok(Err(Code::LinkUnknown));
     };
     let awaited = account.backup.pending().is_some_and(|pending| pending.request == link.request);
-    Ok(if awaited { Found::Live(link, account) } else { Found::Not(Code::LinkReplaced) })
+    Ok(if awaited { Ok((link, account)) } else { Err(Code::LinkReplaced) })
 }
 
 /// Confirms in one transaction. When the account changed under our hands, it is read again and decided anew.
@@ -71,15 +69,15 @@ async fn confirm(app: &App, link: Link, account: Account, now: Timestamp) -> Res
     for _ in 0..READINGS {
         let confirmation = Confirmation { link: &link, account: &account, notice_id: &notice_id };
         let Err(refused) = app.store.confirm_backup(confirmation, now).await? else {
-            return Ok(Found::Live(link, account));
+            return Ok(Ok((link, account)));
         };
         match refused {
-            ConfirmRefused::LinkDead => return Ok(Found::Not(Code::LinkUsed)),
-            ConfirmRefused::NoLongerPending => return Ok(Found::Not(Code::LinkReplaced)),
-            ConfirmRefused::Taken => return Ok(Found::Not(Code::AddressTaken)),
+            ConfirmRefused::LinkDead => return Ok(Err(Code::LinkUsed)),
+            ConfirmRefused::NoLongerPending => return Ok(Err(Code::LinkReplaced)),
+            ConfirmRefused::Taken => return Ok(Err(Code::AddressTaken)),
             ConfirmRefused::AccountChanged => match app.store.load_account(&link.account_id).await? {
                 Some(changed) => account = changed,
-                None => return Ok(Found::Not(Code::LinkUnknown)),
+                None => return Ok(Err(Code::LinkUnknown)),
             },
         }
     }

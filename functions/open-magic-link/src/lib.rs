@@ -13,10 +13,8 @@ struct Form {
     token: String,
 }
 
-enum Found {
-    Live { link: Link, account: Account, door: Door },
-    Not(Code),
-}
+/// The link, its account and the door it opens, or what to say instead.
+type Found = Result<(Link, Account, Door), Code>;
 
 /// GET and POST `/login/open`.
 pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
@@ -29,8 +27,8 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
     let Some(token) = token else { return Ok(dead(app, &request, Code::LinkUnknown)) };
 
     let (link, account, door) = match find(app, &token, now).await? {
-        Found::Live { link, account, door } => (link, account, door),
-        Found::Not(code) => return Ok(dead(app, &request, code)),
+        Ok(found) => found,
+        Err(code) => return Ok(dead(app, &request, code)),
     };
     if request.method == Method::GET {
         let visitor = app.visitor(request.session().as_ref(), now).await?;
@@ -61,19 +59,19 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
 /// The link, its account and the door it opens, if the address it was mailed to still is the account's.
 async fn find(app: &App, token: &Token, now: Timestamp) -> Result<Found, Error> {
     let Some(link) = app.store.find_link(&token.hash(), Purpose::SignIn).await? else {
-        return Ok(Found::Not(Code::LinkUnknown));
+        return Ok(Err(Code::LinkUnknown));
     };
     if let Some(code) = Code::of_link(link.state(now)) {
-        return Ok(Found::Not(code));
+        return Ok(Err(code));
     }
     if !app.store.is_latest(&link).await? {
-        return Ok(Found::Not(Code::LinkReplaced));
+        return Ok(Err(Code::LinkReplaced));
     }
     let account = app.store.load_account(&link.account_id).await?;
     let door = account.as_ref().and_then(|account| account.door(&link.address));
     Ok(match (account, door) {
-        (Some(account), Some(door)) => Found::Live { link, account, door },
-        _ => Found::Not(Code::LinkUnknown),
+        (Some(account), Some(door)) => Ok((link, account, door)),
+        _ => Err(Code::LinkUnknown),
     })
 }
 

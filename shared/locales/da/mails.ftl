@@ -1,36 +1,36 @@
 ### The mails.
 
-mail-greeting = Hello { $username },
-mail-reason = You get this mail because this address was entered at { $product }.
-mail-notice-reason = You get this mail because this is the primary email of your { $product } account.
-mail-link-fallback = If the button does not work, copy this address into your browser:
+mail-greeting = Hej { $username },
+mail-reason = Du får denne mail, fordi adressen er skrevet ind hos { $product }.
+mail-notice-reason = Du får denne mail, fordi det er den primære mailadresse på din konto hos { $product }.
+mail-link-fallback = Virker knappen ikke? Kopiér denne adresse til din browser:
 
-verify-subject = Confirm your backup email
-verify-lead = You want to use this address as the backup email of your { $product } account { $username }. Confirm it with the link below; it works for 24 hours.
-verify-action = Confirm backup email
-verify-ignore = If this was not you, do nothing: the address is not used without your confirmation.
+verify-subject = Bekræft din reservemail
+verify-lead = Nogen, forhåbentlig dig, vil bruge denne adresse som reservemail til kontoen { $username } hos { $product }. Hvis det er rigtigt, så bekræft det. Linket virker i 24 timer.
+verify-action = Bekræft reservemail
+verify-ignore = Var det ikke dig? Så gør ingenting. Vi bruger ikke adressen, medmindre du bekræfter den.
 
-username-subject = Your username
-username-lead = Your username at { $product } is:
-username-action = Go to sign-in
-username-ignore = If you did not ask for it, you need not do anything.
+username-subject = Dit brugernavn
+username-lead = Dit brugernavn hos { $product } er:
+username-action = Gå til log ind
+username-ignore = Har du ikke bedt om det? Så behøver du ikke gøre noget.
 
-sign-in-subject = Your sign-in link
-sign-in-lead = This link signs you in to { $product } as { $username }. It works once and for 10 minutes.
-sign-in-action = Sign in
-sign-in-ignore = If you did not ask for it, do nothing, and do not forward this mail: the link opens your account.
+sign-in-subject = Dit link til at logge ind
+sign-in-lead = Med dette link logger du ind hos { $product } som { $username }. Det virker én gang og i 10 minutter.
+sign-in-action = Log ind
+sign-in-ignore = Har du ikke bedt om det? Så gør ingenting. Send ikke denne mail videre: linket åbner din konto.
 
-added-subject = A backup email was added to your account
-added-lead = On { $date }, { $backup } was added as the backup email of your account. It can be used to get back into the account.
-changed-subject = The backup email of your account was changed
-changed-lead = On { $date }, the backup email of your account was changed from { $former } to { $backup }. The former address no longer works.
-removed-subject = The backup email of your account was removed
-removed-lead = On { $date }, { $backup } was removed as the backup email of your account. It no longer works.
-used-subject = Your backup email was used to sign in
-used-lead = On { $date }, someone signed in to your account with its backup email { $backup }.
-notice-if-not-you = If this was not you, sign in now and set the backup email of your account right.
-notice-action = Go to your account
+added-subject = Der er føjet en reservemail til din konto
+added-lead = Den { $date } blev { $backup } reservemail til din konto. Nu kan den bruges til at komme ind på kontoen igen.
+changed-subject = Reservemailen til din konto er skiftet
+changed-lead = Den { $date } blev reservemailen til din konto skiftet fra { $former } til { $backup }. Den tidligere adresse virker ikke længere.
+removed-subject = Reservemailen til din konto er fjernet
+removed-lead = Den { $date } blev { $backup } fjernet som reservemail til din konto. Den virker ikke længere.
+used-subject = Din reservemail er brugt til at logge ind
+used-lead = Den { $date } loggede nogen ind på din konto med reservemailen { $backup }.
+notice-if-not-you = Var det dig, er alt i orden. Hvis ikke, så log ind nu, og tjek reservemailen til din konto.
+notice-action = Gå til din konto
 
-wanted-subject = Your address was entered at another account
-wanted-lead = On { $date }, someone asked to use { $backup }, which belongs to your account, as the backup email of another account. We refused that; the other person was told nothing.
-wanted-ignore = If that was you, use your existing account instead. If not, you need not do anything.
+wanted-subject = Din adresse er skrevet ind på en anden konto
+wanted-lead = Den { $date } ville nogen bruge { $backup } som reservemail til en anden konto. Den hører til din konto, så det tillod vi ikke, og vi fortalte dem intet om dig.
+wanted-ignore = Var det dig, kan du bruge den konto, du allerede har. Hvis ikke, behøver du ikke gøre noget.

@@ -1,6 +1,6 @@
 ### The pages.
 
-date-time = { $day } { $month } { $year } at { $time } UTC
+date-time = { $day } { $month } { $year } at { $hour }:{ $minute } UTC
 month-1 = January
 month-2 = February
 month-3 = March
@@ -20,35 +20,36 @@ password-label = Password
 sign-out = Sign out
 way-on-account = Go to your account
 way-on-sign-in = Go to sign-in
-way-on-new-link = Ask for a new link
+way-on-new-link = Get a new link
 
 account-title = Account details
 primary-label = Primary email
 backup-label = Backup email
-backup-purpose = It is used to get back into your account if you lose your primary mailbox. It never gets anything else.
-backup-sso = You sign in through your organisation, so your organisation also restores your access. That is why this account has no backup email.
+backup-purpose = It lets you back into your account if you lose your primary mailbox. It is used for recovery only and gets no other mail.
+backup-sso = You sign in through your organisation, and your organisation can also let you back in. So this account has no backup email.
 backup-define = Define a backup email
 backup-field = Backup email address
-backup-hint = An address you can still read if you lose your primary mailbox. We send it one mail to confirm it.
+backup-hint = Choose a mailbox you can still open if you lose the primary one. We send one mail to it, for you to confirm.
 backup-submit = Send confirmation mail
 backup-change = Change
 backup-other = Use another address
 backup-remove = Remove
-backup-remove-warning = Once removed, the address no longer signs you in. Links already sent to it stop working.
+backup-remove-warning = If you remove it, this address no longer lets you into your account. Links we already sent to it stop working.
 backup-remove-submit = Remove backup email
 backup-again = Send again
 backup-cancel = Cancel
 confirmed-label = In use
 confirmed-since = Confirmed on { $date }
-former-label = In use until the new address is confirmed
-pending-label = Waiting for confirmation
-pending-since = Confirmation mail requested on { $date }
-replacing-note = Open the link in the mail to the new address to finish the change. Until then the former address keeps working.
+former-label = In use until you confirm the new one
+pending-label = Waiting for you to confirm
+pending-next = Open the mail we sent to this address and choose “{ verify-action }”.
+pending-until = The link in that mail works until { $date }.
+pending-patience = No mail? Look in the spam folder and check the address above for typing errors.
 
 sign-in-title = Sign in
 identifier-label = Username or email
 sign-in-submit = Sign in
-link-title = Sign in with a link
+link-title = Sign in without a password
 link-purpose = We mail you a link that signs you in. Your backup email works too.
 link-submit = Mail me a link
 forgot-username-link = Forgot your username?
@@ -58,23 +59,23 @@ forgot-purpose = Enter your primary or your backup email. We mail your username 
 forgot-submit = Mail me my username
 
 check-mail-title = Check your mail
-check-mail-username = If this address belongs to an account, a mail with the username is on its way to it.
-check-mail-link = If this address belongs to an account, a mail with a sign-in link is on its way to it. The link works for 10 minutes.
-check-mail-patience = Nothing there after a few minutes? Look in the spam folder, and check that you typed the address without a slip.
+check-mail-username = If this address belongs to an account, a mail with the username is on its way.
+check-mail-link = If this address belongs to an account, a mail with a sign-in link is on its way. The link works for 10 minutes.
+check-mail-patience = Nothing there after a few minutes? Look in the spam folder. Then try again, in case there was a typing error in the address.
 
 confirm-title = Confirm your backup email
-confirm-explain = From then on, this address can be used to get back into the account.
+confirm-explain = Once you confirm, this address can be used to get back into this account.
 confirm-submit = Confirm this address
-confirm-not-you = Not your account? Close this page and nothing happens.
+confirm-not-you = Not your account? Close this page, and nothing changes.
 confirmed-title = Your backup email is confirmed
-confirmed-explain = From now on you can use it to recover your username, to get a sign-in link, and to sign in with your password.
+confirmed-explain = From now on you can use it to get your username or a sign-in link, or to sign in with your password.
 
 open-title = Sign in
 open-question = Sign in as { $username }?
 open-signed-in = You are already signed in here as { $username }. You can stay signed in, or use this link instead.
 open-submit = Sign in as { $username }
 open-stay = Stay signed in as { $username }
-open-not-you = You did not ask for this link? Close this page and nothing happens.
+open-not-you = You didn’t ask for this link? Close this page, and nothing happens.
 
 signed-out-title = You are signed out
-signed-out-explain = Your session has ended on this device.
+signed-out-explain = Nobody can open your account in this browser until you sign in again.

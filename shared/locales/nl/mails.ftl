@@ -1,36 +1,36 @@
 ### The mails.
 
-mail-greeting = Hello { $username },
-mail-reason = You get this mail because this address was entered at { $product }.
-mail-notice-reason = You get this mail because this is the primary email of your { $product } account.
-mail-link-fallback = If the button does not work, copy this address into your browser:
+mail-greeting = Hallo { $username },
+mail-reason = Je krijgt deze mail omdat dit adres bij { $product } is ingevuld.
+mail-notice-reason = Je krijgt deze mail omdat dit het primaire e-mailadres van je { $product }-account is.
+mail-link-fallback = Werkt de knop niet? Kopieer dan dit adres naar je browser:
 
-verify-subject = Confirm your backup email
-verify-lead = You want to use this address as the backup email of your { $product } account { $username }. Confirm it with the link below; it works for 24 hours.
-verify-action = Confirm backup email
-verify-ignore = If this was not you, do nothing: the address is not used without your confirmation.
+verify-subject = Bevestig je reserve-e-mailadres
+verify-lead = Iemand, hopelijk jij, wil dit adres gebruiken als reserve-e-mailadres van het { $product }-account { $username }. Klopt dat, bevestig het dan. De link werkt 24 uur.
+verify-action = Reserve-e-mailadres bevestigen
+verify-ignore = Was jij het niet? Doe dan niets. Zonder je bevestiging gebruiken we dit adres niet.
 
-username-subject = Your username
-username-lead = Your username at { $product } is:
-username-action = Go to sign-in
-username-ignore = If you did not ask for it, you need not do anything.
+username-subject = Je gebruikersnaam
+username-lead = Je gebruikersnaam bij { $product } is:
+username-action = Naar inloggen
+username-ignore = Heb je hier niet om gevraagd? Dan hoef je niets te doen.
 
-sign-in-subject = Your sign-in link
-sign-in-lead = This link signs you in to { $product } as { $username }. It works once and for 10 minutes.
-sign-in-action = Sign in
-sign-in-ignore = If you did not ask for it, do nothing, and do not forward this mail: the link opens your account.
+sign-in-subject = Je inloglink
+sign-in-lead = Met deze link log je bij { $product } in als { $username }. Hij werkt één keer, binnen 10 minuten.
+sign-in-action = Inloggen
+sign-in-ignore = Heb je hier niet om gevraagd? Doe dan niets. Stuur deze mail niet door: de link opent je account.
 
-added-subject = A backup email was added to your account
-added-lead = On { $date }, { $backup } was added as the backup email of your account. It can be used to get back into the account.
-changed-subject = The backup email of your account was changed
-changed-lead = On { $date }, the backup email of your account was changed from { $former } to { $backup }. The former address no longer works.
-removed-subject = The backup email of your account was removed
-removed-lead = On { $date }, { $backup } was removed as the backup email of your account. It no longer works.
-used-subject = Your backup email was used to sign in
-used-lead = On { $date }, someone signed in to your account with its backup email { $backup }.
-notice-if-not-you = If this was not you, sign in now and set the backup email of your account right.
-notice-action = Go to your account
+added-subject = Er is een reserve-e-mailadres aan je account toegevoegd
+added-lead = Op { $date } is { $backup } het reserve-e-mailadres van je account geworden. Je kunt er nu mee in je account komen als je niet meer bij je primaire mailbox kunt.
+changed-subject = Het reserve-e-mailadres van je account is gewijzigd
+changed-lead = Op { $date } is het reserve-e-mailadres van je account gewijzigd van { $former } in { $backup }. Het vorige adres werkt niet meer.
+removed-subject = Het reserve-e-mailadres van je account is verwijderd
+removed-lead = Op { $date } is { $backup } verwijderd als reserve-e-mailadres van je account. Het werkt niet meer.
+used-subject = Er is ingelogd met je reserve-e-mailadres
+used-lead = Op { $date } heeft iemand bij je account ingelogd met het reserve-e-mailadres { $backup }.
+notice-if-not-you = Was jij dit, dan is alles in orde. Zo niet, log dan nu in en controleer het reserve-e-mailadres van je account.
+notice-action = Naar je account
 
-wanted-subject = Your address was entered at another account
-wanted-lead = On { $date }, someone asked to use { $backup }, which belongs to your account, as the backup email of another account. We refused that; the other person was told nothing.
-wanted-ignore = If that was you, use your existing account instead. If not, you need not do anything.
+wanted-subject = Je adres is bij een ander account ingevuld
+wanted-lead = Op { $date } wilde iemand { $backup } gebruiken als reserve-e-mailadres van een ander account. Het hoort bij jouw account, dus we hebben dat niet toegestaan en niets over jou verteld.
+wanted-ignore = Was jij dat? Dan kun je het account gebruiken dat je al hebt. Zo niet, dan hoef je niets te doen.

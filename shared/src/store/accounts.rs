@@ -66,7 +66,8 @@ pub(super) struct Confirmed {
 /// The address goes by another name here, so that the index cannot find it.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Pending {
-    pub(super) pending_address: EmailAddress,
+    #[serde(rename = "pending_address")]
+    pub(super) address: EmailAddress,
     pub(super) requested_at: Timestamp,
     pub(super) request_id: MessageId,
 }
@@ -85,7 +86,7 @@ impl From<Confirmed> for ConfirmedAddress {
 
 impl From<Pending> for PendingAddress {
     fn from(row: Pending) -> Self {
-        Self { address: row.pending_address, since: row.requested_at, request: row.request_id }
+        Self { address: row.address, since: row.requested_at, request: row.request_id }
     }
 }
 

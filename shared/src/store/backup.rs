@@ -44,7 +44,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Result<(), LimitReached>, StoreError> {
         let record = Record::Pending(Pending {
-            pending_address: pending.address.clone(),
+            address: pending.address.clone(),
             requested_at: pending.since,
             request_id: pending.request.clone(),
         });

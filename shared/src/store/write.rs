@@ -21,8 +21,8 @@ pub(super) fn text(value: impl Into<String>) -> AttributeValue {
 }
 
 /// A number.
-pub(super) fn number(value: impl ToString) -> AttributeValue {
-    AttributeValue::N(value.to_string())
+pub(super) fn number(value: impl Into<i64>) -> AttributeValue {
+    AttributeValue::N(value.into().to_string())
 }
 
 /// A key of one attribute, or of two.

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::local_path::LocalPath;
 use super::problem::{Code, Problem};
-use crate::domain::{Account, Backup, EmailAddress, Kind, Timestamp, Token};
+use crate::domain::{Account, Backup, EmailAddress, Kind, Purpose, Timestamp, Token};
 use crate::texts::Texts;
 
 /// The stylesheet, in every page's head; the content security policy names its hash.
@@ -19,12 +19,24 @@ pub struct Shown {
     pub title: String,
     /// What to do about it.
     pub advice: String,
+    /// Whether what was typed is wrong, so that its field is marked.
+    #[serde(skip)]
+    marks_field: bool,
 }
 
 impl Shown {
     /// A problem in words.
     pub fn new(problem: &Problem, texts: &Texts) -> Self {
-        Self { code: problem.code.as_str(), title: problem.title(texts), advice: problem.advice(texts) }
+        let marks_field = matches!(
+            problem.code,
+            Code::NotAnAddress | Code::SameAsPrimary | Code::SameAsBackup | Code::WrongCredentials
+        );
+        Self {
+            code: problem.code.as_str(),
+            title: problem.title(texts),
+            advice: problem.advice(texts),
+            marks_field,
+        }
     }
 }
 
@@ -61,6 +73,17 @@ pub enum BackupState {
     },
 }
 
+impl BackupState {
+    fn pending_address(&self) -> Option<&str> {
+        match self {
+            Self::Pending { pending_address, .. } | Self::Replacing { pending_address, .. } => {
+                Some(pending_address)
+            }
+            Self::None | Self::Confirmed { .. } => None,
+        }
+    }
+}
+
 impl From<&Backup> for BackupState {
     fn from(backup: &Backup) -> Self {
         match backup {
@@ -81,6 +104,15 @@ impl From<&Backup> for BackupState {
     }
 }
 
+/// What on the account page a problem belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AccountPart {
+    /// The state of the backup email, and the buttons beside it.
+    State,
+    /// The form for another address.
+    Form,
+}
+
 /// The account and its backup email.
 #[derive(Debug, Clone, Template, Serialize)]
 #[template(path = "pages/account.html")]
@@ -94,7 +126,7 @@ pub struct AccountPage {
     #[serde(skip)]
     typed: String,
     #[serde(skip)]
-    problem: Option<Shown>,
+    problem: Option<(AccountPart, Shown)>,
 }
 
 impl AccountPage {
@@ -111,12 +143,30 @@ impl AccountPage {
         }
     }
 
-    /// The same with the form open, what was typed in it, and what is wrong with that.
+    /// The same with what is wrong, beside the button that was pressed: the form stays open, with what was typed
+    /// in it; "Send again" sends the pending address, so nothing was typed then.
     #[must_use]
     pub fn with_problem(mut self, problem: &Problem, typed: impl Into<String>) -> Self {
-        self.problem = Some(Shown::new(problem, &self.text));
-        self.typed = typed.into();
+        let typed = typed.into();
+        let beside_state =
+            problem.code == Code::NothingToRemove || self.backup.pending_address() == Some(typed.as_str());
+        let part = if beside_state { AccountPart::State } else { AccountPart::Form };
+        self.problem = Some((part, Shown::new(problem, &self.text)));
+        self.typed = if beside_state { String::new() } else { typed };
         self
+    }
+
+    fn state_problem(&self) -> Option<&Shown> {
+        self.problem.as_ref().filter(|(part, _)| *part == AccountPart::State).map(|(_, shown)| shown)
+    }
+
+    fn form_problem(&self) -> Option<&Shown> {
+        self.problem.as_ref().filter(|(part, _)| *part == AccountPart::Form).map(|(_, shown)| shown)
+    }
+
+    /// How long the link in the confirmation mail works.
+    fn link_works_until(&self, asked: Timestamp) -> String {
+        self.text.date_time(asked + Purpose::ConfirmBackup.lifetime())
     }
 }
 

@@ -1,0 +1,79 @@
+//! A client of a running site: JSON, and a session cookie kept by hand.
+use anyhow::{Context as _, Result, ensure};
+use dev::mailbox::Mail;
+use dev::stack::{Options, Stack};
+use serde_json::Value;
+use std::time::Duration;
+
+/// A mail takes milliseconds; a machine under load takes its time.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A stack on free ports, silent, with the demo accounts.
+pub async fn start() -> Result<Stack> {
+    Stack::start(&Options { printing: dev::logs::Printing::Nothing, ..Options::default() }).await
+}
+
+/// What came back.
+pub struct Answer {
+    pub status: u16,
+    pub body: Value,
+}
+
+/// Somebody at the site.
+pub struct Client {
+    site: String,
+    http: reqwest::Client,
+    pub session: Option<String>,
+}
+
+impl Client {
+    pub fn new(stack: &Stack) -> Result<Self> {
+        let http =
+            reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build()?;
+        Ok(Self { site: stack.page_url().to_owned(), http, session: None })
+    }
+
+    pub async fn get(&mut self, path: &str) -> Result<Answer> {
+        self.ask(self.http.get(format!("{}{path}", self.site))).await
+    }
+
+    pub async fn post(&mut self, path: &str, body: &Value) -> Result<Answer> {
+        self.ask(self.http.post(format!("{}{path}", self.site)).json(body)).await
+    }
+
+    async fn ask(&mut self, request: reqwest::RequestBuilder) -> Result<Answer> {
+        let mut request = request.header("accept", "application/json");
+        if let Some(session) = &self.session {
+            request = request.header("cookie", format!("__Host-session={session}"));
+        }
+        let response = request.send().await?;
+        for cookie in response.headers().get_all("set-cookie") {
+            let value = cookie.to_str()?.strip_prefix("__Host-session=").context("another cookie")?;
+            self.session = value.split(';').next().filter(|value| !value.is_empty()).map(str::to_owned);
+        }
+        Ok(Answer { status: response.status().as_u16(), body: response.json().await.unwrap_or_default() })
+    }
+
+    /// Signs in and insists on it.
+    pub async fn sign_in(&mut self, identifier: &str, password: &str) -> Result<()> {
+        let form = serde_json::json!({ "identifier": identifier, "password": password });
+        let answer = self.post("/login", &form).await?;
+        ensure!(answer.status == 200, "sign-in: {} {}", answer.status, answer.body);
+        Ok(())
+    }
+}
+
+/// Waits for a mail to an address with this subject.
+pub async fn mail(stack: &Stack, to: &str, subject: &str) -> Result<Mail> {
+    let arrived = stack.mailbox().wait_for(PATIENCE, |mail| mail.to == to && mail.subject == subject).await;
+    arrived.with_context(|| {
+        format!("no mail {subject:?} to {to}; the log:\n{}", stack.logs().lines().join("\n"))
+    })
+}
+
+/// The secret in a mail's link.
+pub fn token(mail: &Mail) -> Result<String> {
+    let link =
+        mail.links.iter().find_map(|link| link.split_once("?token=")).context("no link with a token")?;
+    Ok(link.1.to_owned())
+}

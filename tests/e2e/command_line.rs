@@ -1,0 +1,159 @@
+//! The local stack as a newcomer meets it: its own binary, its messages, its end.
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use dev::build::{self, Profile};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+const PATIENCE: Duration = Duration::from_secs(120);
+
+async fn binary() -> Result<PathBuf> {
+    let binaries = build::build(&["dev"], Profile::Dev, false).await?;
+    binaries.get("dev").cloned().context("the package dev has no binary dev")
+}
+
+async fn output_of(arguments: &[&str]) -> Result<(ExitStatus, String, String)> {
+    let output = Command::new(binary().await?).args(arguments).stdin(Stdio::null()).output().await?;
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Ok((output.status, text(output.stdout), text(output.stderr)))
+}
+
+/// Three free ports in a row, for the moment.
+fn free_ports() -> Result<u16> {
+    for base in (20_000..40_000).step_by(7) {
+        let taken = (0..3).map(|offset| std::net::TcpListener::bind(("127.0.0.1", base + offset)));
+        if taken.collect::<Result<Vec<_>, _>>().is_ok() {
+            return Ok(base);
+        }
+    }
+    anyhow::bail!("no three free ports in a row")
+}
+
+async fn start(arguments: &[&str]) -> Result<Child> {
+    let mut child = Command::new(binary().await?)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()?;
+    let mut lines = BufReader::new(child.stdout.take().context("no stdout")?).lines();
+    let ready = async {
+        while let Some(line) = lines.next_line().await? {
+            if line.contains("Ctrl-C stops everything") {
+                return Ok(());
+            }
+        }
+        anyhow::bail!("the stack ended before it was ready")
+    };
+    tokio::time::timeout(PATIENCE, ready).await.context("the stack does not get ready")??;
+    Ok(child)
+}
+
+fn signal(name: &str, process: u32) -> Result<()> {
+    let status = std::process::Command::new("kill").args([name, &process.to_string()]).status()?;
+    ensure!(status.success(), "kill {name} failed");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_leaves_no_process_behind() -> Result<()> {
+    let mut stack = start(&["--port-base", &free_ports()?.to_string()]).await?;
+    let id = stack.id().context("it runs")?;
+    // Children belong to the thread that started them, so all threads are asked.
+    let mut children = Vec::new();
+    for thread in std::fs::read_dir(format!("/proc/{id}/task"))? {
+        let listed = std::fs::read_to_string(thread?.path().join("children")).unwrap_or_default();
+        children.extend(listed.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
+    }
+    assert_eq!(children.len(), 10, "ten functions run");
+    signal("-INT", id)?;
+    let status = tokio::time::timeout(PATIENCE, stack.wait()).await??;
+    assert!(status.success(), "{status}");
+    for child in children {
+        assert!(!PathBuf::from(format!("/proc/{child}")).exists(), "process {child} is still there");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_in_use_is_a_clear_error() -> Result<()> {
+    let base = free_ports()?;
+    let _taken = std::net::TcpListener::bind(("127.0.0.1", base + 1))?;
+    let (status, _, stderr) = output_of(&["--port-base", &base.to_string()]).await?;
+    assert!(!status.success());
+    let port = (base + 1).to_string();
+    assert!(stderr.contains(&port) && stderr.contains("--port-base"), "{stderr}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_account_lines_are_named_and_refuse_the_start() -> Result<()> {
+    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let file = directory.join("bad-accounts.jsonl");
+    let good = r#"{"username":"mina","email":"mina@example.com","kind":"regular","password":"x"}"#;
+    std::fs::write(&file, format!("{good}\n{{\"username\":7}}\n{good}\nnonsense\n"))?;
+    let path = file.to_string_lossy().into_owned();
+    let (status, _, stderr) = output_of(&["--port-base", "0", "--accounts", &path]).await?;
+    assert!(!status.success());
+    for line in ["line 2: ", "line 3: the username stands in line 1 already", "line 4: "] {
+        assert!(stderr.contains(line), "{line:?} is missing in {stderr}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_can_be_run_by_hand_with_the_variables_that_env_prints() -> Result<()> {
+    let base = free_ports()?.to_string();
+    let (status, stdout, stderr) = output_of(&["env", "account", "--port-base", &base]).await?;
+    assert!(status.success(), "{stderr}");
+    let variables: BTreeMap<&str, &str> = stdout.lines().filter_map(|line| line.split_once('=')).collect();
+    assert_eq!(variables.get("ACCOUNTS_TABLE"), Some(&"AccountsTable"));
+    assert!(!variables.contains_key("MAIL_FROM"), "the template gives MAIL_FROM to the mailer only");
+
+    let binaries = build::build(&["account"], Profile::Dev, false).await?;
+    let stack = start(&["--port-base", &base, "--without", "account"]).await?;
+    let account =
+        Command::new(&binaries["account"]).env_clear().envs(&variables).kill_on_drop(true).spawn()?;
+    let answer = reqwest::Client::builder()
+        .no_proxy()
+        .build()?
+        .get(format!("http://127.0.0.1:{base}/account"))
+        .header("accept", "application/json")
+        .send()
+        .await?;
+    assert_eq!(answer.status(), 401, "{}", answer.text().await?);
+    drop((account, stack));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn data_is_kept_between_runs() -> Result<()> {
+    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("kept-data");
+    // Left over from an earlier run of this test.
+    let _ = std::fs::remove_dir_all(&directory);
+    let path = directory.to_string_lossy().into_owned();
+    let (base, http) = (free_ports()?.to_string(), reqwest::Client::builder().no_proxy().build()?);
+    let sign_in = async |password: &str| {
+        let form = serde_json::json!({ "identifier": "mina", "password": password });
+        let request = http.post(format!("http://127.0.0.1:{base}/login")).json(&form);
+        anyhow::Ok(
+            request.send().await?.headers()["set-cookie"].to_str()?.split(';').next().map(str::to_owned),
+        )
+    };
+    let mut stack = start(&["--port-base", &base, "--data", &path]).await?;
+    let cookie = sign_in("correct horse battery").await?.context("a session")?;
+    signal("-TERM", stack.id().context("it runs")?)?;
+    tokio::time::timeout(PATIENCE, stack.wait()).await??;
+
+    let again = start(&["--port-base", &base, "--data", &path]).await?;
+    let account = http.get(format!("http://127.0.0.1:{base}/account")).header("cookie", cookie);
+    let answer = account.header("accept", "application/json").send().await?;
+    assert_eq!(answer.status(), 200, "the session of the first run is alive in the second");
+    drop(again);
+    Ok(())
+}
