@@ -4,11 +4,16 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context as _, bail};
+use argon2::password_hash::phc::PasswordHash;
+use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, Version};
 use serde::Deserialize;
+use serde_json::Value;
+use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
 use crate::build::workspace_root;
 use crate::environment::Variables;
+use crate::random;
 
 /// A line of the file, as far as it is shown.
 #[derive(Debug, Clone, Deserialize)]
@@ -30,22 +35,58 @@ pub fn demo_file() -> PathBuf {
     workspace_root().join("dev/demo-accounts.jsonl")
 }
 
+/// More passwords than that are hashed at a fraction of the real cost: a thousand would take half a minute.
+const MOST_AT_FULL_COST: usize = 50;
+
+/// A file like this one with hashes in the place of its passwords, where it has many of them; line by line, so
+/// that what is wrong with a line keeps its number. The hashes are cheap, and each is upgraded at the first
+/// sign-in like any other from a time of lower costs.
+fn with_cheap_hashes(text: &str) -> Option<String> {
+    let lines: Vec<Option<Value>> = text.lines().map(|line| serde_json::from_str(line).ok()).collect();
+    let has_password = |line: &&Value| line["password"].is_string();
+    if lines.iter().flatten().filter(has_password).count() <= MOST_AT_FULL_COST {
+        return None;
+    }
+    let hashed = text.lines().zip(lines).map(|(line, object)| match object {
+        Some(object) if object["password"].is_string() && object["password_hash"].is_null() => {
+            cheap_hash(object).unwrap_or_else(|| line.to_owned())
+        }
+        _ => line.to_owned(),
+    });
+    Some(hashed.collect::<Vec<_>>().join("\n"))
+}
+
+fn cheap_hash(mut line: Value) -> Option<String> {
+    let password = line.as_object_mut()?.remove("password")?;
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(64, 1, 1, None).ok()?);
+    let hash = argon2.hash_password_with_salt(password.as_str()?.as_bytes(), &random::bytes::<16>()).ok()?;
+    line["password_hash"] = PasswordHash::to_string(&hash).into();
+    Some(line.to_string())
+}
+
 /// Loads a file into the stack. What the operator's command line complains about is the error.
 pub async fn import(ops: &Path, file: &Path, variables: &Variables, keep: bool) -> anyhow::Result<()> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     let mut command = Command::new(ops);
     command.args(["accounts", "import"]);
     if keep {
         command.arg("--skip-existing");
     }
-    let output = command
-        .arg(file)
+    let mut child = command
+        .arg("-")
         .env_clear()
         .envs(variables)
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
         .kill_on_drop(true)
-        .output()
-        .await
+        .spawn()
         .with_context(|| format!("cannot start {}", ops.display()))?;
+    let text = with_cheap_hashes(&text).unwrap_or(text);
+    let mut stdin = child.stdin.take().context("ops has no stdin")?;
+    stdin.write_all(text.as_bytes()).await.context("ops does not read the accounts")?;
+    drop(stdin);
+    let output = child.wait_with_output().await.context("ops")?;
     if !output.status.success() {
         let complaint = String::from_utf8_lossy(&output.stderr);
         bail!("{}\nthe accounts of {} could not be loaded", complaint.trim_end(), file.display());
@@ -57,4 +98,20 @@ pub async fn import(ops: &Path, file: &Path, variables: &Variables, keep: bool) 
 pub fn read(file: &Path) -> anyhow::Result<Vec<Account>> {
     let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_passwords_become_cheap_hashes_line_by_line() {
+        let line = r#"{"username":"mina","email":"mina@example.com","kind":"regular","password":"x"}"#;
+        let few = [line; MOST_AT_FULL_COST].join("\n");
+        assert_eq!(with_cheap_hashes(&few), None);
+        let many = with_cheap_hashes(&format!("{few}\nnonsense\n{line}")).expect("more than a few");
+        let lines: Vec<&str> = many.lines().collect();
+        assert_eq!((lines.len(), lines[MOST_AT_FULL_COST]), (MOST_AT_FULL_COST + 2, "nonsense"));
+        assert!(lines[0].contains("$argon2id$v=19$m=64,t=1,p=1$") && !lines[0].contains("\"password\""));
+    }
 }

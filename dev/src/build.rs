@@ -50,11 +50,18 @@ pub async fn build(
         }
     }
     command.current_dir(workspace_root()).args(["build", "--message-format", "json-render-diagnostics"]);
-    if profile == Profile::Release {
-        command.arg("--release");
-    }
-    for package in packages {
-        command.args(["--package", package]);
+    match profile {
+        // With the dependency features of the whole workspace, as `cargo test` has them, so that neither command
+        // compiles the AWS SDK once more after the other.
+        Profile::Dev => {
+            command.arg("--workspace");
+            command.args(packages.iter().flat_map(|package| ["--bin", package]));
+        }
+        // With the features of these packages alone, as they are shipped.
+        Profile::Release => {
+            command.arg("--release");
+            command.args(packages.iter().flat_map(|package| ["--package", package]));
+        }
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().with_context(|| format!("cannot start {}", cargo.to_string_lossy()))?;

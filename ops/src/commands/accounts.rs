@@ -26,7 +26,7 @@ pub enum Accounts {
     /// Makes the accounts of a file with one JSON object a line: username, email, kind (regular or sso),
     /// password or `password_hash` (Argon2id, PHC string), locale. A bad line refuses the whole file.
     Import {
-        /// The file.
+        /// The file, or - for standard input.
         file: PathBuf,
         /// Leave accounts alone whose username or email exists already, instead of failing.
         #[arg(long)]
@@ -65,7 +65,10 @@ enum Secret {
 /// Runs a command.
 pub async fn run(command: Accounts) -> Result<(), Failure> {
     let Accounts::Import { file, skip_existing } = command;
-    let text = std::fs::read_to_string(&file)?;
+    let text = match file.as_os_str().as_encoded_bytes() {
+        b"-" => std::io::read_to_string(std::io::stdin())?,
+        _ => std::fs::read_to_string(&file)?,
+    };
     let lines = parse(&text).map_err(Failure::Input)?;
     let config = Config::from_environment(Needs::Tables)?;
     let sdk = network::sdk_config(&config.aws, network::http_client());

@@ -7,7 +7,7 @@ use super::problem::{Code, Problem};
 use crate::domain::{Account, Backup, EmailAddress, Kind, Purpose, Timestamp, Token};
 use crate::texts::Texts;
 
-/// The stylesheet, in every page's head; the content security policy names its hash.
+/// The stylesheet. Every page carries it byte for byte, since the content security policy names its hash.
 pub const STYLE: &str = include_str!("../../templates/pages/style.css");
 
 /// A problem as a page shows it.

@@ -1,0 +1,49 @@
+// The people of the tests: for each language one for each part they play. All addresses are reserved by RFC 2606.
+import { LANGUAGES } from "./texts.mjs";
+
+/** As long as a username may be, in one piece. */
+const LONG_USERNAME = "Wilhelmina-van-de-lange-naam-die-maar-niet-wil-eindigen-".padEnd(62, "x");
+/** An address of 254 bytes, as long as any may be, with nothing in it where a line would break. */
+const longAddress = (first) =>
+  `${first.repeat(64)}@${[63, 63].map((length) => "w".repeat(length)).join(".")}.${"m".repeat(49)}.example.com`;
+
+const NAMES = {
+  en: { story: "mina", other: "mira", backup: "mina.spare@example.org", password: "correct horse battery" },
+  nl: { story: "joris", other: "femke", backup: "joris.reserve@example.net", password: "zeven groene fietsen" },
+  da: { story: "søren", other: "astrid", backup: "soeren.ekstra@example.com", password: "fire røde både" },
+};
+
+/** Who plays which part in a language. */
+export function people(language) {
+  const { story, other, backup, password } = NAMES[language];
+  const email = (name) => `${name.replace("ø", "oe")}@example.com`;
+  return {
+    /** Lives the whole story. */
+    story: { username: story, email: email(story), password, backup, later: email(`${language}.later`) },
+    /** Shows every page. */
+    walker: { username: other, email: email(other), password, backup: email(`${language}.walker`) },
+    /** Wants the walker's address. */
+    rival: { username: `${other}.2`, email: email(`${other}.2`), password },
+    /** Signs in elsewhere. */
+    sso: { username: `sso.${language}`, email: email(`sso.${language}`) },
+    /** Is as long as can be. */
+    long: {
+      username: `${LONG_USERNAME}${language}`,
+      email: longAddress(language[0]),
+      password,
+      backup: longAddress("b" + language[0]).slice(64),
+      later: longAddress("c" + language[0]).slice(64),
+    },
+  };
+}
+
+/** The accounts to start the stack with. */
+export function accounts() {
+  return LANGUAGES.flatMap((locale) =>
+    Object.values(people(locale)).map(({ username, email, password }) =>
+      password
+        ? { username, email, kind: "regular", password, locale }
+        : { username, email, kind: "sso", locale },
+    ),
+  );
+}

@@ -1,0 +1,158 @@
+// The local stack as a child process, its mailbox, and an operator's key to its tables.
+import { spawn } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+
+const REPOSITORY = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
+/** A first build compiles the AWS SDK. */
+const START_MS = 30 * 60_000;
+const STOP_MS = 15_000;
+const MAIL_MS = 15_000;
+
+/** Waits until `look` returns something. */
+export async function until(what, milliseconds, look) {
+  const deadline = Date.now() + milliseconds;
+  for (;;) {
+    const found = await look();
+    if (found) return found;
+    if (Date.now() > deadline) throw new Error(`waited ${milliseconds} ms in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+export class Stack {
+  #child;
+  #ended;
+  #directory;
+  #said = "";
+
+  /** Builds and starts the stack on free ports, with these accounts. */
+  static async start(accounts) {
+    const stack = new Stack();
+    stack.#directory = await mkdtemp(path.join(tmpdir(), "sparekey-browser-"));
+    const file = path.join(stack.#directory, "accounts.jsonl");
+    await writeFile(file, accounts.map((account) => `${JSON.stringify(account)}\n`).join(""));
+    stack.#child = spawn("cargo", ["dev", "--port-base", "0", "--accounts", file], {
+      cwd: REPOSITORY,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    for (const stream of [stack.#child.stdout, stack.#child.stderr]) {
+      stream.on("data", (data) => (stack.#said = (stack.#said + data).slice(-20_000)));
+    }
+    stack.#ended = new Promise((resolve) => {
+      stack.#child.on("exit", (code, signal) => resolve(code ?? signal));
+      stack.#child.on("error", (error) => resolve(error.message));
+    });
+    // Whatever ends this process ends the stack.
+    process.on("exit", () => stack.#child.kill("SIGTERM"));
+    for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
+    await Promise.race([
+      until("the stack", START_MS, () => /Ctrl-C stops everything/.test(stack.#said)),
+      stack.#ended.then((how) => {
+        throw new Error(`cargo dev ended (${how}) before it was ready:\n${stack.#said}`);
+      }),
+    ]);
+    [stack.page, stack.mailbox, stack.aws] = ["Page", "Mailbox", "DynamoDB"].map(
+      (name) => new RegExp(`^ +${name} +(http://\\S+)`, "m").exec(stack.#said)[1],
+    );
+    return stack;
+  }
+
+  /** Stops the stack, and fails if it does not stop by itself when asked to. */
+  async stop() {
+    this.#child.kill("SIGTERM");
+    const late = new Promise((resolve) => setTimeout(resolve, STOP_MS, "late").unref());
+    const how = await Promise.race([this.#ended, late]);
+    if (how === "late") this.#child.kill("SIGKILL");
+    await rm(this.#directory, { recursive: true });
+    if (how !== 0) throw new Error(`the stack did not stop cleanly (${how}):\n${this.#said}`);
+  }
+
+  async mails() {
+    return (await fetch(`${this.mailbox}/mails`)).json();
+  }
+
+  /** The number of the latest mail, so that a later look can tell what is new. */
+  async latestMail() {
+    return (await this.mails()).at(-1)?.number ?? 0;
+  }
+
+  /** The first mail to this address after that number; waits for it. */
+  async mailTo(address, after) {
+    return until(`a mail to ${address}`, MAIL_MS, async () => {
+      const mails = await this.mails();
+      return mails.find((mail) => mail.number > after && mail.to.toLowerCase() === address.toLowerCase());
+    });
+  }
+
+  /** Lets the next call of a function to AWS fail. */
+  async fail(fault) {
+    const response = await fetch(`${this.aws}/faults`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(fault),
+    });
+    if (!response.ok) throw new Error(`the front refused the fault: ${response.status}`);
+  }
+
+  async clearFaults() {
+    await fetch(`${this.aws}/faults`, { method: "DELETE" });
+  }
+
+  /** Forgets what was counted against limits, as if an hour or a day had passed. */
+  async clearLimits() {
+    for (const { bucket } of await this.#scan("LimitsTable")) {
+      await this.#dynamodb("DeleteItem", { TableName: "LimitsTable", Key: { bucket } });
+    }
+  }
+
+  /** Makes every link as old as it can get. */
+  async expireLinks() {
+    for (const { token_hash } of await this.#scan("LinksTable")) {
+      await this.#dynamodb("UpdateItem", {
+        TableName: "LinksTable",
+        Key: { token_hash },
+        UpdateExpression: "SET expires_at = :past",
+        ExpressionAttributeValues: { ":past": { N: String(Math.floor(Date.now() / 1000) - 1) } },
+      });
+    }
+  }
+
+  /** Hands all sessions of one account to another, as an identity provider would sign its people in. */
+  async handOverSessions(from, to) {
+    const profiles = await this.#scan("AccountsTable");
+    const id = (username) => profiles.find((item) => item.username?.S === username).account_id;
+    for (const { session_hash, account_id } of await this.#scan("SessionsTable")) {
+      if (account_id.S !== id(from).S) continue;
+      await this.#dynamodb("UpdateItem", {
+        TableName: "SessionsTable",
+        Key: { session_hash },
+        UpdateExpression: "SET account_id = :to",
+        ExpressionAttributeValues: { ":to": id(to) },
+      });
+    }
+  }
+
+  async #scan(table) {
+    return (await this.#dynamodb("Scan", { TableName: table, ConsistentRead: true })).Items;
+  }
+
+  async #dynamodb(operation, request) {
+    // The stack tells callers apart by their key and checks no signature.
+    const scope = "operator/20260101/us-east-1/dynamodb/aws4_request";
+    const response = await fetch(this.aws, {
+      method: "POST",
+      headers: {
+        authorization: `AWS4-HMAC-SHA256 Credential=${scope}, SignedHeaders=host, Signature=0`,
+        "content-type": "application/x-amz-json-1.0",
+        "x-amz-date": "20260101T000000Z",
+        "x-amz-target": `DynamoDB_20120810.${operation}`,
+      },
+      body: JSON.stringify(request),
+    });
+    if (!response.ok) throw new Error(`${operation}: ${response.status} ${await response.text()}`);
+    return response.json();
+  }
+}

@@ -1,0 +1,267 @@
+//! The account page: what it shows, and to whom.
+use std::time::Duration;
+
+use serde_json::json;
+use shared::domain::Language;
+
+use crate::support::{NOON, World};
+
+const DAY: Duration = Duration::from_hours(24);
+
+#[tokio::test]
+async fn an_account_without_a_backup_email_offers_to_define_one() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let browser = world.signed_in(&mina).await;
+    insta::assert_snapshot!(browser.get("/account").await.shown(), @r"
+    200
+    Account details
+    Username
+    mina
+    Primary email
+    mina@example.com
+    Backup email
+    It lets you back into your account if you lose your primary mailbox. It is used for recovery only and gets no other mail.
+    Define a backup email
+    Backup email address
+    Choose a mailbox you can still open if you lose the primary one. We send one mail to it, for you to confirm.
+    Send confirmation mail
+    ");
+}
+
+#[tokio::test]
+async fn a_pending_backup_email_can_be_sent_again_or_cancelled() {
+    let world = World::new();
+    let mina = world.person("mina").pending("spare@example.org").create().await;
+    let browser = world.signed_in(&mina).await;
+    insta::assert_snapshot!(browser.get("/account").await.shown(), @r"
+    200
+    Account details
+    Username
+    mina
+    Primary email
+    mina@example.com
+    Backup email
+    It lets you back into your account if you lose your primary mailbox. It is used for recovery only and gets no other mail.
+    Waiting for you to confirm
+    spare@example.org
+    Open the mail we sent to this address and choose “Confirm backup email”. The link in that mail works until 23 November 2026 at 12:00 UTC.
+    No mail? Look in the spam folder and check the address above for typing errors.
+    Send again
+    Cancel
+    Use another address
+    Backup email address
+    Choose a mailbox you can still open if you lose the primary one. We send one mail to it, for you to confirm.
+    Send confirmation mail
+    ");
+}
+
+#[tokio::test]
+async fn a_confirmed_backup_email_can_be_changed_or_removed() {
+    let world = World::new();
+    let mina = world.person("mina").backup("spare@example.org").create().await;
+    let browser = world.signed_in(&mina).await;
+    insta::assert_snapshot!(browser.get("/account").await.shown(), @r"
+    200
+    Account details
+    Username
+    mina
+    Primary email
+    mina@example.com
+    Backup email
+    It lets you back into your account if you lose your primary mailbox. It is used for recovery only and gets no other mail.
+    In use
+    spare@example.org
+    Confirmed on 22 November 2026 at 12:00 UTC
+    Change
+    Backup email address
+    Choose a mailbox you can still open if you lose the primary one. We send one mail to it, for you to confirm.
+    Send confirmation mail
+    Remove
+    If you remove it, this address no longer lets you into your account. Links we already sent to it stop working.
+    Remove backup email
+    ");
+}
+
+#[tokio::test]
+async fn while_it_is_replaced_both_addresses_are_shown() {
+    let world = World::new();
+    let mina = world.person("mina").backup("spare@example.org").pending("new@example.net").create().await;
+    let browser = world.signed_in(&mina).await;
+    insta::assert_snapshot!(browser.get("/account").await.shown(), @r"
+    200
+    Account details
+    Username
+    mina
+    Primary email
+    mina@example.com
+    Backup email
+    It lets you back into your account if you lose your primary mailbox. It is used for recovery only and gets no other mail.
+    Waiting for you to confirm
+    new@example.net
+    Open the mail we sent to this address and choose “Confirm backup email”. The link in that mail works until 23 November 2026 at 12:00 UTC.
+    No mail? Look in the spam folder and check the address above for typing errors.
+    Send again
+    Cancel
+    In use until you confirm the new one
+    spare@example.org
+    Confirmed on 22 November 2026 at 12:00 UTC
+    Use another address
+    Backup email address
+    Choose a mailbox you can still open if you lose the primary one. We send one mail to it, for you to confirm.
+    Send confirmation mail
+    Remove
+    If you remove it, this address no longer lets you into your account. Links we already sent to it stop working.
+    Remove backup email
+    ");
+}
+
+#[tokio::test]
+async fn an_sso_account_says_why_it_has_no_backup_email() {
+    let world = World::new();
+    let petra = world.person("petra").sso().create().await;
+    let page = world.signed_in(&petra).await.get("/account").await;
+    insta::assert_snapshot!(page.shown(), @r"
+    200
+    Account details
+    Username
+    petra
+    Primary email
+    petra@example.com
+    Backup email
+    You sign in through your organisation, and your organisation can also let you back in. So this account has no backup email.
+    ");
+    assert!(!page.body.contains("/account/backup"), "there is no form for it");
+}
+
+#[tokio::test]
+async fn programs_read_the_same_as_json() {
+    let world = World::new();
+    let since = json!(NOON);
+    for (name, person, backup) in [
+        ("none", world.person("none"), json!({ "state": "none" })),
+        (
+            "pending",
+            world.person("pending").pending("p@example.org"),
+            json!({ "state": "pending", "pending_address": "p@example.org", "pending_since": since }),
+        ),
+        (
+            "confirmed",
+            world.person("confirmed").backup("c@example.org"),
+            json!({ "state": "confirmed", "address": "c@example.org", "since": since }),
+        ),
+        (
+            "replacing",
+            world.person("replacing").backup("old@example.org").pending("new@bücher.example"),
+            json!({
+                "state": "replacing", "address": "old@example.org", "since": since,
+                "pending_address": "new@bücher.example", "pending_since": since,
+            }),
+        ),
+    ] {
+        let person = person.create().await;
+        let answer = world.signed_in(&person).await.get_json("/account").await;
+        assert_eq!(answer.status, 200);
+        let email = format!("{name}@example.com");
+        let page = json!({ "username": name, "kind": "regular", "primary_email": email, "backup": backup });
+        assert_eq!(answer.json(), page);
+    }
+}
+
+#[tokio::test]
+async fn the_page_speaks_the_language_of_the_account_and_not_of_the_browser() {
+    let world = World::new();
+    for (username, language, tag) in
+        [("ida", Language::Da, "da"), ("joris", Language::Nl, "nl"), ("mina", Language::En, "en")]
+    {
+        let person = world.person(username).language(language).create().await;
+        let page = world.signed_in(&person).await.get("/account").await;
+        assert!(page.body.contains(&format!("<html lang=\"{tag}\">")), "{username}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_not_signed_in_is_led_to_sign_in_and_back() {
+    let world = World::new();
+    for path in ["/account", "/"] {
+        let browser = world.visitor();
+        assert_eq!(browser.get(path).await.shown(), "303 to /login?next=/account");
+        let program = world.visitor().get_json(path).await;
+        assert_eq!((program.status, &*program.code()), (401, "not-signed-in"));
+    }
+}
+
+#[tokio::test]
+async fn the_front_door_leads_to_the_account_and_other_paths_nowhere() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let browser = world.signed_in(&mina).await;
+    assert_eq!(browser.get("/").await.shown(), "303 to /account");
+    for path in ["/favicon.ico", "/account/", "/.env", "/accounts"] {
+        assert_eq!(browser.get(path).await.status, 404, "{path}");
+        assert_eq!(browser.get_json(path).await.code(), "not-found", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_ends_two_weeks_after_it_was_last_used() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let browser = world.signed_in(&mina).await;
+    world.after(14 * DAY - Duration::from_secs(1));
+    assert!(browser.is_signed_in().await);
+    world.after(14 * DAY - Duration::from_secs(1));
+    assert!(browser.is_signed_in().await, "using it began the two weeks anew");
+    let idle = world.signed_in(&mina).await;
+    world.after(14 * DAY);
+    assert!(!idle.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn a_session_ends_thirty_days_after_it_began_however_busy() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let browser = world.signed_in(&mina).await;
+    for _ in 0..29 {
+        world.after(DAY);
+        assert!(browser.is_signed_in().await);
+    }
+    world.after(DAY - Duration::from_secs(1));
+    assert!(browser.is_signed_in().await);
+    world.after(Duration::from_secs(1));
+    assert!(!browser.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn sessions_older_than_the_account_honours_are_dead() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let before = world.signed_in(&mina).await;
+    world.set(&mina.id, "profile", "sessions_valid_from", &json!({ "N": (NOON + 1).to_string() }));
+    assert!(!before.is_signed_in().await);
+    world.after(Duration::from_secs(1));
+    assert!(world.signed_in(&mina).await.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn a_session_of_an_account_that_is_gone_is_dead() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let browser = world.signed_in(&mina).await;
+    for record in ["profile", "email#primary"] {
+        world.delete(&mina.id, record);
+    }
+    assert!(!browser.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn the_hash_that_is_stored_is_no_key_to_the_session() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    world.signed_in(&mina).await;
+    let stored = world.dump()["SessionsTable"].join("");
+    let (_, hash) = stored.split_once("\"session_hash\":{\"S\":\"").expect("a session is stored");
+    let hash = hash.split('"').next().expect("a string ends");
+    assert_eq!(hash.len(), 43);
+    assert!(!world.visitor().with_session(hash).is_signed_in().await);
+}

@@ -1,0 +1,217 @@
+//! Asking for a backup email: define, change, send again.
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::{Ask, World, token_in};
+
+const MINUTE: Duration = Duration::from_mins(1);
+const PATH: &str = "/account/backup";
+
+#[tokio::test]
+async fn a_mail_to_the_new_address_asks_for_its_confirmation() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let browser = world.signed_in(&mina).await;
+
+    let answer = browser.post_form(PATH, &[("email", " Mina.Spare@Example.ORG ")]).await;
+    assert_eq!(answer.shown(), "303 to /account");
+    assert!(world.mails().is_empty(), "only the mailer sends");
+
+    let [mail] = &world.deliver().await[..] else { panic!("one mail") };
+    assert_eq!(mail.to, "Mina.Spare@example.org");
+    assert_eq!(mail.from, "Sparekey <no-reply@example.com>");
+    let text = mail.text.replace(&token_in(mail), "TOKEN");
+    insta::assert_snapshot!(format!("{}\n\n{text}", mail.subject), @"");
+
+    let account = browser.get_json("/account").await.json();
+    assert_eq!(account["backup"]["pending_address"], "Mina.Spare@example.org");
+}
+
+#[tokio::test]
+async fn a_program_is_told_that_the_request_was_taken() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let program = world.signed_in(&mina).await;
+    let answer = program.post_json(PATH, &json!({ "email": "spare@example.org" })).await;
+    assert_eq!(answer.status, 202);
+    assert_eq!(answer.json()["backup"]["state"], "pending");
+}
+
+#[tokio::test]
+async fn what_cannot_be_the_backup_email_is_refused_with_a_clear_message() {
+    let world = World::new();
+    let mina = world.person("mina").backup("spare@example.org").create().await;
+    let petra = world.person("petra").sso().create().await;
+    for (person, typed, status, code) in [
+        (&mina, "", 422, "not-an-address"),
+        (&mina, "mina", 422, "not-an-address"),
+        (&mina, "\"mina\"@example.com", 422, "not-an-address"),
+        (&mina, "mina@[192.0.2.1]", 422, "not-an-address"),
+        (&mina, "mіna@example.com", 422, "not-an-address"),
+        (&mina, "mina@example.org\r\nBcc: eve@example.net", 422, "not-an-address"),
+        (&mina, "MINA@Example.com", 422, "same-as-primary"),
+        (&mina, "Spare@example.ORG", 422, "same-as-backup"),
+        (&petra, "new@example.org", 403, "sso-account"),
+    ] {
+        let browser = world.signed_in(person).await;
+        let before = world.dump();
+        let answer = browser.post_json(PATH, &json!({ "email": typed })).await;
+        assert_eq!((answer.status, &*answer.code()), (status, code), "{typed:?}");
+        let page = browser.post_form(PATH, &[("email", typed)]).await;
+        assert_eq!(page.status, status, "{typed:?}");
+        let title = answer.json()["title"].as_str().expect("a title").to_owned();
+        assert!(page.words().contains(&title) || code == "sso-account", "{typed:?}: {}", page.words());
+        assert_eq!(world.dump(), before, "nothing is written, and it does not count: {typed:?}");
+    }
+    assert!(world.deliver().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_refused_address_stands_in_the_form_to_be_mended() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let page = world.signed_in(&mina).await.post_form(PATH, &[("email", "mina@<b>")]).await;
+    assert!(page.body.contains("value=\"mina@&#60;b&#62;\""), "{}", page.body);
+    assert!(page.body.contains("aria-invalid=\"true\""));
+    assert!(page.body.contains("<details open>"));
+}
+
+#[tokio::test]
+async fn one_request_a_minute_and_five_a_day() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let program = world.signed_in(&mina).await;
+    let ask = json!({ "email": "spare@example.org" });
+    for _ in 0..5 {
+        assert_eq!(program.post_json(PATH, &ask).await.status, 202);
+        let again = program.post_json(PATH, &ask).await;
+        assert_eq!((again.status, &*again.code()), (429, "too-soon"));
+        world.after(MINUTE - Duration::from_secs(1));
+        assert_eq!(program.post_json(PATH, &ask).await.code(), "too-soon");
+        world.after(Duration::from_secs(1));
+    }
+    assert_eq!(world.deliver().await.len(), 1, "one for the request that still is the latest");
+    let sixth = program.post_json(PATH, &ask).await;
+    assert_eq!((sixth.status, &*sixth.code()), (429, "too-many"));
+    world.after(Duration::from_hours(24));
+    assert_eq!(program.post_json(PATH, &ask).await.status, 202);
+}
+
+#[tokio::test]
+async fn the_limits_of_one_account_are_not_those_of_another() {
+    let world = World::new();
+    for username in ["mina", "joris"] {
+        let person = world.person(username).create().await;
+        let program = world.signed_in(&person).await;
+        let answer = program.post_json(PATH, &json!({ "email": "spare@example.org" })).await;
+        assert_eq!(answer.status, 202, "{username}");
+    }
+}
+
+#[tokio::test]
+async fn sending_again_makes_the_older_link_dead() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let browser = world.signed_in(&mina).await;
+    let older = browser.mailed_token(PATH, "spare@example.org").await;
+    world.after(MINUTE);
+    let newer = browser.mailed_token(PATH, "spare@example.org").await;
+    assert_ne!(older, newer);
+
+    let confirm = async |token: &str| browser.post_json("/backup/confirm", &json!({ "token": token })).await;
+    assert_eq!(confirm(&older).await.code(), "link-replaced");
+    assert_eq!(confirm(&newer).await.status, 200);
+}
+
+#[tokio::test]
+async fn another_address_makes_the_link_to_the_first_dead() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let browser = world.signed_in(&mina).await;
+    let first = browser.mailed_token(PATH, "first@example.org").await;
+    world.after(MINUTE);
+    browser.mailed_token(PATH, "second@example.org").await;
+    let answer = browser.post_json("/backup/confirm", &json!({ "token": first })).await;
+    assert_eq!((answer.status, &*answer.code()), (410, "link-replaced"));
+}
+
+#[tokio::test]
+async fn an_address_of_another_account_looks_exactly_like_success() {
+    let world = World::new();
+    world.person("joris").backup("taken@example.org").create().await;
+    let mut seen = Vec::new();
+    for (username, email) in
+        [("ana", "free@example.org"), ("bea", "joris@example.com"), ("eva", "taken@example.org")]
+    {
+        let person = world.person(username).create().await;
+        let browser = world.signed_in(&person).await;
+        let (answer, calls) = world.calls_of(browser.post_form(PATH, &[("email", email)])).await;
+        let page = browser.get("/account").await;
+        let page = page.body.replace(email, "EMAIL").replace(username, "NAME");
+        seen.push((answer.shown(), calls, page));
+    }
+    assert_eq!(seen[0], seen[1]);
+    assert_eq!(seen[0], seen[2]);
+
+    let mails = world.deliver().await;
+    let told: Vec<_> = mails.iter().map(|mail| (&*mail.to, &*mail.subject)).collect();
+    insta::assert_debug_snapshot!(told, @r#"
+    [
+        (
+            "joris@example.com",
+            "Your address was entered at another account",
+        ),
+    ]
+    "#);
+    insta::assert_snapshot!(mails[2].text, @"");
+}
+
+#[tokio::test]
+async fn an_address_that_is_only_pending_elsewhere_can_be_asked_for() {
+    let world = World::new();
+    world.person("joris").pending("wanted@example.org").create().await;
+    let mina = world.person("mina").create().await;
+    let browser = world.signed_in(&mina).await;
+    let token = browser.mailed_token(PATH, "wanted@example.org").await;
+    assert_eq!(browser.post_json("/backup/confirm", &json!({ "token": token })).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_double_click_sends_one_mail() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let browser = world.signed_in(&mina).await;
+    world.wire.contend();
+    let form = [("email", "spare@example.org")];
+    let (one, other) = tokio::join!(browser.post_form(PATH, &form), browser.post_form(PATH, &form));
+    let mut statuses = [one.status, other.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [303, 429]);
+    assert_eq!(world.deliver().await.len(), 1);
+}
+
+#[tokio::test]
+async fn whoever_is_not_signed_in_changes_nothing() {
+    let world = World::new();
+    world.person("mina").create().await;
+    let before = world.dump();
+    let form = [("email", "spare@example.org")];
+    assert_eq!(world.visitor().post_form(PATH, &form).await.shown(), "303 to /login?next=/account");
+    let program = world.visitor().post_json(PATH, &json!({ "email": "spare@example.org" })).await;
+    assert_eq!((program.status, &*program.code()), (401, "not-signed-in"));
+    assert_eq!(world.dump(), before);
+}
+
+#[tokio::test]
+async fn a_form_of_another_site_is_refused() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let browser = world.signed_in(&mina).await;
+    let before = world.dump();
+    for (name, value) in [("sec-fetch-site", "cross-site"), ("sec-fetch-site", "same-site")] {
+        let forged = Ask::form(PATH, &[("email", "eve@example.net")]).header(name, value);
+        assert_eq!(browser.ask(&forged).await.status, 403, "{name}: {value}");
+    }
+    assert_eq!(world.dump(), before);
+}

@@ -1,0 +1,16 @@
+//! What the tests stand on: a world of its own for each test, with a database in memory, a clock that stands
+//! still, a wire that sees every call to AWS, people with accounts, and visitors with browsers.
+mod dynamodb;
+mod log;
+mod outbox;
+mod people;
+mod request;
+mod visitor;
+mod wire;
+mod world;
+
+pub use people::{PASSWORD, Person};
+pub use request::Ask;
+pub use visitor::{Answer, Visitor, token_in};
+pub use wire::{Call, Wire};
+pub use world::{NOON, PUBLIC_URL, World, file, template, template_text, workspace_file};

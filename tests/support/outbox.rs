@@ -1,0 +1,78 @@
+//! The outbox's stream, fed to the mailer as Lambda feeds it.
+use std::sync::{Mutex, PoisonError};
+
+use aws_lambda_events::event::streams::DynamoDbEventResponse;
+use dev::mailbox::Mail;
+use serde_json::{Value, json};
+use shared::runtime::answer_stream;
+
+use super::world::{World, template};
+
+/// The sequence number of the last record that was handled.
+#[derive(Debug, Default)]
+pub struct Position(Mutex<Option<String>>);
+
+impl World {
+    /// Lets the mailer handle everything in the outbox; the mails that came of it.
+    pub async fn deliver(&self) -> Vec<Mail> {
+        let before = self.mails().len();
+        let records = self.new_records();
+        let failed = self.feed(&records).await;
+        assert!(failed.batch_item_failures.is_empty(), "the mailer failed:\n{}", self.log());
+        self.mails().split_off(before)
+    }
+
+    /// Takes the records since the last time from the stream, and only those the event source's filter passes.
+    pub fn new_records(&self) -> Vec<Value> {
+        let source = template().function("mailer").and_then(|mailer| mailer.stream.as_ref());
+        let source = source.expect("the mailer reads a stream");
+        let mut position = self.position.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let records = self.records(&source.table, position.as_deref());
+        if let Some(last) = records.last() {
+            *position = last["dynamodb"]["SequenceNumber"].as_str().map(str::to_owned);
+        }
+        let passes = |record: &Value| {
+            record["eventName"].as_str().is_some_and(|name| source.event_names.contains(name))
+        };
+        records.into_iter().filter(passes).collect()
+    }
+
+    /// Invokes the mailer with these records.
+    pub async fn feed(&self, records: &[Value]) -> DynamoDbEventResponse {
+        let mut records = records.to_vec();
+        for record in &mut records {
+            record["eventSourceARN"] = json!("arn:aws:dynamodb:us-east-1:000000000000:table/OutboxTable/stream/local");
+            record["awsRegion"] = json!("us-east-1");
+        }
+        let event = serde_json::from_value(json!({ "Records": records })).expect("a stream event");
+        answer_stream(&self.mailer, event, &mailer::handle).await
+    }
+
+    fn records(&self, table: &str, position: Option<&str>) -> Vec<Value> {
+        let asked = |request: Value| serde_json::from_value(request).expect("a request of the Streams API");
+        let described = json!({ "TableName": table });
+        let described = serde_json::from_value(described).expect("a request of the API");
+        let described = self.database.describe_table(described).expect("the table is there");
+        let described = serde_json::to_value(described).expect("answers are JSON");
+        let arn = &described["Table"]["LatestStreamArn"];
+        let stream = serde_json::from_value(json!({ "StreamArn": arn })).expect("a request of the API");
+        let stream = self.database.describe_stream(stream).expect("the stream is there");
+        let stream = serde_json::to_value(stream).expect("answers are JSON");
+        let shard = &stream["StreamDescription"]["Shards"][0]["ShardId"];
+        let start = match position {
+            Some(position) => json!({
+                "StreamArn": arn, "ShardId": shard,
+                "ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": position,
+            }),
+            None => json!({ "StreamArn": arn, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON" }),
+        };
+        let iterator = self.database.get_shard_iterator(asked(start)).expect("the shard is there");
+        let wanted = json!({ "ShardIterator": iterator.shard_iterator });
+        let wanted = serde_json::from_value(wanted).expect("a request of the API");
+        let records = self.database.get_records(wanted).expect("the records are there");
+        match serde_json::to_value(records).expect("answers are JSON")["Records"].take() {
+            Value::Array(records) => records,
+            _ => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! People and their accounts, in every state there is.
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use shared::domain::limit::{Limit, Pace};
+use shared::domain::{
+    AccountId, EmailAddress, Kind, Language, Link, PasswordHash, PendingAddress, Purpose, Session,
+    SignInMethod, TypedPassword, Username, password,
+};
+use shared::store::{Confirmation, NewAccount, PasswordSignIn};
+
+use super::visitor::Visitor;
+use super::world::World;
+
+/// The password of everyone who has one.
+pub const PASSWORD: &str = "correct horse battery";
+
+/// Hashed once for all tests.
+static HASH: LazyLock<PasswordHash> = LazyLock::new(|| {
+    password::hash(&TypedPassword::new(PASSWORD), [7; password::SALT_BYTES]).expect("the password is short")
+});
+
+/// Somebody with an account.
+#[derive(Debug, Clone)]
+pub struct Person {
+    /// The account's key.
+    pub id: AccountId,
+    /// The username.
+    pub username: String,
+    /// The primary email.
+    pub email: String,
+}
+
+/// An account to be made.
+pub struct Newcomer<'w> {
+    world: &'w World,
+    account: NewAccount,
+    backup: Option<String>,
+    pending: Option<String>,
+}
+
+impl World {
+    /// Somebody with this username, `<username>@example.com` and [`PASSWORD`].
+    pub fn person(&self, username: &str) -> Newcomer<'_> {
+        let local: String = username.chars().filter(char::is_ascii_alphanumeric).collect();
+        let account = NewAccount {
+            id: AccountId::new(format!("account-of-{local}")),
+            username: Username::parse(username).expect("a username"),
+            primary: address(&format!("{local}@example.com")),
+            kind: Kind::Regular,
+            password_hash: Some(HASH.clone()),
+            language: Language::En,
+        };
+        Newcomer { world: self, account, backup: None, pending: None }
+    }
+
+    /// A browser in which this person is signed in.
+    pub async fn signed_in(&self, person: &Person) -> Visitor<'_> {
+        let secret = self.operator.entropy.token();
+        let now = self.operator.now();
+        let session = Session::begin(secret.hash(), person.id.clone(), SignInMethod::Password, now);
+        let nothing = Limit {
+            name: "nothing",
+            subject: String::new(),
+            pace: Pace::AtMost { count: 1, window: Duration::from_hours(1) },
+        };
+        let sign_in =
+            PasswordSignIn { session: &session, former: None, failures: &nothing, backup_used: None };
+        self.operator.store.open_session_with_password(sign_in, now).await.expect("a session is kept");
+        self.visitor().with_session(&secret.expose())
+    }
+}
+
+impl Newcomer<'_> {
+    /// With another primary email.
+    pub fn email(mut self, email: &str) -> Self {
+        self.account.primary = address(email);
+        self
+    }
+
+    /// With a confirmed backup email.
+    pub fn backup(mut self, email: &str) -> Self {
+        self.backup = Some(email.into());
+        self
+    }
+
+    /// With a backup email that waits for its confirmation.
+    pub fn pending(mut self, email: &str) -> Self {
+        self.pending = Some(email.into());
+        self
+    }
+
+    /// Signs in elsewhere.
+    pub fn sso(mut self) -> Self {
+        self.account.kind = Kind::Sso;
+        self.without_password()
+    }
+
+    /// Has no password.
+    pub fn without_password(mut self) -> Self {
+        self.account.password_hash = None;
+        self
+    }
+
+    /// With a password's hash from elsewhere.
+    pub fn hash(mut self, hash: &str) -> Self {
+        self.account.password_hash = Some(PasswordHash::parse(hash).expect("a hash"));
+        self
+    }
+
+    /// Speaks this language.
+    pub fn language(mut self, language: Language) -> Self {
+        self.account.language = language;
+        self
+    }
+
+    /// Makes the account. Mail that its making would cause is skipped.
+    pub async fn create(self) -> Person {
+        let (world, now) = (self.world, self.world.operator.now());
+        let store = &world.operator.store;
+        store.create_account(&self.account, now).await.expect("the database works").expect("a free name");
+        let person = Person {
+            id: self.account.id,
+            username: self.account.username.as_str().into(),
+            email: self.account.primary.as_str().into(),
+        };
+        if let Some(email) = &self.backup {
+            let pending = world.ask_for_backup(&person, email).await;
+            world.confirm(&person, pending).await;
+        }
+        if let Some(email) = &self.pending {
+            world.ask_for_backup(&person, email).await;
+        }
+        world.new_records();
+        person
+    }
+}
+
+impl World {
+    async fn ask_for_backup(&self, person: &Person, email: &str) -> PendingAddress {
+        let app = &self.operator;
+        let pending =
+            PendingAddress { address: address(email), since: app.now(), request: app.message_id() };
+        let asked = app.store.ask_for_backup(&person.id, &pending, &[], app.now()).await;
+        asked.expect("the database works").expect("no limit is asked for");
+        pending
+    }
+
+    async fn confirm(&self, person: &Person, pending: PendingAddress) {
+        let app = &self.operator;
+        let link = Link {
+            token_hash: app.entropy.token().hash(),
+            purpose: Purpose::ConfirmBackup,
+            account_id: person.id.clone(),
+            address: pending.address,
+            request: pending.request,
+            expires_at: app.now() + Purpose::ConfirmBackup.lifetime(),
+            spent_at: None,
+        };
+        app.store.keep_confirmation_link(&link).await.expect("the database works");
+        let account = app.store.load_account(&person.id).await.expect("the database works");
+        let account = account.expect("the account was made a moment ago");
+        let notice_id = &app.message_id();
+        let confirmation = Confirmation { link: &link, account: &account, notice_id };
+        let confirmed = app.store.confirm_backup(confirmation, app.now()).await;
+        confirmed.expect("the database works").expect("the link is alive");
+    }
+}
+
+fn address(text: &str) -> EmailAddress {
+    EmailAddress::parse(text).expect("an address")
+}

@@ -1,0 +1,187 @@
+//! Somebody with a browser: asks, keeps the session cookie, reads what comes back.
+use std::cell::RefCell;
+use std::net::IpAddr;
+
+use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
+use aws_lambda_events::encodings::Body;
+use dev::mailbox::Mail;
+use http::HeaderMap;
+use serde_json::Value;
+
+use super::request::Ask;
+use super::world::{PUBLIC_URL, World};
+
+/// A browser, or a program, with its cookies.
+pub struct Visitor<'w> {
+    world: &'w World,
+    client: IpAddr,
+    cookies: RefCell<Vec<String>>,
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The status.
+    pub status: i64,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The cookies that it sets.
+    pub cookies: Vec<String>,
+    /// The body.
+    pub body: String,
+}
+
+impl<'w> Visitor<'w> {
+    /// A browser without cookies.
+    pub fn new(world: &'w World, client: IpAddr) -> Self {
+        Self { world, client, cookies: RefCell::default() }
+    }
+
+    /// Has this session's cookie from now on.
+    pub fn with_session(self, secret: &str) -> Self {
+        self.with_cookie(&format!("__Host-session={secret}"))
+    }
+
+    /// Has exactly this cookie from now on.
+    pub fn with_cookie(self, cookie: &str) -> Self {
+        self.cookies.replace(vec![cookie.to_owned()]);
+        self
+    }
+
+    /// The cookies it has.
+    pub fn cookies(&self) -> Vec<String> {
+        self.cookies.borrow().clone()
+    }
+
+    /// Opens a page.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.ask(&Ask::page(path)).await
+    }
+
+    /// Asks for a page as JSON.
+    pub async fn get_json(&self, path: &str) -> Answer {
+        self.ask(&Ask::new("GET", path).header("accept", "application/json")).await
+    }
+
+    /// Submits a form of one of our pages.
+    pub async fn post_form(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        self.ask(&Ask::form(path, fields)).await
+    }
+
+    /// Posts as a program.
+    pub async fn post_json(&self, path: &str, value: &Value) -> Answer {
+        self.ask(&Ask::json(path, value)).await
+    }
+
+    /// Asks for a mail with a link, by the form at this path, and reads the link's secret in the one mail that
+    /// comes.
+    pub async fn mailed_token(&self, path: &str, email: &str) -> String {
+        let answer = self.post_form(path, &[("email", email)]).await;
+        assert!(matches!(answer.status, 200 | 303), "{}", answer.shown());
+        let mails = self.world.deliver().await;
+        let [mail] = &mails[..] else { panic!("one mail is expected: {mails:#?}") };
+        token_in(mail)
+    }
+
+    /// Whether the account page opens.
+    pub async fn is_signed_in(&self) -> bool {
+        self.get("/account").await.status == 200
+    }
+
+    /// Sends any request, keeps the cookies of the answer.
+    pub async fn ask(&self, ask: &Ask) -> Answer {
+        let event = ask.event(self.client, &self.cookies());
+        let answer = Answer::from(self.world.answer(&event).await);
+        for cookie in &answer.cookies {
+            let pair = cookie.split(';').next().unwrap_or_default().to_owned();
+            let emptied = pair.ends_with('=');
+            self.cookies.replace(if emptied { Vec::new() } else { vec![pair] });
+        }
+        answer
+    }
+}
+
+impl From<ApiGatewayV2httpResponse> for Answer {
+    fn from(response: ApiGatewayV2httpResponse) -> Self {
+        let body = match response.body {
+            Some(Body::Text(text)) => text,
+            Some(Body::Binary(_)) => panic!("no page is binary"),
+            _ => String::new(),
+        };
+        assert!(response.multi_value_headers.is_empty(), "payload format 2.0 has none");
+        Self {
+            status: response.status_code,
+            headers: response.headers,
+            cookies: response.cookies,
+            body,
+        }
+    }
+}
+
+impl Answer {
+    /// A header, empty if there is none.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().expect("headers are ASCII"))
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        assert!(self.header("content-type").contains("json"), "not JSON: {}", self.body);
+        serde_json::from_str(&self.body).expect("a JSON body parses")
+    }
+
+    /// The stable code of a problem document.
+    pub fn code(&self) -> String {
+        assert_eq!(self.header("content-type"), "application/problem+json; charset=utf-8", "{}", self.body);
+        let document = self.json();
+        assert_eq!(document["status"], self.status, "{document}");
+        document["code"].as_str().expect("a problem has a code").to_owned()
+    }
+
+    /// What a person reads on the page, a line for each block of text.
+    pub fn words(&self) -> String {
+        let main = self.body.split_once("<main>").map_or("", |(_, rest)| rest);
+        let main = main.split_once("</main>").map_or(main, |(main, _)| main);
+        readable(main)
+    }
+
+    /// Status and words; for a redirect status and target.
+    pub fn shown(&self) -> String {
+        match self.header("location") {
+            "" => format!("{}\n{}", self.status, self.words()),
+            location => format!("{} to {location}", self.status),
+        }
+    }
+
+    /// The value of the session cookie that it sets.
+    pub fn session(&self) -> Option<String> {
+        let cookie = self.cookies.iter().find_map(|cookie| cookie.strip_prefix("__Host-session="))?;
+        cookie.split(';').next().filter(|value| !value.is_empty()).map(str::to_owned)
+    }
+}
+
+/// Drops tags and folds space; each block of text is a line.
+fn readable(html: &str) -> String {
+    let mut text = String::new();
+    let mut rest = html;
+    while let Some((before, after)) = rest.split_once('<') {
+        text.push_str(before);
+        let (tag, behind) = after.split_once('>').unwrap_or((after, ""));
+        let name: String = tag.trim_start_matches('/').chars().take_while(char::is_ascii_alphanumeric).collect();
+        if !matches!(&*name, "bdi" | "strong" | "time") {
+            text.push('\n');
+        }
+        rest = behind;
+    }
+    text.push_str(rest);
+    let text = text.replace("&#38;", "&").replace("&#39;", "'").replace("&#34;", "\"");
+    let lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+/// The secret in the one link of a mail.
+pub fn token_in(mail: &Mail) -> String {
+    let [link] = &mail.links[..] else { panic!("one link in {mail:?}") };
+    assert!(link.starts_with(PUBLIC_URL), "{link}");
+    link.split_once("token=").expect("the link has a token").1.to_owned()
+}

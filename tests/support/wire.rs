@@ -1,0 +1,275 @@
+//! The edge of the network: every call to AWS passes here, is checked against the template's permissions, can
+//! be told to fail, is carried out by the embedded database or the local SES, and is written down.
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
+use dev::faults::{Fault, Faults, Kind};
+use dev::front::send_demand;
+use dev::iam::{AccessKeys, Principal};
+use dev::mailbox::Mailbox;
+use dev::operations::{Operation, error_body};
+use dev::ses;
+use dynoxide::Database;
+use serde_json::{Value, json};
+
+use super::dynamodb;
+use super::world::template;
+
+/// One call to AWS, without what it carried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// Who signed it: the function's name, or `operator`.
+    pub function: String,
+    /// Operation and table, for a transaction with its parts: `GetItem LinksTable`.
+    pub what: String,
+    /// The error's name; none for success.
+    pub error: Option<String>,
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)?;
+        self.error.as_ref().map_or(Ok(()), |error| write!(f, " -> {error}"))
+    }
+}
+
+/// The wire of one world; clones are the same wire.
+#[derive(Clone)]
+pub struct Wire(Arc<Inner>);
+
+struct Inner {
+    database: Database,
+    keys: AccessKeys,
+    mailbox: Mailbox,
+    faults: Faults,
+    calls: Mutex<Vec<Call>>,
+    contended: AtomicBool,
+    /// Items that a transaction is writing just now.
+    held: Mutex<BTreeSet<String>>,
+}
+
+struct Reply {
+    status: u16,
+    body: String,
+    error: Option<String>,
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Wire")
+    }
+}
+
+impl Wire {
+    /// A wire to this database, with an empty mailbox.
+    pub fn new(database: Database) -> Self {
+        Self(Arc::new(Inner {
+            database,
+            keys: AccessKeys::of(template()),
+            mailbox: Mailbox::default(),
+            faults: Faults::default(),
+            calls: Mutex::default(),
+            contended: AtomicBool::default(),
+            held: Mutex::default(),
+        }))
+    }
+
+    /// The HTTP client that leads here.
+    pub fn http_client(&self) -> SharedHttpClient {
+        let connector = SharedHttpConnector::new(self.clone());
+        http_client_fn(move |_, _| connector.clone())
+    }
+
+    /// The mails that SES took.
+    pub fn mailbox(&self) -> &Mailbox {
+        &self.0.mailbox
+    }
+
+    /// Lets the next calls of an operation fail.
+    pub fn fail(&self, operation: &str, times: u32, kind: Kind) {
+        let operation = Some(operation.to_owned());
+        self.0.faults.add(Fault { function: None, operation, table: None, times, kind });
+    }
+
+    /// From now on two transactions at one item at the same time conflict, as they do in DynamoDB.
+    pub fn contend(&self) {
+        self.0.contended.store(true, Ordering::Relaxed);
+    }
+
+    /// Every call so far.
+    pub fn calls(&self) -> Vec<Call> {
+        lock(&self.0.calls).clone()
+    }
+
+    async fn pass(&self, request: &HttpRequest) -> Result<Reply, ConnectorError> {
+        // Others run in between, as they do on a network.
+        tokio::task::yield_now().await;
+        let authorization = request.headers().get("authorization").unwrap_or_default();
+        let who = self.0.keys.owner(authorization).expect("every app signs with a known key").clone();
+        let body = request.body().bytes().unwrap_or_default();
+        let target = request.headers().get("x-amz-target").and_then(|target| target.split_once('.'));
+        let (what, outcome) = match target {
+            Some((_, operation)) => {
+                let body = serde_json::from_slice(body).expect("the SDK sends JSON");
+                (describe(operation, &body), self.dynamodb(&who, operation, &body).await)
+            }
+            None => ("SendEmail".to_owned(), self.ses(&who, body).await),
+        };
+        let error = match &outcome {
+            Ok(reply) => reply.error.clone(),
+            Err(_) => Some("LostAnswer".to_owned()),
+        };
+        lock(&self.0.calls).push(Call { function: who.name().to_owned(), what, error });
+        outcome
+    }
+
+    async fn dynamodb(&self, who: &Principal, name: &str, body: &Value) -> Result<Reply, ConnectorError> {
+        let operation = Operation::new(name, body);
+        if let Some(refused) = operation.demands().iter().find(|demand| !who.may(demand)) {
+            return Ok(failure(400, "AccessDeniedException", &who.refusal(refused)));
+        }
+        let fault = self.0.faults.take(who.name(), name, &operation.tables());
+        match fault {
+            Some(Kind::Throttle) => {
+                return Ok(failure(400, "ProvisionedThroughputExceededException", "too fast"));
+            }
+            Some(Kind::ServerError) => return Ok(failure(500, "InternalServerError", "internal error")),
+            Some(Kind::TransactionConflict) => return Ok(conflict(name, body)),
+            Some(Kind::Delay { delay_ms }) => delay(delay_ms).await,
+            Some(Kind::LostAnswer) | None => {}
+        }
+        let keys = if self.0.contended.load(Ordering::Relaxed) { written_keys(body) } else { Vec::new() };
+        if !self.hold(&keys) {
+            return Ok(conflict(name, body));
+        }
+        if !keys.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let (status, answer) = dynamodb::carry_out(&self.0.database, name, body);
+        lock(&self.0.held).retain(|key| !keys.contains(key));
+        if fault == Some(Kind::LostAnswer) {
+            return Err(ConnectorError::io("the connection closed".into()));
+        }
+        let parsed: Value = serde_json::from_str(&answer).unwrap_or_default();
+        let error = parsed["__type"].as_str().and_then(|kind| kind.rsplit('#').next()).map(str::to_owned);
+        Ok(Reply { status, body: answer, error })
+    }
+
+    /// Takes all of the items, or none if one is taken.
+    fn hold(&self, keys: &[String]) -> bool {
+        let mut held = lock(&self.0.held);
+        if keys.iter().any(|key| held.contains(key)) {
+            return false;
+        }
+        held.extend(keys.iter().cloned());
+        true
+    }
+
+    async fn ses(&self, who: &Principal, body: &[u8]) -> Result<Reply, ConnectorError> {
+        let demand = send_demand(ses::from_address(body));
+        if !who.may(&demand) {
+            return Ok(failure(403, "AccessDeniedException", &who.refusal(&demand)));
+        }
+        let fault = self.0.faults.take(who.name(), "SendEmail", &[]);
+        match fault {
+            Some(Kind::Throttle) => return Ok(failure(429, "TooManyRequestsException", "too fast")),
+            Some(Kind::ServerError | Kind::TransactionConflict) => {
+                return Ok(failure(500, "InternalServiceErrorException", "internal error"));
+            }
+            Some(Kind::Delay { delay_ms }) => delay(delay_ms).await,
+            Some(Kind::LostAnswer) | None => {}
+        }
+        let response = ses::send_email(&self.0.mailbox, body).await;
+        if fault == Some(Kind::LostAnswer) {
+            return Err(ConnectorError::io("the connection closed".into()));
+        }
+        let status = response.status().as_u16();
+        let error = response.headers().get("x-amzn-errortype").and_then(|kind| kind.to_str().ok());
+        let error = error.map(str::to_owned);
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.expect("it is in memory");
+        Ok(Reply { status, body: String::from_utf8_lossy(&body).into_owned(), error })
+    }
+}
+
+impl HttpConnector for Wire {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let wire = self.clone();
+        HttpConnectorFuture::new(async move {
+            let Reply { status, body, error } = wire.pass(&request).await?;
+            let status = status.try_into().expect("a status is a number of three digits");
+            let mut response = HttpResponse::new(status, SdkBody::from(body));
+            response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
+            if let Some(error) = error {
+                response.headers_mut().insert("x-amzn-errortype", error);
+            }
+            Ok(response)
+        })
+    }
+}
+
+fn describe(operation: &str, body: &Value) -> String {
+    let table = |part: &Value| part["TableName"].as_str().unwrap_or("?").to_owned();
+    if let Some(items) = body["TransactItems"].as_array() {
+        let parts = items.iter().flat_map(|item| item.as_object().into_iter().flatten());
+        let parts: Vec<_> = parts.map(|(verb, part)| format!("{verb} {}", table(part))).collect();
+        return format!("{operation}({})", parts.join(", "));
+    }
+    match body["IndexName"].as_str() {
+        Some(index) => format!("{operation} {}/{index}", table(body)),
+        None => format!("{operation} {}", table(body)),
+    }
+}
+
+/// The items that a transaction writes, each as one text.
+fn written_keys(body: &Value) -> Vec<String> {
+    let items = body["TransactItems"].as_array().into_iter().flatten();
+    let parts = items.flat_map(|item| item.as_object().into_iter().flatten());
+    parts
+        .map(|(_, part)| {
+            let name = part["TableName"].as_str().unwrap_or_default();
+            let item = if part["Item"].is_null() { &part["Key"] } else { &part["Item"] };
+            let table = template().tables.iter().find(|table| table.name == name).expect("a known table");
+            let schema = table.definition["KeySchema"].as_array().expect("tables have keys");
+            let attributes = schema.iter().filter_map(|key| key["AttributeName"].as_str());
+            let key: Vec<_> = attributes.map(|attribute| item[attribute].to_string()).collect();
+            format!("{name} {}", key.join(" "))
+        })
+        .collect()
+}
+
+fn conflict(operation: &str, body: &Value) -> Reply {
+    let message = "Transaction is ongoing for the item";
+    if operation != "TransactWriteItems" {
+        return failure(400, "TransactionConflictException", message);
+    }
+    let items = body["TransactItems"].as_array().map_or(1, Vec::len);
+    let mut reasons = vec![json!({ "Code": "None" }); items];
+    reasons[items - 1] = json!({ "Code": "TransactionConflict", "Message": message });
+    let mut reply = failure(400, "TransactionCanceledException", "Transaction cancelled");
+    let mut body = error_body("TransactionCanceledException", "Transaction cancelled");
+    body["CancellationReasons"] = Value::Array(reasons);
+    reply.body = body.to_string();
+    reply
+}
+
+fn failure(status: u16, kind: &str, message: &str) -> Reply {
+    Reply { status, body: error_body(kind, message).to_string(), error: Some(kind.to_owned()) }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a slow network is what is being played")]
+async fn delay(milliseconds: u64) {
+    tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,218 @@
+//! A world: all functions with the variables and permissions of the template, on a database of their own.
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use dev::environment::{Surroundings, Variables, secrets};
+use dev::iam::OPERATOR_KEY;
+use dev::mailbox::Mail;
+use dev::template::{Function, Template};
+use dynoxide::Database;
+use serde_json::{Value, json};
+use shared::app::{App, MailApp};
+use shared::config::Needs;
+use shared::domain::AccountId;
+use shared::runtime::answer;
+use shared::testing::{Bench, TestClock};
+use tracing::subscriber::DefaultGuard;
+
+use super::dynamodb::{carry_out, dump};
+use super::log::Log;
+use super::outbox::Position;
+use super::visitor::Visitor;
+use super::wire::{Call, Wire};
+
+/// 22 November 2026, noon UTC.
+pub const NOON: u64 = 1_795_348_800;
+/// Where links lead in these tests.
+pub const PUBLIC_URL: &str = "https://account.example.com";
+
+static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
+    let parameters = [("PublicUrl", PUBLIC_URL), ("MailFrom", "no-reply@example.com")];
+    let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Template::parse(&template_text(), &BTreeMap::from(parameters)).expect("the template can be run")
+});
+
+/// The template, read once.
+pub fn template() -> &'static Template {
+    &TEMPLATE
+}
+
+/// The template as it is written.
+pub fn template_text() -> String {
+    file("template.yaml")
+}
+
+/// The path of a file of the workspace.
+pub fn workspace_file(path: &str) -> std::path::PathBuf {
+    dev::build::workspace_root().join(path)
+}
+
+/// A file of the workspace.
+pub fn file(path: &str) -> String {
+    std::fs::read_to_string(workspace_file(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// One test's world.
+pub struct World {
+    /// The clock that all functions read.
+    pub clock: TestClock,
+    /// What lies between the functions and AWS.
+    pub wire: Wire,
+    /// The tables.
+    pub database: Database,
+    pub(super) mailer: MailApp,
+    pub(super) operator: App,
+    pub(super) position: Position,
+    apps: BTreeMap<String, App>,
+    log: Log,
+    _listening: DefaultGuard,
+}
+
+impl World {
+    /// A world at [`NOON`], with empty tables.
+    pub fn new() -> Self {
+        let log = Log::default();
+        let listening = log.listen();
+        let database = Database::memory().expect("a database in memory");
+        for table in &template().tables {
+            let definition = serde_json::from_value(table.definition.clone()).expect("a CreateTable request");
+            database.create_table(definition).expect("the table can be made");
+        }
+        let wire = Wire::new(database.clone());
+        let clock = TestClock::at(NOON);
+        let bench = Bench::new(&clock, 0, wire.http_client());
+        let behind_routes = template().functions.iter().filter(|function| !function.routes.is_empty());
+        let apps = behind_routes.map(|function| {
+            let variables = variables(function);
+            let needs =
+                if variables.contains_key("LIMITS_KEY") { Needs::Limits } else { Needs::Nothing };
+            (function.name.clone(), bench.app(needs, |name| variables.get(name).cloned()))
+        });
+        let mailer = variables(template().function("mailer").expect("there is a mailer"));
+        let mut operator = variables(template().function("password-login").expect("there is a sign-in"));
+        operator.insert("AWS_ACCESS_KEY_ID".into(), OPERATOR_KEY.into());
+        Self {
+            apps: apps.collect(),
+            mailer: bench.mail_app(|name| mailer.get(name).cloned()),
+            operator: bench.app(Needs::Limits, |name| operator.get(name).cloned()),
+            clock,
+            wire,
+            database,
+            position: Position::default(),
+            log,
+            _listening: listening,
+        }
+    }
+
+    /// Lets time pass.
+    pub fn after(&self, time: Duration) {
+        self.clock.advance(time);
+    }
+
+    /// A browser without cookies, at an address of its own.
+    pub fn visitor(&self) -> Visitor<'_> {
+        Visitor::new(self, IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7)))
+    }
+
+    /// A browser at a certain address.
+    pub fn visitor_from(&self, client: &str) -> Visitor<'_> {
+        Visitor::new(self, client.parse().expect("an IP address"))
+    }
+
+    /// Everything in all tables.
+    pub fn dump(&self) -> BTreeMap<&'static str, Vec<String>> {
+        template().tables.iter().map(|table| (&*table.name, dump(&self.database, &table.name))).collect()
+    }
+
+    /// One attribute of an item is set, past all flows: for states that only time or a migration brings.
+    pub fn set(&self, account: &AccountId, record: &str, attribute: &str, value: &Value) {
+        let update = json!({
+            "TableName": "AccountsTable",
+            "Key": { "account_id": { "S": account.as_str() }, "record": { "S": record } },
+            "UpdateExpression": "SET #attribute = :value",
+            "ExpressionAttributeNames": { "#attribute": attribute },
+            "ExpressionAttributeValues": { ":value": value },
+        });
+        self.carry_out("UpdateItem", &update);
+    }
+
+    /// Deletes an item of an account past all flows.
+    pub fn delete(&self, account: &AccountId, record: &str) {
+        let key = json!({ "account_id": { "S": account.as_str() }, "record": { "S": record } });
+        self.carry_out("DeleteItem", &json!({ "TableName": "AccountsTable", "Key": key }));
+    }
+
+    /// Puts an item past all flows.
+    pub fn put(&self, table: &str, item: &Value) {
+        self.carry_out("PutItem", &json!({ "TableName": table, "Item": item }));
+    }
+
+    fn carry_out(&self, operation: &str, body: &Value) {
+        let (status, answer) = carry_out(&self.database, operation, body);
+        assert_eq!(status, 200, "{answer}");
+    }
+
+    /// All mails so far.
+    pub fn mails(&self) -> Vec<Mail> {
+        self.wire.mailbox().mails()
+    }
+
+    /// The calls to AWS that were made during something.
+    pub async fn calls_of<T>(&self, doing: impl Future<Output = T>) -> (T, Vec<Call>) {
+        let before = self.wire.calls().len();
+        let outcome = doing.await;
+        (outcome, self.wire.calls().split_off(before))
+    }
+
+    /// What the functions logged.
+    pub fn log(&self) -> String {
+        self.log.text()
+    }
+
+    /// Has the function of the event's path answer it.
+    pub async fn answer(&self, event: &Value) -> ApiGatewayV2httpResponse {
+        let path = event["rawPath"].as_str().unwrap_or("/").to_owned();
+        self.answer_by(function_of(&path), event).await
+    }
+
+    /// Has a certain function answer an event.
+    pub async fn answer_by(&self, function: &str, event: &Value) -> ApiGatewayV2httpResponse {
+        let event: ApiGatewayV2httpRequest =
+            serde_json::from_value(event.clone()).expect("the event is one of API Gateway's");
+        let app = self.apps.get(function).expect("the function is in the template");
+        let reply = match function {
+            "account" => answer(app, event, &account::handle).await,
+            "request-backup" => answer(app, event, &request_backup::handle).await,
+            "confirm-backup" => answer(app, event, &confirm_backup::handle).await,
+            "remove-backup" => answer(app, event, &remove_backup::handle).await,
+            "forgot-username" => answer(app, event, &forgot_username::handle).await,
+            "request-magic-link" => answer(app, event, &request_magic_link::handle).await,
+            "open-magic-link" => answer(app, event, &open_magic_link::handle).await,
+            "password-login" => answer(app, event, &password_login::handle).await,
+            "sign-out" => answer(app, event, &sign_out::handle).await,
+            other => panic!("{other} has no handler here"),
+        };
+        reply.expect("every reply renders")
+    }
+}
+
+/// The function that answers for a path, by the template's routes.
+pub fn function_of(path: &str) -> &'static str {
+    let routed = |function: &&Function| {
+        function.routes.iter().any(|route| route.path.as_deref().is_some_and(|own| own == path))
+    };
+    let fallback = |function: &&Function| function.routes.iter().any(|route| route.path.is_none());
+    let functions = &template().functions;
+    let found = functions.iter().find(routed).or_else(|| functions.iter().find(fallback));
+    &found.expect("there is a default route").name
+}
+
+fn variables(function: &Function) -> Variables {
+    let secrets = secrets(template(), None).expect("the template's secrets");
+    // Nothing listens there: the wire answers before a connection is made.
+    let surroundings = Surroundings { aws_port: 1, secrets };
+    surroundings.of_function(function).expect("the template gives the function its variables")
+}
