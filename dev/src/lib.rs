@@ -25,6 +25,7 @@ pub mod runtime_api;
 pub mod ses;
 pub mod stack;
 pub mod startup;
+pub mod statement;
 pub mod streams;
 pub mod template;
 pub mod tour;

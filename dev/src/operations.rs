@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::iam::Demand;
+use crate::statement::Demand;
 use crate::template::intrinsics::table_arn;
 
 /// A DynamoDB request, as far as the front has to understand it.

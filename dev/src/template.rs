@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use serde_json::Value;
 use yaml_serde::Value as Yaml;
 
-use crate::iam::Statement;
+use crate::statement::Statement;
 use intrinsics::Scope;
 
 /// The region the local stack says it is in.

@@ -2,7 +2,7 @@
 import { LANGUAGES } from "./texts.mjs";
 
 /** As long as a username may be, in one piece. */
-const LONG_USERNAME = "Wilhelmina-van-de-lange-naam-die-maar-niet-wil-eindigen-".padEnd(62, "x");
+const LONG_USERNAME = "WilhelminaVanDeLangeNaamDieMaarNietWilEindigen".padEnd(62, "x");
 /** An address of 254 bytes, as long as any may be, with nothing in it where a line would break. */
 const longAddress = (first) =>
   `${first.repeat(64)}@${[63, 63].map((length) => "w".repeat(length)).join(".")}.${"m".repeat(49)}.example.com`;

@@ -36,12 +36,24 @@ async fn a_click_and_a_button_confirm_the_address() {
     Confirm this address
     Not your account? Close this page, and nothing changes.
     ");
-    insta::assert_snapshot!(phone.post_form(PATH, &[("token", &token)]).await.shown(), @"");
+    insta::assert_snapshot!(phone.post_form(PATH, &[("token", &token)]).await.shown(), @r"
+    200
+    Your backup email is confirmed
+    Username
+    mina
+    Backup email
+    spare@example.org
+    From now on you can use it to get your username or a sign-in link, or to sign in with your password.
+    Go to your account
+    ");
 
     let account = browser.get_json("/account").await.json();
-    assert_eq!(account["backup"], json!({
-        "state": "confirmed", "address": "spare@example.org", "since": crate::support::NOON,
-    }));
+    assert_eq!(
+        account["backup"],
+        json!({
+            "state": "confirmed", "address": "spare@example.org", "since": crate::support::NOON,
+        })
+    );
     let [notice] = &world.deliver().await[..] else { panic!("one notice") };
     assert_eq!(notice.to, "mina@example.com");
     insta::assert_snapshot!(format!("{}\n\n{}", notice.subject, notice.text), @"");

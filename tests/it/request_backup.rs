@@ -22,7 +22,20 @@ async fn a_mail_to_the_new_address_asks_for_its_confirmation() {
     assert_eq!(mail.to, "Mina.Spare@example.org");
     assert_eq!(mail.from, "Sparekey <no-reply@example.com>");
     let text = mail.text.replace(&token_in(mail), "TOKEN");
-    insta::assert_snapshot!(format!("{}\n\n{text}", mail.subject), @"");
+    insta::assert_snapshot!(format!("{}\n\n{text}", mail.subject), @r"
+    Confirm your backup email
+
+    Someone, we hope you, wants to use this address as the backup email of the Sparekey account mina. If that is right, please confirm it. The link works for 24 hours.
+
+    Confirm backup email:
+    https://account.example.com/backup/confirm?token=TOKEN
+
+    If it wasn’t you, do nothing. We don’t use this address unless you confirm it.
+
+    --
+    Sparekey
+    You get this mail because this address was entered at Sparekey.
+    ");
 
     let account = browser.get_json("/account").await.json();
     assert_eq!(account["backup"]["pending_address"], "Mina.Spare@example.org");

@@ -41,7 +41,8 @@ impl World {
     pub async fn feed(&self, records: &[Value]) -> DynamoDbEventResponse {
         let mut records = records.to_vec();
         for record in &mut records {
-            record["eventSourceARN"] = json!("arn:aws:dynamodb:us-east-1:000000000000:table/OutboxTable/stream/local");
+            record["eventSourceARN"] =
+                json!("arn:aws:dynamodb:us-east-1:000000000000:table/OutboxTable/stream/local");
             record["awsRegion"] = json!("us-east-1");
         }
         let event = serde_json::from_value(json!({ "Records": records })).expect("a stream event");

@@ -139,8 +139,7 @@ impl Newcomer<'_> {
 impl World {
     async fn ask_for_backup(&self, person: &Person, email: &str) -> PendingAddress {
         let app = &self.operator;
-        let pending =
-            PendingAddress { address: address(email), since: app.now(), request: app.message_id() };
+        let pending = PendingAddress { address: address(email), since: app.now(), request: app.message_id() };
         let asked = app.store.ask_for_backup(&person.id, &pending, &[], app.now()).await;
         asked.expect("the database works").expect("no limit is asked for");
         pending

@@ -109,12 +109,7 @@ impl From<ApiGatewayV2httpResponse> for Answer {
             _ => String::new(),
         };
         assert!(response.multi_value_headers.is_empty(), "payload format 2.0 has none");
-        Self {
-            status: response.status_code,
-            headers: response.headers,
-            cookies: response.cookies,
-            body,
-        }
+        Self { status: response.status_code, headers: response.headers, cookies: response.cookies, body }
     }
 }
 
@@ -167,7 +162,8 @@ fn readable(html: &str) -> String {
     while let Some((before, after)) = rest.split_once('<') {
         text.push_str(before);
         let (tag, behind) = after.split_once('>').unwrap_or((after, ""));
-        let name: String = tag.trim_start_matches('/').chars().take_while(char::is_ascii_alphanumeric).collect();
+        let name: String =
+            tag.trim_start_matches('/').chars().take_while(char::is_ascii_alphanumeric).collect();
         if !matches!(&*name, "bdi" | "strong" | "time") {
             text.push('\n');
         }

@@ -87,8 +87,7 @@ impl World {
         let behind_routes = template().functions.iter().filter(|function| !function.routes.is_empty());
         let apps = behind_routes.map(|function| {
             let variables = variables(function);
-            let needs =
-                if variables.contains_key("LIMITS_KEY") { Needs::Limits } else { Needs::Nothing };
+            let needs = if variables.contains_key("LIMITS_KEY") { Needs::Limits } else { Needs::Nothing };
             (function.name.clone(), bench.app(needs, |name| variables.get(name).cloned()))
         });
         let mailer = variables(template().function("mailer").expect("there is a mailer"));

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::intrinsics::{plain_text, stream_arn};
 use super::{Function, Route, Secret, StreamSource, Table, Template, TemplateError};
-use crate::iam::Statement;
+use crate::statement::Statement;
 
 /// Adds one resource to the model, if it is one that the local stack runs.
 pub fn add(

@@ -1,17 +1,10 @@
 //! Confirms a backup email through the link mailed to it. GET shows, POST acts.
-use serde::Deserialize;
 use shared::app::App;
 use shared::domain::{Account, Link, Purpose, Timestamp, Token};
 use shared::error::Error;
 use shared::store::{ConfirmRefused, Confirmation};
 use shared::web::pages::{ConfirmPage, ConfirmedPage, ProblemPage};
 use shared::web::{Code, Method, Reply, Request, StatusCode};
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Form {
-    token: String,
-}
 
 /// The link and its account, or what to say instead.
 type Found = Result<(Link, Account), Code>;
@@ -20,16 +13,10 @@ type Found = Result<(Link, Account), Code>;
 pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
     let now = app.now();
     request.allow("GET, HEAD, POST")?;
-    let token = match request.method {
-        Method::POST => Token::parse(&request.form::<Form>()?.token).ok(),
-        _ => request.link_token(),
-    };
-    let Some(token) = token else { return Ok(dead(app, &request, Code::LinkUnknown)) };
+    let Some(token) = request.link_token()? else { return Ok(dead(app, &request, Code::LinkUnknown)) };
 
     let outcome = match find(app, &token, now).await? {
-        Ok((link, account)) if request.method == Method::POST => {
-            confirm(app, link, account, now).await?
-        }
+        Ok((link, account)) if request.method == Method::POST => confirm(app, link, account, now).await?,
         found => found,
     };
 

@@ -1,17 +1,10 @@
 //! Signs in through a link from a mail. GET asks "as whom", POST opens a session.
-use serde::Deserialize;
 use shared::app::App;
 use shared::domain::{Account, Door, Link, Purpose, Session, SignInMethod, Timestamp, Token};
 use shared::error::Error;
 use shared::store::{LinkRefused, LinkSignIn};
 use shared::web::pages::{OpenLinkPage, ProblemPage, SignedIn};
 use shared::web::{Code, Method, Reply, Request, SessionCookie, StatusCode};
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Form {
-    token: String,
-}
 
 /// The link, its account and the door it opens, or what to say instead.
 type Found = Result<(Link, Account, Door), Code>;
@@ -20,11 +13,7 @@ type Found = Result<(Link, Account, Door), Code>;
 pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
     let now = app.now();
     request.allow("GET, HEAD, POST")?;
-    let token = match request.method {
-        Method::POST => Token::parse(&request.form::<Form>()?.token).ok(),
-        _ => request.link_token(),
-    };
-    let Some(token) = token else { return Ok(dead(app, &request, Code::LinkUnknown)) };
+    let Some(token) = request.link_token()? else { return Ok(dead(app, &request, Code::LinkUnknown)) };
 
     let (link, account, door) = match find(app, &token, now).await? {
         Ok(found) => found,

@@ -1,7 +1,7 @@
 //! Asks for a backup email: define, change, send again.
 use serde::Deserialize;
 use shared::app::{App, Visitor};
-use shared::domain::{EmailAddress, Limit, PendingAddress};
+use shared::domain::{EmailAddress, Limit, PendingAddress, TypedAddress};
 use shared::error::Error;
 use shared::store::LimitReached;
 use shared::web::pages::AccountPage;
@@ -31,7 +31,11 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
         Err(problem) => Outcome::Refused(problem),
         Ok(address) => {
             let account = &visitor.account.id;
-            let limits = [Limit::backup_request_spacing(account), Limit::backup_requests(account)];
+            let limits = [
+                Limit::backup_request_spacing(account),
+                Limit::backup_requests(account),
+                Limit::mails_to(&TypedAddress::from(&address)),
+            ];
             let pending = PendingAddress { address, since: now, request: app.message_id() };
             match app.store.ask_for_backup(account, &pending, &limits, now).await? {
                 Ok(()) => Outcome::Asked,

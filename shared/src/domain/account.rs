@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::email_address::EmailAddress;
 use super::language::Language;
-use super::mail_request::MessageId;
+use super::message_id::MessageId;
 use super::password::PasswordHash;
 use super::timestamp::Timestamp;
 use super::username::Username;

@@ -3,6 +3,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 
 use email_address::{EmailAddress as Rfc5322, Options};
+use serde::{Deserialize, Serialize};
 
 /// RFC 5321 section 4.5.3.1.3 less the angle brackets.
 pub const MAX_BYTES: usize = 254;
@@ -14,7 +15,8 @@ pub const MAX_LOCAL_BYTES: usize = 64;
 /// The local part is kept as typed, the domain in lower-case ASCII (IDNA). Two addresses are equal when
 /// their canonical forms are: mailboxes that differ only in the case of the local part do not occur in
 /// practice, and telling them apart would let a stranger claim `Mina@` beside `mina@`.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct EmailAddress {
     address: String,
     canonical: String,
@@ -143,16 +145,17 @@ impl fmt::Debug for EmailAddress {
     }
 }
 
-impl serde::Serialize for EmailAddress {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.address)
+impl From<EmailAddress> for String {
+    fn from(address: EmailAddress) -> Self {
+        address.address
     }
 }
 
-impl<'de> serde::Deserialize<'de> for EmailAddress {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        Self::parse(&text).map_err(serde::de::Error::custom)
+impl TryFrom<String> for EmailAddress {
+    type Error = NotAnAddress;
+
+    fn try_from(text: String) -> Result<Self, NotAnAddress> {
+        Self::parse(&text)
     }
 }
 

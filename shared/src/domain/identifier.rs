@@ -1,4 +1,6 @@
 //! What a stranger types to say who they are. Nothing here tells whether such an account exists.
+use serde::{Deserialize, Serialize};
+
 use super::email_address::{self, EmailAddress};
 use super::username::Username;
 
@@ -41,7 +43,8 @@ impl Identifier {
 ///
 /// Addresses that [`EmailAddress`] refuses (a quoted local part, an IP literal) pass here on purpose: they
 /// take the same way through the outbox as all others and are dropped where nobody can see it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct TypedAddress(String);
 
 impl TypedAddress {
@@ -76,6 +79,12 @@ impl TypedAddress {
     }
 }
 
+impl From<&EmailAddress> for TypedAddress {
+    fn from(address: &EmailAddress) -> Self {
+        Self(address.canonical().into())
+    }
+}
+
 impl std::fmt::Debug for TypedAddress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.address() {
@@ -85,16 +94,17 @@ impl std::fmt::Debug for TypedAddress {
     }
 }
 
-impl serde::Serialize for TypedAddress {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
+impl From<TypedAddress> for String {
+    fn from(typed: TypedAddress) -> Self {
+        typed.0
     }
 }
 
-impl<'de> serde::Deserialize<'de> for TypedAddress {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        Self::parse(&text).map_err(serde::de::Error::custom)
+impl TryFrom<String> for TypedAddress {
+    type Error = email_address::NotAnAddress;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text)
     }
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::account::AccountId;
 use super::email_address::EmailAddress;
-use super::mail_request::MessageId;
+use super::message_id::MessageId;
 use super::timestamp::Timestamp;
 use super::token::TokenHash;
 

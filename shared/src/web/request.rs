@@ -90,9 +90,18 @@ impl Request {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// The token that a link carries in its query.
-    pub fn link_token(&self) -> Option<Token> {
-        Token::parse(self.query("token")?).ok()
+    /// The token of a link: in the query where the link is opened, in the form where its button is pressed. None
+    /// where there is none that could be one.
+    pub fn link_token(&self) -> Result<Option<Token>, Problem> {
+        #[derive(serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Form {
+            token: String,
+        }
+        if self.method == Method::POST {
+            return Ok(Token::parse(&self.form::<Form>()?.token).ok());
+        }
+        Ok(self.query("token").and_then(|token| Token::parse(token).ok()))
     }
 
     /// The session's secret. A cookie that is not one counts as none.

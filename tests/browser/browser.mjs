@@ -1,0 +1,177 @@
+// A real browser, and what every page has to hold in it.
+import { accessSync, constants } from "node:fs";
+import assert from "node:assert/strict";
+import { AxeBuilder } from "@axe-core/playwright";
+import { chromium } from "playwright-core";
+
+/** A page must work from here up (WCAG 2.2, 1.4.10); it is also 1,280 pixels at 400 % zoom. */
+const NARROW = { width: 320, height: 640 };
+const WIDE = { width: 1000, height: 800 };
+const STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+
+/** The browser's program: `CHROMIUM` names it, or it is where distributions put it. */
+export function chromiumPath() {
+  const places = ["chromium", "chromium-browser", "google-chrome"].map((name) => `/usr/bin/${name}`);
+  const found = [process.env.CHROMIUM, ...places].filter(Boolean).find((place) => {
+    try {
+      accessSync(place, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+  assert(found, `no Chromium: none of ${places.join(", ")}, and CHROMIUM names none`);
+  return found;
+}
+
+export function launch() {
+  return chromium.launch({
+    executablePath: chromiumPath(),
+    // The stack is the only thing it can reach, by resolver and not by promise.
+    args: [
+      "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-gpu",
+      "--disable-quic",
+      "--disable-sync",
+      "--no-first-run",
+      "--no-sandbox",
+    ],
+  });
+}
+
+/** One person's browser: a fresh context, and a record of everything that should not happen in it. */
+export class Visitor {
+  static async arrive(browser, stack, { language = "en", javaScript = false, ...options } = {}) {
+    const visitor = new Visitor();
+    visitor.stack = stack;
+    visitor.problems = [];
+    /** Every form that was sent, as `POST /path`. */
+    visitor.posts = [];
+    visitor.context = await browser.newContext({
+      javaScriptEnabled: javaScript,
+      locale: language,
+      viewport: WIDE,
+      ...options,
+    });
+    visitor.context.setDefaultTimeout(10_000);
+    visitor.context.on("request", (request) => visitor.#note(request));
+    visitor.context.on("console", (message) => {
+      // Chromium reports the status of a page that says no; that is what the page is for.
+      const answered = /^Failed to load resource: the server responded with a status of [45]/.test(message.text());
+      if (["error", "warning"].includes(message.type()) && !answered) {
+        visitor.problems.push(`console: ${message.text()} (${message.page()?.url()})`);
+      }
+    });
+    visitor.context.on("weberror", (error) => visitor.problems.push(`script: ${error.error()}`));
+    visitor.page = await visitor.context.newPage();
+    return visitor;
+  }
+
+  #note(request) {
+    const { origin, pathname, protocol } = new URL(request.url());
+    const ours = [this.stack.page, this.stack.mailbox].includes(origin) || protocol === "data:";
+    if (!ours) this.problems.push(`a request left for ${request.url()}`);
+    if (request.method() !== "GET") this.posts.push(`${request.method()} ${pathname}`);
+  }
+
+  async open(path) {
+    return this.page.goto(new URL(path, this.stack.page).href);
+  }
+
+  /** Fills and sends the form with this action; the browser's own checks can be left out. */
+  async send(action, fields, { unchecked = false } = {}) {
+    const shown = Object.keys(fields).map((name) => `:has([name="${name}"]:visible)`);
+    const form = this.page.locator(`form[action="${action}"]${shown.join("")}`);
+    if (unchecked) await form.evaluate((element) => (element.noValidate = true));
+    for (const [name, value] of Object.entries(fields)) await form.locator(`[name="${name}"]`).fill(value);
+    await form.getByRole("button").click();
+  }
+
+  async press(name) {
+    await this.page.getByRole("button", { name, exact: true }).click();
+  }
+
+  /** Opens one of the lines that hide a form. */
+  async unfold(name) {
+    await this.page.locator("summary").getByText(name, { exact: true }).click();
+  }
+
+  async heading() {
+    return this.page.getByRole("heading", { level: 1 }).innerText();
+  }
+
+  async signIn(identifier, password) {
+    await this.open("/login");
+    await this.send("/login", { identifier, password });
+    await this.page.waitForURL("**/account");
+  }
+
+  async leave() {
+    await this.context.close();
+    assert.deepEqual(this.problems, []);
+  }
+}
+
+/** Looks at one page as it is: in both colour schemes, narrow and wide, with axe. */
+export class Inspector {
+  static async start(browser, shots) {
+    const inspector = new Inspector();
+    // axe is a script, so it looks at the same document in a context of its own where scripts run.
+    inspector.context = await browser.newContext({ viewport: WIDE });
+    inspector.page = await inspector.context.newPage();
+    inspector.shots = shots;
+    inspector.seen = 0;
+    return inspector;
+  }
+
+  /** Throws with everything that is wrong with the document. */
+  async look(name, html, headers, language, { part = false } = {}) {
+    // Landmarks are the page's business; a mail is shown inside somebody else's page.
+    const standards = part ? STANDARDS : [...STANDARDS, "best-practice"];
+    const url = "http://127.0.0.1/";
+    await this.page.route(url, (route) => route.fulfill({ body: html, headers }));
+    await this.page.setViewportSize(WIDE);
+    const failures = [];
+    for (const colorScheme of ["light", "dark"]) {
+      await this.page.emulateMedia({ colorScheme });
+      await this.page.goto(url);
+      const axe = new AxeBuilder({ page: this.page }).setLegacyMode(true);
+      const { violations } = await axe
+        .options({ runOnly: standards, rules: { "target-size": { enabled: true } } })
+        .analyze();
+      for (const { id, nodes } of violations) {
+        failures.push(`${colorScheme}: ${id}: ${nodes.map((node) => `${node.html}\n${node.failureSummary}`).join("\n")}`);
+      }
+      for (const viewport of [WIDE, NARROW]) {
+        await this.page.setViewportSize(viewport);
+        const sideways = await this.page.evaluate(overflowing);
+        if (sideways.length > 0) failures.push(`${viewport.width} px: wider than the window: ${sideways.join(", ")}`);
+        if (this.shots) {
+          await this.page.screenshot({ path: `${this.shots}/${name}-${viewport.width}-${colorScheme}.png`, fullPage: true });
+        }
+      }
+      await this.page.setViewportSize(WIDE);
+    }
+    const lang = await this.page.locator("html").getAttribute("lang");
+    if (lang !== language) failures.push(`lang is ${lang}`);
+    await this.page.unroute(url);
+    this.seen += 1;
+    assert.equal(failures.join("\n"), "", name);
+  }
+
+  async end() {
+    await this.context.close();
+  }
+}
+
+/** What reaches beyond the right edge. Runs in the page. */
+function overflowing() {
+  const root = document.documentElement;
+  if (root.scrollWidth <= root.clientWidth) return [];
+  const beyond = [...document.querySelectorAll("body *")].filter(
+    (element) => element.getBoundingClientRect().right > root.clientWidth + 0.5,
+  );
+  return beyond.map((element) => `${element.tagName.toLowerCase()} ${element.textContent.slice(0, 40)}`);
+}

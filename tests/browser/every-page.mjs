@@ -1,0 +1,246 @@
+// Walks to every page and every mail there is in one language, and has each looked at.
+import assert from "node:assert/strict";
+import { Visitor } from "./browser.mjs";
+import { people } from "./people.mjs";
+import { textsOf } from "./texts.mjs";
+
+/** A token of the right form that was never given to anybody. */
+const UNKNOWN_TOKEN = "A".repeat(43);
+
+export async function everyPage({ stack, browser, inspector, language }) {
+  const say = textsOf(language);
+  const { walker, rival, sso, long } = people(language);
+  const visitors = [];
+  const arrive = async () => {
+    const visitor = await Visitor.arrive(browser, stack, { language });
+    visitors.push(visitor);
+    return visitor;
+  };
+  const names = new Set();
+  const policy = (await fetch(`${stack.page}/login`)).headers.get("content-security-policy");
+  const look = async (name, html, headers, options) => {
+    assert(!names.has(name), `${name} was looked at already`);
+    names.add(name);
+    const type = { "content-type": "text/html; charset=utf-8" };
+    await inspector.look(`${language}-${name}`, html, { ...type, ...headers }, language, options);
+  };
+  /** Looks at the page that a visitor sees, which has to say this. */
+  const see = async (visitor, name, ...expected) => {
+    const text = await visitor.page.locator("body").innerText();
+    for (const words of expected) assert(text.includes(words), `${language} ${name} does not say “${words}”:\n${text}`);
+    await look(name, await visitor.page.content(), { "content-security-policy": policy });
+  };
+  const mail = async (name, to, after, subject) => {
+    const found = await stack.mailTo(to, after);
+    assert.equal(found.subject, say(subject));
+    await look(name, found.html, {}, { part: true });
+    return found;
+  };
+  /** Looks at the page that a request gets which no browser sends by itself. */
+  const program = async (name, path, request, title) => {
+    const headers = { accept: "text/html", "accept-language": language, ...request.headers };
+    const response = await fetch(`${stack.page}${path}`, { ...request, headers });
+    const html = await response.text();
+    assert(html.includes(say(title)), `${name}: ${html}`);
+    await look(name, html, { "content-security-policy": policy });
+  };
+
+  const one = await arrive();
+  await one.open("/login");
+  await see(one, "sign-in", say("link-title"));
+  await one.send("/login", { identifier: walker.username, password: "not this one" });
+  await see(one, "sign-in-wrong-password", say("problem-wrong-credentials"));
+  await one.open("/login");
+  await one.send("/login/link", { email: "nonsense" }, { unchecked: true });
+  await see(one, "sign-in-no-address", say("problem-not-an-address"));
+  await one.open("/forgot-username");
+  await see(one, "forgot-username", say("forgot-purpose"));
+  await one.send("/forgot-username", { email: "nonsense" }, { unchecked: true });
+  await see(one, "forgot-username-no-address", say("problem-not-an-address"));
+  let before = await stack.latestMail();
+  await one.send("/forgot-username", { email: walker.email });
+  await see(one, "check-mail-username", say("check-mail-username"));
+  await mail("mail-username", walker.email, before, "username-subject");
+
+  // Sign-in links.
+  before = await stack.latestMail();
+  await one.open("/login");
+  await one.send("/login/link", { email: walker.email });
+  await see(one, "check-mail-link", say("check-mail-link"));
+  const older = (await mail("mail-sign-in", walker.email, before, "sign-in-subject")).links[0];
+  before = await stack.latestMail();
+  await one.open("/login");
+  await one.send("/login/link", { email: walker.email });
+  const link = (await stack.mailTo(walker.email, before)).links[0];
+  await one.open(older);
+  await see(one, "sign-in-link-replaced", say("problem-link-replaced"));
+  await one.open(link);
+  await see(one, "open-link", say("open-question", { username: walker.username }));
+  const signedIn = await arrive();
+  await signedIn.signIn(rival.username, rival.password);
+  await signedIn.open(link);
+  await see(signedIn, "open-link-signed-in", say("open-stay", { username: rival.username }));
+  await one.press(say("open-submit", { username: walker.username }));
+  await see(one, "account-none", say("backup-define"));
+  await one.open(link);
+  await see(one, "sign-in-link-used", say("problem-link-used"));
+  await one.open(`/login/open?token=${UNKNOWN_TOKEN}`);
+  await see(one, "sign-in-link-unknown", say("problem-link-unknown"));
+
+  // The form for a backup email, and what can be wrong in it.
+  await one.open("/account");
+  await one.unfold(say("backup-define"));
+  await see(one, "account-none-open", say("backup-hint"));
+  await one.send("/account/backup", { email: "nonsense" }, { unchecked: true });
+  await see(one, "account-no-address", say("problem-not-an-address"));
+  await one.send("/account/backup", { email: walker.email });
+  await see(one, "account-same-as-primary", say("problem-same-as-primary"));
+  before = await stack.latestMail();
+  await one.send("/account/backup", { email: walker.backup });
+  await see(one, "account-pending", walker.backup, say("pending-next"));
+  await mail("mail-verify", walker.backup, before, "verify-subject");
+  await one.press(say("backup-again"));
+  await see(one, "account-pending-too-soon", say("problem-too-soon"));
+  await one.unfold(say("backup-other"));
+  await one.send("/account/backup", { email: "nonsense" }, { unchecked: true });
+  await see(one, "account-pending-no-address", say("problem-not-an-address"));
+  const first = (await stack.mailTo(walker.backup, before)).links[0];
+  await stack.clearLimits();
+  before = await stack.latestMail();
+  await one.open("/account");
+  await one.press(say("backup-again"));
+  const second = (await stack.mailTo(walker.backup, before)).links[0];
+  await one.open(first);
+  await see(one, "confirm-link-replaced", say("problem-link-replaced"));
+  await one.open(`/backup/confirm?token=${UNKNOWN_TOKEN}`);
+  await see(one, "confirm-link-unknown", say("problem-link-unknown"));
+
+  // A rival asks for the same address before it is taken.
+  before = await stack.latestMail();
+  await signedIn.open("/account");
+  await signedIn.unfold(say("backup-define"));
+  await signedIn.send("/account/backup", { email: walker.backup });
+  const rivals = (await stack.mailTo(walker.backup, before)).links[0];
+  await one.open(second);
+  await see(one, "confirm", walker.username, walker.backup);
+  before = await stack.latestMail();
+  await one.press(say("confirm-submit"));
+  await see(one, "confirmed", say("confirmed-title"));
+  await mail("mail-added", walker.email, before, "added-subject");
+  await one.open(second);
+  await see(one, "confirm-link-used", say("problem-link-used"));
+  await signedIn.open(rivals);
+  await signedIn.press(say("confirm-submit"));
+  await see(signedIn, "address-taken", say("problem-address-taken"));
+  await stack.clearLimits();
+  before = await stack.latestMail();
+  await signedIn.open("/account");
+  await signedIn.press(say("backup-again"));
+  await mail("mail-wanted", walker.email, before, "wanted-subject");
+
+  // In use, changed, removed.
+  before = await stack.latestMail();
+  const door = await arrive();
+  await door.signIn(walker.backup, walker.password);
+  await see(door, "account-confirmed", walker.backup, say("confirmed-label"));
+  await mail("mail-used", walker.email, before, "used-subject");
+  await door.unfold(say("backup-change"));
+  await door.unfold(say("backup-remove"));
+  await see(door, "account-confirmed-open", say("backup-remove-warning"));
+  await door.open("/account");
+  await door.unfold(say("backup-change"));
+  await door.send("/account/backup", { email: walker.backup });
+  await see(door, "account-same-as-backup", say("problem-same-as-backup"));
+  await stack.clearLimits();
+  before = await stack.latestMail();
+  const changed = `new.${walker.backup}`;
+  await door.send("/account/backup", { email: changed });
+  await see(door, "account-replacing", changed, walker.backup, say("former-label"));
+  const stale = await door.context.newPage();
+  await stale.goto(`${stack.page}/account`);
+  await door.open((await stack.mailTo(changed, before)).links[0]);
+  before = await stack.latestMail();
+  await door.press(say("confirm-submit"));
+  await mail("mail-changed", walker.email, before, "changed-subject");
+  await stale.getByRole("button", { name: say("backup-cancel"), exact: true }).click();
+  await look("nothing-to-remove", await stale.content(), { "content-security-policy": policy });
+  await door.open("/account");
+  await door.unfold(say("backup-remove"));
+  before = await stack.latestMail();
+  await door.press(say("backup-remove-submit"));
+  await door.page.waitForURL("**/account");
+  await mail("mail-removed", walker.email, before, "removed-subject");
+
+  // Links grow old.
+  await stack.clearLimits();
+  before = await stack.latestMail();
+  await door.unfold(say("backup-define"));
+  await door.send("/account/backup", { email: walker.backup });
+  const expired = (await stack.mailTo(walker.backup, before)).links[0];
+  before = await stack.latestMail();
+  await one.open("/login");
+  await one.send("/login/link", { email: walker.email });
+  const expiredSignIn = (await stack.mailTo(walker.email, before)).links[0];
+  await stack.expireLinks();
+  await one.open(expired);
+  await see(one, "confirm-link-expired", say("problem-link-expired"));
+  await one.open(expiredSignIn);
+  await see(one, "sign-in-link-expired", say("problem-link-expired"));
+
+  // Long names and addresses.
+  const longer = await arrive();
+  await longer.open("/login");
+  await longer.send("/login", { identifier: long.email, password: "not this one" });
+  await see(longer, "long-sign-in-wrong-password");
+  await longer.signIn(long.username, long.password);
+  await longer.unfold(say("backup-define"));
+  before = await stack.latestMail();
+  await longer.send("/account/backup", { email: long.backup });
+  await see(longer, "long-account-pending", long.username, long.email, long.backup);
+  await longer.open((await mail("long-mail-verify", long.backup, before, "verify-subject")).links[0]);
+  await see(longer, "long-confirm", long.username, long.backup);
+  await longer.press(say("confirm-submit"));
+  await see(longer, "long-confirmed", long.username, long.backup);
+  await stack.clearLimits();
+  await longer.open("/account");
+  await longer.unfold(say("backup-change"));
+  await longer.send("/account/backup", { email: long.later });
+  await see(longer, "long-account-replacing", long.later, long.backup);
+  before = await stack.latestMail();
+  await longer.open("/forgot-username");
+  await longer.send("/forgot-username", { email: long.backup });
+  await mail("long-mail-username", long.backup, before, "username-subject");
+  before = await stack.latestMail();
+  await longer.open("/login");
+  await longer.send("/login/link", { email: long.email });
+  const longLink = await mail("long-mail-sign-in", long.email, before, "sign-in-subject");
+  await longer.open(longLink.links[0]);
+  await see(longer, "long-open-link-signed-in", say("open-stay", { username: long.username }));
+
+  // An account that signs in elsewhere.
+  await stack.handOverSessions(long.username, sso.username);
+  await longer.open("/account");
+  await see(longer, "account-sso", say("backup-sso"));
+  await longer.press(say("sign-out"));
+  await see(longer, "signed-out", say("signed-out-title"));
+
+  // Pages for what should not happen.
+  await one.open("/no-such-page");
+  await see(one, "not-found", say("problem-not-found"));
+  await one.open("/account/backup");
+  await see(one, "method-not-allowed", say("problem-method-not-allowed"));
+  const post = (type, body, more) => ({ method: "POST", headers: { "content-type": type, ...more }, body });
+  const form = "application/x-www-form-urlencoded";
+  await program("media-type", "/forgot-username", post("text/plain", "x"), "problem-unsupported-media-type");
+  await program("too-large", "/forgot-username", post(form, `email=${"x".repeat(20_000)}`), "problem-body-too-large");
+  await program("malformed", "/forgot-username", post(form, "e=x"), "problem-malformed-body");
+  const elsewhere = { "sec-fetch-site": "cross-site" };
+  await program("cross-site", "/forgot-username", post(form, "email=x", elsewhere), "problem-cross-site");
+  await stack.fail({ function: "account", kind: "server_error", times: 100 });
+  await door.open("/account");
+  await stack.clearFaults();
+  await see(door, "internal", say("problem-internal"));
+
+  for (const visitor of visitors) await visitor.leave();
+  return names.size;
+}
