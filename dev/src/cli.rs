@@ -18,6 +18,8 @@ use crate::{startup, tour};
 /// Accounts listed on the screen; a file may hold thousands.
 const LISTED_ACCOUNTS: usize = 12;
 
+const DEFAULT_PORT_BASE: u16 = 3000;
+
 /// Runs the whole stack of template.yaml on this machine.
 #[derive(Parser, Debug)]
 #[command(name = "cargo dev", bin_name = "cargo dev", version)]
@@ -34,6 +36,8 @@ enum Command {
     Env {
         /// The function's name, for example account
         function: String,
+        #[command(flatten)]
+        place: Place,
     },
     /// Walks the whole story on a stack of its own, step by step, and fails at the first surprise
     Tour,
@@ -45,14 +49,30 @@ enum Command {
     },
 }
 
+/// Where a stack is.
 #[derive(Args, Debug)]
-struct Up {
+struct Place {
     /// The page is at this port, the mailbox at the next, DynamoDB at the one after; 0 picks three free ones
-    #[arg(long, global = true, value_name = "N", default_value_t = 3000)]
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_PORT_BASE)]
     port_base: u16,
     /// Keep the data here between runs, instead of in memory
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+}
+
+impl Place {
+    /// The options that lead to the same place.
+    fn as_options(&self) -> String {
+        let port = (self.port_base != DEFAULT_PORT_BASE).then(|| format!(" --port-base {}", self.port_base));
+        let data = self.data.as_ref().map(|data| format!(" --data {}", data.display()));
+        [port, data].into_iter().flatten().collect()
+    }
+}
+
+#[derive(Args, Debug)]
+struct Up {
+    #[command(flatten)]
+    place: Place,
     /// Load these accounts (JSON, one a line) instead of the demo accounts
     #[arg(long, value_name = "FILE")]
     accounts: Option<PathBuf>,
@@ -74,8 +94,8 @@ impl Up {
 
     fn options(&self) -> Options {
         Options {
-            port_base: self.port_base,
-            data: self.data.clone(),
+            port_base: self.place.port_base,
+            data: self.place.data.clone(),
             accounts: self.accounts.clone(),
             without: self.without.clone(),
             profile: self.profile(),
@@ -90,7 +110,7 @@ pub async fn run() -> ExitCode {
     let cli = Cli::parse();
     let done = match &cli.command {
         None => up(&cli.up).await,
-        Some(Command::Env { function }) => env(&cli.up, function),
+        Some(Command::Env { function, place }) => env(place, function),
         Some(Command::Tour) => tour::run(cli.up.profile()).await,
         Some(Command::Startup { runs }) => startup::run(usize::from(*runs), cli.up.profile()).await,
     };
@@ -122,18 +142,18 @@ async fn up(up: &Up) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn env(up: &Up, function: &str) -> anyhow::Result<()> {
-    if up.port_base == 0 {
+fn env(place: &Place, function: &str) -> anyhow::Result<()> {
+    if place.port_base == 0 {
         bail!("with --port-base 0 nobody knows the ports before the stack runs");
     }
-    let template = read_template(up.port_base)?;
+    let template = read_template(place.port_base)?;
     let names: Vec<&str> = template.functions.iter().map(|function| function.name.as_str()).collect();
     let function = template
         .function(function)
         .with_context(|| format!("there is no function {function}; there are: {}", names.join(", ")))?;
     let surroundings = Surroundings {
-        aws_port: port(up.port_base, 2)?,
-        secrets: environment::secrets(&template, up.data.as_deref())?,
+        aws_port: port(place.port_base, 2)?,
+        secrets: environment::secrets(&template, place.data.as_deref())?,
     };
     for (name, value) in surroundings.of_function(function)? {
         println!("{name}={value}");
@@ -147,7 +167,8 @@ fn print_ready(stack: &Stack, up: &Up) {
     println!("  Mailbox   {}", stack.mailbox_url());
     println!("  DynamoDB  {}   (access key: operator)", stack.aws_url());
     for function in &up.without {
-        println!("  {function} is yours to start: cargo dev env {function} tells its variables");
+        let options = up.place.as_options();
+        println!("  {function} is yours to start: cargo dev env {function}{options} tells its variables");
     }
     println!();
     print_accounts(stack.accounts());

@@ -73,6 +73,10 @@ where
         .with_target(false)
         .with_span_list(false)
         .init();
+    // A panic's message may hold input, so only its place is logged.
+    std::panic::set_hook(Box::new(|panic| {
+        tracing::error!(place = panic.location().map(ToString::to_string), "panicked");
+    }));
     // One request at a time, as Lambda has it: one thread.
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build();
     match tokio.map_err(BoxError::from).and_then(|tokio| tokio.block_on(run(config))) {
@@ -111,9 +115,8 @@ where
             tracing::error!(request_id, error = chain(&error), "failed");
             Reply::problem(Code::Internal.into(), texts)
         }
-        // The panic's message is on standard error already; it may hold input, so it is not repeated.
         Err(_) => {
-            tracing::error!(request_id, "panicked");
+            tracing::error!(request_id, "failed by a panic");
             Reply::problem(Code::Internal.into(), texts)
         }
     };

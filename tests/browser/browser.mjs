@@ -1,6 +1,6 @@
 // A real browser, and what every page has to hold in it.
-import { accessSync, constants } from "node:fs";
 import assert from "node:assert/strict";
+import { accessSync, constants } from "node:fs";
 import { AxeBuilder } from "@axe-core/playwright";
 import { chromium } from "playwright-core";
 
@@ -106,6 +106,20 @@ export class Visitor {
     await this.open("/login");
     await this.send("/login", { identifier, password });
     await this.page.waitForURL("**/account");
+  }
+
+  /** Reads the latest mail in the mailbox's page and follows its button, which opens a tab of its own. */
+  async followMail(to, after, subject, action) {
+    await this.stack.mailTo(to, after);
+    await this.page.goto(this.stack.mailbox);
+    await this.page.locator("nav a").filter({ hasText: to }).filter({ hasText: subject }).first().click();
+    const mail = this.page.frameLocator("iframe");
+    const text = await mail.locator("body").innerText();
+    const opened = this.context.waitForEvent("page");
+    await mail.getByRole("link", { name: action, exact: true }).click();
+    this.page = await opened;
+    await this.page.waitForLoadState();
+    return text;
   }
 
   async leave() {

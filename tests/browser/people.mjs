@@ -24,6 +24,10 @@ export function people(language) {
     walker: { username: other, email: email(other), password, backup: email(`${language}.walker`) },
     /** Wants the walker's address. */
     rival: { username: `${other}.2`, email: email(`${other}.2`), password },
+    /** Has no mouse. */
+    keyboard: { username: `keys.${language}`, email: email(`keys.${language}`), password, backup: email(`keys.2.${language}`) },
+    /** Has a browser that runs scripts. */
+    scripts: { username: `scripts.${language}`, email: email(`scripts.${language}`), password, backup: email(`scripts.2.${language}`) },
     /** Signs in elsewhere. */
     sso: { username: `sso.${language}`, email: email(`sso.${language}`) },
     /** Is as long as can be. */

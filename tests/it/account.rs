@@ -43,9 +43,10 @@ async fn a_pending_backup_email_can_be_sent_again_or_cancelled() {
     mina@example.com
     Backup email
     It lets you back into your account if you lose your primary mailbox. It is used for recovery only and gets no other mail.
-    Waiting for you to confirm
+    Waiting for confirmation
     spare@example.org
-    Open the mail we sent to this address and choose “Confirm backup email”. The link in that mail works until 23 November 2026 at 12:00 UTC.
+    Asked for on 22 November 2026 at 12:00 UTC
+    Open the mail we sent to this address and choose “Confirm backup email”. The link in it works for 24 hours.
     No mail? Look in the spam folder and check the address above for typing errors.
     Send again
     Cancel
@@ -97,19 +98,20 @@ async fn while_it_is_replaced_both_addresses_are_shown() {
     mina@example.com
     Backup email
     It lets you back into your account if you lose your primary mailbox. It is used for recovery only and gets no other mail.
-    Waiting for you to confirm
+    Waiting for confirmation
     new@example.net
-    Open the mail we sent to this address and choose “Confirm backup email”. The link in that mail works until 23 November 2026 at 12:00 UTC.
+    Asked for on 22 November 2026 at 12:00 UTC
+    Open the mail we sent to this address and choose “Confirm backup email”. The link in it works for 24 hours.
     No mail? Look in the spam folder and check the address above for typing errors.
     Send again
     Cancel
-    In use until you confirm the new one
-    spare@example.org
-    Confirmed on 22 November 2026 at 12:00 UTC
     Use another address
     Backup email address
     Choose a mailbox you can still open if you lose the primary one. We send one mail to it, for you to confirm.
     Send confirmation mail
+    In use until you confirm the new one
+    spare@example.org
+    Confirmed on 22 November 2026 at 12:00 UTC
     Remove
     If you remove it, this address no longer lets you into your account. Links we already sent to it stop working.
     Remove backup email

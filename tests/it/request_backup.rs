@@ -172,12 +172,33 @@ async fn an_address_of_another_account_looks_exactly_like_success() {
     insta::assert_debug_snapshot!(told, @r#"
     [
         (
+            "free@example.org",
+            "Confirm your backup email",
+        ),
+        (
+            "joris@example.com",
+            "Your address was entered at another account",
+        ),
+        (
             "joris@example.com",
             "Your address was entered at another account",
         ),
     ]
     "#);
-    insta::assert_snapshot!(mails[2].text, @"");
+    insta::assert_snapshot!(mails[2].text, @r"
+    Hello joris,
+
+    On 22 November 2026 at 12:00 UTC, someone asked to use t***@e***.org as the backup email of another account. It belongs to your account, so we didn’t allow it, and we told them nothing about you.
+
+    Go to your account:
+    https://account.example.com/account
+
+    If that was you, you can use the account you already have. If not, there is nothing you need to do.
+
+    --
+    Sparekey
+    You get this mail because this is the primary email of your Sparekey account.
+    ");
 }
 
 #[tokio::test]

@@ -11,6 +11,6 @@ mod world;
 
 pub use people::{PASSWORD, Person};
 pub use request::Ask;
-pub use visitor::{Answer, Visitor, token_in};
+pub use visitor::{Answer, Visitor, assert_sealed, token_in};
 pub use wire::{Call, Wire};
 pub use world::{NOON, PUBLIC_URL, World, file, template, template_text, workspace_file};

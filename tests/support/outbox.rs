@@ -8,9 +8,17 @@ use shared::runtime::answer_stream;
 
 use super::world::{World, template};
 
-/// The sequence number of the last record that was handled.
+/// How far the stream was read.
 #[derive(Debug, Default)]
-pub struct Position(Mutex<Option<String>>);
+pub struct Position(Mutex<Reading>);
+
+#[derive(Debug, Default)]
+struct Reading {
+    /// The sequence number of the last record that was read.
+    last: Option<String>,
+    /// Records that were read and put back.
+    kept: Vec<Value>,
+}
 
 impl World {
     /// Lets the mailer handle everything in the outbox; the mails that came of it.
@@ -26,15 +34,20 @@ impl World {
     pub fn new_records(&self) -> Vec<Value> {
         let source = template().function("mailer").and_then(|mailer| mailer.stream.as_ref());
         let source = source.expect("the mailer reads a stream");
-        let mut position = self.position.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let records = self.records(&source.table, position.as_deref());
+        let mut reading = self.position.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let records = self.records(&source.table, reading.last.as_deref());
         if let Some(last) = records.last() {
-            *position = last["dynamodb"]["SequenceNumber"].as_str().map(str::to_owned);
+            reading.last = last["dynamodb"]["SequenceNumber"].as_str().map(str::to_owned);
         }
         let passes = |record: &Value| {
             record["eventName"].as_str().is_some_and(|name| source.event_names.contains(name))
         };
-        records.into_iter().filter(passes).collect()
+        std::mem::take(&mut reading.kept).into_iter().chain(records.into_iter().filter(passes)).collect()
+    }
+
+    /// Puts records back, to be read before all others.
+    pub fn put_back(&self, records: Vec<Value>) {
+        self.position.0.lock().unwrap_or_else(PoisonError::into_inner).kept = records;
     }
 
     /// Invokes the mailer with these records.

@@ -117,6 +117,7 @@ impl Newcomer<'_> {
     /// Makes the account. Mail that its making would cause is skipped.
     pub async fn create(self) -> Person {
         let (world, now) = (self.world, self.world.operator.now());
+        let undelivered = world.new_records();
         let store = &world.operator.store;
         store.create_account(&self.account, now).await.expect("the database works").expect("a free name");
         let person = Person {
@@ -132,6 +133,7 @@ impl Newcomer<'_> {
             world.ask_for_backup(&person, email).await;
         }
         world.new_records();
+        world.put_back(undelivered);
         person
     }
 }

@@ -83,6 +83,14 @@ impl<'w> Visitor<'w> {
         token_in(mail)
     }
 
+    /// The same where other mails come along: the link is in the one of that subject.
+    pub async fn mailed_token_of(&self, path: &str, email: &str, subject: &str) -> String {
+        self.post_form(path, &[("email", email)]).await;
+        let mails = self.world.deliver().await;
+        let mail = mails.iter().find(|mail| mail.subject == subject);
+        token_in(mail.unwrap_or_else(|| panic!("no such mail: {mails:#?}")))
+    }
+
     /// Whether the account page opens.
     pub async fn is_signed_in(&self) -> bool {
         self.get("/account").await.status == 200
@@ -180,4 +188,26 @@ pub fn token_in(mail: &Mail) -> String {
     let [link] = &mail.links[..] else { panic!("one link in {mail:?}") };
     assert!(link.starts_with(PUBLIC_URL), "{link}");
     link.split_once("token=").expect("the link has a token").1.to_owned()
+}
+
+/// What every answer carries, whatever it answers.
+pub fn assert_sealed(answer: &Answer) {
+    let json = answer.header("content-type").contains("json");
+    for (name, value) in [
+        ("strict-transport-security", "max-age=63072000; includeSubDomains"),
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "no-referrer"),
+        ("cache-control", "no-store"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
+    ] {
+        assert_eq!(answer.header(name), value, "{name}: {answer:#?}");
+    }
+    let policy = answer.header("content-security-policy");
+    for directive in ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "object-src 'none'"] {
+        assert!(policy.contains(directive), "{policy}");
+    }
+    assert!(!policy.contains("unsafe") && policy.contains("sandbox") == json, "{policy}");
+    assert!(answer.header("content-type").ends_with("charset=utf-8"), "{answer:#?}");
+    assert!(answer.headers.get("access-control-allow-origin").is_none());
 }

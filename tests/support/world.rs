@@ -171,6 +171,11 @@ impl World {
         self.log.text()
     }
 
+    /// What a function is handed.
+    pub fn app(&self, function: &str) -> &App {
+        self.apps.get(function).expect("the function is in the template")
+    }
+
     /// Has the function of the event's path answer it.
     pub async fn answer(&self, event: &Value) -> ApiGatewayV2httpResponse {
         let path = event["rawPath"].as_str().unwrap_or("/").to_owned();
@@ -181,7 +186,7 @@ impl World {
     pub async fn answer_by(&self, function: &str, event: &Value) -> ApiGatewayV2httpResponse {
         let event: ApiGatewayV2httpRequest =
             serde_json::from_value(event.clone()).expect("the event is one of API Gateway's");
-        let app = self.apps.get(function).expect("the function is in the template");
+        let app = self.app(function);
         let reply = match function {
             "account" => answer(app, event, &account::handle).await,
             "request-backup" => answer(app, event, &request_backup::handle).await,

@@ -2,7 +2,7 @@
 use shared::app::App;
 use shared::domain::{Account, Door, Link, Purpose, Session, SignInMethod, Timestamp, Token};
 use shared::error::Error;
-use shared::store::{LinkRefused, LinkSignIn};
+use shared::store::{LinkSignIn, Slot};
 use shared::web::pages::{OpenLinkPage, ProblemPage, SignedIn};
 use shared::web::{Code, Method, Reply, Request, SessionCookie, StatusCode};
 
@@ -36,13 +36,19 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
         door,
         notice_id: &app.message_id(),
     };
-    Ok(match app.store.open_session_with_link(sign_in, now).await? {
-        Ok(()) => Reply::see_other("/account", StatusCode::OK, &SignedIn::new(&account))
-            .with_session(SessionCookie::Set(secret)),
-        Err(LinkRefused::Dead) => dead(app, &request, Code::LinkUsed),
-        Err(LinkRefused::Replaced) => dead(app, &request, Code::LinkReplaced),
-        Err(LinkRefused::AddressGone) => dead(app, &request, Code::LinkUnknown),
-    })
+    if !app.store.open_session_with_link(sign_in, now).await? {
+        // Somebody was faster: the same link in another window, a newer one, a removed address.
+        let code = find(app, &token, now).await?.err().unwrap_or(Code::LinkUsed);
+        return Ok(dead(app, &request, code));
+    }
+    tracing::info!(
+        request_id = request.id,
+        account_id = account.id.as_str(),
+        ?door,
+        "signed in through a link"
+    );
+    Ok(Reply::see_other("/account", StatusCode::OK, &SignedIn::new(&account))
+        .with_session(SessionCookie::Set(secret)))
 }
 
 /// The link, its account and the door it opens, if the address it was mailed to still is the account's.
@@ -53,8 +59,10 @@ async fn find(app: &App, token: &Token, now: Timestamp) -> Result<Found, Error> 
     if let Some(code) = Code::of_link(link.state(now)) {
         return Ok(Err(code));
     }
-    if !app.store.is_latest(&link).await? {
-        return Ok(Err(Code::LinkReplaced));
+    match app.store.slot_of(&link).await? {
+        Slot::Own => {}
+        Slot::Others => return Ok(Err(Code::LinkReplaced)),
+        Slot::Empty => return Ok(Err(Code::LinkUsed)),
     }
     let account = app.store.load_account(&link.account_id).await?;
     let door = account.as_ref().and_then(|account| account.door(&link.address));

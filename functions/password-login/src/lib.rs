@@ -57,6 +57,11 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
     let secret = app.entropy.token();
     let session = Session::begin(secret.hash(), named.account.id.clone(), SignInMethod::Password, now);
     open(app, named, &session, former.as_ref(), &failures, now).await?;
+    tracing::info!(
+        request_id = request.id,
+        account_id = named.account.id.as_str(),
+        "signed in with a password"
+    );
     if let (Verdict::RightButOutdated(upgraded), Some(hash)) = (&verdict, hash) {
         app.store.upgrade_password(&named.account.id, hash, upgraded).await?;
     }

@@ -42,8 +42,8 @@ confirmed-label = I brug
 confirmed-since = Bekræftet den { $date }
 former-label = I brug, indtil du bekræfter den nye
 pending-label = Venter på din bekræftelse
-pending-next = Åbn den mail, vi har sendt til denne adresse, og vælg ”{ verify-action }”.
-pending-until = Linket i mailen virker indtil den { $date }.
+pending-since = Angivet den { $date }
+pending-next = Åbn den mail, vi har sendt til denne adresse, og vælg ”{ verify-action }”. Linket i mailen virker i 24 timer.
 pending-patience = Ingen mail? Kig i spammappen, og tjek adressen ovenfor for tastefejl.
 
 sign-in-title = Log ind

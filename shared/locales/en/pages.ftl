@@ -41,9 +41,9 @@ backup-cancel = Cancel
 confirmed-label = In use
 confirmed-since = Confirmed on { $date }
 former-label = In use until you confirm the new one
-pending-label = Waiting for you to confirm
-pending-next = Open the mail we sent to this address and choose “{ verify-action }”.
-pending-until = The link in that mail works until { $date }.
+pending-label = Waiting for confirmation
+pending-since = Asked for on { $date }
+pending-next = Open the mail we sent to this address and choose “{ verify-action }”. The link in it works for 24 hours.
 pending-patience = No mail? Look in the spam folder and check the address above for typing errors.
 
 sign-in-title = Sign in

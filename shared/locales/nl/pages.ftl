@@ -42,8 +42,8 @@ confirmed-label = In gebruik
 confirmed-since = Bevestigd op { $date }
 former-label = In gebruik totdat je het nieuwe bevestigt
 pending-label = Wacht op je bevestiging
-pending-next = Open de mail die we naar dit adres hebben gestuurd en kies ‘{ verify-action }’.
-pending-until = De link in die mail werkt tot { $date }.
+pending-since = Aangevraagd op { $date }
+pending-next = Open de mail die we naar dit adres hebben gestuurd en kies ‘{ verify-action }’. De link in die mail werkt 24 uur.
 pending-patience = Geen mail gekregen? Kijk in de spammap en controleer het adres hierboven op typefouten.
 
 sign-in-title = Inloggen

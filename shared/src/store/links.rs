@@ -22,8 +22,19 @@ struct Row {
     spent_at: Option<Timestamp>,
 }
 
+/// Whose the slot of a link is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slot {
+    /// Its own request's: the link may work.
+    Own,
+    /// A later request's: the link is dead.
+    Others,
+    /// Nobody's: a link of the slot was used.
+    Empty,
+}
+
 #[derive(Serialize)]
-struct Slot {
+struct SlotRow {
     token_hash: String,
     request_id: MessageId,
     expires_at: Timestamp,
@@ -60,13 +71,17 @@ impl Store {
         }))
     }
 
-    /// Whether a sign-in link is the one its slot names.
-    pub async fn is_latest(&self, link: &Link) -> Result<bool, StoreError> {
+    /// Whose the slot of a sign-in link is, read consistently.
+    pub async fn slot_of(&self, link: &Link) -> Result<Slot, StoreError> {
         const DOING: &str = "read a link's slot";
         let call = self.dynamodb.get_item().table_name(&self.tables.links).consistent_read(true);
         let call = call.set_key(Some(key([("token_hash", &*slot_key(&link.account_id, &link.address))])));
-        let slot = call.send().await.map_err(|error| StoreError::new(DOING, error))?.item;
-        Ok(slot.is_some_and(|slot| slot.get("request_id") == Some(&text(link.request.as_str()))))
+        let item = call.send().await.map_err(|error| StoreError::new(DOING, error))?.item;
+        Ok(match item.as_ref().and_then(|item| item.get("request_id")) {
+            None => Slot::Empty,
+            Some(request) if *request == text(link.request.as_str()) => Slot::Own,
+            Some(_) => Slot::Others,
+        })
     }
 
     /// Keeps a new confirmation link.
@@ -76,7 +91,7 @@ impl Store {
 
     /// Keeps a new sign-in link and gives it the slot.
     pub async fn keep_sign_in_link(&self, link: &Link) -> Result<Result<(), Superseded>, StoreError> {
-        let slot = Slot {
+        let slot = SlotRow {
             token_hash: slot_key(&link.account_id, &link.address),
             request_id: link.request.clone(),
             expires_at: link.expires_at,

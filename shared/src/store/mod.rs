@@ -18,9 +18,9 @@ use aws_types::SdkConfig;
 pub use accounts::{NewAccount, NotCreated};
 pub use backup::{ConfirmRefused, Confirmation};
 pub use limits::LimitReached;
-pub use links::Superseded;
+pub use links::{Slot, Superseded};
 pub use outbox::{Queued, QueuedState};
-pub use sessions::{LinkRefused, LinkSignIn, PasswordSignIn};
+pub use sessions::{LinkSignIn, PasswordSignIn};
 
 use crate::config::{Config, LimitsKey, Tables};
 use crate::entropy::Entropy;

@@ -77,17 +77,6 @@ pub struct LinkSignIn<'a> {
     pub notice_id: &'a MessageId,
 }
 
-/// Why a link opened no session. Nothing was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LinkRefused {
-    /// The link was used, or its time is over.
-    Dead,
-    /// A later link for the same account and address was asked for.
-    Replaced,
-    /// The address it was mailed to no longer belongs to the account.
-    AddressGone,
-}
-
 impl Store {
     /// Finds a living session and notes that it was seen, in one write. Key: the session. The condition holds its
     /// absolute and its idle end (ASVS 5.0 V7.3); expired or unknown, there is none.
@@ -132,14 +121,13 @@ impl Store {
     }
 
     /// Spends a link and opens a session for it, ends the browser's former one and, for the backup email, asks for
-    /// the notice. All or nothing: of a hundred openings of one link one succeeds.
+    /// the notice. All or nothing: of a hundred openings of one link one succeeds. False when the link was dead by
+    /// then (used, expired, replaced) or its address no longer the account's.
     pub async fn open_session_with_link(
         &self,
         sign_in: LinkSignIn<'_>,
         now: Timestamp,
-    ) -> Result<Result<(), LinkRefused>, StoreError> {
-        const LINK: usize = 0;
-        const SLOT: usize = 1;
+    ) -> Result<bool, StoreError> {
         let LinkSignIn { session, former, link, door, notice_id } = sign_in;
         let record = match door {
             Door::Primary => PRIMARY,
@@ -157,16 +145,7 @@ impl Store {
         if door == Door::Backup {
             writes.push(self.telling_of_use(&link.account_id, &link.address, notice_id, now)?);
         }
-        let outcome = self.transact("open a session through a link", writes).await?;
-        Ok(outcome.map_err(|failed| {
-            if failed.at(LINK) {
-                LinkRefused::Dead
-            } else if failed.at(SLOT) {
-                LinkRefused::Replaced
-            } else {
-                LinkRefused::AddressGone
-            }
-        }))
+        Ok(self.transact("open a session through a link", writes).await?.is_ok())
     }
 
     /// Ends a session; one that is not there has ended.

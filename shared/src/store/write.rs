@@ -10,8 +10,9 @@ use serde::Serialize;
 
 use super::{Store, StoreError};
 
-/// Tries of a transaction that meets another one at the same item.
-const ATTEMPTS: u32 = 6;
+/// Tries of a transaction that meets another one at the same item: enough for fifty at once, and with all waits
+/// between them below three seconds.
+const ATTEMPTS: u32 = 8;
 
 type Item = HashMap<String, AttributeValue>;
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::local_path::LocalPath;
 use super::problem::{Code, Problem};
-use crate::domain::{Account, Backup, EmailAddress, Kind, Purpose, Timestamp, Token};
+use crate::domain::{Account, Backup, EmailAddress, Kind, Timestamp, Token};
 use crate::texts::Texts;
 
 /// The stylesheet. Every page carries it byte for byte, since the content security policy names its hash.
@@ -162,11 +162,6 @@ impl AccountPage {
 
     fn form_problem(&self) -> Option<&Shown> {
         self.problem.as_ref().filter(|(part, _)| *part == AccountPart::Form).map(|(_, shown)| shown)
-    }
-
-    /// How long the link in the confirmation mail works.
-    fn link_works_until(&self, asked: Timestamp) -> String {
-        self.text.date_time(asked + Purpose::ConfirmBackup.lifetime())
     }
 }
 

@@ -1,0 +1,238 @@
+// The whole story in a real browser on the real stack: without scripts, in each language, with the keyboard
+// alone, and with scripts allowed.
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { after, before, test } from "node:test";
+import { Inspector, launch, Visitor } from "./browser.mjs";
+import { everyPage } from "./every-page.mjs";
+import { accounts, people } from "./people.mjs";
+import { Stack } from "./stack.mjs";
+import { LANGUAGES, textsOf } from "./texts.mjs";
+
+/** Long enough for anything that would send a form by itself. */
+const PATIENCE_MS = 1_500;
+/** Where to keep pictures of every page, if anywhere. */
+const SHOTS = process.env.SHOTS;
+
+let stack;
+let browser;
+
+before(async () => {
+  if (SHOTS) mkdirSync(SHOTS, { recursive: true });
+  stack = await Stack.start(accounts());
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  await stack?.stop();
+});
+
+for (const language of LANGUAGES) {
+  test(`a person lives the whole story without scripts (${language})`, async () => {
+    const say = textsOf(language);
+    const { username, email, password, backup, later } = people(language).story;
+    const visitor = await Visitor.arrive(browser, stack, { language });
+    const body = () => visitor.page.locator("main").innerText();
+    const says = async (...expected) => {
+      const text = await body();
+      for (const words of expected) assert(text.includes(words), `“${words}” is missing:\n${text}`);
+    };
+    const follow = async (to, mark, kind) =>
+      visitor.followMail(to, mark, say(`${kind}-subject`), say(`${kind}-action`));
+    const signOut = async () => {
+      await visitor.press(say("sign-out"));
+      assert.equal(await visitor.heading(), say("signed-out-title"));
+      assert.deepEqual(await visitor.context.cookies(), []);
+    };
+    const begin = await stack.latestMail();
+
+    // Signs in; nobody else learns the cookie.
+    await visitor.open("/");
+    assert.equal(await visitor.heading(), say("sign-in-title"));
+    await visitor.signIn(username, password);
+    const [cookie, ...others] = await visitor.context.cookies();
+    assert.deepEqual(others, []);
+    assert.match(cookie.name, /^__Host-/);
+    assert.deepEqual(
+      { secure: cookie.secure, httpOnly: cookie.httpOnly, sameSite: cookie.sameSite, path: cookie.path },
+      { secure: true, httpOnly: true, sameSite: "Lax", path: "/" },
+    );
+
+    // Defines a backup email and confirms it from the mail.
+    let mark = await stack.latestMail();
+    await visitor.unfold(say("backup-define"));
+    await visitor.send("/account/backup", { email: backup });
+    await says(backup, say("pending-label"), say("pending-next"));
+    assert((await follow(backup, mark, "verify")).includes(username));
+    await says(username, backup);
+    await visitor.press(say("confirm-submit"));
+    assert.equal(await visitor.heading(), say("confirmed-title"));
+    await visitor.page.getByRole("link", { name: say("way-on-account") }).click();
+    await says(backup, say("confirmed-label"));
+    await signOut();
+
+    // First door: the username.
+    mark = await stack.latestMail();
+    await visitor.page.getByRole("link", { name: say("way-on-sign-in") }).click();
+    await visitor.page.getByRole("link", { name: say("forgot-username-link") }).click();
+    await visitor.send("/forgot-username", { email: backup });
+    await says(say("check-mail-username"));
+    assert((await follow(backup, mark, "username")).includes(username));
+    assert.equal(new URL(visitor.page.url()).pathname, "/login");
+
+    // Second door: a link.
+    mark = await stack.latestMail();
+    await visitor.send("/login/link", { email: backup });
+    await says(say("check-mail-link"));
+    await follow(backup, mark, "sign-in");
+    assert.equal(await visitor.heading(), say("open-question", { username }));
+    await visitor.press(say("open-submit", { username }));
+    await says(email, backup);
+    await signOut();
+
+    // Third door: the password.
+    await visitor.signIn(backup, password);
+
+    // Changes it; the former address works until the new one is confirmed, and not after that.
+    await stack.clearLimits();
+    mark = await stack.latestMail();
+    await visitor.unfold(say("backup-change"));
+    await visitor.send("/account/backup", { email: later });
+    await says(backup, say("former-label"), later, say("pending-label"));
+    await follow(later, mark, "verify");
+    await visitor.press(say("confirm-submit"));
+    await visitor.open("/account");
+    await says(later);
+    assert(!(await body()).includes(backup));
+    await signOut();
+    await visitor.open("/login");
+    await visitor.send("/login", { identifier: backup, password });
+    await says(say("problem-wrong-credentials"));
+
+    // Removes it.
+    await visitor.signIn(later, password);
+    await visitor.unfold(say("backup-remove"));
+    await visitor.press(say("backup-remove-submit"));
+    await says(say("backup-define"));
+    await signOut();
+
+    // The primary heard of everything, the backup addresses of nothing but what was asked for.
+    await stack.mailTo(email, mark);
+    const subjects = async (to) => {
+      const mails = (await stack.mails()).filter((mail) => mail.number > begin && mail.to === to);
+      return mails.map((mail) => mail.subject).sort();
+    };
+    const notices = ["added", "used", "used", "changed", "used", "removed"].map((kind) => say(`${kind}-subject`));
+    const told = async () => (await subjects(email)).length >= notices.length;
+    for (let wait = 0; wait < 100 && !(await told()); wait += 1) await visitor.page.waitForTimeout(50);
+    assert.deepEqual(await subjects(email), notices.sort());
+    const asked = ["verify", "username", "sign-in"].map((kind) => say(`${kind}-subject`));
+    assert.deepEqual(await subjects(backup), asked.sort());
+    assert.deepEqual(await subjects(later), [say("verify-subject")]);
+    await visitor.leave();
+  });
+}
+
+for (const language of LANGUAGES) {
+  test(`every page and mail is accessible and fits 320 pixels (${language})`, async (context) => {
+    const inspector = await Inspector.start(browser, SHOTS);
+    const seen = await everyPage({ stack, browser, inspector, language });
+    await inspector.end();
+    context.diagnostic(`${seen} pages and mails`);
+  });
+}
+
+test("the keyboard alone is enough, and the focus is always to be seen", async () => {
+  const say = textsOf("en");
+  const { username, password, backup } = people("en").keyboard;
+  const visitor = await Visitor.arrive(browser, stack);
+  const { keyboard } = visitor.page;
+  /** Presses Tab once for each name, which has to be the name of what then has the focus. */
+  const tab = async (...names) => {
+    for (const name of names) {
+      await keyboard.press("Tab");
+      const focus = await visitor.page.evaluate(() => {
+        const element = document.activeElement;
+        const { outlineStyle, outlineWidth } = getComputedStyle(element);
+        const name = element.labels?.[0]?.innerText ?? element.innerText;
+        return { name, outline: outlineStyle === "none" ? 0 : parseFloat(outlineWidth) };
+      });
+      assert.equal(focus.name, name);
+      assert(focus.outline >= 2, `the focus on ${name} cannot be seen`);
+    }
+  };
+  const loaded = (heading) => visitor.page.getByRole("heading", { name: heading, level: 1 }).waitFor();
+
+  await visitor.open("/login");
+  await tab("Sparekey", say("identifier-label"));
+  await keyboard.type(username);
+  await tab(say("password-label"), say("sign-in-submit"), say("forgot-username-link"));
+  await tab(say("email-label"), say("link-submit"));
+  for (let back = 0; back < 4; back += 1) await keyboard.press("Shift+Tab");
+  await keyboard.type("not this one");
+  await keyboard.press("Enter");
+  // The field that has to be mended has the focus, and the name that was typed is still there.
+  await visitor.page.locator("#password[aria-invalid]").waitFor();
+  await keyboard.type(password);
+  await keyboard.press("Enter");
+  await loaded(say("account-title"));
+
+  const mark = await stack.latestMail();
+  await tab("Sparekey", say("sign-out"), say("backup-define"));
+  await keyboard.press("Enter");
+  await tab(say("backup-field"));
+  await keyboard.type(backup);
+  await keyboard.press("Enter");
+  await visitor.page.getByText(say("pending-label")).waitFor();
+  await tab("Sparekey", say("sign-out"), say("backup-again"), say("backup-cancel"), say("backup-other"));
+
+  await visitor.open((await stack.mailTo(backup, mark)).links[0]);
+  await tab("Sparekey", say("confirm-submit"));
+  await keyboard.press("Space");
+  await loaded(say("confirmed-title"));
+  await tab("Sparekey", say("way-on-account"));
+  await keyboard.press("Enter");
+  await loaded(say("account-title"));
+  await tab("Sparekey", say("sign-out"), say("backup-change"), say("backup-remove"));
+  await keyboard.press("Enter");
+  await tab(say("backup-remove-submit"));
+  await keyboard.press("Enter");
+  await visitor.page.getByText(say("backup-define")).waitFor();
+  await tab("Sparekey", say("sign-out"));
+  await keyboard.press("Enter");
+  await loaded(say("signed-out-title"));
+  await visitor.leave();
+});
+
+test("where scripts run, still nothing is sent before a button is pressed", async () => {
+  const say = textsOf("en");
+  const { username, email, password, backup } = people("en").scripts;
+  const visitor = await Visitor.arrive(browser, stack, { javaScript: true });
+  const onlyLooks = async (link) => {
+    const sent = visitor.posts.length;
+    for (const method of ["HEAD", "GET"]) await fetch(link, { method });
+    await visitor.open(link);
+    await visitor.page.waitForTimeout(PATIENCE_MS);
+    await visitor.page.reload();
+    await visitor.page.waitForTimeout(PATIENCE_MS);
+    assert.deepEqual(visitor.posts.slice(sent), []);
+    assert.equal(await visitor.page.locator("script, [onload], [onclick], meta[http-equiv]").count(), 0);
+  };
+
+  let mark = await stack.latestMail();
+  await visitor.open("/login");
+  await visitor.send("/login/link", { email });
+  await onlyLooks((await stack.mailTo(email, mark)).links[0]);
+  await visitor.press(say("open-submit", { username }));
+  assert.equal(await visitor.heading(), say("account-title"));
+
+  mark = await stack.latestMail();
+  await visitor.unfold(say("backup-define"));
+  await visitor.send("/account/backup", { email: backup });
+  await onlyLooks((await stack.mailTo(backup, mark)).links[0]);
+  await visitor.press(say("confirm-submit"));
+  assert.equal(await visitor.heading(), say("confirmed-title"));
+  await visitor.signIn(backup, password);
+  await visitor.leave();
+});

@@ -1,0 +1,168 @@
+//! What every answer has, and what happens when a flow fails.
+use dev::faults::Kind;
+use serde_json::json;
+use shared::runtime::answer;
+
+use crate::support::{Answer, Ask, PASSWORD, World, assert_sealed};
+
+#[tokio::test]
+async fn every_answer_has_the_security_headers() {
+    let world = World::new();
+    let mina = world.person("mina").backup("spare@example.org").create().await;
+    let (browser, stranger) = (world.signed_in(&mina).await, world.visitor());
+    let credentials = json!({ "identifier": "mina", "password": PASSWORD });
+    for answer in [
+        browser.get("/account").await,
+        browser.get_json("/account").await,
+        browser.get("/").await,
+        browser.get("/nowhere").await,
+        stranger.get("/account").await,
+        stranger.get_json("/account").await,
+        stranger.get("/login").await,
+        stranger.get("/forgot-username").await,
+        stranger.get("/backup/confirm").await,
+        stranger.get("/login/open").await,
+        stranger.post_json("/login", &credentials).await,
+        stranger.post_form("/login", &[("identifier", "mina"), ("password", PASSWORD)]).await,
+        stranger.post_form("/logout", &[]).await,
+    ] {
+        assert_sealed(&answer);
+    }
+}
+
+#[tokio::test]
+async fn the_policy_of_a_page_allows_its_one_stylesheet_by_its_hash() {
+    use base64::Engine as _;
+    let world = World::new();
+    let page = world.visitor().get("/login").await;
+    let style = page.body.split_once("<style>").and_then(|(_, rest)| rest.split_once("</style>"));
+    let (style, rest) = style.expect("the page has a stylesheet");
+    assert!(!rest.contains("<style") && !page.body.contains("style=\"") && !page.body.contains("<script"));
+    let hash = ring::digest::digest(&ring::digest::SHA256, style.as_bytes());
+    let hash = base64::engine::general_purpose::STANDARD.encode(hash);
+    assert!(page.header("content-security-policy").contains(&format!("style-src 'sha256-{hash}'")));
+}
+
+#[tokio::test]
+async fn a_failing_database_is_a_calm_page_and_one_line_in_the_log() {
+    for (ask, operation) in [
+        (Ask::page("/account"), "UpdateItem"),
+        (Ask::form("/account/backup", &[("email", "new@example.org")]), "TransactWriteItems"),
+        (Ask::form("/account/backup/remove", &[]), "TransactWriteItems"),
+        (Ask::page(&format!("/backup/confirm?token={}", "A".repeat(43))), "GetItem"),
+        (Ask::form("/forgot-username", &[("email", "mina@example.com")]), "TransactWriteItems"),
+        (Ask::form("/login/link", &[("email", "mina@example.com")]), "TransactWriteItems"),
+        (Ask::page(&format!("/login/open?token={}", "A".repeat(43))), "GetItem"),
+        (Ask::form("/login", &[("identifier", "mina"), ("password", PASSWORD)]), "UpdateItem"),
+        (Ask::form("/logout", &[]), "DeleteItem"),
+    ] {
+        let world = World::new();
+        let mina = world.person("mina").backup("spare@example.org").create().await;
+        let browser = world.signed_in(&mina).await;
+        let before = world.dump();
+        world.wire.fail(operation, 3, Kind::ServerError);
+        let page = browser.ask(&ask).await;
+        assert_eq!(page.status, 500, "{}", ask.path);
+        assert_sealed(&page);
+        assert!(page.words().contains("Something went wrong on our side"), "{}", page.words());
+        assert!(!page.body.contains("Internal") && !page.body.contains("Table"), "{}", page.body);
+        assert_eq!(world.dump(), before, "{}", ask.path);
+        let failed: Vec<_> = world.log().lines().filter(|line| line.contains("\"ERROR\"")).map(str::to_owned).collect();
+        assert_eq!(failed.len(), 1, "{}: {failed:?}", ask.path);
+        assert!(failed[0].contains("could not") && failed[0].contains("InternalServerError"), "{failed:?}");
+        assert!(failed[0].contains("request_id"), "{failed:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_throttled_call_is_tried_again() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let browser = world.signed_in(&mina).await;
+    world.wire.fail("UpdateItem", 2, Kind::Throttle);
+    assert!(browser.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn a_panic_is_a_calm_page_too() {
+    let world = World::new();
+    let ask = Ask::page("/account");
+    let event = ask.event("203.0.113.7".parse().expect("an address"), &[]);
+    let event = serde_json::from_value(event).expect("an event");
+    let flow = async |_: &shared::app::App, _: shared::web::Request| panic!("hunter2");
+    let response = answer(world.app("account"), event, &flow).await.expect("it renders");
+    let page = Answer::from(response);
+    assert_eq!(page.status, 500);
+    assert_sealed(&page);
+    assert!(!page.body.contains("hunter2") && !world.log().contains("hunter2"));
+    assert!(world.log().contains("panic"));
+}
+
+#[tokio::test]
+async fn a_program_gets_problems_as_rfc_9457_says() {
+    let world = World::new();
+    let answer = world.visitor().post_json("/login", &json!({ "identifier": "x", "password": "y" })).await;
+    assert_eq!(answer.header("content-type"), "application/problem+json; charset=utf-8");
+    insta::assert_snapshot!(serde_json::to_string_pretty(&answer.json()).expect("JSON"), @r#"
+    {
+      "code": "wrong-credentials",
+      "detail": "The username or the password is not right. Try again, or sign in without a password below.",
+      "status": 401,
+      "title": "That didn’t work",
+      "type": "about:blank"
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn who_gets_json_and_who_gets_a_page() {
+    let world = World::new();
+    for (accept, sent, json) in [
+        ("text/html,application/xhtml+xml,*/*;q=0.8", "", false),
+        ("application/json", "", true),
+        ("application/problem+json", "", true),
+        ("application/json, text/html", "", false),
+        ("*/*", "", false),
+        ("", "", false),
+        ("*/*", "application/json", true),
+        ("", "application/json; charset=utf-8", true),
+        ("text/html", "application/json", false),
+    ] {
+        let mut ask = Ask::new("GET", "/login").header("accept", accept);
+        if !sent.is_empty() {
+            ask = Ask::json("/login", &json!({ "identifier": "x" })).header("accept", accept).header("content-type", sent);
+        }
+        let answer = world.visitor().ask(&ask).await;
+        assert_eq!(answer.header("content-type").contains("json"), json, "{accept} {sent}");
+    }
+}
+
+#[tokio::test]
+async fn no_log_of_the_whole_story_names_an_address_a_password_or_a_secret() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let browser = world.visitor();
+    browser.post_form("/login", &[("identifier", "mina@example.com"), ("password", "hunter2")]).await;
+    browser.post_form("/login", &[("identifier", "mina@example.com"), ("password", PASSWORD)]).await;
+    let session = browser.cookies().remove(0);
+    let confirmation = browser.mailed_token("/account/backup", "spare@example.org").await;
+    browser.get(&format!("/backup/confirm?token={confirmation}")).await;
+    browser.post_form("/backup/confirm", &[("token", &confirmation)]).await;
+    browser.post_form("/backup/confirm", &[("token", &confirmation)]).await;
+    let link = browser.mailed_token_of("/login/link", "spare@example.org", "Your sign-in link").await;
+    browser.post_form("/login/open", &[("token", &link)]).await;
+    for _ in 0..6 {
+        browser.post_form("/forgot-username", &[("email", "spare@example.org")]).await;
+    }
+    browser.ask(&Ask::json("/login", &json!({ "identifier": "hunter2", "pasword": "hunter2" }))).await;
+    browser.post_form("/account/backup/remove", &[]).await;
+    world.wire.fail("SendEmail", 3, Kind::ServerError);
+    world.feed(&world.new_records()).await;
+
+    let log = world.log();
+    assert!(log.lines().count() > 20 && log.contains("answered"), "{log}");
+    for secret in ["@example", "hunter2", PASSWORD, "Max-Age", &confirmation, &link, &session[15..], "$argon2id"] {
+        assert!(!log.contains(secret), "{secret} is in the log:\n{log}");
+    }
+    assert!(log.contains(mina.id.as_str()), "ids are for the log");
+}

@@ -1,0 +1,192 @@
+//! The mailer: at least once, in order, and only to stored addresses.
+use std::time::Duration;
+
+use dev::faults::Kind;
+use serde_json::json;
+use shared::domain::Language;
+
+use crate::support::{World, token_in};
+
+#[tokio::test]
+async fn the_same_record_twice_sends_once() {
+    let world = World::new();
+    world.person("mina").create().await;
+    world.visitor().post_form("/forgot-username", &[("email", "mina@example.com")]).await;
+    let records = world.new_records();
+    for _ in 0..3 {
+        assert!(world.feed(&records).await.batch_item_failures.is_empty());
+    }
+    assert_eq!(world.mails().len(), 1);
+}
+
+#[tokio::test]
+async fn a_crash_between_send_and_mark_sends_twice_and_both_links_sign_in_once_in_all() {
+    let world = World::new();
+    world.person("mina").create().await;
+    let browser = world.visitor();
+    browser.post_form("/login/link", &[("email", "mina@example.com")]).await;
+    let records = world.new_records();
+    world.wire.fail("UpdateItem", 3, Kind::ServerError);
+    assert_eq!(world.feed(&records).await.batch_item_failures.len(), 1);
+    assert!(world.feed(&records).await.batch_item_failures.is_empty());
+    let mails = world.mails();
+    assert_eq!(mails.len(), 2, "never not at all");
+
+    let (first, second) = (token_in(&mails[0]), token_in(&mails[1]));
+    assert_ne!(first, second);
+    for token in [&first, &second] {
+        assert_eq!(browser.get(&format!("/login/open?token={token}")).await.status, 200);
+    }
+    let opened = browser.post_json("/login/open", &json!({ "token": first })).await;
+    assert_eq!(opened.status, 200);
+    let again = world.visitor().post_json("/login/open", &json!({ "token": second })).await;
+    assert_eq!((again.status, &*again.code()), (410, "link-used"));
+}
+
+#[tokio::test]
+async fn a_crash_between_send_and_mark_confirms_once_in_all() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let browser = world.signed_in(&mina).await;
+    browser.post_form("/account/backup", &[("email", "spare@example.org")]).await;
+    let records = world.new_records();
+    world.wire.fail("UpdateItem", 3, Kind::ServerError);
+    world.feed(&records).await;
+    world.feed(&records).await;
+    let mails = world.mails();
+    assert_eq!(mails.len(), 2);
+    let confirm = async |number: usize| {
+        browser.post_json("/backup/confirm", &json!({ "token": token_in(&mails[number]) })).await
+    };
+    assert_eq!(confirm(1).await.status, 200);
+    assert_eq!(confirm(0).await.status, 410);
+    assert_eq!(world.deliver().await.len(), 1, "one notice");
+}
+
+#[tokio::test]
+async fn a_failure_names_its_record_and_leaves_those_behind_it_alone() {
+    let world = World::new();
+    for username in ["ana", "bea", "eva"] {
+        world.person(username).create().await;
+        world.visitor().post_form("/forgot-username", &[("email", &format!("{username}@example.com"))]).await;
+    }
+    let records = world.new_records();
+    assert_eq!(records.len(), 3);
+    assert!(world.feed(&records[..1]).await.batch_item_failures.is_empty());
+    world.wire.fail("SendEmail", 3, Kind::ServerError);
+    let failed = world.feed(&records).await.batch_item_failures;
+    let [failed] = &failed[..] else { panic!("one failure") };
+    assert_eq!(failed.item_identifier.as_deref(), records[1]["dynamodb"]["SequenceNumber"].as_str());
+    let sent = |world: &World| world.mails().iter().map(|mail| mail.to.clone()).collect::<Vec<_>>();
+    assert_eq!(sent(&world), ["ana@example.com"]);
+
+    assert!(world.feed(&records[1..]).await.batch_item_failures.is_empty());
+    assert_eq!(sent(&world), ["ana@example.com", "bea@example.com", "eva@example.com"]);
+}
+
+#[tokio::test]
+async fn a_throttled_ses_is_asked_again() {
+    let world = World::new();
+    world.person("mina").create().await;
+    world.visitor().post_form("/forgot-username", &[("email", "mina@example.com")]).await;
+    world.wire.fail("SendEmail", 2, Kind::Throttle);
+    assert_eq!(world.deliver().await.len(), 1);
+}
+
+#[tokio::test]
+async fn the_log_of_a_failure_has_the_chain_and_no_address() {
+    let world = World::new();
+    world.person("mina").create().await;
+    world.visitor().post_form("/forgot-username", &[("email", "mina@example.com")]).await;
+    world.wire.fail("SendEmail", 3, Kind::ServerError);
+    world.feed(&world.new_records()).await;
+    let log = world.log();
+    assert!(log.contains("could not send a mail") && log.contains("InternalServiceError"), "{log}");
+    assert!(!log.contains("mina@"), "{log}");
+}
+
+#[tokio::test]
+async fn a_request_that_is_gone_or_malformed_is_no_reason_to_stop() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    world.visitor().post_form("/forgot-username", &[("email", "mina@example.com")]).await;
+    let good = world.new_records().remove(0);
+    let mut gone = good.clone();
+    gone["dynamodb"]["Keys"]["message_id"]["S"] = json!("01KANBKY00X9PQY2A0J7WJ4Q8E");
+    let mut without_key = good.clone();
+    without_key["dynamodb"]["Keys"] = json!({ "other": { "N": "1" } });
+    let failed = world.feed(&[without_key, gone, good]).await;
+    assert!(failed.batch_item_failures.is_empty());
+    assert_eq!(world.mails().len(), 1);
+
+    let account = json!({ "S": mina.id.as_str() });
+    let poison = json!({
+        "message_id": { "S": "poison" }, "mail_state": { "S": "waiting" }, "requested_at": { "N": "1" },
+        "expires_at": { "N": "9999999999" }, "request": { "M": { "kind": { "S": "no-such" }, "account_id": account } },
+    });
+    world.put("OutboxTable", &poison);
+    let failed = world.feed(&world.new_records()).await;
+    assert_eq!(failed.batch_item_failures.len(), 1, "it goes to the dead letters, in time");
+}
+
+#[tokio::test]
+async fn a_notice_to_an_account_that_is_gone_is_dropped() {
+    let world = World::new();
+    let mina = world.person("mina").backup("spare@example.org").create().await;
+    world.signed_in(&mina).await.post_json("/account/backup/remove", &json!({})).await;
+    for record in ["profile", "email#primary"] {
+        world.delete(&mina.id, record);
+    }
+    assert!(world.deliver().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_confirmation_that_is_no_longer_wanted_or_would_be_dead_is_not_mailed() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let browser = world.signed_in(&mina).await;
+    browser.post_form("/account/backup", &[("email", "spare@example.org")]).await;
+    browser.post_form("/account/backup/remove", &[]).await;
+    assert!(world.deliver().await.is_empty());
+
+    world.after(Duration::from_mins(1));
+    browser.post_form("/account/backup", &[("email", "spare@example.org")]).await;
+    world.after(Duration::from_hours(24));
+    assert!(world.deliver().await.is_empty());
+}
+
+#[tokio::test]
+async fn the_backup_email_never_gets_a_notice() {
+    let world = World::new();
+    let mina = world.person("mina").backup("old@example.org").create().await;
+    let browser = world.signed_in(&mina).await;
+    let change = browser.mailed_token("/account/backup", "new@example.org").await;
+    browser.post_json("/backup/confirm", &json!({ "token": change })).await;
+    let link = world.visitor().mailed_token_of("/login/link", "new@example.org", "Your sign-in link").await;
+    world.visitor().post_json("/login/open", &json!({ "token": link })).await;
+    browser.post_json("/account/backup/remove", &json!({})).await;
+    world.deliver().await;
+    let to_backup: Vec<_> =
+        world.mails().into_iter().filter(|mail| mail.to != mina.email).map(|mail| mail.subject).collect();
+    assert_eq!(to_backup, ["Confirm your backup email", "Your sign-in link"]);
+    let to_primary: Vec<_> =
+        world.mails().into_iter().filter(|mail| mail.to == mina.email).map(|mail| mail.subject).collect();
+    insta::assert_debug_snapshot!(to_primary, @r#"
+    [
+        "The backup email of your account was changed",
+        "Your backup email was used to sign in",
+        "The backup email of your account was removed",
+    ]
+    "#);
+}
+
+#[tokio::test]
+async fn each_reader_gets_the_language_of_the_account() {
+    let world = World::new();
+    world.person("ida").language(Language::Da).backup("taken@example.org").create().await;
+    let joris = world.person("joris").language(Language::Nl).create().await;
+    world.signed_in(&joris).await.post_form("/account/backup", &[("email", "taken@example.org")]).await;
+    let [mail] = &world.deliver().await[..] else { panic!("one mail") };
+    assert_eq!(mail.to, "ida@example.com");
+    assert!(mail.html.contains("<html lang=\"da\">"), "the owner's, not the requester's");
+}

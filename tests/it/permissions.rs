@@ -1,0 +1,171 @@
+//! What a function cannot read it cannot leak: the template's permissions, enforced.
+use std::net::{Ipv4Addr, SocketAddr};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
+use aws_sdk_dynamodb::types::{AttributeValue, Get, KeysAndAttributes, TransactGetItem};
+use dev::calls::Calls;
+use dev::connection::{CuttableListener, Scissors};
+use dev::database::Server;
+use dev::faults::Faults;
+use dev::front::Front;
+use dev::iam::{AccessKeys, OPERATOR_KEY, access_key_id};
+use dev::mailbox::Mailbox;
+use dev::runtime_api::RuntimeApi;
+use dev::statement::Demand;
+use dev::streams::Wake;
+use dev::template::{ACCOUNT_ID, REGION};
+use shared::config::Aws;
+use tokio::net::TcpListener;
+
+use crate::support::template;
+
+const ACCOUNTS: &str = "AccountsTable";
+
+/// The real front before a real database, over loopback.
+async fn front() -> SocketAddr {
+    let database = Server::start(template(), None).await.expect("the database starts");
+    let front = Front {
+        keys: AccessKeys::of(template()),
+        database: database.address,
+        client: reqwest::Client::builder().no_proxy().build().expect("a client"),
+        mailbox: Mailbox::default(),
+        calls: Calls::default(),
+        faults: Faults::default(),
+        runtime: RuntimeApi::new(template(), &[]),
+        wake: Wake::default(),
+    };
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
+    let address = listener.local_addr().expect("a bound listener has an address");
+    let service = front.router().into_make_service_with_connect_info::<Scissors>();
+    tokio::spawn(async move { axum::serve(CuttableListener(listener), service).await });
+    address
+}
+
+fn client(front: SocketAddr, key: &str) -> Client {
+    let aws = Aws {
+        region: REGION.into(),
+        access_key_id: key.into(),
+        secret_access_key: "local".into(),
+        session_token: None,
+        dynamodb_endpoint: None,
+        ses_endpoint: None,
+    };
+    let sdk = shared::network::sdk_config(&aws, shared::network::http_client());
+    let config = aws_sdk_dynamodb::config::Builder::from(&sdk).endpoint_url(format!("http://{front}"));
+    Client::from_conf(config.build())
+}
+
+/// Tries to read accounts in every way that DynamoDB has; what came of each.
+async fn tries_to_read(client: &Client) -> Vec<(&'static str, Result<(), String>)> {
+    let text = |value: &str| AttributeValue::S(value.into());
+    let keys = KeysAndAttributes::builder()
+        .keys([("account_id".into(), text("a")), ("record".into(), text("profile"))].into())
+        .build()
+        .expect("keys are set");
+    let get = Get::builder().table_name(ACCOUNTS).key("account_id", text("a")).key("record", text("profile"));
+    let get = TransactGetItem::builder().get(get.build().expect("table and key are set")).build();
+    let query = client.query().table_name(ACCOUNTS);
+    let by_id = query.clone().key_condition_expression("account_id = :x").expression_attribute_values(":x", text("a"));
+    let by_email = query.index_name("email-index").key_condition_expression("email = :x");
+    let by_email = by_email.expression_attribute_values(":x", text("a"));
+    let statement = format!("SELECT * FROM {ACCOUNTS} WHERE account_id = 'a'");
+    macro_rules! outcome {
+        ($name:literal, $call:expr) => {
+            ($name, $call.send().await.map(|_| ()).map_err(|error| error.code().unwrap_or_default().to_owned()))
+        };
+    }
+    vec![
+        outcome!("GetItem", client.get_item().table_name(ACCOUNTS).key("account_id", text("a")).key("record", text("profile"))),
+        outcome!("Query", by_id),
+        outcome!("Query on the index", by_email),
+        outcome!("Scan", client.scan().table_name(ACCOUNTS)),
+        outcome!("Scan of the index", client.scan().table_name(ACCOUNTS).index_name("email-index")),
+        outcome!("BatchGetItem", client.batch_get_item().request_items(ACCOUNTS, keys)),
+        outcome!("TransactGetItems", client.transact_get_items().transact_items(get)),
+        outcome!("PartiQL", client.execute_statement().statement(statement)),
+    ]
+}
+
+#[tokio::test]
+async fn the_functions_open_to_strangers_are_denied_every_way_to_read_accounts() {
+    let front = front().await;
+    for function in ["forgot-username", "request-magic-link"] {
+        for (operation, outcome) in tries_to_read(&client(front, &access_key_id(function))).await {
+            assert_eq!(outcome, Err("AccessDeniedException".into()), "{function}: {operation}");
+        }
+    }
+    for (operation, outcome) in tries_to_read(&client(front, OPERATOR_KEY)).await {
+        assert_eq!(outcome, Ok(()), "the same call works for the operator: {operation}");
+    }
+    for (operation, outcome) in tries_to_read(&client(front, "AKIASOMEBODY")).await {
+        assert_eq!(outcome, Err("UnrecognizedClientException".into()), "{operation}");
+    }
+}
+
+fn arn(resource: &str) -> String {
+    format!("arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/{resource}")
+}
+
+/// The functions whose statements allow an action on a resource.
+fn allowed(action: &str, resource: &str) -> Vec<&'static str> {
+    let keys = AccessKeys::of(template());
+    let demand = Demand { action: action.into(), resources: vec![resource.into()], context: [].into() };
+    let names = template().functions.iter().map(|function| &*function.name);
+    names
+        .filter(|name| {
+            let header = format!("AWS4-HMAC-SHA256 Credential={}/x", access_key_id(name));
+            keys.owner(&header).expect("every function has a key").may(&demand)
+        })
+        .collect()
+}
+
+#[test]
+fn who_may_do_what_with_accounts() {
+    let mut table = String::new();
+    let index = format!("{ACCOUNTS}/index/email-index");
+    for (action, resource) in [
+        ("GetItem", ACCOUNTS),
+        ("Query", ACCOUNTS),
+        ("Query", &*index),
+        ("ConditionCheckItem", ACCOUNTS),
+        ("PutItem", ACCOUNTS),
+        ("UpdateItem", ACCOUNTS),
+        ("DeleteItem", ACCOUNTS),
+    ] {
+        let allowed = allowed(&format!("dynamodb:{action}"), &arn(resource));
+        table += &format!("{action} {resource}: {}\n", allowed.join(", "));
+    }
+    insta::assert_snapshot!(table, @r"
+    GetItem AccountsTable: mailer, password-login
+    Query AccountsTable: account, confirm-backup, mailer, open-magic-link, password-login, remove-backup, request-backup
+    Query AccountsTable/index/email-index: mailer, password-login
+    ConditionCheckItem AccountsTable: open-magic-link
+    PutItem AccountsTable: confirm-backup, request-backup
+    UpdateItem AccountsTable: password-login
+    DeleteItem AccountsTable: confirm-backup, remove-backup
+    ");
+}
+
+#[test]
+fn nobody_may_list_search_or_administer() {
+    for action in [
+        "Scan", "BatchGetItem", "BatchWriteItem", "PartiQLSelect", "PartiQLUpdate", "DeleteTable", "UpdateTable",
+        "ExportTableToPointInTime", "UpdateTimeToLive",
+    ] {
+        for table in &template().tables {
+            for resource in [arn(&table.name), format!("{}/index/email-index", arn(&table.name))] {
+                assert!(allowed(&format!("dynamodb:{action}"), &resource).is_empty(), "{action} {resource}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_outbox_is_written_by_flows_and_read_by_the_mailer() {
+    let outbox = arn("OutboxTable");
+    assert_eq!(allowed("dynamodb:GetItem", &outbox), ["mailer"]);
+    assert_eq!(allowed("dynamodb:UpdateItem", &outbox), ["mailer"]);
+    assert!(allowed("dynamodb:DeleteItem", &outbox).is_empty());
+    assert!(!allowed("dynamodb:PutItem", &outbox).contains(&"mailer"));
+}

@@ -1,0 +1,145 @@
+//! A sign-in link by mail.
+use std::time::Duration;
+
+use serde_json::json;
+use shared::domain::Language;
+
+use crate::support::{Ask, World, token_in};
+
+const PATH: &str = "/login/link";
+
+#[tokio::test]
+async fn the_link_goes_to_the_stored_address_that_was_entered() {
+    let world = World::new();
+    world.person("mina").email("Mina@example.com").backup("Spare@example.org").create().await;
+    for (typed, to) in [("mina@EXAMPLE.com", "Mina@example.com"), ("spare@example.org ", "Spare@example.org")] {
+        world.visitor().post_form(PATH, &[("email", typed)]).await;
+        let [mail] = &world.deliver().await[..] else { panic!("one mail for {typed}") };
+        assert_eq!(mail.to, to);
+        let token = token_in(mail);
+        assert_eq!(mail.links, [format!("https://account.example.com/login/open?token={token}")]);
+    }
+}
+
+#[tokio::test]
+async fn the_mail_says_whose_session_the_link_opens() {
+    let world = World::new();
+    world.person("mina").create().await;
+    world.visitor().post_form(PATH, &[("email", "mina@example.com")]).await;
+    let [mail] = &world.deliver().await[..] else { panic!("one mail") };
+    let text = mail.text.replace(&token_in(mail), "TOKEN");
+    insta::assert_snapshot!(format!("{}\n\n{text}", mail.subject), @r"
+    Your sign-in link
+
+    Hello mina,
+
+    With this link you sign in to Sparekey as mina. It works once, within 10 minutes.
+
+    Sign in:
+    https://account.example.com/login/open?token=TOKEN
+
+    If you didn’t ask for this, do nothing. Please don’t forward this mail: the link opens your account.
+
+    --
+    Sparekey
+    You get this mail because this address was entered at Sparekey.
+    ");
+    let automatic = mail.headers.iter().any(|header| header.name == "Auto-Submitted");
+    assert!(automatic, "no auto-reply answers it");
+}
+
+#[tokio::test]
+async fn the_answer_is_one_page() {
+    let world = World::new();
+    let answer = world.visitor().post_form(PATH, &[("email", "nobody@example.com")]).await;
+    insta::assert_snapshot!(answer.shown(), @r"
+    200
+    Check your mail
+    If this address belongs to an account, a mail with a sign-in link is on its way. The link works for 10 minutes.
+    Nothing there after a few minutes? Look in the spam folder. Then try again, in case there was a typing error in the address.
+    Go to sign-in
+    ");
+    let program = world.visitor().post_json(PATH, &json!({ "email": "nobody@example.com" })).await;
+    assert_eq!((program.status, program.json()), (200, json!({ "asked": "sign-in-link" })));
+}
+
+#[tokio::test]
+async fn a_reload_shows_the_sign_in_page() {
+    let world = World::new();
+    let page = world.visitor().get(PATH).await;
+    assert_eq!(page, world.visitor().get("/login").await);
+}
+
+#[tokio::test]
+async fn the_mail_is_in_the_language_of_the_account() {
+    let world = World::new();
+    world.person("joris").language(Language::Nl).create().await;
+    world.visitor().post_form(PATH, &[("email", "joris@example.com")]).await;
+    let [mail] = &world.deliver().await[..] else { panic!("one mail") };
+    assert!(mail.html.contains("<html lang=\"nl\">"));
+}
+
+#[tokio::test]
+async fn sso_accounts_pending_addresses_and_strangers_get_no_mail() {
+    let world = World::new();
+    world.person("petra").sso().create().await;
+    world.person("mina").pending("pending@example.org").create().await;
+    for email in ["petra@example.com", "pending@example.org", "nobody@example.com", "\"a b\"@example.com"] {
+        assert_eq!(world.visitor().post_form(PATH, &[("email", email)]).await.status, 200, "{email}");
+    }
+    assert!(world.deliver().await.is_empty());
+    assert!(world.dump()["LinksTable"].is_empty(), "and no link is made");
+}
+
+#[tokio::test]
+async fn an_account_without_a_password_gets_its_link() {
+    let world = World::new();
+    world.person("ana").without_password().create().await;
+    world.visitor().mailed_token(PATH, "ana@example.com").await;
+}
+
+#[tokio::test]
+async fn what_is_no_address_at_a_glance_is_said_at_the_form() {
+    let world = World::new();
+    let page = world.visitor().post_form(PATH, &[("email", "mina@")]).await;
+    assert_eq!(page.status, 422);
+    let (by_password, by_link) = page.body.split_once("id=\"by-link\"").expect("there are two forms");
+    assert!(by_link.contains("role=\"alert\"") && !by_password.contains("role=\"alert\""));
+    assert!(by_link.contains("value=\"mina@\""), "what was typed is there to be mended");
+}
+
+#[tokio::test]
+async fn a_mail_whose_link_would_be_dead_is_not_sent() {
+    let world = World::new();
+    world.person("mina").create().await;
+    for (late, mails) in [(599, 1), (600, 0)] {
+        world.visitor().post_form(PATH, &[("email", "mina@example.com")]).await;
+        world.after(Duration::from_secs(late));
+        assert_eq!(world.deliver().await.len(), mails, "{late} seconds late");
+    }
+}
+
+#[tokio::test]
+async fn a_link_is_made_only_for_the_latest_request() {
+    let world = World::new();
+    world.person("mina").create().await;
+    let stranger = world.visitor();
+    stranger.post_form(PATH, &[("email", "mina@example.com")]).await;
+    world.after(Duration::from_secs(1));
+    stranger.post_form(PATH, &[("email", "mina@example.com")]).await;
+    let mut records = world.new_records();
+    records.reverse();
+    assert!(world.feed(&records).await.batch_item_failures.is_empty());
+    assert_eq!(world.mails().len(), 1, "the older came later and would have been dead");
+    let token = token_in(&world.mails()[0]);
+    assert_eq!(stranger.post_json("/login/open", &json!({ "token": token })).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_form_of_another_site_is_refused() {
+    let world = World::new();
+    let before = world.dump();
+    let forged = Ask::form(PATH, &[("email", "mina@example.com")]).header("sec-fetch-site", "cross-site");
+    assert_eq!(world.visitor().ask(&forged).await.status, 403);
+    assert_eq!(world.dump(), before);
+}
