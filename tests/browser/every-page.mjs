@@ -163,6 +163,7 @@ export async function everyPage({ stack, browser, inspector, language }) {
   await door.press(say("confirm-submit"));
   await mail("mail-changed", walker.email, before, "changed-subject");
   await stale.getByRole("button", { name: say("backup-cancel"), exact: true }).click();
+  assert((await stale.locator("main").innerText()).includes(say("problem-nothing-to-remove")));
   await look("nothing-to-remove", await stale.content(), { "content-security-policy": policy });
   await door.open("/account");
   await door.unfold(say("backup-remove"));

@@ -28,13 +28,13 @@ export class Stack {
   #directory;
   #said = "";
 
-  /** Builds and starts the stack on free ports, with these accounts. */
-  static async start(accounts) {
+  /** Builds and starts the stack with these accounts, on free ports unless it is told where. */
+  static async start(accounts, { portBase = 0 } = {}) {
     const stack = new Stack();
     stack.#directory = await mkdtemp(path.join(tmpdir(), "sparekey-browser-"));
     const file = path.join(stack.#directory, "accounts.jsonl");
     await writeFile(file, accounts.map((account) => `${JSON.stringify(account)}\n`).join(""));
-    stack.#child = spawn("cargo", ["dev", "--port-base", "0", "--accounts", file], {
+    stack.#child = spawn("cargo", ["dev", "--port-base", String(portBase), "--accounts", file], {
       cwd: REPOSITORY,
       stdio: ["ignore", "pipe", "pipe"],
     });

@@ -210,9 +210,9 @@ async fn a_session_ends_two_weeks_after_it_was_last_used() {
     let world = World::new();
     let mina = world.person("mina").create().await;
     let browser = world.signed_in(&mina).await;
-    world.after(14 * DAY - Duration::from_secs(1));
+    world.after((14 * DAY).saturating_sub(Duration::from_secs(1)));
     assert!(browser.is_signed_in().await);
-    world.after(14 * DAY - Duration::from_secs(1));
+    world.after((14 * DAY).saturating_sub(Duration::from_secs(1)));
     assert!(browser.is_signed_in().await, "using it began the two weeks anew");
     let idle = world.signed_in(&mina).await;
     world.after(14 * DAY);
@@ -228,7 +228,7 @@ async fn a_session_ends_thirty_days_after_it_began_however_busy() {
         world.after(DAY);
         assert!(browser.is_signed_in().await);
     }
-    world.after(DAY - Duration::from_secs(1));
+    world.after(DAY.saturating_sub(Duration::from_secs(1)));
     assert!(browser.is_signed_in().await);
     world.after(Duration::from_secs(1));
     assert!(!browser.is_signed_in().await);

@@ -8,7 +8,9 @@ fn paths() -> Vec<(&'static str, Option<Value>)> {
     let paths = template().functions.iter().flat_map(|function| &function.routes);
     let body = |path: &str| match path {
         "/" | "/account" => None,
-        "/account/backup" | "/forgot-username" | "/login/link" => Some(json!({ "email": "spare@example.org" })),
+        "/account/backup" | "/forgot-username" | "/login/link" => {
+            Some(json!({ "email": "spare@example.org" }))
+        }
         "/account/backup/remove" => Some(json!({ "what": "pending" })),
         "/backup/confirm" | "/login/open" => Some(json!({ "token": "A".repeat(43) })),
         "/login" => Some(json!({ "identifier": "mina", "password": "wrong" })),
@@ -34,12 +36,14 @@ fn bad_bodies(good: &Value) -> Vec<(&'static str, &'static str, Vec<u8>, i64, &'
     let huge = json!({ first: "a".repeat(17 * 1_024) }).to_string();
     let huge_form = format!("{first}={}", "a".repeat(17 * 1_024));
     let malformed = "malformed-body";
+    let values: Vec<_> = good.as_object().into_iter().flat_map(|fields| fields.values()).collect();
     let unsupported = "unsupported-media-type";
     let good_text = good.to_string();
     vec![
         ("cut off", JSON, b"{\"".to_vec(), 400, malformed),
         ("empty", JSON, b"".to_vec(), 400, malformed),
         ("an array", JSON, b"[]".to_vec(), 400, malformed),
+        ("the fields as an array", JSON, json!(values).to_string().into_bytes(), 400, malformed),
         ("null", JSON, b"null".to_vec(), 400, malformed),
         ("a text", JSON, b"\"x\"".to_vec(), 400, malformed),
         ("deep", JSON, "[".repeat(10_000).into_bytes(), 400, malformed),
@@ -113,7 +117,9 @@ async fn a_body_that_is_no_base64_is_refused_and_changes_nothing() {
             continue;
         }
         for body in ["%%%", "YT0x=", "YT0", "é"] {
-            let ask = Ask::new("POST", path).header("accept", "application/json").header("content-type", "application/json");
+            let ask = Ask::new("POST", path)
+                .header("accept", "application/json")
+                .header("content-type", "application/json");
             let mut event = ask.event("203.0.113.7".parse().expect("an address"), &browser.cookies());
             event["body"] = json!(body);
             event["isBase64Encoded"] = json!(true);
@@ -130,7 +136,9 @@ async fn a_required_field_must_be_there() {
     let mina = world.person("mina").create().await;
     let browser = world.signed_in(&mina).await;
     let before = world.dump();
-    for path in ["/account/backup", "/forgot-username", "/login/link", "/login", "/login/open", "/backup/confirm"] {
+    for path in
+        ["/account/backup", "/forgot-username", "/login/link", "/login", "/login/open", "/backup/confirm"]
+    {
         let answer = browser.post_json(path, &json!({})).await;
         assert_clear(&answer, 400, "malformed-body", path);
         assert_eq!(browser.post_form(path, &[]).await.status, 400, "{path}");
@@ -165,7 +173,8 @@ async fn a_method_without_an_answer_is_refused_and_the_right_ones_are_named() {
             "/account/backup" | "/account/backup/remove" | "/logout" => "POST",
             _ => "GET, HEAD, POST",
         };
-        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "BREW"] {
+        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "BREW"]
+        {
             if allow.split(", ").any(|allowed| allowed == method) {
                 continue;
             }
@@ -184,8 +193,18 @@ async fn a_cookie_that_is_none_of_ours_counts_as_none() {
     let long = format!("__Host-session={}", "A".repeat(8_000));
     let unknown = format!("__Host-session={}", "A".repeat(43));
     let cookies = [
-        "", "=", ";;;;", "__Host-session", "__Host-session=", "__Host-session=x", "__Host-session=\"\"",
-        "__Host-session=../../x", "__Host-session=é\u{0}", "session=AAAA", &long, &unknown,
+        "",
+        "=",
+        ";;;;",
+        "__Host-session",
+        "__Host-session=",
+        "__Host-session=x",
+        "__Host-session=\"\"",
+        "__Host-session=../../x",
+        "__Host-session=é\u{0}",
+        "session=AAAA",
+        &long,
+        &unknown,
     ];
     for (path, good) in paths() {
         let ask = match &good {
@@ -215,10 +234,23 @@ async fn an_event_may_lack_what_api_gateway_sometimes_leaves_out() {
         };
         let event = ask.event("203.0.113.7".parse().expect("an address"), &[]);
         for pointer in [
-            "/version", "/routeKey", "/rawQueryString", "/cookies", "/queryStringParameters", "/pathParameters",
-            "/stageVariables", "/body", "/isBase64Encoded", "/headers/accept", "/headers/host",
-            "/headers/content-type", "/headers/user-agent", "/requestContext/requestId",
-            "/requestContext/http/sourceIp", "/requestContext/http/userAgent", "/requestContext/authorizer",
+            "/version",
+            "/routeKey",
+            "/rawQueryString",
+            "/cookies",
+            "/queryStringParameters",
+            "/pathParameters",
+            "/stageVariables",
+            "/body",
+            "/isBase64Encoded",
+            "/headers/accept",
+            "/headers/host",
+            "/headers/content-type",
+            "/headers/user-agent",
+            "/requestContext/requestId",
+            "/requestContext/http/sourceIp",
+            "/requestContext/http/userAgent",
+            "/requestContext/authorizer",
         ] {
             let answer = Answer::from(world.answer(&without(&event, pointer)).await);
             assert!(answer.status < 500, "{path} without {pointer}: {}", answer.body);
@@ -241,7 +273,9 @@ async fn strange_headers_and_queries_get_an_answer() {
     let world = World::new();
     let garbage = "\u{1}\"';--<script>%00%ff{{7*7}}";
     for (path, good) in paths() {
-        for name in ["accept", "accept-language", "content-type", "origin", "host", "user-agent", "sec-fetch-site"] {
+        for name in
+            ["accept", "accept-language", "content-type", "origin", "host", "user-agent", "sec-fetch-site"]
+        {
             let ask = match &good {
                 Some(good) => Ask::json(path, good),
                 None => Ask::new("GET", path),
@@ -252,7 +286,9 @@ async fn strange_headers_and_queries_get_an_answer() {
                 assert_sealed(&answer);
             }
         }
-        for query in ["token", "token=%ff", "token=a&token=b", "&&&=", &format!("next={}", "%41".repeat(3_000))] {
+        for query in
+            ["token", "token=%ff", "token=a&token=b", "&&&=", &format!("next={}", "%41".repeat(3_000))]
+        {
             let answer = world.visitor().ask(&Ask::page(&format!("{path}?{query}"))).await;
             assert!(answer.status < 500, "{path}?{query:.40}");
         }

@@ -125,6 +125,30 @@ async fn of_fifty_concurrent_confirmations_one_confirms() {
     let conflicts = world.wire.calls().iter().filter(|call| call.error.is_some()).count();
     assert!(conflicts > 50, "they met, and conflicts were tried again");
     assert_eq!(world.deliver().await.len(), 1, "one notice");
+    world.assert_claims_fit();
+}
+
+#[tokio::test]
+async fn a_confirmation_and_a_removal_at_once_leave_one_of_two_honest_states() {
+    for what in ["confirmed", "pending"] {
+        let world = World::new();
+        let mina = world.person("mina").backup("old@example.org").create().await;
+        let browser = world.signed_in(&mina).await;
+        let token = browser.mailed_token("/account/backup", "new@example.org").await;
+        world.wire.contend();
+        let remove = json!({ "what": what });
+        let (confirmed, removed) =
+            tokio::join!(confirm(&browser, &token), browser.post_json("/account/backup/remove", &remove));
+        assert!([200, 410].contains(&confirmed.status), "{what}: {}", confirmed.body);
+        assert!([200, 409].contains(&removed.status), "{what}: {}", removed.body);
+        assert!(confirmed.status == 200 || removed.status == 200, "{what}: one of them did it");
+        let backup = browser.get_json("/account").await.json()["backup"].clone();
+        let address = backup["address"].as_str();
+        let expected =
+            if confirmed.status == 200 { Some("new@example.org") } else { Some("old@example.org") };
+        assert_eq!(address, expected, "{what}: {backup}");
+        world.assert_claims_fit();
+    }
 }
 
 #[tokio::test]
@@ -148,6 +172,7 @@ async fn of_two_accounts_racing_for_an_address_one_wins() {
         second.get_json("/account").await.json()["backup"]["state"].clone(),
     ];
     assert!(states.contains(&json!("confirmed")) && states.contains(&json!("pending")), "{states:?}");
+    world.assert_claims_fit();
 }
 
 #[tokio::test]

@@ -31,6 +31,43 @@ async fn every_answer_has_the_security_headers() {
 }
 
 #[tokio::test]
+async fn a_post_of_another_sites_page_is_refused_everywhere() {
+    let world = World::new();
+    let mina = world.person("mina").backup("spare@example.org").create().await;
+    let browser = world.signed_in(&mina).await;
+    let before = world.dump();
+    let token = "A".repeat(43);
+    for (path, fields) in [
+        ("/account/backup", vec![("email", "eve@example.net")]),
+        ("/account/backup/remove", vec![("what", "confirmed")]),
+        ("/backup/confirm", vec![("token", &*token)]),
+        ("/forgot-username", vec![("email", "mina@example.com")]),
+        ("/login", vec![("identifier", "mina"), ("password", PASSWORD)]),
+        ("/login/link", vec![("email", "mina@example.com")]),
+        ("/login/open", vec![("token", &*token)]),
+        ("/logout", vec![]),
+    ] {
+        let ours = Ask::form(path, &fields);
+        let mut old_browser = ours.clone();
+        old_browser.headers.remove("sec-fetch-site");
+        for forged in [
+            ours.clone().header("sec-fetch-site", "cross-site"),
+            ours.clone().header("sec-fetch-site", "same-site"),
+            ours.clone().header("sec-fetch-site", "cross-site").header("accept", "application/json"),
+            old_browser.clone().header("origin", "https://evil.example.net"),
+            old_browser.clone().header("origin", "http://account.example.com.evil.example.net"),
+            old_browser.header("origin", "null"),
+        ] {
+            let answer = browser.ask(&forged).await;
+            assert_eq!(answer.status, 403, "{path}: {:?}", forged.headers);
+            assert!(answer.cookies.is_empty(), "{path}");
+            assert_sealed(&answer);
+        }
+    }
+    assert_eq!(world.dump(), before);
+}
+
+#[tokio::test]
 async fn the_policy_of_a_page_allows_its_one_stylesheet_by_its_hash() {
     use base64::Engine as _;
     let world = World::new();
@@ -67,7 +104,8 @@ async fn a_failing_database_is_a_calm_page_and_one_line_in_the_log() {
         assert!(page.words().contains("Something went wrong on our side"), "{}", page.words());
         assert!(!page.body.contains("Internal") && !page.body.contains("Table"), "{}", page.body);
         assert_eq!(world.dump(), before, "{}", ask.path);
-        let failed: Vec<_> = world.log().lines().filter(|line| line.contains("\"ERROR\"")).map(str::to_owned).collect();
+        let failed: Vec<_> =
+            world.log().lines().filter(|line| line.contains("\"ERROR\"")).map(str::to_owned).collect();
         assert_eq!(failed.len(), 1, "{}: {failed:?}", ask.path);
         assert!(failed[0].contains("could not") && failed[0].contains("InternalServerError"), "{failed:?}");
         assert!(failed[0].contains("request_id"), "{failed:?}");
@@ -130,7 +168,9 @@ async fn who_gets_json_and_who_gets_a_page() {
     ] {
         let mut ask = Ask::new("GET", "/login").header("accept", accept);
         if !sent.is_empty() {
-            ask = Ask::json("/login", &json!({ "identifier": "x" })).header("accept", accept).header("content-type", sent);
+            ask = Ask::json("/login", &json!({ "identifier": "x" }))
+                .header("accept", accept)
+                .header("content-type", sent);
         }
         let answer = world.visitor().ask(&ask).await;
         assert_eq!(answer.header("content-type").contains("json"), json, "{accept} {sent}");
@@ -161,7 +201,9 @@ async fn no_log_of_the_whole_story_names_an_address_a_password_or_a_secret() {
 
     let log = world.log();
     assert!(log.lines().count() > 20 && log.contains("answered"), "{log}");
-    for secret in ["@example", "hunter2", PASSWORD, "Max-Age", &confirmation, &link, &session[15..], "$argon2id"] {
+    for secret in
+        ["@example", "hunter2", PASSWORD, "Max-Age", &confirmation, &link, &session[15..], "$argon2id"]
+    {
         assert!(!log.contains(secret), "{secret} is in the log:\n{log}");
     }
     assert!(log.contains(mina.id.as_str()), "ids are for the log");

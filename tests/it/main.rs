@@ -1,4 +1,6 @@
 //! The flows, in process: real handlers, a database in memory, a clock that stands still.
+#![expect(clippy::panic, reason = "a test fails by panicking, in its helpers too")]
+
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -6,13 +8,17 @@ mod account;
 mod bad_input;
 mod confirm_backup;
 mod edge;
+mod events;
 mod forgot_username;
+mod house;
 mod mailer;
 mod open_magic_link;
 mod password_login;
 mod permissions;
 mod remove_backup;
+mod rendering;
 mod request_backup;
 mod request_magic_link;
+mod run_of_events;
 mod same_answer;
 mod sign_out;

@@ -28,7 +28,8 @@ async fn the_sign_in_page_has_both_forms_and_leads_on() {
     Mail me a link
     ");
     assert!(page.body.contains("name=\"next\" value=\"/account?tab=1\""), "{}", page.body);
-    for attribute in ["autocomplete=\"username\"", "autocomplete=\"current-password\"", "inputmode=\"email\""] {
+    for attribute in ["autocomplete=\"username\"", "autocomplete=\"current-password\"", "inputmode=\"email\""]
+    {
         assert!(page.body.contains(attribute), "{attribute}");
     }
 }
@@ -37,12 +38,9 @@ async fn the_sign_in_page_has_both_forms_and_leads_on() {
 async fn username_primary_and_confirmed_backup_email_sign_in() {
     let world = World::new();
     world.person("Søren").backup("spare@example.org").create().await;
-    for (identifier, told) in [
-        ("Søren", false),
-        (" søREN ", false),
-        ("Sren@example.com", false),
-        ("SPARE@example.org", true),
-    ] {
+    for (identifier, told) in
+        [("Søren", false), (" søREN ", false), ("Sren@example.com", false), ("SPARE@example.org", true)]
+    {
         let browser = world.visitor();
         let answer = browser.post_form(PATH, &[("identifier", identifier), ("password", PASSWORD)]).await;
         assert_eq!(answer.shown(), "303 to /account", "{identifier}");
@@ -50,7 +48,10 @@ async fn username_primary_and_confirmed_backup_email_sign_in() {
         assert_eq!(cookie, "__Host-session=SECRET; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=2592000");
         assert!(browser.is_signed_in().await);
         let notices = world.deliver().await;
-        assert_eq!(notices.iter().map(|mail| &*mail.to).collect::<Vec<_>>(), vec!["Sren@example.com"; usize::from(told)]);
+        assert_eq!(
+            notices.iter().map(|mail| &*mail.to).collect::<Vec<_>>(),
+            vec!["Sren@example.com"; usize::from(told)]
+        );
     }
     let program = sign_in(&world.visitor(), "søren", PASSWORD).await;
     assert_eq!((program.status, program.json()), (200, json!({ "username": "Søren" })));
@@ -208,7 +209,11 @@ async fn ten_wrong_passwords_an_hour_then_even_the_right_one_reads_wrong() {
         assert_eq!(sign_in(&world.visitor_from("198.51.100.1"), "MINA", "wrong").await, wrong);
     }
     assert_eq!(sign_in(&world.visitor(), "mina", PASSWORD).await, wrong, "in the same words");
-    assert_eq!(sign_in(&world.visitor(), "mina@example.com", PASSWORD).await.status, 200, "counted by itself");
+    assert_eq!(
+        sign_in(&world.visitor(), "mina@example.com", PASSWORD).await.status,
+        200,
+        "counted by itself"
+    );
     world.visitor().mailed_token("/login/link", "mina@example.com").await;
     world.after(Duration::from_hours(1));
     assert_eq!(sign_in(&world.visitor(), "mina", PASSWORD).await.status, 200);
@@ -251,8 +256,15 @@ async fn a_form_of_another_site_is_refused() {
     let fields = [("identifier", "mina"), ("password", PASSWORD)];
     for forged in [
         Ask::form(PATH, &fields).header("sec-fetch-site", "cross-site"),
-        Ask { headers: Ask::form(PATH, &fields).headers.into_iter().filter(|(name, _)| name != "sec-fetch-site").collect(), ..Ask::form(PATH, &fields) }
-            .header("origin", "https://evil.example.net"),
+        Ask {
+            headers: Ask::form(PATH, &fields)
+                .headers
+                .into_iter()
+                .filter(|(name, _)| name != "sec-fetch-site")
+                .collect(),
+            ..Ask::form(PATH, &fields)
+        }
+        .header("origin", "https://evil.example.net"),
     ] {
         let answer = world.visitor().ask(&forged).await;
         assert_eq!(answer.status, 403);

@@ -66,17 +66,30 @@ async fn tries_to_read(client: &Client) -> Vec<(&'static str, Result<(), String>
     let get = Get::builder().table_name(ACCOUNTS).key("account_id", text("a")).key("record", text("profile"));
     let get = TransactGetItem::builder().get(get.build().expect("table and key are set")).build();
     let query = client.query().table_name(ACCOUNTS);
-    let by_id = query.clone().key_condition_expression("account_id = :x").expression_attribute_values(":x", text("a"));
+    let by_id = query
+        .clone()
+        .key_condition_expression("account_id = :x")
+        .expression_attribute_values(":x", text("a"));
     let by_email = query.index_name("email-index").key_condition_expression("email = :x");
     let by_email = by_email.expression_attribute_values(":x", text("a"));
     let statement = format!("SELECT * FROM {ACCOUNTS} WHERE account_id = 'a'");
     macro_rules! outcome {
         ($name:literal, $call:expr) => {
-            ($name, $call.send().await.map(|_| ()).map_err(|error| error.code().unwrap_or_default().to_owned()))
+            (
+                $name,
+                $call.send().await.map(|_| ()).map_err(|error| error.code().unwrap_or_default().to_owned()),
+            )
         };
     }
     vec![
-        outcome!("GetItem", client.get_item().table_name(ACCOUNTS).key("account_id", text("a")).key("record", text("profile"))),
+        outcome!(
+            "GetItem",
+            client
+                .get_item()
+                .table_name(ACCOUNTS)
+                .key("account_id", text("a"))
+                .key("record", text("profile"))
+        ),
         outcome!("Query", by_id),
         outcome!("Query on the index", by_email),
         outcome!("Scan", client.scan().table_name(ACCOUNTS)),
@@ -122,9 +135,8 @@ fn allowed(action: &str, resource: &str) -> Vec<&'static str> {
 
 #[test]
 fn who_may_do_what_with_accounts() {
-    let mut table = String::new();
     let index = format!("{ACCOUNTS}/index/email-index");
-    for (action, resource) in [
+    let table = [
         ("GetItem", ACCOUNTS),
         ("Query", ACCOUNTS),
         ("Query", &*index),
@@ -132,11 +144,12 @@ fn who_may_do_what_with_accounts() {
         ("PutItem", ACCOUNTS),
         ("UpdateItem", ACCOUNTS),
         ("DeleteItem", ACCOUNTS),
-    ] {
-        let allowed = allowed(&format!("dynamodb:{action}"), &arn(resource));
-        table += &format!("{action} {resource}: {}\n", allowed.join(", "));
-    }
-    insta::assert_snapshot!(table, @r"
+    ];
+    let lines = table.map(|(action, resource)| {
+        let functions = allowed(&format!("dynamodb:{action}"), &arn(resource));
+        format!("{action} {resource}: {}", functions.join(", "))
+    });
+    insta::assert_snapshot!(lines.join("\n"), @r"
     GetItem AccountsTable: mailer, password-login
     Query AccountsTable: account, confirm-backup, mailer, open-magic-link, password-login, remove-backup, request-backup
     Query AccountsTable/index/email-index: mailer, password-login
@@ -150,8 +163,15 @@ fn who_may_do_what_with_accounts() {
 #[test]
 fn nobody_may_list_search_or_administer() {
     for action in [
-        "Scan", "BatchGetItem", "BatchWriteItem", "PartiQLSelect", "PartiQLUpdate", "DeleteTable", "UpdateTable",
-        "ExportTableToPointInTime", "UpdateTimeToLive",
+        "Scan",
+        "BatchGetItem",
+        "BatchWriteItem",
+        "PartiQLSelect",
+        "PartiQLUpdate",
+        "DeleteTable",
+        "UpdateTable",
+        "ExportTableToPointInTime",
+        "UpdateTimeToLive",
     ] {
         for table in &template().tables {
             for resource in [arn(&table.name), format!("{}/index/email-index", arn(&table.name))] {

@@ -12,7 +12,8 @@ const PATH: &str = "/login/link";
 async fn the_link_goes_to_the_stored_address_that_was_entered() {
     let world = World::new();
     world.person("mina").email("Mina@example.com").backup("Spare@example.org").create().await;
-    for (typed, to) in [("mina@EXAMPLE.com", "Mina@example.com"), ("spare@example.org ", "Spare@example.org")] {
+    for (typed, to) in [("mina@EXAMPLE.com", "Mina@example.com"), ("spare@example.org ", "Spare@example.org")]
+    {
         world.visitor().post_form(PATH, &[("email", typed)]).await;
         let [mail] = &world.deliver().await[..] else { panic!("one mail for {typed}") };
         assert_eq!(mail.to, to);

@@ -44,7 +44,11 @@ async fn asking_for_a_mail_is_answered_alike_for_every_address() {
     for path in ["/forgot-username", "/login/link"] {
         for form in [true, false] {
             let asking = |email: &str| {
-                if form { Ask::form(path, &[("email", email)]) } else { Ask::json(path, &json!({ "email": email })) }
+                if form {
+                    Ask::form(path, &[("email", email)])
+                } else {
+                    Ask::json(path, &json!({ "email": email }))
+                }
             };
             let (expected, calls) = ask(&asking("nobody@example.com")).await;
             assert_eq!(expected.status, 200);
@@ -82,10 +86,11 @@ async fn asking_for_a_mail_once_too_often_reads_like_success() {
 
 #[tokio::test]
 async fn a_wrong_password_is_answered_alike_for_every_identifier() {
-    let usernames =
-        ["nobody", "mina", "joris", "petra", "ana", "søren", "SØREN", "まどか"].map(|name| ("a username", name));
+    let usernames = ["nobody", "mina", "joris", "petra", "ana", "søren", "SØREN", "まどか"]
+        .map(|name| ("a username", name));
     let neither = ["", "m", "two words", "mina@", "\"a b\"@example.com"].map(|text| ("neither", text));
     let look_up = "GetItem AccountsTable";
+    let (expected, _) = ask(&Ask::json("/login", &wrong("nobody"))).await;
     for (identifiers, look_up) in [
         (ADDRESSES.to_vec(), "Query AccountsTable/email-index"),
         (usernames.to_vec(), look_up),
@@ -93,9 +98,7 @@ async fn a_wrong_password_is_answered_alike_for_every_identifier() {
     ] {
         let expected_calls = ["UpdateItem LimitsTable", look_up, "Query AccountsTable"];
         for (state, identifier) in identifiers {
-            let form = json!({ "identifier": identifier, "password": "wrong" });
-            let (answer, calls) = ask(&Ask::json("/login", &form)).await;
-            let (expected, _) = ask(&Ask::json("/login", &wrong("nobody"))).await;
+            let (answer, calls) = ask(&Ask::json("/login", &wrong(identifier))).await;
             assert_eq!(answer, expected, "{state}: {identifier}");
             assert_eq!(calls, expected_calls, "{state}: {identifier}");
         }
@@ -153,7 +156,13 @@ async fn the_mailer_alone_tells_them_apart() {
         visitor.post_form("/forgot-username", &[("email", email)]).await;
     }
     let to: Vec<_> = world.deliver().await.into_iter().map(|mail| mail.to).collect();
-    let expected = ["mina@example.com", "spare@example.org", "ana@example.com", "former@example.org", "mina@example.com"];
+    let expected = [
+        "mina@example.com",
+        "spare@example.org",
+        "ana@example.com",
+        "former@example.org",
+        "mina@example.com",
+    ];
     assert_eq!(to, expected);
 }
 

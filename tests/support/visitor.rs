@@ -99,7 +99,7 @@ impl<'w> Visitor<'w> {
     /// Sends any request, keeps the cookies of the answer.
     pub async fn ask(&self, ask: &Ask) -> Answer {
         let event = ask.event(self.client, &self.cookies());
-        let answer = Answer::from(self.world.answer(&event).await);
+        let answer = Answer::from(Box::pin(self.world.answer(&event)).await);
         for cookie in &answer.cookies {
             let pair = cookie.split(';').next().unwrap_or_default().to_owned();
             let emptied = pair.ends_with('=');
@@ -204,7 +204,8 @@ pub fn assert_sealed(answer: &Answer) {
         assert_eq!(answer.header(name), value, "{name}: {answer:#?}");
     }
     let policy = answer.header("content-security-policy");
-    for directive in ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "object-src 'none'"] {
+    for directive in ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "object-src 'none'"]
+    {
         assert!(policy.contains(directive), "{policy}");
     }
     assert!(!policy.contains("unsafe") && policy.contains("sandbox") == json, "{policy}");

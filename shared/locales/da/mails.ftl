@@ -6,7 +6,7 @@ mail-notice-reason = Du får denne mail, fordi det er den primære mailadresse p
 mail-link-fallback = Virker knappen ikke? Kopiér denne adresse til din browser:
 
 verify-subject = Bekræft din reservemail
-verify-lead = Nogen, forhåbentlig dig, vil bruge denne adresse som reservemail til kontoen { $username } hos { $product }. Hvis det er rigtigt, så bekræft det. Linket virker i 24 timer.
+verify-lead = Bekræft, at du vil bruge denne adresse som reservemail til kontoen { $username } hos { $product }. Linket virker i 24 timer.
 verify-action = Bekræft reservemail
 verify-ignore = Var det ikke dig? Så gør ingenting. Vi bruger ikke adressen, medmindre du bekræfter den.
 

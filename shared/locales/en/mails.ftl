@@ -6,7 +6,7 @@ mail-notice-reason = You get this mail because this is the primary email of your
 mail-link-fallback = If the button doesn’t work, copy this address into your browser:
 
 verify-subject = Confirm your backup email
-verify-lead = Someone, we hope you, wants to use this address as the backup email of the { $product } account { $username }. If that is right, please confirm it. The link works for 24 hours.
+verify-lead = Please confirm that you want to use this address as the backup email of the { $product } account { $username }. The link works for 24 hours.
 verify-action = Confirm backup email
 verify-ignore = If it wasn’t you, do nothing. We don’t use this address unless you confirm it.
 

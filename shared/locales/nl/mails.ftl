@@ -6,7 +6,7 @@ mail-notice-reason = Je krijgt deze mail omdat dit het primaire e-mailadres van 
 mail-link-fallback = Werkt de knop niet? Kopieer dan dit adres naar je browser:
 
 verify-subject = Bevestig je reserve-e-mailadres
-verify-lead = Iemand, hopelijk jij, wil dit adres gebruiken als reserve-e-mailadres van het { $product }-account { $username }. Klopt dat, bevestig het dan. De link werkt 24 uur.
+verify-lead = Bevestig dat je dit adres wilt gebruiken als reserve-e-mailadres van het { $product }-account { $username }. De link werkt 24 uur.
 verify-action = Reserve-e-mailadres bevestigen
 verify-ignore = Was jij het niet? Doe dan niets. Zonder je bevestiging gebruiken we dit adres niet.
 

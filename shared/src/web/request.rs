@@ -121,6 +121,10 @@ impl Request {
         let media_type = self.media_type().to_ascii_lowercase();
         match &*media_type {
             FORM => serde_html_form::from_bytes(body).map_err(|error| Problem::malformed_body(&error)),
+            // Serde would take an array for a struct as well, and an empty one for a form without required fields.
+            JSON if !body.trim_ascii_start().starts_with(b"{") => {
+                Err(Problem::malformed_body(&"the body is not a JSON object"))
+            }
             JSON => serde_json::from_slice(body).map_err(|error| Problem::malformed_body(&error)),
             // An empty form has no type: some clients leave it out.
             "" if body.is_empty() => {

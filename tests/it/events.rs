@@ -1,0 +1,73 @@
+//! The events that functions are tried with by hand: real ones, answered as expected.
+use std::net::{IpAddr, Ipv4Addr};
+
+use serde_json::Value;
+use shared::web::StatusCode;
+
+use crate::support::{Answer, World, assert_sealed, file, template, workspace_file};
+
+fn event(function: &str) -> Value {
+    serde_json::from_str(&file(&format!("events/{function}.json"))).expect("an event is JSON")
+}
+
+#[tokio::test]
+async fn each_function_answers_its_event() {
+    for (function, status, location, said) in [
+        ("account", StatusCode::SEE_OTHER, "/login?next=/account", ""),
+        ("request-backup", StatusCode::SEE_OTHER, "/login?next=/account", ""),
+        ("confirm-backup", StatusCode::NOT_FOUND, "", "<h1>"),
+        ("remove-backup", StatusCode::SEE_OTHER, "/login?next=/account", ""),
+        ("forgot-username", StatusCode::OK, "", "<h1>"),
+        ("request-magic-link", StatusCode::OK, "", "sign-in-link"),
+        ("open-magic-link", StatusCode::NOT_FOUND, "", "<h1>"),
+        ("password-login", StatusCode::SEE_OTHER, "/account", ""),
+        ("sign-out", StatusCode::OK, "", "<h1>"),
+    ] {
+        let world = World::new();
+        world.person("mina").backup("mina.spare@example.org").create().await;
+        let answer = Answer::from(world.answer_by(function, &event(function)).await);
+        assert_eq!(answer.status, i64::from(status.as_u16()), "{function}: {}", answer.body);
+        assert_eq!(answer.header("location"), location, "{function}");
+        assert!(answer.body.contains(said), "{function}: {}", answer.body);
+        assert_sealed(&answer);
+    }
+}
+
+#[tokio::test]
+async fn the_mailer_handles_its_event() {
+    let world = World::new();
+    world.person("mina").backup("mina.spare@example.org").create().await;
+    let event = event("mailer");
+    world.put("OutboxTable", &event["Records"][0]["dynamodb"]["NewImage"]);
+    let records = event["Records"].as_array().expect("an event has records");
+    assert!(world.feed(records).await.batch_item_failures.is_empty());
+    assert_eq!(world.mails()[0].to, "mina.spare@example.org");
+}
+
+#[test]
+fn each_event_is_one_of_its_functions_routes_and_comes_from_a_documentation_address() {
+    for function in template().functions.iter().filter(|function| !function.routes.is_empty()) {
+        let event = event(&function.name);
+        let keys: Vec<_> = function.routes.iter().map(dev::template::Route::key).collect();
+        let key = event["routeKey"].as_str().expect("an event has a route").to_owned();
+        assert!(keys.contains(&key), "{}: {key}", function.name);
+        assert_eq!(event["routeKey"], event["requestContext"]["routeKey"]);
+        assert_eq!(event["rawPath"], event["requestContext"]["http"]["path"]);
+        assert!(key.ends_with(event["rawPath"].as_str().expect("an event has a path")), "{key}");
+        let source = event["requestContext"]["http"]["sourceIp"].as_str().and_then(|ip| ip.parse().ok());
+        let Some(IpAddr::V4(source)) = source else { panic!("{}: no address", function.name) };
+        assert_eq!(source.octets()[..3], Ipv4Addr::new(203, 0, 113, 0).octets()[..3]);
+    }
+}
+
+#[test]
+fn there_is_one_event_for_each_function_and_none_beside() {
+    let files = std::fs::read_dir(workspace_file("events")).expect("there are events");
+    let mut files: Vec<String> =
+        files.map(|file| file.expect("a file").file_name().to_string_lossy().into_owned()).collect();
+    files.sort();
+    let mut functions: Vec<String> =
+        template().functions.iter().map(|function| format!("{}.json", function.name)).collect();
+    functions.sort();
+    assert_eq!(files, functions);
+}

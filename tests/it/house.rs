@@ -1,0 +1,298 @@
+//! The rules of the house that a test can hold.
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
+use shared::web::Code;
+
+use crate::rendering::keys;
+use crate::support::{file, template, template_text, workspace_file};
+
+/// The longest file, by a little more than what the style guide calls about.
+const LINES_OF_A_FILE: usize = 420;
+const LINES_OF_A_FLOW: usize = 60;
+
+fn functions() -> Vec<String> {
+    let folders = std::fs::read_dir(workspace_file("functions")).expect("there are functions");
+    let folders = folders.map(|folder| folder.expect("a folder").path()).filter(|path| path.is_dir());
+    let mut names: Vec<String> =
+        folders.map(|path| path.file_name().expect("it has a name").to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+fn pascal_case(name: &str) -> String {
+    let words = name.split('-').map(|word| {
+        let (first, rest) = word.split_at(1);
+        first.to_ascii_uppercase() + rest
+    });
+    words.collect()
+}
+
+/// All packages of the workspace as cargo sees them, by name.
+fn packages() -> BTreeMap<String, Value> {
+    let output = std::process::Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .current_dir(workspace_file("."))
+        .output()
+        .expect("cargo runs");
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo writes JSON");
+    let packages = metadata["packages"].as_array().expect("there are packages");
+    packages
+        .iter()
+        .map(|package| (package["name"].as_str().expect("a name").to_owned(), package.clone()))
+        .collect()
+}
+
+fn dependencies(package: &Value, kind: Option<&str>) -> BTreeSet<String> {
+    let all = package["dependencies"].as_array().into_iter().flatten();
+    let wanted = all.filter(|dependency| dependency["kind"].as_str() == kind);
+    wanted.filter_map(|dependency| dependency["name"].as_str().map(str::to_owned)).collect()
+}
+
+/// All source files under a folder.
+fn sources(folder: &str) -> Vec<PathBuf> {
+    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).expect("a folder can be read") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() && !path.ends_with("node_modules") {
+                walk(&path, found);
+            } else if path
+                .extension()
+                .is_some_and(|extension| extension == "rs" || extension == "html" || extension == "txt")
+            {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(&workspace_file(folder), &mut found);
+    found.sort();
+    found
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).expect("a file can be read")
+}
+
+/// The part before the unit tests.
+fn without_tests(source: &str) -> &str {
+    source.split("#[cfg(test)]\nmod tests").next().unwrap_or_default()
+}
+
+#[test]
+fn one_name_from_the_folder_to_the_resource() {
+    let packages = packages();
+    let functions = functions();
+    assert_eq!(functions.len(), template().functions.len());
+    for name in &functions {
+        let package = packages.get(name).unwrap_or_else(|| panic!("{name} is a package"));
+        let targets = package["targets"].as_array().expect("a package has targets");
+        let binaries = targets.iter().filter(|target| target["kind"][0] == "bin");
+        let binaries: Vec<_> = binaries.filter_map(|target| target["name"].as_str()).collect();
+        assert_eq!(binaries, [name], "{name}: the binary");
+
+        let function = template().function(name).unwrap_or_else(|| panic!("{name} is in the template"));
+        assert_eq!(function.logical_id, format!("{}Function", pascal_case(name)));
+        assert!(!function.statements.is_empty(), "{name} has a policy of its own");
+        assert!(function.routes.is_empty() == function.stream.is_some(), "{name} has routes or a stream");
+
+        assert!(workspace_file(&format!("events/{name}.json")).exists(), "{name} has an event");
+        let module = name.replace('-', "_");
+        assert!(workspace_file(&format!("tests/it/{module}.rs")).exists(), "{name} has a test module");
+        assert!(file("tests/it/main.rs").contains(&format!("mod {module};")), "{name} is tested");
+    }
+}
+
+#[test]
+fn who_depends_on_whom() {
+    let packages = packages();
+    let functions: BTreeSet<String> = functions().into_iter().collect();
+    let ours: BTreeSet<String> = packages.keys().cloned().collect();
+    let of_ours = |name: &str, kind| -> Vec<String> {
+        dependencies(&packages[name], kind).intersection(&ours).cloned().collect()
+    };
+    for name in &functions {
+        assert_eq!(of_ours(name, None), ["shared"], "{name}");
+        let aws: Vec<_> =
+            dependencies(&packages[name], None).into_iter().filter(|name| name.starts_with("aws")).collect();
+        assert!(aws.is_empty(), "{name} reaches for AWS by itself: {aws:?}");
+    }
+    assert!(of_ours("shared", None).is_empty());
+    assert!(of_ours("dev", None).is_empty(), "functions are black boxes to the local stack");
+    assert_eq!(of_ours("ops", None), ["shared"]);
+    assert!(dependencies(&packages["tests"], None).is_empty(), "nothing but tests");
+    for (name, package) in &packages {
+        let asks = package["dependencies"].as_array().into_iter().flatten();
+        let testing = asks.flat_map(|dependency| dependency["features"].as_array().into_iter().flatten());
+        assert_eq!(
+            testing.filter(|feature| **feature == "testing").count(),
+            usize::from(name == "tests"),
+            "{name}"
+        );
+        let manifest = read(Path::new(package["manifest_path"].as_str().expect("a manifest")));
+        assert!(manifest.contains("[lints]\nworkspace = true"), "{name} keeps the lints of the workspace");
+    }
+}
+
+#[test]
+fn store_mail_and_web_know_the_domain_and_never_each_other() {
+    let neighbours = ["store", "mail", "web"];
+    for own in neighbours {
+        for path in sources(&format!("shared/src/{own}")) {
+            let source = read(&path);
+            for other in neighbours.iter().filter(|other| **other != own).chain(&["app", "runtime"]) {
+                assert!(!source.contains(&format!("crate::{other}")), "{} imports {other}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_domain_is_pure() {
+    for path in sources("shared/src/domain") {
+        let source = read(&path);
+        for foreign in [
+            "async ",
+            "await",
+            "aws_",
+            "tokio",
+            "tracing",
+            "SystemTime",
+            "rand::",
+            "http::",
+            "crate::store",
+            "crate::web",
+            "crate::mail",
+            "crate::app",
+            "crate::clock",
+            "crate::entropy",
+            "crate::config",
+        ] {
+            assert!(!source.contains(foreign), "{}: {foreign}", path.display());
+        }
+    }
+}
+
+#[test]
+fn files_and_flows_are_short() {
+    for folder in ["functions", "shared/src", "dev/src", "ops/src", "tests/it", "tests/support", "tests/e2e"]
+    {
+        for path in sources(folder) {
+            let lines = read(&path).lines().count();
+            assert!(lines <= LINES_OF_A_FILE, "{}: {lines} lines", path.display());
+        }
+    }
+    for name in functions() {
+        let source = file(&format!("functions/{name}/src/lib.rs"));
+        let (_, flow) = source.split_once("pub async fn handle(").expect("a flow is called handle");
+        let lines = flow.lines().take_while(|line| *line != "}").count() + 1;
+        assert!(lines <= LINES_OF_A_FLOW, "{name}: {lines} lines");
+        let main = file(&format!("functions/{name}/src/main.rs"));
+        assert!(main.lines().count() <= 6, "{name}: main is thin");
+    }
+}
+
+#[test]
+fn every_text_exists_in_every_language_and_is_used() {
+    let [en, nl, da] = ["en", "nl", "da"].map(keys);
+    assert_eq!((&en, &en), (&nl, &da));
+
+    let all: String = ["shared/src", "shared/templates", "functions"]
+        .iter()
+        .flat_map(|folder| sources(folder))
+        .map(|path| without_tests(&read(&path)).to_owned())
+        .collect();
+    let mut used: BTreeSet<String> =
+        all.split('"').skip(1).filter(|text| en.contains(*text)).map(str::to_owned).collect();
+    for code in Code::ALL {
+        used.insert(format!("problem-{}", code.as_str()));
+        used.insert(format!("problem-{}-advice", code.as_str()));
+    }
+    used.extend((1..=12).map(|month| format!("month-{month}")));
+    for stem in ["added", "changed", "removed", "used", "wanted"] {
+        assert!(all.contains(&format!("=> \"{stem}\"")), "{stem} is the stem of a notice");
+        used.extend(["subject", "lead"].map(|part| format!("{stem}-{part}")));
+    }
+    assert_eq!(en, used, "left: what there is, right: what is used");
+
+    for call in ["say(\"", "with(\""] {
+        for part in all.split(call).skip(1) {
+            let key = part.split('"').next().unwrap_or_default();
+            assert!(en.contains(key), "{call}{key}\") asks for a text that is not there");
+        }
+    }
+}
+
+#[test]
+fn no_permission_has_a_wildcard() {
+    for (number, line) in template_text().lines().enumerate() {
+        let line = line.split(" #").next().unwrap_or_default().trim();
+        let pattern = line.starts_with("AllowedPattern:") || line.starts_with('#');
+        assert!(pattern || !line.contains('*'), "template.yaml, line {}: {line}", number + 1);
+    }
+}
+
+/// A resource of the template as it is written.
+fn resource(name: &str) -> yaml_serde::Value {
+    let template: yaml_serde::Value = yaml_serde::from_str(&template_text()).expect("the template is YAML");
+    template["Resources"][name]["Properties"].clone()
+}
+
+#[test]
+fn tables_keep_what_must_be_kept_and_forget_what_must_be_forgotten() {
+    for table in &template().tables {
+        let properties = resource(&table.name);
+        assert_eq!(properties["BillingMode"], "PAY_PER_REQUEST", "{}", table.name);
+        assert_eq!(properties["SSESpecification"]["SSEEnabled"], true, "{}", table.name);
+        let expiry = table.time_to_live.as_deref();
+        assert_eq!(expiry, (table.name != "AccountsTable").then_some("expires_at"), "{}", table.name);
+        let stream = table.definition["StreamSpecification"]["StreamViewType"].as_str();
+        assert_eq!(stream, (table.name == "OutboxTable").then_some("NEW_IMAGE"), "{}", table.name);
+    }
+    let accounts = resource("AccountsTable");
+    assert_eq!(accounts["DeletionProtectionEnabled"], true);
+    assert_eq!(accounts["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], true);
+    let index = &accounts["GlobalSecondaryIndexes"][0];
+    assert_eq!(index["IndexName"], "email-index");
+    assert_eq!(index["Projection"]["ProjectionType"], "KEYS_ONLY");
+}
+
+#[test]
+fn the_outbox_feeds_the_mailer_without_ever_blocking_for_long() {
+    let mailer = template().function("mailer").expect("there is a mailer");
+    let stream = mailer.stream.as_ref().expect("it reads a stream");
+    assert_eq!(stream.table, "OutboxTable");
+    assert!(stream.report_batch_item_failures && stream.bisect_batch && stream.from_the_beginning);
+    assert!(stream.maximum_retry_attempts.is_some_and(|retries| (3..=5).contains(&retries)));
+    let age = stream.maximum_record_age.expect("there is a limit");
+    assert!(age <= shared::domain::link::SIGN_IN_LIFETIME, "a later mail would carry a dead link");
+    assert_eq!(stream.event_names, BTreeSet::from(["INSERT".to_owned()]), "not its own marks");
+    assert!(stream.on_failure.as_deref().is_some_and(|queue| queue.contains("UnsentQueue")));
+}
+
+#[test]
+fn figures_are_what_the_design_says() {
+    use shared::domain::{link, password, session};
+    assert_eq!(link::SIGN_IN_LIFETIME, Duration::from_mins(10));
+    assert_eq!(link::CONFIRMATION_LIFETIME, Duration::from_hours(24));
+    assert_eq!(session::ABSOLUTE_LIFETIME, Duration::from_hours(30 * 24));
+    assert_eq!(session::IDLE_LIFETIME, Duration::from_hours(14 * 24));
+    const { assert!(password::MEMORY_KIB >= 19_456 && password::PASSES >= 2 && password::LANES >= 1) };
+    let login = template().function("password-login").expect("there is a sign-in");
+    assert!((1_024..=1_769).contains(&login.memory_mb), "Argon2id needs the processor");
+    let others = template().functions.iter().filter(|function| function.name != "password-login");
+    assert!(others.clone().all(|function| (256..=512).contains(&function.memory_mb)));
+}
+
+#[test]
+fn the_limits_key_is_only_where_limits_are_counted() {
+    for function in &template().functions {
+        let source = file(&format!("functions/{}/src/main.rs", function.name));
+        let counts = function.environment.contains_key("LIMITS_KEY");
+        assert_eq!(source.contains("Needs::Limits"), counts, "{}", function.name);
+        let sends = function.environment.contains_key("MAIL_FROM");
+        assert_eq!(source.contains("serve_stream"), sends, "{}", function.name);
+    }
+}

@@ -1,0 +1,314 @@
+//! Every page and every mail, in every language, from samples: no text is missing, no argument is left open, and
+//! the HTML is well-formed.
+use std::collections::BTreeSet;
+
+use shared::domain::{
+    Account, AccountId, Backup, ConfirmedAddress, Door, EmailAddress, Kind, Language, MessageId,
+    PendingAddress, Timestamp, Token, Username,
+};
+use shared::mail::{DoorAddress, Mail, PrimaryAddress, Told, UnconfirmedAddress};
+use shared::texts::Texts;
+use shared::web::pages::{
+    AccountPage, Asked, CheckMailPage, ConfirmPage, ConfirmedPage, ForgotUsernamePage, OpenLinkPage,
+    ProblemPage, SignInPage, SignedOutPage,
+};
+use shared::web::{Code, LocalPath, Page, Problem};
+
+use crate::support::{NOON, PUBLIC_URL, World, file, workspace_file};
+
+const PRODUCT: &str = "Product <&> Co";
+
+fn address(text: &str) -> EmailAddress {
+    EmailAddress::parse(text).expect("an address")
+}
+
+fn since() -> Timestamp {
+    Timestamp::from_unix_seconds(i64::try_from(NOON).expect("noon fits"))
+}
+
+fn account(kind: Kind, backup: Backup) -> Account {
+    Account {
+        id: AccountId::new("a"),
+        username: Username::parse("<b>mína&").expect("a username"),
+        kind,
+        password_hash: None,
+        language: Language::En,
+        sessions_valid_from: since(),
+        created_at: since(),
+        primary: ConfirmedAddress { address: address("mina@bücher.example"), since: since() },
+        backup,
+    }
+}
+
+fn backups() -> [Backup; 4] {
+    let confirmed = || Some(ConfirmedAddress { address: address("old@example.org"), since: since() });
+    let pending = || {
+        let request = MessageId::new(NOON * 1_000, 7);
+        Some(PendingAddress { address: address("new@example.org"), since: since(), request })
+    };
+    [
+        Backup::new(None, None),
+        Backup::new(None, pending()),
+        Backup::new(confirmed(), None),
+        Backup::new(confirmed(), pending()),
+    ]
+}
+
+/// Every page in every state: its template, what it shows, its HTML.
+fn pages(language: Language) -> Vec<(&'static str, String, String)> {
+    let texts = || Texts::new(language, PRODUCT.into());
+    let token = Token::from_bytes([9; 32]);
+    let mina = account(Kind::Regular, Backup::None);
+    let mut pages: Vec<(&'static str, String, String)> = Vec::new();
+    let mut add = |template, what: String, page: &dyn Page| {
+        pages.push((template, what, page.html().expect("the page renders")));
+        assert!(page.json().is_object(), "{template}");
+    };
+    for backup in backups() {
+        let account = account(Kind::Regular, backup);
+        let page = AccountPage::new(&account, texts());
+        add("account.html", format!("{:?}", account.backup), &page);
+        for code in [Code::NotAnAddress, Code::TooSoon, Code::NothingToRemove] {
+            let page = page.clone().with_problem(&code.into(), "typed\"<");
+            add("account.html", format!("{:?} {}", account.backup, code.as_str()), &page);
+        }
+    }
+    add("account.html", "sso".into(), &AccountPage::new(&account(Kind::Sso, Backup::None), texts()));
+    let sign_in = SignInPage::new(LocalPath::account(), texts());
+    let wrong = Problem::from(Code::WrongCredentials);
+    add("sign-in.html", "empty".into(), &sign_in);
+    add("sign-in.html", "password".into(), &sign_in.clone().with_password_problem(&wrong, "\"<x"));
+    add(
+        "sign-in.html",
+        "link".into(),
+        &sign_in.clone().with_link_problem(&Code::NotAnAddress.into(), "\"<x"),
+    );
+    let forgot = ForgotUsernamePage::new(texts());
+    add("forgot-username.html", "empty".into(), &forgot);
+    add(
+        "forgot-username.html",
+        "problem".into(),
+        &forgot.clone().with_problem(&Code::NotAnAddress.into(), "x"),
+    );
+    add("check-mail.html", "username".into(), &CheckMailPage::new(Asked::Username, texts()));
+    add("check-mail.html", "link".into(), &CheckMailPage::new(Asked::SignInLink, texts()));
+    add(
+        "confirm.html",
+        "live".into(),
+        &ConfirmPage::new(&mina, &address("new@example.org"), &token, texts()),
+    );
+    add("confirmed.html", "done".into(), &ConfirmedPage::new(&mina, &address("new@example.org"), texts()));
+    add("open-link.html", "signed out".into(), &OpenLinkPage::new(&mina, None, &token, texts()));
+    add("open-link.html", "signed in".into(), &OpenLinkPage::new(&mina, Some(&mina), &token, texts()));
+    add("signed-out.html", "done".into(), &SignedOutPage::new(texts()));
+    for code in Code::ALL {
+        let page = ProblemPage::new(&code.into(), texts());
+        add("problem.html", code.as_str().into(), &page);
+        add("problem.html", code.as_str().into(), &page.clone().leading_to("/login", "way-on-new-link"));
+    }
+    pages
+}
+
+fn mails() -> Vec<Mail> {
+    let [_, pending, confirmed, _] = backups();
+    let pending_address = pending.pending().expect("it is pending").clone();
+    let owner = account(Kind::Regular, confirmed);
+    let to = || DoorAddress::of(&owner, Door::Backup).expect("it has a backup");
+    let username = || owner.username.as_str().to_owned();
+    let token = || Token::from_bytes([9; 32]);
+    let backup = || address("spare@example.org");
+    let told = [
+        Told::Added { backup: backup() },
+        Told::Changed { former: address("old@example.org"), backup: backup() },
+        Told::Removed { backup: backup() },
+        Told::Used { backup: backup() },
+        Told::Wanted { address: backup() },
+    ];
+    let notices = told.map(|told| Mail::Notice {
+        to: PrimaryAddress::of(&owner),
+        username: username(),
+        told,
+        at: since(),
+    });
+    let mut mails = vec![
+        Mail::VerifyBackup {
+            to: UnconfirmedAddress::of(&pending_address),
+            username: username(),
+            token: token(),
+        },
+        Mail::YourUsername { to: to(), username: username() },
+        Mail::SignInLink { to: to(), username: username(), token: token() },
+    ];
+    mails.extend(notices);
+    mails
+}
+
+/// What is left when a text is missing or an argument is.
+fn assert_complete(text: &str, what: &str) {
+    let body = text.split_once("<body").map_or(text, |(_, body)| body);
+    assert!(!body.contains(['{', '}']), "{what}: an argument is left open\n{body}");
+    for key in keys("en") {
+        let bare = |c: char| !(c.is_ascii_alphanumeric() || c == '-');
+        let leaked = key.contains('-') && key.len() > 9 && readable(body).split(bare).any(|word| word == key);
+        assert!(!leaked, "{what}: the text {key} is missing");
+    }
+}
+
+/// The words between the tags.
+fn readable(html: &str) -> String {
+    html.split('<')
+        .filter_map(|part| part.split_once('>').map(|(_, text)| text))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// Every tag that opens closes, in order; attributes are quoted.
+fn assert_well_formed(html: &str, what: &str) {
+    const VOID: [&str; 8] = ["meta", "link", "input", "br", "path", "circle", "img", "hr"];
+    let style_end = html.find("</style>").unwrap_or(0);
+    let mut open: Vec<&str> = Vec::new();
+    for part in html[style_end..].split('<').skip(1) {
+        let (tag, _) = part.split_once('>').unwrap_or_else(|| panic!("{what}: a tag does not end: {part}"));
+        let name = tag.trim_start_matches('/').split([' ', '/', '\n']).next().unwrap_or_default();
+        if tag.starts_with('!') || VOID.contains(&name) || tag.ends_with('/') {
+            continue;
+        }
+        assert_eq!(tag.matches('"').count() % 2, 0, "{what}: <{tag}>");
+        if tag.starts_with('/') {
+            let last = open.pop();
+            // What opened before the end of the stylesheet was not seen.
+            assert!(
+                last == Some(name) || (last.is_none() && ["style", "head", "html"].contains(&name)),
+                "{what}: </{name}> closes {last:?}"
+            );
+        } else {
+            open.push(name);
+        }
+    }
+    assert!(open.is_empty(), "{what}: {open:?} stay open");
+}
+
+#[test]
+fn every_page_is_complete_and_well_formed_in_every_language() {
+    // Its log listens on this thread.
+    let world = World::new();
+    for language in Language::ALL {
+        for (template, what, html) in pages(language) {
+            let what = format!("{template}, {what}, {}", language.tag());
+            assert_complete(&html, &what);
+            assert_well_formed(&html, &what);
+            assert!(html.contains(&format!("<html lang=\"{}\">", language.tag())), "{what}");
+            assert!(!html.contains("<b>") && !html.contains("<&>"), "{what}: something is not escaped");
+            assert_eq!(html.matches("<h1").count(), 1, "{what}");
+            assert_labelled(&html, &what);
+        }
+    }
+    assert!(!world.log().contains("a text is missing"), "{}", world.log());
+}
+
+/// Each field has a label, each id is there once, and what is referred to is there.
+fn assert_labelled(html: &str, what: &str) {
+    let values = |attribute: &str| -> Vec<String> {
+        let opening = format!(" {attribute}=\"");
+        let parts = html.split(&opening).skip(1);
+        parts.filter_map(|part| part.split('"').next().map(str::to_owned)).collect()
+    };
+    let ids = values("id");
+    let unique: BTreeSet<_> = ids.iter().collect();
+    assert_eq!(unique.len(), ids.len(), "{what}: an id is there twice: {ids:?}");
+    for attribute in ["for", "aria-describedby", "aria-labelledby"] {
+        for reference in values(attribute).iter().flat_map(|value| value.split_whitespace()) {
+            assert!(unique.contains(&reference.to_owned()), "{what}: {attribute} names {reference}");
+        }
+    }
+    let labels = values("for");
+    for input in html.split("<input ").skip(1).filter_map(|part| part.split_once('>').map(|(tag, _)| tag)) {
+        let hidden = input.contains("type=\"hidden\"");
+        let labelled = labels.iter().any(|id| input.contains(&format!("id=\"{id}\"")));
+        assert!(hidden || labelled, "{what}: no label for <input {input}>");
+        assert!(hidden || input.contains("autocomplete="), "{what}: <input {input}>");
+    }
+}
+
+#[test]
+fn every_mail_is_complete_in_every_language_and_says_the_same_twice() {
+    let world = World::new();
+    for language in Language::ALL {
+        let texts = Texts::new(language, PRODUCT.into());
+        for mail in mails() {
+            let composed = mail.compose(&texts, PUBLIC_URL).expect("the mail renders");
+            let what = format!("{} {}", language.tag(), composed.subject);
+            assert!(!composed.subject.contains(['\r', '\n', '{']) && !composed.subject.is_empty(), "{what}");
+            assert_complete(&composed.html, &what);
+            assert_complete(&composed.text, &what);
+            assert_well_formed(&composed.html, &what);
+            assert!(composed.text.contains(PRODUCT), "{what}: plain text is not escaped");
+            assert!(!composed.html.contains("<b>") && !composed.html.contains("<&>"), "{what}");
+            let links = |part: &str| part.matches(PUBLIC_URL).count();
+            assert_eq!((links(&composed.text), links(&composed.html) > 0), (1, true), "{what}");
+            let foreign = composed.html.matches("http").count() - composed.html.matches(PUBLIC_URL).count();
+            assert_eq!(foreign, 0, "{what}: nothing is loaded from elsewhere");
+            let longest = composed.text.lines().map(str::len).max().unwrap_or_default();
+            assert!(longest < 998, "{what}: RFC 5322 allows 998 bytes a line");
+        }
+    }
+    assert!(!world.log().contains("a text is missing"), "{}", world.log());
+}
+
+#[test]
+fn mails_of_two_languages_differ() {
+    let subjects = |language| -> Vec<String> {
+        let texts = Texts::new(language, PRODUCT.into());
+        let composed = |mail: Mail| mail.compose(&texts, PUBLIC_URL).expect("the mail renders").subject;
+        mails().into_iter().map(composed).collect()
+    };
+    let [en, nl, da] = Language::ALL.map(subjects);
+    for ((en, nl), da) in en.iter().zip(&nl).zip(&da) {
+        assert!(en != nl && nl != da && en != da, "{en}, {nl}, {da}");
+    }
+}
+
+#[test]
+fn every_template_is_rendered_here() {
+    let mut used: BTreeSet<String> =
+        pages(Language::En).iter().map(|page| format!("pages/{}", page.0)).collect();
+    used.extend(["mail/mail.html".to_owned(), "mail/mail.txt".to_owned()]);
+    // What they extend, import and include is rendered with them.
+    let mut news: Vec<String> = used.iter().cloned().collect();
+    while let Some(name) = news.pop() {
+        let text = file(&format!("shared/templates/{name}"));
+        for keyword in ["{% extends \"", "{% import \"", "{% include \""] {
+            for part in text.split(keyword).skip(1) {
+                let name = part.split('"').next().expect("a string ends").to_owned();
+                if used.insert(name.clone()) {
+                    news.push(name);
+                }
+            }
+        }
+    }
+    let mut there = BTreeSet::new();
+    for folder in ["pages", "mail"] {
+        let files = std::fs::read_dir(workspace_file(&format!("shared/templates/{folder}")));
+        for file in files.expect("there are templates") {
+            let path = file.expect("a file").path();
+            let name = path.file_name().expect("files have names").to_string_lossy();
+            // The stylesheet is no template: the pages carry it as it is.
+            if name != "style.css" {
+                there.insert(format!("{folder}/{name}"));
+            }
+        }
+    }
+    used.remove("pages/style.css");
+    assert_eq!(there, used);
+}
+
+/// The keys of a language's texts.
+pub fn keys(language: &str) -> BTreeSet<String> {
+    let mut keys = BTreeSet::new();
+    for name in ["pages", "problems", "mails"] {
+        let text = file(&format!("shared/locales/{language}/{name}.ftl"));
+        let lines = text.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_lowercase()));
+        keys.extend(lines.filter_map(|line| line.split(" =").next().map(str::to_owned)));
+    }
+    keys
+}

@@ -1,0 +1,84 @@
+//! Long runs of what people do, in an order that nobody thought of: the books always fit.
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::{Visitor, World};
+
+const ADDRESSES: [&str; 4] = ["one@example.org", "Two@example.org", "mina@example.com", "joris@example.com"];
+
+/// Marsaglia's xorshift: a run can be repeated by its seed.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % bound as u64).expect("it is below a usize")
+    }
+}
+
+/// The links in the mails so far, newest last.
+fn tokens(world: &World) -> Vec<String> {
+    let links = world.mails().into_iter().flat_map(|mail| mail.links);
+    links.filter_map(|link| link.split_once("confirm?token=").map(|(_, token)| token.to_owned())).collect()
+}
+
+async fn step(world: &World, browser: &Visitor<'_>, dice: &mut Dice) -> String {
+    match dice.below(8) {
+        0 | 1 => {
+            let email = ADDRESSES[dice.below(ADDRESSES.len())];
+            let answer = browser.post_json("/account/backup", &json!({ "email": email })).await;
+            assert!([202, 422, 429].contains(&answer.status), "{}", answer.body);
+            format!("ask for {email}: {}", answer.status)
+        }
+        2..=4 => {
+            let tokens = tokens(world);
+            let Some(token) = tokens.iter().rev().nth(dice.below(3)) else { return "no link yet".into() };
+            let answer = browser.post_json("/backup/confirm", &json!({ "token": token })).await;
+            assert!([200, 409, 410].contains(&answer.status), "{}", answer.body);
+            format!("confirm: {}", answer.status)
+        }
+        5 => {
+            let what = ["pending", "confirmed"][dice.below(2)];
+            let answer = browser.post_json("/account/backup/remove", &json!({ "what": what })).await;
+            assert!([200, 409].contains(&answer.status), "{}", answer.body);
+            format!("remove {what}: {}", answer.status)
+        }
+        6 => {
+            world.after(Duration::from_mins(61));
+            "an hour passes".into()
+        }
+        _ => format!("{} mails", world.deliver().await.len()),
+    }
+}
+
+#[tokio::test]
+async fn after_every_step_claims_fit_and_an_address_in_force_opens_its_account() {
+    for seed in 1..=8 {
+        let world = World::new();
+        let mina = world.person("mina").create().await;
+        let joris = world.person("joris").create().await;
+        let browsers = [world.signed_in(&mina).await, world.signed_in(&joris).await];
+        let mut dice = Dice(seed * 0x9e37_79b9_7f4a_7c15);
+        let mut done = Vec::new();
+        for _ in 0..80 {
+            let browser = &browsers[dice.below(2)];
+            done.push(step(&world, browser, &mut dice).await);
+            world.assert_claims_fit();
+        }
+        world.deliver().await;
+        assert!(done.iter().any(|step| step == "confirm: 200"), "the run of {seed} got somewhere: {done:?}");
+
+        for (browser, username) in browsers.iter().zip(["mina", "joris"]) {
+            let backup = browser.get_json("/account").await.json()["backup"].clone();
+            let Some(address) = backup["address"].as_str() else { continue };
+            world.after(Duration::from_hours(1));
+            world.visitor().post_form("/forgot-username", &[("email", address)]).await;
+            let [mail] = &world.deliver().await[..] else { panic!("one mail to {address}: {done:?}") };
+            assert_eq!(mail.to, address);
+            assert!(mail.text.contains(&format!("\n    {username}\n")), "{done:?}");
+        }
+    }
+}
