@@ -137,6 +137,18 @@ async fn an_sso_account_says_why_it_has_no_backup_email() {
 }
 
 #[tokio::test]
+async fn a_request_whose_link_has_expired_says_so_and_offers_a_new_one() {
+    let world = World::new();
+    let mina = world.person("mina").pending("spare@example.org").create().await;
+    let browser = world.signed_in(&mina).await;
+    world.after(Duration::from_hours(24));
+    assert!(browser.get("/account").await.body.contains("works for 24 hours"));
+    world.after(Duration::from_secs(1));
+    let page = browser.get("/account").await;
+    assert!(page.body.contains("The link in the mail has expired. Choose “Send again”"), "{}", page.shown());
+}
+
+#[tokio::test]
 async fn programs_read_the_same_as_json() {
     let world = World::new();
     let since = json!(NOON);

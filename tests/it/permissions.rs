@@ -16,9 +16,11 @@ use dev::statement::Demand;
 use dev::streams::Wake;
 use dev::template::{ACCOUNT_ID, REGION};
 use shared::config::Aws;
+use shared::domain::EmailAddress;
+use shared::error::chain;
 use tokio::net::TcpListener;
 
-use crate::support::template;
+use crate::support::{World, template};
 
 const ACCOUNTS: &str = "AccountsTable";
 
@@ -114,6 +116,25 @@ async fn the_functions_open_to_strangers_are_denied_every_way_to_read_accounts()
     for (operation, outcome) in tries_to_read(&client(front, "AKIASOMEBODY")).await {
         assert_eq!(outcome, Err("UnrecognizedClientException".into()), "{operation}");
     }
+}
+
+#[tokio::test]
+async fn flows_in_these_tests_run_with_their_own_permissions_only() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let address = EmailAddress::parse(&mina.email).expect("an address");
+    for function in ["forgot-username", "request-magic-link", "sign-out"] {
+        let store = &world.app(function).store;
+        for outcome in [
+            store.load_account(&mina.id).await.map(|_| ()),
+            store.find_by_email(&address).await.map(|_| ()),
+            store.owner_of(&address).await.map(|_| ()),
+        ] {
+            let error = chain(&outcome.expect_err("it is denied"));
+            assert!(error.contains("AccessDeniedException"), "{function}: {error}");
+        }
+    }
+    assert!(world.app("account").store.load_account(&mina.id).await.is_ok());
 }
 
 fn arn(resource: &str) -> String {

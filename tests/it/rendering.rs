@@ -1,6 +1,7 @@
 //! Every page and every mail, in every language, from samples: no text is missing, no argument is left open, and
 //! the HTML is well-formed.
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use shared::domain::{
     Account, AccountId, Backup, ConfirmedAddress, Door, EmailAddress, Kind, Language, MessageId,
@@ -66,14 +67,18 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
     };
     for backup in backups() {
         let account = account(Kind::Regular, backup);
-        let page = AccountPage::new(&account, texts());
+        let since = account.backup.pending().map_or(account.created_at, |pending| pending.since);
+        let two_days_later = AccountPage::new(&account, since + Duration::from_hours(48), texts());
+        add("account.html", format!("{:?} two days later", account.backup), &two_days_later);
+        let page = AccountPage::new(&account, since, texts());
         add("account.html", format!("{:?}", account.backup), &page);
         for code in [Code::NotAnAddress, Code::TooSoon, Code::NothingToRemove] {
             let page = page.clone().with_problem(&code.into(), "typed\"<");
             add("account.html", format!("{:?} {}", account.backup, code.as_str()), &page);
         }
     }
-    add("account.html", "sso".into(), &AccountPage::new(&account(Kind::Sso, Backup::None), texts()));
+    let sso = account(Kind::Sso, Backup::None);
+    add("account.html", "sso".into(), &AccountPage::new(&sso, sso.created_at, texts()));
     let sign_in = SignInPage::new(LocalPath::account(), texts());
     let wrong = Problem::from(Code::WrongCredentials);
     add("sign-in.html", "empty".into(), &sign_in);

@@ -61,7 +61,7 @@ async fn after_every_step_claims_fit_and_an_address_in_force_opens_its_account()
         let mina = world.person("mina").create().await;
         let joris = world.person("joris").create().await;
         let browsers = [world.signed_in(&mina).await, world.signed_in(&joris).await];
-        let mut dice = Dice(seed * 0x9e37_79b9_7f4a_7c15);
+        let mut dice = Dice(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed));
         let mut done = Vec::new();
         for _ in 0..80 {
             let browser = &browsers[dice.below(2)];

@@ -3,6 +3,8 @@ use std::sync::{Mutex, PoisonError};
 
 use aws_lambda_events::event::streams::DynamoDbEventResponse;
 use dev::mailbox::Mail;
+use dev::template::{REGION, StreamSource};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use shared::runtime::answer_stream;
 
@@ -20,6 +22,11 @@ struct Reading {
     kept: Vec<Value>,
 }
 
+fn source() -> &'static StreamSource {
+    let mailer = template().function("mailer").expect("there is a mailer");
+    mailer.stream.as_ref().expect("the mailer reads a stream")
+}
+
 impl World {
     /// Lets the mailer handle everything in the outbox; the mails that came of it.
     pub async fn deliver(&self) -> Vec<Mail> {
@@ -32,8 +39,7 @@ impl World {
 
     /// Takes the records since the last time from the stream, and only those the event source's filter passes.
     pub fn new_records(&self) -> Vec<Value> {
-        let source = template().function("mailer").and_then(|mailer| mailer.stream.as_ref());
-        let source = source.expect("the mailer reads a stream");
+        let source = source();
         let mut reading = self.position.0.lock().unwrap_or_else(PoisonError::into_inner);
         let records = self.records(&source.table, reading.last.as_deref());
         if let Some(last) = records.last() {
@@ -54,24 +60,19 @@ impl World {
     pub async fn feed(&self, records: &[Value]) -> DynamoDbEventResponse {
         let mut records = records.to_vec();
         for record in &mut records {
-            record["eventSourceARN"] =
-                json!("arn:aws:dynamodb:us-east-1:000000000000:table/OutboxTable/stream/local");
-            record["awsRegion"] = json!("us-east-1");
+            record["eventSourceARN"] = json!(source().stream_arn);
+            record["awsRegion"] = json!(REGION);
         }
         let event = serde_json::from_value(json!({ "Records": records })).expect("a stream event");
         answer_stream(&self.mailer, event, &mailer::handle).await
     }
 
     fn records(&self, table: &str, position: Option<&str>) -> Vec<Value> {
-        let asked = |request: Value| serde_json::from_value(request).expect("a request of the Streams API");
-        let described = json!({ "TableName": table });
-        let described = serde_json::from_value(described).expect("a request of the API");
-        let described = self.database.describe_table(described).expect("the table is there");
-        let described = serde_json::to_value(described).expect("answers are JSON");
+        let described = self.database.describe_table(asked(json!({ "TableName": table })));
+        let described = serde_json::to_value(described.expect("the table is there")).expect("it is JSON");
         let arn = &described["Table"]["LatestStreamArn"];
-        let stream = serde_json::from_value(json!({ "StreamArn": arn })).expect("a request of the API");
-        let stream = self.database.describe_stream(stream).expect("the stream is there");
-        let stream = serde_json::to_value(stream).expect("answers are JSON");
+        let stream = self.database.describe_stream(asked(json!({ "StreamArn": arn })));
+        let stream = serde_json::to_value(stream.expect("the stream is there")).expect("it is JSON");
         let shard = &stream["StreamDescription"]["Shards"][0]["ShardId"];
         let start = match position {
             Some(position) => json!({
@@ -81,12 +82,16 @@ impl World {
             None => json!({ "StreamArn": arn, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON" }),
         };
         let iterator = self.database.get_shard_iterator(asked(start)).expect("the shard is there");
-        let wanted = json!({ "ShardIterator": iterator.shard_iterator });
-        let wanted = serde_json::from_value(wanted).expect("a request of the API");
+        let wanted = asked(json!({ "ShardIterator": iterator.shard_iterator }));
         let records = self.database.get_records(wanted).expect("the records are there");
         match serde_json::to_value(records).expect("answers are JSON")["Records"].take() {
             Value::Array(records) => records,
             _ => Vec::new(),
         }
     }
+}
+
+/// A request of the database's own types.
+fn asked<T: DeserializeOwned>(request: Value) -> T {
+    serde_json::from_value(request).expect("it is a request of the API")
 }

@@ -170,7 +170,7 @@ impl World {
                     held.push(format!("claim#username#{canonical} of {}", text("account_id")));
                 }
                 "email#pending" => {
-                    assert!(item["email"].is_null(), "a pending address is in the index: {item}")
+                    assert!(item["email"].is_null(), "a pending address is in the index: {item}");
                 }
                 _ => {
                     assert_eq!(text("email"), text("address").to_lowercase());

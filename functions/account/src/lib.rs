@@ -13,7 +13,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
     }
     request.allow("GET, HEAD")?;
     let visitor = app.visitor(request.session().as_ref(), now).await?.ok_or(Error::NotSignedIn)?;
-    let page = AccountPage::new(&visitor.account, app.texts(visitor.account.language));
+    let page = AccountPage::new(&visitor.account, now, app.texts(visitor.account.language));
     Ok(match &*request.path {
         "/" => Reply::see_other("/account", StatusCode::OK, &page),
         _ => Reply::page(StatusCode::OK, page),

@@ -41,10 +41,10 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
 
     let texts = app.texts(account.language);
     if done {
-        let page = AccountPage::new(&without(account, what), texts);
+        let page = AccountPage::new(&without(account, what), now, texts);
         return Ok(Reply::see_other("/account", StatusCode::OK, &page));
     }
-    let page = AccountPage::new(&account, texts.clone()).with_problem(&Code::NothingToRemove.into(), "");
+    let page = AccountPage::new(&account, now, texts.clone()).with_problem(&Code::NothingToRemove.into(), "");
     Ok(Reply::refusal(Code::NothingToRemove, page, texts))
 }
 

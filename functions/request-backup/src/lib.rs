@@ -49,10 +49,11 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
     Ok(match outcome {
         Outcome::Asked => {
             let account = app.store.load_account(&visitor.account.id).await?.unwrap_or(visitor.account);
-            Reply::see_other("/account", StatusCode::ACCEPTED, &AccountPage::new(&account, texts))
+            Reply::see_other("/account", StatusCode::ACCEPTED, &AccountPage::new(&account, now, texts))
         }
         Outcome::Refused(problem) => {
-            let page = AccountPage::new(&visitor.account, texts.clone()).with_problem(&problem, form.email);
+            let page =
+                AccountPage::new(&visitor.account, now, texts.clone()).with_problem(&problem, form.email);
             Reply::refusal(problem, page, texts)
         }
     })

@@ -45,6 +45,7 @@ pending-label = Venter på din bekræftelse
 pending-since = Angivet den { $date }
 pending-next = Åbn den mail, vi har sendt til denne adresse, og vælg ”{ verify-action }”. Linket i mailen virker i 24 timer.
 pending-patience = Ingen mail? Kig i spammappen, og tjek adressen ovenfor for tastefejl.
+pending-expired = Linket i mailen er udløbet. Vælg »{ backup-again }« for at få et nyt.
 
 sign-in-title = Log ind
 identifier-label = Brugernavn eller mailadresse

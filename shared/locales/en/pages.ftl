@@ -45,6 +45,7 @@ pending-label = Waiting for confirmation
 pending-since = Asked for on { $date }
 pending-next = Open the mail we sent to this address and choose “{ verify-action }”. The link in it works for 24 hours.
 pending-patience = No mail? Look in the spam folder and check the address above for typing errors.
+pending-expired = The link in the mail has expired. Choose “{ backup-again }” to get a new one.
 
 sign-in-title = Sign in
 identifier-label = Username or email

@@ -45,6 +45,7 @@ pending-label = Wacht op je bevestiging
 pending-since = Aangevraagd op { $date }
 pending-next = Open de mail die we naar dit adres hebben gestuurd en kies ‘{ verify-action }’. De link in die mail werkt 24 uur.
 pending-patience = Geen mail gekregen? Kijk in de spammap en controleer het adres hierboven op typefouten.
+pending-expired = De link in de mail is verlopen. Kies ‘{ backup-again }’ voor een nieuwe.
 
 sign-in-title = Inloggen
 identifier-label = Gebruikersnaam of e-mailadres

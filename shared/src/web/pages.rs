@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::local_path::LocalPath;
 use super::problem::{Code, Problem};
+use crate::domain::link::CONFIRMATION_LIFETIME;
 use crate::domain::{Account, Backup, EmailAddress, Kind, Timestamp, Token};
 use crate::texts::Texts;
 
@@ -123,6 +124,9 @@ pub struct AccountPage {
     kind: Kind,
     primary_email: String,
     backup: BackupState,
+    /// Whether the link in the last confirmation mail is dead by now.
+    #[serde(skip)]
+    pending_expired: bool,
     #[serde(skip)]
     typed: String,
     #[serde(skip)]
@@ -130,14 +134,16 @@ pub struct AccountPage {
 }
 
 impl AccountPage {
-    /// The page of an account as it is.
-    pub fn new(account: &Account, text: Texts) -> Self {
+    /// The page of an account as it is at `now`.
+    pub fn new(account: &Account, now: Timestamp, text: Texts) -> Self {
+        let pending = account.backup.pending();
         Self {
             text,
             username: account.username.as_str().to_owned(),
             kind: account.kind,
             primary_email: account.primary.address.shown(),
             backup: BackupState::from(&account.backup),
+            pending_expired: pending.is_some_and(|pending| now > pending.since + CONFIRMATION_LIFETIME),
             typed: String::new(),
             problem: None,
         }
