@@ -9,7 +9,7 @@ use dev::build::{self, Profile};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 async fn binary() -> Result<PathBuf> {
     let binaries = build::build(&["dev"], Profile::Dev, false).await?;
