@@ -2,6 +2,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -22,15 +23,19 @@ async fn output_of(arguments: &[&str]) -> Result<(ExitStatus, String, String)> {
     Ok((output.status, text(output.stdout), text(output.stderr)))
 }
 
-/// Three free ports in a row, for the moment.
+/// Three free ports in a row, for this test alone: the tests run at the same time and would find the same ones.
 fn free_ports() -> Result<u16> {
-    for base in (20_000..40_000).step_by(7) {
-        let taken = (0..3).map(|offset| std::net::TcpListener::bind(("127.0.0.1", base + offset)));
-        if taken.collect::<Result<Vec<_>, _>>().is_ok() {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Another run of the tests on this machine begins elsewhere.
+    let first = 20_000 + u16::try_from(std::process::id() % 10_000)?;
+    loop {
+        let base = first + NEXT.fetch_add(3, Ordering::Relaxed);
+        ensure!(base < 32_000, "no three free ports in a row");
+        let bound = (base..base + 3).map(|port| std::net::TcpListener::bind(("127.0.0.1", port)));
+        if bound.collect::<Result<Vec<_>, _>>().is_ok() {
             return Ok(base);
         }
     }
-    anyhow::bail!("no three free ports in a row")
 }
 
 async fn start(arguments: &[&str]) -> Result<Child> {
@@ -38,7 +43,6 @@ async fn start(arguments: &[&str]) -> Result<Child> {
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
         .kill_on_drop(true)
         .spawn()?;
     let mut lines = BufReader::new(child.stdout.take().context("no stdout")?).lines();
