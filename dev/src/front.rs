@@ -194,8 +194,10 @@ async fn send_email(
         Ok(who) => who,
         Err((kind, message)) => return ses_failure(StatusCode::FORBIDDEN, kind, message).into_ses(),
     };
-    let demand = send_demand(ses::from_address(&body));
-    let failure = if who.may(&demand) {
+    let denied = send_demands(&body).into_iter().find(|demand| !who.may(demand));
+    let failure = if let Some(denied) = denied {
+        Some(ses_failure(StatusCode::FORBIDDEN, "AccessDeniedException", &who.refusal(&denied)))
+    } else {
         match front.faults.take(who.name(), OPERATION, &[]) {
             Some(Kind::Throttle) => Some(ses_failure(
                 StatusCode::TOO_MANY_REQUESTS,
@@ -217,8 +219,6 @@ async fn send_email(
             }
             None => None,
         }
-    } else {
-        Some(ses_failure(StatusCode::FORBIDDEN, "AccessDeniedException", &who.refusal(&demand)))
     };
     if let Some(failure) = failure {
         front.record(who, OPERATION, &[], &failure);
@@ -233,17 +233,19 @@ async fn send_email(
     response
 }
 
-/// The permission that sending from an address needs. AWS takes one on the address's own identity or on its
-/// domain's.
-pub fn send_demand(from: Option<String>) -> Demand {
-    let from = from.unwrap_or_default();
+/// The permissions that a `SendEmail` needs: to send from the address (on its own identity or on its domain's), and
+/// to use the configuration set it names.
+pub fn send_demands(body: &[u8]) -> Vec<Demand> {
+    let from = ses::from_address(body).unwrap_or_default();
     let domain = from.rsplit_once('@').map_or("", |(_, domain)| domain);
-    let identity = |name: &str| format!("arn:aws:ses:{REGION}:{ACCOUNT_ID}:identity/{name}");
-    Demand {
+    let arn = |kind: &str, name: &str| format!("arn:aws:ses:{REGION}:{ACCOUNT_ID}:{kind}/{name}");
+    let demand = |resources: Vec<String>| Demand {
         action: "ses:SendEmail".to_owned(),
-        resources: vec![identity(domain), identity(&from)],
-        context: BTreeMap::from([("ses:FromAddress".to_owned(), from)]),
-    }
+        resources,
+        context: BTreeMap::from([("ses:FromAddress".to_owned(), from.clone())]),
+    };
+    let set = ses::configuration_set(body).map(|name| demand(vec![arn("configuration-set", &name)]));
+    std::iter::once(demand(vec![arn("identity", domain), arn("identity", &from)])).chain(set).collect()
 }
 
 fn transaction_conflict(operation: &str, body: &Value) -> Answer {

@@ -61,6 +61,11 @@ pub fn from_address(body: &[u8]) -> Option<String> {
     Some(Mailable::parse(&from).ok()?.address.to_owned())
 }
 
+/// The configuration set that the body of a `SendEmail` names; it takes a permission of its own.
+pub fn configuration_set(body: &[u8]) -> Option<String> {
+    serde_json::from_slice::<SendEmail>(body).ok()?.configuration_set_name
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct SendEmail {

@@ -154,13 +154,16 @@ impl Template {
         let mut template = Self { functions: Vec::new(), tables: Vec::new(), secrets: BTreeMap::new() };
         for (id, resource) in resources {
             let id = id.as_str().unwrap_or_default();
-            if scope.resources.contains_key(id) {
+            if !scope.absent.contains(id) {
                 let resource = scope.resolve(id, resource)?.unwrap_or_default();
                 resources::add(&mut template, &globals["Function"], id, &resource)?;
             }
         }
-        if let Some(outputs) = section(&document, "Outputs") {
-            scope.resolve("Outputs", &Yaml::Mapping(outputs.clone()))?;
+        for (name, output) in section(&document, "Outputs").into_iter().flatten() {
+            let place = format!("Outputs.{}", name.as_str().unwrap_or_default());
+            if holds(&scope, &place, output)? {
+                scope.resolve(&place, output)?;
+            }
         }
         template.check()?;
         template.functions.sort_by(|a, b| a.logical_id.cmp(&b.logical_id));
@@ -249,14 +252,11 @@ fn scope(
         let decision = scope.decide(&format!("Conditions.{name}"), condition)?;
         scope.conditions.insert(name.to_owned(), decision);
     }
+    check_rules(document, &scope)?;
     for (id, resource) in resources {
         let id = id.as_str().unwrap_or_default();
-        if let Some(condition) = resource.get("Condition").and_then(Yaml::as_str) {
-            match scope.conditions.get(condition) {
-                Some(true) => {}
-                Some(false) => continue,
-                None => return Err(TemplateError::new(id, format!("there is no condition {condition}"))),
-            }
+        if !holds(&scope, id, resource)? {
+            scope.absent.insert(id.to_owned());
         }
         let kind = resource
             .get("Type")
@@ -265,6 +265,38 @@ fn scope(
         scope.resources.insert(id.to_owned(), kind.to_owned());
     }
     Ok(scope)
+}
+
+/// Whether a resource or an output is there at all.
+fn holds(scope: &Scope, place: &str, declaration: &Yaml) -> Result<bool, TemplateError> {
+    let Some(condition) = declaration.get("Condition").and_then(Yaml::as_str) else { return Ok(true) };
+    scope
+        .conditions
+        .get(condition)
+        .copied()
+        .ok_or_else(|| TemplateError::new(place, format!("there is no condition {condition}")))
+}
+
+/// Parameters are held to the template's `Rules`, as CloudFormation does before it makes anything.
+fn check_rules(document: &Yaml, scope: &Scope) -> Result<(), TemplateError> {
+    for (name, rule) in section(document, "Rules").into_iter().flatten() {
+        let place = format!("Rules.{}", name.as_str().unwrap_or_default());
+        if let Some(condition) = rule.get("RuleCondition")
+            && !scope.decide(&place, condition)?
+        {
+            continue;
+        }
+        for assertion in rule.get("Assertions").and_then(Yaml::as_sequence).into_iter().flatten() {
+            let assert = assertion
+                .get("Assert")
+                .ok_or_else(|| TemplateError::new(place.as_str(), "an assertion has no Assert"))?;
+            if !scope.decide(&place, assert)? {
+                let why = assertion.get("AssertDescription").and_then(Yaml::as_str);
+                return Err(TemplateError::new(place, why.unwrap_or("is broken")));
+            }
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

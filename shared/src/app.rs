@@ -10,6 +10,7 @@ use crate::domain::{
 use crate::entropy::Entropy;
 use crate::error::Error;
 use crate::mail::Outbound;
+use crate::metrics::{Event, Metrics};
 use crate::store::{LimitReached, Store};
 use crate::texts::Texts;
 
@@ -22,6 +23,7 @@ pub struct App {
     pub store: Store,
     /// Randomness.
     pub entropy: Entropy,
+    pub(crate) metrics: Metrics,
     clock: Clock,
     product_name: Arc<str>,
 }
@@ -50,6 +52,7 @@ impl App {
         Self {
             store: Store::new(config, sdk, entropy.clone()),
             entropy,
+            metrics: Metrics::new(&config.metrics_namespace),
             clock,
             product_name: config.product_name.as_str().into(),
         }
@@ -63,6 +66,11 @@ impl App {
     /// A key for a mail request, later than all before.
     pub fn message_id(&self) -> MessageId {
         MessageId::new(self.clock.unix_milliseconds(), self.entropy.id())
+    }
+
+    /// Counts an event of the story.
+    pub fn count(&self, event: Event) {
+        self.metrics.count(event, self.clock.unix_milliseconds());
     }
 
     /// The words of a language.
@@ -79,11 +87,13 @@ impl App {
         client: IpAddr,
         now: Timestamp,
     ) -> Result<(), Error> {
+        self.count(Event::Requested((&mail).into()));
         let limits = [Limit::mails_to(typed), Limit::mails_from(client)];
         if let Err(LimitReached(limit)) =
             self.store.request_mail(&self.message_id(), mail, &limits, now).await?
         {
             // The subject may be an address and stays out.
+            self.count(Event::Refused((&limit).into()));
             tracing::warn!(limit = limit.name, "a limit is reached, so no mail is sent");
         }
         Ok(())

@@ -85,6 +85,8 @@ pub struct Sender {
     /// `https://host`, without a path and without a slash at the end. Links are built from it, never from
     /// a request's Host header.
     pub public_url: String,
+    /// The configuration set of SES that mails go through.
+    pub configuration_set: String,
 }
 
 /// What the environment says.
@@ -96,6 +98,8 @@ pub struct Config {
     pub aws: Aws,
     /// The name that pages and mails carry.
     pub product_name: String,
+    /// The namespace of the story's own numbers.
+    pub metrics_namespace: String,
     /// Where the function counts limits.
     pub limits_key: Option<LimitsKey>,
     /// Where the function sends mail.
@@ -135,11 +139,8 @@ impl Config {
                 dynamodb_endpoint: reader.optional("AWS_ENDPOINT_URL_DYNAMODB"),
                 ses_endpoint: reader.optional("AWS_ENDPOINT_URL_SESV2"),
             },
-            product_name: if needs == Needs::Tables {
-                String::new()
-            } else {
-                reader.required("PRODUCT_NAME")
-            },
+            product_name: reader.required_for_pages(needs, "PRODUCT_NAME"),
+            metrics_namespace: reader.required_for_pages(needs, "METRICS_NAMESPACE"),
             limits_key: (needs == Needs::Limits).then(|| reader.limits_key()).flatten(),
             sender: (needs == Needs::Mail).then(|| reader.sender()).flatten(),
             log_level: reader.log_level(),
@@ -165,6 +166,11 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         })
     }
 
+    /// What every function needs and the operator's command line does not.
+    fn required_for_pages(&mut self, needs: Needs, name: &str) -> String {
+        if needs == Needs::Tables { String::new() } else { self.required(name) }
+    }
+
     fn limits_key(&mut self) -> Option<LimitsKey> {
         let key = LimitsKey::new(self.required("LIMITS_KEY"));
         if key.is_none() && self.optional("LIMITS_KEY").is_some() {
@@ -176,6 +182,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     fn sender(&mut self) -> Option<Sender> {
         let from = self.required("MAIL_FROM");
         let public_url = self.required("PUBLIC_URL");
+        let configuration_set = self.required("CONFIGURATION_SET");
         let parsed = EmailAddress::parse(&from);
         if let (Err(error), false) = (&parsed, from.is_empty()) {
             self.problems.push(format!("MAIL_FROM is not an address: {error}"));
@@ -184,7 +191,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             self.problems
                 .push("PUBLIC_URL is not https://host (or http://127.0.0.1:port) without a path".into());
         }
-        Some(Sender { from: parsed.ok()?, public_url })
+        Some(Sender { from: parsed.ok()?, public_url, configuration_set })
     }
 
     fn log_level(&mut self) -> tracing::Level {
@@ -211,7 +218,7 @@ fn is_public_url(url: &str) -> bool {
 mod tests {
     use super::*;
 
-    const COMPLETE: [(&str, &str); 11] = [
+    const COMPLETE: [(&str, &str); 13] = [
         ("ACCOUNTS_TABLE", "a"),
         ("LINKS_TABLE", "l"),
         ("SESSIONS_TABLE", "s"),
@@ -221,8 +228,10 @@ mod tests {
         ("AWS_ACCESS_KEY_ID", "key"),
         ("AWS_SECRET_ACCESS_KEY", "secret"),
         ("PRODUCT_NAME", "Sparekey"),
+        ("METRICS_NAMESPACE", "Sparekey/test"),
         ("MAIL_FROM", "no-reply@example.com"),
         ("PUBLIC_URL", "https://account.example.com"),
+        ("CONFIGURATION_SET", "sparekey"),
     ];
 
     fn with(changes: &[(&str, &str)], needs: Needs) -> Result<Config, Incomplete> {

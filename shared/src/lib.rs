@@ -2,7 +2,7 @@
 //!
 //! [`domain`] holds the rules and is pure. [`store`], [`mail`] and [`web`] each know one neighbour (the
 //! database, the mail service, the browser) and the domain, never each other. [`app`] is what a flow is
-//! handed; [`runtime`] runs a flow as a Lambda function.
+//! handed, [`metrics`] is what it counts; [`runtime`] runs a flow as a Lambda function.
 pub mod app;
 pub mod clock;
 pub mod config;
@@ -10,6 +10,7 @@ pub mod domain;
 pub mod entropy;
 pub mod error;
 pub mod mail;
+pub mod metrics;
 pub mod network;
 pub mod runtime;
 pub mod store;

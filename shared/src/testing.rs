@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Needs};
 use crate::entropy::Entropy;
 use crate::mail::Outbound;
+use crate::metrics::Lines;
 use crate::network;
 
 /// The wait before the SDK's first retry; the functions' own would only make tests slow.
@@ -39,13 +40,19 @@ pub struct Bench {
     clock: TestClock,
     entropy: Entropy,
     http_client: SharedHttpClient,
+    counted: Lines,
 }
 
 impl Bench {
     /// Puts functions at this clock and this network; the same seed gives the same secrets.
     pub fn new(clock: &TestClock, seed: u64, http_client: SharedHttpClient) -> Self {
         let entropy = Entropy::Seeded(Arc::new(AtomicU64::new(seed)));
-        Self { clock: clock.clone(), entropy, http_client }
+        Self { clock: clock.clone(), entropy, http_client, counted: Lines::default() }
+    }
+
+    /// What the functions counted, line by line.
+    pub fn counted(&self) -> Lines {
+        Arc::clone(&self.counted)
     }
 
     /// What a flow is handed, in an environment of these variables.
@@ -69,6 +76,8 @@ impl Bench {
     }
 
     fn build(&self, config: &Config, sdk: &SdkConfig) -> App {
-        App::new(config, sdk, Clock::Fixed(Arc::clone(&self.clock.0)), self.entropy.clone())
+        let mut app = App::new(config, sdk, Clock::Fixed(Arc::clone(&self.clock.0)), self.entropy.clone());
+        app.metrics = app.metrics.keeping(&self.counted);
+        app
     }
 }

@@ -14,7 +14,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use dev::faults::{Fault, Faults, Kind};
-use dev::front::send_demand;
+use dev::front::send_demands;
 use dev::iam::{AccessKeys, Principal};
 use dev::mailbox::Mailbox;
 use dev::operations::{Operation, error_body};
@@ -179,9 +179,8 @@ impl Wire {
     }
 
     async fn ses(&self, who: &Principal, body: &[u8]) -> Result<Reply, ConnectorError> {
-        let demand = send_demand(ses::from_address(body));
-        if !who.may(&demand) {
-            return Ok(failure(403, "AccessDeniedException", &who.refusal(&demand)));
+        if let Some(denied) = send_demands(body).iter().find(|demand| !who.may(demand)) {
+            return Ok(failure(403, "AccessDeniedException", &who.refusal(denied)));
         }
         let fault = self.0.faults.take(who.name(), "SendEmail", &[]);
         match fault {

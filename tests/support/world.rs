@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use shared::app::{App, MailApp};
 use shared::config::Needs;
 use shared::domain::AccountId;
+use shared::metrics::Lines;
 use shared::runtime::answer;
 use shared::testing::{Bench, TestClock};
 use tracing::subscriber::DefaultGuard;
@@ -67,6 +68,7 @@ pub struct World {
     pub(super) operator: App,
     pub(super) position: Position,
     apps: BTreeMap<String, App>,
+    counted: Lines,
     log: Log,
     _listening: DefaultGuard,
 }
@@ -97,6 +99,7 @@ impl World {
             apps: apps.collect(),
             mailer: bench.mail_app(|name| mailer.get(name).cloned()),
             operator: bench.app(Needs::Limits, |name| operator.get(name).cloned()),
+            counted: bench.counted(),
             clock,
             wire,
             database,
@@ -198,6 +201,11 @@ impl World {
     /// What the functions logged.
     pub fn log(&self) -> String {
         self.log.text()
+    }
+
+    /// What the functions counted.
+    pub fn counted(&self) -> Vec<String> {
+        self.counted.lock().expect("no test panics while it counts").clone()
     }
 
     /// What a function is handed.

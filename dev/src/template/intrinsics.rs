@@ -3,7 +3,7 @@
 //! Holds no knowledge of functions, tables or routes; it only needs to know which parameters, conditions
 //! and resources exist, so that a reference to nothing is found here and named.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 use yaml_serde::Value as Yaml;
@@ -11,7 +11,7 @@ use yaml_serde::Value as Yaml;
 use super::{ACCOUNT_ID, REGION, TemplateError};
 
 /// What a reference can refer to.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Scope {
     /// Parameters by name, with the values of this stack.
     pub parameters: BTreeMap<String, Value>,
@@ -19,6 +19,8 @@ pub struct Scope {
     pub conditions: BTreeMap<String, bool>,
     /// Resource types by logical id.
     pub resources: BTreeMap<String, String>,
+    /// Resources that this stack does not have, by their condition.
+    pub absent: BTreeSet<String>,
 }
 
 /// The result of resolving one value; `None` is `AWS::NoValue`, which removes the property it stands in.
@@ -129,6 +131,7 @@ impl Scope {
                 if let Some(value) = self.parameters.get(name) {
                     return Ok(Some(value.clone()));
                 }
+                self.check_presence(place, name)?;
                 return match self.resources.get(name).map(String::as_str) {
                     Some("AWS::SQS::Queue") => Ok(Some(Value::String(format!(
                         "https://sqs.{REGION}.amazonaws.com/{ACCOUNT_ID}/{name}"
@@ -163,6 +166,7 @@ impl Scope {
             .resources
             .get(id)
             .ok_or_else(|| TemplateError::new(place, format!("!GetAtt {path}: there is no resource {id}")))?;
+        self.check_presence(place, id)?;
         match (kind.as_str(), attribute) {
             ("AWS::DynamoDB::Table", "Arn") => Ok(table_arn(id)),
             ("AWS::DynamoDB::Table", "StreamArn") => Ok(stream_arn(id)),
@@ -231,8 +235,19 @@ impl Scope {
         let [condition, yes, no] = arguments(place, "If", argument)?;
         let name = self.text(place, condition)?;
         // Both ways are resolved, so that a mistake in the way not taken here is found before it is deployed.
-        let (yes, no) = (self.resolve(place, yes)?, self.resolve(place, no)?);
-        Ok(if self.condition(place, &name)? { yes } else { no })
+        // It may speak of resources that only the other decision brings.
+        let other = Self { absent: BTreeSet::new(), ..self.clone() };
+        let taken = self.condition(place, &name)?;
+        let (of_yes, of_no) = if taken { (self, &other) } else { (&other, self) };
+        let (yes, no) = (of_yes.resolve(place, yes)?, of_no.resolve(place, no)?);
+        Ok(if taken { yes } else { no })
+    }
+
+    fn check_presence(&self, place: &str, id: &str) -> Result<(), TemplateError> {
+        if self.absent.contains(id) {
+            return Err(TemplateError::new(place, format!("{id} has a condition that does not hold")));
+        }
+        Ok(())
     }
 
     fn select(&self, place: &str, argument: &Yaml) -> Resolved {

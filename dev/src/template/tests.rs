@@ -129,6 +129,37 @@ fn tables_and_secrets_are_read() {
 }
 
 #[test]
+fn conditions_take_resources_and_outputs_away() {
+    let absent = "  Key: { Type: AWS::KMS::Key, Condition: HasPublicUrl }\n";
+    let outputs = "Outputs:\n  Key: { Condition: HasPublicUrl, Value: !Ref Key }\n";
+    let chosen =
+        "  Q:\n    Type: AWS::SQS::Queue\n    Properties: { K: !If [HasPublicUrl, !Ref Key, none] }\n";
+    parse(&format!("{absent}{chosen}{outputs}")).expect("a template");
+    for (resource, problem) in [
+        ("  Q: { Type: AWS::SQS::Queue, Properties: { K: !Ref Key } }\n", "Key has a condition"),
+        ("  Q: { Type: AWS::SQS::Queue, Properties: { K: !GetAtt Key.Arn } }\n", "Key has a condition"),
+        ("  Q: { Type: AWS::SQS::Queue, Condition: No }\n", "Q: there is no condition No"),
+    ] {
+        let error = parse(&format!("{absent}{resource}")).expect_err(resource).to_string();
+        assert!(error.contains(problem), "{resource}: {error}");
+    }
+}
+
+#[test]
+fn parameters_are_held_to_the_rules() {
+    let rule = |condition: &str, assert: &str| {
+        format!(
+            "Rules:\n  R:\n    RuleCondition: {condition}\n    Assertions:\n      - {{ Assert: {assert}, AssertDescription: no such sender }}\n",
+        )
+    };
+    let (yes, no) = ("!Equals [a, a]", "!Equals [!Ref MailFrom, a]");
+    parse(&rule(yes, yes)).expect("the rule is kept");
+    parse(&rule(no, no)).expect("the rule does not apply");
+    let error = parse(&rule(yes, no)).expect_err("the rule is broken").to_string();
+    assert_eq!(error, "template.yaml, Rules.R: no such sender");
+}
+
+#[test]
 fn the_template_of_this_project_can_be_run() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml");
     let text = std::fs::read_to_string(path).expect("the template");

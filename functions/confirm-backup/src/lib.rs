@@ -2,6 +2,7 @@
 use shared::app::App;
 use shared::domain::{Account, Link, Purpose, Timestamp, Token};
 use shared::error::Error;
+use shared::metrics::Event;
 use shared::store::{ConfirmRefused, Confirmation};
 use shared::web::pages::{ConfirmPage, ConfirmedPage, ProblemPage};
 use shared::web::{Code, Method, Reply, Request, StatusCode};
@@ -25,8 +26,10 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
         Ok((link, account)) => {
             let texts = app.texts(account.language);
             if request.method == Method::POST {
+                app.count(Event::Used(link.purpose));
                 Reply::page(StatusCode::OK, ConfirmedPage::new(&account, &link.address, texts))
             } else {
+                app.count(Event::Opened(link.purpose));
                 Reply::page(StatusCode::OK, ConfirmPage::new(&account, &link.address, &token, texts))
             }
         }
@@ -73,6 +76,9 @@ async fn confirm(app: &App, link: Link, account: Account, now: Timestamp) -> Res
 
 /// A calm page; the way on leads to the account, where a new link can be asked for.
 fn dead(app: &App, request: &Request, code: Code) -> Reply {
+    if code == Code::LinkExpired {
+        app.count(Event::Expired(Purpose::ConfirmBackup));
+    }
     let texts = app.texts(request.language());
     let page = ProblemPage::new(&code.into(), texts.clone()).leading_to("/account", "way-on-account");
     Reply::refusal(code, page, texts)

@@ -10,6 +10,7 @@ use shared::domain::{
 };
 use shared::error::Error;
 use shared::mail::{DoorAddress, Mail, PrimaryAddress, Told, UnconfirmedAddress};
+use shared::metrics::Event;
 use shared::store::{Queued, QueuedState};
 
 /// What became of a request.
@@ -34,6 +35,7 @@ pub async fn handle(mailer: &MailApp, id: &MessageId) -> Result<(), Error> {
         Decision::Send(to_send) => {
             let (mail, account) = &*to_send;
             mailer.outbound.send(mail, &app.texts(account.language)).await?;
+            app.count(Event::Sent((&queued.request).into()));
             tracing::info!(message_id = id.as_str(), account_id = account.id.as_str(), "mail sent");
         }
     }

@@ -2,6 +2,7 @@
 use shared::app::App;
 use shared::domain::{Account, Door, Link, Purpose, Session, SignInMethod, Timestamp, Token};
 use shared::error::Error;
+use shared::metrics::Event;
 use shared::store::{LinkSignIn, Slot};
 use shared::web::pages::{OpenLinkPage, ProblemPage, SignedIn};
 use shared::web::{Code, Method, Reply, Request, SessionCookie, StatusCode};
@@ -22,6 +23,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
     if request.method == Method::GET {
         let visitor = app.visitor(request.session().as_ref(), now).await?;
         let signed_in = visitor.as_ref().map(|visitor| &visitor.account);
+        app.count(Event::Opened(link.purpose));
         let page = OpenLinkPage::new(&account, signed_in, &token, app.texts(account.language));
         return Ok(Reply::page(StatusCode::OK, page));
     }
@@ -41,6 +43,8 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
         let code = find(app, &token, now).await?.err().unwrap_or(Code::LinkUsed);
         return Ok(dead(app, &request, code));
     }
+    app.count(Event::Used(link.purpose));
+    app.count(Event::SignedIn(session.method));
     tracing::info!(
         request_id = request.id,
         account_id = account.id.as_str(),
@@ -74,6 +78,9 @@ async fn find(app: &App, token: &Token, now: Timestamp) -> Result<Found, Error> 
 
 /// A calm page with the way to a new link.
 fn dead(app: &App, request: &Request, code: Code) -> Reply {
+    if code == Code::LinkExpired {
+        app.count(Event::Expired(Purpose::SignIn));
+    }
     let texts = app.texts(request.language());
     let page = ProblemPage::new(&code.into(), texts.clone()).leading_to("/login", "way-on-new-link");
     Reply::refusal(code, page, texts)

@@ -8,6 +8,7 @@ use shared::domain::{
     password,
 };
 use shared::error::Error;
+use shared::metrics::Event;
 use shared::store::PasswordSignIn;
 use shared::web::pages::{SignInPage, SignedIn};
 use shared::web::{Code, LocalPath, Method, Problem, Reply, Request, SessionCookie, StatusCode};
@@ -43,6 +44,9 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
     let failures = Limit::failed_passwords(&identifier);
 
     let allowed = app.store.count(&failures, now).await?;
+    if !allowed {
+        app.count(Event::Refused((&failures).into()));
+    }
     let named = find(app, &identifier).await?;
     let hash = named.as_ref().filter(|_| allowed).and_then(|named| named.account.password_hash.as_ref());
     let verdict = password::verify(&form.password, hash, app.entropy.salt());
@@ -57,6 +61,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
     let secret = app.entropy.token();
     let session = Session::begin(secret.hash(), named.account.id.clone(), SignInMethod::Password, now);
     open(app, named, &session, former.as_ref(), &failures, now).await?;
+    app.count(Event::SignedIn(session.method));
     tracing::info!(
         request_id = request.id,
         account_id = named.account.id.as_str(),

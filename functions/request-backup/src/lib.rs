@@ -3,6 +3,7 @@ use serde::Deserialize;
 use shared::app::{App, Visitor};
 use shared::domain::{EmailAddress, Limit, PendingAddress, TypedAddress};
 use shared::error::Error;
+use shared::metrics::{Event, Subject};
 use shared::store::LimitReached;
 use shared::web::pages::AccountPage;
 use shared::web::{Code, Problem, Reply, Request, StatusCode};
@@ -37,10 +38,14 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
                 Limit::mails_to(&TypedAddress::from(&address)),
             ];
             let pending = PendingAddress { address, since: now, request: app.message_id() };
+            app.count(Event::Requested(Subject::Confirmation));
             match app.store.ask_for_backup(account, &pending, &limits, now).await? {
                 Ok(()) => Outcome::Asked,
-                Err(LimitReached(limit)) if limit == limits[0] => Outcome::Refused(Code::TooSoon.into()),
-                Err(LimitReached(_)) => Outcome::Refused(Code::TooMany.into()),
+                Err(LimitReached(limit)) => {
+                    app.count(Event::Refused((&limit).into()));
+                    let code = if limit == limits[0] { Code::TooSoon } else { Code::TooMany };
+                    Outcome::Refused(code.into())
+                }
             }
         }
     };

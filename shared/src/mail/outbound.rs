@@ -53,6 +53,7 @@ impl Outbound {
             .ses
             .send_email()
             .from_email_address(self.from())
+            .configuration_set_name(&self.sender.configuration_set)
             .destination(Destination::builder().to_addresses(mail.recipient().as_str()).build())
             .content(EmailContent::builder().simple(message).build());
         call.send().await.map(|_| ()).map_err(|error| MailError { doing: "send", source: error.into() })

@@ -1,0 +1,182 @@
+//! The story's own numbers, in the embedded metric format of AWS: one JSON line on standard output for each
+//! event.
+//!
+//! An event says what happened and never to whom: there is no place in it for an address, an account or a token.
+//!
+//! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
+use std::io::Write as _;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::domain::{Limit, MailRequest, Purpose, SignInMethod};
+
+/// Something that is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// Someone asked for a mail, whether or not there is anybody to send it to.
+    Requested(Subject),
+    /// A mail was handed to the mail service.
+    Sent(Subject),
+    /// The page behind a living link was shown, be it to a person or to a mail gateway.
+    Opened(Purpose),
+    /// A link did what it is for.
+    Used(Purpose),
+    /// A link came too late.
+    Expired(Purpose),
+    /// A limit was reached.
+    Refused(LimitName),
+    /// Somebody got in.
+    SignedIn(SignInMethod),
+}
+
+/// What a mail is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// The username.
+    Username,
+    /// A sign-in link.
+    SignIn,
+    /// The confirmation of a backup email.
+    Confirmation,
+    /// A notice to the primary email.
+    Notice,
+}
+
+/// The name of a limit, without the subject it counts for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitName(&'static str);
+
+/// Where events are counted.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    namespace: Arc<str>,
+    #[cfg(feature = "testing")]
+    kept: Option<Lines>,
+}
+
+/// The lines that a test keeps in place of writing them.
+#[cfg(feature = "testing")]
+pub type Lines = Arc<std::sync::Mutex<Vec<String>>>;
+
+impl From<&MailRequest> for Subject {
+    fn from(request: &MailRequest) -> Self {
+        match request {
+            MailRequest::ForgotUsername { .. } => Self::Username,
+            MailRequest::SignInLink { .. } => Self::SignIn,
+            MailRequest::ConfirmBackup { .. } => Self::Confirmation,
+            MailRequest::Notice { .. } => Self::Notice,
+        }
+    }
+}
+
+impl From<&Limit> for LimitName {
+    fn from(limit: &Limit) -> Self {
+        Self(limit.name)
+    }
+}
+
+impl Event {
+    /// The metric's name. Each is a metric of its own, without dimensions: that is what one pays for.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Requested(_) => "Requested",
+            Self::Sent(_) => "Sent",
+            Self::Opened(_) => "Opened",
+            Self::Used(_) => "Used",
+            Self::Expired(_) => "Expired",
+            Self::Refused(_) => "Refused",
+            Self::SignedIn(SignInMethod::Password) => "SignedInWithPassword",
+            Self::SignedIn(SignInMethod::LinkToPrimary) => "SignedInWithLinkToPrimary",
+            Self::SignedIn(SignInMethod::LinkToBackup) => "SignedInWithLinkToBackup",
+        }
+    }
+
+    /// What the line says besides; a query over the logs can group by it.
+    fn about(self) -> &'static str {
+        match self {
+            Self::Requested(subject) | Self::Sent(subject) => match subject {
+                Subject::Username => "username",
+                Subject::SignIn => "sign-in",
+                Subject::Confirmation => "confirmation",
+                Subject::Notice => "notice",
+            },
+            Self::Opened(purpose) | Self::Used(purpose) | Self::Expired(purpose) => match purpose {
+                Purpose::SignIn => "sign-in",
+                Purpose::ConfirmBackup => "confirmation",
+            },
+            Self::Refused(LimitName(name)) => name,
+            Self::SignedIn(_) => "sign-in",
+        }
+    }
+
+    fn line(self, namespace: &str, unix_milliseconds: u64) -> Value {
+        json!({
+            "_aws": {
+                "Timestamp": unix_milliseconds,
+                "CloudWatchMetrics": [{
+                    "Namespace": namespace,
+                    "Dimensions": [[]],
+                    "Metrics": [{ "Name": self.name(), "Unit": "Count" }],
+                }],
+            },
+            self.name(): 1,
+            "about": self.about(),
+        })
+    }
+}
+
+impl Metrics {
+    /// Counts under this namespace.
+    pub fn new(namespace: &str) -> Self {
+        Self {
+            namespace: namespace.into(),
+            #[cfg(feature = "testing")]
+            kept: None,
+        }
+    }
+
+    /// Keeps the lines for a test.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn keeping(self, lines: &Lines) -> Self {
+        Self { kept: Some(Arc::clone(lines)), ..self }
+    }
+
+    /// Counts one event.
+    pub fn count(&self, event: Event, unix_milliseconds: u64) {
+        let line = event.line(&self.namespace, unix_milliseconds);
+        #[cfg(feature = "testing")]
+        if let Some(kept) = &self.kept {
+            kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(line.to_string());
+            return;
+        }
+        // A number that is lost must not cost anybody their answer.
+        let _ = writeln!(std::io::stdout().lock(), "{line}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_what_cloudwatch_reads() {
+        let line = Event::Requested(Subject::SignIn).line("Sparekey/test", 1_795_348_800_000);
+        assert_eq!(
+            line,
+            json!({
+                "_aws": {
+                    "Timestamp": 1_795_348_800_000_u64,
+                    "CloudWatchMetrics": [{
+                        "Namespace": "Sparekey/test",
+                        "Dimensions": [[]],
+                        "Metrics": [{ "Name": "Requested", "Unit": "Count" }],
+                    }],
+                },
+                "Requested": 1,
+                "about": "sign-in",
+            })
+        );
+    }
+}

@@ -1,0 +1,134 @@
+//! What operators rely on in the template: logs without secrets, alarms that tell, parameters that are held to rules.
+use std::collections::{BTreeMap, BTreeSet};
+
+use dev::template::Template;
+use yaml_serde::Value;
+
+use crate::support::{PUBLIC_URL, file, template, template_text};
+
+fn document() -> Value {
+    yaml_serde::from_str(&template_text()).expect("the template is YAML")
+}
+
+fn resources_of(kind: &str) -> Vec<(String, Value)> {
+    let document = document();
+    let resources = document["Resources"].as_mapping().expect("there are resources");
+    let of_kind = resources.iter().filter(|(_, resource)| resource["Type"] == kind);
+    of_kind
+        .map(|(name, resource)| (name.as_str().expect("a name").to_owned(), resource["Properties"].clone()))
+        .collect()
+}
+
+/// What a `!Ref` refers to.
+fn referred(value: &Value) -> &str {
+    match value {
+        Value::Tagged(tagged) => tagged.value.as_str().unwrap_or_default(),
+        _ => "",
+    }
+}
+
+#[test]
+fn every_function_logs_into_a_group_of_its_own_that_forgets() {
+    let groups: BTreeMap<_, _> = resources_of("AWS::Logs::LogGroup").into_iter().collect();
+    for (name, group) in &groups {
+        assert_eq!(referred(&group["RetentionInDays"]), "LogRetentionDays", "{name}");
+    }
+    let mut used = BTreeSet::from(["ApiLogs".to_owned()]);
+    for (name, function) in resources_of("AWS::Serverless::Function") {
+        let group = referred(&function["LoggingConfig"]["LogGroup"]).to_owned();
+        assert!(used.insert(group), "{name} shares its log group");
+        assert_eq!(function["AutoPublishAliasAllProperties"], true, "{name}: settings reach the alias");
+    }
+    assert_eq!(used, groups.into_keys().collect());
+}
+
+#[test]
+fn the_access_log_holds_nothing_that_opens_or_names() {
+    let (_, api) = resources_of("AWS::Serverless::HttpApi").remove(0);
+    let format = api["AccessLogSettings"]["Format"].as_str().expect("a format").to_owned();
+    let line: BTreeMap<String, String> = serde_json::from_str(&format).expect("the line is flat JSON");
+    let known = [
+        "requestId",
+        "requestTime",
+        "httpMethod",
+        "routeKey",
+        "status",
+        "responseLength",
+        "responseLatency",
+        "integrationLatency",
+        "integrationErrorMessage",
+        "error.message",
+    ];
+    let known = known.map(|name| format!("$context.{name}"));
+    assert_eq!(line.into_values().collect::<BTreeSet<_>>(), BTreeSet::from(known));
+}
+
+#[test]
+fn every_alarm_tells_the_topic_and_stays_calm_without_data() {
+    let alarms = resources_of("AWS::CloudWatch::Alarm");
+    let names: BTreeSet<String> = alarms
+        .iter()
+        .filter_map(|(_, alarm)| match &alarm["AlarmName"] {
+            Value::Tagged(tagged) => tagged.value.as_str().map(str::to_owned),
+            _ => None,
+        })
+        .collect();
+    for (name, alarm) in &alarms {
+        let condition = |actions: &Value| match actions {
+            Value::Tagged(tagged) => tagged.value[0].as_str().map(str::to_owned),
+            _ => None,
+        };
+        for actions in ["AlarmActions", "OKActions"] {
+            assert_eq!(condition(&alarm[actions]).as_deref(), Some("HasAlarmTopic"), "{name}: {actions}");
+        }
+        assert_eq!(alarm["TreatMissingData"], "notBreaching", "{name}");
+    }
+    let document = document();
+    let rollback = &document["Globals"]["Function"]["DeploymentPreference"]["Alarms"];
+    for alarm in rollback.as_sequence().expect("a list of alarms") {
+        assert!(names.contains(referred(alarm)), "no alarm is called {}", referred(alarm));
+    }
+}
+
+#[test]
+fn parameters_that_do_not_fit_together_are_refused() {
+    let with = |changes: &[(&str, &str)]| {
+        let always = [("MailFrom", "no-reply@example.com")];
+        let parameters = always.iter().chain(changes).map(|(name, value)| ((*name).into(), (*value).into()));
+        Template::parse(&template_text(), &parameters.collect()).map_err(|error| error.to_string())
+    };
+    let site = ("DomainName", "account.example.com");
+    let certificate = ("CertificateArn", "arn:aws:acm:us-east-1:000000000000:certificate/c");
+    let template = with(&[site, certificate]).expect("a site with a name of its own");
+    let mailer = template.function("mailer").expect("there is a mailer");
+    assert_eq!(mailer.environment["PUBLIC_URL"], "https://account.example.com");
+    with(&[("CreateMailIdentity", "true"), ("MailFromDomain", "bounce.example.com")]).expect("an identity");
+
+    for (changes, problem) in [
+        (&[site][..], "DomainName needs CertificateArn"),
+        (&[site, certificate, ("PublicUrl", PUBLIC_URL)], "give one of them"),
+        (&[certificate], "are for DomainName"),
+        (&[("HostedZoneId", "Z1")], "are for DomainName"),
+        (&[("MailFromDomain", "bounce.example.com")], "CreateMailIdentity"),
+    ] {
+        let error = with(changes).expect_err(problem);
+        assert!(error.contains(problem), "{error}");
+    }
+}
+
+#[test]
+fn a_mail_may_go_through_the_stacks_configuration_set_only() {
+    let mailer = template().function("mailer").expect("there is a mailer");
+    assert_eq!(mailer.environment["CONFIGURATION_SET"], "Mails");
+    assert!(mailer.statements.iter().any(|statement| {
+        format!("{statement:?}").contains("arn:aws:ses:us-east-1:000000000000:configuration-set/Mails")
+    }));
+}
+
+#[test]
+fn what_is_published_has_the_version_of_the_workspace() {
+    let published = document()["Metadata"]["AWS::ServerlessRepo::Application"].clone();
+    let version = published["SemanticVersion"].as_str().expect("a version").to_owned();
+    assert!(file("Cargo.toml").contains(&format!("version = \"{version}\"\nedition")), "{version}");
+    assert_eq!(published["SpdxLicenseId"], "Apache-2.0");
+}
