@@ -40,7 +40,14 @@ enum Command {
         place: Place,
     },
     /// Walks the whole story on a stack of its own, step by step, and fails at the first surprise
-    Tour,
+    Tour {
+        /// Visit this site instead and walk the steps that need neither mailbox nor operator
+        #[arg(long, value_name = "URL", value_parser = site, requires = "people")]
+        target: Option<String>,
+        /// The people of that site, in the form of the demo accounts: the first of them regular, with a password
+        #[arg(long = "accounts", id = "people", value_name = "FILE", requires = "target")]
+        people: Option<PathBuf>,
+    },
     /// Measures each function from the start of its process to its first poll
     Startup {
         /// How often each function is started
@@ -111,7 +118,8 @@ pub async fn run() -> ExitCode {
     let done = match &cli.command {
         None => up(&cli.up).await,
         Some(Command::Env { function, place }) => env(place, function),
-        Some(Command::Tour) => tour::run(cli.up.profile()).await,
+        Some(Command::Tour { target: Some(site), people: Some(people) }) => tour::visit(site, people).await,
+        Some(Command::Tour { .. }) => tour::run(cli.up.profile()).await,
         Some(Command::Startup { runs }) => startup::run(usize::from(*runs), cli.up.profile()).await,
     };
     match done {
@@ -120,6 +128,16 @@ pub async fn run() -> ExitCode {
             eprintln!("{error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// A site's URL without a path.
+fn site(text: &str) -> Result<String, String> {
+    let site = text.trim_end_matches('/');
+    let host = site.strip_prefix("https://").or_else(|| site.strip_prefix("http://"));
+    match host {
+        Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ']) => Ok(site.to_owned()),
+        _ => Err("must be https://host, without a path".to_owned()),
     }
 }
 

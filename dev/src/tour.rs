@@ -1,26 +1,29 @@
-//! The whole story, walked without a browser: on a stack of its own or on a site elsewhere, step by step, each
-//! printed with what was asked, what came back, the mail that arrived and the time it took. Holds the means of
-//! telling; the steps are in `story` and `refusals`. Must not know how the site works inside.
+//! The whole story, walked without a browser on a stack of its own, and the part of it that needs neither mailbox
+//! nor operator on a site elsewhere: step by step, each printed with what was asked, what came back, the mail that
+//! arrived and the time it took. Holds the means of telling; the steps are in `story`, `refusals` and `visit`. Must not know how the site works inside.
 
 mod mail_reader;
 mod operator;
 mod refusals;
 mod report;
 mod story;
+mod visit;
 mod visitor;
 
+use std::path::Path;
+
 use anyhow::{Context as _, Result, bail};
-use reqwest::Method;
+use axum::http::Method;
 use serde_json::Value;
 
 use self::{
     mail_reader::{Kind, MailReader},
     operator::Operator,
     report::Report,
-    visitor::{Answer, Visitor},
+    visitor::{Answer, Visitor, Wire},
 };
 use crate::{
-    accounts::Account,
+    accounts::{self, Account},
     build::{self, Profile},
     logs::Printing,
     mailbox::Mail,
@@ -57,6 +60,16 @@ pub async fn run(profile: Profile) -> Result<()> {
     outcome
 }
 
+/// Walks the part of the story that needs neither mailbox nor operator on a site that runs already, as people of
+/// this file.
+pub async fn visit(site: &str, accounts: &Path) -> Result<()> {
+    let people = accounts::read(accounts)?;
+    let mut visit = visit::Visit::new(site, Wire::new()?);
+    visit.report.note(&format!("site {site}"));
+    let outcome = visit.tell(&people).await;
+    visit.report.close(outcome)
+}
+
 /// Where a tour goes.
 struct Place {
     /// The site's URL, without a path.
@@ -88,6 +101,7 @@ impl Cast {
 /// A tour under way.
 struct Tour {
     place: Place,
+    wire: Wire,
     mails: MailReader,
     report: Report,
 }
@@ -96,22 +110,18 @@ impl Tour {
     /// Walks the whole story at a place. The first surprise ends it.
     async fn walk(place: Place, cast: Cast) -> Result<()> {
         let mails = MailReader::new(&place.mailbox, &place.site).await?;
-        let mut tour = Self { place, mails, report: Report::new() };
+        let mut tour = Self { place, wire: Wire::new()?, mails, report: Report::new() };
         tour.report.note(&format!("site {}  mailbox {}", tour.place.site, tour.place.mailbox));
         let outcome = async {
             story::tell(&mut tour, &cast).await?;
             refusals::tell(&mut tour, &cast).await
         };
-        if let Err(surprise) = outcome.await {
-            tour.report.fail(&surprise);
-            bail!("the tour did not come to its end");
-        }
-        tour.report.summary();
-        Ok(())
+        let outcome = outcome.await;
+        tour.report.close(outcome)
     }
 
-    fn visitor(&self) -> Result<Visitor> {
-        Visitor::new(&self.place.site)
+    fn visitor(&self) -> Visitor {
+        Visitor::new(&self.place.site, &self.wire)
     }
 
     async fn get(&mut self, visitor: &mut Visitor, path: &str) -> Result<Answer> {
@@ -129,11 +139,7 @@ impl Tour {
         path: &str,
         body: Option<Value>,
     ) -> Result<Answer> {
-        let fields = body.as_ref().map(fields).unwrap_or_default();
-        self.report.line("asked", format!("{method} {}{fields}", without_token(path)));
-        let answer = visitor.ask(method, path, body.as_ref()).await?;
-        self.report.line("came", answer.gist());
-        Ok(answer)
+        self.report.ask(visitor, method, path, body).await
     }
 
     /// Waits for the next mail to this address, which must be of this kind.
@@ -157,20 +163,6 @@ impl Tour {
             .line("later", format!("a day passes for the limits: the operator forgets {counts} counts"));
         Ok(())
     }
-}
-
-/// The fields of a request for the eye: no password, no token.
-fn fields(body: &Value) -> String {
-    let Some(fields) = body.as_object() else { return String::new() };
-    let field = |(name, value): (&String, &Value)| match name.as_str() {
-        "password" | "token" => format!("  {name} …"),
-        _ => format!("  {name} {}", value.as_str().unwrap_or_default()),
-    };
-    fields.iter().map(field).collect()
-}
-
-fn without_token(path: &str) -> String {
-    path.split_once("token=").map_or_else(|| path.to_owned(), |(before, _)| format!("{before}token=…"))
 }
 
 /// An address for a person's backup, of a domain that never receives mail.

@@ -15,7 +15,7 @@ use crate::accounts::Account;
 pub(super) async fn tell(tour: &mut Tour, cast: &Cast) -> Result<()> {
     let (owner, other) = (&cast.soren, &cast.yulia);
     let spare = backup_address(owner, "spare");
-    let (mut owners, mut others) = (tour.visitor()?, tour.visitor()?);
+    let (mut owners, mut others) = (tour.visitor(), tour.visitor());
 
     tour.report.chapter("What is refused");
     sign_in(tour, &mut owners, owner).await?;
@@ -55,7 +55,7 @@ async fn bad_addresses(tour: &mut Tour, browser: &mut Visitor, person: &Account)
 
 async fn sso_account(tour: &mut Tour, cast: &Cast) -> Result<()> {
     let (lender, bea) = (&cast.yulia, &cast.bea);
-    let mut browser = tour.visitor()?;
+    let mut browser = tour.visitor();
     sign_in(tour, &mut browser, lender).await?;
     tour.report.begin("An SSO account has no backup email");
     tour.place.operator.hand_over_session(&lender.username, &bea.username).await?;
@@ -71,7 +71,7 @@ async fn sso_account(tour: &mut Tour, cast: &Cast) -> Result<()> {
 
 async fn wrong_credentials(tour: &mut Tour, cast: &Cast) -> Result<()> {
     tour.report.begin("A wrong password, an SSO account and nobody get the same answer");
-    let mut browser = tour.visitor()?;
+    let mut browser = tour.visitor();
     let mut answers = Vec::new();
     for identifier in [&cast.mira.username, &cast.bea.email, &"nobody@example.org".to_owned()] {
         let login = json!({ "identifier": identifier, "password": "not the password" });
@@ -124,7 +124,7 @@ async fn expired_link(tour: &mut Tour, browser: &mut Visitor, spare: &str) -> Re
 
 async fn replaced_link(tour: &mut Tour, person: &Account) -> Result<()> {
     tour.report.begin("A sign-in link dies when a newer one is asked for");
-    let mut browser = tour.visitor()?;
+    let mut browser = tour.visitor();
     let mut links = Vec::new();
     for _ in 0..2 {
         tour.post(&mut browser, "/login/link", json!({ "email": person.email })).await?.expect(200)?;
@@ -142,7 +142,7 @@ async fn replaced_link(tour: &mut Tour, person: &Account) -> Result<()> {
 
 async fn unknown_link(tour: &mut Tour) -> Result<()> {
     tour.report.begin("A link that nobody sent");
-    let mut browser = tour.visitor()?;
+    let mut browser = tour.visitor();
     let token = "A".repeat(43);
     for path in ["/backup/confirm", "/login/open"] {
         tour.get(&mut browser, &format!("{path}?token={token}"))
@@ -160,7 +160,7 @@ async fn strangers(tour: &mut Tour, cast: &Cast, spare: &str) -> Result<()> {
     let pending = backup_address(&cast.yulia, "spare");
     for (path, kind) in [("/forgot-username", Kind::Words), ("/login/link", Kind::SignIn)] {
         tour.report.begin(&format!("{path} says the same to a stranger, and mails nothing"));
-        let mut browser = tour.visitor()?;
+        let mut browser = tour.visitor();
         let mut answers = Vec::new();
         // The known address comes last, so that its mail shows that none is still on its way.
         for email in [stranger, &cast.bea.email, &pending, spare] {

@@ -6,6 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use anyhow::{Result, bail};
+use axum::http::Method;
+use serde_json::Value;
+
+use super::visitor::{Answer, Visitor};
+
 /// Where the times stand.
 const WIDTH: usize = 76;
 
@@ -65,8 +71,33 @@ impl Report {
         }
     }
 
+    /// Asks the site, and tells what was asked and what came.
+    pub(super) async fn ask(
+        &mut self,
+        visitor: &mut Visitor,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<Answer> {
+        let fields = body.as_ref().map(fields).unwrap_or_default();
+        self.line("asked", format!("{method} {}{fields}", without_token(path)));
+        let answer = visitor.ask(method, path, body.as_ref()).await?;
+        self.line("came", answer.gist());
+        Ok(answer)
+    }
+
+    /// Ends the tour, well or with the surprise that it met.
+    pub(super) fn close(&mut self, outcome: Result<()>) -> Result<()> {
+        if let Err(surprise) = outcome {
+            self.fail(&surprise);
+            bail!("the tour did not come to its end");
+        }
+        self.summary();
+        Ok(())
+    }
+
     /// Ends the step, and with it the tour, with what was expected and what came.
-    pub(super) fn fail(&mut self, error: &anyhow::Error) {
+    fn fail(&mut self, error: &anyhow::Error) {
         if let Some(step) = self.step.take() {
             self.print(&step, &self.paint("31", "✗"));
         }
@@ -74,7 +105,7 @@ impl Report {
     }
 
     /// The last line.
-    pub(super) fn summary(&self) {
+    fn summary(&self) {
         let text = format!(
             "{} steps as expected, {} mails, {}",
             self.steps,
@@ -96,6 +127,20 @@ impl Report {
     fn paint(&self, code: &str, text: &str) -> String {
         if self.colours { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
+}
+
+/// The fields of a request for the eye: no password, no token.
+fn fields(body: &Value) -> String {
+    let Some(fields) = body.as_object() else { return String::new() };
+    let field = |(name, value): (&String, &Value)| match name.as_str() {
+        "password" | "token" => format!("  {name} …"),
+        _ => format!("  {name} {}", value.as_str().unwrap_or_default()),
+    };
+    fields.iter().map(field).collect()
+}
+
+fn without_token(path: &str) -> String {
+    path.split_once("token=").map_or_else(|| path.to_owned(), |(before, _)| format!("{before}token=…"))
 }
 
 /// `7 ms` or `1.2 s`.

@@ -11,7 +11,7 @@ use crate::accounts::Account;
 pub(super) async fn tell(tour: &mut Tour, cast: &Cast) -> Result<()> {
     let mira = &cast.mira;
     let (spare, newer) = (backup_address(mira, "spare"), backup_address(mira, "newer"));
-    let mut browser = tour.visitor()?;
+    let mut browser = tour.visitor();
 
     tour.report.chapter("A spare key");
     sign_in(tour, &mut browser, mira).await?;
@@ -61,7 +61,7 @@ async fn define(tour: &mut Tour, browser: &mut Visitor, mira: &Account, spare: &
 
     tour.report.begin("While it is pending it opens nothing");
     let login = json!({ "identifier": spare, "password": mira.password });
-    tour.post(&mut tour.visitor()?, "/login", login).await?.expect_problem(401, "wrong-credentials")?;
+    tour.post(&mut tour.visitor(), "/login", login).await?.expect_problem(401, "wrong-credentials")?;
     tour.report.end();
     Ok(())
 }
@@ -108,7 +108,7 @@ async fn sign_out(tour: &mut Tour, browser: &mut Visitor) -> Result<()> {
 
 async fn forgot_username(tour: &mut Tour, person: &Account, address: &str) -> Result<()> {
     tour.report.begin("First door: the username, mailed to the backup email");
-    tour.post(&mut tour.visitor()?, "/forgot-username", json!({ "email": address })).await?.expect(200)?;
+    tour.post(&mut tour.visitor(), "/forgot-username", json!({ "email": address })).await?.expect(200)?;
     let mail = tour.mail(address, Kind::Words).await?;
     let parts = [&mail.text, &mail.html];
     ensure!(
@@ -122,7 +122,7 @@ async fn forgot_username(tour: &mut Tour, person: &Account, address: &str) -> Re
 }
 
 async fn magic_link(tour: &mut Tour, mira: &Account, spare: &str) -> Result<()> {
-    let mut other = tour.visitor()?;
+    let mut other = tour.visitor();
     tour.report.begin("Second door: a sign-in link to the backup email");
     tour.post(&mut other, "/login/link", json!({ "email": spare })).await?.expect(200)?;
     let mail = tour.mail(spare, Kind::SignIn).await?;
@@ -140,13 +140,13 @@ async fn magic_link(tour: &mut Tour, mira: &Account, spare: &str) -> Result<()> 
 
     tour.report.begin("The same link once more: it was used");
     let again = json!({ "token": token_of(&link)? });
-    tour.post(&mut tour.visitor()?, "/login/open", again).await?.expect_problem(410, "link-used")?;
+    tour.post(&mut tour.visitor(), "/login/open", again).await?.expect_problem(410, "link-used")?;
     tour.report.end();
     Ok(())
 }
 
 async fn password(tour: &mut Tour, mira: &Account, spare: &str) -> Result<()> {
-    let mut other = tour.visitor()?;
+    let mut other = tour.visitor();
     tour.report.begin("Third door: the backup email and the password");
     let login = json!({ "identifier": spare.to_uppercase(), "password": mira.password });
     tour.post(&mut other, "/login", login).await?.expect(200)?.expect_value("/username", &mira.username)?;
@@ -177,7 +177,7 @@ async fn change(
 
     tour.report.begin("The former one stays in force meanwhile");
     let login = json!({ "identifier": spare, "password": mira.password });
-    tour.post(&mut tour.visitor()?, "/login", login).await?.expect(200)?;
+    tour.post(&mut tour.visitor(), "/login", login).await?.expect(200)?;
     tour.mail(&mira.email, Kind::Words).await?;
     tour.report.end();
 
@@ -186,7 +186,7 @@ async fn change(
     tour.report.begin("The former one opens nothing any more");
     for (identifier, status) in [(spare, 401), (newer, 200)] {
         let login = json!({ "identifier": identifier, "password": mira.password });
-        tour.post(&mut tour.visitor()?, "/login", login).await?.expect(status)?;
+        tour.post(&mut tour.visitor(), "/login", login).await?.expect(status)?;
     }
     tour.mail(&mira.email, Kind::Words).await?;
     tour.report.end();
@@ -201,7 +201,7 @@ async fn remove(tour: &mut Tour, browser: &mut Visitor, mira: &Account, newer: &
     tour.report.end();
 
     tour.report.begin("It opens nothing any more");
-    let mut other = tour.visitor()?;
+    let mut other = tour.visitor();
     let login = json!({ "identifier": newer, "password": mira.password });
     tour.post(&mut other, "/login", login).await?.expect_problem(401, "wrong-credentials")?;
     tour.post(&mut other, "/forgot-username", json!({ "email": newer })).await?.expect(200)?;

@@ -1,20 +1,45 @@
 //! Somebody at the site: a base URL, a cookie jar and JSON. Must not know the story, only what a client and a
 //! browser know. The jar is kept by hand, because the site's cookies are `Secure` and a local site has no TLS.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use reqwest::{Client, Method, header, redirect};
+use axum::{
+    body::Bytes,
+    http::{Method, Request, header},
+};
+use http_body_util::{BodyExt as _, Full};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
 use serde_json::Value;
+
+/// How long a site may take for one answer. API Gateway itself gives up after 30 seconds.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The cookie that says who is signed in.
 const SESSION_COOKIE: &str = "__Host-session";
+
+/// Connections to sites, with and without TLS; its clones share them.
+#[derive(Debug, Clone)]
+pub(super) struct Wire(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
+
+impl Wire {
+    /// Trusts the certificate authorities of this machine, and follows no redirect.
+    pub(super) fn new() -> Result<Self> {
+        let connector =
+            HttpsConnectorBuilder::new().with_native_roots()?.https_or_http().enable_http1().build();
+        Ok(Self(Client::builder(TokioExecutor::new()).build(connector)))
+    }
+}
 
 /// A client of the site with cookies of its own.
 #[derive(Debug)]
 pub(super) struct Visitor {
     site: String,
-    client: Client,
+    wire: Wire,
     cookies: BTreeMap<String, String>,
 }
 
@@ -32,9 +57,8 @@ pub(super) struct Answer {
 
 impl Visitor {
     /// Someone who was never here before.
-    pub(super) fn new(site: &str) -> Result<Self> {
-        let client = Client::builder().redirect(redirect::Policy::none()).no_proxy().build()?;
-        Ok(Self { site: site.to_owned(), client, cookies: BTreeMap::new() })
+    pub(super) fn new(site: &str, wire: &Wire) -> Self {
+        Self { site: site.to_owned(), wire: wire.clone(), cookies: BTreeMap::new() }
     }
 
     /// Whether this client holds a session, dead or alive.
@@ -45,16 +69,21 @@ impl Visitor {
     /// Sends one request for JSON. The path begins with `/` and may carry a query.
     pub(super) async fn ask(&mut self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer> {
         let url = format!("{}{path}", self.site);
-        let mut request = self.client.request(method, &url).header(header::ACCEPT, "application/json");
+        let mut request =
+            Request::builder().method(method).uri(url).header(header::ACCEPT, "application/json");
         if !self.cookies.is_empty() {
             let pairs: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
             request = request.header(header::COOKIE, pairs.join("; "));
         }
-        if let Some(body) = body {
-            request = request.json(body);
+        if body.is_some() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
         }
-        let response =
-            request.send().await.with_context(|| format!("the site does not answer at {}", self.site))?;
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let answering = self.wire.0.request(request.body(Full::from(body))?);
+        let response = tokio::time::timeout(PATIENCE, answering)
+            .await
+            .with_context(|| format!("{} s are over without an answer of {}", PATIENCE.as_secs(), self.site))?
+            .with_context(|| format!("the site does not answer at {}", self.site))?;
 
         for cookie in response.headers().get_all(header::SET_COOKIE) {
             self.keep(cookie.to_str().context("a cookie is not text")?)?;
@@ -67,7 +96,7 @@ impl Visitor {
             .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
             .collect();
         headers.sort();
-        let bytes = response.bytes().await.context("the answer broke off")?.to_vec();
+        let bytes = response.into_body().collect().await.context("the answer broke off")?.to_bytes().to_vec();
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
         Ok(Answer { status, bytes, body, headers })
     }
@@ -182,7 +211,8 @@ mod tests {
 
     #[test]
     fn cookies_are_kept_dropped_and_cleared_as_in_a_browser() {
-        let mut visitor = Visitor::new("http://127.0.0.1:1").expect("a client needs nothing from outside");
+        let wire = Wire::new().expect("this machine trusts somebody");
+        let mut visitor = Visitor::new("http://127.0.0.1:1", &wire);
         let attributes = "Path=/; Secure; HttpOnly; SameSite=Lax";
         visitor.keep(&format!("__Host-session=abc; {attributes}")).expect("a browser keeps it");
         assert!(visitor.has_session());

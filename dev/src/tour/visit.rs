@@ -1,0 +1,150 @@
+//! The part of the story that needs neither mailbox nor operator, for a site that runs already: after a deployment
+//! it says whether routes, functions, permissions and tables fit together there. It leaves the site as it was but
+//! for mails, which go to the people of its file only, and counts against limits. Must not know where the site is.
+
+use anyhow::{Context as _, Result, ensure};
+use axum::http::Method;
+use serde_json::{Value, json};
+
+use super::{
+    Wire,
+    report::Report,
+    visitor::{Answer, Visitor},
+};
+use crate::accounts::Account;
+
+/// Nobody's address, of a domain that never receives mail: nothing is ever sent to it.
+const STRANGER: &str = "stranger@example.org";
+
+/// A visit under way.
+pub(super) struct Visit {
+    site: String,
+    wire: Wire,
+    pub(super) report: Report,
+}
+
+impl Visit {
+    /// A visit that has not begun.
+    pub(super) fn new(site: &str, wire: Wire) -> Self {
+        Self { site: site.to_owned(), wire, report: Report::new() }
+    }
+
+    /// Walks the whole of it. The first surprise ends it.
+    pub(super) async fn tell(&mut self, people: &[Account]) -> Result<()> {
+        let person = people.iter().find(|person| person.kind == "regular" && person.password.is_some());
+        let person = person.context("the file must have a regular account with a password")?;
+        let mut browser = self.visitor();
+
+        self.report.chapter("Somebody of the site");
+        self.sign_in(&mut browser, person).await?;
+        self.account(&mut browser, person).await?;
+        self.refused_addresses(&mut browser, person).await?;
+        self.sign_out(&mut browser).await?;
+
+        self.report.chapter("Anybody");
+        self.wrong_credentials(person).await?;
+        self.unknown_links().await?;
+        self.strangers(person).await?;
+
+        self.report.chapter("Left out");
+        self.report.note("  what needs a mailbox: confirming, opening a link, the mails themselves");
+        self.report.note("  what needs an operator: expired links, an SSO session, limits that pass");
+        Ok(())
+    }
+
+    fn visitor(&self) -> Visitor {
+        Visitor::new(&self.site, &self.wire)
+    }
+
+    async fn get(&mut self, visitor: &mut Visitor, path: &str) -> Result<Answer> {
+        self.report.ask(visitor, Method::GET, path, None).await
+    }
+
+    async fn post(&mut self, visitor: &mut Visitor, path: &str, body: Value) -> Result<Answer> {
+        self.report.ask(visitor, Method::POST, path, Some(body)).await
+    }
+
+    async fn sign_in(&mut self, browser: &mut Visitor, person: &Account) -> Result<()> {
+        self.report.begin(&format!("{} signs in with username and password", person.username));
+        let login = json!({ "identifier": person.username, "password": person.password });
+        let answer = self.post(browser, "/login", login).await?;
+        answer.expect(200)?.expect_value("/username", &person.username)?;
+        ensure!(browser.has_session(), "expected a session cookie, none came");
+        self.report.end();
+        Ok(())
+    }
+
+    async fn account(&mut self, browser: &mut Visitor, person: &Account) -> Result<()> {
+        self.report.begin("Account details");
+        let account = self.get(browser, "/account").await?;
+        account
+            .expect(200)?
+            .expect_value("/username", &person.username)?
+            .expect_value("/primary_email", &person.email)?;
+        self.report.end();
+        Ok(())
+    }
+
+    async fn refused_addresses(&mut self, browser: &mut Visitor, person: &Account) -> Result<()> {
+        self.report.begin("What is no address, or the primary one, is no backup email");
+        let cases = [("not an address", "not-an-address"), (person.email.as_str(), "same-as-primary")];
+        for (email, code) in cases {
+            let answer = self.post(browser, "/account/backup", json!({ "email": email })).await?;
+            answer.expect_problem(422, code)?;
+        }
+        self.report.end();
+        Ok(())
+    }
+
+    async fn sign_out(&mut self, browser: &mut Visitor) -> Result<()> {
+        self.report.begin("Signs out");
+        self.post(browser, "/logout", json!({})).await?.expect(200)?;
+        ensure!(!browser.has_session(), "expected the session cookie to be cleared, it is still there");
+        self.get(browser, "/account").await?.expect_problem(401, "not-signed-in")?;
+        self.report.end();
+        Ok(())
+    }
+
+    async fn wrong_credentials(&mut self, person: &Account) -> Result<()> {
+        self.report.begin("A wrong password and nobody get the same answer");
+        let mut answers = Vec::new();
+        for identifier in [person.username.as_str(), STRANGER] {
+            let login = json!({ "identifier": identifier, "password": "not the password" });
+            answers.push(self.post(&mut self.visitor(), "/login", login).await?);
+        }
+        for answer in &answers {
+            answer.expect_problem(401, "wrong-credentials")?.expect_same_as(&answers[0])?;
+        }
+        self.report.end();
+        Ok(())
+    }
+
+    async fn unknown_links(&mut self) -> Result<()> {
+        self.report.begin("A link that nobody sent");
+        let mut browser = self.visitor();
+        let token = "A".repeat(43);
+        for path in ["/backup/confirm", "/login/open"] {
+            let page = self.get(&mut browser, &format!("{path}?token={token}")).await?;
+            page.expect_problem(404, "link-unknown")?;
+            let answer = self.post(&mut browser, path, json!({ "token": token })).await?;
+            answer.expect_problem(404, "link-unknown")?;
+        }
+        self.report.end();
+        Ok(())
+    }
+
+    async fn strangers(&mut self, person: &Account) -> Result<()> {
+        for path in ["/forgot-username", "/login/link"] {
+            self.report.begin(&format!("{path} says the same to a stranger"));
+            let mut answers = Vec::new();
+            for email in [STRANGER, person.email.as_str()] {
+                answers.push(self.post(&mut self.visitor(), path, json!({ "email": email })).await?);
+            }
+            for answer in &answers {
+                answer.expect(200)?.expect_same_as(&answers[0])?;
+            }
+            self.report.end();
+        }
+        Ok(())
+    }
+}
