@@ -1,0 +1,159 @@
+//! Links with their slots, sessions, counts.
+use std::time::Duration;
+
+use shared::domain::identifier::Identifier;
+use shared::domain::limit::Limit;
+use shared::domain::session::{ABSOLUTE_LIFETIME, IDLE_LIFETIME};
+use shared::domain::{
+    AccountId, Door, EmailAddress, Link, Purpose, Session, SignInMethod, TokenHash, TypedPassword, password,
+};
+use shared::store::{LinkSignIn, NewAccount, PasswordSignIn, Slot, Superseded};
+
+use crate::stack::{Stack, address};
+
+impl Stack {
+    fn session(&self, id: &AccountId, method: SignInMethod) -> Session {
+        Session::begin(self.app.entropy.token().hash(), id.clone(), method, self.now())
+    }
+
+    async fn open(&self, link: &Link, door: Door) -> Option<TokenHash> {
+        let session = self.session(&link.account_id, door.into());
+        let notice_id = self.app.message_id();
+        let sign_in = LinkSignIn { session: &session, former: None, link, door, notice_id: &notice_id };
+        let opened = self.store().open_session_with_link(sign_in, self.now()).await;
+        opened.expect("a sign-in is decided").then_some(session.hash)
+    }
+
+    async fn is_alive(&self, session: &TokenHash) -> bool {
+        self.store().touch_session(session, self.now()).await.expect("a session is looked for").is_some()
+    }
+
+    fn sign_in_link(&self, id: &AccountId, to: &EmailAddress) -> Link {
+        self.link(Purpose::SignIn, id, to, &self.app.message_id())
+    }
+}
+
+#[tokio::test]
+#[ignore = "tests/deploy/run gives it a stack"]
+async fn a_link_opens_once_and_a_later_one_takes_its_place() {
+    let stack = Stack::reach(11);
+    let (gil, primary) = (stack.person("gil").await, address("gil@example.com"));
+    let first = stack.sign_in_link(&gil, &primary);
+    stack.after(Duration::from_secs(1));
+    let second = stack.sign_in_link(&gil, &primary);
+    let keep = async |link| stack.store().keep_sign_in_link(link).await.expect("a link is decided");
+    let slot_of = async |link| stack.store().slot_of(link).await.expect("a slot is read");
+
+    assert_eq!(keep(&first).await, Ok(()));
+    assert_eq!(slot_of(&first).await, Slot::Own);
+    assert_eq!(keep(&second).await, Ok(()));
+    assert_eq!(slot_of(&first).await, Slot::Others);
+    let late = stack.link(Purpose::SignIn, &gil, &primary, &first.request);
+    assert_eq!(keep(&late).await, Err(Superseded), "the first request's mail, sent again");
+
+    assert_eq!(stack.open(&first, Door::Primary).await, None);
+    let session = stack.open(&second, Door::Primary).await.expect("the newest link opens");
+    assert!(stack.is_alive(&session).await);
+    assert_eq!(stack.open(&second, Door::Primary).await, None, "once");
+    assert_eq!(slot_of(&second).await, Slot::Empty);
+    let found = stack.store().find_link(&second.token_hash, Purpose::SignIn).await.expect("a link is read");
+    assert!(found.expect("it stays until its time is over").spent_at.is_some());
+    let found = stack.store().find_link(&second.token_hash, Purpose::ConfirmBackup).await;
+    assert!(found.expect("a link is read").is_none(), "a link of another purpose is unknown");
+}
+
+#[tokio::test]
+#[ignore = "tests/deploy/run gives it a stack"]
+async fn a_link_to_a_removed_backup_email_and_a_link_past_its_time_open_nothing() {
+    let stack = Stack::reach(12);
+    let (hana, spare) = (stack.person("hana").await, address("h@spare.example"));
+    stack.back_up(&hana, &spare).await;
+    let link = stack.sign_in_link(&hana, &spare);
+    stack.store().keep_sign_in_link(&link).await.expect("a link is decided").expect("it is the newest");
+    let backup = stack.load(&hana).await.backup.confirmed().cloned().expect("it is confirmed");
+    let notice = stack.app.message_id();
+    let removed = stack.store().remove_backup(&hana, &backup, &notice, stack.now()).await;
+    assert!(removed.expect("a removal is decided"));
+    assert_eq!(stack.open(&link, Door::Backup).await, None);
+
+    let link = stack.sign_in_link(&hana, &address("hana@example.com"));
+    stack.store().keep_sign_in_link(&link).await.expect("a link is decided").expect("it is the newest");
+    stack.after(Purpose::SignIn.lifetime() + Duration::from_secs(1));
+    assert_eq!(stack.open(&link, Door::Primary).await, None, "no sweep is waited for");
+}
+
+#[tokio::test]
+#[ignore = "tests/deploy/run gives it a stack"]
+async fn a_session_ends_idle_in_the_end_and_when_told_to() {
+    let stack = Stack::reach(13);
+    let ivo = stack.person("ivo").await;
+    let failures = Limit::failed_passwords(&Identifier::parse("ivo"));
+    let sign_in = async |former: Option<&TokenHash>| {
+        let session = stack.session(&ivo, SignInMethod::Password);
+        let sign_in = PasswordSignIn { session: &session, former, failures: &failures, backup_used: None };
+        stack.store().open_session_with_password(sign_in, stack.now()).await.expect("a session is kept");
+        session.hash
+    };
+    let first = sign_in(None).await;
+    let second = sign_in(Some(&first)).await;
+    assert!(!stack.is_alive(&first).await, "a new sign-in ends the browser's former session");
+    stack.store().end_session(&second).await.expect("a session is ended");
+    assert!(!stack.is_alive(&second).await);
+
+    let idle = sign_in(None).await;
+    let busy = sign_in(None).await;
+    let begun = stack.now();
+    while stack.now() + IDLE_LIFETIME / 2 < begun + ABSOLUTE_LIFETIME {
+        stack.after(IDLE_LIFETIME / 2);
+        assert!(stack.is_alive(&busy).await);
+    }
+    assert!(!stack.is_alive(&idle).await);
+    stack.after(IDLE_LIFETIME / 2);
+    assert!(!stack.is_alive(&busy).await, "however busy");
+}
+
+#[tokio::test]
+#[ignore = "tests/deploy/run gives it a stack"]
+async fn failures_are_counted_to_the_bound_and_forgotten_by_a_sign_in() {
+    let stack = Stack::reach(14);
+    let jan = stack.person("jan").await;
+    let failures = Limit::failed_passwords(&Identifier::parse("jan"));
+    let count = async || stack.store().count(&failures, stack.now()).await.expect("an attempt is counted");
+    for attempt in 0..10 {
+        assert!(count().await, "attempt {attempt}");
+    }
+    assert!(!count().await);
+    let session = stack.session(&jan, SignInMethod::Password);
+    let sign_in = PasswordSignIn { session: &session, former: None, failures: &failures, backup_used: None };
+    stack.store().open_session_with_password(sign_in, stack.now()).await.expect("a session is kept");
+    assert!(count().await);
+}
+
+#[tokio::test]
+#[ignore = "tests/deploy/run gives it a stack"]
+async fn a_costlier_hash_replaces_only_the_one_it_was_verified_against() {
+    let stack = Stack::reach(15);
+    let hash = |salt: u8| {
+        password::hash(&TypedPassword::new("correct horse"), [salt; password::SALT_BYTES])
+            .expect("it is short")
+    };
+    let (former, upgraded, late) = (hash(1), hash(2), hash(3));
+    let kim = AccountId::new("kim");
+    let account = NewAccount {
+        id: kim.clone(),
+        username: shared::domain::Username::parse("kim").expect("a username"),
+        primary: address("kim@example.com"),
+        kind: shared::domain::Kind::Regular,
+        password_hash: Some(former.clone()),
+        language: shared::domain::Language::En,
+    };
+    let made = stack.store().create_account(&account, stack.now()).await.expect("an account is made");
+    made.expect("the name is free");
+    for upgrade in [&upgraded, &late] {
+        stack.store().upgrade_password(&kim, &former, upgrade).await.expect("an upgrade is decided");
+    }
+    assert_eq!(
+        stack.load(&kim).await.password_hash.map(|hash| hash.as_str().to_owned()),
+        Some(upgraded.as_str().to_owned())
+    );
+}

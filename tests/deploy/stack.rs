@@ -1,0 +1,133 @@
+//! The stack in the environment, and people in it.
+use std::time::Duration;
+
+use shared::app::{App, MailApp};
+use shared::config::Needs;
+use shared::domain::{
+    Account, AccountId, EmailAddress, Kind, Language, Link, MessageId, PendingAddress, Purpose, Timestamp,
+    Username,
+};
+use shared::network;
+use shared::store::{ConfirmRefused, Confirmation, NewAccount, NotCreated, Store};
+use shared::testing::{Bench, TestClock};
+
+/// 22 November 2026, noon UTC.
+const NOON: u64 = 1_795_348_800;
+/// The seeds of two tests lie further apart than any test draws.
+const DRAWS: u64 = 1_000_000;
+
+/// The functions' surroundings, with a clock that stands still.
+pub struct Stack {
+    /// What every flow is handed.
+    pub app: App,
+    clock: TestClock,
+    bench: Bench,
+}
+
+/// A variable as the template gives it to the functions.
+pub fn variable(name: &str) -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "the stack's whereabouts are this test's input")]
+    std::env::var(name).ok()
+}
+
+/// An address.
+pub fn address(text: &str) -> EmailAddress {
+    EmailAddress::parse(text).expect("an address")
+}
+
+impl Stack {
+    /// Reaches the stack. The number is the test's own, so that no two tests draw the same ids.
+    pub fn reach(test: u64) -> Self {
+        let clock = TestClock::at(NOON);
+        let bench = Bench::new(&clock, test * DRAWS, network::http_client());
+        Self { app: bench.app(Needs::Limits, variable), clock, bench }
+    }
+
+    /// What the mailer is handed.
+    pub fn mail_app(&self) -> MailApp {
+        self.bench.mail_app(variable)
+    }
+
+    /// The tables.
+    pub fn store(&self) -> &Store {
+        &self.app.store
+    }
+
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        self.app.now()
+    }
+
+    /// Lets time pass.
+    pub fn after(&self, time: Duration) {
+        self.clock.advance(time);
+    }
+
+    /// Makes an account with this username and `<username>@example.com`.
+    pub async fn make(&self, username: &str, primary: &EmailAddress) -> Result<AccountId, NotCreated> {
+        let account = NewAccount {
+            id: AccountId::new(format!("{:032x}", self.app.entropy.id())),
+            username: Username::parse(username).expect("a username"),
+            primary: primary.clone(),
+            kind: Kind::Regular,
+            password_hash: None,
+            language: Language::En,
+        };
+        let outcome = self.store().create_account(&account, self.now()).await.expect("an account is made");
+        outcome.map(|()| account.id)
+    }
+
+    /// The same for a name that is free.
+    pub async fn person(&self, username: &str) -> AccountId {
+        let primary = address(&format!("{username}@example.com"));
+        self.make(username, &primary).await.expect("the name is free")
+    }
+
+    /// An account as it is now.
+    pub async fn load(&self, id: &AccountId) -> Account {
+        self.store().load_account(id).await.expect("an account is read").expect("it is there")
+    }
+
+    /// Asks for a backup email, without limits.
+    pub async fn ask(&self, id: &AccountId, backup: &EmailAddress) -> PendingAddress {
+        let request = self.app.message_id();
+        let pending = PendingAddress { address: backup.clone(), since: self.now(), request };
+        let asked = self.store().ask_for_backup(id, &pending, &[], self.now()).await;
+        asked.expect("a backup email is asked for").expect("there is no limit");
+        pending
+    }
+
+    /// A link as the mailer makes it.
+    pub fn link(&self, purpose: Purpose, id: &AccountId, to: &EmailAddress, request: &MessageId) -> Link {
+        Link {
+            token_hash: self.app.entropy.token().hash(),
+            purpose,
+            account_id: id.clone(),
+            address: to.clone(),
+            request: request.clone(),
+            expires_at: self.now() + purpose.lifetime(),
+            spent_at: None,
+        }
+    }
+
+    /// A confirmation link that is kept, for this request.
+    pub async fn confirmation_link(&self, id: &AccountId, pending: &PendingAddress) -> Link {
+        let link = self.link(Purpose::ConfirmBackup, id, &pending.address, &pending.request);
+        self.store().keep_confirmation_link(&link).await.expect("a link is kept");
+        link
+    }
+
+    /// Confirms with an account as it was read.
+    pub async fn confirm(&self, account: &Account, link: &Link) -> Result<(), ConfirmRefused> {
+        let notice_id = self.app.message_id();
+        let confirmation = Confirmation { link, account, notice_id: &notice_id };
+        self.store().confirm_backup(confirmation, self.now()).await.expect("a confirmation is decided")
+    }
+
+    /// Gives an account a confirmed backup email.
+    pub async fn back_up(&self, id: &AccountId, backup: &EmailAddress) {
+        let pending = self.ask(id, backup).await;
+        let link = self.confirmation_link(id, &pending).await;
+        self.confirm(&self.load(id).await, &link).await.expect("the link is new");
+    }
+}
