@@ -19,6 +19,9 @@ use crate::mailbox::{Header, Letter, Mailbox};
 /// `SendEmail` takes no more recipients than this in one call, `To`, `Cc` and `Bcc` together.
 const RECIPIENTS_MAX: usize = 50;
 
+/// The header by which a sender over SMTP names a configuration set.
+const CONFIGURATION_SET: &str = "X-SES-CONFIGURATION-SET";
+
 /// The API reference of `MessageHeader` and `Message`.
 const HEADERS_MAX: usize = 15;
 const HEADER_NAME_MAX: usize = 126;
@@ -173,6 +176,10 @@ fn read(body: &[u8]) -> Result<Letter, Refusal> {
         headers.push(Header { name: "Reply-To".to_owned(), value: reply_to.join(", ") });
     }
     headers.extend(further_headers(message.headers)?);
+    // As a sender over SMTP would name it; SES keeps it to itself, the mailbox shows it.
+    let set =
+        request.configuration_set_name.map(|value| Header { name: CONFIGURATION_SET.to_owned(), value });
+    headers.extend(set);
     Ok(Letter { to: to.join(", "), from, subject, text, html, headers })
 }
 

@@ -45,8 +45,10 @@ async fn the_mail_says_whose_session_the_link_opens() {
     Sparekey
     You get this mail because this address was entered at Sparekey.
     ");
-    let automatic = mail.headers.iter().any(|header| header.name == "Auto-Submitted");
-    assert!(automatic, "no auto-reply answers it");
+    let header =
+        |name: &str| mail.headers.iter().find(|header| header.name == name).map(|header| &*header.value);
+    assert_eq!(header("Auto-Submitted"), Some("auto-generated"), "no auto-reply answers it");
+    assert_eq!(header("X-SES-CONFIGURATION-SET"), Some("Mails"), "bounces and complaints are counted");
 }
 
 #[tokio::test]
