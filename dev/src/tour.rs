@@ -125,21 +125,11 @@ impl Tour {
     }
 
     async fn get(&mut self, visitor: &mut Visitor, path: &str) -> Result<Answer> {
-        self.ask(visitor, Method::GET, path, None).await
+        self.report.ask(visitor, Method::GET, path, None).await
     }
 
     async fn post(&mut self, visitor: &mut Visitor, path: &str, body: Value) -> Result<Answer> {
-        self.ask(visitor, Method::POST, path, Some(body)).await
-    }
-
-    async fn ask(
-        &mut self,
-        visitor: &mut Visitor,
-        method: Method,
-        path: &str,
-        body: Option<Value>,
-    ) -> Result<Answer> {
-        self.report.ask(visitor, method, path, body).await
+        self.report.ask(visitor, Method::POST, path, Some(body)).await
     }
 
     /// Waits for the next mail to this address, which must be of this kind.

@@ -49,15 +49,8 @@ impl Store {
             request_id: pending.request.clone(),
         });
         let request = MailRequest::ConfirmBackup { account_id: id.clone(), address: pending.address.clone() };
-        let mut writes =
-            limits.iter().map(|limit| self.counting(limit, now)).collect::<Result<Vec<_>, _>>()?;
-        writes.push(self.putting(id, record)?);
-        writes.push(self.queueing(&pending.request, request, now)?);
-        let outcome = self.transact("ask for a backup email", writes).await?;
-        Ok(outcome.or_else(|failed| match limits.get(failed.first()) {
-            Some(limit) => Err(LimitReached(limit.clone())),
-            None => Ok(()),
-        }))
+        let writes = vec![self.putting(id, record)?, self.queueing(&pending.request, request, now)?];
+        self.transact_within("ask for a backup email", limits, writes, now).await
     }
 
     /// Confirms a pending address: the link is spent, the address becomes the backup email and is claimed, the

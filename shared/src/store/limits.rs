@@ -18,8 +18,27 @@ impl Store {
         Ok(self.write("count an attempt", self.counting(limit, now)?).await?.is_some())
     }
 
+    /// Counts against the limits and writes, all in one transaction and thus in one call. When a limit is reached,
+    /// nothing is written. The writes may have one condition of their own: that what they add is new.
+    pub(super) async fn transact_within(
+        &self,
+        doing: &'static str,
+        limits: &[Limit],
+        writes: Vec<Write>,
+        now: Timestamp,
+    ) -> Result<Result<(), LimitReached>, StoreError> {
+        let counted = limits.iter().map(|limit| self.counting(limit, now));
+        let writes = counted.chain(writes.into_iter().map(Ok)).collect::<Result<_, _>>()?;
+        let outcome = self.transact(doing, writes).await?;
+        Ok(outcome.or_else(|failed| match limits.get(failed.first()) {
+            Some(limit) => Err(LimitReached(limit.clone())),
+            // What was to be added is there already: an earlier try of this call got through.
+            None => Ok(()),
+        }))
+    }
+
     /// The write that counts one attempt. Key: the bucket. Its condition is false when the bound is reached.
-    pub(super) fn counting(&self, limit: &Limit, now: Timestamp) -> Result<Write, StoreError> {
+    fn counting(&self, limit: &Limit, now: Timestamp) -> Result<Write, StoreError> {
         let bucket = key([("bucket", &*self.bucket(limit, now)?)]);
         Ok(match limit.pace {
             Pace::AtMost { count, window } => {

@@ -59,15 +59,8 @@ impl Store {
         limits: &[Limit],
         now: Timestamp,
     ) -> Result<Result<(), LimitReached>, StoreError> {
-        let mut writes =
-            limits.iter().map(|limit| self.counting(limit, now)).collect::<Result<Vec<_>, _>>()?;
-        writes.push(self.queueing(id, request, now)?);
-        let outcome = self.transact("ask for a mail", writes).await?;
-        Ok(outcome.or_else(|failed| match limits.get(failed.first()) {
-            Some(limit) => Err(LimitReached(limit.clone())),
-            // The message itself is there already: an earlier try of this call got through.
-            None => Ok(()),
-        }))
+        let queueing = self.queueing(id, request, now)?;
+        self.transact_within("ask for a mail", limits, vec![queueing], now).await
     }
 
     /// The write that puts a request into the outbox. Key: the message. It must be new.
