@@ -1,7 +1,7 @@
 //! Asks for a backup email: define, change, send again.
 use serde::Deserialize;
 use shared::app::{App, Visitor};
-use shared::domain::{EmailAddress, Limit, PendingAddress, TypedAddress};
+use shared::domain::{Account, Backup, EmailAddress, Limit, PendingAddress, TypedAddress};
 use shared::error::Error;
 use shared::metrics::{Event, Subject};
 use shared::store::LimitReached;
@@ -15,7 +15,7 @@ struct Form {
 }
 
 enum Outcome {
-    Asked,
+    Asked(PendingAddress),
     Refused(Problem),
 }
 
@@ -40,7 +40,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
             let pending = PendingAddress { address, since: now, request: app.message_id() };
             app.count(Event::Requested(Subject::Confirmation));
             match app.store.ask_for_backup(account, &pending, &limits, now).await? {
-                Ok(()) => Outcome::Asked,
+                Ok(()) => Outcome::Asked(pending),
                 Err(LimitReached(limit)) => {
                     app.count(Event::Refused((&limit).into()));
                     let code = if limit == limits[0] { Code::TooSoon } else { Code::TooMany };
@@ -52,8 +52,9 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
 
     let texts = app.texts(visitor.account.language);
     Ok(match outcome {
-        Outcome::Asked => {
-            let account = app.store.load_account(&visitor.account.id).await?.unwrap_or(visitor.account);
+        Outcome::Asked(pending) => {
+            let backup = Backup::new(visitor.account.backup.confirmed().cloned(), Some(pending));
+            let account = Account { backup, ..visitor.account };
             Reply::see_other("/account", StatusCode::ACCEPTED, &AccountPage::new(&account, now, texts))
         }
         Outcome::Refused(problem) => {
