@@ -55,6 +55,8 @@ async fn start(arguments: &[&str]) -> Result<Child> {
         anyhow::bail!("the stack ended before it was ready")
     };
     tokio::time::timeout(PATIENCE, ready).await.context("the stack does not get ready")??;
+    // Somebody goes on reading: a stack whose standard output is closed fails at its next line.
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     Ok(child)
 }
 
