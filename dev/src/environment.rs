@@ -86,7 +86,7 @@ impl Surroundings {
         variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
-    /// Answers dynamic references such as `{{resolve:secretsmanager:LimitsKey:SecretString}}`.
+    /// Answers dynamic references such as `{{resolve:secretsmanager:HashingKey:SecretString}}`.
     fn with_secrets(&self, value: &str) -> anyhow::Result<String> {
         let mut text = String::new();
         let mut rest = value;

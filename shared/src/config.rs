@@ -1,7 +1,7 @@
 //! The one place where the environment is read. What is missing or wrong is said at start, all at once.
 use std::fmt;
 
-use crate::domain::EmailAddress;
+use crate::domain::{EmailAddress, HashingKey};
 
 /// What one function needs beyond what all need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,8 +10,8 @@ pub enum Needs {
     Tables,
     /// Nothing: it shows pages.
     Nothing,
-    /// The key under which limits are counted.
-    Limits,
+    /// The key of keyed hashes: it counts limits, or knows the codes of links.
+    HashingKey,
     /// The sender's address and the public URL.
     Mail,
 }
@@ -54,29 +54,6 @@ impl fmt::Debug for Aws {
     }
 }
 
-/// The key of the keyed hash under which limits are counted.
-#[derive(Clone)]
-pub struct LimitsKey(String);
-
-impl LimitsKey {
-    /// Takes a secret of at least 32 characters.
-    pub fn new(secret: impl Into<String>) -> Option<Self> {
-        let secret = secret.into();
-        (secret.len() >= 32).then_some(Self(secret))
-    }
-
-    /// The secret, for the keyed hash only.
-    pub fn expose(&self) -> &[u8] {
-        self.0.as_bytes()
-    }
-}
-
-impl fmt::Debug for LimitsKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("LimitsKey(…)")
-    }
-}
-
 /// Who sends, and where its links lead.
 #[derive(Debug, Clone)]
 pub struct Sender {
@@ -100,8 +77,8 @@ pub struct Config {
     pub product_name: String,
     /// The namespace of the story's own numbers.
     pub metrics_namespace: String,
-    /// Where the function counts limits.
-    pub limits_key: Option<LimitsKey>,
+    /// Where the function counts limits or knows the codes of links.
+    pub hashing_key: Option<HashingKey>,
     /// Where the function sends mail.
     pub sender: Option<Sender>,
     /// The least level that is logged.
@@ -141,7 +118,7 @@ impl Config {
             },
             product_name: reader.required_for_pages(needs, "PRODUCT_NAME"),
             metrics_namespace: reader.required_for_pages(needs, "METRICS_NAMESPACE"),
-            limits_key: (needs == Needs::Limits).then(|| reader.limits_key()).flatten(),
+            hashing_key: (needs == Needs::HashingKey).then(|| reader.hashing_key()).flatten(),
             sender: (needs == Needs::Mail).then(|| reader.sender()).flatten(),
             log_level: reader.log_level(),
         };
@@ -171,10 +148,10 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         if needs == Needs::Tables { String::new() } else { self.required(name) }
     }
 
-    fn limits_key(&mut self) -> Option<LimitsKey> {
-        let key = LimitsKey::new(self.required("LIMITS_KEY"));
-        if key.is_none() && self.optional("LIMITS_KEY").is_some() {
-            self.problems.push("LIMITS_KEY is shorter than 32 characters".into());
+    fn hashing_key(&mut self) -> Option<HashingKey> {
+        let key = HashingKey::new(&self.required("HASHING_KEY"));
+        if key.is_none() && self.optional("HASHING_KEY").is_some() {
+            self.problems.push("HASHING_KEY is shorter than 32 characters".into());
         }
         key
     }
@@ -257,10 +234,10 @@ mod tests {
         ];
         let Err(Incomplete(problems)) = with(&changes, Needs::Mail) else { panic!("four problems") };
         assert_eq!(problems.len(), 4, "{problems:?}");
-        let Err(Incomplete(problems)) = with(&[("LIMITS_KEY", "short")], Needs::Limits) else {
+        let Err(Incomplete(problems)) = with(&[("HASHING_KEY", "short")], Needs::HashingKey) else {
             panic!("a short key")
         };
-        assert_eq!(problems, ["LIMITS_KEY is shorter than 32 characters"]);
+        assert_eq!(problems, ["HASHING_KEY is shorter than 32 characters"]);
     }
 
     #[test]

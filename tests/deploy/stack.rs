@@ -40,7 +40,7 @@ impl Stack {
     pub fn reach(test: u64) -> Self {
         let clock = TestClock::at(NOON);
         let bench = Bench::new(&clock, test * DRAWS, network::http_client());
-        Self { app: bench.app(Needs::Limits, variable), clock, bench }
+        Self { app: bench.app(Needs::HashingKey, variable), clock, bench }
     }
 
     /// What the mailer is handed.

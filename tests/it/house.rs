@@ -287,11 +287,11 @@ fn figures_are_what_the_design_says() {
 }
 
 #[test]
-fn the_limits_key_is_only_where_limits_are_counted() {
+fn the_hashing_key_is_only_where_limits_are_counted() {
     for function in &template().functions {
         let source = file(&format!("functions/{}/src/main.rs", function.name));
-        let counts = function.environment.contains_key("LIMITS_KEY");
-        assert_eq!(source.contains("Needs::Limits"), counts, "{}", function.name);
+        let counts = function.environment.contains_key("HASHING_KEY");
+        assert_eq!(source.contains("Needs::HashingKey"), counts, "{}", function.name);
         let sends = function.environment.contains_key("MAIL_FROM");
         assert_eq!(source.contains("serve_stream"), sends, "{}", function.name);
     }

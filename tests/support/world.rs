@@ -89,7 +89,8 @@ impl World {
         let behind_routes = template().functions.iter().filter(|function| !function.routes.is_empty());
         let apps = behind_routes.map(|function| {
             let variables = variables(function);
-            let needs = if variables.contains_key("LIMITS_KEY") { Needs::Limits } else { Needs::Nothing };
+            let needs =
+                if variables.contains_key("HASHING_KEY") { Needs::HashingKey } else { Needs::Nothing };
             (function.name.clone(), bench.app(needs, |name| variables.get(name).cloned()))
         });
         let mailer = variables(template().function("mailer").expect("there is a mailer"));
@@ -98,7 +99,7 @@ impl World {
         Self {
             apps: apps.collect(),
             mailer: bench.mail_app(|name| mailer.get(name).cloned()),
-            operator: bench.app(Needs::Limits, |name| operator.get(name).cloned()),
+            operator: bench.app(Needs::HashingKey, |name| operator.get(name).cloned()),
             counted: bench.counted(),
             clock,
             wire,

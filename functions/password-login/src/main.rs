@@ -2,5 +2,5 @@
 use shared::config::Needs;
 
 fn main() -> std::process::ExitCode {
-    shared::runtime::serve(Needs::Limits, &password_login::handle)
+    shared::runtime::serve(Needs::HashingKey, &password_login::handle)
 }

@@ -1,7 +1,6 @@
 //! The table of counts. A bucket's key is a keyed hash, so that the table cannot be searched for addresses.
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::hmac;
 
 use super::write::{Write, key, number};
 use super::{Store, StoreError};
@@ -62,8 +61,8 @@ impl Store {
     }
 
     fn bucket(&self, limit: &Limit, now: Timestamp) -> Result<String, StoreError> {
-        let Some(secret) = &self.limits_key else {
-            return Err(StoreError::new("count an attempt", "this function was started without LIMITS_KEY"));
+        let Some(secret) = &self.hashing_key else {
+            return Err(StoreError::new("count an attempt", "this function was started without HASHING_KEY"));
         };
         let window = match limit.pace {
             Pace::AtMost { window, .. } => {
@@ -71,8 +70,6 @@ impl Store {
             }
             Pace::OneEvery(_) => 0,
         };
-        let counted = format!("{}\0{}\0{window}", limit.name, limit.subject);
-        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.expose()), counted.as_bytes());
-        Ok(URL_SAFE_NO_PAD.encode(tag))
+        Ok(URL_SAFE_NO_PAD.encode(secret.hash(&[limit.name, &limit.subject, &window.to_string()])))
     }
 }

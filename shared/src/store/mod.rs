@@ -22,7 +22,8 @@ pub use links::{Slot, Superseded};
 pub use outbox::{Queued, QueuedState};
 pub use sessions::{LinkSignIn, PasswordSignIn};
 
-use crate::config::{Config, LimitsKey, Tables};
+use crate::config::{Config, Tables};
+use crate::domain::HashingKey;
 use crate::entropy::Entropy;
 
 /// The tables, and what it takes to reach them.
@@ -30,7 +31,7 @@ use crate::entropy::Entropy;
 pub struct Store {
     dynamodb: Client,
     tables: Tables,
-    limits_key: Option<LimitsKey>,
+    hashing_key: Option<HashingKey>,
     entropy: Entropy,
 }
 
@@ -56,7 +57,7 @@ impl Store {
         Self {
             dynamodb: Client::from_conf(dynamodb.build()),
             tables: config.tables.clone(),
-            limits_key: config.limits_key.clone(),
+            hashing_key: config.hashing_key.clone(),
             entropy,
         }
     }

@@ -5,13 +5,13 @@ use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cookie::Cookie;
-use http::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE};
+use http::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, Method};
 use serde::de::DeserializeOwned;
 
 use super::problem::{Code, Problem};
 use super::{origin, reply};
-use crate::domain::{Language, Token};
+use crate::domain::{Language, Source, Token};
 use crate::texts;
 
 /// The largest body that is read; the longest honest form has a password of 1,024 bytes in it.
@@ -83,6 +83,11 @@ impl Request {
     /// The language that the visitor's browser prefers.
     pub fn language(&self) -> Language {
         texts::negotiate(self.header(&ACCEPT_LANGUAGE))
+    }
+
+    /// Where it came from, as far as the owner of an account is told.
+    pub fn source(&self) -> Source {
+        Source::new(self.header(&USER_AGENT), self.client)
     }
 
     /// The first value of a query parameter.

@@ -1,0 +1,89 @@
+//! The one secret of a deployment: a key for hashes that nobody else can compute.
+//!
+//! Under it limits are counted, so that the table of counts cannot be searched for addresses, and from it follow
+//! the two secrets of a request for a link: the code that its page shows and the cookie that its browser holds.
+//! Neither is stored anywhere (docs/decisions/0010).
+use std::fmt;
+
+use ring::hmac;
+
+use super::link_code::{CODE_BYTES, LinkCode};
+use super::message_id::MessageId;
+use super::token::{TOKEN_BYTES, Token};
+
+/// The key of HMAC-SHA-256 (FIPS 198-1).
+#[derive(Clone)]
+pub struct HashingKey(hmac::Key);
+
+impl HashingKey {
+    /// Takes a secret of at least 32 characters.
+    pub fn new(secret: &str) -> Option<Self> {
+        (secret.len() >= 32).then(|| Self(hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes())))
+    }
+
+    /// The keyed hash of some texts. The first says what it is for, so that two uses never meet; a zero byte, which
+    /// none of them contains, keeps them apart.
+    pub fn hash(&self, parts: &[&str]) -> [u8; TOKEN_BYTES] {
+        let tag = hmac::sign(&self.0, parts.join("\0").as_bytes());
+        tag.as_ref().try_into().expect("SHA-256 has 32 bytes")
+    }
+
+    /// The code that the page of a request shows. With it, another browser may use the link of that request.
+    pub fn code_of(&self, request: &MessageId) -> LinkCode {
+        let hash = self.hash(&["link-code", request.as_str()]);
+        let code: &[u8; CODE_BYTES] = hash.first_chunk().expect("a hash is longer than a code");
+        LinkCode::from_random(*code)
+    }
+
+    /// Whether this is the code of the request, compared in constant time (ASVS 5.0 V11.2.4).
+    pub fn is_code_of(&self, request: &MessageId, typed: &LinkCode) -> bool {
+        let expected = hmac::sign(&self.0, self.code_of(request).as_str().as_bytes());
+        hmac::verify(&self.0, typed.as_str().as_bytes(), expected.as_ref()).is_ok()
+    }
+
+    /// What the browser that made a request keeps in a cookie. With it, the link of that request needs no code.
+    pub fn asker_of(&self, request: &MessageId) -> Token {
+        Token::from_bytes(self.hash(&["link-asker", request.as_str()]))
+    }
+
+    /// Whether this is the cookie of the request.
+    pub fn is_asker_of(&self, request: &MessageId, cookie: &Token) -> bool {
+        // Hashes are compared, so that the time says nothing about the secret.
+        self.asker_of(request).hash() == cookie.hash()
+    }
+}
+
+impl fmt::Debug for HashingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HashingKey(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(secret: char) -> HashingKey {
+        HashingKey::new(&secret.to_string().repeat(32)).expect("long enough")
+    }
+
+    #[test]
+    fn a_short_secret_is_refused() {
+        assert!(HashingKey::new(&"k".repeat(31)).is_none());
+    }
+
+    #[test]
+    fn code_and_cookie_belong_to_one_request_and_one_key() {
+        let (request, other) = (MessageId::new(1, 1), MessageId::new(1, 2));
+        let (code, asker) = (key('a').code_of(&request), key('a').asker_of(&request));
+        assert!(key('a').is_code_of(&request, &code) && key('a').is_asker_of(&request, &asker));
+        for (key, request) in [(key('a'), &other), (key('b'), &request)] {
+            assert!(!key.is_code_of(request, &code) && !key.is_asker_of(request, &asker));
+        }
+    }
+
+    #[test]
+    fn debug_shows_nothing() {
+        assert_eq!(format!("{:?}", key('a')), "HashingKey(…)");
+    }
+}

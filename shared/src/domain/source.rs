@@ -1,0 +1,123 @@
+//! Where a request came from, as far as its owner may be told: the kind of device and the network, roughly.
+//!
+//! Enough to know one's own phone again, too little to find anybody: no address in full, no browser version.
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+/// The kind of device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Device {
+    /// An iPhone.
+    Iphone,
+    /// An iPad that says so; many pass for a Mac.
+    Ipad,
+    /// A phone or tablet with Android.
+    Android,
+    /// A computer with Windows.
+    Windows,
+    /// A computer with macOS.
+    Mac,
+    /// A Chromebook.
+    ChromeOs,
+    /// A computer with Linux.
+    Linux,
+    /// Anything else: a program, or a browser that does not tell.
+    Unknown,
+}
+
+impl Device {
+    /// Reads a `User-Agent` header (RFC 9110 section 10.1.5), which anybody can make up: good for a reminder, for
+    /// no decision.
+    pub fn of_user_agent(user_agent: &str) -> Self {
+        // The order matters: Android names Linux, an iPhone names "like Mac OS X".
+        let signs = [
+            ("iPhone", Self::Iphone),
+            ("iPad", Self::Ipad),
+            ("Android", Self::Android),
+            ("CrOS", Self::ChromeOs),
+            ("Windows", Self::Windows),
+            ("Macintosh", Self::Mac),
+            ("Linux", Self::Linux),
+        ];
+        let sign = signs.into_iter().find(|(sign, _)| user_agent.contains(sign));
+        sign.map_or(Self::Unknown, |(_, device)| device)
+    }
+
+    /// The name in data, and the end of its key among the texts.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Iphone => "iphone",
+            Self::Ipad => "ipad",
+            Self::Android => "android",
+            Self::Windows => "windows",
+            Self::Mac => "mac",
+            Self::ChromeOs => "chrome-os",
+            Self::Linux => "linux",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// Where a request came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// The kind of device.
+    pub device: Device,
+    /// The first half of an IPv4 address, the first two groups of an IPv6 address: a provider or a town.
+    pub network: String,
+}
+
+impl Source {
+    /// The source of a request from this client.
+    pub fn new(user_agent: &str, client: IpAddr) -> Self {
+        Self { device: Device::of_user_agent(user_agent), network: rough(client) }
+    }
+}
+
+fn rough(client: IpAddr) -> String {
+    match client.to_canonical() {
+        IpAddr::V4(address) => {
+            let [a, b, ..] = address.octets();
+            format!("{a}.{b}.x.x")
+        }
+        IpAddr::V6(address) => {
+            let [a, b, ..] = address.segments();
+            format!("{a:x}:{b:x}:…")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_is_known_by_what_its_browser_says() {
+        let agents = [
+            ("Mozilla/5.0 (iPhone; CPU iPhone OS 19_1 like Mac OS X) AppleWebKit/605.1.15", Device::Iphone),
+            ("Mozilla/5.0 (Linux; Android 16; Pixel 9) AppleWebKit/537.36", Device::Android),
+            ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36", Device::Windows),
+            ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15", Device::Mac),
+            ("Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) AppleWebKit/537.36", Device::ChromeOs),
+            ("Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0", Device::Linux),
+            ("curl/8.14.1", Device::Unknown),
+            ("", Device::Unknown),
+        ];
+        for (agent, device) in agents {
+            assert_eq!(Device::of_user_agent(agent), device, "{agent}");
+        }
+    }
+
+    #[test]
+    fn a_network_tells_less_than_an_address() {
+        for (client, network) in [
+            ("203.0.113.9", "203.0.x.x"),
+            ("::ffff:203.0.113.9", "203.0.x.x"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:…"),
+        ] {
+            assert_eq!(Source::new("", client.parse().expect("an IP address")).network, network);
+        }
+    }
+}
