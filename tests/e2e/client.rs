@@ -1,4 +1,6 @@
-//! A client of a running site: JSON, and a session cookie kept by hand.
+//! A client of a running site: JSON, and cookies kept by hand.
+use std::collections::BTreeMap;
+
 use anyhow::{Context as _, Result, ensure};
 use dev::mailbox::Mail;
 use dev::stack::{Options, Stack};
@@ -23,14 +25,14 @@ pub struct Answer {
 pub struct Client {
     site: String,
     http: reqwest::Client,
-    pub session: Option<String>,
+    cookies: BTreeMap<String, String>,
 }
 
 impl Client {
     pub fn new(stack: &Stack) -> Result<Self> {
         let http =
             reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build()?;
-        Ok(Self { site: stack.page_url().to_owned(), http, session: None })
+        Ok(Self { site: stack.page_url().to_owned(), http, cookies: BTreeMap::new() })
     }
 
     pub async fn get(&mut self, path: &str) -> Result<Answer> {
@@ -43,15 +45,26 @@ impl Client {
 
     async fn ask(&mut self, request: reqwest::RequestBuilder) -> Result<Answer> {
         let mut request = request.header("accept", "application/json");
-        if let Some(session) = &self.session {
-            request = request.header("cookie", format!("__Host-session={session}"));
+        if !self.cookies.is_empty() {
+            let pairs: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            request = request.header("cookie", pairs.join("; "));
         }
         let response = request.send().await?;
         for cookie in response.headers().get_all("set-cookie") {
-            let value = cookie.to_str()?.strip_prefix("__Host-session=").context("another cookie")?;
-            self.session = value.split(';').next().filter(|value| !value.is_empty()).map(str::to_owned);
+            let pair = cookie.to_str()?.split(';').next().unwrap_or_default();
+            let (name, value) = pair.split_once('=').context("not a cookie")?;
+            if value.is_empty() {
+                self.cookies.remove(name);
+            } else {
+                self.cookies.insert(name.to_owned(), value.to_owned());
+            }
         }
         Ok(Answer { status: response.status().as_u16(), body: response.json().await.unwrap_or_default() })
+    }
+
+    /// The secret of its session; empty for none.
+    pub fn session(&self) -> String {
+        self.cookies.get("__Host-session").cloned().unwrap_or_default()
     }
 
     /// Signs in and insists on it.

@@ -1,5 +1,6 @@
-//! Somebody with a browser: asks, keeps the session cookie, reads what comes back.
+//! Somebody with a browser: asks, keeps the cookies, reads what comes back.
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
@@ -15,7 +16,8 @@ use super::world::{PUBLIC_URL, World};
 pub struct Visitor<'w> {
     world: &'w World,
     client: IpAddr,
-    cookies: RefCell<Vec<String>>,
+    /// By name; each as it was given, `name=value` where it is a cookie of ours.
+    cookies: RefCell<BTreeMap<String, String>>,
 }
 
 /// What came back.
@@ -42,15 +44,22 @@ impl<'w> Visitor<'w> {
         self.with_cookie(&format!("__Host-session={secret}"))
     }
 
-    /// Has exactly this cookie from now on.
+    /// Has this cookie from now on, whatever it is, beside those of other names.
     pub fn with_cookie(self, cookie: &str) -> Self {
-        self.cookies.replace(vec![cookie.to_owned()]);
+        let name = cookie.split('=').next().unwrap_or_default();
+        self.cookies.borrow_mut().insert(name.to_owned(), cookie.to_owned());
         self
     }
 
-    /// The cookies it has.
+    /// The cookies it has, each as `name=value`.
     pub fn cookies(&self) -> Vec<String> {
-        self.cookies.borrow().clone()
+        self.cookies.borrow().values().cloned().collect()
+    }
+
+    /// The value of a cookie that it has.
+    pub fn cookie(&self, name: &str) -> Option<String> {
+        let cookies = self.cookies.borrow();
+        cookies.get(name)?.split_once('=').map(|(_, value)| value.to_owned())
     }
 
     /// Opens a page.
@@ -101,9 +110,13 @@ impl<'w> Visitor<'w> {
         let event = ask.event(self.client, &self.cookies());
         let answer = Answer::from(Box::pin(self.world.answer(&event)).await);
         for cookie in &answer.cookies {
-            let pair = cookie.split(';').next().unwrap_or_default().to_owned();
-            let emptied = pair.ends_with('=');
-            self.cookies.replace(if emptied { Vec::new() } else { vec![pair] });
+            let pair = cookie.split(';').next().unwrap_or_default();
+            let (name, _) = pair.split_once('=').expect("a cookie has a name");
+            if cookie.ends_with("; Max-Age=0") {
+                self.cookies.borrow_mut().remove(name);
+            } else {
+                self.cookies.borrow_mut().insert(name.to_owned(), pair.to_owned());
+            }
         }
         answer
     }

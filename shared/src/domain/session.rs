@@ -12,6 +12,10 @@ pub const ABSOLUTE_LIFETIME: Duration = Duration::from_hours(30 * 24);
 /// A session ends this long after it was last used (ASVS 5.0 V7.3.1).
 pub const IDLE_LIFETIME: Duration = Duration::from_hours(14 * 24);
 
+/// A change of how an account is recovered needs a sign-in no older than this (ASVS 5.0 V7.5.1): an open laptop is
+/// often left alone for longer, while a person who has just signed in is hardly asked twice.
+pub const FRESH_FOR: Duration = Duration::from_mins(15);
+
 /// How a session began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

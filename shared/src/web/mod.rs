@@ -1,4 +1,5 @@
 //! The browser's side: requests, replies, pages, problems. Knows neither database nor mail service.
+mod cookies;
 mod local_path;
 mod origin;
 pub mod pages;

@@ -1,12 +1,13 @@
 //! A reply, and everything that every reply carries: security headers, cookies, HTML or JSON.
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use askama::Template;
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use cookie::{Cookie, SameSite};
+use cookie::Cookie;
 use http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, LOCATION, REFERRER_POLICY,
 };
@@ -16,14 +17,12 @@ use ring::digest::{SHA256, digest};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::cookies;
 use super::pages::{ProblemPage, STYLE};
 use super::problem::{Code, Problem};
 use crate::domain::Token;
 use crate::domain::session::ABSOLUTE_LIFETIME;
 use crate::texts::Texts;
-
-/// `__Host-`: from this host only, over TLS only, for the whole site (ASVS 5.0 V3.3.1 and V3.3.3).
-pub(super) const SESSION_COOKIE: &str = "__Host-session";
 
 /// Two years, as the HSTS preload list asks (ASVS 5.0 V3.4.1 asks for one).
 const HSTS: &str = "max-age=63072000; includeSubDomains";
@@ -87,13 +86,14 @@ enum Content {
 pub struct Reply {
     status: StatusCode,
     content: Content,
-    cookie: Option<SessionCookie>,
+    /// At most one of each name.
+    cookies: Vec<Cookie<'static>>,
     clear_site_data: bool,
 }
 
 impl Reply {
     fn new(status: StatusCode, content: Content) -> Self {
-        Self { status, content, cookie: None, clear_site_data: false }
+        Self { status, content, cookies: Vec::new(), clear_site_data: false }
     }
 
     /// A page.
@@ -129,8 +129,44 @@ impl Reply {
 
     /// Sets or clears the session cookie.
     #[must_use]
-    pub fn with_session(mut self, cookie: SessionCookie) -> Self {
-        self.cookie = Some(cookie);
+    pub fn with_session(self, cookie: SessionCookie) -> Self {
+        self.with_cookie(match cookie {
+            SessionCookie::Set(token) => cookies::kept(cookies::SESSION, token.expose(), ABSOLUTE_LIFETIME),
+            SessionCookie::Clear => cookies::cleared(cookies::SESSION),
+        })
+    }
+
+    /// Has the browser keep the secret of the request for a link that it made, as long as the link lives.
+    #[must_use]
+    pub fn with_asked(self, token: &Token, lifetime: Duration) -> Self {
+        self.with_cookie(cookies::kept(cookies::ASKED, token.expose(), lifetime))
+    }
+
+    /// Has the browser forget the request for a link.
+    #[must_use]
+    pub fn clearing_asked(self) -> Self {
+        self.with_cookie(cookies::cleared(cookies::ASKED))
+    }
+
+    /// Has the browser keep what was typed until somebody has signed in again. A cookie, so that no address stands
+    /// in a URL. A text too long to be an address is not kept.
+    #[must_use]
+    pub fn with_typed(self, typed: &str) -> Self {
+        match cookies::encode_typed(typed) {
+            Some(value) => self.with_cookie(cookies::kept(cookies::TYPED, value, cookies::TYPED_LIFETIME)),
+            None => self,
+        }
+    }
+
+    /// Has the browser forget what was typed.
+    #[must_use]
+    pub fn clearing_typed(self) -> Self {
+        self.with_cookie(cookies::cleared(cookies::TYPED))
+    }
+
+    fn with_cookie(mut self, cookie: Cookie<'static>) -> Self {
+        self.cookies.retain(|former| former.name() != cookie.name());
+        self.cookies.push(cookie);
         self
     }
 
@@ -187,7 +223,7 @@ impl Reply {
         let mut response = ApiGatewayV2httpResponse::default();
         response.status_code = i64::from(status.as_u16());
         response.headers = headers;
-        response.cookies = self.cookie.map(|cookie| session_cookie(cookie).to_string()).into_iter().collect();
+        response.cookies = self.cookies.iter().map(ToString::to_string).collect();
         response.body = Some(Body::Text(body));
         Ok(response)
     }
@@ -200,20 +236,4 @@ fn json_type(status: StatusCode) -> &'static str {
     } else {
         "application/problem+json; charset=utf-8"
     }
-}
-
-fn session_cookie(change: SessionCookie) -> Cookie<'static> {
-    let (value, seconds) = match change {
-        SessionCookie::Set(token) => {
-            (token.expose(), i64::try_from(ABSOLUTE_LIFETIME.as_secs()).unwrap_or_default())
-        }
-        SessionCookie::Clear => (String::new(), 0),
-    };
-    Cookie::build((SESSION_COOKIE, value))
-        .path("/")
-        .secure(true)
-        .http_only(true)
-        .same_site(SameSite::Lax)
-        .max_age(cookie::time::Duration::seconds(seconds))
-        .build()
 }

@@ -4,13 +4,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use cookie::Cookie;
 use http::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, Method};
 use serde::de::DeserializeOwned;
 
 use super::problem::{Code, Problem};
-use super::{origin, reply};
+use super::{cookies, origin};
 use crate::domain::{Language, Source, Token};
 use crate::texts;
 
@@ -111,9 +110,23 @@ impl Request {
 
     /// The session's secret. A cookie that is not one counts as none.
     pub fn session(&self) -> Option<Token> {
-        let cookies = self.cookies.iter().flat_map(|line| Cookie::split_parse(line.as_str()));
-        let session = cookies.filter_map(Result::ok).find(|cookie| cookie.name() == reply::SESSION_COOKIE)?;
-        Token::parse(session.value()).ok()
+        cookies::read_token(&self.cookies, cookies::SESSION)
+    }
+
+    /// The secret of the request for a link that this browser made last. A cookie that is not one counts as none.
+    pub fn asked(&self) -> Option<Token> {
+        cookies::read_token(&self.cookies, cookies::ASKED)
+    }
+
+    /// What was typed before somebody had to sign in again. Any browser can make it up: it is shown in a form's
+    /// field and judged like everything else that stands there.
+    pub fn typed(&self) -> Option<String> {
+        cookies::decode_typed(&self.cookie(cookies::TYPED)?)
+    }
+
+    /// The value of a cookie.
+    pub fn cookie(&self, name: &str) -> Option<String> {
+        cookies::read(&self.cookies, name)
     }
 
     fn media_type(&self) -> &str {

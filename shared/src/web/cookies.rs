@@ -1,0 +1,122 @@
+//! The cookies: their names, their attributes, how they are written and read.
+//!
+//! `__Host-`: from this host only, over TLS only, for the whole site (ASVS 5.0 V3.3.1 and V3.3.3). No script sees
+//! them. `Lax`, since links from mails have to arrive with the session; POSTs of other sites are refused by origin.
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use cookie::{Cookie, SameSite};
+
+use crate::domain::Token;
+use crate::domain::session::FRESH_FOR;
+
+/// Who is signed in.
+pub(super) const SESSION: &str = "__Host-session";
+/// Which request for a link this browser made.
+pub(super) const ASKED: &str = "__Host-asked";
+/// What was typed before somebody had to sign in again.
+pub(super) const TYPED: &str = "__Host-typed";
+
+/// What was typed is kept as long as a sign-in is fresh: whoever comes back later begins anew.
+pub(super) const TYPED_LIFETIME: Duration = FRESH_FOR;
+/// The longest address (RFC 5321 section 4.5.3.1.3 without the angle brackets), in bytes: nothing longer could
+/// become a backup email, so nothing longer is kept.
+const MOST_TYPED_BYTES: usize = 254;
+
+/// A cookie that lives as long as told.
+pub(super) fn kept(name: &'static str, value: String, lifetime: Duration) -> Cookie<'static> {
+    let seconds = i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX);
+    Cookie::build((name, value))
+        .path("/")
+        .secure(true)
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .max_age(cookie::time::Duration::seconds(seconds))
+        .build()
+}
+
+/// A cookie that the browser forgets.
+pub(super) fn cleared(name: &'static str) -> Cookie<'static> {
+    kept(name, String::new(), Duration::ZERO)
+}
+
+/// Reads a cookie among a request's `Cookie` lines; the first of that name counts.
+pub(super) fn read(lines: &[String], name: &str) -> Option<String> {
+    let cookies = lines.iter().flat_map(|line| Cookie::split_parse(line.as_str())).filter_map(Result::ok);
+    cookies.into_iter().find(|cookie| cookie.name() == name).map(|cookie| cookie.value().to_owned())
+}
+
+/// A cookie's secret. What is none counts as not there.
+pub(super) fn read_token(lines: &[String], name: &str) -> Option<Token> {
+    read(lines, name).and_then(|value| Token::parse(&value).ok())
+}
+
+/// What was typed, as a cookie may carry it: base64url, since a cookie takes neither quotes nor letters beyond
+/// ASCII. Nothing for a text too long to be an address.
+pub(super) fn encode_typed(typed: &str) -> Option<String> {
+    (typed.len() <= MOST_TYPED_BYTES).then(|| URL_SAFE_NO_PAD.encode(typed))
+}
+
+/// What was typed, as anybody could have made it up: a text of bounded length or nothing.
+pub(super) fn decode_typed(value: &str) -> Option<String> {
+    if value.len() > MOST_TYPED_BYTES.div_ceil(3) * 4 {
+        return None;
+    }
+    let typed = String::from_utf8(URL_SAFE_NO_PAD.decode(value).ok()?).ok()?;
+    (typed.len() <= MOST_TYPED_BYTES && !typed.is_empty()).then_some(typed)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_cookie_is_found_on_any_line_and_the_first_of_a_name_counts() {
+        let lines =
+            ["a=1; __Host-asked=x".to_owned(), "broken; __Host-session=y; __Host-session=z".to_owned()];
+        assert_eq!(read(&lines, ASKED).as_deref(), Some("x"));
+        assert_eq!(read(&lines, SESSION).as_deref(), Some("y"));
+        assert_eq!(read(&lines, TYPED), None);
+        assert!(read_token(&lines, SESSION).is_none());
+    }
+
+    #[test]
+    fn every_cookie_has_all_attributes() {
+        assert_eq!(
+            kept(ASKED, "x".into(), Duration::from_mins(10)).to_string(),
+            "__Host-asked=x; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=600"
+        );
+        assert_eq!(
+            cleared(TYPED).to_string(),
+            "__Host-typed=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0"
+        );
+    }
+
+    #[test]
+    fn nothing_too_long_for_an_address_is_kept_or_read() {
+        assert_eq!(encode_typed(&"a".repeat(MOST_TYPED_BYTES + 1)), None);
+        assert_eq!(decode_typed(&"A".repeat(10_000)), None);
+        assert_eq!(decode_typed(&URL_SAFE_NO_PAD.encode("a".repeat(MOST_TYPED_BYTES + 1))), None);
+        assert_eq!(decode_typed(""), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_typed_survives_the_way_through_a_cookie(typed in "\\PC{1,60}") {
+            let cookie = kept(TYPED, encode_typed(&typed).expect("short enough"), TYPED_LIFETIME);
+            let line = cookie.to_string();
+            prop_assert!(line.is_ascii());
+            let pair = line.split(';').next().unwrap_or_default().to_owned();
+            prop_assert_eq!(read(&[pair], TYPED).and_then(|value| decode_typed(&value)), Some(typed));
+        }
+
+        #[test]
+        fn no_cookie_is_too_odd_to_be_read(lines in proptest::collection::vec("(__Host-typed=)?\\PC*", 0..3)) {
+            let typed = read(&lines, TYPED).and_then(|value| decode_typed(&value));
+            prop_assert!(typed.is_none_or(|typed| typed.len() <= MOST_TYPED_BYTES));
+        }
+    }
+}
