@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::domain::link::CODE_TRIES;
 use crate::domain::{
-    Account, Language, Limit, MailRequest, MessageId, Session, Timestamp, Token, TypedAddress,
+    Account, CodeRefused, HashingKey, Language, Limit, Link, LinkCode, MailRequest, MessageId, Proof,
+    Session, Timestamp, Token, TypedAddress,
 };
 use crate::entropy::Entropy;
 use crate::error::Error;
@@ -26,6 +28,7 @@ pub struct App {
     pub(crate) metrics: Metrics,
     clock: Clock,
     product_name: Arc<str>,
+    hashing_key: Option<HashingKey>,
 }
 
 /// What the mailer needs.
@@ -55,6 +58,7 @@ impl App {
             metrics: Metrics::new(&config.metrics_namespace),
             clock,
             product_name: config.product_name.as_str().into(),
+            hashing_key: config.hashing_key.clone(),
         }
     }
 
@@ -78,10 +82,51 @@ impl App {
         Texts::new(language, Arc::clone(&self.product_name))
     }
 
+    /// The key from which the codes of links follow.
+    pub fn hashing_key(&self) -> Result<&HashingKey, Error> {
+        self.hashing_key
+            .as_ref()
+            .ok_or_else(|| Error::Broken("this function was started without HASHING_KEY".into()))
+    }
+
+    /// Whether the browser made the request of a link: it holds the cookie of the request, or the account is signed
+    /// in there.
+    pub fn is_asker(&self, link: &Link, asked: &[Token], signed_in: Option<&Account>) -> Result<bool, Error> {
+        let key = self.hashing_key()?;
+        let has_cookie = asked.iter().any(|asked| key.is_asker_of(&link.request, asked));
+        Ok(has_cookie || signed_in.is_some_and(|account| account.id == link.account_id))
+    }
+
+    /// Compares a typed code with the one that the asking page shows, for one of the link's tries. What cannot be a
+    /// code costs none.
+    pub async fn try_code(
+        &self,
+        link: &Link,
+        typed: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Result<Proof, CodeRefused>, Error> {
+        let Some(typed) = typed.filter(|typed| !typed.trim().is_empty()) else {
+            return Ok(Err(CodeRefused::Needed));
+        };
+        let Ok(code) = LinkCode::parse(typed) else { return Ok(Err(CodeRefused::Wrong)) };
+        let Some(tries) = self.store.take_try(link, now).await? else {
+            return Ok(Err(CodeRefused::Locked));
+        };
+        let right = self.hashing_key()?.is_code_of(&link.request, &code);
+        Ok(if right {
+            Ok(Proof::Code)
+        } else if tries < CODE_TRIES {
+            Err(CodeRefused::Wrong)
+        } else {
+            Err(CodeRefused::Locked)
+        })
+    }
+
     /// Asks for a mail on behalf of a stranger: one transaction that counts and queues, the same for every
     /// address. A reached limit is noted for the operator; the stranger is told nothing of it.
     pub async fn request_mail(
         &self,
+        id: &MessageId,
         mail: MailRequest,
         typed: &TypedAddress,
         client: IpAddr,
@@ -89,9 +134,7 @@ impl App {
     ) -> Result<(), Error> {
         self.count(Event::Requested((&mail).into()));
         let limits = [Limit::mails_to(typed), Limit::mails_from(client)];
-        if let Err(LimitReached(limit)) =
-            self.store.request_mail(&self.message_id(), mail, &limits, now).await?
-        {
+        if let Err(LimitReached(limit)) = self.store.request_mail(id, mail, &limits, now).await? {
             // The subject may be an address and stays out.
             self.count(Event::Refused((&limit).into()));
             tracing::warn!(limit = limit.name, "a limit is reached, so no mail is sent");

@@ -24,6 +24,8 @@ pub enum Event {
     Used(Purpose),
     /// A link came too late.
     Expired(Purpose),
+    /// A change was taken back by somebody who says that it wasn't them.
+    NotMe,
     /// A limit was reached.
     Refused(LimitName),
     /// Somebody got in.
@@ -85,6 +87,7 @@ impl Event {
             Self::Opened(_) => "Opened",
             Self::Used(_) => "Used",
             Self::Expired(_) => "Expired",
+            Self::NotMe => "NotMe",
             Self::Refused(_) => "Refused",
             Self::SignedIn(SignInMethod::Password) => "SignedInWithPassword",
             Self::SignedIn(SignInMethod::LinkToPrimary) => "SignedInWithLinkToPrimary",
@@ -104,7 +107,9 @@ impl Event {
             Self::Opened(purpose) | Self::Used(purpose) | Self::Expired(purpose) => match purpose {
                 Purpose::SignIn => "sign-in",
                 Purpose::ConfirmBackup => "confirmation",
+                Purpose::Undo => "undo",
             },
+            Self::NotMe => "undo",
             Self::Refused(LimitName(name)) => name,
             Self::SignedIn(_) => "sign-in",
         }

@@ -6,7 +6,7 @@ use fluent_bundle::{FluentArgs, FluentResource};
 use fluent_langneg::{NegotiationStrategy, negotiate_languages};
 use unic_langid::LanguageIdentifier;
 
-use crate::domain::{Language, Timestamp};
+use crate::domain::{Language, Notice, Source, Timestamp};
 
 type Bundle = FluentBundle<FluentResource>;
 
@@ -94,6 +94,26 @@ impl Texts {
             tracing::error!(key, "a text is missing");
             key.to_owned()
         })
+    }
+
+    /// What happened to an account. Addresses are masked: the owner knows them, and whoever else reads need not.
+    pub fn notice(&self, notice: &Notice, at: Timestamp) -> String {
+        let (former, backup) = match notice {
+            Notice::BackupChanged { former, address } => (former.masked(), address.masked()),
+            Notice::BackupAdded { address }
+            | Notice::BackupRemoved { address }
+            | Notice::BackupUsed { address }
+            | Notice::TakenBack { backup: Some(address) } => (String::new(), address.masked()),
+            Notice::TakenBack { backup: None } => (String::new(), String::new()),
+        };
+        let arguments = [("date", &*self.date_time(at)), ("former", &*former), ("backup", &*backup)];
+        self.with(&format!("{}-lead", notice.stem()), &arguments)
+    }
+
+    /// Where a request came from.
+    pub fn source(&self, source: &Source) -> String {
+        let device = self.say(&format!("device-{}", source.device.as_str()));
+        self.with("source", &[("device", &*device), ("network", &*source.network)])
     }
 
     /// A point in time, to the minute.

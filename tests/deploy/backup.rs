@@ -3,7 +3,7 @@ use shared::domain::limit::Limit;
 use shared::domain::{Backup, PendingAddress, Purpose};
 use shared::store::{ConfirmRefused, LimitReached, NotCreated};
 
-use crate::stack::{Stack, address};
+use crate::stack::{Stack, address, source};
 
 #[tokio::test]
 #[ignore = "tests/deploy/run gives it a stack"]
@@ -46,7 +46,11 @@ async fn a_backup_email_is_found_from_its_confirmation_until_its_removal() {
     let backup = stack.load(&bea).await.backup.confirmed().cloned().expect("it is confirmed");
     let remove = async || {
         let notice = stack.app.message_id();
-        stack.store().remove_backup(&bea, &backup, &notice, stack.now()).await.expect("a removal is decided")
+        stack
+            .store()
+            .remove_backup(&bea, &backup, &notice, source(), stack.now())
+            .await
+            .expect("a removal is decided")
     };
     assert!(remove().await);
     assert!(!remove().await, "it is gone already");

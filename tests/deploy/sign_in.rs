@@ -5,11 +5,12 @@ use shared::domain::identifier::Identifier;
 use shared::domain::limit::Limit;
 use shared::domain::session::{ABSOLUTE_LIFETIME, IDLE_LIFETIME};
 use shared::domain::{
-    AccountId, Door, EmailAddress, Link, Purpose, Session, SignInMethod, TokenHash, TypedPassword, password,
+    AccountId, Door, EmailAddress, Link, Proof, Purpose, Session, SignInMethod, TokenHash, TypedPassword,
+    password,
 };
 use shared::store::{LinkSignIn, NewAccount, PasswordSignIn, Slot, Superseded};
 
-use crate::stack::{Stack, address};
+use crate::stack::{Stack, address, source};
 
 impl Stack {
     fn session(&self, id: &AccountId, method: SignInMethod) -> Session {
@@ -19,7 +20,15 @@ impl Stack {
     async fn open(&self, link: &Link, door: Door) -> Option<TokenHash> {
         let session = self.session(&link.account_id, door.into());
         let notice_id = self.app.message_id();
-        let sign_in = LinkSignIn { session: &session, former: None, link, door, notice_id: &notice_id };
+        let sign_in = LinkSignIn {
+            session: &session,
+            former: None,
+            link,
+            proof: Proof::Asker,
+            door,
+            notice_id: &notice_id,
+            source: &source(),
+        };
         let opened = self.store().open_session_with_link(sign_in, self.now()).await;
         opened.expect("a sign-in is decided").then_some(session.hash)
     }
@@ -72,7 +81,7 @@ async fn a_link_to_a_removed_backup_email_and_a_link_past_its_time_open_nothing(
     stack.store().keep_sign_in_link(&link).await.expect("a link is decided").expect("it is the newest");
     let backup = stack.load(&hana).await.backup.confirmed().cloned().expect("it is confirmed");
     let notice = stack.app.message_id();
-    let removed = stack.store().remove_backup(&hana, &backup, &notice, stack.now()).await;
+    let removed = stack.store().remove_backup(&hana, &backup, &notice, source(), stack.now()).await;
     assert!(removed.expect("a removal is decided"));
     assert_eq!(stack.open(&link, Door::Backup).await, None);
 
@@ -90,7 +99,13 @@ async fn a_session_ends_idle_in_the_end_and_when_told_to() {
     let failures = Limit::failed_passwords(&Identifier::parse("ivo"));
     let sign_in = async |former: Option<&TokenHash>| {
         let session = stack.session(&ivo, SignInMethod::Password);
-        let sign_in = PasswordSignIn { session: &session, former, failures: &failures, backup_used: None };
+        let sign_in = PasswordSignIn {
+            session: &session,
+            former,
+            failures: &failures,
+            backup_used: None,
+            source: &source(),
+        };
         stack.store().open_session_with_password(sign_in, stack.now()).await.expect("a session is kept");
         session.hash
     };
@@ -124,7 +139,13 @@ async fn failures_are_counted_to_the_bound_and_forgotten_by_a_sign_in() {
     }
     assert!(!count().await);
     let session = stack.session(&jan, SignInMethod::Password);
-    let sign_in = PasswordSignIn { session: &session, former: None, failures: &failures, backup_used: None };
+    let sign_in = PasswordSignIn {
+        session: &session,
+        former: None,
+        failures: &failures,
+        backup_used: None,
+        source: &source(),
+    };
     stack.store().open_session_with_password(sign_in, stack.now()).await.expect("a session is kept");
     assert!(count().await);
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 use shared::app::{App, MailApp};
 use shared::config::Needs;
 use shared::domain::{
-    Account, AccountId, EmailAddress, Kind, Language, Link, MessageId, PendingAddress, Purpose, Timestamp,
-    Username,
+    Account, AccountId, EmailAddress, Kind, Language, Link, MessageId, PendingAddress, Proof, Purpose,
+    Source, Timestamp, Username,
 };
 use shared::network;
 use shared::store::{ConfirmRefused, Confirmation, NewAccount, NotCreated, Store};
@@ -107,6 +107,7 @@ impl Stack {
             request: request.clone(),
             expires_at: self.now() + purpose.lifetime(),
             spent_at: None,
+            tries: 0,
         }
     }
 
@@ -120,7 +121,8 @@ impl Stack {
     /// Confirms with an account as it was read.
     pub async fn confirm(&self, account: &Account, link: &Link) -> Result<(), ConfirmRefused> {
         let notice_id = self.app.message_id();
-        let confirmation = Confirmation { link, account, notice_id: &notice_id };
+        let (proof, source) = (Proof::Asker, &source());
+        let confirmation = Confirmation { link, proof, account, notice_id: &notice_id, source };
         self.store().confirm_backup(confirmation, self.now()).await.expect("a confirmation is decided")
     }
 
@@ -130,4 +132,9 @@ impl Stack {
         let link = self.confirmation_link(id, &pending).await;
         self.confirm(&self.load(id).await, &link).await.expect("the link is new");
     }
+}
+
+/// A program somewhere.
+pub fn source() -> Source {
+    Source::new("curl/8.14.1", std::net::Ipv4Addr::LOCALHOST.into())
 }

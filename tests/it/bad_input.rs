@@ -14,6 +14,7 @@ fn paths() -> Vec<(&'static str, Option<Value>)> {
         "/account/backup/remove" => Some(json!({ "what": "pending" })),
         "/backup/confirm" | "/login/open" => Some(json!({ "token": "A".repeat(43) })),
         "/login" => Some(json!({ "identifier": "mina", "password": "wrong" })),
+        "/undo" => Some(json!({ "token": "A".repeat(43), "username": "mina" })),
         "/logout" => Some(json!({})),
         other => panic!("a body for {other}"),
     };

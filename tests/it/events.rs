@@ -22,6 +22,7 @@ async fn each_function_answers_its_event() {
         ("open-magic-link", StatusCode::NOT_FOUND, "", "<h1>"),
         ("password-login", StatusCode::SEE_OTHER, "/account", ""),
         ("sign-out", StatusCode::OK, "", "<h1>"),
+        ("undo-change", StatusCode::NOT_FOUND, "", "<h1>"),
     ] {
         let world = World::new();
         world.person("mina").backup("mina.spare@example.org").create().await;

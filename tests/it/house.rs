@@ -211,9 +211,14 @@ fn every_text_exists_in_every_language_and_is_used() {
         used.insert(format!("problem-{}-advice", code.as_str()));
     }
     used.extend((1..=12).map(|month| format!("month-{month}")));
-    for stem in ["added", "changed", "removed", "used", "wanted"] {
+    for stem in ["added", "changed", "removed", "used", "taken-back", "taken-back-to-none"] {
         assert!(all.contains(&format!("=> \"{stem}\"")), "{stem} is the stem of a notice");
         used.extend(["subject", "lead"].map(|part| format!("{stem}-{part}")));
+    }
+    let devices = ["iphone", "ipad", "android", "windows", "mac", "chrome-os", "linux", "unknown"];
+    for device in devices {
+        assert!(all.contains(&format!("=> \"{device}\"")), "{device} is a device");
+        used.insert(format!("device-{device}"));
     }
     assert_eq!(en, used, "left: what there is, right: what is used");
 

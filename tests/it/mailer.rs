@@ -162,8 +162,9 @@ async fn the_backup_email_never_gets_a_notice() {
     let browser = world.signed_in(&mina).await;
     let change = browser.mailed_token("/account/backup", "new@example.org").await;
     browser.post_json("/backup/confirm", &json!({ "token": change })).await;
-    let link = world.visitor().mailed_token_of("/login/link", "new@example.org", "Your sign-in link").await;
-    world.visitor().post_json("/login/open", &json!({ "token": link })).await;
+    let asker = world.visitor();
+    let link = asker.mailed_token_of("/login/link", "new@example.org", "Your sign-in link").await;
+    asker.post_json("/login/open", &json!({ "token": link })).await;
     browser.post_json("/account/backup/remove", &json!({})).await;
     world.deliver().await;
     let to_backup: Vec<_> =

@@ -172,12 +172,12 @@ fn who_may_do_what_with_accounts() {
     });
     insta::assert_snapshot!(lines.join("\n"), @r"
     GetItem AccountsTable: mailer, password-login
-    Query AccountsTable: account, confirm-backup, mailer, open-magic-link, password-login, remove-backup, request-backup
+    Query AccountsTable: account, confirm-backup, mailer, open-magic-link, password-login, remove-backup, request-backup, undo-change
     Query AccountsTable/index/email-index: mailer, password-login
-    ConditionCheckItem AccountsTable: open-magic-link
-    PutItem AccountsTable: confirm-backup, request-backup
-    UpdateItem AccountsTable: password-login
-    DeleteItem AccountsTable: confirm-backup, remove-backup
+    ConditionCheckItem AccountsTable: confirm-backup, open-magic-link, remove-backup, undo-change
+    PutItem AccountsTable: confirm-backup, request-backup, undo-change
+    UpdateItem AccountsTable: password-login, undo-change
+    DeleteItem AccountsTable: confirm-backup, remove-backup, undo-change
     ");
 }
 

@@ -1,7 +1,7 @@
 //! Removing the backup email, or cancelling a pending one.
 use serde_json::json;
 
-use crate::support::{PASSWORD, World};
+use crate::support::{PASSWORD, World, read};
 
 const PATH: &str = "/account/backup/remove";
 
@@ -19,17 +19,17 @@ async fn a_removed_address_stops_working_at_once_and_links_to_it_too() {
 
     let [notice] = &world.deliver().await[..] else { panic!("one notice") };
     assert_eq!(notice.to, "mina@example.com");
-    insta::assert_snapshot!(format!("{}\n\n{}", notice.subject, notice.text), @r"
+    insta::assert_snapshot!(read(notice), @r"
     The backup email of your account was removed
 
     Hello mina,
 
-    On 22 November 2026 at 12:00 UTC, s***@e***.org was removed as the backup email of your account. It no longer works.
+    On 22 November 2026 at 12:00 UTC, s***@e***.org was removed as the backup email of your account. It no longer works. The request came from a Linux computer, from somewhere in the network 203.0.x.x.
 
-    Go to your account:
-    https://account.example.com/account
+    This wasn’t me:
+    https://account.example.com/undo?token=TOKEN
 
-    If this was you, all is well. If not, sign in now and check the backup email of your account.
+    If this was you, all is well and there is nothing to do. If not, use the link within 7 days: it works without signing in.
 
     --
     Sparekey

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use shared::domain::{
-    Account, AccountId, Backup, ConfirmedAddress, Door, EmailAddress, Kind, Language, MessageId,
-    PendingAddress, Timestamp, Token, Username,
+    Account, AccountId, Backup, ConfirmedAddress, Device, Door, EmailAddress, HashingKey, Kind, Language,
+    MessageId, Notice, PendingAddress, Source, Timestamp, Token, UndoLink, Username,
 };
-use shared::mail::{DoorAddress, Mail, PrimaryAddress, Told, UnconfirmedAddress};
+use shared::mail::{DoorAddress, Mail, PrimaryAddress, UnconfirmedAddress};
 use shared::texts::Texts;
 use shared::web::pages::{
     AccountPage, Asked, CheckMailPage, ConfirmPage, ConfirmedPage, ForgotUsernamePage, OpenLinkPage,
-    ProblemPage, SignInPage, SignedOutPage,
+    ProblemPage, SignInPage, SignedOutPage, TakenBackPage, UndoPage,
 };
 use shared::web::{Code, LocalPath, Page, Problem};
 
@@ -35,6 +35,7 @@ fn account(kind: Kind, backup: Backup) -> Account {
         password_hash: None,
         language: Language::En,
         sessions_valid_from: since(),
+        backup_frozen_until: None,
         created_at: since(),
         primary: ConfirmedAddress { address: address("mina@bücher.example"), since: since() },
         backup,
@@ -72,6 +73,15 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
         add("account.html", format!("{:?} two days later", account.backup), &two_days_later);
         let page = AccountPage::new(&account, since, texts());
         add("account.html", format!("{:?}", account.backup), &page);
+        let key = HashingKey::new(&"k".repeat(32)).expect("long enough");
+        add("account.html", format!("{:?} code", account.backup), &page.clone().with_code(&account, &key));
+        let frozen =
+            Account { backup_frozen_until: Some(since + Duration::from_hours(1)), ..account.clone() };
+        add(
+            "account.html",
+            format!("{:?} frozen", account.backup),
+            &AccountPage::new(&frozen, since, texts()),
+        );
         for code in [Code::NotAnAddress, Code::TooSoon, Code::NothingToRemove] {
             let page = page.clone().with_problem(&code.into(), "typed\"<");
             add("account.html", format!("{:?} {}", account.backup, code.as_str()), &page);
@@ -96,15 +106,31 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
         &forgot.clone().with_problem(&Code::NotAnAddress.into(), "x"),
     );
     add("check-mail.html", "username".into(), &CheckMailPage::new(Asked::Username, texts()));
-    add("check-mail.html", "link".into(), &CheckMailPage::new(Asked::SignInLink, texts()));
-    add(
-        "confirm.html",
-        "live".into(),
-        &ConfirmPage::new(&mina, &address("new@example.org"), &token, texts()),
-    );
+    let code = HashingKey::new(&"k".repeat(32)).expect("long enough").code_of(&MessageId::new(0, 0));
+    let check_mail = CheckMailPage::new(Asked::SignInLink, texts()).with_code(&code);
+    add("check-mail.html", "link".into(), &check_mail);
+    for asker in [true, false] {
+        let page = ConfirmPage::new(&mina, &address("new@example.org"), &token, asker, texts());
+        add("confirm.html", format!("asker {asker}"), &page);
+        add("confirm.html", "wrong code".into(), &page.clone().with_problem(&Code::WrongCode.into()));
+        for signed_in in [None, Some(&mina)] {
+            let page = OpenLinkPage::new(&mina, signed_in, &token, asker, texts());
+            add("open-link.html", format!("asker {asker}, {}", signed_in.is_some()), &page);
+            add("open-link.html", "no code".into(), &page.clone().with_problem(&Code::CodeNeeded.into()));
+        }
+    }
+    for (link, taken) in undo_links().iter().flat_map(|link| [(link, false), (link, true)]) {
+        let page = UndoPage::new(link, &mina, &token, texts());
+        add("undo.html", link.notice.stem().into(), &page);
+        add(
+            "undo.html",
+            "other name".into(),
+            &page.clone().with_problem(&Code::OtherUsername.into(), "x\"<"),
+        );
+        let page = TakenBackPage::new(link, &mina, taken, since(), texts());
+        add("taken-back.html", format!("{} {taken}", link.notice.stem()), &page);
+    }
     add("confirmed.html", "done".into(), &ConfirmedPage::new(&mina, &address("new@example.org"), texts()));
-    add("open-link.html", "signed out".into(), &OpenLinkPage::new(&mina, None, &token, texts()));
-    add("open-link.html", "signed in".into(), &OpenLinkPage::new(&mina, Some(&mina), &token, texts()));
     add("signed-out.html", "done".into(), &SignedOutPage::new(texts()));
     for code in Code::ALL {
         let page = ProblemPage::new(&code.into(), texts());
@@ -114,6 +140,44 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
     pages
 }
 
+fn notices() -> [Notice; 6] {
+    let backup = || address("spare@example.org");
+    [
+        Notice::BackupAdded { address: backup() },
+        Notice::BackupChanged { former: address("old@example.org"), address: backup() },
+        Notice::BackupRemoved { address: backup() },
+        Notice::BackupUsed { address: backup() },
+        Notice::TakenBack { backup: Some(backup()) },
+        Notice::TakenBack { backup: None },
+    ]
+}
+
+fn source(device: Device) -> Source {
+    Source { device, network: "203.0.x.x".into() }
+}
+
+fn undo_links() -> Vec<UndoLink> {
+    let devices = [
+        Device::Iphone,
+        Device::Ipad,
+        Device::Android,
+        Device::Windows,
+        Device::Mac,
+        Device::ChromeOs,
+        Device::Linux,
+        Device::Unknown,
+    ];
+    let links = notices().into_iter().cycle().zip(devices).map(|(notice, device)| UndoLink {
+        token_hash: Token::from_bytes([9; 32]).hash(),
+        account_id: AccountId::new("a"),
+        notice,
+        at: since(),
+        source: source(device),
+        spent_at: None,
+    });
+    links.collect()
+}
+
 fn mails() -> Vec<Mail> {
     let [_, pending, confirmed, _] = backups();
     let pending_address = pending.pending().expect("it is pending").clone();
@@ -121,20 +185,6 @@ fn mails() -> Vec<Mail> {
     let to = || DoorAddress::of(&owner, Door::Backup).expect("it has a backup");
     let username = || owner.username.as_str().to_owned();
     let token = || Token::from_bytes([9; 32]);
-    let backup = || address("spare@example.org");
-    let told = [
-        Told::Added { backup: backup() },
-        Told::Changed { former: address("old@example.org"), backup: backup() },
-        Told::Removed { backup: backup() },
-        Told::Used { backup: backup() },
-        Told::Wanted { address: backup() },
-    ];
-    let notices = told.map(|told| Mail::Notice {
-        to: PrimaryAddress::of(&owner),
-        username: username(),
-        told,
-        at: since(),
-    });
     let mut mails = vec![
         Mail::VerifyBackup {
             to: UnconfirmedAddress::of(&pending_address),
@@ -144,7 +194,20 @@ fn mails() -> Vec<Mail> {
         Mail::YourUsername { to: to(), username: username() },
         Mail::SignInLink { to: to(), username: username(), token: token() },
     ];
-    mails.extend(notices);
+    mails.extend(notices().map(|notice| Mail::Notice {
+        to: PrimaryAddress::of(&owner),
+        username: username(),
+        undo: notice.taken_back(None).map(|_| token()),
+        notice,
+        at: since(),
+        source: source(Device::Mac),
+    }));
+    mails.push(Mail::Wanted {
+        to: PrimaryAddress::of(&owner),
+        username: username(),
+        address: address("spare@example.org"),
+        at: since(),
+    });
     mails
 }
 

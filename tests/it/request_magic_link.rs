@@ -59,11 +59,15 @@ async fn the_answer_is_one_page() {
     200
     Check your mail
     If this address belongs to an account, a mail with a sign-in link is on its way. The link works for 10 minutes.
+    Opening the link on another device? Enter this code there: CODE
     Nothing there after a few minutes? Look in the spam folder. Then try again, in case there was a typing error in the address.
     Go to sign-in
     ");
     let program = world.visitor().post_json(PATH, &json!({ "email": "nobody@example.com" })).await;
-    assert_eq!((program.status, program.json()), (200, json!({ "asked": "sign-in-link" })));
+    let mut page = program.json();
+    let code = page["code"].take();
+    assert_eq!((program.status, page), (200, json!({ "asked": "sign-in-link", "code": null })));
+    assert_eq!(code.as_str().map(str::len), Some("4F7 QKM".len()));
 }
 
 #[tokio::test]

@@ -76,7 +76,7 @@ async fn asking_for_a_mail_once_too_often_reads_like_success() {
                 visitor.ask(&asking).await;
             }
             let (limited, calls) = world.calls_of(visitor.ask(&asking)).await;
-            assert_eq!(limited, first, "{path}: {email}");
+            assert_eq!(limited.without_chance(), first.without_chance(), "{path}: {email}");
             seen.push(calls);
         }
         assert_eq!(seen[0].len(), 1, "and costs as many calls");

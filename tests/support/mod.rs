@@ -11,5 +11,5 @@ mod world;
 
 pub use people::PASSWORD;
 pub use request::Ask;
-pub use visitor::{Answer, Visitor, assert_sealed, token_in};
+pub use visitor::{Answer, Visitor, assert_sealed, read, token_in};
 pub use world::{NOON, PUBLIC_URL, World, file, template, template_text, workspace_file};

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use shared::domain::limit::{Limit, Pace};
 use shared::domain::{
-    AccountId, EmailAddress, Kind, Language, Link, PasswordHash, PendingAddress, Purpose, Session,
-    SignInMethod, TypedPassword, Username, password,
+    AccountId, EmailAddress, Kind, Language, Link, PasswordHash, PendingAddress, Proof, Purpose, Session,
+    SignInMethod, Source, TypedPassword, Username, password,
 };
 use shared::store::{Confirmation, NewAccount, PasswordSignIn};
 
@@ -64,8 +64,13 @@ impl World {
             subject: String::new(),
             pace: Pace::AtMost { count: 1, window: Duration::from_hours(1) },
         };
-        let sign_in =
-            PasswordSignIn { session: &session, former: None, failures: &nothing, backup_used: None };
+        let sign_in = PasswordSignIn {
+            session: &session,
+            former: None,
+            failures: &nothing,
+            backup_used: None,
+            source: &source(),
+        };
         self.operator.store.open_session_with_password(sign_in, now).await.expect("a session is kept");
         self.visitor().with_session(&secret.expose())
     }
@@ -157,12 +162,15 @@ impl World {
             request: pending.request,
             expires_at: app.now() + Purpose::ConfirmBackup.lifetime(),
             spent_at: None,
+            tries: 0,
         };
         app.store.keep_confirmation_link(&link).await.expect("the database works");
         let account = app.store.load_account(&person.id).await.expect("the database works");
         let account = account.expect("the account was made a moment ago");
         let notice_id = &app.message_id();
-        let confirmation = Confirmation { link: &link, account: &account, notice_id };
+        let source = &source();
+        let confirmation =
+            Confirmation { link: &link, proof: Proof::Asker, account: &account, notice_id, source };
         let confirmed = app.store.confirm_backup(confirmation, app.now()).await;
         confirmed.expect("the database works").expect("the link is alive");
     }
@@ -170,4 +178,9 @@ impl World {
 
 fn address(text: &str) -> EmailAddress {
     EmailAddress::parse(text).expect("an address")
+}
+
+/// A program somewhere.
+fn source() -> Source {
+    Source::new("curl/8.14.1", std::net::Ipv4Addr::LOCALHOST.into())
 }

@@ -33,6 +33,13 @@ pub struct Answer {
     pub body: String,
 }
 
+impl Visitor<'_> {
+    /// The same browser once more: cookies that one of the two gets later, the other does not have.
+    pub fn duplicate(&self) -> Self {
+        Self { world: self.world, client: self.client, cookies: self.cookies.clone() }
+    }
+}
+
 impl<'w> Visitor<'w> {
     /// A browser without cookies.
     pub fn new(world: &'w World, client: IpAddr) -> Self {
@@ -161,10 +168,34 @@ impl Answer {
         readable(main)
     }
 
-    /// Status and words; for a redirect status and target.
+    /// The code that a page shows for its link to be used in another browser.
+    pub fn link_code(&self) -> String {
+        self.shown_code().expect("the page shows a code").to_owned()
+    }
+
+    fn shown_code(&self) -> Option<&str> {
+        let (_, code) =
+            self.body.split_once("<strong class=\"code\">").or_else(|| self.body.split_once("code\":\""))?;
+        code.split(['<', '"']).next().filter(|code| code.len() == "4F7 QKM".len())
+    }
+
+    /// The same without what differs by chance: a shown code, the values of cookies.
+    pub fn without_chance(mut self) -> Self {
+        if let Some(code) = self.shown_code().map(str::to_owned) {
+            self.body = self.body.replace(&code, "CODE");
+        }
+        for cookie in &mut self.cookies {
+            let (name, rest) = cookie.split_once('=').expect("a cookie has a name");
+            let attributes = rest.split_once(';').map_or("", |(_, attributes)| attributes);
+            *cookie = format!("{name}=VALUE;{attributes}");
+        }
+        self
+    }
+
+    /// Status and words; for a redirect status and target. A code is shown as `CODE`.
     pub fn shown(&self) -> String {
         match self.header("location") {
-            "" => format!("{}\n{}", self.status, self.words()),
+            "" => format!("{}\n{}", self.status, self.clone().without_chance().words()),
             location => format!("{} to {location}", self.status),
         }
     }
@@ -201,6 +232,15 @@ pub fn token_in(mail: &Mail) -> String {
     let [link] = &mail.links[..] else { panic!("one link in {mail:?}") };
     assert!(link.starts_with(PUBLIC_URL), "{link}");
     link.split_once("token=").expect("the link has a token").1.to_owned()
+}
+
+/// A mail as a person reads it, subject first, with its secret left out.
+pub fn read(mail: &Mail) -> String {
+    let text = match mail.text.split_once("token=") {
+        Some((_, rest)) => mail.text.replace(rest.split_whitespace().next().unwrap_or_default(), "TOKEN"),
+        None => mail.text.clone(),
+    };
+    format!("{}\n\n{text}", mail.subject)
 }
 
 /// What every answer carries, whatever it answers.

@@ -232,6 +232,7 @@ impl World {
             "remove-backup" => answer(app, event, &remove_backup::handle).await,
             "forgot-username" => answer(app, event, &forgot_username::handle).await,
             "request-magic-link" => answer(app, event, &request_magic_link::handle).await,
+            "undo-change" => answer(app, event, &undo_change::handle).await,
             "open-magic-link" => answer(app, event, &open_magic_link::handle).await,
             "password-login" => answer(app, event, &password_login::handle).await,
             "sign-out" => answer(app, event, &sign_out::handle).await,

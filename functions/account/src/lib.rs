@@ -13,7 +13,9 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
     }
     request.allow("GET, HEAD")?;
     let visitor = app.visitor(request.session().as_ref(), now).await?.ok_or(Error::NotSignedIn)?;
-    let page = AccountPage::new(&visitor.account, now, app.texts(visitor.account.language));
+    let account = &visitor.account;
+    let page =
+        AccountPage::new(account, now, app.texts(account.language)).with_code(account, app.hashing_key()?);
     Ok(match &*request.path {
         "/" => Reply::see_other("/account", StatusCode::OK, &page),
         _ => Reply::page(StatusCode::OK, page),

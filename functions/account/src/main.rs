@@ -2,5 +2,5 @@
 use shared::config::Needs;
 
 fn main() -> std::process::ExitCode {
-    shared::runtime::serve(Needs::Nothing, &account::handle)
+    shared::runtime::serve(Needs::HashingKey, &account::handle)
 }

@@ -1,11 +1,12 @@
-//! Confirms a backup email through the link mailed to it. GET shows, POST acts.
+//! Confirms a backup email through the link mailed to it. GET shows, POST acts: where the account is signed in by its
+//! button, elsewhere with the code that the account page shows.
 use shared::app::App;
-use shared::domain::{Account, Link, Purpose, Timestamp, Token};
+use shared::domain::{Account, Link, Proof, Purpose, Source, Timestamp, Token};
 use shared::error::Error;
 use shared::metrics::Event;
 use shared::store::{ConfirmRefused, Confirmation};
 use shared::web::pages::{ConfirmPage, ConfirmedPage, ProblemPage};
-use shared::web::{Code, Method, Reply, Request, StatusCode};
+use shared::web::{Code, Method, OpenedLink, Reply, Request, StatusCode};
 
 /// The link and its account, or what to say instead.
 type Found = Result<(Link, Account), Code>;
@@ -14,24 +15,33 @@ type Found = Result<(Link, Account), Code>;
 pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
     let now = app.now();
     request.allow("GET, HEAD, POST")?;
-    let Some(token) = request.link_token()? else { return Ok(dead(app, &request, Code::LinkUnknown)) };
+    let OpenedLink { token, code } = request.opened_link()?;
+    let Some(token) = token else { return Ok(dead(app, &request, Code::LinkUnknown)) };
 
-    let outcome = match find(app, &token, now).await? {
-        Ok((link, account)) if request.method == Method::POST => confirm(app, link, account, now).await?,
-        found => found,
+    let (link, account) = match find(app, &token, now).await? {
+        Ok(found) => found,
+        Err(code) => return Ok(dead(app, &request, code)),
     };
+    let visitor = app.visitor(request.session().as_ref(), now).await?;
+    let is_asker = app.is_asker(&link, &[], visitor.as_ref().map(|visitor| &visitor.account))?;
+    let texts = app.texts(account.language);
+    let page = ConfirmPage::new(&account, &link.address, &token, is_asker, texts.clone());
+    if request.method == Method::GET {
+        app.count(Event::Opened(link.purpose));
+        return Ok(Reply::page(StatusCode::OK, page));
+    }
 
-    Ok(match outcome {
+    let proof = if is_asker { Ok(Proof::Asker) } else { app.try_code(&link, code.as_deref(), now).await? };
+    let proof = match proof.map_err(Code::from) {
+        Ok(proof) => proof,
+        Err(Code::LinkLocked) => return Ok(dead(app, &request, Code::LinkLocked)),
+        Err(code) => return Ok(Reply::refusal(code, page.with_problem(&code.into()), texts)),
+    };
+    Ok(match confirm(app, &link, proof, account, &request.source(), now).await? {
         Err(code) => dead(app, &request, code),
-        Ok((link, account)) => {
-            let texts = app.texts(account.language);
-            if request.method == Method::POST {
-                app.count(Event::Used(link.purpose));
-                Reply::page(StatusCode::OK, ConfirmedPage::new(&account, &link.address, texts))
-            } else {
-                app.count(Event::Opened(link.purpose));
-                Reply::page(StatusCode::OK, ConfirmPage::new(&account, &link.address, &token, texts))
-            }
+        Ok(account) => {
+            app.count(Event::Used(link.purpose));
+            Reply::page(StatusCode::OK, ConfirmedPage::new(&account, &link.address, texts))
         }
     })
 }
@@ -52,19 +62,27 @@ async fn find(app: &App, token: &Token, now: Timestamp) -> Result<Found, Error> 
 }
 
 /// Confirms in one transaction. When the account changed under our hands, it is read again and decided anew.
-async fn confirm(app: &App, link: Link, account: Account, now: Timestamp) -> Result<Found, Error> {
+async fn confirm(
+    app: &App,
+    link: &Link,
+    proof: Proof,
+    account: Account,
+    source: &Source,
+    now: Timestamp,
+) -> Result<Result<Account, Code>, Error> {
     const READINGS: usize = 3;
     let notice_id = app.message_id();
     let mut account = account;
     for _ in 0..READINGS {
-        let confirmation = Confirmation { link: &link, account: &account, notice_id: &notice_id };
+        let confirmation = Confirmation { link, proof, account: &account, notice_id: &notice_id, source };
         let Err(refused) = app.store.confirm_backup(confirmation, now).await? else {
-            return Ok(Ok((link, account)));
+            return Ok(Ok(account));
         };
         match refused {
             ConfirmRefused::LinkDead => return Ok(Err(Code::LinkUsed)),
             ConfirmRefused::NoLongerPending => return Ok(Err(Code::LinkReplaced)),
             ConfirmRefused::Taken => return Ok(Err(Code::AddressTaken)),
+            ConfirmRefused::Frozen => return Ok(Err(Code::BackupFrozen)),
             ConfirmRefused::AccountChanged => match app.store.load_account(&link.account_id).await? {
                 Some(changed) => account = changed,
                 None => return Ok(Err(Code::LinkUnknown)),

@@ -2,5 +2,5 @@
 use shared::config::Needs;
 
 fn main() -> std::process::ExitCode {
-    shared::runtime::serve(Needs::Nothing, &confirm_backup::handle)
+    shared::runtime::serve(Needs::HashingKey, &confirm_backup::handle)
 }

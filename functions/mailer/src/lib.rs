@@ -5,11 +5,11 @@
 //! at all. Requests that name nobody, or whose link would already be dead, are done without a mail.
 use shared::app::{App, MailApp};
 use shared::domain::{
-    Account, AccountId, Door, EmailAddress, Link, MailRequest, MessageId, Notice, Purpose, Timestamp,
-    TypedAddress,
+    Account, AccountId, Door, EmailAddress, Link, MailRequest, MessageId, Notice, Purpose, Source, Timestamp,
+    TypedAddress, UndoLink,
 };
 use shared::error::Error;
-use shared::mail::{DoorAddress, Mail, PrimaryAddress, Told, UnconfirmedAddress};
+use shared::mail::{DoorAddress, Mail, PrimaryAddress, UnconfirmedAddress};
 use shared::metrics::Event;
 use shared::store::{Queued, QueuedState};
 
@@ -52,11 +52,45 @@ async fn decide(app: &App, queued: &Queued, now: Timestamp) -> Result<Decision, 
         MailRequest::ConfirmBackup { account_id, address } => {
             confirmation(app, queued, account_id, address, now).await
         }
-        MailRequest::Notice { account_id, notice } => Ok(match app.store.load_account(account_id).await? {
-            Some(account) => tell(account, told(notice), queued.requested_at),
-            None => Decision::Drop("the account is gone"),
-        }),
+        MailRequest::Notice { account_id, notice, source } => {
+            let Some(account) = app.store.load_account(account_id).await? else {
+                return Ok(Decision::Drop("the account is gone"));
+            };
+            tell(app, account, queued.requested_at, notice, source).await
+        }
     }
+}
+
+/// A notice, with a link that takes back what can be.
+async fn tell(
+    app: &App,
+    account: Account,
+    at: Timestamp,
+    notice: &Notice,
+    source: &Source,
+) -> Result<Decision, Error> {
+    let current = account.backup.confirmed().map(|current| &current.address);
+    let undo = notice.taken_back(current).map(|_| app.entropy.token());
+    if let Some(token) = &undo {
+        let link = UndoLink {
+            token_hash: token.hash(),
+            account_id: account.id.clone(),
+            notice: notice.clone(),
+            at,
+            source: source.clone(),
+            spent_at: None,
+        };
+        app.store.keep_undo_link(&link).await?;
+    }
+    let mail = Mail::Notice {
+        to: PrimaryAddress::of(&account),
+        username: name(&account),
+        notice: notice.clone(),
+        at,
+        source: source.clone(),
+        undo,
+    };
+    Ok(send(mail, account))
 }
 
 async fn sign_in_link(
@@ -80,6 +114,7 @@ async fn sign_in_link(
         request: queued.id.clone(),
         expires_at: queued.requested_at + Purpose::SignIn.lifetime(),
         spent_at: None,
+        tries: 0,
     };
     if now >= link.expires_at {
         return Ok(Decision::Drop("the link would be dead"));
@@ -107,7 +142,13 @@ async fn confirmation(
     if let Some(owner) = app.store.owner_of(address).await? {
         return Ok(match app.store.load_account(&owner).await? {
             Some(owner) if owner.id != account.id => {
-                tell(owner, Told::Wanted { address: address.clone() }, queued.requested_at)
+                let mail = Mail::Wanted {
+                    to: PrimaryAddress::of(&owner),
+                    username: name(&owner),
+                    address: address.clone(),
+                    at: queued.requested_at,
+                };
+                send(mail, owner)
             }
             _ => Decision::Drop("the address is the account's own"),
         });
@@ -121,6 +162,7 @@ async fn confirmation(
         request: queued.id.clone(),
         expires_at: queued.requested_at + Purpose::ConfirmBackup.lifetime(),
         spent_at: None,
+        tries: 0,
     };
     if now >= link.expires_at {
         return Ok(Decision::Drop("the link would be dead"));
@@ -142,20 +184,6 @@ async fn find(app: &App, typed: &TypedAddress) -> Result<Option<(Account, DoorAd
         }
     }
     Ok(None)
-}
-
-fn told(notice: &Notice) -> Told {
-    match notice.clone() {
-        Notice::BackupAdded { address } => Told::Added { backup: address },
-        Notice::BackupChanged { former, address } => Told::Changed { former, backup: address },
-        Notice::BackupRemoved { address } => Told::Removed { backup: address },
-        Notice::BackupUsed { address } => Told::Used { backup: address },
-    }
-}
-
-fn tell(account: Account, told: Told, at: Timestamp) -> Decision {
-    let mail = Mail::Notice { to: PrimaryAddress::of(&account), username: name(&account), told, at };
-    send(mail, account)
 }
 
 fn send(mail: Mail, account: Account) -> Decision {

@@ -1,11 +1,12 @@
-//! Signs in through a link from a mail. GET asks "as whom", POST opens a session.
+//! Signs in through a link from a mail. GET asks "as whom", POST opens a session: in the browser that asked for the
+//! link by its button, in another with the code that the asking page shows.
 use shared::app::App;
-use shared::domain::{Account, Door, Link, Purpose, Session, SignInMethod, Timestamp, Token};
+use shared::domain::{Account, Door, Link, Proof, Purpose, Session, SignInMethod, Timestamp, Token};
 use shared::error::Error;
 use shared::metrics::Event;
 use shared::store::{LinkSignIn, Slot};
 use shared::web::pages::{OpenLinkPage, ProblemPage, SignedIn};
-use shared::web::{Code, Method, Reply, Request, SessionCookie, StatusCode};
+use shared::web::{Code, Method, OpenedLink, Reply, Request, SessionCookie, StatusCode};
 
 /// The link, its account and the door it opens, or what to say instead.
 type Found = Result<(Link, Account, Door), Code>;
@@ -14,45 +15,69 @@ type Found = Result<(Link, Account, Door), Code>;
 pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
     let now = app.now();
     request.allow("GET, HEAD, POST")?;
-    let Some(token) = request.link_token()? else { return Ok(dead(app, &request, Code::LinkUnknown)) };
+    let OpenedLink { token, code } = request.opened_link()?;
+    let Some(token) = token else { return Ok(dead(app, &request, Code::LinkUnknown)) };
 
     let (link, account, door) = match find(app, &token, now).await? {
         Ok(found) => found,
         Err(code) => return Ok(dead(app, &request, code)),
     };
+    let visitor = app.visitor(request.session().as_ref(), now).await?;
+    let signed_in = visitor.as_ref().map(|visitor| &visitor.account);
+    let is_asker = app.is_asker(&link, &request.asked(), signed_in)?;
+    let texts = app.texts(account.language);
+    let page = OpenLinkPage::new(&account, signed_in, &token, is_asker, texts.clone());
     if request.method == Method::GET {
-        let visitor = app.visitor(request.session().as_ref(), now).await?;
-        let signed_in = visitor.as_ref().map(|visitor| &visitor.account);
         app.count(Event::Opened(link.purpose));
-        let page = OpenLinkPage::new(&account, signed_in, &token, app.texts(account.language));
         return Ok(Reply::page(StatusCode::OK, page));
     }
 
+    let proof = if is_asker { Ok(Proof::Asker) } else { app.try_code(&link, code.as_deref(), now).await? };
+    let proof = match proof.map_err(Code::from) {
+        Ok(proof) => proof,
+        Err(Code::LinkLocked) => return Ok(dead(app, &request, Code::LinkLocked)),
+        Err(code) => return Ok(Reply::refusal(code, page.with_problem(&code.into()), texts)),
+    };
     let secret = app.entropy.token();
     let session = Session::begin(secret.hash(), account.id.clone(), SignInMethod::from(door), now);
     let former = request.session().map(|former| former.hash());
+    let notice_id = app.message_id();
     let sign_in = LinkSignIn {
         session: &session,
         former: former.as_ref(),
         link: &link,
+        proof,
         door,
-        notice_id: &app.message_id(),
+        notice_id: &notice_id,
+        source: &request.source(),
     };
     if !app.store.open_session_with_link(sign_in, now).await? {
         // Somebody was faster: the same link in another window, a newer one, a removed address.
         let code = find(app, &token, now).await?.err().unwrap_or(Code::LinkUsed);
         return Ok(dead(app, &request, code));
     }
-    app.count(Event::Used(link.purpose));
+    Ok(signed_in_reply(app, &request, &account, &session, secret))
+}
+
+/// The way on, with the new session's cookie and without the request's.
+fn signed_in_reply(
+    app: &App,
+    request: &Request,
+    account: &Account,
+    session: &Session,
+    secret: Token,
+) -> Reply {
+    app.count(Event::Used(Purpose::SignIn));
     app.count(Event::SignedIn(session.method));
     tracing::info!(
         request_id = request.id,
         account_id = account.id.as_str(),
-        ?door,
+        method = ?session.method,
         "signed in through a link"
     );
-    Ok(Reply::see_other("/account", StatusCode::OK, &SignedIn::new(&account))
-        .with_session(SessionCookie::Set(secret)))
+    Reply::see_other("/account", StatusCode::OK, &SignedIn::new(account))
+        .with_session(SessionCookie::Set(secret))
+        .clearing_asked()
 }
 
 /// The link, its account and the door it opens, if the address it was mailed to still is the account's.
@@ -71,6 +96,7 @@ async fn find(app: &App, token: &Token, now: Timestamp) -> Result<Found, Error> 
     let account = app.store.load_account(&link.account_id).await?;
     let door = account.as_ref().and_then(|account| account.door(&link.address));
     Ok(match (account, door) {
+        (Some(account), Some(_)) if link.asked_at() < account.sessions_valid_from => Err(Code::LinkReplaced),
         (Some(account), Some(door)) => Ok((link, account, door)),
         _ => Err(Code::LinkUnknown),
     })

@@ -2,5 +2,5 @@
 use shared::config::Needs;
 
 fn main() -> std::process::ExitCode {
-    shared::runtime::serve(Needs::Nothing, &open_magic_link::handle)
+    shared::runtime::serve(Needs::HashingKey, &open_magic_link::handle)
 }

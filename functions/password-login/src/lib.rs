@@ -57,10 +57,9 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
         let page = SignInPage::new(form.next, texts.clone()).with_password_problem(&problem, form.identifier);
         return Ok(Reply::refusal(problem, page, texts));
     };
-    let former = request.session().map(|former| former.hash());
     let secret = app.entropy.token();
     let session = Session::begin(secret.hash(), named.account.id.clone(), SignInMethod::Password, now);
-    open(app, named, &session, former.as_ref(), &failures, now).await?;
+    open(app, &request, named, &session, &failures, now).await?;
     app.count(Event::SignedIn(session.method));
     tracing::info!(
         request_id = request.id,
@@ -100,15 +99,17 @@ async fn find(app: &App, identifier: &Identifier) -> Result<Option<Named>, Error
 
 async fn open(
     app: &App,
+    request: &Request,
     named: &Named,
     session: &Session,
-    former: Option<&shared::domain::TokenHash>,
     failures: &Limit,
     now: Timestamp,
 ) -> Result<(), Error> {
     let notice_id = app.message_id();
     let backup = named.account.backup.confirmed().filter(|_| named.door == Some(Door::Backup));
     let backup_used = backup.map(|backup| (&backup.address, &notice_id));
-    let sign_in = PasswordSignIn { session, former, failures, backup_used };
+    let former = request.session().map(|former| former.hash());
+    let source = &request.source();
+    let sign_in = PasswordSignIn { session, former: former.as_ref(), failures, backup_used, source };
     Ok(app.store.open_session_with_password(sign_in, now).await?)
 }

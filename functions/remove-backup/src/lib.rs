@@ -29,12 +29,18 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
     let form: Form = request.form()?;
     let account = visitor.account;
 
+    if account.frozen_until(now).is_some() {
+        let texts = app.texts(account.language);
+        let page =
+            AccountPage::new(&account, now, texts.clone()).with_problem(&Code::BackupFrozen.into(), "");
+        return Ok(Reply::refusal(Code::BackupFrozen, page, texts));
+    }
     let what =
         form.what.unwrap_or(if account.backup.pending().is_some() { What::Pending } else { What::Confirmed });
     let done = match (what, account.backup.pending(), account.backup.confirmed()) {
         (What::Pending, Some(pending), _) => app.store.cancel_pending(&account.id, pending).await?,
         (What::Confirmed, _, Some(backup)) => {
-            app.store.remove_backup(&account.id, backup, &app.message_id(), now).await?
+            app.store.remove_backup(&account.id, backup, &app.message_id(), request.source(), now).await?
         }
         (What::Pending, None, _) | (What::Confirmed, _, None) => false,
     };

@@ -1,7 +1,7 @@
 //! Asks for a backup email: define, change, send again.
 use serde::Deserialize;
 use shared::app::{App, Visitor};
-use shared::domain::{Account, Backup, EmailAddress, Limit, PendingAddress, TypedAddress};
+use shared::domain::{Account, Backup, EmailAddress, Limit, PendingAddress, Timestamp, TypedAddress};
 use shared::error::Error;
 use shared::metrics::{Event, Subject};
 use shared::store::LimitReached;
@@ -28,7 +28,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
     let visitor = app.visitor(request.session().as_ref(), now).await?.ok_or(Error::NotSignedIn)?;
     let form: Form = request.form()?;
 
-    let outcome = match may_become_backup(&visitor, &form.email) {
+    let outcome = match may_become_backup(&visitor, &form.email, now) {
         Err(problem) => Outcome::Refused(problem),
         Ok(address) => {
             let account = &visitor.account.id;
@@ -55,17 +55,22 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
         Outcome::Asked(pending) => {
             let backup = Backup::new(visitor.account.backup.confirmed().cloned(), Some(pending));
             let account = Account { backup, ..visitor.account };
-            Reply::see_other("/account", StatusCode::ACCEPTED, &AccountPage::new(&account, now, texts))
+            let page = AccountPage::new(&account, now, texts).with_code(&account, app.hashing_key()?);
+            Reply::see_other("/account", StatusCode::ACCEPTED, &page)
         }
         Outcome::Refused(problem) => {
-            let page =
-                AccountPage::new(&visitor.account, now, texts.clone()).with_problem(&problem, form.email);
+            let page = AccountPage::new(&visitor.account, now, texts.clone())
+                .with_code(&visitor.account, app.hashing_key()?)
+                .with_problem(&problem, form.email);
             Reply::refusal(problem, page, texts)
         }
     })
 }
 
-fn may_become_backup(visitor: &Visitor, typed: &str) -> Result<EmailAddress, Problem> {
+fn may_become_backup(visitor: &Visitor, typed: &str, now: Timestamp) -> Result<EmailAddress, Problem> {
+    if visitor.account.frozen_until(now).is_some() {
+        return Err(Code::BackupFrozen.into());
+    }
     let address = EmailAddress::parse(typed)?;
     visitor.account.may_request(&address)?;
     Ok(address)

@@ -2,7 +2,7 @@
 //! takes the same way through the outbox, and the mailer decides behind it.
 use serde::Deserialize;
 use shared::app::App;
-use shared::domain::{MailRequest, TypedAddress};
+use shared::domain::{MailRequest, Purpose, TypedAddress};
 use shared::error::Error;
 use shared::web::pages::{Asked, CheckMailPage, SignInPage};
 use shared::web::{LocalPath, Method, Problem, Reply, Request, StatusCode};
@@ -31,7 +31,15 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
             return Ok(Reply::refusal(problem, page, texts));
         }
     };
+    let id = app.message_id();
     let mail = MailRequest::SignInLink { typed: typed.clone() };
-    app.request_mail(mail, &typed, request.client, now).await?;
-    Ok(Reply::page(StatusCode::OK, CheckMailPage::new(Asked::SignInLink, texts)))
+    app.request_mail(&id, mail, &typed, request.client, now).await?;
+    // Shown and set whether or not there will be a link, and computed alike.
+    let key = app.hashing_key()?;
+    let page = CheckMailPage::new(Asked::SignInLink, texts).with_code(&key.code_of(&id));
+    Ok(Reply::page(StatusCode::OK, page).with_asked(
+        &key.asker_of(&id),
+        &request.asked(),
+        Purpose::SignIn.lifetime(),
+    ))
 }

@@ -28,7 +28,13 @@ removed-subject = Reservemailen til din konto er fjernet
 removed-lead = Den { $date } blev { $backup } fjernet som reservemail til din konto. Den virker ikke længere.
 used-subject = Din reservemail er brugt til at logge ind
 used-lead = Den { $date } loggede nogen ind på din konto med reservemailen { $backup }.
-notice-if-not-you = Var det dig, er alt i orden. Hvis ikke, så log ind nu, og tjek reservemailen til din konto.
+taken-back-subject = En ændring af din reservemail er trukket tilbage
+taken-back-lead = Den { $date } blev en ændring trukket tilbage gennem linket i vores mail. { $backup } er igen reservemail til din konto.
+taken-back-to-none-subject = En ændring af din reservemail er trukket tilbage
+taken-back-to-none-lead = Den { $date } blev en ændring trukket tilbage gennem linket i vores mail. Din konto har nu ingen reservemail.
+notice-explain = Alle er logget ud. Log ind, og tjek din konto, og vælg en ny adgangskode, hvis andre kan kende din.
+undo-action = Det var ikke mig
+undo-explain = Var det dig, er alt i orden, og du behøver ikke gøre noget. Hvis ikke, så brug linket inden 7 dage: det virker uden at logge ind.
 notice-action = Gå til din konto
 
 wanted-subject = Din adresse er skrevet ind på en anden konto

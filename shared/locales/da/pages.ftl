@@ -14,6 +14,16 @@ month-10 = oktober
 month-11 = november
 month-12 = december
 
+source = Anmodningen kom fra { $device } et sted i netværket { $network }.
+device-iphone = en iPhone
+device-ipad = en iPad
+device-android = en Android-enhed
+device-windows = en Windows-computer
+device-mac = en Mac
+device-chrome-os = en Chromebook
+device-linux = en Linux-computer
+device-unknown = en enhed, vi ikke kender
+
 username-label = Brugernavn
 email-label = Mailadresse
 password-label = Adgangskode
@@ -38,6 +48,7 @@ backup-remove-warning = Hvis du fjerner den, kan du ikke længere komme ind på 
 backup-remove-submit = Fjern reservemail
 backup-again = Send igen
 backup-cancel = Annuller
+backup-frozen = En ændring er trukket tilbage, så reservemailen kan ikke ændres før den { $date }.
 confirmed-label = I brug
 confirmed-since = Bekræftet den { $date }
 former-label = I brug, indtil du bekræfter den nye
@@ -77,6 +88,24 @@ open-signed-in = Du er allerede logget ind her som { $username }. Du kan forbliv
 open-submit = Log ind som { $username }
 open-stay = Forbliv logget ind som { $username }
 open-not-you = Har du ikke bedt om dette link? Luk siden, så sker der ingenting.
+
+code-elsewhere = Åbner du linket på en anden enhed? Skriv denne kode der:
+code-label = Kode
+code-hint = Du har åbnet linket i en anden browser end den, der bad om det. Siden dér viser en kode på seks bogstaver og tal. Efter fem forkerte koder virker linket ikke længere.
+
+undo-title = Var det ikke dig?
+undo-effect = Hvis du trækker det tilbage, bliver alle logget ud af din konto, links på vej virker ikke længere, og reservemailen kan ikke ændres i 72 timer.
+undo-effect-restored = { $backup } bliver din reservemail igen.
+undo-effect-none = Din konto har så ingen reservemail.
+undo-username = Dit brugernavn
+undo-username-hint = Det står i mailen med dette link. Vi spørger om det, så ingen mailscanner trækker noget tilbage for dig.
+undo-submit = Træk det tilbage
+undo-was-you = Var det dig alligevel? Luk denne side, så ændrer intet sig.
+taken-back-title = Det er trukket tilbage
+taken-back-restored = { $backup } er din reservemail igen.
+taken-back-none = Din konto har nu ingen reservemail.
+taken-back-former-taken = Den tidligere adresse hører nu til en anden konto, så din konto har ingen reservemail.
+taken-back-explain = Alle er logget ud. Log nu ind, og bring tingene i orden: vælg en ny adgangskode, hvis andre kan kende din. Reservemailen kan ændres igen fra den { $date }.
 
 signed-out-title = Du er logget ud
 signed-out-explain = Ingen kan åbne din konto i denne browser, før du logger ind igen.

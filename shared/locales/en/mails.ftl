@@ -28,7 +28,13 @@ removed-subject = The backup email of your account was removed
 removed-lead = On { $date }, { $backup } was removed as the backup email of your account. It no longer works.
 used-subject = Your backup email was used to sign in
 used-lead = On { $date }, someone signed in to your account with the backup email { $backup }.
-notice-if-not-you = If this was you, all is well. If not, sign in now and check the backup email of your account.
+taken-back-subject = A change of your backup email was taken back
+taken-back-lead = On { $date }, a change was taken back through the link in our mail. { $backup } is the backup email of your account again.
+taken-back-to-none-subject = A change of your backup email was taken back
+taken-back-to-none-lead = On { $date }, a change was taken back through the link in our mail. Your account has no backup email now.
+notice-explain = Everybody was signed out. Sign in and check your account, and set a new password if someone else may know yours.
+undo-action = This wasn’t me
+undo-explain = If this was you, all is well and there is nothing to do. If not, use the link within 7 days: it works without signing in.
 notice-action = Go to your account
 
 wanted-subject = Your address was entered at another account

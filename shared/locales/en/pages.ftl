@@ -14,6 +14,16 @@ month-10 = October
 month-11 = November
 month-12 = December
 
+source = The request came from { $device }, from somewhere in the network { $network }.
+device-iphone = an iPhone
+device-ipad = an iPad
+device-android = an Android device
+device-windows = a Windows computer
+device-mac = a Mac
+device-chrome-os = a Chromebook
+device-linux = a Linux computer
+device-unknown = a device we don’t know
+
 username-label = Username
 email-label = Email address
 password-label = Password
@@ -38,6 +48,7 @@ backup-remove-warning = If you remove it, this address no longer lets you into y
 backup-remove-submit = Remove backup email
 backup-again = Send again
 backup-cancel = Cancel
+backup-frozen = A change was taken back, so the backup email can’t be changed until { $date }.
 confirmed-label = In use
 confirmed-since = Confirmed on { $date }
 former-label = In use until you confirm the new one
@@ -77,6 +88,24 @@ open-signed-in = You are already signed in here as { $username }. You can stay s
 open-submit = Sign in as { $username }
 open-stay = Stay signed in as { $username }
 open-not-you = You didn’t ask for this link? Close this page, and nothing happens.
+
+code-elsewhere = Opening the link on another device? Enter this code there:
+code-label = Code
+code-hint = You opened this link in another browser than the one that asked for it. The page there shows a code of six letters and digits. After five wrong codes the link stops working.
+
+undo-title = This wasn’t you?
+undo-effect = If you take it back, everybody is signed out of your account, links on their way stop working, and the backup email can’t be changed for 72 hours.
+undo-effect-restored = { $backup } becomes your backup email again.
+undo-effect-none = Your account then has no backup email.
+undo-username = Your username
+undo-username-hint = It stands in the mail with this link. We ask for it so that no mail scanner takes anything back for you.
+undo-submit = Take it back
+undo-was-you = It was you after all? Close this page, and nothing changes.
+taken-back-title = It is taken back
+taken-back-restored = { $backup } is your backup email again.
+taken-back-none = Your account has no backup email now.
+taken-back-former-taken = The former address belongs to another account by now, so your account has no backup email.
+taken-back-explain = Everybody was signed out. Now sign in and set things right: set a new password if someone else may know yours. The backup email can be changed again from { $date }.
 
 signed-out-title = You are signed out
 signed-out-explain = Nobody can open your account in this browser until you sign in again.

@@ -28,7 +28,13 @@ removed-subject = Het reserve-e-mailadres van je account is verwijderd
 removed-lead = Op { $date } is { $backup } verwijderd als reserve-e-mailadres van je account. Het werkt niet meer.
 used-subject = Er is ingelogd met je reserve-e-mailadres
 used-lead = Op { $date } heeft iemand bij je account ingelogd met het reserve-e-mailadres { $backup }.
-notice-if-not-you = Was jij dit, dan is alles in orde. Zo niet, log dan nu in en controleer het reserve-e-mailadres van je account.
+taken-back-subject = Een wijziging van je reserve-e-mailadres is teruggedraaid
+taken-back-lead = Op { $date } is via de link in onze mail een wijziging teruggedraaid. { $backup } is weer het reserve-e-mailadres van je account.
+taken-back-to-none-subject = Een wijziging van je reserve-e-mailadres is teruggedraaid
+taken-back-to-none-lead = Op { $date } is via de link in onze mail een wijziging teruggedraaid. Je account heeft nu geen reserve-e-mailadres.
+notice-explain = Iedereen is uitgelogd. Log in en controleer je account, en kies een nieuw wachtwoord als iemand anders het jouwe kan kennen.
+undo-action = Dit was ik niet
+undo-explain = Was jij dit, dan is alles in orde en hoef je niets te doen. Zo niet, gebruik dan de link binnen 7 dagen: die werkt zonder in te loggen.
 notice-action = Naar je account
 
 wanted-subject = Je adres is bij een ander account ingevuld

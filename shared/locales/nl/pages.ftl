@@ -14,6 +14,16 @@ month-10 = oktober
 month-11 = november
 month-12 = december
 
+source = Het verzoek kwam van { $device }, ergens uit het netwerk { $network }.
+device-iphone = een iPhone
+device-ipad = een iPad
+device-android = een Android-apparaat
+device-windows = een Windows-computer
+device-mac = een Mac
+device-chrome-os = een Chromebook
+device-linux = een Linux-computer
+device-unknown = een apparaat dat we niet kennen
+
 username-label = Gebruikersnaam
 email-label = E-mailadres
 password-label = Wachtwoord
@@ -38,6 +48,7 @@ backup-remove-warning = Als je het verwijdert, kom je met dit adres niet meer in
 backup-remove-submit = Reserve-e-mailadres verwijderen
 backup-again = Opnieuw sturen
 backup-cancel = Annuleren
+backup-frozen = Er is een wijziging teruggedraaid. Daarom kan het reserve-e-mailadres tot { $date } niet worden gewijzigd.
 confirmed-label = In gebruik
 confirmed-since = Bevestigd op { $date }
 former-label = In gebruik totdat je het nieuwe bevestigt
@@ -77,6 +88,24 @@ open-signed-in = Je bent hier al ingelogd als { $username }. Je kunt ingelogd bl
 open-submit = Inloggen als { $username }
 open-stay = Ingelogd blijven als { $username }
 open-not-you = Heb je deze link niet aangevraagd? Sluit deze pagina, dan gebeurt er niets.
+
+code-elsewhere = Open je de link op een ander apparaat? Vul daar deze code in:
+code-label = Code
+code-hint = Je hebt deze link in een andere browser geopend dan waarin hij is aangevraagd. De pagina daar toont een code van zes letters en cijfers. Na vijf verkeerde codes werkt de link niet meer.
+
+undo-title = Was jij dit niet?
+undo-effect = Als je het terugdraait, wordt iedereen uit je account uitgelogd, werken links die onderweg zijn niet meer en kan het reserve-e-mailadres 72 uur lang niet worden gewijzigd.
+undo-effect-restored = { $backup } wordt weer je reserve-e-mailadres.
+undo-effect-none = Je account heeft dan geen reserve-e-mailadres.
+undo-username = Je gebruikersnaam
+undo-username-hint = Die staat in de mail met deze link. We vragen ernaar zodat geen mailscanner iets voor je terugdraait.
+undo-submit = Terugdraaien
+undo-was-you = Was jij het toch? Sluit deze pagina, dan verandert er niets.
+taken-back-title = Het is teruggedraaid
+taken-back-restored = { $backup } is weer je reserve-e-mailadres.
+taken-back-none = Je account heeft nu geen reserve-e-mailadres.
+taken-back-former-taken = Het vorige adres hoort inmiddels bij een ander account. Daarom heeft je account geen reserve-e-mailadres.
+taken-back-explain = Iedereen is uitgelogd. Log nu in en breng alles op orde: kies een nieuw wachtwoord als iemand anders het jouwe kan kennen. Vanaf { $date } kun je het reserve-e-mailadres weer wijzigen.
 
 signed-out-title = Je bent uitgelogd
 signed-out-explain = In deze browser kan niemand bij je account totdat je weer inlogt.

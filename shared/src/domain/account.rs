@@ -9,6 +9,8 @@
 //!                                             ▼  │   │
 //!                                          Replacing─┘   (the former stays in force; remove: Pending)
 //! ```
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::email_address::EmailAddress;
@@ -69,6 +71,10 @@ pub struct PendingAddress {
     /// The request; only a link made for it confirms.
     pub request: MessageId,
 }
+
+/// After a change was taken back nobody changes the backup email for this long: whoever made the change may still
+/// be able to sign in, and three days are enough for the owner to set a new password.
+pub const FREEZE: Duration = Duration::from_hours(72);
 
 /// The state of an account's backup email.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,6 +158,8 @@ pub struct Account {
     pub language: Language,
     /// Sessions that began before this are dead.
     pub sessions_valid_from: Timestamp,
+    /// Until then nobody changes the backup email, because a change was taken back.
+    pub backup_frozen_until: Option<Timestamp>,
     /// When the account was made.
     pub created_at: Timestamp,
     /// The primary email.
@@ -161,6 +169,11 @@ pub struct Account {
 }
 
 impl Account {
+    /// The end of the time in which the backup email cannot be changed, while it lasts.
+    pub fn frozen_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.backup_frozen_until.filter(|until| now < *until)
+    }
+
     /// Whether this address may become the backup email, as far as this account alone can tell.
     pub fn may_request(&self, address: &EmailAddress) -> Result<(), RequestRefused> {
         if self.kind == Kind::Sso {
@@ -212,6 +225,7 @@ mod tests {
             password_hash: None,
             language: Language::En,
             sessions_valid_from: since,
+            backup_frozen_until: None,
             created_at: since,
             primary: ConfirmedAddress { address: address("mina@example.com"), since },
             backup: Backup::new(

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use super::account::AccountId;
 use super::email_address::EmailAddress;
 use super::identifier::TypedAddress;
+use super::source::Source;
 
 /// What someone asked to be mailed. It names no recipient: the mailer looks that up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +33,8 @@ pub enum MailRequest {
         account_id: AccountId,
         /// What happened.
         notice: Notice,
+        /// Where the request that did it came from.
+        source: Source,
     },
 }
 
@@ -61,4 +64,65 @@ pub enum Notice {
         /// The one that was used.
         address: EmailAddress,
     },
+    /// One of the above was taken back by its "this wasn't me" link.
+    TakenBack {
+        /// The backup email since then.
+        backup: Option<EmailAddress>,
+    },
+}
+
+impl Notice {
+    /// The name, and the stem of its texts.
+    pub const fn stem(&self) -> &'static str {
+        match self {
+            Self::BackupAdded { .. } => "added",
+            Self::BackupChanged { .. } => "changed",
+            Self::BackupRemoved { .. } => "removed",
+            Self::BackupUsed { .. } => "used",
+            Self::TakenBack { backup: Some(_) } => "taken-back",
+            Self::TakenBack { backup: None } => "taken-back-to-none",
+        }
+    }
+
+    /// The backup email that taking this back leaves, where the account has `current`: what was in force before. An
+    /// address that somebody else used is no key any more. None where there is nothing to take back.
+    pub fn taken_back(&self, current: Option<&EmailAddress>) -> Option<Option<EmailAddress>> {
+        match self {
+            Self::BackupAdded { .. } => Some(None),
+            Self::BackupChanged { former, .. } => Some(Some(former.clone())),
+            Self::BackupRemoved { address } => Some(Some(address.clone())),
+            Self::BackupUsed { address } => Some(current.filter(|current| *current != address).cloned()),
+            Self::TakenBack { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn taking_back_leaves_what_was_in_force_before() {
+        let address = |text: &str| EmailAddress::parse(text).expect("an address");
+        let (old, new, third) =
+            (address("old@example.org"), address("new@example.org"), address("third@example.org"));
+        let added = Notice::BackupAdded { address: new.clone() };
+        let changed = Notice::BackupChanged { former: old.clone(), address: new.clone() };
+        let removed = Notice::BackupRemoved { address: old.clone() };
+        let used = Notice::BackupUsed { address: new.clone() };
+        for (notice, current, left) in [
+            (&added, Some(&new), Some(None)),
+            (&added, Some(&third), Some(None)),
+            (&changed, Some(&new), Some(Some(old.clone()))),
+            (&changed, None, Some(Some(old.clone()))),
+            (&removed, None, Some(Some(old.clone()))),
+            (&removed, Some(&third), Some(Some(old.clone()))),
+            (&used, Some(&new), Some(None)),
+            (&used, Some(&third), Some(Some(third.clone()))),
+            (&used, None, Some(None)),
+            (&Notice::TakenBack { backup: None }, Some(&new), None),
+        ] {
+            assert_eq!(notice.taken_back(current), left, "{notice:?} where there is {current:?}");
+        }
+    }
 }

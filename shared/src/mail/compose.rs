@@ -1,7 +1,7 @@
 //! Mails in words: a subject, a text part and an HTML part that say the same.
 use askama::Template;
 
-use super::{Mail, Told};
+use super::Mail;
 use crate::texts::Texts;
 
 /// A mail as it is sent.
@@ -90,46 +90,28 @@ impl Mail {
                 otherwise: text.say("sign-in-ignore"),
                 reason: text.say("mail-reason"),
             },
-            Self::Notice { username, told, at, .. } => Content {
-                subject: text.say(&format!("{}-subject", told.stem())),
+            Self::Notice { username, notice, at, source, undo, .. } => Content {
+                subject: text.say(&format!("{}-subject", notice.stem())),
                 greeting: Some(text.with("mail-greeting", &[("username", username)])),
-                lead: told.lead(text, &text.date_time(*at)),
+                lead: format!("{} {}", text.notice(notice, *at), text.source(source)),
+                highlight: None,
+                action: match undo {
+                    Some(token) => action("undo-action", format!("/undo?token={}", token.expose())),
+                    None => action("notice-action", "/account".into()),
+                },
+                otherwise: text.say(if undo.is_some() { "undo-explain" } else { "notice-explain" }),
+                reason: text.say("mail-notice-reason"),
+            },
+            Self::Wanted { username, address, at, .. } => Content {
+                subject: text.say("wanted-subject"),
+                greeting: Some(text.with("mail-greeting", &[("username", username)])),
+                lead: text
+                    .with("wanted-lead", &[("date", &text.date_time(*at)), ("backup", &address.masked())]),
                 highlight: None,
                 action: action("notice-action", "/account".into()),
-                otherwise: text.say(if matches!(told, Told::Wanted { .. }) {
-                    "wanted-ignore"
-                } else {
-                    "notice-if-not-you"
-                }),
+                otherwise: text.say("wanted-ignore"),
                 reason: text.say("mail-notice-reason"),
             },
         }
-    }
-}
-
-impl Told {
-    fn stem(&self) -> &'static str {
-        match self {
-            Self::Added { .. } => "added",
-            Self::Changed { .. } => "changed",
-            Self::Removed { .. } => "removed",
-            Self::Used { .. } => "used",
-            Self::Wanted { .. } => "wanted",
-        }
-    }
-
-    /// Addresses are masked: the owner knows them, and whoever else reads the mailbox need not.
-    fn lead(&self, text: &Texts, date: &str) -> String {
-        let (former, backup) = match self {
-            Self::Changed { former, backup } => (former.masked(), backup.masked()),
-            Self::Added { backup } | Self::Removed { backup } | Self::Used { backup } => {
-                (String::new(), backup.masked())
-            }
-            Self::Wanted { address } => (String::new(), address.masked()),
-        };
-        text.with(
-            &format!("{}-lead", self.stem()),
-            &[("date", date), ("former", &former), ("backup", &backup)],
-        )
     }
 }

@@ -9,7 +9,7 @@ mod outbound;
 pub use compose::Composed;
 pub use outbound::{MailError, Outbound};
 
-use crate::domain::{Account, Door, EmailAddress, PendingAddress, Timestamp, Token};
+use crate::domain::{Account, Door, EmailAddress, Notice, PendingAddress, Source, Timestamp, Token};
 
 /// The primary email of an account.
 #[derive(Debug, Clone)]
@@ -42,38 +42,6 @@ impl UnconfirmedAddress {
     pub fn of(pending: &PendingAddress) -> Self {
         Self(pending.address.clone())
     }
-}
-
-/// What the owner of an account is told, always at the primary.
-#[derive(Debug, Clone)]
-pub enum Told {
-    /// A backup email was added.
-    Added {
-        /// The new one.
-        backup: EmailAddress,
-    },
-    /// It was replaced.
-    Changed {
-        /// The one that no longer works.
-        former: EmailAddress,
-        /// The new one.
-        backup: EmailAddress,
-    },
-    /// It was removed.
-    Removed {
-        /// The one that no longer works.
-        backup: EmailAddress,
-    },
-    /// It was used to sign in.
-    Used {
-        /// The one that was used.
-        backup: EmailAddress,
-    },
-    /// Somebody asked for an address of this account as the backup email of another.
-    Wanted {
-        /// The address.
-        address: EmailAddress,
-    },
 }
 
 /// A mail, with all it says.
@@ -111,7 +79,22 @@ pub enum Mail {
         /// The owner.
         username: String,
         /// What happened.
-        told: Told,
+        notice: Notice,
+        /// When.
+        at: Timestamp,
+        /// Where the request that did it came from.
+        source: Source,
+        /// The secret of the link that takes it back, where it can be.
+        undo: Option<Token>,
+    },
+    /// Tells the owner that somebody asked for an address of this account as the backup email of another.
+    Wanted {
+        /// The primary.
+        to: PrimaryAddress,
+        /// The owner.
+        username: String,
+        /// The address.
+        address: EmailAddress,
         /// When.
         at: Timestamp,
     },
@@ -124,7 +107,8 @@ impl Mail {
             Self::VerifyBackup { to: UnconfirmedAddress(address), .. }
             | Self::YourUsername { to: DoorAddress(address), .. }
             | Self::SignInLink { to: DoorAddress(address), .. }
-            | Self::Notice { to: PrimaryAddress(address), .. } => address,
+            | Self::Notice { to: PrimaryAddress(address), .. }
+            | Self::Wanted { to: PrimaryAddress(address), .. } => address,
         }
     }
 }

@@ -52,6 +52,8 @@ pub(super) struct Profile {
     password_hash: Option<String>,
     locale: Language,
     sessions_valid_from: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backup_frozen_until: Option<Timestamp>,
     created_at: Timestamp,
 }
 
@@ -176,6 +178,7 @@ impl Store {
             password_hash: new.password_hash.as_ref().map(|hash| hash.as_str().to_owned()),
             locale: new.language,
             sessions_valid_from: now,
+            backup_frozen_until: None,
             created_at: now,
         };
         let writes = vec![
@@ -294,6 +297,7 @@ fn assemble(id: &AccountId, rows: Vec<Row>) -> Result<Option<Account>, BrokenAcc
         password_hash: password_hash.map_err(|_| broken("not a password hash"))?,
         language: profile.locale,
         sessions_valid_from: profile.sessions_valid_from,
+        backup_frozen_until: profile.backup_frozen_until,
         created_at: profile.created_at,
         primary: primary.ok_or_else(|| broken("no primary email"))?,
         backup: Backup::new(backup, pending),

@@ -1,12 +1,12 @@
 //! What happens to a backup email: asked for, confirmed, cancelled, removed. Each is one transaction, with the
 //! mail it causes.
-use super::accounts::{BACKUP, Confirmed, PENDING, Pending, Record};
+use super::accounts::{BACKUP, Confirmed, PENDING, PROFILE, Pending, Record};
 use super::limits::LimitReached;
-use super::write::{Write, text};
+use super::write::{Write, number, text};
 use super::{Store, StoreError};
 use crate::domain::{
-    Account, AccountId, ConfirmedAddress, Limit, Link, MailRequest, MessageId, Notice, PendingAddress,
-    Timestamp,
+    Account, AccountId, ConfirmedAddress, Limit, Link, MailRequest, MessageId, Notice, PendingAddress, Proof,
+    Source, Timestamp,
 };
 
 /// What a confirmation takes.
@@ -14,10 +14,14 @@ use crate::domain::{
 pub struct Confirmation<'a> {
     /// The link that was clicked.
     pub link: &'a Link,
+    /// How the browser showed that it may use it.
+    pub proof: Proof,
     /// Its account, as last read.
     pub account: &'a Account,
     /// The key of the notice to the primary.
     pub notice_id: &'a MessageId,
+    /// Where the request came from, for the notice.
+    pub source: &'a Source,
 }
 
 /// Why a confirmation did nothing.
@@ -29,6 +33,8 @@ pub enum ConfirmRefused {
     NoLongerPending,
     /// Another account has the address.
     Taken,
+    /// A change was taken back, and its time of rest is not over.
+    Frozen,
     /// The backup email changed since the account was read: read it again.
     AccountChanged,
 }
@@ -62,17 +68,19 @@ impl Store {
     ) -> Result<Result<(), ConfirmRefused>, StoreError> {
         const LINK: usize = 0;
         const PENDING_ITEM: usize = 1;
-        const CLAIM: usize = 4;
-        let Confirmation { link, account, notice_id } = confirmation;
+        const PROFILE_ITEM: usize = 2;
+        const CLAIM: usize = 5;
+        let Confirmation { link, proof, account, notice_id, source } = confirmation;
         let former = account.backup.confirmed().filter(|former| former.address != link.address);
         let mut writes = vec![
-            self.spending(link, now),
+            self.spending(link, proof, now),
             self.ending_pending(&account.id, &link.request),
+            self.not_frozen(&account.id, now),
             self.replacing_backup(account, link, now)?,
         ];
         // The same address again (two requests that crossed): claimed and told already.
         if account.backup.confirmed().is_none_or(|backup| backup.address != link.address) {
-            writes.push(self.queueing(notice_id, notice_of_change(link, former), now)?);
+            writes.push(self.queueing(notice_id, notice_of_change(link, former, source), now)?);
             writes.push(self.claiming(&link.address, &account.id)?);
         }
         if let Some(former) = former {
@@ -84,6 +92,8 @@ impl Store {
                 ConfirmRefused::LinkDead
             } else if failed.at(PENDING_ITEM) {
                 ConfirmRefused::NoLongerPending
+            } else if failed.at(PROFILE_ITEM) {
+                ConfirmRefused::Frozen
             } else if failed.at(CLAIM) {
                 ConfirmRefused::Taken
             } else {
@@ -93,21 +103,24 @@ impl Store {
     }
 
     /// Takes the backup email away: the address stops working at once, and with it the links mailed to it. False
-    /// when it was no longer the backup email.
+    /// when it was no longer the backup email, or changes have come to be frozen.
     pub async fn remove_backup(
         &self,
         id: &AccountId,
         backup: &ConfirmedAddress,
         notice_id: &MessageId,
+        source: Source,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let notice = Notice::BackupRemoved { address: backup.address.clone() };
+        let notice = MailRequest::Notice { account_id: id.clone(), notice, source };
         let writes = vec![
+            self.not_frozen(id, now),
             Write::delete(&self.tables.accounts, Self::account_key(id, BACKUP))
                 .when("email = :email")
                 .value(":email", text(backup.address.canonical())),
             self.giving_free(&backup.address, id),
-            self.queueing(notice_id, MailRequest::Notice { account_id: id.clone(), notice }, now)?,
+            self.queueing(notice_id, notice, now)?,
         ];
         Ok(self.transact("remove a backup email", writes).await?.is_ok())
     }
@@ -116,6 +129,13 @@ impl Store {
     pub async fn cancel_pending(&self, id: &AccountId, pending: &PendingAddress) -> Result<bool, StoreError> {
         let ending = self.ending_pending(id, &pending.request);
         Ok(self.write("cancel a pending backup email", ending).await?.is_some())
+    }
+
+    /// Key: the profile. The condition is false while changes of the backup email are frozen.
+    fn not_frozen(&self, id: &AccountId, now: Timestamp) -> Write {
+        Write::check(&self.tables.accounts, Self::account_key(id, PROFILE))
+            .when("attribute_not_exists(backup_frozen_until) OR backup_frozen_until <= :now")
+            .value(":now", number(now.unix_seconds()))
     }
 
     /// Key: the pending record. The condition is false when another request has taken its place.
@@ -135,11 +155,11 @@ impl Store {
     }
 }
 
-fn notice_of_change(link: &Link, former: Option<&ConfirmedAddress>) -> MailRequest {
+fn notice_of_change(link: &Link, former: Option<&ConfirmedAddress>, source: &Source) -> MailRequest {
     let address = link.address.clone();
     let notice = match former {
         None => Notice::BackupAdded { address },
         Some(former) => Notice::BackupChanged { former: former.address.clone(), address },
     };
-    MailRequest::Notice { account_id: link.account_id.clone(), notice }
+    MailRequest::Notice { account_id: link.account_id.clone(), notice, source: source.clone() }
 }

@@ -4,11 +4,13 @@
 //! works. A later request takes the slot over and so makes the older link dead; opening a session empties it.
 //! A request whose mail was sent twice (the mailer is at-least-once) has two links and one slot: either works,
 //! once. For confirmations the account's pending record is the slot.
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::write::{Write, key, number, text};
 use super::{Store, StoreError};
-use crate::domain::{AccountId, EmailAddress, Link, MessageId, Purpose, Timestamp, TokenHash};
+use crate::domain::link::CODE_TRIES;
+use crate::domain::{AccountId, EmailAddress, Link, MessageId, Proof, Purpose, Timestamp, TokenHash};
 
 #[derive(Serialize, Deserialize)]
 struct Row {
@@ -20,6 +22,7 @@ struct Row {
     expires_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     spent_at: Option<Timestamp>,
+    tries: u32,
 }
 
 /// Whose the slot of a link is.
@@ -51,16 +54,8 @@ fn slot_key(account: &AccountId, address: &EmailAddress) -> String {
 impl Store {
     /// Reads a link of this purpose, consistently. One of another purpose is unknown.
     pub async fn find_link(&self, hash: &TokenHash, purpose: Purpose) -> Result<Option<Link>, StoreError> {
-        const DOING: &str = "read a link";
-        let call = self.dynamodb.get_item().table_name(&self.tables.links).consistent_read(true);
-        let call = call.set_key(Some(key([("token_hash", hash.as_str())])));
-        let answer = call.send().await.map_err(|error| StoreError::new(DOING, error))?;
-        let row: Option<Row> = answer
-            .item
-            .map(serde_dynamo::from_item)
-            .transpose()
-            .map_err(|error| StoreError::new(DOING, error))?;
-        Ok(row.filter(|row| row.purpose == purpose).map(|row| Link {
+        let row: Option<Row> = self.find_link_row(hash, purpose).await?;
+        Ok(row.map(|row| Link {
             token_hash: row.token_hash,
             purpose: row.purpose,
             account_id: row.account_id,
@@ -68,7 +63,22 @@ impl Store {
             request: row.request_id,
             expires_at: row.expires_at,
             spent_at: row.spent_at,
+            tries: row.tries,
         }))
+    }
+
+    /// Reads the row of a link of this purpose, whose shape follows from the purpose.
+    pub(super) async fn find_link_row<R: DeserializeOwned>(
+        &self,
+        hash: &TokenHash,
+        purpose: Purpose,
+    ) -> Result<Option<R>, StoreError> {
+        const DOING: &str = "read a link";
+        let call = self.dynamodb.get_item().table_name(&self.tables.links).consistent_read(true);
+        let call = call.set_key(Some(key([("token_hash", hash.as_str())])));
+        let item = call.send().await.map_err(|error| StoreError::new(DOING, error))?.item;
+        let item = item.filter(|item| item.get("purpose") == Some(&text(purpose.as_str())));
+        item.map(serde_dynamo::from_item).transpose().map_err(|error| StoreError::new(DOING, error))
     }
 
     /// Whose the slot of a sign-in link is, read consistently.
@@ -112,19 +122,50 @@ impl Store {
             request_id: link.request.clone(),
             expires_at: link.expires_at,
             spent_at: link.spent_at,
+            tries: link.tries,
         };
         Ok(Write::put(&self.tables.links, &row)?.when("attribute_not_exists(token_hash)"))
     }
 
-    /// Key: the link. The condition is false when it was used or its time is over.
-    pub(super) fn spending(&self, link: &Link, now: Timestamp) -> Write {
-        Write::update(
+    /// Takes one of the link's tries, before a code is compared: however many come at once, no more codes are
+    /// compared than there are tries. Key: the link. Gives how many were taken so far; nothing when none was left, or
+    /// the link is dead.
+    pub async fn take_try(&self, link: &Link, now: Timestamp) -> Result<Option<u32>, StoreError> {
+        const DOING: &str = "take a try of a link";
+        let taking = Write::update(
+            &self.tables.links,
+            key([("token_hash", link.token_hash.as_str())]),
+            "ADD tries :one",
+        )
+        .when("attribute_not_exists(spent_at) AND expires_at >= :now AND tries < :most")
+        .value(":now", number(now.unix_seconds()))
+        .value(":one", number(1))
+        .value(":most", number(CODE_TRIES));
+        let row: Option<Row> = self
+            .write(DOING, taking)
+            .await?
+            .map(serde_dynamo::from_item)
+            .transpose()
+            .map_err(|error| StoreError::new(DOING, error))?;
+        Ok(row.map(|row| row.tries))
+    }
+
+    /// Key: the link. The condition is false when it was used, its time is over, or wrong codes have made it dead:
+    /// a right code holds a try of its own, so for it the last try counts too.
+    pub(super) fn spending(&self, link: &Link, proof: Proof, now: Timestamp) -> Write {
+        let spending = Write::update(
             &self.tables.links,
             key([("token_hash", link.token_hash.as_str())]),
             "SET spent_at = :now",
-        )
-        .when("attribute_exists(token_hash) AND attribute_not_exists(spent_at) AND expires_at >= :now")
-        .value(":now", number(now.unix_seconds()))
+        );
+        let most = match proof {
+            Proof::Asker => CODE_TRIES - 1,
+            Proof::Code => CODE_TRIES,
+        };
+        spending
+            .when("attribute_not_exists(spent_at) AND expires_at >= :now AND tries <= :most")
+            .value(":now", number(now.unix_seconds()))
+            .value(":most", number(most))
     }
 
     /// Key: the slot. The condition is false when a later request has taken it, or a link of it was used.

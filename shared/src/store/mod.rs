@@ -8,6 +8,7 @@ mod limits;
 mod links;
 mod outbox;
 mod sessions;
+mod undo;
 mod write;
 
 use std::time::Duration;
@@ -21,6 +22,7 @@ pub use limits::LimitReached;
 pub use links::{Slot, Superseded};
 pub use outbox::{Queued, QueuedState};
 pub use sessions::{LinkSignIn, PasswordSignIn};
+pub use undo::{TakeBackRefused, TakingBack};
 
 use crate::config::{Config, Tables};
 use crate::domain::HashingKey;

@@ -1,13 +1,13 @@
 //! The table of sessions, by the hash of the cookie's secret.
 use serde::{Deserialize, Serialize};
 
-use super::accounts::{BACKUP, PRIMARY};
+use super::accounts::{BACKUP, PRIMARY, PROFILE};
 use super::write::{Write, key, number, text};
 use super::{Store, StoreError};
 use crate::domain::session::IDLE_LIFETIME;
 use crate::domain::{
-    AccountId, Door, EmailAddress, Limit, Link, MailRequest, MessageId, Notice, Session, SignInMethod,
-    Timestamp, TokenHash,
+    AccountId, Door, EmailAddress, Limit, Link, MailRequest, MessageId, Notice, Proof, Session, SignInMethod,
+    Source, Timestamp, TokenHash,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -60,6 +60,8 @@ pub struct PasswordSignIn<'a> {
     pub failures: &'a Limit,
     /// Where the backup email stood in the identifier's place: the address, and the key of the notice.
     pub backup_used: Option<(&'a EmailAddress, &'a MessageId)>,
+    /// Where the request came from, for the notice.
+    pub source: &'a Source,
 }
 
 /// What a sign-in through a link writes.
@@ -71,10 +73,14 @@ pub struct LinkSignIn<'a> {
     pub former: Option<&'a TokenHash>,
     /// The link.
     pub link: &'a Link,
+    /// How the browser showed that it may use it.
+    pub proof: Proof,
     /// Which of the account's addresses it was mailed to.
     pub door: Door,
     /// The key of the notice, for the backup email.
     pub notice_id: &'a MessageId,
+    /// Where the request came from, for the notice.
+    pub source: &'a Source,
 }
 
 impl Store {
@@ -114,7 +120,13 @@ impl Store {
         let mut writes = vec![self.opening(sign_in.session)?, self.forgetting(sign_in.failures, now)?];
         writes.extend(sign_in.former.map(|former| self.ending(former)));
         if let Some((address, notice_id)) = sign_in.backup_used {
-            writes.push(self.telling_of_use(&sign_in.session.account_id, address, notice_id, now)?);
+            writes.push(self.telling_of_use(
+                &sign_in.session.account_id,
+                address,
+                notice_id,
+                sign_in.source,
+                now,
+            )?);
         }
         let outcome = self.transact(DOING, writes).await?;
         outcome.map_err(|_| StoreError::new(DOING, "a session of that hash exists"))
@@ -122,20 +134,21 @@ impl Store {
 
     /// Spends a link and opens a session for it, ends the browser's former one and, for the backup email, asks for
     /// the notice. All or nothing: of a hundred openings of one link one succeeds. False when the link was dead by
-    /// then (used, expired, replaced) or its address no longer the account's.
+    /// then (used, expired, replaced, taken back) or its address no longer the account's.
     pub async fn open_session_with_link(
         &self,
         sign_in: LinkSignIn<'_>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let LinkSignIn { session, former, link, door, notice_id } = sign_in;
+        let LinkSignIn { session, former, link, proof, door, notice_id, source } = sign_in;
         let record = match door {
             Door::Primary => PRIMARY,
             Door::Backup => BACKUP,
         };
         let mut writes = vec![
-            self.spending(link, now),
+            self.spending(link, proof, now),
             self.emptying_slot(link),
+            self.honouring(link),
             Write::check(&self.tables.accounts, Self::account_key(&link.account_id, record))
                 .when("email = :email")
                 .value(":email", text(link.address.canonical())),
@@ -143,7 +156,7 @@ impl Store {
         ];
         writes.extend(former.map(|former| self.ending(former)));
         if door == Door::Backup {
-            writes.push(self.telling_of_use(&link.account_id, &link.address, notice_id, now)?);
+            writes.push(self.telling_of_use(&link.account_id, &link.address, notice_id, source, now)?);
         }
         Ok(self.transact("open a session through a link", writes).await?.is_ok())
     }
@@ -151,6 +164,13 @@ impl Store {
     /// Ends a session; one that is not there has ended.
     pub async fn end_session(&self, hash: &TokenHash) -> Result<(), StoreError> {
         self.write("end a session", self.ending(hash)).await.map(|_| ())
+    }
+
+    /// Key: the profile. The condition is false when links asked for that early were taken back with the sessions.
+    fn honouring(&self, link: &Link) -> Write {
+        Write::check(&self.tables.accounts, Self::account_key(&link.account_id, PROFILE))
+            .when("sessions_valid_from <= :asked_at")
+            .value(":asked_at", number(link.asked_at().unix_seconds()))
     }
 
     fn opening(&self, session: &Session) -> Result<Write, StoreError> {
@@ -167,9 +187,11 @@ impl Store {
         account: &AccountId,
         address: &EmailAddress,
         notice_id: &MessageId,
+        source: &Source,
         now: Timestamp,
     ) -> Result<Write, StoreError> {
         let notice = Notice::BackupUsed { address: address.clone() };
-        self.queueing(notice_id, MailRequest::Notice { account_id: account.clone(), notice }, now)
+        let (account_id, source) = (account.clone(), source.clone());
+        self.queueing(notice_id, MailRequest::Notice { account_id, notice, source }, now)
     }
 }

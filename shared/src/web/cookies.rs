@@ -52,6 +52,23 @@ pub(super) fn read_token(lines: &[String], name: &str) -> Option<Token> {
     read(lines, name).and_then(|value| Token::parse(&value).ok())
 }
 
+/// Requests for a link that one browser keeps apart: as many as an impatient person makes.
+const MOST_ASKED: usize = 3;
+/// Stands in no base64url.
+const BETWEEN_ASKED: char = '.';
+
+/// The secrets of the last requests for a link, the latest first.
+pub(super) fn encode_asked(latest: &Token, former: &[Token]) -> String {
+    let kept = std::iter::once(latest).chain(former).take(MOST_ASKED).map(Token::expose);
+    kept.collect::<Vec<_>>().join(&BETWEEN_ASKED.to_string())
+}
+
+/// The secrets of the last requests for a link. What is none is left out.
+pub(super) fn decode_asked(value: &str) -> Vec<Token> {
+    let parts = value.split(BETWEEN_ASKED).take(MOST_ASKED);
+    parts.filter_map(|part| Token::parse(part).ok()).collect()
+}
+
 /// What was typed, as a cookie may carry it: base64url, since a cookie takes neither quotes nor letters beyond
 /// ASCII. Nothing for a text too long to be an address.
 pub(super) fn encode_typed(typed: &str) -> Option<String> {
@@ -81,6 +98,16 @@ mod tests {
         assert_eq!(read(&lines, SESSION).as_deref(), Some("y"));
         assert_eq!(read(&lines, TYPED), None);
         assert!(read_token(&lines, SESSION).is_none());
+    }
+
+    #[test]
+    fn the_last_three_requests_are_kept_and_nothing_else_is_read() {
+        let [one, two, three, four] = [1, 2, 3, 4].map(|byte| Token::from_bytes([byte; 32]));
+        let value = encode_asked(&four, &[three, two, one]);
+        let read: Vec<_> = decode_asked(&value).iter().map(Token::expose).collect();
+        assert_eq!(read.join("."), value);
+        assert_eq!(read.len(), MOST_ASKED);
+        assert!(decode_asked("").is_empty() && decode_asked(&"x.".repeat(9_999)).is_empty());
     }
 
     #[test]

@@ -1,11 +1,17 @@
 //! The pages: one struct each, HTML through its template and JSON through `Serialize`.
+mod links;
+mod undo;
+
 use askama::Template;
 use serde::Serialize;
+
+pub use links::{ConfirmPage, ConfirmedPage, OpenLinkPage};
+pub use undo::{TakenBackPage, UndoPage};
 
 use super::local_path::LocalPath;
 use super::problem::{Code, Problem};
 use crate::domain::link::CONFIRMATION_LIFETIME;
-use crate::domain::{Account, Backup, EmailAddress, Kind, Timestamp, Token};
+use crate::domain::{Account, Backup, HashingKey, Kind, LinkCode, Timestamp};
 use crate::texts::Texts;
 
 /// The stylesheet. Every page carries it byte for byte, since the content security policy names its hash.
@@ -30,7 +36,13 @@ impl Shown {
     pub fn new(problem: &Problem, texts: &Texts) -> Self {
         let marks_field = matches!(
             problem.code,
-            Code::NotAnAddress | Code::SameAsPrimary | Code::SameAsBackup | Code::WrongCredentials
+            Code::NotAnAddress
+                | Code::SameAsPrimary
+                | Code::SameAsBackup
+                | Code::WrongCredentials
+                | Code::CodeNeeded
+                | Code::WrongCode
+                | Code::OtherUsername
         );
         Self {
             code: problem.code.as_str(),
@@ -124,6 +136,11 @@ pub struct AccountPage {
     kind: Kind,
     primary_email: String,
     backup: BackupState,
+    /// What another browser needs to confirm the address that waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pending_code: Option<String>,
+    /// Until when nothing can be changed, because a change was taken back.
+    frozen_until: Option<Timestamp>,
     /// Whether the link in the last confirmation mail is dead by now.
     #[serde(skip)]
     pending_expired: bool,
@@ -143,10 +160,20 @@ impl AccountPage {
             kind: account.kind,
             primary_email: account.primary.address.shown(),
             backup: BackupState::from(&account.backup),
+            pending_code: None,
+            frozen_until: account.frozen_until(now),
             pending_expired: pending.is_some_and(|pending| now > pending.since + CONFIRMATION_LIFETIME),
             typed: String::new(),
             problem: None,
         }
+    }
+
+    /// The same with the code of the address that waits, while its link lives.
+    #[must_use]
+    pub fn with_code(mut self, account: &Account, key: &HashingKey) -> Self {
+        let pending = account.backup.pending().filter(|_| !self.pending_expired);
+        self.pending_code = pending.map(|pending| key.code_of(&pending.request).shown());
+        self
     }
 
     /// The same with what is wrong, beside the button that was pressed: the form stays open, with what was typed
@@ -268,78 +295,21 @@ pub struct CheckMailPage {
     #[serde(skip)]
     text: Texts,
     asked: Asked,
+    /// What another browser needs to use the link.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
 }
 
 impl CheckMailPage {
     /// The answer.
     pub fn new(asked: Asked, text: Texts) -> Self {
-        Self { text, asked }
+        Self { text, asked, code: None }
     }
-}
 
-/// Whose account, which address, and the button that confirms.
-#[derive(Debug, Clone, Template, Serialize)]
-#[template(path = "pages/confirm.html")]
-pub struct ConfirmPage {
-    #[serde(skip)]
-    text: Texts,
-    username: String,
-    address: String,
-    #[serde(skip)]
-    token: String,
-}
-
-impl ConfirmPage {
-    /// The page of a living link.
-    pub fn new(account: &Account, address: &EmailAddress, token: &Token, text: Texts) -> Self {
-        Self {
-            text,
-            username: account.username.as_str().to_owned(),
-            address: address.shown(),
-            token: token.expose(),
-        }
-    }
-}
-
-/// The backup email is confirmed.
-#[derive(Debug, Clone, Template, Serialize)]
-#[template(path = "pages/confirmed.html")]
-pub struct ConfirmedPage {
-    #[serde(skip)]
-    text: Texts,
-    username: String,
-    address: String,
-}
-
-impl ConfirmedPage {
-    /// The page after the button.
-    pub fn new(account: &Account, address: &EmailAddress, text: Texts) -> Self {
-        Self { text, username: account.username.as_str().to_owned(), address: address.shown() }
-    }
-}
-
-/// Whose session a link opens, and the button that opens it.
-#[derive(Debug, Clone, Template, Serialize)]
-#[template(path = "pages/open-link.html")]
-pub struct OpenLinkPage {
-    #[serde(skip)]
-    text: Texts,
-    username: String,
-    /// Who is signed in in this browser already.
-    signed_in_as: Option<String>,
-    #[serde(skip)]
-    token: String,
-}
-
-impl OpenLinkPage {
-    /// The page of a living link.
-    pub fn new(account: &Account, signed_in: Option<&Account>, token: &Token, text: Texts) -> Self {
-        Self {
-            text,
-            username: account.username.as_str().to_owned(),
-            signed_in_as: signed_in.map(|account| account.username.as_str().to_owned()),
-            token: token.expose(),
-        }
+    /// The same with the code of the link.
+    #[must_use]
+    pub fn with_code(self, code: &LinkCode) -> Self {
+        Self { code: Some(code.shown()), ..self }
     }
 }
 

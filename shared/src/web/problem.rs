@@ -3,7 +3,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::domain::email_address::NotAnAddress;
-use crate::domain::{LinkState, RequestRefused};
+use crate::domain::{CodeRefused, LinkState, RequestRefused};
 use crate::texts::Texts;
 
 /// What is wrong. The kebab-case name is the stable `code` of the problem document and the stem of its texts.
@@ -47,15 +47,25 @@ pub enum Code {
     LinkUsed,
     /// A newer link or request took its place.
     LinkReplaced,
+    /// The browser is not the one that asked for the link, and no code was given.
+    CodeNeeded,
+    /// The code is not the one that the asking page shows.
+    WrongCode,
+    /// Too many wrong codes were tried on the link.
+    LinkLocked,
+    /// The username is not the one of the account that the link is about.
+    OtherUsername,
     /// Another account has the address by now.
     AddressTaken,
+    /// Somebody took a change back, so nothing may be changed for a while.
+    BackupFrozen,
     /// We are broken.
     Internal,
 }
 
 impl Code {
     /// Every code, for tests and documentation.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 26] = [
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::UnsupportedMediaType,
@@ -75,7 +85,12 @@ impl Code {
         Self::LinkExpired,
         Self::LinkUsed,
         Self::LinkReplaced,
+        Self::CodeNeeded,
+        Self::WrongCode,
+        Self::LinkLocked,
+        Self::OtherUsername,
         Self::AddressTaken,
+        Self::BackupFrozen,
         Self::Internal,
     ];
 
@@ -110,6 +125,11 @@ impl Code {
             Self::LinkExpired => ("link-expired", StatusCode::GONE),
             Self::LinkUsed => ("link-used", StatusCode::GONE),
             Self::LinkReplaced => ("link-replaced", StatusCode::GONE),
+            Self::CodeNeeded => ("code-needed", StatusCode::UNPROCESSABLE_ENTITY),
+            Self::WrongCode => ("wrong-code", StatusCode::UNPROCESSABLE_ENTITY),
+            Self::LinkLocked => ("link-locked", StatusCode::GONE),
+            Self::OtherUsername => ("other-username", StatusCode::UNPROCESSABLE_ENTITY),
+            Self::BackupFrozen => ("backup-frozen", StatusCode::FORBIDDEN),
             Self::AddressTaken => ("address-taken", StatusCode::CONFLICT),
             Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR),
         }
@@ -184,6 +204,16 @@ impl From<RequestRefused> for Problem {
     }
 }
 
+impl From<CodeRefused> for Code {
+    fn from(refused: CodeRefused) -> Self {
+        match refused {
+            CodeRefused::Needed => Self::CodeNeeded,
+            CodeRefused::Wrong => Self::WrongCode,
+            CodeRefused::Locked => Self::LinkLocked,
+        }
+    }
+}
+
 impl Code {
     /// What to say of a link in this state; nothing while it lives.
     pub fn of_link(state: LinkState) -> Option<Self> {
@@ -191,6 +221,7 @@ impl Code {
             LinkState::Live => None,
             LinkState::Used => Some(Self::LinkUsed),
             LinkState::Expired => Some(Self::LinkExpired),
+            LinkState::Locked => Some(Self::LinkLocked),
         }
     }
 }

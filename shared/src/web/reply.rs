@@ -136,10 +136,11 @@ impl Reply {
         })
     }
 
-    /// Has the browser keep the secret of the request for a link that it made, as long as the link lives.
+    /// Has the browser keep the secret of the request for a link that it made, as long as the link lives, beside
+    /// those of the requests just before: an impatient person may open the first mail after asking for a second.
     #[must_use]
-    pub fn with_asked(self, token: &Token, lifetime: Duration) -> Self {
-        self.with_cookie(cookies::kept(cookies::ASKED, token.expose(), lifetime))
+    pub fn with_asked(self, token: &Token, former: &[Token], lifetime: Duration) -> Self {
+        self.with_cookie(cookies::kept(cookies::ASKED, cookies::encode_asked(token, former), lifetime))
     }
 
     /// Has the browser forget the request for a link.

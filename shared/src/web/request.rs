@@ -21,6 +21,14 @@ pub const MAX_BODY_BYTES: usize = 16 * 1_024;
 #[serde(deny_unknown_fields)]
 pub struct NoFields {}
 
+/// A link as somebody opens it.
+pub struct OpenedLink {
+    /// Its secret. None where there is none that could be one.
+    pub token: Option<Token>,
+    /// The code that was typed along with it.
+    pub code: Option<String>,
+}
+
 /// A request.
 #[derive(Debug)]
 pub struct Request {
@@ -94,18 +102,21 @@ impl Request {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// The token of a link: in the query where the link is opened, in the form where its button is pressed. None
-    /// where there is none that could be one.
-    pub fn link_token(&self) -> Result<Option<Token>, Problem> {
+    /// The link that is opened, by the query of a GET or the form of a POST.
+    pub fn opened_link(&self) -> Result<OpenedLink, Problem> {
         #[derive(serde::Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Form {
             token: String,
+            #[serde(default)]
+            code: Option<String>,
         }
         if self.method == Method::POST {
-            return Ok(Token::parse(&self.form::<Form>()?.token).ok());
+            let form = self.form::<Form>()?;
+            return Ok(OpenedLink { token: Token::parse(&form.token).ok(), code: form.code });
         }
-        Ok(self.query("token").and_then(|token| Token::parse(token).ok()))
+        let token = self.query("token").and_then(|token| Token::parse(token).ok());
+        Ok(OpenedLink { token, code: None })
     }
 
     /// The session's secret. A cookie that is not one counts as none.
@@ -113,9 +124,10 @@ impl Request {
         cookies::read_token(&self.cookies, cookies::SESSION)
     }
 
-    /// The secret of the request for a link that this browser made last. A cookie that is not one counts as none.
-    pub fn asked(&self) -> Option<Token> {
-        cookies::read_token(&self.cookies, cookies::ASKED)
+    /// The secrets of the requests for a link that this browser made last, the latest first. What is none of ours
+    /// counts as none.
+    pub fn asked(&self) -> Vec<Token> {
+        cookies::decode_asked(&self.cookie(cookies::ASKED).unwrap_or_default())
     }
 
     /// What was typed before somebody had to sign in again. Any browser can make it up: it is shown in a form's

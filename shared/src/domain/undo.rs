@@ -1,0 +1,47 @@
+//! The links that take a change back: "this wasn't me".
+use std::time::Duration;
+
+use super::account::AccountId;
+use super::link::{LinkState, Purpose};
+use super::mail_request::Notice;
+use super::source::Source;
+use super::timestamp::Timestamp;
+use super::token::TokenHash;
+
+/// Sessions and links that began in the second of the taking back are of the time before it.
+pub const SESSIONS_BEGIN_ANEW_AFTER: Duration = Duration::from_secs(1);
+
+/// A link that takes a change back, as the database has it.
+#[derive(Debug, Clone)]
+pub struct UndoLink {
+    /// The key: the hash of the secret in the mail.
+    pub token_hash: TokenHash,
+    /// Whose account it is.
+    pub account_id: AccountId,
+    /// What happened.
+    pub notice: Notice,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Where the request that did it came from.
+    pub source: Source,
+    /// When it was used.
+    pub spent_at: Option<Timestamp>,
+}
+
+impl UndoLink {
+    /// The last second in which it works.
+    pub fn expires_at(&self) -> Timestamp {
+        self.at + Purpose::Undo.lifetime()
+    }
+
+    /// Its state at `now`.
+    pub fn state(&self, now: Timestamp) -> LinkState {
+        if self.spent_at.is_some() {
+            LinkState::Used
+        } else if now > self.expires_at() {
+            LinkState::Expired
+        } else {
+            LinkState::Live
+        }
+    }
+}

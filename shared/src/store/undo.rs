@@ -1,0 +1,159 @@
+//! Taking a change of the backup email back, and the links that do it. They live in the table of links.
+use serde::{Deserialize, Serialize};
+
+use super::accounts::{BACKUP, Confirmed, PENDING, PROFILE, Record};
+use super::write::{Write, key, number, text};
+use super::{Store, StoreError};
+use crate::domain::account::FREEZE;
+use crate::domain::undo::SESSIONS_BEGIN_ANEW_AFTER;
+use crate::domain::{
+    Account, AccountId, EmailAddress, MailRequest, MessageId, Notice, Purpose, Source, Timestamp, TokenHash,
+    UndoLink,
+};
+
+#[derive(Serialize, Deserialize)]
+struct Row {
+    token_hash: TokenHash,
+    purpose: Purpose,
+    account_id: AccountId,
+    notice: Notice,
+    happened_at: Timestamp,
+    source: Source,
+    expires_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spent_at: Option<Timestamp>,
+}
+
+/// What taking a change back takes.
+#[derive(Debug, Clone, Copy)]
+pub struct TakingBack<'a> {
+    /// The link that was opened.
+    pub link: &'a UndoLink,
+    /// Its account, as last read.
+    pub account: &'a Account,
+    /// The backup email from now on.
+    pub backup: Option<&'a EmailAddress>,
+    /// The key of the notice to the primary.
+    pub notice_id: &'a MessageId,
+    /// Where the request came from, for the notice.
+    pub source: &'a Source,
+}
+
+/// Why nothing was taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TakeBackRefused {
+    /// The link was used, or its time is over.
+    LinkDead,
+    /// Another account has the address by now: take back all the rest.
+    Taken,
+    /// The backup email changed since the account was read: read it again.
+    AccountChanged,
+}
+
+impl Store {
+    /// Reads a link that takes a change back, consistently.
+    pub async fn find_undo_link(&self, hash: &TokenHash) -> Result<Option<UndoLink>, StoreError> {
+        let row: Option<Row> = self.find_link_row(hash, Purpose::Undo).await?;
+        Ok(row.map(|row| UndoLink {
+            token_hash: row.token_hash,
+            account_id: row.account_id,
+            notice: row.notice,
+            at: row.happened_at,
+            source: row.source,
+            spent_at: row.spent_at,
+        }))
+    }
+
+    /// Keeps a new link that takes a change back.
+    pub async fn keep_undo_link(&self, link: &UndoLink) -> Result<(), StoreError> {
+        let row = Row {
+            token_hash: link.token_hash.clone(),
+            purpose: Purpose::Undo,
+            account_id: link.account_id.clone(),
+            notice: link.notice.clone(),
+            happened_at: link.at,
+            source: link.source.clone(),
+            expires_at: link.expires_at(),
+            spent_at: link.spent_at,
+        };
+        let put = Write::put(&self.tables.links, &row)?.when("attribute_not_exists(token_hash)");
+        self.write("keep a link that takes a change back", put).await.map(|_| ())
+    }
+
+    /// Takes a change back: the link is spent, the backup email is what it was before, with its claim; what waited for
+    /// confirmation is forgotten; all sessions and the sign-in links asked for so far are dead; the backup email
+    /// rests for a while; the primary is told. All or nothing.
+    pub async fn take_back(
+        &self,
+        taking: TakingBack<'_>,
+        now: Timestamp,
+    ) -> Result<Result<(), TakeBackRefused>, StoreError> {
+        const LINK: usize = 0;
+        let TakingBack { link, account, backup, notice_id, source } = taking;
+        let id = &account.id;
+        let notice = Notice::TakenBack { backup: backup.cloned() };
+        let notice = MailRequest::Notice { account_id: id.clone(), notice, source: source.clone() };
+        let mut writes = vec![
+            self.spending_undo(link, now),
+            self.beginning_anew(id, now),
+            Write::delete(&self.tables.accounts, Self::account_key(id, PENDING)),
+            self.queueing(notice_id, notice, now)?,
+            self.setting_backup(account, backup, now)?,
+        ];
+        let current = account.backup.confirmed().map(|current| &current.address);
+        if let Some(gone) = current.filter(|current| Some(*current) != backup) {
+            writes.push(self.giving_free(gone, id));
+        }
+        let claim = writes.len();
+        if let Some(claimed) = backup.filter(|backup| Some(*backup) != current) {
+            writes.push(self.claiming(claimed, id)?);
+        }
+        let outcome = self.transact("take a change back", writes).await?;
+        Ok(outcome.map_err(|failed| {
+            if failed.at(LINK) {
+                TakeBackRefused::LinkDead
+            } else if failed.at(claim) {
+                TakeBackRefused::Taken
+            } else {
+                TakeBackRefused::AccountChanged
+            }
+        }))
+    }
+
+    /// Key: the link. The condition is false when it was used or its time is over.
+    fn spending_undo(&self, link: &UndoLink, now: Timestamp) -> Write {
+        let key = key([("token_hash", link.token_hash.as_str())]);
+        Write::update(&self.tables.links, key, "SET spent_at = :now")
+            .when("attribute_not_exists(spent_at) AND expires_at >= :now")
+            .value(":now", number(now.unix_seconds()))
+    }
+
+    /// Key: the profile. Its condition is false when the account is gone.
+    fn beginning_anew(&self, id: &AccountId, now: Timestamp) -> Write {
+        let expression = "SET sessions_valid_from = :from, backup_frozen_until = :until";
+        Write::update(&self.tables.accounts, Self::account_key(id, PROFILE), expression)
+            .when("attribute_exists(account_id)")
+            .value(":from", number((now + SESSIONS_BEGIN_ANEW_AFTER).unix_seconds()))
+            .value(":until", number((now + FREEZE).unix_seconds()))
+    }
+
+    /// Key: the backup record. The condition is false when it is not what the account had when it was read.
+    fn setting_backup(
+        &self,
+        account: &Account,
+        backup: Option<&EmailAddress>,
+        now: Timestamp,
+    ) -> Result<Write, StoreError> {
+        let record = Self::account_key(&account.id, BACKUP);
+        let current = account.backup.confirmed().map(|current| &current.address);
+        let write = match backup {
+            _ if backup == current => Write::check(&self.tables.accounts, record),
+            Some(backup) => self.putting(&account.id, Record::Backup(Confirmed::new(backup, now)))?,
+            None => Write::delete(&self.tables.accounts, record),
+        };
+        Ok(match current {
+            None => write.when("attribute_not_exists(account_id)"),
+            Some(current) => write.when("email = :current").value(":current", text(current.canonical())),
+        })
+    }
+}

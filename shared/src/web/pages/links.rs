@@ -1,0 +1,111 @@
+//! The pages behind the links in mails: confirm an address, open a session.
+use askama::Template;
+use serde::Serialize;
+
+use super::{Problem, Shown};
+use crate::domain::{Account, EmailAddress, Token};
+use crate::texts::Texts;
+
+/// Whose account, which address, and the button that confirms.
+#[derive(Debug, Clone, Template, Serialize)]
+#[template(path = "pages/confirm.html")]
+pub struct ConfirmPage {
+    #[serde(skip)]
+    text: Texts,
+    username: String,
+    address: String,
+    /// Whether this browser needs the code that the asking page shows.
+    needs_code: bool,
+    #[serde(skip)]
+    problem: Option<Shown>,
+    #[serde(skip)]
+    token: String,
+}
+
+impl ConfirmPage {
+    /// The page of a living link, in the browser that asked or in another.
+    pub fn new(
+        account: &Account,
+        address: &EmailAddress,
+        token: &Token,
+        is_asker: bool,
+        text: Texts,
+    ) -> Self {
+        Self {
+            text,
+            username: account.username.as_str().to_owned(),
+            address: address.shown(),
+            needs_code: !is_asker,
+            problem: None,
+            token: token.expose(),
+        }
+    }
+
+    /// The page after a code that did not fit.
+    #[must_use]
+    pub fn with_problem(mut self, problem: &Problem) -> Self {
+        self.problem = Some(Shown::new(problem, &self.text));
+        self
+    }
+}
+
+/// The backup email is confirmed.
+#[derive(Debug, Clone, Template, Serialize)]
+#[template(path = "pages/confirmed.html")]
+pub struct ConfirmedPage {
+    #[serde(skip)]
+    text: Texts,
+    username: String,
+    address: String,
+}
+
+impl ConfirmedPage {
+    /// The page after the button.
+    pub fn new(account: &Account, address: &EmailAddress, text: Texts) -> Self {
+        Self { text, username: account.username.as_str().to_owned(), address: address.shown() }
+    }
+}
+
+/// Whose session a link opens, and the button that opens it.
+#[derive(Debug, Clone, Template, Serialize)]
+#[template(path = "pages/open-link.html")]
+pub struct OpenLinkPage {
+    #[serde(skip)]
+    text: Texts,
+    username: String,
+    /// Who is signed in in this browser already.
+    signed_in_as: Option<String>,
+    /// Whether this browser needs the code that the asking page shows.
+    needs_code: bool,
+    #[serde(skip)]
+    problem: Option<Shown>,
+    #[serde(skip)]
+    token: String,
+}
+
+impl OpenLinkPage {
+    /// The page of a living link, in the browser that asked or in another.
+    pub fn new(
+        account: &Account,
+        signed_in: Option<&Account>,
+        token: &Token,
+        is_asker: bool,
+        text: Texts,
+    ) -> Self {
+        Self {
+            text,
+            username: account.username.as_str().to_owned(),
+            signed_in_as: signed_in.map(|account| account.username.as_str().to_owned()),
+            needs_code: !is_asker,
+            problem: None,
+            token: token.expose(),
+        }
+    }
+
+    /// The page after a code that did not fit.
+    #[must_use]
+    pub fn with_problem(mut self, problem: &Problem) -> Self {
+        self.problem = Some(Shown::new(problem, &self.text));
+        self
+    }
+}

@@ -1,0 +1,82 @@
+//! The pages of "this wasn't me".
+use askama::Template;
+use serde::Serialize;
+
+use super::{Problem, Shown};
+use crate::domain::account::FREEZE;
+use crate::domain::{Account, Device, Timestamp, Token, UndoLink};
+use crate::texts::Texts;
+
+/// What happened, when and from where, what taking it back does, and the button that does.
+#[derive(Debug, Clone, Template, Serialize)]
+#[template(path = "pages/undo.html")]
+pub struct UndoPage {
+    #[serde(skip)]
+    text: Texts,
+    what: &'static str,
+    at: Timestamp,
+    device: Device,
+    network: String,
+    /// The backup email after it was taken back, masked.
+    backup_then: Option<String>,
+    #[serde(skip)]
+    happened: String,
+    #[serde(skip)]
+    came_from: String,
+    #[serde(skip)]
+    typed: String,
+    #[serde(skip)]
+    problem: Option<Shown>,
+    #[serde(skip)]
+    token: String,
+}
+
+impl UndoPage {
+    /// The page of a living link.
+    pub fn new(link: &UndoLink, account: &Account, token: &Token, text: Texts) -> Self {
+        let current = account.backup.confirmed().map(|current| &current.address);
+        Self {
+            what: link.notice.stem(),
+            at: link.at,
+            device: link.source.device,
+            network: link.source.network.clone(),
+            backup_then: link.notice.taken_back(current).flatten().map(|backup| backup.masked()),
+            happened: text.notice(&link.notice, link.at),
+            came_from: text.source(&link.source),
+            typed: String::new(),
+            problem: None,
+            token: token.expose(),
+            text,
+        }
+    }
+
+    /// The page after a username that is not the account's.
+    #[must_use]
+    pub fn with_problem(mut self, problem: &Problem, typed: impl Into<String>) -> Self {
+        self.problem = Some(Shown::new(problem, &self.text));
+        self.typed = typed.into();
+        self
+    }
+}
+
+/// The change is taken back.
+#[derive(Debug, Clone, Template, Serialize)]
+#[template(path = "pages/taken-back.html")]
+pub struct TakenBackPage {
+    #[serde(skip)]
+    text: Texts,
+    /// The backup email now, masked.
+    backup: Option<String>,
+    /// Whether the former one belongs to another account by now.
+    former_taken: bool,
+    frozen_until: Timestamp,
+}
+
+impl TakenBackPage {
+    /// The page after the button.
+    pub fn new(link: &UndoLink, account: &Account, former_taken: bool, now: Timestamp, text: Texts) -> Self {
+        let current = account.backup.confirmed().map(|current| &current.address);
+        let backup = link.notice.taken_back(current).flatten().filter(|_| !former_taken);
+        Self { text, backup: backup.map(|backup| backup.masked()), former_taken, frozen_until: now + FREEZE }
+    }
+}

@@ -1,0 +1,296 @@
+//! "This wasn't me": taking a change of the backup email back, without signing in.
+use std::time::Duration;
+
+use dev::faults::Kind;
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::support::{Answer, Ask, PASSWORD, Visitor, World, read, token_in};
+
+const PATH: &str = "/undo";
+
+async fn take_back(visitor: &Visitor<'_>, token: &str) -> Answer {
+    visitor.post_json(PATH, &json!({ "token": token, "username": "mina" })).await
+}
+
+/// The backup email as the account page shows it to somebody who signs in anew.
+async fn backup_of_mina(world: &World) -> serde_json::Value {
+    world.after(Duration::from_secs(1));
+    let browser = world.visitor();
+    browser.post_json("/login", &json!({ "identifier": "mina", "password": PASSWORD })).await;
+    browser.get_json("/account").await.json()["backup"]["address"].clone()
+}
+
+/// A thief in a session of mina's account puts another address in the place of `former@example.org`; the secret of
+/// the link in the notice.
+async fn changed(world: &World, thief: &Visitor<'_>, to: &str) -> String {
+    let token = thief.mailed_token("/account/backup", to).await;
+    assert_eq!(thief.post_json("/backup/confirm", &json!({ "token": token })).await.status, 200);
+    let [notice] = &world.deliver().await[..] else { panic!("one notice") };
+    assert_eq!(notice.to, "mina@example.com");
+    token_in(notice)
+}
+
+#[tokio::test]
+async fn a_change_is_taken_back_and_everybody_is_signed_out() {
+    let world = World::new();
+    let mina = world.person("mina").backup("former@example.org").create().await;
+    let thief = world.signed_in(&mina).await;
+    let token = changed(&world, &thief, "thief@example.net").await;
+    let owner = world.visitor();
+
+    insta::assert_snapshot!(owner.get(&format!("{PATH}?token={token}")).await.shown(), @r"
+    200
+    This wasn’t you?
+    On 22 November 2026 at 12:00 UTC, the backup email of your account was changed from f***@e***.org to t***@e***.net. The former address no longer works.
+    The request came from a Linux computer, from somewhere in the network 203.0.x.x.
+    If you take it back, everybody is signed out of your account, links on their way stop working, and the backup email can’t be changed for 72 hours. f***@e***.org becomes your backup email again.
+    Your username
+    It stands in the mail with this link. We ask for it so that no mail scanner takes anything back for you.
+    Take it back
+    It was you after all? Close this page, and nothing changes.
+    ");
+    let form = [("token", &*token), ("username", " MINA ")];
+    insta::assert_snapshot!(owner.post_form(PATH, &form).await.shown(), @r"
+    200
+    It is taken back
+    f***@e***.org is your backup email again.
+    Everybody was signed out. Now sign in and set things right: set a new password if someone else may know yours. The backup email can be changed again from 25 November 2026 at 12:00 UTC.
+    Go to sign-in
+    ");
+    assert!(!thief.is_signed_in().await);
+    world.assert_claims_fit();
+    let [notice] = &world.deliver().await[..] else { panic!("one notice") };
+    assert_eq!(notice.to, "mina@example.com");
+    insta::assert_snapshot!(read(notice), @r"
+    A change of your backup email was taken back
+
+    Hello mina,
+
+    On 22 November 2026 at 12:00 UTC, a change was taken back through the link in our mail. f***@e***.org is the backup email of your account again. The request came from a Linux computer, from somewhere in the network 203.0.x.x.
+
+    Go to your account:
+    https://account.example.com/account
+
+    Everybody was signed out. Sign in and check your account, and set a new password if someone else may know yours.
+
+    --
+    Sparekey
+    You get this mail because this is the primary email of your Sparekey account.
+    ");
+    assert_eq!(backup_of_mina(&world).await, "former@example.org");
+}
+
+#[tokio::test]
+async fn each_notice_takes_back_what_it_tells_of() {
+    for (what, left) in [
+        ("added", json!(null)),
+        ("changed", json!("former@example.org")),
+        ("removed", json!("former@example.org")),
+        ("used", json!(null)),
+    ] {
+        let world = World::new();
+        let newcomer = world.person("mina");
+        let newcomer = if what == "added" { newcomer } else { newcomer.backup("former@example.org") };
+        let mina = newcomer.create().await;
+        let thief = world.signed_in(&mina).await;
+        let token = match what {
+            "removed" => {
+                thief.post_json("/account/backup/remove", &json!({})).await;
+                token_in(&world.deliver().await[0])
+            }
+            "used" => {
+                let form = json!({ "identifier": "former@example.org", "password": PASSWORD });
+                assert_eq!(thief.post_json("/login", &form).await.status, 200);
+                token_in(&world.deliver().await[0])
+            }
+            _ => changed(&world, &thief, "thief@example.net").await,
+        };
+        let page = world.visitor().get_json(&format!("{PATH}?token={token}")).await.json();
+        assert_eq!((&page["what"], &page["device"]), (&json!(what), &json!("linux")), "{page}");
+        let answer = take_back(&world.visitor(), &token).await;
+        assert_eq!((answer.status, &answer.json()["former_taken"]), (200, &json!(false)), "{what}");
+        assert!(!thief.is_signed_in().await, "{what}");
+        world.assert_claims_fit();
+        assert_eq!(backup_of_mina(&world).await, left, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_former_address_that_others_have_by_now_is_told_and_costs_nothing_else() {
+    let world = World::new();
+    let mina = world.person("mina").backup("former@example.org").create().await;
+    let thief = world.signed_in(&mina).await;
+    let token = changed(&world, &thief, "thief@example.net").await;
+    world.person("joris").backup("former@example.org").create().await;
+
+    let form = [("token", &*token), ("username", "mina")];
+    insta::assert_snapshot!(world.visitor().post_form(PATH, &form).await.shown(), @r"
+    200
+    It is taken back
+    The former address belongs to another account by now, so your account has no backup email.
+    Everybody was signed out. Now sign in and set things right: set a new password if someone else may know yours. The backup email can be changed again from 25 November 2026 at 12:00 UTC.
+    Go to sign-in
+    ");
+    assert!(!thief.is_signed_in().await);
+    world.assert_claims_fit();
+    let thiefs = json!({ "identifier": "thief@example.net", "password": PASSWORD });
+    assert_eq!(world.visitor().post_json("/login", &thiefs).await.status, 401);
+    assert_eq!(backup_of_mina(&world).await, json!(null));
+}
+
+#[tokio::test]
+async fn outstanding_links_are_dead_then() {
+    let world = World::new();
+    let mina = world.person("mina").backup("former@example.org").create().await;
+    let thief = world.signed_in(&mina).await;
+    let token = changed(&world, &thief, "thief@example.net").await;
+    let to_thief = thief.mailed_token("/login/link", "thief@example.net").await;
+    let to_primary = thief.mailed_token("/login/link", "mina@example.com").await;
+    world.after(Duration::from_mins(2));
+    let pending = thief.mailed_token("/account/backup", "other@example.net").await;
+    thief.post_form("/login/link", &[("email", "mina@example.com")]).await;
+
+    assert_eq!(take_back(&world.visitor(), &token).await.status, 200);
+    for (path, token, code) in [
+        ("/login/open", &to_thief, "link-unknown"),
+        ("/login/open", &to_primary, "link-replaced"),
+        ("/backup/confirm", &pending, "link-replaced"),
+    ] {
+        assert_eq!(thief.post_json(path, &json!({ "token": token })).await.code(), code);
+    }
+    let mails = world.deliver().await;
+    let late = mails.iter().find(|mail| mail.subject == "Your sign-in link").expect("it was under way");
+    assert_eq!(thief.post_json("/login/open", &json!({ "token": token_in(late) })).await.status, 410);
+    assert!(!thief.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn changes_of_the_backup_email_rest_for_72_hours() {
+    let world = World::new();
+    let mina = world.person("mina").backup("former@example.org").create().await;
+    let thief = world.signed_in(&mina).await;
+    let token = changed(&world, &thief, "thief@example.net").await;
+    take_back(&world.visitor(), &token).await;
+    world.deliver().await;
+
+    let change = json!({ "email": "thief@example.net" });
+    let sign_in = async || {
+        let browser = world.visitor();
+        let form = json!({ "identifier": "mina", "password": PASSWORD });
+        assert_eq!(browser.post_json("/login", &form).await.status, 200);
+        browser
+    };
+    world.after(Duration::from_hours(72) - Duration::from_secs(1));
+    let browser = sign_in().await;
+    for (path, form) in [("/account/backup", &change), ("/account/backup/remove", &json!({}))] {
+        let refused = browser.post_json(path, form).await;
+        assert_eq!((refused.status, &*refused.code()), (403, "backup-frozen"), "{path}");
+    }
+    let page = browser.get("/account").await;
+    assert!(
+        page.words().contains("can’t be changed until 25 November 2026 at 12:00 UTC"),
+        "{}",
+        page.words()
+    );
+    assert!(!page.body.contains("action=\"/account/backup"), "no form that would be refused");
+
+    world.after(Duration::from_secs(1));
+    assert_eq!(sign_in().await.post_json("/account/backup", &change).await.status, 202);
+}
+
+#[tokio::test]
+async fn a_confirmation_at_the_same_moment_does_not_slip_through() {
+    for seed in 0..8 {
+        let world = World::new();
+        let mina = world.person("mina").backup("former@example.org").create().await;
+        let thief = world.signed_in(&mina).await;
+        let token = changed(&world, &thief, "thief@example.net").await;
+        world.after(Duration::from_mins(2));
+        let next = thief.mailed_token("/account/backup", "next@example.net").await;
+        world.wire.contend();
+        let owner = world.visitor();
+        let next = json!({ "token": next });
+        let (undone, _) = if seed % 2 == 0 {
+            tokio::join!(take_back(&owner, &token), thief.post_json("/backup/confirm", &next))
+        } else {
+            let (confirmed, undone) =
+                tokio::join!(thief.post_json("/backup/confirm", &next), take_back(&owner, &token));
+            (undone, confirmed)
+        };
+        assert_eq!(undone.status, 200);
+        world.assert_claims_fit();
+        assert_eq!(backup_of_mina(&world).await, "former@example.org");
+    }
+}
+
+#[tokio::test]
+async fn a_machine_that_presses_buttons_takes_nothing_back() {
+    let world = World::new();
+    let mina = world.person("mina").backup("former@example.org").create().await;
+    let browser = world.signed_in(&mina).await;
+    let token = changed(&world, &browser, "new@example.net").await;
+    let before = world.dump();
+    let scanner = world.visitor();
+    let page = format!("{PATH}?token={token}");
+    for method in ["HEAD", "GET", "HEAD", "GET"] {
+        let seen = scanner.ask(&Ask { method: method.into(), ..Ask::page(&page) }).await;
+        assert_eq!((seen.status, seen.cookies.len()), (200, 0), "{method}");
+    }
+    for username in ["", "test", "mina@example.com", "joris"] {
+        let pressed = scanner.post_form(PATH, &[("token", &token), ("username", username)]).await;
+        assert_eq!(pressed.status, 422, "{username}");
+        assert!(pressed.words().contains("That is not the username of this account"), "{}", pressed.words());
+    }
+    assert_eq!(scanner.post_form(PATH, &[("token", &token)]).await.status, 422);
+    assert_eq!(world.dump(), before);
+    assert_eq!(take_back(&world.visitor(), &token).await.status, 200, "it still works for its owner");
+}
+
+#[tokio::test]
+async fn a_link_works_once_and_for_seven_days() {
+    let world = World::new();
+    let mina = world.person("mina").backup("former@example.org").create().await;
+    let browser = world.signed_in(&mina).await;
+    let token = changed(&world, &browser, "new@example.net").await;
+    world.after(Duration::from_hours(7 * 24));
+    assert_eq!(world.visitor().get(&format!("{PATH}?token={token}")).await.status, 200);
+    world.after(Duration::from_secs(1));
+    let late = take_back(&world.visitor(), &token).await;
+    assert_eq!((late.status, &*late.code()), (410, "link-expired"));
+
+    let browser = world.signed_in(&mina).await;
+    let token = changed(&world, &browser, "third@example.net").await;
+    world.wire.contend();
+    let owners: Vec<_> = (0..20).map(|_| world.visitor()).collect();
+    let answers = join_all(owners.iter().map(|owner| take_back(owner, &token))).await;
+    let statuses = |wanted| answers.iter().filter(|answer| answer.status == wanted).count();
+    assert_eq!((statuses(200), statuses(410)), (1, 19));
+    world.assert_claims_fit();
+}
+
+#[tokio::test]
+async fn the_links_of_one_purpose_are_unknown_to_the_others() {
+    let world = World::new();
+    let mina = world.person("mina").backup("former@example.org").create().await;
+    let browser = world.signed_in(&mina).await;
+    let undo = changed(&world, &browser, "new@example.net").await;
+    let sign_in = browser.mailed_token("/login/link", "mina@example.com").await;
+    for path in ["/login/open", "/backup/confirm"] {
+        assert_eq!(browser.post_json(path, &json!({ "token": undo })).await.code(), "link-unknown");
+    }
+    assert_eq!(take_back(&browser, &sign_in).await.code(), "link-unknown");
+}
+
+#[tokio::test]
+async fn a_failing_database_leaves_the_link_alive_and_nothing_half_done() {
+    let world = World::new();
+    let mina = world.person("mina").backup("former@example.org").create().await;
+    let browser = world.signed_in(&mina).await;
+    let token = changed(&world, &browser, "new@example.net").await;
+    let before = world.dump();
+    world.wire.fail("TransactWriteItems", 3, Kind::ServerError);
+    assert_eq!(take_back(&world.visitor(), &token).await.status, 500);
+    assert_eq!(world.dump(), before);
+    assert_eq!(take_back(&world.visitor(), &token).await.status, 200);
+}
