@@ -1,6 +1,7 @@
 //! What a flow is handed: the store, the clock, randomness. Built once for each process.
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -29,6 +30,8 @@ pub struct App {
     clock: Clock,
     product_name: Arc<str>,
     hashing_key: Option<HashingKey>,
+    /// How long a newly confirmed backup email is held before it opens the account.
+    pub backup_hold: Duration,
 }
 
 /// What the mailer needs.
@@ -59,6 +62,7 @@ impl App {
             clock,
             product_name: config.product_name.as_str().into(),
             hashing_key: config.hashing_key.clone(),
+            backup_hold: config.backup_hold,
         }
     }
 

@@ -1,5 +1,6 @@
 //! The one place where the environment is read. What is missing or wrong is said at start, all at once.
 use std::fmt;
+use std::time::Duration;
 
 use crate::domain::{EmailAddress, HashingKey};
 
@@ -79,6 +80,8 @@ pub struct Config {
     pub metrics_namespace: String,
     /// Where the function counts limits or knows the codes of links.
     pub hashing_key: Option<HashingKey>,
+    /// How long a newly confirmed backup email is held before it opens the account.
+    pub backup_hold: Duration,
     /// Where the function sends mail.
     pub sender: Option<Sender>,
     /// The least level that is logged.
@@ -119,6 +122,7 @@ impl Config {
             product_name: reader.required_for_pages(needs, "PRODUCT_NAME"),
             metrics_namespace: reader.required_for_pages(needs, "METRICS_NAMESPACE"),
             hashing_key: (needs == Needs::HashingKey).then(|| reader.hashing_key()).flatten(),
+            backup_hold: reader.backup_hold(),
             sender: (needs == Needs::Mail).then(|| reader.sender()).flatten(),
             log_level: reader.log_level(),
         };
@@ -154,6 +158,19 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             self.problems.push("HASHING_KEY is shorter than 32 characters".into());
         }
         key
+    }
+
+    /// A week at most: a typing error must not lock people out for years.
+    fn backup_hold(&mut self) -> Duration {
+        const MOST_HOURS: u64 = 7 * 24;
+        let Some(hours) = self.optional("BACKUP_HOLD_HOURS") else { return Duration::ZERO };
+        match hours.parse() {
+            Ok(hours) if hours <= MOST_HOURS => Duration::from_hours(hours),
+            _ => {
+                self.problems.push("BACKUP_HOLD_HOURS is not a number of hours from 0 to 168".into());
+                Duration::ZERO
+            }
+        }
     }
 
     fn sender(&mut self) -> Option<Sender> {
@@ -231,9 +248,10 @@ mod tests {
             ("MAIL_FROM", "nobody"),
             ("PUBLIC_URL", "http://example.com"),
             ("LOG_LEVEL", "loud"),
+            ("BACKUP_HOLD_HOURS", "a day"),
         ];
-        let Err(Incomplete(problems)) = with(&changes, Needs::Mail) else { panic!("four problems") };
-        assert_eq!(problems.len(), 4, "{problems:?}");
+        let Err(Incomplete(problems)) = with(&changes, Needs::Mail) else { panic!("five problems") };
+        assert_eq!(problems.len(), 5, "{problems:?}");
         let Err(Incomplete(problems)) = with(&[("HASHING_KEY", "short")], Needs::HashingKey) else {
             panic!("a short key")
         };

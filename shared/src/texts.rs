@@ -99,15 +99,25 @@ impl Texts {
     /// What happened to an account. Addresses are masked: the owner knows them, and whoever else reads need not.
     pub fn notice(&self, notice: &Notice, at: Timestamp) -> String {
         let (former, backup) = match notice {
-            Notice::BackupChanged { former, address } => (former.masked(), address.masked()),
-            Notice::BackupAdded { address }
+            Notice::BackupChanged { former, address, .. } => (former.masked(), address.masked()),
+            Notice::BackupAdded { address, .. }
             | Notice::BackupRemoved { address }
             | Notice::BackupUsed { address }
             | Notice::TakenBack { backup: Some(address) } => (String::new(), address.masked()),
             Notice::TakenBack { backup: None } => (String::new(), String::new()),
         };
         let arguments = [("date", &*self.date_time(at)), ("former", &*former), ("backup", &*backup)];
-        self.with(&format!("{}-lead", notice.stem()), &arguments)
+        let lead = self.with(&format!("{}-lead", notice.stem()), &arguments);
+        let (first, effect) = match notice {
+            Notice::BackupAdded { usable_from, .. } => (usable_from, "added"),
+            Notice::BackupChanged { usable_from, .. } => (usable_from, "changed"),
+            _ => return lead,
+        };
+        let effect = match first {
+            None => self.say(&format!("{effect}-at-once")),
+            Some(from) => self.with(&format!("{effect}-held"), &[("date", &self.date_time(*from))]),
+        };
+        format!("{lead} {effect}")
     }
 
     /// Where a request came from.

@@ -21,7 +21,10 @@ async fn a_username_and_an_address_belong_to_one_account() {
     assert_eq!(by_name, Some(ada.clone()));
     let by_email = stack.store().find_by_email(&address("ada@example.com")).await.expect("the index answers");
     assert_eq!(by_email, [ada]);
-    assert_eq!(stack.store().owner_of(&address("other@example.com")).await.expect("a claim is read"), None);
+    assert_eq!(
+        stack.store().owner_of(&address("other@example.com"), stack.now()).await.expect("a claim is read"),
+        None
+    );
 }
 
 #[tokio::test]
@@ -34,21 +37,28 @@ async fn a_backup_email_is_found_from_its_confirmation_until_its_removal() {
     let pending = stack.ask(&bea, &spare).await;
     assert_eq!(stack.load(&bea).await.backup.pending(), Some(&pending));
     assert!(found().await.is_empty(), "the index has no pending address");
-    assert_eq!(stack.store().owner_of(&spare).await.expect("a claim is read"), None, "it reserves nothing");
+    assert_eq!(
+        stack.store().owner_of(&spare, stack.now()).await.expect("a claim is read"),
+        None,
+        "it reserves nothing"
+    );
 
     let link = stack.confirmation_link(&bea, &pending).await;
     let account = stack.load(&bea).await;
     assert_eq!(stack.confirm(&account, &link).await, Ok(()));
     assert_eq!(found().await, std::slice::from_ref(&bea));
-    assert_eq!(stack.store().owner_of(&spare).await.expect("a claim is read"), Some(bea.clone()));
+    assert_eq!(
+        stack.store().owner_of(&spare, stack.now()).await.expect("a claim is read"),
+        Some(bea.clone())
+    );
     assert_eq!(stack.confirm(&account, &link).await, Err(ConfirmRefused::LinkDead));
 
-    let backup = stack.load(&bea).await.backup.confirmed().cloned().expect("it is confirmed");
+    let account = stack.load(&bea).await;
     let remove = async || {
         let notice = stack.app.message_id();
         stack
             .store()
-            .remove_backup(&bea, &backup, &notice, source(), stack.now())
+            .remove_backup(&account, &notice, source(), stack.now())
             .await
             .expect("a removal is decided")
     };
@@ -56,7 +66,7 @@ async fn a_backup_email_is_found_from_its_confirmation_until_its_removal() {
     assert!(!remove().await, "it is gone already");
     assert!(found().await.is_empty());
     assert_eq!(stack.load(&bea).await.backup, Backup::None);
-    assert_eq!(stack.store().owner_of(&spare).await.expect("a claim is read"), None);
+    assert_eq!(stack.store().owner_of(&spare, stack.now()).await.expect("a claim is read"), None);
 }
 
 #[tokio::test]
@@ -74,7 +84,7 @@ async fn a_change_keeps_the_former_address_until_the_new_one_is_confirmed() {
     assert_eq!(stack.confirm(&account, &link).await, Ok(()));
     assert_eq!(stack.store().find_by_email(&new).await.expect("the index answers"), [cleo]);
     assert!(stack.store().find_by_email(&former).await.expect("the index answers").is_empty());
-    assert_eq!(stack.store().owner_of(&former).await.expect("a claim is read"), None);
+    assert_eq!(stack.store().owner_of(&former, stack.now()).await.expect("a claim is read"), None);
 }
 
 #[tokio::test]

@@ -122,7 +122,14 @@ impl Stack {
     pub async fn confirm(&self, account: &Account, link: &Link) -> Result<(), ConfirmRefused> {
         let notice_id = self.app.message_id();
         let (proof, source) = (Proof::Asker, &source());
-        let confirmation = Confirmation { link, proof, account, notice_id: &notice_id, source };
+        let confirmation = Confirmation {
+            link,
+            proof,
+            account,
+            notice_id: &notice_id,
+            source,
+            hold: std::time::Duration::ZERO,
+        };
         self.store().confirm_backup(confirmation, self.now()).await.expect("a confirmation is decided")
     }
 

@@ -215,6 +215,9 @@ fn every_text_exists_in_every_language_and_is_used() {
         assert!(all.contains(&format!("=> \"{stem}\"")), "{stem} is the stem of a notice");
         used.extend(["subject", "lead"].map(|part| format!("{stem}-{part}")));
     }
+    for stem in ["added", "changed"] {
+        used.extend(["at-once", "held"].map(|effect| format!("{stem}-{effect}")));
+    }
     let devices = ["iphone", "ipad", "android", "windows", "mac", "chrome-os", "linux", "unknown"];
     for device in devices {
         assert!(all.contains(&format!("=> \"{device}\"")), "{device} is a device");

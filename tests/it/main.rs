@@ -10,6 +10,7 @@ mod confirm_backup;
 mod edge;
 mod events;
 mod forgot_username;
+mod hold;
 mod house;
 mod link_codes;
 mod mailer;

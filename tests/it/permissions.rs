@@ -128,7 +128,7 @@ async fn flows_in_these_tests_run_with_their_own_permissions_only() {
         for outcome in [
             store.load_account(&mina.id).await.map(|_| ()),
             store.find_by_email(&address).await.map(|_| ()),
-            store.owner_of(&address).await.map(|_| ()),
+            store.owner_of(&address, world.app(function).now()).await.map(|_| ()),
         ] {
             let error = chain(&outcome.expect_err("it is denied"));
             assert!(error.contains("AccessDeniedException"), "{function}: {error}");
@@ -176,7 +176,7 @@ fn who_may_do_what_with_accounts() {
     Query AccountsTable/index/email-index: mailer, password-login
     ConditionCheckItem AccountsTable: confirm-backup, open-magic-link, remove-backup, undo-change
     PutItem AccountsTable: confirm-backup, request-backup, undo-change
-    UpdateItem AccountsTable: password-login, undo-change
+    UpdateItem AccountsTable: confirm-backup, password-login, undo-change
     DeleteItem AccountsTable: confirm-backup, remove-backup, undo-change
     ");
 }

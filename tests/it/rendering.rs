@@ -37,13 +37,14 @@ fn account(kind: Kind, backup: Backup) -> Account {
         sessions_valid_from: since(),
         backup_frozen_until: None,
         created_at: since(),
-        primary: ConfirmedAddress { address: address("mina@bücher.example"), since: since() },
+        primary: ConfirmedAddress::new(address("mina@bücher.example"), since()),
         backup,
+        former: None,
     }
 }
 
 fn backups() -> [Backup; 4] {
-    let confirmed = || Some(ConfirmedAddress { address: address("old@example.org"), since: since() });
+    let confirmed = || Some(ConfirmedAddress::new(address("old@example.org"), since()));
     let pending = || {
         let request = MessageId::new(NOON * 1_000, 7);
         Some(PendingAddress { address: address("new@example.org"), since: since(), request })
@@ -130,7 +131,16 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
         let page = TakenBackPage::new(link, &mina, taken, since(), texts());
         add("taken-back.html", format!("{} {taken}", link.notice.stem()), &page);
     }
-    add("confirmed.html", "done".into(), &ConfirmedPage::new(&mina, &address("new@example.org"), texts()));
+    for held in [None, Some(since())] {
+        let page = ConfirmedPage::new(&mina, &address("new@example.org"), held, texts());
+        add("confirmed.html", format!("held until {held:?}"), &page);
+    }
+    for before in [None, Some(ConfirmedAddress::new(address("old@example.org"), since()))] {
+        let mut held = account(Kind::Regular, Backup::new(before, None));
+        let keys = held.keys_with(&address("new@example.org"), Duration::from_hours(1), since());
+        (held.backup, held.former) = (Backup::new(keys.backup, None), keys.former);
+        add("account.html", format!("held: {:?}", held.former), &AccountPage::new(&held, since(), texts()));
+    }
     add("signed-out.html", "done".into(), &SignedOutPage::new(texts()));
     for code in Code::ALL {
         let page = ProblemPage::new(&code.into(), texts());
@@ -140,11 +150,17 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
     pages
 }
 
-fn notices() -> [Notice; 6] {
+fn notices() -> [Notice; 8] {
     let backup = || address("spare@example.org");
     [
-        Notice::BackupAdded { address: backup() },
-        Notice::BackupChanged { former: address("old@example.org"), address: backup() },
+        Notice::BackupAdded { address: backup(), usable_from: None },
+        Notice::BackupAdded { address: backup(), usable_from: Some(since()) },
+        Notice::BackupChanged { former: address("old@example.org"), address: backup(), usable_from: None },
+        Notice::BackupChanged {
+            former: address("old@example.org"),
+            address: backup(),
+            usable_from: Some(since()),
+        },
         Notice::BackupRemoved { address: backup() },
         Notice::BackupUsed { address: backup() },
         Notice::TakenBack { backup: Some(backup()) },

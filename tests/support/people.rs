@@ -169,8 +169,14 @@ impl World {
         let account = account.expect("the account was made a moment ago");
         let notice_id = &app.message_id();
         let source = &source();
-        let confirmation =
-            Confirmation { link: &link, proof: Proof::Asker, account: &account, notice_id, source };
+        let confirmation = Confirmation {
+            link: &link,
+            proof: Proof::Asker,
+            account: &account,
+            notice_id,
+            source,
+            hold: Duration::ZERO,
+        };
         let confirmed = app.store.confirm_backup(confirmation, app.now()).await;
         confirmed.expect("the database works").expect("the link is alive");
     }

@@ -41,7 +41,9 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
         Err(code) => dead(app, &request, code),
         Ok(account) => {
             app.count(Event::Used(link.purpose));
-            Reply::page(StatusCode::OK, ConfirmedPage::new(&account, &link.address, texts))
+            let usable_from = now + app.backup_hold;
+            let held_until = Some(usable_from).filter(|from| *from > now);
+            Reply::page(StatusCode::OK, ConfirmedPage::new(&account, &link.address, held_until, texts))
         }
     })
 }
@@ -74,7 +76,14 @@ async fn confirm(
     let notice_id = app.message_id();
     let mut account = account;
     for _ in 0..READINGS {
-        let confirmation = Confirmation { link, proof, account: &account, notice_id: &notice_id, source };
+        let confirmation = Confirmation {
+            link,
+            proof,
+            account: &account,
+            notice_id: &notice_id,
+            source,
+            hold: app.backup_hold,
+        };
         let Err(refused) = app.store.confirm_backup(confirmation, now).await? else {
             return Ok(Ok(account));
         };

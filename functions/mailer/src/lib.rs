@@ -44,7 +44,7 @@ pub async fn handle(mailer: &MailApp, id: &MessageId) -> Result<(), Error> {
 
 async fn decide(app: &App, queued: &Queued, now: Timestamp) -> Result<Decision, Error> {
     match &queued.request {
-        MailRequest::ForgotUsername { typed } => Ok(match find(app, typed).await? {
+        MailRequest::ForgotUsername { typed } => Ok(match find(app, typed, now).await? {
             Some((account, to, _)) => send(Mail::YourUsername { to, username: name(&account) }, account),
             None => Decision::Drop("the address opens no account"),
         }),
@@ -99,7 +99,7 @@ async fn sign_in_link(
     typed: &TypedAddress,
     now: Timestamp,
 ) -> Result<Decision, Error> {
-    let Some((account, to, door)) = find(app, typed).await? else {
+    let Some((account, to, door)) = find(app, typed, now).await? else {
         return Ok(Decision::Drop("the address opens no account"));
     };
     let Some(address) = account.address_of(door).cloned() else {
@@ -139,7 +139,8 @@ async fn confirmation(
         return Ok(Decision::Drop("the address is no longer pending"));
     };
     // The one who asked sees the same as for a free address; the owner hears of it, at the primary.
-    if let Some(owner) = app.store.owner_of(address).await? {
+    let back_to_former = account.door(address, now) == Some(Door::Former);
+    if let Some(owner) = app.store.owner_of(address, now).await?.filter(|_| !back_to_former) {
         return Ok(match app.store.load_account(&owner).await? {
             Some(owner) if owner.id != account.id => {
                 let mail = Mail::Wanted {
@@ -173,12 +174,16 @@ async fn confirmation(
 }
 
 /// The account that a typed address opens, and the stored address that equals it.
-async fn find(app: &App, typed: &TypedAddress) -> Result<Option<(Account, DoorAddress, Door)>, Error> {
+async fn find(
+    app: &App,
+    typed: &TypedAddress,
+    now: Timestamp,
+) -> Result<Option<(Account, DoorAddress, Door)>, Error> {
     let Some(address) = typed.address() else { return Ok(None) };
     for id in app.store.find_by_email(&address).await? {
         let Some(account) = app.store.load_account(&id).await? else { continue };
         // The index may lag: the account itself decides whether the address is (still) its own.
-        let Some(door) = account.door(&address) else { continue };
+        let Some(door) = account.door(&address, now) else { continue };
         if let Some(to) = DoorAddress::of(&account, door) {
             return Ok(Some((account, to, door)));
         }

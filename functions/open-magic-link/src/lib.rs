@@ -94,7 +94,7 @@ async fn find(app: &App, token: &Token, now: Timestamp) -> Result<Found, Error> 
         Slot::Empty => return Ok(Err(Code::LinkUsed)),
     }
     let account = app.store.load_account(&link.account_id).await?;
-    let door = account.as_ref().and_then(|account| account.door(&link.address));
+    let door = account.as_ref().and_then(|account| account.door(&link.address, now));
     Ok(match (account, door) {
         (Some(account), Some(_)) if link.asked_at() < account.sessions_valid_from => Err(Code::LinkReplaced),
         (Some(account), Some(door)) => Ok((link, account, door)),

@@ -47,7 +47,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
     if !allowed {
         app.count(Event::Refused((&failures).into()));
     }
-    let named = find(app, &identifier).await?;
+    let named = find(app, &identifier, now).await?;
     let hash = named.as_ref().filter(|_| allowed).and_then(|named| named.account.password_hash.as_ref());
     let verdict = password::verify(&form.password, hash, app.entropy.salt());
 
@@ -75,7 +75,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
 }
 
 /// Finds the account with one look-up and one read, also where the look-up finds nobody.
-async fn find(app: &App, identifier: &Identifier) -> Result<Option<Named>, Error> {
+async fn find(app: &App, identifier: &Identifier, now: Timestamp) -> Result<Option<Named>, Error> {
     let candidates = match identifier {
         Identifier::Username(username) => app.store.find_by_username(username).await?.into_iter().collect(),
         Identifier::Email(address) => app.store.find_by_email(address).await?,
@@ -86,7 +86,7 @@ async fn find(app: &App, identifier: &Identifier) -> Result<Option<Named>, Error
         let Some(account) = app.store.load_account(&id).await? else { continue };
         // The index may lag: the account itself decides whether the address is (still) its own.
         let door = match identifier {
-            Identifier::Email(address) => match account.door(address) {
+            Identifier::Email(address) => match account.door(address, now) {
                 Some(door) => Some(door),
                 None => continue,
             },
@@ -106,8 +106,9 @@ async fn open(
     now: Timestamp,
 ) -> Result<(), Error> {
     let notice_id = app.message_id();
-    let backup = named.account.backup.confirmed().filter(|_| named.door == Some(Door::Backup));
-    let backup_used = backup.map(|backup| (&backup.address, &notice_id));
+    let door = named.door.filter(|door| *door != Door::Primary);
+    let backup_used =
+        door.and_then(|door| named.account.address_of(door)).map(|address| (address, &notice_id));
     let former = request.session().map(|former| former.hash());
     let source = &request.source();
     let sign_in = PasswordSignIn { session, former: former.as_ref(), failures, backup_used, source };

@@ -13,7 +13,7 @@ struct Form {
     what: Option<What>,
 }
 
-#[derive(Clone, Copy, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum What {
     Pending,
@@ -39,8 +39,8 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
         form.what.unwrap_or(if account.backup.pending().is_some() { What::Pending } else { What::Confirmed });
     let done = match (what, account.backup.pending(), account.backup.confirmed()) {
         (What::Pending, Some(pending), _) => app.store.cancel_pending(&account.id, pending).await?,
-        (What::Confirmed, _, Some(backup)) => {
-            app.store.remove_backup(&account.id, backup, &app.message_id(), request.source(), now).await?
+        (What::Confirmed, _, Some(_)) => {
+            app.store.remove_backup(&account, &app.message_id(), request.source(), now).await?
         }
         (What::Pending, None, _) | (What::Confirmed, _, None) => false,
     };
@@ -61,5 +61,6 @@ fn without(account: Account, what: What) -> Account {
         What::Pending => Backup::new(confirmed, None),
         What::Confirmed => Backup::new(None, pending),
     };
-    Account { backup, ..account }
+    let former = account.former.filter(|_| what == What::Pending);
+    Account { backup, former, ..account }
 }

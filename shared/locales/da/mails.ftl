@@ -21,9 +21,13 @@ sign-in-action = Log ind
 sign-in-ignore = Har du ikke bedt om det? Så gør ingenting. Send ikke denne mail videre: linket åbner din konto.
 
 added-subject = Der er føjet en reservemail til din konto
-added-lead = Den { $date } blev { $backup } reservemail til din konto. Nu kan den bruges til at komme ind på kontoen igen.
+added-lead = Den { $date } blev { $backup } reservemail til din konto.
+added-at-once = Nu kan den bruges til at komme ind på kontoen igen.
+added-held = Fra den { $date } kan den bruges til at komme ind på kontoen igen.
 changed-subject = Reservemailen til din konto er skiftet
-changed-lead = Den { $date } blev reservemailen til din konto skiftet fra { $former } til { $backup }. Den tidligere adresse virker ikke længere.
+changed-lead = Den { $date } blev reservemailen til din konto skiftet fra { $former } til { $backup }.
+changed-at-once = Den tidligere adresse virker ikke længere.
+changed-held = Den nye adresse virker fra den { $date }; indtil da virker den tidligere.
 removed-subject = Reservemailen til din konto er fjernet
 removed-lead = Den { $date } blev { $backup } fjernet som reservemail til din konto. Den virker ikke længere.
 used-subject = Din reservemail er brugt til at logge ind

@@ -49,6 +49,8 @@ backup-remove-submit = Fjern reservemail
 backup-again = Send igen
 backup-cancel = Annuller
 backup-frozen = En ændring er trukket tilbage, så reservemailen kan ikke ændres før den { $date }.
+backup-held = For at beskytte kontoen hviler denne adresse først. Fra den { $date } giver den adgang til kontoen.
+backup-held-former = Indtil da gør { $former } det.
 confirmed-label = I brug
 confirmed-since = Bekræftet den { $date }
 former-label = I brug, indtil du bekræfter den nye
@@ -81,6 +83,7 @@ confirm-submit = Bekræft denne adresse
 confirm-not-you = Ikke din konto? Luk siden, så sker der ingenting.
 confirmed-title = Din reservemail er bekræftet
 confirmed-explain = Fra nu af kan du bruge den til at få dit brugernavn eller et link til at logge ind, eller logge ind med din adgangskode.
+confirmed-held = For at beskytte kontoen hviler en ny reservemail først. Fra den { $date } kan du bruge den til at få dit brugernavn eller et link til at logge ind, eller logge ind med din adgangskode.
 
 open-title = Log ind
 open-question = Log ind som { $username }?

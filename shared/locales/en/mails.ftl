@@ -21,9 +21,13 @@ sign-in-action = Sign in
 sign-in-ignore = If you didn’t ask for this, do nothing. Please don’t forward this mail: the link opens your account.
 
 added-subject = A backup email was added to your account
-added-lead = On { $date }, { $backup } became the backup email of your account. It can now be used to get back into the account.
+added-lead = On { $date }, { $backup } became the backup email of your account.
+added-at-once = It can now be used to get back into the account.
+added-held = From { $date } on it can be used to get back into the account.
 changed-subject = The backup email of your account was changed
-changed-lead = On { $date }, the backup email of your account was changed from { $former } to { $backup }. The former address no longer works.
+changed-lead = On { $date }, the backup email of your account was changed from { $former } to { $backup }.
+changed-at-once = The former address no longer works.
+changed-held = The new address works from { $date } on; until then the former one does.
 removed-subject = The backup email of your account was removed
 removed-lead = On { $date }, { $backup } was removed as the backup email of your account. It no longer works.
 used-subject = Your backup email was used to sign in

@@ -49,6 +49,8 @@ backup-remove-submit = Remove backup email
 backup-again = Send again
 backup-cancel = Cancel
 backup-frozen = A change was taken back, so the backup email can’t be changed until { $date }.
+backup-held = To keep the account safe, this address rests at first. It lets you into the account from { $date } on.
+backup-held-former = Until then { $former } does.
 confirmed-label = In use
 confirmed-since = Confirmed on { $date }
 former-label = In use until you confirm the new one
@@ -81,6 +83,7 @@ confirm-submit = Confirm this address
 confirm-not-you = Not your account? Close this page, and nothing changes.
 confirmed-title = Your backup email is confirmed
 confirmed-explain = From now on you can use it to get your username or a sign-in link, or to sign in with your password.
+confirmed-held = To keep the account safe, a new backup email rests at first. From { $date } on you can use it to get your username or a sign-in link, or to sign in with your password.
 
 open-title = Sign in
 open-question = Sign in as { $username }?

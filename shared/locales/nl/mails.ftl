@@ -21,9 +21,13 @@ sign-in-action = Inloggen
 sign-in-ignore = Heb je hier niet om gevraagd? Doe dan niets. Stuur deze mail niet door: de link opent je account.
 
 added-subject = Er is een reserve-e-mailadres aan je account toegevoegd
-added-lead = Op { $date } is { $backup } het reserve-e-mailadres van je account geworden. Je kunt er nu mee in je account komen als je niet meer bij je primaire mailbox kunt.
+added-lead = Op { $date } is { $backup } het reserve-e-mailadres van je account geworden.
+added-at-once = Je kunt er nu mee in je account komen als je niet meer bij je primaire mailbox kunt.
+added-held = Vanaf { $date } kun je ermee in je account komen als je niet meer bij je primaire mailbox kunt.
 changed-subject = Het reserve-e-mailadres van je account is gewijzigd
-changed-lead = Op { $date } is het reserve-e-mailadres van je account gewijzigd van { $former } in { $backup }. Het vorige adres werkt niet meer.
+changed-lead = Op { $date } is het reserve-e-mailadres van je account gewijzigd van { $former } in { $backup }.
+changed-at-once = Het vorige adres werkt niet meer.
+changed-held = Het nieuwe adres werkt vanaf { $date }; tot dan werkt het vorige.
 removed-subject = Het reserve-e-mailadres van je account is verwijderd
 removed-lead = Op { $date } is { $backup } verwijderd als reserve-e-mailadres van je account. Het werkt niet meer.
 used-subject = Er is ingelogd met je reserve-e-mailadres

@@ -49,6 +49,8 @@ backup-remove-submit = Reserve-e-mailadres verwijderen
 backup-again = Opnieuw sturen
 backup-cancel = Annuleren
 backup-frozen = Er is een wijziging teruggedraaid. Daarom kan het reserve-e-mailadres tot { $date } niet worden gewijzigd.
+backup-held = Om het account te beschermen rust dit adres eerst. Vanaf { $date } kun je ermee in je account komen.
+backup-held-former = Tot dan kan dat met { $former }.
 confirmed-label = In gebruik
 confirmed-since = Bevestigd op { $date }
 former-label = In gebruik totdat je het nieuwe bevestigt
@@ -81,6 +83,7 @@ confirm-submit = Dit adres bevestigen
 confirm-not-you = Niet jouw account? Sluit deze pagina, dan verandert er niets.
 confirmed-title = Je reserve-e-mailadres is bevestigd
 confirmed-explain = Vanaf nu kun je hiermee je gebruikersnaam of een inloglink opvragen, of inloggen met je wachtwoord.
+confirmed-held = Om het account te beschermen rust een nieuw reserve-e-mailadres eerst. Vanaf { $date } kun je er je gebruikersnaam of een inloglink mee opvragen, of ermee inloggen met je wachtwoord.
 
 open-title = Inloggen
 open-question = Inloggen als { $username }?

@@ -59,6 +59,35 @@ pub struct ConfirmedAddress {
     pub address: EmailAddress,
     /// When it was confirmed.
     pub since: Timestamp,
+    /// When it begins to open the account: at once, or after the hold that the operator has set.
+    pub usable_from: Timestamp,
+}
+
+impl ConfirmedAddress {
+    /// An address that was confirmed at that time and is in force at once.
+    pub fn new(address: EmailAddress, since: Timestamp) -> Self {
+        Self { address, since, usable_from: since }
+    }
+}
+
+/// A backup email that was replaced and stays in force while the new one is held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FormerAddress {
+    /// The address.
+    pub address: EmailAddress,
+    /// When it was confirmed.
+    pub since: Timestamp,
+    /// The second in which it stops opening the account.
+    pub until: Timestamp,
+}
+
+/// The confirmed addresses of an account beside its primary. An address is claimed for as long as it is among them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SpareKeys {
+    /// The backup email, in force or held.
+    pub backup: Option<ConfirmedAddress>,
+    /// The one before, while the backup email is held.
+    pub former: Option<FormerAddress>,
 }
 
 /// An address that was asked for and can do nothing yet.
@@ -130,6 +159,8 @@ pub enum Door {
     Primary,
     /// The confirmed backup email.
     Backup,
+    /// The backup email before that, while the new one is held.
+    Former,
 }
 
 /// Why an address cannot become the backup email.
@@ -166,9 +197,40 @@ pub struct Account {
     pub primary: ConfirmedAddress,
     /// The backup email.
     pub backup: Backup,
+    /// The one before, while the backup email is held.
+    pub former: Option<FormerAddress>,
 }
 
 impl Account {
+    /// The backup email that opens the account at `now`, whether it is the confirmed one or, while that is held, the
+    /// one before.
+    pub fn in_force(&self, now: Timestamp) -> Option<ConfirmedAddress> {
+        match (self.backup.confirmed(), &self.former) {
+            (Some(backup), _) if now >= backup.usable_from => Some(backup.clone()),
+            (_, Some(former)) if now < former.until => {
+                Some(ConfirmedAddress::new(former.address.clone(), former.since))
+            }
+            _ => None,
+        }
+    }
+
+    /// The spare keys after this address was confirmed at `now`. With a hold, a new address opens nothing before its
+    /// end, and the one that is in force stays until then. One that is in force already needs no hold.
+    pub fn keys_with(&self, confirmed: &EmailAddress, hold: Duration, now: Timestamp) -> SpareKeys {
+        let in_force = self.in_force(now);
+        if let Some(in_force) = in_force.as_ref().filter(|in_force| in_force.address == *confirmed) {
+            return SpareKeys { backup: Some(in_force.clone()), former: None };
+        }
+        let usable_from = now + hold;
+        let backup = ConfirmedAddress { usable_from, ..ConfirmedAddress::new(confirmed.clone(), now) };
+        let former = in_force.filter(|_| usable_from > now).map(|in_force| FormerAddress {
+            address: in_force.address,
+            since: in_force.since,
+            until: usable_from,
+        });
+        SpareKeys { backup: Some(backup), former }
+    }
+
     /// The end of the time in which the backup email cannot be changed, while it lasts.
     pub fn frozen_until(&self, now: Timestamp) -> Option<Timestamp> {
         self.backup_frozen_until.filter(|until| now < *until)
@@ -188,15 +250,18 @@ impl Account {
         Ok(())
     }
 
-    /// Which door this address opens. SSO accounts have none, and a pending address opens none.
-    pub fn door(&self, address: &EmailAddress) -> Option<Door> {
+    /// Which door this address opens at `now`. SSO accounts have none, and an address that is pending or held opens
+    /// none.
+    pub fn door(&self, address: &EmailAddress, now: Timestamp) -> Option<Door> {
         if self.kind == Kind::Sso {
             return None;
         }
         if self.primary.address == *address {
             return Some(Door::Primary);
         }
-        self.backup.confirmed().filter(|backup| backup.address == *address).map(|_| Door::Backup)
+        self.in_force(now).filter(|in_force| in_force.address == *address)?;
+        let is_backup = self.backup.confirmed().is_some_and(|backup| backup.address == *address);
+        Some(if is_backup { Door::Backup } else { Door::Former })
     }
 
     /// The address behind a door.
@@ -204,6 +269,7 @@ impl Account {
         match door {
             Door::Primary => Some(&self.primary.address),
             Door::Backup => self.backup.confirmed().map(|backup| &backup.address),
+            Door::Former => self.former.as_ref().map(|former| &former.address),
         }
     }
 }
@@ -212,12 +278,14 @@ impl Account {
 mod tests {
     use super::*;
 
+    const NOW: Timestamp = Timestamp::from_unix_seconds(1_000_000);
+
     fn address(text: &str) -> EmailAddress {
         EmailAddress::parse(text).expect("an address")
     }
 
     fn account(kind: Kind, confirmed: Option<&str>, pending: Option<&str>) -> Account {
-        let since = Timestamp::from_unix_seconds(1);
+        let since = NOW;
         Account {
             id: AccountId::new("a"),
             username: Username::parse("mina").expect("a username"),
@@ -227,9 +295,10 @@ mod tests {
             sessions_valid_from: since,
             backup_frozen_until: None,
             created_at: since,
-            primary: ConfirmedAddress { address: address("mina@example.com"), since },
+            primary: ConfirmedAddress::new(address("mina@example.com"), since),
+            former: None,
             backup: Backup::new(
-                confirmed.map(|text| ConfirmedAddress { address: address(text), since }),
+                confirmed.map(|text| ConfirmedAddress::new(address(text), since)),
                 pending.map(|text| PendingAddress {
                     address: address(text),
                     since,
@@ -248,10 +317,49 @@ mod tests {
             ("new@example.org", None),
             ("other@example.org", None),
         ] {
-            assert_eq!(replacing.door(&address(typed)), door, "{typed}");
+            assert_eq!(replacing.door(&address(typed), NOW), door, "{typed}");
         }
         let sso = account(Kind::Sso, None, None);
-        assert_eq!(sso.door(&address("mina@example.com")), None);
+        assert_eq!(sso.door(&address("mina@example.com"), NOW), None);
+    }
+
+    #[test]
+    fn a_held_address_opens_nothing_until_its_time_and_the_former_one_does() {
+        const HOLD: Duration = Duration::from_hours(24);
+        let before = account(Kind::Regular, Some("old@example.org"), None);
+        let SpareKeys { backup, former } = before.keys_with(&address("new@example.org"), HOLD, NOW);
+        let held = Account { backup: Backup::new(backup, None), former, ..before };
+        let (old, new) = (address("old@example.org"), address("new@example.org"));
+        let last = NOW + HOLD - Duration::from_secs(1);
+        for (now, open_old, open_new) in [
+            (NOW, Some(Door::Former), None),
+            (last, Some(Door::Former), None),
+            (NOW + HOLD, None, Some(Door::Backup)),
+        ] {
+            assert_eq!((held.door(&old, now), held.door(&new, now)), (open_old, open_new), "{now:?}");
+        }
+        // Back to the former one, which is in force: no hold.
+        let back = held.keys_with(&old, HOLD, last);
+        assert_eq!(back, SpareKeys { backup: held.in_force(last), former: None });
+        // Another one while the new one is held: the one in force stays, the held one goes.
+        let third = held.keys_with(&address("third@example.org"), HOLD, last);
+        assert_eq!(third.former.map(|former| (former.address, former.until)), Some((old, last + HOLD)));
+        // And once the hold is over, the new one is what stays.
+        let later = held.keys_with(&address("third@example.org"), HOLD, NOW + HOLD);
+        assert_eq!(later.former.map(|former| former.address), Some(new));
+        let without_hold = held.keys_with(&address("third@example.org"), Duration::ZERO, NOW);
+        assert_eq!(without_hold.former, None);
+    }
+
+    #[test]
+    fn a_first_backup_email_is_held_alone() {
+        const HOLD: Duration = Duration::from_hours(1);
+        let before = account(Kind::Regular, None, None);
+        let SpareKeys { backup, former } = before.keys_with(&address("new@example.org"), HOLD, NOW);
+        assert_eq!(former, None);
+        let held = Account { backup: Backup::new(backup, None), ..before };
+        assert_eq!(held.door(&address("new@example.org"), NOW), None);
+        assert_eq!(held.door(&address("new@example.org"), NOW + HOLD), Some(Door::Backup));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::account::AccountId;
 use super::email_address::EmailAddress;
 use super::identifier::TypedAddress;
 use super::source::Source;
+use super::timestamp::Timestamp;
 
 /// What someone asked to be mailed. It names no recipient: the mailer looks that up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,13 +47,17 @@ pub enum Notice {
     BackupAdded {
         /// The new one.
         address: EmailAddress,
+        /// When it begins to open the account, where it is held at first.
+        usable_from: Option<Timestamp>,
     },
     /// The backup email was replaced.
     BackupChanged {
-        /// The one that no longer works.
+        /// The one that no longer works, or only until the new one does.
         former: EmailAddress,
         /// The new one.
         address: EmailAddress,
+        /// When it begins to open the account, where it is held at first.
+        usable_from: Option<Timestamp>,
     },
     /// The backup email was removed.
     BackupRemoved {
@@ -106,8 +111,8 @@ mod tests {
         let address = |text: &str| EmailAddress::parse(text).expect("an address");
         let (old, new, third) =
             (address("old@example.org"), address("new@example.org"), address("third@example.org"));
-        let added = Notice::BackupAdded { address: new.clone() };
-        let changed = Notice::BackupChanged { former: old.clone(), address: new.clone() };
+        let added = Notice::BackupAdded { address: new.clone(), usable_from: None };
+        let changed = Notice::BackupChanged { former: old.clone(), address: new.clone(), usable_from: None };
         let removed = Notice::BackupRemoved { address: old.clone() };
         let used = Notice::BackupUsed { address: new.clone() };
         for (notice, current, left) in [

@@ -19,7 +19,10 @@ pub mod token;
 pub mod undo;
 pub mod username;
 
-pub use account::{Account, AccountId, Backup, ConfirmedAddress, Door, Kind, PendingAddress, RequestRefused};
+pub use account::{
+    Account, AccountId, Backup, ConfirmedAddress, Door, FormerAddress, Kind, PendingAddress, RequestRefused,
+    SpareKeys,
+};
 pub use email_address::EmailAddress;
 pub use hashing_key::HashingKey;
 pub use identifier::{Identifier, TypedAddress};

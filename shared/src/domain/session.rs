@@ -32,7 +32,7 @@ impl From<Door> for SignInMethod {
     fn from(door: Door) -> Self {
         match door {
             Door::Primary => Self::LinkToPrimary,
-            Door::Backup => Self::LinkToBackup,
+            Door::Backup | Door::Former => Self::LinkToBackup,
         }
     }
 }

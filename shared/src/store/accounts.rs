@@ -1,21 +1,22 @@
 //! The table of accounts: reading one whole, finding one, making one, upgrading a password's hash.
 //!
-//! An account is the items of one partition: `profile`, `email#primary`, `email#backup`, `email#pending`. Only
-//! confirmed addresses carry `email`, the key of the sparse index. A claim item keeps an address or a username
-//! unique: its partition key is made of the claimed text.
+//! An account is the items of one partition: `profile`, `email#primary`, `email#backup`, `email#former`,
+//! `email#pending`. Only confirmed addresses carry `email`, the key of the sparse index. A claim item keeps an address
+//! or a username unique: its partition key is made of the claimed text.
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
-use super::write::{Write, key, text};
+use super::write::{Write, key, number, text};
 use super::{Store, StoreError};
 use crate::domain::{
-    Account, AccountId, Backup, ConfirmedAddress, EmailAddress, Kind, Language, MessageId, PasswordHash,
-    PendingAddress, Timestamp, Username,
+    Account, AccountId, Backup, ConfirmedAddress, EmailAddress, FormerAddress, Kind, Language, MessageId,
+    PasswordHash, PendingAddress, Timestamp, Username,
 };
 
 pub(super) const PROFILE: &str = "profile";
 pub(super) const PRIMARY: &str = "email#primary";
 pub(super) const BACKUP: &str = "email#backup";
+pub(super) const FORMER: &str = "email#former";
 pub(super) const PENDING: &str = "email#pending";
 const CLAIM: &str = "claim";
 
@@ -40,6 +41,8 @@ pub(super) enum Record {
     Primary(Confirmed),
     #[serde(rename = "email#backup")]
     Backup(Confirmed),
+    #[serde(rename = "email#former")]
+    Former(Former),
     #[serde(rename = "email#pending")]
     Pending(Pending),
 }
@@ -63,6 +66,18 @@ pub(super) struct Confirmed {
     email: String,
     address: EmailAddress,
     verified_at: Timestamp,
+    /// Only where the address is held at first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    usable_from: Option<Timestamp>,
+}
+
+/// A replaced address that stays in force while the new one is held.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Former {
+    email: String,
+    address: EmailAddress,
+    verified_at: Timestamp,
+    in_force_until: Timestamp,
 }
 
 /// The address goes by another name here, so that the index cannot find it.
@@ -74,15 +89,38 @@ pub(super) struct Pending {
     pub(super) request_id: MessageId,
 }
 
-impl Confirmed {
-    pub(super) fn new(address: &EmailAddress, verified_at: Timestamp) -> Self {
-        Self { email: address.canonical().to_owned(), address: address.clone(), verified_at }
+impl From<&ConfirmedAddress> for Confirmed {
+    fn from(confirmed: &ConfirmedAddress) -> Self {
+        Self {
+            email: confirmed.address.canonical().to_owned(),
+            address: confirmed.address.clone(),
+            verified_at: confirmed.since,
+            usable_from: Some(confirmed.usable_from).filter(|from| *from > confirmed.since),
+        }
     }
 }
 
 impl From<Confirmed> for ConfirmedAddress {
     fn from(row: Confirmed) -> Self {
-        Self { address: row.address, since: row.verified_at }
+        let usable_from = row.usable_from.unwrap_or(row.verified_at);
+        Self { address: row.address, since: row.verified_at, usable_from }
+    }
+}
+
+impl From<&FormerAddress> for Former {
+    fn from(former: &FormerAddress) -> Self {
+        Self {
+            email: former.address.canonical().to_owned(),
+            address: former.address.clone(),
+            verified_at: former.since,
+            in_force_until: former.until,
+        }
+    }
+}
+
+impl From<Former> for FormerAddress {
+    fn from(row: Former) -> Self {
+        Self { address: row.address, since: row.verified_at, until: row.in_force_until }
     }
 }
 
@@ -92,12 +130,14 @@ impl From<Pending> for PendingAddress {
     }
 }
 
-/// The item that keeps a text unique.
+/// The item that keeps a text unique. The claim of a former address ends with it.
 #[derive(Serialize, Deserialize)]
 struct Claim {
     account_id: String,
     record: String,
     owner_id: AccountId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    in_force_until: Option<Timestamp>,
 }
 
 pub(super) fn email_claim(address: &EmailAddress) -> String {
@@ -146,8 +186,33 @@ impl Store {
     }
 
     /// The write that claims an address. Key: the claim. Its condition is false when anyone has the address.
-    pub(super) fn claiming(&self, address: &EmailAddress, owner: &AccountId) -> Result<Write, StoreError> {
-        self.claim(email_claim(address), owner)
+    pub(super) fn claiming(
+        &self,
+        address: &EmailAddress,
+        owner: &AccountId,
+        now: Timestamp,
+    ) -> Result<Write, StoreError> {
+        let claim = self.claim(email_claim(address), owner)?;
+        Ok(claim
+            .when("attribute_not_exists(account_id) OR in_force_until <= :now")
+            .value(":now", number(now.unix_seconds())))
+    }
+
+    /// The write that lets the claim of an address end at that time, or not at all. Its condition is false when the
+    /// claim is another account's.
+    pub(super) fn ending_claim(
+        &self,
+        address: &EmailAddress,
+        owner: &AccountId,
+        until: Option<Timestamp>,
+    ) -> Write {
+        let claim = key([("account_id", &*email_claim(address)), ("record", CLAIM)]);
+        let write = match until {
+            Some(until) => Write::update(&self.tables.accounts, claim, "SET in_force_until = :until")
+                .value(":until", number(until.unix_seconds())),
+            None => Write::update(&self.tables.accounts, claim, "REMOVE in_force_until"),
+        };
+        write.when("owner_id = :owner").value(":owner", text(owner.as_str()))
     }
 
     /// The write that gives an address free. Its condition is false when the claim is another account's.
@@ -158,7 +223,12 @@ impl Store {
     }
 
     fn claim(&self, claimed: String, owner: &AccountId) -> Result<Write, StoreError> {
-        let claim = Claim { account_id: claimed, record: CLAIM.into(), owner_id: owner.clone() };
+        let claim = Claim {
+            account_id: claimed,
+            record: CLAIM.into(),
+            owner_id: owner.clone(),
+            in_force_until: None,
+        };
         Ok(Write::put(&self.tables.accounts, &claim)?.when("attribute_not_exists(account_id)"))
     }
 
@@ -183,9 +253,12 @@ impl Store {
         };
         let writes = vec![
             self.claim(username_claim(&new.username), &new.id)?,
-            self.claiming(&new.primary, &new.id)?,
+            self.claiming(&new.primary, &new.id, now)?,
             self.putting(&new.id, Record::Profile(profile))?,
-            self.putting(&new.id, Record::Primary(Confirmed::new(&new.primary, now)))?,
+            self.putting(
+                &new.id,
+                Record::Primary(Confirmed::from(&ConfirmedAddress::new(new.primary.clone(), now))),
+            )?,
         ];
         let outcome = self.transact("make an account", writes).await?;
         Ok(outcome
@@ -232,21 +305,26 @@ impl Store {
         self.claimed_by("find a username", &username_claim(username)).await
     }
 
-    /// The account that has claimed this address, whether as primary or as backup.
-    pub async fn owner_of(&self, address: &EmailAddress) -> Result<Option<AccountId>, StoreError> {
-        self.claimed_by("find an address's owner", &email_claim(address)).await
+    /// The account that has claimed this address at `now`, whether as primary or as backup.
+    pub async fn owner_of(
+        &self,
+        address: &EmailAddress,
+        now: Timestamp,
+    ) -> Result<Option<AccountId>, StoreError> {
+        let claim = self.find_claim("find an address's owner", &email_claim(address)).await?;
+        let living = claim.filter(|claim| claim.in_force_until.is_none_or(|until| now < until));
+        Ok(living.map(|claim| claim.owner_id))
     }
 
     async fn claimed_by(&self, doing: &'static str, claimed: &str) -> Result<Option<AccountId>, StoreError> {
+        Ok(self.find_claim(doing, claimed).await?.map(|claim| claim.owner_id))
+    }
+
+    async fn find_claim(&self, doing: &'static str, claimed: &str) -> Result<Option<Claim>, StoreError> {
         let call = self.dynamodb.get_item().table_name(&self.tables.accounts).consistent_read(true);
         let call = call.set_key(Some(key([("account_id", claimed), ("record", CLAIM)])));
         let answer = call.send().await.map_err(|error| StoreError::new(doing, error))?;
-        let claim: Option<Claim> = answer
-            .item
-            .map(serde_dynamo::from_item)
-            .transpose()
-            .map_err(|error| StoreError::new(doing, error))?;
-        Ok(claim.map(|claim| claim.owner_id))
+        answer.item.map(serde_dynamo::from_item).transpose().map_err(|error| StoreError::new(doing, error))
     }
 
     /// Puts a costlier hash in the place of the one it was verified against. Key: the profile. The condition is
@@ -279,12 +357,13 @@ fn assemble(id: &AccountId, rows: Vec<Row>) -> Result<Option<Account>, BrokenAcc
         return Ok(None);
     }
     let broken = |what| BrokenAccount { account: id.as_str().to_owned(), what };
-    let (mut profile, mut primary, mut backup, mut pending) = (None, None, None, None);
+    let (mut profile, mut primary, mut backup, mut former, mut pending) = (None, None, None, None, None);
     for row in rows {
         match row.record {
             Record::Profile(record) => profile = Some(record),
             Record::Primary(record) => primary = Some(record.into()),
             Record::Backup(record) => backup = Some(record.into()),
+            Record::Former(record) => former = Some(record.into()),
             Record::Pending(record) => pending = Some(record.into()),
         }
     }
@@ -301,5 +380,6 @@ fn assemble(id: &AccountId, rows: Vec<Row>) -> Result<Option<Account>, BrokenAcc
         created_at: profile.created_at,
         primary: primary.ok_or_else(|| broken("no primary email"))?,
         backup: Backup::new(backup, pending),
+        former,
     }))
 }

@@ -1,12 +1,14 @@
 //! What happens to a backup email: asked for, confirmed, cancelled, removed. Each is one transaction, with the
 //! mail it causes.
-use super::accounts::{BACKUP, Confirmed, PENDING, PROFILE, Pending, Record};
+use std::time::Duration;
+
+use super::accounts::{BACKUP, Confirmed, FORMER, Former, PENDING, PROFILE, Pending, Record};
 use super::limits::LimitReached;
 use super::write::{Write, number, text};
 use super::{Store, StoreError};
 use crate::domain::{
-    Account, AccountId, ConfirmedAddress, Limit, Link, MailRequest, MessageId, Notice, PendingAddress, Proof,
-    Source, Timestamp,
+    Account, AccountId, ConfirmedAddress, EmailAddress, FormerAddress, Limit, Link, MailRequest, MessageId,
+    Notice, PendingAddress, Proof, Source, SpareKeys, Timestamp,
 };
 
 /// What a confirmation takes.
@@ -22,6 +24,8 @@ pub struct Confirmation<'a> {
     pub notice_id: &'a MessageId,
     /// Where the request came from, for the notice.
     pub source: &'a Source,
+    /// How long the address is held before it opens the account.
+    pub hold: Duration,
 }
 
 /// Why a confirmation did nothing.
@@ -69,23 +73,26 @@ impl Store {
         const LINK: usize = 0;
         const PENDING_ITEM: usize = 1;
         const PROFILE_ITEM: usize = 2;
-        const CLAIM: usize = 5;
-        let Confirmation { link, proof, account, notice_id, source } = confirmation;
-        let former = account.backup.confirmed().filter(|former| former.address != link.address);
+        let Confirmation { link, proof, account, notice_id, source, hold } = confirmation;
         let mut writes = vec![
             self.spending(link, proof, now),
             self.ending_pending(&account.id, &link.request),
             self.not_frozen(&account.id, now),
-            self.replacing_backup(account, link, now)?,
         ];
+        let current = account.backup.confirmed();
         // The same address again (two requests that crossed): claimed and told already.
-        if account.backup.confirmed().is_none_or(|backup| backup.address != link.address) {
-            writes.push(self.queueing(notice_id, notice_of_change(link, former, source), now)?);
-            writes.push(self.claiming(&link.address, &account.id)?);
-        }
-        if let Some(former) = former {
-            writes.push(self.giving_free(&former.address, &account.id));
-        }
+        let keys = if current.is_some_and(|current| current.address == link.address) {
+            SpareKeys { backup: current.cloned(), former: account.former.clone() }
+        } else {
+            let keys = account.keys_with(&link.address, hold, now);
+            let notice = notice_of_change(account, &keys, link, now);
+            let (account_id, source) = (account.id.clone(), source.clone());
+            writes.push(self.queueing(notice_id, MailRequest::Notice { account_id, notice, source }, now)?);
+            keys
+        };
+        let exchange = self.exchanging(account, &keys, now)?;
+        let claim = exchange.claim.map(|claim| claim + writes.len());
+        writes.extend(exchange.writes);
         let outcome = self.transact("confirm a backup email", writes).await?;
         Ok(outcome.map_err(|failed| {
             if failed.at(LINK) {
@@ -94,7 +101,7 @@ impl Store {
                 ConfirmRefused::NoLongerPending
             } else if failed.at(PROFILE_ITEM) {
                 ConfirmRefused::Frozen
-            } else if failed.at(CLAIM) {
+            } else if claim.is_some_and(|claim| failed.at(claim)) {
                 ConfirmRefused::Taken
             } else {
                 ConfirmRefused::AccountChanged
@@ -106,22 +113,20 @@ impl Store {
     /// when it was no longer the backup email, or changes have come to be frozen.
     pub async fn remove_backup(
         &self,
-        id: &AccountId,
-        backup: &ConfirmedAddress,
+        account: &Account,
         notice_id: &MessageId,
         source: Source,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let notice = Notice::BackupRemoved { address: backup.address.clone() };
-        let notice = MailRequest::Notice { account_id: id.clone(), notice, source };
-        let writes = vec![
-            self.not_frozen(id, now),
-            Write::delete(&self.tables.accounts, Self::account_key(id, BACKUP))
-                .when("email = :email")
-                .value(":email", text(backup.address.canonical())),
-            self.giving_free(&backup.address, id),
-            self.queueing(notice_id, notice, now)?,
+        let Some(backup) = account.in_force(now).or_else(|| account.backup.confirmed().cloned()) else {
+            return Ok(false);
+        };
+        let (account_id, notice) = (account.id.clone(), Notice::BackupRemoved { address: backup.address });
+        let mut writes = vec![
+            self.not_frozen(&account.id, now),
+            self.queueing(notice_id, MailRequest::Notice { account_id, notice, source }, now)?,
         ];
+        writes.extend(self.exchanging(account, &SpareKeys::default(), now)?.writes);
         Ok(self.transact("remove a backup email", writes).await?.is_ok())
     }
 
@@ -145,21 +150,93 @@ impl Store {
             .value(":request", text(request.as_str()))
     }
 
+    /// The writes that give an account these spare keys in place of those it had when it was read, claims included.
+    /// The condition of the backup record is false when the account has others by now.
+    pub(super) fn exchanging(
+        &self,
+        account: &Account,
+        keys: &SpareKeys,
+        now: Timestamp,
+    ) -> Result<Exchange, StoreError> {
+        let id = &account.id;
+        let mut writes = vec![self.exchanging_backup(account, keys.backup.as_ref())?];
+        match (&account.former, &keys.former) {
+            (before, after) if before == after => {}
+            (_, Some(former)) => writes.push(self.putting(id, Record::Former(Former::from(former)))?),
+            (_, None) => {
+                writes.push(Write::delete(&self.tables.accounts, Self::account_key(id, FORMER)));
+            }
+        }
+        let living = account.former.as_ref().filter(|former| now < former.until);
+        let before = claims(account.backup.confirmed(), living);
+        let after = claims(keys.backup.as_ref(), keys.former.as_ref());
+        for (address, _) in &before {
+            if !after.iter().any(|(kept, _)| kept == address) {
+                writes.push(self.giving_free(address, id));
+            }
+        }
+        let mut claim = None;
+        for (address, until) in after {
+            match before.iter().find(|(claimed, _)| *claimed == address) {
+                Some((_, same)) if *same == until => {}
+                Some(_) => writes.push(self.ending_claim(address, id, until)),
+                None => {
+                    claim = Some(writes.len());
+                    writes.push(self.claiming(address, id, now)?);
+                }
+            }
+        }
+        Ok(Exchange { writes, claim })
+    }
+
     /// Key: the backup record. The condition is false when it is not what the account had when it was read.
-    fn replacing_backup(&self, account: &Account, link: &Link, now: Timestamp) -> Result<Write, StoreError> {
-        let write = self.putting(&account.id, Record::Backup(Confirmed::new(&link.address, now)))?;
-        Ok(match account.backup.confirmed() {
+    fn exchanging_backup(
+        &self,
+        account: &Account,
+        backup: Option<&ConfirmedAddress>,
+    ) -> Result<Write, StoreError> {
+        let record = Self::account_key(&account.id, BACKUP);
+        let current = account.backup.confirmed();
+        let write = match backup {
+            _ if backup == current => Write::check(&self.tables.accounts, record),
+            Some(backup) => self.putting(&account.id, Record::Backup(Confirmed::from(backup)))?,
+            None => Write::delete(&self.tables.accounts, record),
+        };
+        Ok(match current {
             None => write.when("attribute_not_exists(account_id)"),
-            Some(former) => write.when("email = :former").value(":former", text(former.address.canonical())),
+            Some(current) => {
+                write.when("email = :current").value(":current", text(current.address.canonical()))
+            }
         })
     }
 }
 
-fn notice_of_change(link: &Link, former: Option<&ConfirmedAddress>, source: &Source) -> MailRequest {
+/// The writes that exchange spare keys.
+pub(super) struct Exchange {
+    pub(super) writes: Vec<Write>,
+    /// Which of them claims an address that was not the account's.
+    pub(super) claim: Option<usize>,
+}
+
+/// What an account with these keys has claimed, and until when.
+fn claims<'a>(
+    backup: Option<&'a ConfirmedAddress>,
+    former: Option<&'a FormerAddress>,
+) -> Vec<(&'a EmailAddress, Option<Timestamp>)> {
+    let backup = backup.map(|backup| (&backup.address, None));
+    backup.into_iter().chain(former.map(|former| (&former.address, Some(former.until)))).collect()
+}
+
+fn notice_of_change(account: &Account, keys: &SpareKeys, link: &Link, now: Timestamp) -> Notice {
     let address = link.address.clone();
-    let notice = match former {
-        None => Notice::BackupAdded { address },
-        Some(former) => Notice::BackupChanged { former: former.address.clone(), address },
-    };
-    MailRequest::Notice { account_id: link.account_id.clone(), notice, source: source.clone() }
+    let held = keys.backup.as_ref().map(|backup| backup.usable_from).filter(|from| *from > now);
+    match account.in_force(now).or_else(|| account.backup.confirmed().cloned()) {
+        None => Notice::BackupAdded { address, usable_from: held },
+        // Back to the former one: what was to come in its place is what it replaces.
+        Some(former) if former.address == address => {
+            let replaced = account.backup.confirmed().map_or(former.address, |held| held.address.clone());
+            Notice::BackupChanged { former: replaced, address, usable_from: held }
+        }
+        Some(former) => Notice::BackupChanged { former: former.address, address, usable_from: held },
+    }
 }

@@ -1,7 +1,7 @@
 //! The table of sessions, by the hash of the cookie's secret.
 use serde::{Deserialize, Serialize};
 
-use super::accounts::{BACKUP, PRIMARY, PROFILE};
+use super::accounts::{BACKUP, FORMER, PRIMARY, PROFILE};
 use super::write::{Write, key, number, text};
 use super::{Store, StoreError};
 use crate::domain::session::IDLE_LIFETIME;
@@ -141,21 +141,15 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let LinkSignIn { session, former, link, proof, door, notice_id, source } = sign_in;
-        let record = match door {
-            Door::Primary => PRIMARY,
-            Door::Backup => BACKUP,
-        };
         let mut writes = vec![
             self.spending(link, proof, now),
             self.emptying_slot(link),
             self.honouring(link),
-            Write::check(&self.tables.accounts, Self::account_key(&link.account_id, record))
-                .when("email = :email")
-                .value(":email", text(link.address.canonical())),
+            self.opening_door(link, door, now),
             self.opening(session)?,
         ];
         writes.extend(former.map(|former| self.ending(former)));
-        if door == Door::Backup {
+        if door != Door::Primary {
             writes.push(self.telling_of_use(&link.account_id, &link.address, notice_id, source, now)?);
         }
         Ok(self.transact("open a session through a link", writes).await?.is_ok())
@@ -164,6 +158,22 @@ impl Store {
     /// Ends a session; one that is not there has ended.
     pub async fn end_session(&self, hash: &TokenHash) -> Result<(), StoreError> {
         self.write("end a session", self.ending(hash)).await.map(|_| ())
+    }
+
+    /// Key: the record of the address. The condition is false when it is not the account's any more, is held, or was
+    /// in force until now only.
+    fn opening_door(&self, link: &Link, door: Door, now: Timestamp) -> Write {
+        let (record, condition) = match door {
+            Door::Primary => (PRIMARY, "email = :email"),
+            Door::Backup => {
+                (BACKUP, "email = :email AND (attribute_not_exists(usable_from) OR usable_from <= :now)")
+            }
+            Door::Former => (FORMER, "email = :email AND in_force_until > :now"),
+        };
+        let check = Write::check(&self.tables.accounts, Self::account_key(&link.account_id, record))
+            .when(condition)
+            .value(":email", text(link.address.canonical()));
+        if door == Door::Primary { check } else { check.value(":now", number(now.unix_seconds())) }
     }
 
     /// Key: the profile. The condition is false when links asked for that early were taken back with the sessions.

@@ -1,14 +1,14 @@
 //! Taking a change of the backup email back, and the links that do it. They live in the table of links.
 use serde::{Deserialize, Serialize};
 
-use super::accounts::{BACKUP, Confirmed, PENDING, PROFILE, Record};
-use super::write::{Write, key, number, text};
+use super::accounts::{PENDING, PROFILE};
+use super::write::{Write, key, number};
 use super::{Store, StoreError};
 use crate::domain::account::FREEZE;
 use crate::domain::undo::SESSIONS_BEGIN_ANEW_AFTER;
 use crate::domain::{
-    Account, AccountId, EmailAddress, MailRequest, MessageId, Notice, Purpose, Source, Timestamp, TokenHash,
-    UndoLink,
+    Account, AccountId, ConfirmedAddress, EmailAddress, MailRequest, MessageId, Notice, Purpose, Source,
+    SpareKeys, Timestamp, TokenHash, UndoLink,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -93,26 +93,28 @@ impl Store {
         let id = &account.id;
         let notice = Notice::TakenBack { backup: backup.cloned() };
         let notice = MailRequest::Notice { account_id: id.clone(), notice, source: source.clone() };
+        let current = account.backup.confirmed();
+        let keys = SpareKeys {
+            backup: backup.map(|backup| match current {
+                Some(current) if current.address == *backup => current.clone(),
+                _ => ConfirmedAddress::new(backup.clone(), now),
+            }),
+            former: None,
+        };
         let mut writes = vec![
             self.spending_undo(link, now),
             self.beginning_anew(id, now),
             Write::delete(&self.tables.accounts, Self::account_key(id, PENDING)),
             self.queueing(notice_id, notice, now)?,
-            self.setting_backup(account, backup, now)?,
         ];
-        let current = account.backup.confirmed().map(|current| &current.address);
-        if let Some(gone) = current.filter(|current| Some(*current) != backup) {
-            writes.push(self.giving_free(gone, id));
-        }
-        let claim = writes.len();
-        if let Some(claimed) = backup.filter(|backup| Some(*backup) != current) {
-            writes.push(self.claiming(claimed, id)?);
-        }
+        let exchange = self.exchanging(account, &keys, now)?;
+        let claim = exchange.claim.map(|claim| claim + writes.len());
+        writes.extend(exchange.writes);
         let outcome = self.transact("take a change back", writes).await?;
         Ok(outcome.map_err(|failed| {
             if failed.at(LINK) {
                 TakeBackRefused::LinkDead
-            } else if failed.at(claim) {
+            } else if claim.is_some_and(|claim| failed.at(claim)) {
                 TakeBackRefused::Taken
             } else {
                 TakeBackRefused::AccountChanged
@@ -135,25 +137,5 @@ impl Store {
             .when("attribute_exists(account_id)")
             .value(":from", number((now + SESSIONS_BEGIN_ANEW_AFTER).unix_seconds()))
             .value(":until", number((now + FREEZE).unix_seconds()))
-    }
-
-    /// Key: the backup record. The condition is false when it is not what the account had when it was read.
-    fn setting_backup(
-        &self,
-        account: &Account,
-        backup: Option<&EmailAddress>,
-        now: Timestamp,
-    ) -> Result<Write, StoreError> {
-        let record = Self::account_key(&account.id, BACKUP);
-        let current = account.backup.confirmed().map(|current| &current.address);
-        let write = match backup {
-            _ if backup == current => Write::check(&self.tables.accounts, record),
-            Some(backup) => self.putting(&account.id, Record::Backup(Confirmed::new(backup, now)))?,
-            None => Write::delete(&self.tables.accounts, record),
-        };
-        Ok(match current {
-            None => write.when("attribute_not_exists(account_id)"),
-            Some(current) => write.when("email = :current").value(":current", text(current.canonical())),
-        })
     }
 }

@@ -139,6 +139,12 @@ pub struct AccountPage {
     /// What another browser needs to confirm the address that waits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pending_code: Option<String>,
+    /// Until when the confirmed address is held: it opens nothing before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held_until: Option<Timestamp>,
+    /// The address that stays in force meanwhile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    former_address: Option<String>,
     /// Until when nothing can be changed, because a change was taken back.
     frozen_until: Option<Timestamp>,
     /// Whether the link in the last confirmation mail is dead by now.
@@ -154,6 +160,7 @@ impl AccountPage {
     /// The page of an account as it is at `now`.
     pub fn new(account: &Account, now: Timestamp, text: Texts) -> Self {
         let pending = account.backup.pending();
+        let held = account.backup.confirmed().filter(|backup| now < backup.usable_from);
         Self {
             text,
             username: account.username.as_str().to_owned(),
@@ -161,6 +168,8 @@ impl AccountPage {
             primary_email: account.primary.address.shown(),
             backup: BackupState::from(&account.backup),
             pending_code: None,
+            held_until: held.map(|held| held.usable_from),
+            former_address: held.and(account.former.as_ref()).map(|former| former.address.shown()),
             frozen_until: account.frozen_until(now),
             pending_expired: pending.is_some_and(|pending| now > pending.since + CONFIRMATION_LIFETIME),
             typed: String::new(),

@@ -3,7 +3,7 @@ use askama::Template;
 use serde::Serialize;
 
 use super::{Problem, Shown};
-use crate::domain::{Account, EmailAddress, Token};
+use crate::domain::{Account, EmailAddress, Timestamp, Token};
 use crate::texts::Texts;
 
 /// Whose account, which address, and the button that confirms.
@@ -57,12 +57,19 @@ pub struct ConfirmedPage {
     text: Texts,
     username: String,
     address: String,
+    /// Until when the address is held, if it is.
+    held_until: Option<Timestamp>,
 }
 
 impl ConfirmedPage {
     /// The page after the button.
-    pub fn new(account: &Account, address: &EmailAddress, text: Texts) -> Self {
-        Self { text, username: account.username.as_str().to_owned(), address: address.shown() }
+    pub fn new(
+        account: &Account,
+        address: &EmailAddress,
+        held_until: Option<Timestamp>,
+        text: Texts,
+    ) -> Self {
+        Self { text, username: account.username.as_str().to_owned(), address: address.shown(), held_until }
     }
 }
 

@@ -1,0 +1,172 @@
+//! The hold: a new backup email is confirmed and opens nothing yet, the former one still works.
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::{NOON, PASSWORD, World, read, token_in};
+
+const HOLD: Duration = Duration::from_hours(24);
+
+/// Whether an address and the password open mina's account.
+async fn opens(world: &World, email: &str) -> bool {
+    let form = json!({ "identifier": email, "password": PASSWORD });
+    let answer = world.visitor().post_json("/login", &form).await;
+    assert!([200, 401].contains(&answer.status), "{}", answer.body);
+    world.deliver().await;
+    answer.status == 200
+}
+
+/// How many mails asking for a username and for a link bring to an address.
+async fn mails_to(world: &World, email: &str) -> usize {
+    let visitor = world.visitor();
+    for path in ["/forgot-username", "/login/link"] {
+        visitor.post_form(path, &[("email", email)]).await;
+    }
+    world.deliver().await.iter().filter(|mail| mail.to == email).count()
+}
+
+#[tokio::test]
+async fn the_new_address_rests_and_the_former_one_works_until_then() {
+    let world = World::new().holding(HOLD);
+    let mina = world.person("mina").create().await;
+    let browser = world.signed_in(&mina).await;
+    let first = browser.mailed_token("/account/backup", "old@example.org").await;
+    browser.post_json("/backup/confirm", &json!({ "token": first })).await;
+    world.deliver().await;
+    world.after(HOLD);
+
+    let browser = world.signed_in(&mina).await;
+    let second = browser.mailed_token("/account/backup", "new@example.org").await;
+    insta::assert_snapshot!(browser.post_form("/backup/confirm", &[("token", &second)]).await.shown(), @r"
+    200
+    Your backup email is confirmed
+    Username
+    mina
+    Backup email
+    new@example.org
+    To keep the account safe, a new backup email rests at first. From 24 November 2026 at 12:00 UTC on you can use it to get your username or a sign-in link, or to sign in with your password.
+    Go to your account
+    ");
+    let page = browser.get("/account").await.words();
+    assert!(page.contains("It lets you into the account from 24 November 2026 at 12:00 UTC on."), "{page}");
+    assert!(page.contains("Until then old@example.org does."), "{page}");
+    let account = browser.get_json("/account").await.json();
+    let until = NOON + 2 * HOLD.as_secs();
+    assert_eq!(
+        (&account["held_until"], &account["former_address"]),
+        (&json!(until), &json!("old@example.org"))
+    );
+    let [notice] = &world.deliver().await[..] else { panic!("one notice") };
+    assert!(read(notice).contains("from o***@e***.org to n***@e***.org. The new address works from 24 November 2026 at 12:00 UTC on; until then the former one does."), "{}", read(notice));
+    world.assert_claims_fit();
+
+    world.after(HOLD.saturating_sub(Duration::from_secs(1)));
+    assert!(opens(&world, "old@example.org").await && !opens(&world, "new@example.org").await);
+    assert_eq!(
+        (mails_to(&world, "old@example.org").await, mails_to(&world, "new@example.org").await),
+        (2, 0)
+    );
+    world.after(Duration::from_secs(1));
+    assert!(!opens(&world, "old@example.org").await && opens(&world, "new@example.org").await);
+    assert_eq!(
+        (mails_to(&world, "old@example.org").await, mails_to(&world, "new@example.org").await),
+        (0, 2)
+    );
+    world.assert_claims_fit();
+}
+
+#[tokio::test]
+async fn a_link_to_the_former_address_opens_until_the_second_in_which_the_hold_ends() {
+    for (early, status) in [(Duration::from_secs(1), 200), (Duration::ZERO, 404)] {
+        let world = World::new().holding(HOLD);
+        let mina = world.person("mina").backup("old@example.org").create().await;
+        let browser = world.signed_in(&mina).await;
+        let change = browser.mailed_token("/account/backup", "new@example.org").await;
+        browser.post_json("/backup/confirm", &json!({ "token": change })).await;
+        world.deliver().await;
+        world.after(HOLD.saturating_sub(Duration::from_mins(5)));
+        let asker = world.visitor();
+        let link = asker.mailed_token("/login/link", "old@example.org").await;
+        world.after(Duration::from_mins(5).saturating_sub(early));
+        let opened = asker.post_json("/login/open", &json!({ "token": link })).await;
+        assert_eq!(opened.status, status, "{}", opened.body);
+    }
+}
+
+#[tokio::test]
+async fn what_a_thief_changed_is_taken_back_before_it_opens_anything() {
+    let world = World::new().holding(HOLD);
+    let mina = world.person("mina").backup("old@example.org").create().await;
+    let thief = world.signed_in(&mina).await;
+    let change = thief.mailed_token("/account/backup", "thief@example.net").await;
+    thief.post_json("/backup/confirm", &json!({ "token": change })).await;
+    let undo = token_in(&world.deliver().await[0]);
+    world.after(Duration::from_hours(8));
+    let form = json!({ "token": undo, "username": "mina" });
+    assert_eq!(world.visitor().post_json("/undo", &form).await.status, 200);
+    world.assert_claims_fit();
+    world.deliver().await;
+    world.after(HOLD);
+    assert!(opens(&world, "old@example.org").await && !opens(&world, "thief@example.net").await);
+}
+
+#[tokio::test]
+async fn removing_takes_both_away() {
+    let world = World::new().holding(HOLD);
+    let mina = world.person("mina").backup("old@example.org").create().await;
+    let browser = world.signed_in(&mina).await;
+    let change = browser.mailed_token("/account/backup", "new@example.org").await;
+    browser.post_json("/backup/confirm", &json!({ "token": change })).await;
+    assert_eq!(browser.post_json("/account/backup/remove", &json!({})).await.status, 200);
+    assert_eq!(browser.get_json("/account").await.json()["backup"], json!({ "state": "none" }));
+    assert!(!opens(&world, "old@example.org").await && !opens(&world, "new@example.org").await);
+    world.assert_claims_fit();
+}
+
+#[tokio::test]
+async fn going_back_to_the_former_address_needs_no_hold() {
+    let world = World::new().holding(HOLD);
+    let mina = world.person("mina").backup("old@example.org").create().await;
+    let browser = world.signed_in(&mina).await;
+    for email in ["new@example.org", "old@example.org"] {
+        let change = browser.mailed_token_of("/account/backup", email, "Confirm your backup email").await;
+        assert_eq!(
+            browser.post_json("/backup/confirm", &json!({ "token": change })).await.status,
+            200,
+            "{email}"
+        );
+        world.after(Duration::from_mins(2));
+    }
+    assert!(opens(&world, "old@example.org").await && !opens(&world, "new@example.org").await);
+    world.after(2 * HOLD);
+    assert!(opens(&world, "old@example.org").await && !opens(&world, "new@example.org").await);
+    world.assert_claims_fit();
+}
+
+#[tokio::test]
+async fn when_the_hold_is_over_the_former_address_is_free_for_others() {
+    let world = World::new().holding(HOLD);
+    let mina = world.person("mina").backup("old@example.org").create().await;
+    let browser = world.signed_in(&mina).await;
+    let change = browser.mailed_token("/account/backup", "new@example.org").await;
+    browser.post_json("/backup/confirm", &json!({ "token": change })).await;
+    world.deliver().await;
+    let joris = world.person("joris").create().await;
+    let others = world.signed_in(&joris).await;
+    others.post_form("/account/backup", &[("email", "old@example.org")]).await;
+    let [mail] = &world.deliver().await[..] else { panic!("one mail") };
+    assert_eq!(mail.to, "mina@example.com", "it is still mina's");
+
+    world.after(HOLD);
+    let others = world.signed_in(&joris).await;
+    let theirs = others.mailed_token("/account/backup", "old@example.org").await;
+    assert_eq!(others.post_json("/backup/confirm", &json!({ "token": theirs })).await.status, 200);
+    world.assert_claims_fit();
+    world.deliver().await;
+
+    // Mina changes once more; the claim that is now another's is left alone.
+    let browser = world.signed_in(&mina).await;
+    let change = browser.mailed_token("/account/backup", "third@example.org").await;
+    assert_eq!(browser.post_json("/backup/confirm", &json!({ "token": change })).await.status, 200);
+    world.assert_claims_fit();
+}
