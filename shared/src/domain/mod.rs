@@ -30,7 +30,7 @@ pub use hashing_key::HashingKey;
 pub use identifier::{Identifier, TypedAddress};
 pub use imported_hash::ImportedHash;
 pub use language::Language;
-pub use limit::Limit;
+pub use limit::{AskedBy, DailyMails, Limit, PasswordTry};
 pub use link::{CodeRefused, Link, LinkState, Proof, Purpose};
 pub use link_code::LinkCode;
 pub use mail_request::{MailRequest, Notice};
