@@ -48,13 +48,13 @@ fn with_shared_hashes(text: &str) -> Option<String> {
         return None;
     }
     let mut hashes = HashMap::new();
-    let hashed = text.lines().zip(lines).map(|(line, object)| match object {
+    let rewritten = text.lines().zip(lines).map(|(line, object)| match object {
         Some(object) if object["password"].is_string() && object["password_hash"].is_null() => {
             hashed(object, &mut hashes).unwrap_or_else(|| line.to_owned())
         }
         _ => line.to_owned(),
     });
-    Some(hashed.collect::<Vec<_>>().join("\n"))
+    Some(rewritten.collect::<Vec<_>>().join("\n"))
 }
 
 fn hashed(mut line: Value, hashes: &mut HashMap<String, String>) -> Option<String> {
