@@ -1,5 +1,6 @@
 //! Demo accounts: loaded by the operator's command line, and shown with their passwords.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -35,32 +36,37 @@ pub fn demo_file() -> PathBuf {
     workspace_root().join("dev/demo-accounts.jsonl")
 }
 
-/// More passwords than that are hashed at a fraction of the real cost: a thousand would take half a minute.
-const MOST_AT_FULL_COST: usize = 50;
+/// More passwords than that are worth a look whether they are the same: a thousand hashes take half a minute.
+const MOST_BY_THEMSELVES: usize = 50;
 
 /// A file like this one with hashes in the place of its passwords, where it has many of them; line by line, so
-/// that what is wrong with a line keeps its number. The hashes are cheap, and each is upgraded at the first
-/// sign-in like any other from a time of lower costs.
-fn with_cheap_hashes(text: &str) -> Option<String> {
+/// that what is wrong with a line keeps its number. Equal passwords share one hash, which a real file must never do.
+fn with_shared_hashes(text: &str) -> Option<String> {
     let lines: Vec<Option<Value>> = text.lines().map(|line| serde_json::from_str(line).ok()).collect();
     let has_password = |line: &&Value| line["password"].is_string();
-    if lines.iter().flatten().filter(has_password).count() <= MOST_AT_FULL_COST {
+    if lines.iter().flatten().filter(has_password).count() <= MOST_BY_THEMSELVES {
         return None;
     }
-    let hashed = text.lines().zip(lines).map(|(line, object)| match object {
+    let mut hashes = HashMap::new();
+    let rewritten = text.lines().zip(lines).map(|(line, object)| match object {
         Some(object) if object["password"].is_string() && object["password_hash"].is_null() => {
-            cheap_hash(object).unwrap_or_else(|| line.to_owned())
+            hashed(object, &mut hashes).unwrap_or_else(|| line.to_owned())
         }
         _ => line.to_owned(),
     });
-    Some(hashed.collect::<Vec<_>>().join("\n"))
+    Some(rewritten.collect::<Vec<_>>().join("\n"))
 }
 
-fn cheap_hash(mut line: Value) -> Option<String> {
+fn hashed(mut line: Value, hashes: &mut HashMap<String, String>) -> Option<String> {
     let password = line.as_object_mut()?.remove("password")?;
-    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(64, 1, 1, None).ok()?);
-    let hash = argon2.hash_password_with_salt(password.as_str()?.as_bytes(), &random::bytes::<16>()).ok()?;
-    line["password_hash"] = PasswordHash::to_string(&hash).into();
+    let password = password.as_str()?;
+    if !hashes.contains_key(password) {
+        // What the functions use: then the import takes it as it is.
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(19_456, 2, 1, None).ok()?);
+        let hash = argon2.hash_password_with_salt(password.as_bytes(), &random::bytes::<16>()).ok()?;
+        hashes.insert(password.to_owned(), PasswordHash::to_string(&hash));
+    }
+    line["password_hash"] = hashes.get(password)?.as_str().into();
     Some(line.to_string())
 }
 
@@ -82,7 +88,7 @@ pub async fn import(ops: &Path, file: &Path, variables: &Variables, keep: bool) 
         .kill_on_drop(true)
         .spawn()
         .with_context(|| format!("cannot start {}", ops.display()))?;
-    let text = with_cheap_hashes(&text).unwrap_or(text);
+    let text = with_shared_hashes(&text).unwrap_or(text);
     let mut stdin = child.stdin.take().context("ops has no stdin")?;
     stdin.write_all(text.as_bytes()).await.context("ops does not read the accounts")?;
     drop(stdin);
@@ -105,13 +111,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn many_passwords_become_cheap_hashes_line_by_line() {
+    fn many_equal_passwords_share_one_hash_line_by_line() {
         let line = r#"{"username":"mina","email":"mina@example.com","kind":"regular","password":"x"}"#;
-        let few = [line; MOST_AT_FULL_COST].join("\n");
-        assert_eq!(with_cheap_hashes(&few), None);
-        let many = with_cheap_hashes(&format!("{few}\nnonsense\n{line}")).expect("more than a few");
+        let few = [line; MOST_BY_THEMSELVES].join("\n");
+        assert_eq!(with_shared_hashes(&few), None);
+        let many = with_shared_hashes(&format!("{few}\nnonsense\n{line}")).expect("more than a few");
         let lines: Vec<&str> = many.lines().collect();
-        assert_eq!((lines.len(), lines[MOST_AT_FULL_COST]), (MOST_AT_FULL_COST + 2, "nonsense"));
-        assert!(lines[0].contains("$argon2id$v=19$m=64,t=1,p=1$") && !lines[0].contains("\"password\""));
+        assert_eq!((lines.len(), lines[MOST_BY_THEMSELVES]), (MOST_BY_THEMSELVES + 2, "nonsense"));
+        assert!(lines[0].contains("$argon2id$v=19$m=19456,t=2,p=1$") && !lines[0].contains("\"password\""));
+        assert_eq!(lines[0], lines[1], "the hash and its salt are the same");
     }
 }

@@ -7,8 +7,8 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::link::CODE_TRIES;
 use crate::domain::{
-    Account, CodeRefused, HashingKey, Language, Limit, Link, LinkCode, MailRequest, MessageId, Proof,
-    Session, Timestamp, Token, TypedAddress,
+    Account, AskedBy, CodeRefused, HashingKey, Language, Limit, Link, LinkCode, MailRequest, MessageId,
+    Proof, Session, Timestamp, Token, TypedAddress,
 };
 use crate::entropy::Entropy;
 use crate::error::Error;
@@ -137,7 +137,8 @@ impl App {
         now: Timestamp,
     ) -> Result<(), Error> {
         self.count(Event::Requested((&mail).into()));
-        let limits = [Limit::mails_to(typed), Limit::mails_from(client)];
+        let day = self.store.mails_of_the_day(AskedBy::Client(client))?;
+        let limits = [Limit::mails_to(typed), Limit::mails_from(client), day];
         if let Err(LimitReached(limit)) = self.store.request_mail(id, mail, &limits, now).await? {
             // The subject may be an address and stays out.
             self.count(Event::Refused((&limit).into()));

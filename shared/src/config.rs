@@ -2,7 +2,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::domain::{EmailAddress, HashingKey};
+use crate::domain::{DailyMails, EmailAddress, HashingKey};
 
 /// What one function needs beyond what all need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub enum Needs {
     Nothing,
     /// The key of keyed hashes: it counts limits, or knows the codes of links.
     HashingKey,
+    /// That key, and the bound on the mails of a day: it asks for mail on somebody's behalf.
+    DailyMails,
     /// The sender's address and the public URL.
     Mail,
 }
@@ -82,6 +84,8 @@ pub struct Config {
     pub hashing_key: Option<HashingKey>,
     /// How long a newly confirmed backup email is held before it opens the account.
     pub backup_hold: Duration,
+    /// Where the function asks for mail on somebody's behalf.
+    pub daily_mails: Option<DailyMails>,
     /// Where the function sends mail.
     pub sender: Option<Sender>,
     /// The least level that is logged.
@@ -121,8 +125,11 @@ impl Config {
             },
             product_name: reader.required_for_pages(needs, "PRODUCT_NAME"),
             metrics_namespace: reader.required_for_pages(needs, "METRICS_NAMESPACE"),
-            hashing_key: (needs == Needs::HashingKey).then(|| reader.hashing_key()).flatten(),
+            hashing_key: matches!(needs, Needs::HashingKey | Needs::DailyMails)
+                .then(|| reader.hashing_key())
+                .flatten(),
             backup_hold: reader.backup_hold(),
+            daily_mails: (needs == Needs::DailyMails).then(|| reader.daily_mails()).flatten(),
             sender: (needs == Needs::Mail).then(|| reader.sender()).flatten(),
             log_level: reader.log_level(),
         };
@@ -169,6 +176,21 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             _ => {
                 self.problems.push("BACKUP_HOLD_HOURS is not a number of hours from 0 to 168".into());
                 Duration::ZERO
+            }
+        }
+    }
+
+    fn daily_mails(&mut self) -> Option<DailyMails> {
+        let text = self.required("DAILY_MAILS");
+        if text.is_empty() {
+            return None;
+        }
+        let mails = text.parse().map_err(|_| "not a number".to_owned());
+        match mails.and_then(|mails| DailyMails::new(mails).map_err(|error| error.to_string())) {
+            Ok(mails) => Some(mails),
+            Err(problem) => {
+                self.problems.push(format!("DAILY_MAILS is {problem}"));
+                None
             }
         }
     }
@@ -256,6 +278,18 @@ mod tests {
             panic!("a short key")
         };
         assert_eq!(problems, ["HASHING_KEY is shorter than 32 characters"]);
+        let limits = |mails| with(&[("HASHING_KEY", "short"), ("DAILY_MAILS", mails)], Needs::DailyMails);
+        for (mails, problem) in [
+            ("", "DAILY_MAILS is not set"),
+            ("many", "DAILY_MAILS is not a number"),
+            (
+                "11999",
+                "DAILY_MAILS is less than 12000 a day, which would let one client use up the mail of others",
+            ),
+        ] {
+            let Err(Incomplete(problems)) = limits(mails) else { panic!("{problem}") };
+            assert_eq!(problems, ["HASHING_KEY is shorter than 32 characters", problem]);
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::domain::limit::MAILS_OF_THE_DAY;
 use crate::domain::{Limit, MailRequest, Purpose, SignInMethod};
 
 /// Something that is counted.
@@ -88,6 +89,8 @@ impl Event {
             Self::Used(_) => "Used",
             Self::Expired(_) => "Expired",
             Self::NotMe => "NotMe",
+            // By itself, so that an alarm can watch it.
+            Self::Refused(LimitName(MAILS_OF_THE_DAY)) => "RefusedForTheDay",
             Self::Refused(_) => "Refused",
             Self::SignedIn(SignInMethod::Password) => "SignedInWithPassword",
             Self::SignedIn(SignInMethod::LinkToPrimary) => "SignedInWithLinkToPrimary",

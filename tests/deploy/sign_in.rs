@@ -1,16 +1,18 @@
 //! Links with their slots, sessions, counts.
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use shared::domain::identifier::Identifier;
-use shared::domain::limit::Limit;
 use shared::domain::session::{ABSOLUTE_LIFETIME, IDLE_LIFETIME};
 use shared::domain::{
-    AccountId, Door, EmailAddress, Link, Proof, Purpose, Session, SignInMethod, TokenHash, TypedPassword,
-    password,
+    AccountId, Door, EmailAddress, Link, PasswordTry, Proof, Purpose, Session, SignInMethod, TokenHash,
+    TypedPassword, password,
 };
-use shared::store::{LinkSignIn, NewAccount, PasswordSignIn, Slot, Superseded};
+use shared::store::{Admission, LinkSignIn, NewAccount, PasswordSignIn, Slot, Superseded};
 
 use crate::stack::{Stack, address, source};
+
+const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 impl Stack {
     fn session(&self, id: &AccountId, method: SignInMethod) -> Session {
@@ -96,16 +98,12 @@ async fn a_link_to_a_removed_backup_email_and_a_link_past_its_time_open_nothing(
 async fn a_session_ends_idle_in_the_end_and_when_told_to() {
     let stack = Stack::reach(13);
     let ivo = stack.person("ivo").await;
-    let failures = Limit::failed_passwords(&Identifier::parse("ivo"));
+    let password = PasswordTry::new(&Identifier::parse("ivo"), CLIENT);
+    let password = (&password, &Admission::Known);
     let sign_in = async |former: Option<&TokenHash>| {
         let session = stack.session(&ivo, SignInMethod::Password);
-        let sign_in = PasswordSignIn {
-            session: &session,
-            former,
-            failures: &failures,
-            backup_used: None,
-            source: &source(),
-        };
+        let source = &source();
+        let sign_in = PasswordSignIn { session: &session, former, password, backup_used: None, source };
         stack.store().open_session_with_password(sign_in, stack.now()).await.expect("a session is kept");
         session.hash
     };
@@ -132,22 +130,19 @@ async fn a_session_ends_idle_in_the_end_and_when_told_to() {
 async fn failures_are_counted_to_the_bound_and_forgotten_by_a_sign_in() {
     let stack = Stack::reach(14);
     let jan = stack.person("jan").await;
-    let failures = Limit::failed_passwords(&Identifier::parse("jan"));
-    let count = async || stack.store().count(&failures, stack.now()).await.expect("an attempt is counted");
+    let password = PasswordTry::new(&Identifier::parse("jan"), CLIENT);
+    let admit =
+        async || stack.store().admit_password(&password, stack.now()).await.expect("a try is counted");
     for attempt in 0..10 {
-        assert!(count().await, "attempt {attempt}");
+        assert_eq!(admit().await, Admission::Counted, "try {attempt}");
     }
-    assert!(!count().await);
+    assert_eq!(admit().await, Admission::Refused(password.identifier.clone()));
     let session = stack.session(&jan, SignInMethod::Password);
-    let sign_in = PasswordSignIn {
-        session: &session,
-        former: None,
-        failures: &failures,
-        backup_used: None,
-        source: &source(),
-    };
+    let password = (&password, &Admission::Counted);
+    let source = &source();
+    let sign_in = PasswordSignIn { session: &session, former: None, password, backup_used: None, source };
     stack.store().open_session_with_password(sign_in, stack.now()).await.expect("a session is kept");
-    assert!(count().await);
+    assert_eq!(admit().await, Admission::Counted);
 }
 
 #[tokio::test]

@@ -163,3 +163,38 @@ async fn data_is_kept_between_runs() -> Result<()> {
     drop(again);
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_with_hashes_of_other_systems_sign_in_with_the_password_they_had() -> Result<()> {
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("imported-accounts.jsonl");
+    let hashes = [
+        "$2b$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS",
+        "$scrypt$ln=10,r=8,p=1$c2l4dGVlbiBieXRlIHNhbA$AO+Qn5rf3loI0GlsiozAlajzHQhpTjOgtExeRkJ1ihg",
+        "$pbkdf2-sha256$1000$c2l4dGVlbiBieXRlIHNhbA$0jCG77B.ZMarPZ0V/nWfStkDmRe8fKHXTfJqIn8NMVU",
+    ];
+    let line = |(number, hash): (usize, &&str)| {
+        let email = format!("user{number}@example.com");
+        let account = serde_json::json!({
+            "username": format!("user{number}"), "email": email, "kind": "regular", "password_hash": hash,
+        });
+        account.to_string()
+    };
+    let lines: Vec<_> = hashes.iter().enumerate().map(line).collect();
+    std::fs::write(&file, lines.join("\n"))?;
+    let base = free_ports()?.to_string();
+    let stack = start(&["--port-base", &base, "--accounts", &file.to_string_lossy()]).await?;
+    let http = reqwest::Client::builder().no_proxy().build()?;
+    for number in 0..hashes.len() {
+        // The first time the imported hash is verified, the second time the one that took its place.
+        for (password, status) in
+            [("wrong", 401), ("correct horse battery", 200), ("correct horse battery", 200), ("wrong", 401)]
+        {
+            let form = serde_json::json!({ "identifier": format!("user{number}"), "password": password });
+            let request = http.post(format!("http://127.0.0.1:{base}/login")).json(&form);
+            let answer = request.header("accept", "application/json").send().await?;
+            assert_eq!(answer.status(), status, "user{number}: {}", answer.text().await?);
+        }
+    }
+    drop(stack);
+    Ok(())
+}

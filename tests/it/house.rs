@@ -298,8 +298,10 @@ fn figures_are_what_the_design_says() {
 fn the_hashing_key_is_only_where_limits_are_counted() {
     for function in &template().functions {
         let source = file(&format!("functions/{}/src/main.rs", function.name));
-        let counts = function.environment.contains_key("HASHING_KEY");
-        assert_eq!(source.contains("Needs::HashingKey"), counts, "{}", function.name);
+        let has = |variable: &str| function.environment.contains_key(variable);
+        let asks = source.contains("Needs::DailyMails");
+        assert_eq!(asks, has("DAILY_MAILS"), "{}", function.name);
+        assert_eq!(asks || source.contains("Needs::HashingKey"), has("HASHING_KEY"), "{}", function.name);
         let sends = function.environment.contains_key("MAIL_FROM");
         assert_eq!(source.contains("serve_stream"), sends, "{}", function.name);
     }

@@ -12,6 +12,8 @@ mod events;
 mod forgot_username;
 mod hold;
 mod house;
+mod imported_passwords;
+mod limits;
 mod link_codes;
 mod mailer;
 mod metrics;

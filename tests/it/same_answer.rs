@@ -2,16 +2,18 @@
 //! calls to AWS behind it.
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Ask, World};
+use crate::limits::fail_in_network;
+use crate::support::{Answer, Ask, PASSWORD, World};
 
 /// What a stranger may type as an address, and what it is to this site.
-const ADDRESSES: [(&str, &str); 10] = [
+const ADDRESSES: [(&str, &str); 11] = [
     ("unknown", "nobody@example.com"),
     ("the primary", "mina@example.com"),
     ("the backup", "spare@example.org"),
     ("pending only", "pending@example.org"),
     ("SSO", "petra@example.com"),
     ("without a password", "ana@example.com"),
+    ("with an imported hash", "ines@example.com"),
     ("the former while it is replaced", "former@example.org"),
     ("the new while it replaces", "new@example.org"),
     ("written otherwise", "MINA@Example.COM"),
@@ -21,22 +23,33 @@ const ADDRESSES: [(&str, &str); 10] = [
 /// Looks like an address at a glance, and no mail could be sent to it.
 const MALFORMED: [&str; 4] = ["\"a b\"@example.com", "mіna@example.com", "a@[192.0.2.1]", "a@localhost"];
 
+/// A hash that another system made.
+const BCRYPT: &str = "$2b$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS";
+
 async fn world() -> World {
     let world = World::new();
     world.person("mina").backup("spare@example.org").create().await;
     world.person("joris").pending("pending@example.org").create().await;
     world.person("petra").sso().create().await;
     world.person("ana").without_password().create().await;
+    world.person("ines").imported(BCRYPT).create().await;
     world.person("søren").backup("former@example.org").pending("new@example.org").create().await;
     world
 }
 
-/// Asks in a world of its own, so that not even a count differs; the answer, and each call as one line.
-async fn ask(ask: &Ask) -> (Answer, Vec<String>) {
+/// An answer and the work behind it: each call as one line, and the runs of Argon2id.
+type Seen = (Answer, Vec<String>, u32);
+
+/// Asks in a world of its own, so that not even a count differs.
+async fn ask(ask: &Ask) -> Seen {
     let world = world().await;
+    seen(&world, ask).await
+}
+
+async fn seen(world: &World, ask: &Ask) -> Seen {
     let visitor = world.visitor();
-    let (answer, calls) = world.calls_of(visitor.ask(ask)).await;
-    (answer, calls.iter().map(ToString::to_string).collect())
+    let ((answer, calls), runs) = world.argon2_runs_of(world.calls_of(visitor.ask(ask))).await;
+    (answer, calls.iter().map(ToString::to_string).collect(), runs)
 }
 
 #[tokio::test]
@@ -50,14 +63,15 @@ async fn asking_for_a_mail_is_answered_alike_for_every_address() {
                     Ask::json(path, &json!({ "email": email }))
                 }
             };
-            let (expected, calls) = ask(&asking("nobody@example.com")).await;
-            assert_eq!(expected.status, 200);
-            let one = "TransactWriteItems(Update LimitsTable, Update LimitsTable, Put OutboxTable)";
-            assert_eq!(calls, [one], "one round trip");
+            let expected = ask(&asking("nobody@example.com")).await;
+            assert_eq!((expected.0.status, expected.2), (200, 0));
+            let counts = "Update LimitsTable, Update LimitsTable, Update LimitsTable";
+            let one = format!("TransactWriteItems({counts}, Put OutboxTable)");
+            assert_eq!(expected.1, [one], "one round trip");
             let malformed = MALFORMED.map(|email| ("malformed", email));
             for (state, email) in ADDRESSES.into_iter().chain(malformed) {
                 let seen = ask(&asking(email)).await;
-                assert_eq!(seen, (expected.clone(), calls.clone()), "{path}: {state}");
+                assert_eq!(seen, expected, "{path}: {state}");
             }
         }
     }
@@ -86,31 +100,33 @@ async fn asking_for_a_mail_once_too_often_reads_like_success() {
 
 #[tokio::test]
 async fn a_wrong_password_is_answered_alike_for_every_identifier() {
-    let usernames = ["nobody", "mina", "joris", "petra", "ana", "søren", "SØREN", "まどか"]
+    let usernames = ["nobody", "mina", "joris", "petra", "ana", "ines", "søren", "SØREN", "まどか"]
         .map(|name| ("a username", name));
     let neither = ["", "m", "two words", "mina@", "\"a b\"@example.com"].map(|text| ("neither", text));
     let look_up = "GetItem AccountsTable";
-    let (expected, _) = ask(&Ask::json("/login", &wrong("nobody"))).await;
+    let (expected, ..) = ask(&Ask::json("/login", &wrong("nobody"))).await;
+    let count = "TransactWriteItems(Update LimitsTable, Update LimitsTable)";
     for (identifiers, look_up) in [
         (ADDRESSES.to_vec(), "Query AccountsTable/email-index"),
         (usernames.to_vec(), look_up),
         (neither.to_vec(), look_up),
     ] {
-        let expected_calls = ["UpdateItem LimitsTable", look_up, "Query AccountsTable"];
+        let expected_calls = [count, look_up, "Query AccountsTable"];
         for (state, identifier) in identifiers {
-            let (answer, calls) = ask(&Ask::json("/login", &wrong(identifier))).await;
+            let (answer, calls, runs) = ask(&Ask::json("/login", &wrong(identifier))).await;
             assert_eq!(answer, expected, "{state}: {identifier}");
             assert_eq!(calls, expected_calls, "{state}: {identifier}");
+            assert_eq!(runs, 1, "{state}: {identifier}");
         }
     }
 }
 
 #[tokio::test]
 async fn the_page_of_a_wrong_password_differs_in_what_was_typed_only() {
-    let (unknown, _) = ask(&Ask::form("/login", &[("identifier", "NAME"), ("password", "wrong")])).await;
+    let (unknown, ..) = ask(&Ask::form("/login", &[("identifier", "NAME"), ("password", "wrong")])).await;
     for (state, identifier) in ADDRESSES {
         let fields = [("identifier", identifier), ("password", "wrong")];
-        let (mut page, _) = ask(&Ask::form("/login", &fields)).await;
+        let (mut page, ..) = ask(&Ask::form("/login", &fields)).await;
         page.body = page.body.replace(identifier, "NAME");
         assert_eq!(page, unknown, "{state}");
     }
@@ -118,34 +134,60 @@ async fn the_page_of_a_wrong_password_differs_in_what_was_typed_only() {
 
 #[tokio::test]
 async fn a_locked_identifier_is_answered_like_a_wrong_password_known_or_not() {
-    let mut seen = Vec::new();
-    for identifier in ["mina", "nobody", "petra"] {
+    let mut all = Vec::new();
+    for identifier in ["mina", "nobody", "petra", "ines"] {
         let world = world().await;
-        let visitor = world.visitor();
-        let first = visitor.post_json("/login", &wrong(identifier)).await;
+        let asking = Ask::json("/login", &wrong(identifier));
+        let (first, ..) = seen(&world, &asking).await;
         for _ in 1..10 {
-            visitor.post_json("/login", &wrong(identifier)).await;
+            world.visitor().ask(&asking).await;
         }
-        let locked = Ask::json("/login", &wrong(identifier));
-        let (answer, calls) = world.calls_of(visitor.ask(&locked)).await;
-        assert_eq!(answer, first);
-        seen.push(calls);
+        let locked = seen(&world, &asking).await;
+        assert_eq!((&locked.0, locked.1.len(), locked.2), (&first, 3, 1), "{identifier}");
+        all.push(locked);
     }
-    assert_eq!(seen[0].len(), 3);
-    assert!(seen.iter().all(|calls| *calls == seen[0]), "{seen:?}");
+    assert!(all.iter().all(|seen| *seen == all[0]), "{all:?}");
 }
 
 #[tokio::test]
-async fn a_password_of_any_length_costs_the_same_calls() {
+async fn where_a_network_failed_too_often_the_answer_is_that_of_a_wrong_password_known_or_not() {
+    let mut all = Vec::new();
+    for (identifier, password) in [
+        ("mina", "wrong"),
+        ("mina", PASSWORD),
+        ("nobody", "wrong"),
+        ("petra", "wrong"),
+        ("ines", PASSWORD),
+        ("", ""),
+    ] {
+        let world = world().await;
+        let (wrong, ..) = seen(&world, &Ask::json("/login", &wrong("nobody"))).await;
+        fail_in_network(&world, "203.0.113.7", 99).await;
+        let form = json!({ "identifier": identifier, "password": password });
+        let refused = seen(&world, &Ask::json("/login", &form)).await;
+        assert_eq!((&refused.0, refused.1.len(), refused.2), (&wrong, 4, 1), "{identifier}");
+        all.push(refused);
+    }
+    let (counts, knows) =
+        ("Update LimitsTable, Update LimitsTable", "Update LimitsTable, ConditionCheck LimitsTable");
+    let failed = "TransactionCanceledException";
+    let expected = [counts, knows].map(|what| format!("TransactWriteItems({what}) -> {failed}"));
+    assert_eq!(all[0].1[..2], expected);
+    assert!(all.iter().all(|seen| *seen == all[0]), "{all:?}");
+}
+
+#[tokio::test]
+async fn a_password_of_any_length_costs_the_same_calls_and_one_run_of_argon2id() {
     let long = "p".repeat(5_000);
-    let mut seen = Vec::new();
-    for identifier in ["mina", "nobody"] {
+    let mut all = Vec::new();
+    for identifier in ["mina", "nobody", "petra", "ana", "ines", ""] {
         for password in ["", "wrong", &long] {
             let form = json!({ "identifier": identifier, "password": password });
-            seen.push(ask(&Ask::json("/login", &form)).await);
+            all.push(ask(&Ask::json("/login", &form)).await);
         }
     }
-    assert!(seen.iter().all(|one| *one == seen[0]), "{seen:#?}");
+    assert_eq!(all[0].2, 1, "one run of Argon2id");
+    assert!(all.iter().all(|seen| *seen == all[0]), "{all:#?}");
 }
 
 #[tokio::test]
@@ -160,6 +202,7 @@ async fn the_mailer_alone_tells_them_apart() {
         "mina@example.com",
         "spare@example.org",
         "ana@example.com",
+        "ines@example.com",
         "former@example.org",
         "mina@example.com",
     ];

@@ -1,19 +1,23 @@
 //! People and their accounts, in every state there is.
-use std::sync::LazyLock;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use shared::domain::limit::{Limit, Pace};
 use shared::domain::{
-    AccountId, EmailAddress, Kind, Language, Link, PasswordHash, PendingAddress, Proof, Purpose, Session,
-    SignInMethod, Source, TypedPassword, Username, password,
+    AccountId, EmailAddress, Identifier, ImportedHash, Kind, Language, Link, PasswordHash, PasswordTry,
+    PendingAddress, Proof, Purpose, Session, SignInMethod, Source, TypedPassword, Username, password,
 };
-use shared::store::{Confirmation, NewAccount, PasswordSignIn};
+use shared::store::{Admission, Confirmation, NewAccount, PasswordSignIn};
 
 use super::visitor::Visitor;
 use super::world::World;
 
 /// The password of everyone who has one.
 pub const PASSWORD: &str = "correct horse battery";
+
+/// Where those are who were signed in before the test began.
+const HOME: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 /// Hashed once for all tests.
 static HASH: LazyLock<PasswordHash> = LazyLock::new(|| {
@@ -59,18 +63,10 @@ impl World {
         let secret = self.operator.entropy.token();
         let now = self.operator.now();
         let session = Session::begin(secret.hash(), person.id.clone(), SignInMethod::Password, now);
-        let nothing = Limit {
-            name: "nothing",
-            subject: String::new(),
-            pace: Pace::AtMost { count: 1, window: Duration::from_hours(1) },
-        };
-        let sign_in = PasswordSignIn {
-            session: &session,
-            former: None,
-            failures: &nothing,
-            backup_used: None,
-            source: &source(),
-        };
+        let password = PasswordTry::new(&Identifier::parse(&person.username), HOME);
+        let password = (&password, &Admission::Known);
+        let source = &source();
+        let sign_in = PasswordSignIn { session: &session, former: None, password, backup_used: None, source };
         self.operator.store.open_session_with_password(sign_in, now).await.expect("a session is kept");
         self.visitor().with_session(&secret.expose())
     }
@@ -107,7 +103,19 @@ impl Newcomer<'_> {
         self
     }
 
-    /// With a password's hash from elsewhere.
+    /// With a password's hash that another system made, taken in as the import takes it in.
+    pub fn imported(mut self, hash: &str) -> Self {
+        static TAKEN_IN: Mutex<BTreeMap<String, PasswordHash>> = Mutex::new(BTreeMap::new());
+        let mut taken_in = TAKEN_IN.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = taken_in.entry(hash.to_owned()).or_insert_with(|| {
+            let imported = ImportedHash::parse(hash).expect("a hash of a known kind");
+            password::take_in(&imported, [9; password::SALT_BYTES])
+        });
+        self.account.password_hash = Some(kept.clone());
+        self
+    }
+
+    /// With a password's hash as an earlier version kept it.
     pub fn hash(mut self, hash: &str) -> Self {
         self.account.password_hash = Some(PasswordHash::parse(hash).expect("a hash"));
         self

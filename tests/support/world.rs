@@ -13,7 +13,7 @@ use dynoxide::Database;
 use serde_json::{Value, json};
 use shared::app::{App, MailApp};
 use shared::config::Needs;
-use shared::domain::AccountId;
+use shared::domain::{AccountId, password};
 use shared::metrics::Lines;
 use shared::runtime::answer;
 use shared::testing::{Bench, TestClock};
@@ -86,18 +86,11 @@ impl World {
         let wire = Wire::new(database.clone());
         let clock = TestClock::at(NOON);
         let bench = Bench::new(&clock, 0, wire.http_client());
-        let behind_routes = template().functions.iter().filter(|function| !function.routes.is_empty());
-        let apps = behind_routes.map(|function| {
-            let variables = variables(function);
-            let needs =
-                if variables.contains_key("HASHING_KEY") { Needs::HashingKey } else { Needs::Nothing };
-            (function.name.clone(), bench.app(needs, |name| variables.get(name).cloned()))
-        });
         let mailer = variables(template().function("mailer").expect("there is a mailer"));
         let mut operator = variables(template().function("password-login").expect("there is a sign-in"));
         operator.insert("AWS_ACCESS_KEY_ID".into(), OPERATOR_KEY.into());
         Self {
-            apps: apps.collect(),
+            apps: apps(&bench),
             mailer: bench.mail_app(|name| mailer.get(name).cloned()),
             operator: bench.app(Needs::HashingKey, |name| operator.get(name).cloned()),
             counted: bench.counted(),
@@ -114,6 +107,12 @@ impl World {
     pub fn holding(mut self, hold: Duration) -> Self {
         self.apps.get_mut("confirm-backup").expect("there is a confirmation").backup_hold = hold;
         self
+    }
+
+    /// Starts the functions behind routes anew, as a deployment does: of what they did, the tables alone stay.
+    pub fn restart(&mut self) {
+        // Another seed, because the system's randomness does not repeat itself either.
+        self.apps = apps(&Bench::new(&self.clock, 1 << 32, self.wire.http_client()));
     }
 
     /// Lets time pass.
@@ -212,6 +211,13 @@ impl World {
         (outcome, self.wire.calls().split_off(before))
     }
 
+    /// The Argon2id runs of today's cost that something took.
+    pub async fn argon2_runs_of<T>(&self, doing: impl Future<Output = T>) -> (T, u32) {
+        let before = password::runs_so_far();
+        let outcome = doing.await;
+        (outcome, password::runs_so_far() - before)
+    }
+
     /// What the functions logged.
     pub fn log(&self) -> String {
         self.log.text()
@@ -264,6 +270,23 @@ pub fn function_of(path: &str) -> &'static str {
     let functions = &template().functions;
     let found = functions.iter().find(routed).or_else(|| functions.iter().find(fallback));
     &found.expect("there is a default route").name
+}
+
+fn apps(bench: &Bench) -> BTreeMap<String, App> {
+    let behind_routes = template().functions.iter().filter(|function| !function.routes.is_empty());
+    let app = |function: &Function| {
+        let variables = variables(function);
+        (function.name.clone(), bench.app(needs_of(&variables), |name| variables.get(name).cloned()))
+    };
+    behind_routes.map(app).collect()
+}
+
+fn needs_of(variables: &Variables) -> Needs {
+    match (variables.contains_key("HASHING_KEY"), variables.contains_key("DAILY_MAILS")) {
+        (_, true) => Needs::DailyMails,
+        (true, false) => Needs::HashingKey,
+        (false, false) => Needs::Nothing,
+    }
 }
 
 fn variables(function: &Function) -> Variables {

@@ -4,12 +4,12 @@
 use serde::Deserialize;
 use shared::app::App;
 use shared::domain::{
-    Account, AccountId, Door, Identifier, Limit, Session, SignInMethod, Timestamp, TypedPassword, Verdict,
-    password,
+    Account, AccountId, Door, Identifier, PasswordTry, Session, SignInMethod, Timestamp, TypedPassword,
+    Verdict, password,
 };
 use shared::error::Error;
 use shared::metrics::Event;
-use shared::store::PasswordSignIn;
+use shared::store::{Admission, PasswordSignIn};
 use shared::web::pages::{SignInPage, SignedIn};
 use shared::web::{Code, LocalPath, Method, Problem, Reply, Request, SessionCookie, StatusCode};
 
@@ -41,12 +41,13 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
     }
     let form: Form = request.form()?;
     let identifier = Identifier::parse(&form.identifier);
-    let failures = Limit::failed_passwords(&identifier);
+    let password = PasswordTry::new(&identifier, request.client);
 
-    let allowed = app.store.count(&failures, now).await?;
-    if !allowed {
-        app.count(Event::Refused((&failures).into()));
+    let admission = app.store.admit_password(&password, now).await?;
+    if let Admission::Refused(limit) = &admission {
+        app.count(Event::Refused(limit.into()));
     }
+    let allowed = !matches!(admission, Admission::Refused(_));
     let named = find(app, &identifier, now).await?;
     let hash = named.as_ref().filter(|_| allowed).and_then(|named| named.account.password_hash.as_ref());
     let verdict = password::verify(&form.password, hash, app.entropy.salt());
@@ -59,7 +60,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
     };
     let secret = app.entropy.token();
     let session = Session::begin(secret.hash(), named.account.id.clone(), SignInMethod::Password, now);
-    open(app, &request, named, &session, &failures, now).await?;
+    open(app, &request, named, &session, (&password, &admission), now).await?;
     app.count(Event::SignedIn(session.method));
     tracing::info!(
         request_id = request.id,
@@ -102,7 +103,7 @@ async fn open(
     request: &Request,
     named: &Named,
     session: &Session,
-    failures: &Limit,
+    password: (&PasswordTry, &Admission),
     now: Timestamp,
 ) -> Result<(), Error> {
     let notice_id = app.message_id();
@@ -111,6 +112,6 @@ async fn open(
         door.and_then(|door| named.account.address_of(door)).map(|address| (address, &notice_id));
     let former = request.session().map(|former| former.hash());
     let source = &request.source();
-    let sign_in = PasswordSignIn { session, former: former.as_ref(), failures, backup_used, source };
+    let sign_in = PasswordSignIn { session, former: former.as_ref(), password, backup_used, source };
     Ok(app.store.open_session_with_password(sign_in, now).await?)
 }

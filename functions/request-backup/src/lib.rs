@@ -1,7 +1,9 @@
 //! Asks for a backup email: define, change, send again.
 use serde::Deserialize;
 use shared::app::{App, Visitor};
-use shared::domain::{Account, Backup, EmailAddress, Limit, PendingAddress, Timestamp, TypedAddress};
+use shared::domain::{
+    Account, AskedBy, Backup, EmailAddress, Limit, PendingAddress, Timestamp, TypedAddress,
+};
 use shared::error::Error;
 use shared::metrics::{Event, Subject};
 use shared::store::LimitReached;
@@ -36,6 +38,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
                 Limit::backup_request_spacing(account),
                 Limit::backup_requests(account),
                 Limit::mails_to(&TypedAddress::from(&address)),
+                app.store.mails_of_the_day(AskedBy::Account(account))?,
             ];
             let pending = PendingAddress { address, since: now, request: app.message_id() };
             app.count(Event::Requested(Subject::Confirmation));

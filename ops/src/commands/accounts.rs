@@ -1,5 +1,6 @@
 //! `ops accounts import FILE`: brings accounts in, one JSON object a line.
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::path::PathBuf;
 
 use clap::Subcommand;
@@ -9,7 +10,7 @@ use shared::app::App;
 use shared::clock::Clock;
 use shared::config::{Config, Needs};
 use shared::domain::{
-    AccountId, EmailAddress, Kind, Language, PasswordHash, Timestamp, TypedPassword, Username, password,
+    AccountId, EmailAddress, ImportedHash, Kind, Language, Timestamp, TypedPassword, Username, password,
 };
 use shared::entropy::Entropy;
 use shared::network;
@@ -24,7 +25,8 @@ const AT_A_TIME: usize = 16;
 #[derive(Debug, Subcommand)]
 pub enum Accounts {
     /// Makes the accounts of a file with one JSON object a line: username, email, kind (regular or sso),
-    /// password or `password_hash` (Argon2id, PHC string), locale. A bad line refuses the whole file.
+    /// password or `password_hash` (Argon2id, bcrypt, scrypt or PBKDF2, as PHC string or in the Modular Crypt
+    /// Format), locale. A bad line refuses the whole file.
     Import {
         /// The file, or - for standard input.
         file: PathBuf,
@@ -59,7 +61,65 @@ struct Parsed {
 
 enum Secret {
     Typed(TypedPassword),
-    Hash(PasswordHash),
+    Hash(ImportedHash),
+}
+
+/// An account that only has to be written.
+struct Ready {
+    number: usize,
+    account: NewAccount,
+    foreign: Option<Foreign>,
+}
+
+/// A hash that is not what this service would have made, and is replaced at the first sign-in.
+struct Foreign {
+    kind: &'static str,
+    cheap: bool,
+}
+
+impl Foreign {
+    fn new(hash: &ImportedHash) -> Option<Self> {
+        (!hash.is_todays()).then(|| Self { kind: hash.kind(), cheap: hash.is_cheap() })
+    }
+}
+
+/// What was done, for the operator.
+#[derive(Default)]
+struct Summary {
+    made: usize,
+    foreign: BTreeMap<&'static str, usize>,
+    cheap: usize,
+}
+
+impl Summary {
+    fn and(mut self, made: bool, foreign: Option<&Foreign>) -> Self {
+        if made {
+            self.made += 1;
+            if let Some(Foreign { kind, cheap }) = foreign {
+                *self.foreign.entry(*kind).or_default() += 1;
+                self.cheap += usize::from(*cheap);
+            }
+        }
+        self
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} accounts made", self.made)?;
+        if !self.foreign.is_empty() {
+            let kinds: Vec<_> = self.foreign.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+            write!(f, "\nhashes under Argon2id until the first sign-in replaces them: {}", kinds.join(", "))?;
+        }
+        if self.cheap > 0 {
+            let cheap = self.cheap;
+            write!(
+                f,
+                "\n{cheap} of them cost less than advised, so whoever had the former table may know passwords"
+            )?;
+        }
+        Ok(())
+    }
 }
 
 /// Runs a command.
@@ -74,12 +134,18 @@ pub async fn run(command: Accounts) -> Result<(), Failure> {
     let sdk = network::sdk_config(&config.aws, network::http_client());
     let app = App::new(&config, &sdk, Clock::System, Entropy::system());
     let (app, now) = (&app, app.now());
-    let made = stream::iter(hash(lines, app).await?)
-        .map(|(number, new)| async move { create(app, number, &new, skip_existing, now).await })
+    let summary = stream::iter(hash(lines, app).await?)
+        .map(|ready| async move {
+            let made = create(app, ready.number, &ready.account, skip_existing, now).await?;
+            Ok::<_, Failure>((made, ready.foreign))
+        })
         .buffer_unordered(AT_A_TIME)
-        .try_fold(0, async |made, created| Ok(made + usize::from(created)))
+        .try_fold(
+            Summary::default(),
+            async |summary, (made, foreign)| Ok(summary.and(made, foreign.as_ref())),
+        )
         .await?;
-    println!("{made} accounts made");
+    println!("{summary}");
     Ok(())
 }
 
@@ -132,7 +198,7 @@ fn parse_line(number: usize, line: &str) -> Result<Parsed, String> {
         (Some(_), Some(_)) => return Err("password and password_hash exclude each other".into()),
         (Some(typed), None) => Some(Secret::Typed(typed)),
         (None, Some(hash)) => {
-            Some(Secret::Hash(PasswordHash::parse(&hash).map_err(|error| error.to_string())?))
+            Some(Secret::Hash(ImportedHash::parse(&hash).map_err(|error| format!("password_hash: {error}"))?))
         }
         (None, None) => None,
     };
@@ -160,20 +226,23 @@ fn without_position(error: &serde_json::Error) -> String {
     format!("{} (column {})", &text[..end], error.column())
 }
 
-/// Hashes the passwords on all cores; each takes a core some hundredths of a second.
-async fn hash(lines: Vec<Parsed>, app: &App) -> Result<Vec<(usize, NewAccount)>, Failure> {
+/// Hashes the passwords, and the hashes of other systems, on all cores; each takes a core some hundredths of a second.
+async fn hash(lines: Vec<Parsed>, app: &App) -> Result<Vec<Ready>, Failure> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     stream::iter(lines)
         .map(|line| {
             let (salt, id) = (app.entropy.salt(), AccountId::new(app.message_id().as_str()));
             tokio::task::spawn_blocking(move || {
-                let password_hash = match line.password {
-                    None => None,
-                    Some(Secret::Hash(hash)) => Some(hash),
-                    Some(Secret::Typed(typed)) => Some(password::hash(&typed, salt).ok_or(line.number)?),
+                let (password_hash, foreign) = match line.password {
+                    None => (None, None),
+                    Some(Secret::Hash(hash)) => (Some(password::take_in(&hash, salt)), Foreign::new(&hash)),
+                    Some(Secret::Typed(typed)) => {
+                        (Some(password::hash(&typed, salt).ok_or(line.number)?), None)
+                    }
                 };
                 let Parsed { number, username, primary, kind, language, .. } = line;
-                Ok((number, NewAccount { id, username, primary, kind, password_hash, language }))
+                let account = NewAccount { id, username, primary, kind, password_hash, language };
+                Ok(Ready { number, account, foreign })
             })
         })
         .buffered(cores)
@@ -215,15 +284,51 @@ mod tests {
 {"username":"nour","email":"nour@example.com","kind":"sso","password":"x"}
 {"username":"nour","email":"nour@example.com","kind":"regular","password_hash":"x"}
 {"username":"nour","email":"nour@example.com","kind":"regular","locale":"tlh"}
-{"username":"nour","email":"nour@example.com","kind":"regular","age":7}"#;
+{"username":"nour","email":"nour@example.com","kind":"regular","age":7}
+{"username":"nour","email":"nour@example.com","kind":"regular","password_hash":"$2x$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS"}
+{"username":"nour","email":"nour@example.com","kind":"regular","password_hash":"$2b$31$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS"}"#;
         let problems = problems(text);
         let numbers: Vec<&str> = problems.iter().filter_map(|line| line.split(':').next()).collect();
         assert_eq!(
             numbers,
-            (2..=9).map(|number| format!("line {number}")).collect::<Vec<_>>(),
+            (2..=11).map(|number| format!("line {number}")).collect::<Vec<_>>(),
             "{problems:#?}"
         );
         assert!(problems[1].contains("stands in line 1 already"), "{problems:#?}");
+        assert!(problems[5].contains("password_hash: not a hash of Argon2id, bcrypt"), "{problems:#?}");
+        assert!(problems[8].contains("a fault that lets other passwords in"), "{problems:#?}");
+        assert!(problems[9].contains("costs too much to verify: of bcrypt at most cost 14"), "{problems:#?}");
         assert_eq!(self::problems("\n"), ["the file has no accounts"]);
+    }
+
+    #[test]
+    fn hashes_of_every_kind_are_taken_and_the_summary_tells_which_were_cheap() {
+        let hashes = [
+            "$2b$12$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS",
+            "$2b$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS",
+            "$scrypt$ln=17,r=8,p=1$c2l4dGVlbiBieXRlIHNhbA$AO+Qn5rf3loI0GlsiozAlajzHQhpTjOgtExeRkJ1ihg",
+            "$pbkdf2-sha256$29000$c2l4dGVlbiBieXRlIHNhbA$0jCG77B.ZMarPZ0V/nWfStkDmRe8fKHXTfJqIn8NMVU",
+            "$argon2id$v=19$m=19456,t=2,p=1$c2l4dGVlbiBieXRlIHNhbA$AO+Qn5rf3loI0GlsiozAlajzHQhpTjOgtExeRkJ1ihg",
+        ];
+        let line = |number: usize, hash: &str| {
+            format!(
+                r#"{{"username":"user{number}","email":"user{number}@example.com","kind":"regular","password_hash":"{hash}"}}"#
+            )
+        };
+        let lines: Vec<_> = hashes.iter().enumerate().map(|(number, hash)| line(number, hash)).collect();
+        let parsed = parse(&lines.join("\n")).expect("good lines");
+        let summary = parsed.into_iter().fold(Summary::default(), |summary, line| match line.password {
+            Some(Secret::Hash(hash)) => summary.and(true, Foreign::new(&hash).as_ref()),
+            _ => panic!("every line has a hash"),
+        });
+        assert_eq!(
+            summary.to_string(),
+            "5 accounts made\n\
+             hashes under Argon2id until the first sign-in replaces them: 1 PBKDF2, 2 bcrypt, 1 scrypt\n\
+             2 of them cost less than advised, so whoever had the former table may know passwords"
+        );
+        let existing = ImportedHash::parse(hashes[0]).expect("a hash");
+        let skipped = Summary::default().and(false, Foreign::new(&existing).as_ref());
+        assert_eq!(skipped.to_string(), "0 accounts made");
     }
 }

@@ -1,15 +1,23 @@
 //! How often something may be done, and for what that is counted.
 //!
 //! Known and unknown identifiers are counted alike, so a limit tells nothing about accounts.
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use super::account::AccountId;
+use super::hashing_key::HashingKey;
 use super::identifier::{Identifier, TypedAddress};
 
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
+
+/// Mails that one client may ask for in an hour.
+const MAILS_OF_A_CLIENT: u32 = 30;
+/// The name of the limit on the mails of a day, which has a metric and an alarm of its own.
+pub const MAILS_OF_THE_DAY: &str = "mails-of-the-day";
+/// How long a network is remembered as one that an identifier signs in from: over a long holiday.
+pub const REMEMBERED: Duration = Duration::from_hours(90 * 24);
 
 /// How the count runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +56,11 @@ impl Limit {
 
     /// Mails asked for from one client address: thirty an hour leave room for an office behind one address.
     pub fn mails_from(client: IpAddr) -> Self {
-        Self { name: "mails-from", subject: network(client), pace: Pace::AtMost { count: 30, window: HOUR } }
+        Self {
+            name: "mails-from",
+            subject: network(client),
+            pace: Pace::AtMost { count: MAILS_OF_A_CLIENT, window: HOUR },
+        }
     }
 
     /// Backup requests of one account, a minute apart, so that a double click sends one mail.
@@ -78,6 +90,91 @@ impl Limit {
             pace: Pace::AtMost { count: 10, window: HOUR },
         }
     }
+
+    /// Failed passwords from one client address, whomever they are for: a hundred an hour are more than an office
+    /// mistypes, and make a list of a million stolen passwords last a year (ASVS 5.0 V6.3.1).
+    pub fn failed_passwords_from(client: IpAddr) -> Self {
+        Self {
+            name: "failed-passwords-from",
+            subject: network(client),
+            pace: Pace::AtMost { count: 100, window: HOUR },
+        }
+    }
+}
+
+/// One try of a password, by all that it is counted for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PasswordTry {
+    /// What is counted for the identifier.
+    pub identifier: Limit,
+    /// What is counted for the client's network.
+    pub network: Limit,
+    /// Identifier and network together: whoever signed in from here lately is let through where the network's bound
+    /// is reached, so that nobody is turned away for what others in the building type.
+    pub pair: String,
+}
+
+impl PasswordTry {
+    /// A try for this identifier from this client.
+    pub fn new(identifier: &Identifier, client: IpAddr) -> Self {
+        let (identifier, network) =
+            (Limit::failed_passwords(identifier), Limit::failed_passwords_from(client));
+        let pair = format!("{} {}", network.subject, identifier.subject);
+        Self { identifier, network, pair }
+    }
+}
+
+/// Who asks for a mail.
+#[derive(Debug, Clone, Copy)]
+pub enum AskedBy<'a> {
+    /// A stranger, by the address of their client.
+    Client(IpAddr),
+    /// Somebody who is signed in.
+    Account(&'a AccountId),
+}
+
+/// Mails that may be asked for in a day by all together, so that nobody can run up a bill or use up the day's quota
+/// of the mail service. Security notices are not counted: nothing may stop them.
+///
+/// It is counted in [`DailyMails::SHARDS`] parts, because one item of the database takes few transactions a second
+/// (docs/decisions/0013). Whose mail counts in which part follows from a keyed hash of where it is asked for, so that
+/// one place can fill one part only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DailyMails(u32);
+
+/// The bound is so low that one client could use up a part of the day's mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("less than {} a day, which would let one client use up the mail of others", DailyMails::LEAST)]
+pub struct TooFew;
+
+impl DailyMails {
+    /// Parts that are counted each by itself.
+    pub const SHARDS: u32 = 16;
+    /// The least there may be in a day: a part is then 750, and one client can ask for 720 in a day (30 an hour).
+    pub const LEAST: u32 = 12_000;
+
+    /// Takes the bound of a day.
+    pub fn new(mails: u32) -> Result<Self, TooFew> {
+        const { assert!(Self::LEAST / Self::SHARDS > MAILS_OF_A_CLIENT * 24) };
+        if mails < Self::LEAST { Err(TooFew) } else { Ok(Self(mails)) }
+    }
+
+    /// The part in which a mail counts. Neighbours (IPv4 /24, IPv6 /48) share one, so that whoever has many addresses
+    /// in one place still fills one part only.
+    pub fn part_of(self, asked_by: AskedBy<'_>, key: &HashingKey) -> Limit {
+        let of = match asked_by {
+            AskedBy::Client(client) => place(client),
+            AskedBy::Account(account) => account.as_str().to_owned(),
+        };
+        // Keyed, so that nobody can tell whose part they share.
+        let [first, ..] = key.hash(&["part-of-the-day", &of]);
+        let part = u32::from(first) % Self::SHARDS;
+        Limit {
+            name: MAILS_OF_THE_DAY,
+            subject: part.to_string(),
+            pace: Pace::AtMost { count: self.0 / Self::SHARDS, window: DAY },
+        }
+    }
 }
 
 /// The network a client stands for: an IPv4 address, or the /64 that one IPv6 customer usually has.
@@ -86,7 +183,21 @@ fn network(client: IpAddr) -> String {
         IpAddr::V4(address) => address.to_string(),
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();
-            format!("{}/64", std::net::Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+            format!("{}/64", Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+    }
+}
+
+/// The place a client is in: the smallest networks that are routed by themselves.
+fn place(client: IpAddr) -> String {
+    match client.to_canonical() {
+        IpAddr::V4(address) => {
+            let [a, b, c, _] = address.octets();
+            format!("{}/24", Ipv4Addr::new(a, b, c, 0))
+        }
+        IpAddr::V6(address) => {
+            let [a, b, c, ..] = address.segments();
+            format!("{}/48", Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0))
         }
     }
 }
@@ -105,5 +216,62 @@ mod tests {
         ] {
             assert_eq!(Limit::mails_from(client.parse().expect("an IP address")).subject, subject);
         }
+    }
+
+    fn key() -> HashingKey {
+        HashingKey::new(&"k".repeat(32)).expect("long enough")
+    }
+
+    #[test]
+    fn the_day_has_sixteen_parts_and_neighbours_share_one() {
+        let day = DailyMails::new(24_000).expect("enough");
+        let part =
+            |client: &str| day.part_of(AskedBy::Client(client.parse().expect("an IP address")), &key());
+        for (client, neighbour) in [
+            ("203.0.113.9", "203.0.113.250"),
+            ("2001:db8:1:2::1", "2001:db8:1:ffff::9"),
+            ("203.0.113.9", "::ffff:203.0.113.9"),
+        ] {
+            assert_eq!(part(client), part(neighbour), "{client}");
+        }
+        let mut parts: Vec<u32> = (0..=255_u8)
+            .map(|third| part(&format!("198.51.{third}.1")).subject.parse().expect("a number"))
+            .collect();
+        parts.sort_unstable();
+        parts.dedup();
+        assert_eq!(parts, (0..DailyMails::SHARDS).collect::<Vec<_>>());
+        assert_eq!(part("203.0.113.9").pace, Pace::AtMost { count: 1_500, window: DAY });
+    }
+
+    #[test]
+    fn a_day_that_one_client_could_use_up_a_part_of_is_refused() {
+        assert_eq!(DailyMails::new(DailyMails::LEAST - 1), Err(TooFew));
+        let least = DailyMails::new(DailyMails::LEAST).expect("enough");
+        let client = "203.0.113.9".parse().expect("an IP address");
+        let of_a_day = |limit: Limit| match limit.pace {
+            Pace::AtMost { count, window } => u64::from(count) * (DAY.as_secs() / window.as_secs()),
+            Pace::OneEvery(time) => DAY.as_secs() / time.as_secs(),
+        };
+        assert!(
+            of_a_day(Limit::mails_from(client)) < of_a_day(least.part_of(AskedBy::Client(client), &key()))
+        );
+        let account = AccountId::new("a");
+        assert!(
+            of_a_day(Limit::backup_requests(&account))
+                < of_a_day(least.part_of(AskedBy::Account(&account), &key()))
+        );
+    }
+
+    #[test]
+    fn a_try_is_counted_for_identifier_and_network_and_known_by_both() {
+        let of = |identifier: &str, client: &str| {
+            PasswordTry::new(&Identifier::parse(identifier), client.parse().expect("an IP address"))
+        };
+        let mina = of("Mina", "2001:db8:1:2::1");
+        assert_eq!(mina, of("mina ", "2001:db8:1:2::9"));
+        assert_eq!(mina.network, of("nobody", "2001:db8:1:2::9").network);
+        assert_eq!(mina.identifier, of("mina", "203.0.113.9").identifier);
+        assert_ne!(mina.pair, of("mina", "203.0.113.9").pair);
+        assert_ne!(mina.pair, of("nobody", "2001:db8:1:2::1").pair);
     }
 }

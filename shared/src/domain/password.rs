@@ -4,6 +4,9 @@ use std::fmt;
 use argon2::password_hash::phc;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 
+use super::imported_hash::ImportedHash;
+use super::recipe::Recipe;
+
 /// Memory of one Argon2id run in KiB, from the OWASP Password Storage sheet.
 pub const MEMORY_KIB: u32 = 19_456;
 /// Passes of one Argon2id run, from the same row of that sheet.
@@ -14,6 +17,8 @@ pub const LANES: u32 = 1;
 pub const MAX_BYTES: usize = 1_024;
 /// Bytes of salt in a new hash (RFC 9106 section 3.1).
 pub const SALT_BYTES: usize = 16;
+/// Bytes of a hash's digest (RFC 9106 section 4 gives 256 bits).
+pub const DIGEST_BYTES: usize = Params::DEFAULT_OUTPUT_LEN;
 /// A stored hash may not ask for more memory than a function has to spare.
 const MAX_MEMORY_KIB: u32 = 256 * 1_024;
 /// Nor for more passes than fit into a function's time.
@@ -37,36 +42,54 @@ impl fmt::Debug for TypedPassword {
     }
 }
 
-/// An Argon2id hash in PHC string format.
-#[derive(Clone, PartialEq, Eq)]
-pub struct PasswordHash(String);
+/// Stands between the recipe of an imported hash and the Argon2id hash that was laid over its digest.
+const LAID_OVER: char = '|';
 
-/// The text is not an Argon2id hash this service can verify.
+/// A hash as it is kept: Argon2id in PHC string format, either of the password itself or of the digest that another
+/// system's hash had; then that hash's [`Recipe`] stands before it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash {
+    text: String,
+    recipe: Option<Recipe>,
+}
+
+/// The text is not a hash this service can verify.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not an Argon2id hash in PHC string format (at most 256 MiB, 64 passes)")]
 pub struct NotAPasswordHash;
 
 impl PasswordHash {
-    /// Reads a hash, as the database or an import has it.
-    pub fn parse(phc: &str) -> Result<Self, NotAPasswordHash> {
+    /// Reads a hash as the database has it. One from elsewhere is an [`ImportedHash`].
+    pub fn parse(stored: &str) -> Result<Self, NotAPasswordHash> {
+        let (recipe, phc) = match stored.split_once(LAID_OVER) {
+            Some((recipe, phc)) => (Some(Recipe::read(recipe).ok_or(NotAPasswordHash)?), phc),
+            None => (None, stored),
+        };
         let hash = phc::PasswordHash::new(phc).map_err(|_| NotAPasswordHash)?;
         let params = Params::try_from(&hash).map_err(|_| NotAPasswordHash)?;
         let affordable =
             params.m_cost() <= MAX_MEMORY_KIB && params.t_cost() <= MAX_PASSES && params.p_cost() <= 16;
         let complete = hash.algorithm.as_str() == "argon2id" && hash.salt.is_some() && hash.hash.is_some();
-        if affordable && complete { Ok(Self(phc.into())) } else { Err(NotAPasswordHash) }
+        if affordable && complete { Ok(Self { text: stored.into(), recipe }) } else { Err(NotAPasswordHash) }
     }
 
-    /// The PHC string.
+    /// The text to keep.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
-    /// Whether it costs at least what a new hash costs.
-    fn is_current(&self) -> bool {
-        phc::PasswordHash::new(&self.0).is_ok_and(|hash| {
-            Params::try_from(&hash)
-                .is_ok_and(|params| params.m_cost() >= MEMORY_KIB && params.t_cost() >= PASSES)
+    /// The Argon2id hash, without a recipe.
+    fn phc(&self) -> &str {
+        self.text.split_once(LAID_OVER).map_or(&*self.text, |(_, phc)| phc)
+    }
+
+    /// Whether its Argon2id costs what a new hash costs: no less, and no more either, since at that cost an account
+    /// could be told from all others.
+    fn is_of_todays_cost(&self) -> bool {
+        phc::PasswordHash::new(self.phc()).is_ok_and(|hash| {
+            Params::try_from(&hash).is_ok_and(|params| {
+                (params.m_cost(), params.t_cost(), params.p_cost()) == (MEMORY_KIB, PASSES, LANES)
+            })
         })
     }
 }
@@ -84,7 +107,7 @@ pub enum Verdict {
     Wrong,
     /// It is.
     Right,
-    /// It is, and its hash was cheaper than one made today: this one should take its place.
+    /// It is, and its hash is of another kind or cost than one made today: this one should take its place.
     RightButOutdated(PasswordHash),
 }
 
@@ -97,45 +120,84 @@ fn current() -> Argon2<'static> {
 
 /// Hashes a new password. It fails when the password is longer than [`MAX_BYTES`].
 pub fn hash(password: &TypedPassword, salt: [u8; SALT_BYTES]) -> Option<PasswordHash> {
-    if password.0.len() > MAX_BYTES {
-        return None;
+    let text = (password.0.len() <= MAX_BYTES).then(|| run(password.0.as_bytes(), salt))?;
+    Some(PasswordHash { text, recipe: None })
+}
+
+/// Takes in a hash that another system made: one that this service would have made itself as it is, any other under an
+/// Argon2id of today's cost over its digest.
+pub fn take_in(imported: &ImportedHash, salt: [u8; SALT_BYTES]) -> PasswordHash {
+    if imported.is_todays() {
+        return PasswordHash { text: imported.text.clone(), recipe: None };
     }
-    let hash: phc::PasswordHash = current()
-        .hash_password_with_salt(password.0.as_bytes(), &salt)
-        .expect("password and salt are within bounds");
-    Some(PasswordHash(hash.to_string()))
+    let text = format!("{}{LAID_OVER}{}", imported.recipe, run(&imported.digest, salt));
+    PasswordHash { text, recipe: Some(imported.recipe.clone()) }
 }
 
 /// Verifies a password with one Argon2id run of today's cost, whatever there is to verify against.
 ///
-/// No account, no password, an empty or an oversized one: each costs the same run. A hash from a time of
-/// cheaper parameters costs its own run on top of that, until the next sign-in has upgraded it.
+/// No account, no password, an empty or an oversized one: each costs the same run. A hash from elsewhere or from a time
+/// of other parameters costs its own run on top of that, until the next sign-in has replaced it.
 pub fn verify(typed: &TypedPassword, stored: Option<&PasswordHash>, salt: [u8; SALT_BYTES]) -> Verdict {
     let Some(stored) = stored.filter(|_| typed.0.len() <= MAX_BYTES) else {
-        run_once(typed);
+        run_for_nothing(typed);
         return Verdict::Wrong;
     };
+    let typed_bytes = typed.0.as_bytes();
+    let recipe = stored.recipe.as_ref();
+    let digest = recipe.map(|recipe| recipe.digest(typed_bytes));
+    let of_todays_cost = stored.is_of_todays_cost();
+    if of_todays_cost {
+        count_run();
+    }
     // `Argon2::verify_password` takes the parameters from the hash, not from `self`.
-    let right = current().verify_password(typed.0.as_bytes(), stored.as_str()).is_ok();
-    match (right, stored.is_current()) {
-        (true, true) => Verdict::Right,
+    let right = current().verify_password(digest.as_deref().unwrap_or(typed_bytes), stored.phc()).is_ok();
+    // Where bcrypt has not read all that was typed, nobody knows whether the rest is right: then its hash stays.
+    let known_whole = recipe.is_none_or(|recipe| recipe.reads_all_of(typed_bytes));
+    match (right, of_todays_cost) {
+        (true, true) if recipe.is_none() || !known_whole => Verdict::Right,
+        (true, _) if known_whole => hash(typed, salt).map_or(Verdict::Right, Verdict::RightButOutdated),
         (false, true) => Verdict::Wrong,
-        (true, false) => hash(typed, salt).map_or(Verdict::Right, Verdict::RightButOutdated),
-        (false, false) => {
-            run_once(typed);
-            Verdict::Wrong
+        (right, _) => {
+            run_for_nothing(typed);
+            if right { Verdict::Right } else { Verdict::Wrong }
         }
     }
 }
 
+/// One run of today's cost.
+fn run(secret: &[u8], salt: [u8; SALT_BYTES]) -> String {
+    count_run();
+    let hash: phc::PasswordHash =
+        current().hash_password_with_salt(secret, &salt).expect("secret and salt are within bounds");
+    hash.to_string()
+}
+
 /// One run of today's cost whose result is thrown away.
-fn run_once(typed: &TypedPassword) {
+fn run_for_nothing(typed: &TypedPassword) {
     let end = typed.0.len().min(MAX_BYTES);
-    let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
+    count_run();
+    let mut output = [0; DIGEST_BYTES];
     current()
         .hash_password_into(&typed.0.as_bytes()[..end], &[0; SALT_BYTES], &mut output)
         .expect("password and salt are within bounds");
     std::hint::black_box(output);
+}
+
+#[cfg(feature = "testing")]
+thread_local! {
+    static RUNS: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
+}
+
+/// Argon2id runs of today's cost on this thread so far, for tests of equal work.
+#[cfg(feature = "testing")]
+pub fn runs_so_far() -> u32 {
+    RUNS.get()
+}
+
+fn count_run() {
+    #[cfg(feature = "testing")]
+    RUNS.set(RUNS.get() + 1);
 }
 
 #[cfg(test)]
@@ -187,6 +249,51 @@ mod tests {
     }
 
     #[test]
+    fn an_imported_hash_is_laid_under_argon2id_and_replaced_when_the_password_is_right() {
+        let text = "$2b$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS";
+        let stored = take_in(&ImportedHash::parse(text).expect("a hash"), SALT);
+        assert!(stored.as_str().starts_with("$bcrypt$c=4,l=23$"), "{}", stored.as_str());
+        assert!(stored.as_str().contains("|$argon2id$v=19$m=19456,t=2,p=1$"), "{}", stored.as_str());
+        assert_eq!(PasswordHash::parse(stored.as_str()), Ok(stored.clone()));
+        assert_eq!(verify(&typed("wrong"), Some(&stored), SALT), Verdict::Wrong);
+        assert_eq!(verify(&typed(text), Some(&stored), SALT), Verdict::Wrong, "the hash is no password");
+        let verdict = verify(&typed("correct horse battery"), Some(&stored), SALT);
+        let Verdict::RightButOutdated(plain) = verdict else { panic!("{verdict:?}") };
+        assert!(plain.as_str().starts_with("$argon2id$"));
+        assert_eq!(verify(&typed("correct horse battery"), Some(&plain), SALT), Verdict::Right);
+    }
+
+    #[test]
+    fn a_bcrypt_hash_stays_where_it_has_not_read_the_whole_password() {
+        // Of eighty times p.
+        let text = "$2b$04$abcdefghijklmnopqrstuuNt.0ah97gHY3F7JC1Z6EXmQc0bQBhIO";
+        let stored = take_in(&ImportedHash::parse(text).expect("a hash"), SALT);
+        let typo = "p".repeat(72) + "xpppppp";
+        for (password, verdict) in [("p".repeat(80), Verdict::Right), (typo, Verdict::Right)] {
+            assert_eq!(verify(&typed(&password), Some(&stored), SALT), verdict);
+        }
+        assert_eq!(verify(&typed(&"p".repeat(71)), Some(&stored), SALT), Verdict::Wrong);
+    }
+
+    #[test]
+    fn a_hash_like_our_own_is_taken_in_as_it_is_and_any_other_cost_is_brought_to_todays() {
+        let own = hash(&typed("x"), SALT).expect("not too long");
+        let imported = ImportedHash::parse(own.as_str()).expect("a hash");
+        assert_eq!(take_in(&imported, SALT), own);
+        for (memory_kib, passes) in [(64, 1), (MEMORY_KIB + 1_024, PASSES), (MEMORY_KIB, PASSES + 1)] {
+            let params = Params::new(memory_kib, passes, 1, None).expect("parameters");
+            let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+            let other: phc::PasswordHash = argon2.hash_password_with_salt(b"x", &SALT).expect("a hash");
+            let kept = PasswordHash::parse(&other.to_string()).expect("its own hash");
+            let taken_in = take_in(&ImportedHash::parse(&other.to_string()).expect("a hash"), SALT);
+            for stored in [kept, taken_in] {
+                assert!(matches!(verify(&typed("x"), Some(&stored), SALT), Verdict::RightButOutdated(_)));
+                assert_eq!(verify(&typed("y"), Some(&stored), SALT), Verdict::Wrong);
+            }
+        }
+    }
+
+    #[test]
     fn refuses_hashes_of_other_kinds_and_ruinous_costs() {
         let good = cheap_hash_of("x").as_str().to_owned();
         for bad in [
@@ -197,6 +304,8 @@ mod tests {
             &good.replace("m=64", "m=4194304"),
             &good.replace("t=1", "t=1000"),
             good.rsplit_once('$').expect("a PHC string").0,
+            &format!("|{good}"),
+            &format!("$bcrypt$c=31,l=23$c2l4dGVlbiBieXRlIHNhbA|{good}"),
         ] {
             assert_eq!(PasswordHash::parse(bad).map(|_| ()), Err(NotAPasswordHash), "{bad:?}");
         }

@@ -1,17 +1,91 @@
-//! The table of counts. A bucket's key is a keyed hash, so that the table cannot be searched for addresses.
+//! The table of counts, and of who signed in from where. Its key is a keyed hash, so that it cannot be searched for
+//! addresses.
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::write::{Write, key, number};
+use super::write::{Item, Write, key, number};
 use super::{Store, StoreError};
-use crate::domain::Timestamp;
-use crate::domain::limit::{Limit, Pace};
+use crate::domain::limit::{Pace, REMEMBERED};
+use crate::domain::{AskedBy, HashingKey, Limit, PasswordTry, Timestamp};
 
 /// The bound that a request would have passed. Nothing of the request was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitReached(pub Limit);
 
+/// Whether a password is looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Admission {
+    /// It is, and the try is counted for the identifier and for the network.
+    Counted,
+    /// It is, because the identifier signed in from the network lately, though the network's bound is reached. The try
+    /// is counted for the identifier only.
+    Known,
+    /// It is not: this bound is reached. Nothing is counted.
+    Refused(Limit),
+}
+
 impl Store {
+    /// The bound on all mails of the day, as far as it counts what is asked for by this one.
+    pub fn mails_of_the_day(&self, asked_by: AskedBy<'_>) -> Result<Limit, StoreError> {
+        let missing = || StoreError::new("count a mail", "this function was started without DAILY_MAILS");
+        Ok(self.daily_mails.ok_or_else(missing)?.part_of(asked_by, self.key_of_hashes()?))
+    }
+
+    /// Counts a try of a password before anything else is known, so that many tries at once never get past a bound.
+    ///
+    /// One transaction, and a second one where the network's bound is reached: the same for every identifier.
+    pub async fn admit_password(
+        &self,
+        password: &PasswordTry,
+        now: Timestamp,
+    ) -> Result<Admission, StoreError> {
+        const DOING: &str = "count a try of a password";
+        const IDENTIFIER: usize = 0;
+        const NETWORK: usize = 1;
+        let writes = vec![self.counting(&password.identifier, now)?, self.counting(&password.network, now)?];
+        let Err(failed) = self.transact(DOING, writes).await? else { return Ok(Admission::Counted) };
+        if !failed.at(NETWORK) {
+            return Ok(Admission::Refused(password.identifier.clone()));
+        }
+        let writes = vec![self.counting(&password.identifier, now)?, self.knowing(password, now)?];
+        Ok(match self.transact(DOING, writes).await? {
+            Ok(()) => Admission::Known,
+            Err(failed) if failed.at(IDENTIFIER) => Admission::Refused(password.identifier.clone()),
+            Err(_) => Admission::Refused(password.network.clone()),
+        })
+    }
+
+    /// The writes after a right password: its own try is not counted any more, the identifier's count starts anew, and
+    /// identifier and network are remembered together.
+    pub(super) fn settling(
+        &self,
+        password: &PasswordTry,
+        admission: &Admission,
+        now: Timestamp,
+    ) -> Result<Vec<Write>, StoreError> {
+        let remembering = Write::update(&self.tables.limits, self.pair(password)?, "SET expires_at = :end")
+            .value(":end", number((now + REMEMBERED).unix_seconds()));
+        let mut writes = vec![self.forgetting(&password.identifier, now)?, remembering];
+        if *admission == Admission::Counted {
+            let bucket = key([("bucket", &*self.bucket(&password.network, now)?)]);
+            let giving_back = Write::update(&self.tables.limits, bucket, "ADD counted :minus_one");
+            writes.push(giving_back.value(":minus_one", number(-1)));
+        }
+        Ok(writes)
+    }
+
+    /// Writes nothing. Key: the pair. The condition is false when the identifier did not sign in from there lately.
+    fn knowing(&self, password: &PasswordTry, now: Timestamp) -> Result<Write, StoreError> {
+        Ok(Write::check(&self.tables.limits, self.pair(password)?)
+            .when("expires_at > :now")
+            .value(":now", number(now.unix_seconds())))
+    }
+
+    fn pair(&self, password: &PasswordTry) -> Result<Item, StoreError> {
+        let hash = self.key_of_hashes()?.hash(&["signed-in-from", &password.pair]);
+        Ok(key([("bucket", &*URL_SAFE_NO_PAD.encode(hash))]))
+    }
+
     /// Counts one attempt; false, and nothing counted, when the bound is reached.
     pub async fn count(&self, limit: &Limit, now: Timestamp) -> Result<bool, StoreError> {
         Ok(self.write("count an attempt", self.counting(limit, now)?).await?.is_some())
@@ -61,15 +135,21 @@ impl Store {
     }
 
     fn bucket(&self, limit: &Limit, now: Timestamp) -> Result<String, StoreError> {
-        let Some(secret) = &self.hashing_key else {
-            return Err(StoreError::new("count an attempt", "this function was started without HASHING_KEY"));
-        };
         let window = match limit.pace {
             Pace::AtMost { window, .. } => {
                 now.unix_seconds() / i64::try_from(window.as_secs()).unwrap_or(i64::MAX)
             }
             Pace::OneEvery(_) => 0,
         };
-        Ok(URL_SAFE_NO_PAD.encode(secret.hash(&[limit.name, &limit.subject, &window.to_string()])))
+        Ok(URL_SAFE_NO_PAD.encode(self.key_of_hashes()?.hash(&[
+            limit.name,
+            &limit.subject,
+            &window.to_string(),
+        ])))
+    }
+
+    fn key_of_hashes(&self) -> Result<&HashingKey, StoreError> {
+        let missing = || StoreError::new("count an attempt", "this function was started without HASHING_KEY");
+        self.hashing_key.as_ref().ok_or_else(missing)
     }
 }

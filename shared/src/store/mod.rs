@@ -18,14 +18,14 @@ use aws_types::SdkConfig;
 
 pub use accounts::{NewAccount, NotCreated};
 pub use backup::{ConfirmRefused, Confirmation};
-pub use limits::LimitReached;
+pub use limits::{Admission, LimitReached};
 pub use links::{Slot, Superseded};
 pub use outbox::{Queued, QueuedState};
 pub use sessions::{LinkSignIn, PasswordSignIn};
 pub use undo::{TakeBackRefused, TakingBack};
 
 use crate::config::{Config, Tables};
-use crate::domain::HashingKey;
+use crate::domain::{DailyMails, HashingKey};
 use crate::entropy::Entropy;
 
 /// The tables, and what it takes to reach them.
@@ -34,6 +34,7 @@ pub struct Store {
     dynamodb: Client,
     tables: Tables,
     hashing_key: Option<HashingKey>,
+    daily_mails: Option<DailyMails>,
     entropy: Entropy,
 }
 
@@ -60,6 +61,7 @@ impl Store {
             dynamodb: Client::from_conf(dynamodb.build()),
             tables: config.tables.clone(),
             hashing_key: config.hashing_key.clone(),
+            daily_mails: config.daily_mails,
             entropy,
         }
     }

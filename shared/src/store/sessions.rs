@@ -2,12 +2,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::accounts::{BACKUP, FORMER, PRIMARY, PROFILE};
+use super::limits::Admission;
 use super::write::{Write, key, number, text};
 use super::{Store, StoreError};
 use crate::domain::session::IDLE_LIFETIME;
 use crate::domain::{
-    AccountId, Door, EmailAddress, Limit, Link, MailRequest, MessageId, Notice, Proof, Session, SignInMethod,
-    Source, Timestamp, TokenHash,
+    AccountId, Door, EmailAddress, Link, MailRequest, MessageId, Notice, PasswordTry, Proof, Session,
+    SignInMethod, Source, Timestamp, TokenHash,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -56,8 +57,8 @@ pub struct PasswordSignIn<'a> {
     pub session: &'a Session,
     /// The session this browser had before; it ends.
     pub former: Option<&'a TokenHash>,
-    /// The count of failed passwords that starts anew.
-    pub failures: &'a Limit,
+    /// The try that was right, and how it was let in.
+    pub password: (&'a PasswordTry, &'a Admission),
     /// Where the backup email stood in the identifier's place: the address, and the key of the notice.
     pub backup_used: Option<(&'a EmailAddress, &'a MessageId)>,
     /// Where the request came from, for the notice.
@@ -109,7 +110,7 @@ impl Store {
         Ok(row.map(Session::from))
     }
 
-    /// Opens a session for a right password, ends the browser's former one, forgets the failures and, where the
+    /// Opens a session for a right password, ends the browser's former one, settles its counts and, where the
     /// backup email was used, asks for the notice. All or nothing.
     pub async fn open_session_with_password(
         &self,
@@ -117,7 +118,9 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         const DOING: &str = "open a session";
-        let mut writes = vec![self.opening(sign_in.session)?, self.forgetting(sign_in.failures, now)?];
+        let (password, admission) = sign_in.password;
+        let mut writes = vec![self.opening(sign_in.session)?];
+        writes.extend(self.settling(password, admission, now)?);
         writes.extend(sign_in.former.map(|former| self.ending(former)));
         if let Some((address, notice_id)) = sign_in.backup_used {
             writes.push(self.telling_of_use(

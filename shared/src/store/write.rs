@@ -14,7 +14,8 @@ use super::{Store, StoreError};
 /// between them below three seconds.
 const ATTEMPTS: u32 = 8;
 
-type Item = HashMap<String, AttributeValue>;
+/// An item, or its key.
+pub(super) type Item = HashMap<String, AttributeValue>;
 
 /// A text value.
 pub(super) fn text(value: impl Into<String>) -> AttributeValue {

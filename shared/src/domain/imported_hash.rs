@@ -1,0 +1,228 @@
+//! Password hashes that other systems made: Argon2id, bcrypt, scrypt and PBKDF2, as PHC strings or in the Modular
+//! Crypt Format.
+//!
+//! None is kept as it comes. [`super::password::take_in`] lays an Argon2id of today's cost over its digest, so that a
+//! cheap hash from elsewhere is never at rest here; what stays of it is its [`Recipe`], which leads from a password to
+//! that digest (docs/decisions/0012).
+use std::fmt;
+
+use argon2::Version;
+use base64::Engine as _;
+use base64::alphabet::BCRYPT;
+use base64::engine::GeneralPurpose;
+
+use super::password::{DIGEST_BYTES, LANES, MEMORY_KIB, PASSES};
+use super::recipe::{BASE64, Function, LENIENT, NotImportable, Recipe};
+
+/// bcrypt has an alphabet of its own.
+const BCRYPT_BASE64: GeneralPurpose = GeneralPurpose::new(&BCRYPT, LENIENT);
+
+/// A hash that another system made.
+#[derive(Clone)]
+pub struct ImportedHash {
+    pub(super) text: String,
+    pub(super) recipe: Recipe,
+    pub(super) digest: Vec<u8>,
+}
+
+impl ImportedHash {
+    /// Reads `$argon2id$…`, `$2a$…`, `$2b$…`, `$2y$…`, `$scrypt$…`, `$pbkdf2-sha256$…` or `$pbkdf2-sha512$…`.
+    ///
+    /// It fails for other kinds, for what does not parse, and for a cost that would keep a function busy for more
+    /// than a second or two at each try.
+    pub fn parse(text: &str) -> Result<Self, NotImportable> {
+        let fields: Vec<&str> = text.split('$').collect();
+        let (function, salt, digest) = match fields[..] {
+            // The three differ in faults of long gone programs and in nothing that matters below 255 bytes.
+            ["", "2a" | "2b" | "2y", cost, parts] if cost.len() == 2 && parts.is_char_boundary(22) => {
+                let (salt, digest) = parts.split_at(22);
+                (Function::read("bcrypt", &format!("c={cost}"))?, salt, digest)
+            }
+            ["", "2a" | "2b" | "2y", ..] => return Err(NotImportable::Malformed("bcrypt")),
+            ["", "2x", ..] => return Err(NotImportable::FaultyBcrypt),
+            ["", "argon2id", version, figures, salt, digest] => {
+                (Function::read("argon2id", &format!("{version},{figures}"))?, salt, digest)
+            }
+            // Some libraries write the iterations of PBKDF2 without their `i=`.
+            ["", name @ ("pbkdf2-sha256" | "pbkdf2-sha512"), iterations, salt, digest]
+                if iterations.parse::<u32>().is_ok() =>
+            {
+                (Function::read(name, &format!("i={iterations}"))?, salt, digest)
+            }
+            ["", name, figures, salt, digest] if name != "bcrypt" => {
+                (Function::read(name, figures)?, salt, digest)
+            }
+            ["", name, ..] => {
+                Function::read(name, "")?;
+                return Err(NotImportable::UnknownKind);
+            }
+            _ => return Err(NotImportable::UnknownKind),
+        };
+        let malformed = || NotImportable::Malformed(function.kind());
+        let decode = |part: &str| {
+            let decoded = match function {
+                Function::Bcrypt { .. } => BCRYPT_BASE64.decode(part),
+                // The same libraries write a dot for the plus sign of base64.
+                _ => BASE64.decode(part.replace('.', "+")),
+            };
+            decoded.map_err(|_| malformed())
+        };
+        let (salt, digest) = (decode(salt)?, decode(digest)?);
+        let recipe = Recipe::new(function, salt, digest.len())?;
+        Ok(Self { text: text.to_owned(), recipe, digest })
+    }
+
+    /// The kind of hash, for a person: "bcrypt".
+    pub fn kind(&self) -> &'static str {
+        self.recipe.function.kind()
+    }
+
+    /// Whether it was cheaper than advised today.
+    pub fn is_cheap(&self) -> bool {
+        self.recipe.function.is_cheap()
+    }
+
+    /// Whether it is what this service would have made itself.
+    pub fn is_todays(&self) -> bool {
+        let today = Function::Argon2id {
+            version: Version::V0x13,
+            memory_kib: MEMORY_KIB,
+            passes: PASSES,
+            lanes: LANES,
+        };
+        self.recipe.function == today && self.digest.len() == DIGEST_BYTES
+    }
+}
+
+impl fmt::Debug for ImportedHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ImportedHash({})", self.kind())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PASSWORD: &[u8] = b"correct horse battery";
+
+    /// Of [`PASSWORD`], made by libxcrypt (bcrypt) and OpenSSL (scrypt, PBKDF2).
+    const HASHES: [&str; 7] = [
+        "$2a$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS",
+        "$2b$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS",
+        "$2y$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS",
+        "$scrypt$ln=10,r=8,p=1$c2l4dGVlbiBieXRlIHNhbA$AO+Qn5rf3loI0GlsiozAlajzHQhpTjOgtExeRkJ1ihg",
+        "$pbkdf2-sha256$i=1000,l=32$c2l4dGVlbiBieXRlIHNhbA$0jCG77B+ZMarPZ0V/nWfStkDmRe8fKHXTfJqIn8NMVU",
+        "$pbkdf2-sha256$1000$c2l4dGVlbiBieXRlIHNhbA$0jCG77B.ZMarPZ0V/nWfStkDmRe8fKHXTfJqIn8NMVU",
+        "$pbkdf2-sha512$i=1000$c2l4dGVlbiBieXRlIHNhbA$rU4+LXNnfyZTFoCA/lyqwAI23FwQPXA1J8WUvWKIN0asda65BYVS3ajgw8RORUx2kWMyEjgepCG1IEmnGuv2Yg",
+    ];
+    /// Of "password", from the tests of the Argon2 reference implementation.
+    const ARGON2ID: &str =
+        "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
+
+    #[test]
+    fn digests_are_those_of_other_implementations() {
+        for text in HASHES {
+            let hash = ImportedHash::parse(text).expect(text);
+            assert!(hash.recipe.digest(PASSWORD) == hash.digest, "{text}");
+            assert!(hash.recipe.digest(b"Correct horse battery") != hash.digest, "{text}");
+        }
+        let hash = ImportedHash::parse(ARGON2ID).expect("a hash");
+        assert!(hash.recipe.digest(b"password") == hash.digest);
+    }
+
+    #[test]
+    fn a_recipe_is_read_as_it_was_written_and_has_no_digest() {
+        for text in HASHES.into_iter().chain([ARGON2ID]) {
+            let hash = ImportedHash::parse(text).expect(text);
+            let written = hash.recipe.to_string();
+            assert!(Recipe::read(&written) == Some(hash.recipe), "{written}");
+            assert!(!written.contains(text.rsplit('$').next().expect("a digest")), "{written}");
+        }
+        for not in
+            ["", "$", "$bcrypt$c=4,l=23", "$bcrypt$c=4,l=23$c2hvcnQ", "$bcrypt$c=4$c2l4dGVlbiBieXRlIHNhbA"]
+        {
+            assert!(Recipe::read(not).is_none(), "{not}");
+        }
+    }
+
+    #[test]
+    fn bcrypt_ignores_what_follows_its_72nd_byte_as_it_does_everywhere() {
+        // Of eighty times p, made by libxcrypt.
+        let hash = ImportedHash::parse("$2b$04$abcdefghijklmnopqrstuuNt.0ah97gHY3F7JC1Z6EXmQc0bQBhIO")
+            .expect("a hash");
+        for (length, same) in [(80, true), (72, true), (71, false), (1_024, true)] {
+            let typed = vec![b'p'; length];
+            assert_eq!(hash.recipe.digest(&typed) == hash.digest, same, "{length}");
+            assert_eq!(hash.recipe.reads_all_of(&typed), length < 72, "{length}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_taken_in_says_why() {
+        use NotImportable::{FaultyBcrypt, Malformed, TooCostly, UnknownKind};
+        let salt = "c2l4dGVlbiBieXRlIHNhbA";
+        let digest = "AO+Qn5rf3loI0GlsiozAlajzHQhpTjOgtExeRkJ1ihg";
+        let phc = |start: &str| format!("{start}${salt}${digest}");
+        let costly = |text: &str| matches!(ImportedHash::parse(text), Err(TooCostly { .. }));
+        for start in [
+            "$scrypt$ln=19,r=8,p=1",
+            "$scrypt$ln=255,r=8,p=1",
+            "$scrypt$ln=14,r=8,p=4294967295",
+            "$pbkdf2-sha256$i=2000001",
+            "$pbkdf2-sha512$4294967295",
+            "$argon2id$v=19$m=524288,t=1,p=1",
+            "$argon2id$v=19$m=65536,t=1000,p=1",
+        ] {
+            assert!(costly(&phc(start)), "{start}");
+        }
+        assert!(costly(&HASHES[1].replace("$04$", "$15$")));
+        for (text, why) in [
+            ("", UnknownKind),
+            ("hunter2", UnknownKind),
+            ("5f4dcc3b5aa765d61d8327deb882cf99", UnknownKind),
+            ("$1$salt$qJH7.N4xYta3aEG/dfqo/0", UnknownKind),
+            ("$6$salt$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjlO", UnknownKind),
+            (&phc("$argon2i$v=19$m=64,t=1,p=1"), UnknownKind),
+            (&phc("$bcrypt$c=4"), Malformed("bcrypt")),
+            (&HASHES[1].replace("$2b$", "$2x$"), FaultyBcrypt),
+            (&HASHES[1].replace("$04$", "$03$"), Malformed("bcrypt")),
+            (&HASHES[1].replace("$04$", "$4$"), Malformed("bcrypt")),
+            (&HASHES[1][..HASHES[1].len() - 1], Malformed("bcrypt")),
+            (&format!("$2b$04${}", "é".repeat(27)), Malformed("bcrypt")),
+            ("$scrypt$ln=10,r=8,p=1", Malformed("scrypt")),
+            (&phc("$scrypt$ln=10,r=8"), Malformed("scrypt")),
+            (&phc("$scrypt$ln=0,r=8,p=1"), Malformed("scrypt")),
+            (&phc("$pbkdf2-sha256$i=0"), Malformed("PBKDF2")),
+            (&phc("$pbkdf2-sha256$i=1000,x=1"), Malformed("PBKDF2")),
+            (&format!("$pbkdf2-sha256$i=1000${salt}$c2hvcnQ"), Malformed("PBKDF2")),
+            (&format!("$pbkdf2-sha256$i=1000${salt}${}", digest.repeat(3)), Malformed("PBKDF2")),
+            (&format!("$pbkdf2-sha256$i=1000$${digest}"), Malformed("PBKDF2")),
+            (&format!("$argon2id$v=19$m=64,t=1,p=1$c2hvcnQ${digest}"), Malformed("Argon2id")),
+        ] {
+            assert_eq!(ImportedHash::parse(text).map(|_| ()), Err(why), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_hash_below_todays_advice_is_cheap() {
+        let salt_and_digest = "$c2l4dGVlbiBieXRlIHNhbA$AO+Qn5rf3loI0GlsiozAlajzHQhpTjOgtExeRkJ1ihg";
+        for (start, cheap) in [
+            ("$scrypt$ln=17,r=8,p=1", false),
+            ("$scrypt$ln=13,r=8,p=10", false),
+            ("$scrypt$ln=14,r=8,p=1", true),
+            ("$pbkdf2-sha256$i=600000", false),
+            ("$pbkdf2-sha256$i=599999", true),
+            ("$pbkdf2-sha512$i=210000", false),
+            ("$argon2id$v=19$m=19456,t=2,p=1", false),
+            ("$argon2id$v=19$m=19456,t=1,p=1", true),
+        ] {
+            let hash = ImportedHash::parse(&format!("{start}{salt_and_digest}")).expect(start);
+            assert_eq!(hash.is_cheap(), cheap, "{start}");
+            assert_eq!(hash.is_todays(), start == "$argon2id$v=19$m=19456,t=2,p=1", "{start}");
+        }
+        assert!(ImportedHash::parse(HASHES[1]).expect("a hash").is_cheap());
+        assert!(!ImportedHash::parse(&HASHES[1].replace("$04$", "$10$")).expect("a hash").is_cheap());
+        assert_eq!(format!("{:?}", ImportedHash::parse(HASHES[1])), "Ok(ImportedHash(bcrypt))");
+    }
+}

@@ -1,0 +1,95 @@
+//! Passwords whose hashes another system made: they open the account, and the first time replaces the hash.
+use serde_json::json;
+
+use crate::support::{PASSWORD, Visitor, World};
+
+/// Hashes of [`PASSWORD`] that other programs made (libxcrypt, OpenSSL), each with the start of what is kept of it.
+const HASHES: [(&str, &str); 6] = [
+    ("$2a$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS", "$bcrypt$c=4,l=23$"),
+    ("$2b$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS", "$bcrypt$c=4,l=23$"),
+    ("$2y$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS", "$bcrypt$c=4,l=23$"),
+    (
+        "$scrypt$ln=10,r=8,p=1$c2l4dGVlbiBieXRlIHNhbA$AO+Qn5rf3loI0GlsiozAlajzHQhpTjOgtExeRkJ1ihg",
+        "$scrypt$ln=10,r=8,p=1,l=32$",
+    ),
+    (
+        "$pbkdf2-sha256$i=1000,l=32$c2l4dGVlbiBieXRlIHNhbA$0jCG77B+ZMarPZ0V/nWfStkDmRe8fKHXTfJqIn8NMVU",
+        "$pbkdf2-sha256$i=1000,l=32$",
+    ),
+    (
+        "$pbkdf2-sha512$i=1000$c2l4dGVlbiBieXRlIHNhbA$rU4+LXNnfyZTFoCA/lyqwAI23FwQPXA1J8WUvWKIN0asda65BYVS3ajgw8RORUx2kWMyEjgepCG1IEmnGuv2Yg",
+        "$pbkdf2-sha512$i=1000,l=64$",
+    ),
+];
+
+async fn sign_in(visitor: &Visitor<'_>, password: &str) -> i64 {
+    visitor.post_json("/login", &json!({ "identifier": "mina", "password": password })).await.status
+}
+
+/// The hash that the account has now.
+fn kept(world: &World) -> String {
+    let items = world.dump()["AccountsTable"].join("\n");
+    let (_, hash) = items.split_once("\"password_hash\":{\"S\":\"").expect("the account has a hash");
+    hash.split('"').next().expect("a text ends").to_owned()
+}
+
+#[tokio::test]
+async fn an_imported_password_signs_in_and_the_first_time_makes_its_hash_our_own() {
+    for (hash, recipe) in HASHES {
+        let world = World::new();
+        world.person("mina").imported(hash).create().await;
+        assert_eq!(sign_in(&world.visitor(), "Correct horse battery").await, 401, "{hash}");
+        let before = kept(&world);
+        assert!(before.starts_with(recipe), "{before}");
+        assert_eq!(sign_in(&world.visitor(), PASSWORD).await, 200, "{hash}");
+        assert!(kept(&world).starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+        let (again, runs) = world.argon2_runs_of(sign_in(&world.visitor(), PASSWORD)).await;
+        assert_eq!((again, runs), (200, 1), "{hash}: like everybody else from now on");
+    }
+}
+
+#[tokio::test]
+async fn no_digest_of_another_system_is_ever_at_rest() {
+    for (hash, _) in HASHES {
+        let world = World::new();
+        world.person("mina").imported(hash).create().await;
+        let digest = hash.rsplit('$').next().expect("a digest");
+        let digest = &digest[digest.len() - 31..];
+        let tables: String = world.dump().into_values().flatten().collect();
+        assert!(!tables.contains(digest), "{hash}");
+        assert!(
+            kept(&world).contains("|$argon2id$v=19$m=19456,t=2,p=1$"),
+            "{hash}: under a hash of today's cost"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_bcrypt_never_read_opens_the_account_as_before_and_is_not_made_the_password() {
+    // Of eighty times p, of which bcrypt reads 72.
+    let hash = "$2b$04$abcdefghijklmnopqrstuuNt.0ah97gHY3F7JC1Z6EXmQc0bQBhIO";
+    let world = World::new();
+    world.person("mina").imported(hash).create().await;
+    let before = kept(&world);
+    let mistyped = "p".repeat(79) + "q";
+    for password in [&mistyped, &"p".repeat(80)] {
+        assert_eq!(sign_in(&world.visitor(), password).await, 200);
+        assert_eq!(kept(&world), before, "nobody knows whether the rest was right");
+    }
+    assert_eq!(sign_in(&world.visitor(), &"p".repeat(71)).await, 401);
+}
+
+#[tokio::test]
+async fn a_hash_that_costs_more_than_todays_is_brought_to_todays_so_that_it_cannot_be_told_apart() {
+    use argon2::password_hash::phc;
+    use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, Version};
+    let params = Params::new(32_768, 2, 1, None).expect("parameters");
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    let hash: phc::PasswordHash =
+        argon2.hash_password_with_salt(PASSWORD.as_bytes(), &[5; 16]).expect("a hash");
+    let world = World::new();
+    world.person("mina").imported(&hash.to_string()).create().await;
+    assert!(kept(&world).starts_with("$argon2id$v=19,m=32768,t=2,p=1,l=32$"), "{}", kept(&world));
+    assert_eq!(sign_in(&world.visitor(), PASSWORD).await, 200);
+    assert!(kept(&world).starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", kept(&world));
+}

@@ -1,0 +1,340 @@
+//! Limits: counted at once by all instances, alike for known and unknown, and nobody's to use up for others.
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use shared::domain::{DailyMails, Identifier, MailRequest, PasswordTry, TypedAddress};
+use shared::store::Admission;
+
+use crate::support::{Answer, NOON, PASSWORD, Visitor, World};
+
+const HOUR: Duration = Duration::from_hours(1);
+/// The bound on a day's mails that the template sets.
+const DAILY: u64 = 24_000;
+
+fn ip(client: &str) -> IpAddr {
+    client.parse().expect("an IP address")
+}
+
+async fn sign_in(visitor: &Visitor<'_>, identifier: &str, password: &str) -> Answer {
+    visitor.post_json("/login", &json!({ "identifier": identifier, "password": password })).await
+}
+
+async fn ask_for_mail(visitor: &Visitor<'_>, email: &str) -> Answer {
+    visitor.post_form("/forgot-username", &[("email", email)]).await
+}
+
+async fn admit(world: &World, identifier: &str, client: &str) -> Admission {
+    let app = world.app("password-login");
+    let password = PasswordTry::new(&Identifier::parse(identifier), ip(client));
+    app.store.admit_password(&password, app.now()).await.expect("the database works")
+}
+
+/// So many failed passwords from one network, each for a name of its own, as from a stolen list.
+pub async fn fail_in_network(world: &World, client: &str, times: usize) {
+    for number in 0..times {
+        assert_eq!(admit(world, &format!("stolen{number}"), client).await, Admission::Counted);
+    }
+}
+
+/// Asks for a mail as a stranger would, without the page around it.
+async fn request_mail(world: &World, email: &str, client: &str) {
+    let app = world.app("forgot-username");
+    let typed = TypedAddress::parse(email).expect("it looks like an address");
+    let mail = MailRequest::ForgotUsername { typed: typed.clone() };
+    app.request_mail(&app.message_id(), mail, &typed, ip(client), app.now())
+        .await
+        .expect("the database works");
+}
+
+fn queued(world: &World) -> usize {
+    world.dump()["OutboxTable"].len()
+}
+
+/// The counts of the day's mails, by the end of their window.
+fn parts_of_the_day(world: &World) -> Vec<Value> {
+    let counts = world.dump()["LimitsTable"].clone().into_iter();
+    let counts = counts.map(|item| serde_json::from_str::<Value>(&item).expect("it is JSON"));
+    let end = (NOON + 24 * 3_600).to_string();
+    counts.filter(|count| count["expires_at"]["N"] == *end).collect()
+}
+
+/// Fills all parts of the day's mails.
+async fn fill_the_day(world: &World) {
+    for third in 0..160 {
+        request_mail(world, &format!("early{third}@example.com"), &format!("198.18.{third}.1")).await;
+    }
+    let parts = parts_of_the_day(world);
+    assert_eq!(parts.len() as u64, u64::from(DailyMails::SHARDS), "so many networks meet all parts");
+    for mut part in parts {
+        part["counted"] = json!({ "N": (DAILY / u64::from(DailyMails::SHARDS)).to_string() });
+        world.put("LimitsTable", &part);
+    }
+}
+
+#[tokio::test]
+async fn many_at_once_never_get_past_a_bound() {
+    let world = World::new();
+    world.wire.contend();
+    let (browser, world) = (&world.visitor(), &world);
+    let one_address = (0..20).map(|number| async move {
+        request_mail(world, "mina@example.com", &format!("198.51.100.{number}")).await;
+    });
+    join_all(one_address).await;
+    assert_eq!(queued(world), 5, "for one address");
+    let one_client = (0..40).map(|number| async move {
+        let email = format!("person{number}@example.com");
+        assert_eq!(ask_for_mail(browser, &email).await.status, 200);
+    });
+    join_all(one_client).await;
+    assert_eq!(queued(world), 5 + 30, "from one client");
+
+    let counted = async |tries: Vec<(String, String)>| {
+        let admissions = tries.iter().map(|(name, client)| admit(world, name, client));
+        let admissions = join_all(admissions).await;
+        admissions.into_iter().filter(|admission| *admission == Admission::Counted).count()
+    };
+    let one_name = (0..40).map(|number| ("mina".to_owned(), format!("198.51.100.{number}")));
+    assert_eq!(counted(one_name.collect()).await, 10, "for one name");
+    let one_network = (0..140).map(|number| (format!("stolen{number}"), "192.0.2.7".to_owned()));
+    assert_eq!(counted(one_network.collect()).await, 100, "from one network");
+}
+
+#[tokio::test]
+async fn a_restart_forgets_nothing() {
+    let mut world = World::new();
+    world.person("mina").create().await;
+    for number in 0..5 {
+        request_mail(&world, "mina@example.com", &format!("198.51.100.{number}")).await;
+        sign_in(&world.visitor(), "mina", "wrong").await;
+        sign_in(&world.visitor(), "mina", "wrong").await;
+    }
+    world.restart();
+    request_mail(&world, "mina@example.com", "198.51.100.9").await;
+    assert_eq!(queued(&world), 5);
+    assert_eq!(sign_in(&world.visitor(), "mina", PASSWORD).await.status, 401);
+}
+
+#[tokio::test]
+async fn known_and_unknown_names_leave_the_same_counts() {
+    let counts = async |name: &str| {
+        let world = World::new();
+        world.person("mina").create().await;
+        for _ in 0..12 {
+            sign_in(&world.visitor(), name, "wrong").await;
+            ask_for_mail(&world.visitor(), &format!("{name}@example.com")).await;
+        }
+        let counts = world.dump()["LimitsTable"].clone().into_iter();
+        let counts = counts.map(|item| serde_json::from_str::<Value>(&item).expect("it is JSON"));
+        let mut counts: Vec<_> =
+            counts.map(|count| format!("{} {}", count["counted"], count["expires_at"])).collect();
+        counts.sort();
+        (counts, world.counted())
+    };
+    let known = counts("mina").await;
+    assert_eq!(known, counts("nobody").await);
+    assert_eq!(known.0.len(), 5, "name, network, address, client, day: {known:?}");
+}
+
+#[tokio::test]
+async fn a_network_that_failed_a_hundred_passwords_is_answered_as_if_every_password_were_wrong() {
+    let world = World::new();
+    world.person("mina").create().await;
+    let stranger = world.visitor_from("2001:db8:1:2::1");
+    let wrong = sign_in(&stranger, "mina", "wrong").await;
+    fail_in_network(&world, "2001:db8:1:2::1", 99).await;
+    for (client, name) in [("2001:db8:1:2::1", "mina"), ("2001:db8:1:2:ffff::9", "mina@example.com")] {
+        assert_eq!(
+            sign_in(&world.visitor_from(client), name, PASSWORD).await,
+            wrong,
+            "{client}, and its /64"
+        );
+    }
+    assert!(world.counted().iter().any(|line| line.contains("\"about\":\"failed-passwords-from\"")));
+    for client in ["2001:db8:1:3::1", "203.0.113.7"] {
+        let elsewhere = world.visitor_from(client);
+        assert_eq!(sign_in(&elsewhere, "mina", PASSWORD).await.status, 200, "{client}");
+    }
+    stranger.mailed_token("/login/link", "mina@example.com").await;
+    world.after(HOUR);
+    assert_eq!(sign_in(&stranger, "mina", PASSWORD).await.status, 200, "in the next hour");
+}
+
+#[tokio::test]
+async fn who_signed_in_from_a_network_lately_is_not_turned_away_for_what_others_there_type() {
+    let world = World::new();
+    for name in ["mina", "joris"] {
+        world.person(name).create().await;
+    }
+    let office = world.visitor();
+    assert_eq!(sign_in(&office, "mina", PASSWORD).await.status, 200);
+    world.after(Duration::from_hours(80 * 24));
+    fail_in_network(&world, "203.0.113.7", 100).await;
+    assert_eq!(sign_in(&office, "mina", "wrong").await.status, 401);
+    assert_eq!(sign_in(&office, "mina", PASSWORD).await.status, 200, "she works here");
+    assert_eq!(sign_in(&office, "joris", PASSWORD).await.status, 401, "he was never here");
+    for _ in 0..10 {
+        assert_eq!(sign_in(&office, "mina", "wrong").await.status, 401);
+    }
+    assert_eq!(sign_in(&office, "mina", PASSWORD).await.status, 401, "her name has its own bound here too");
+
+    world.after(Duration::from_hours(91 * 24));
+    fail_in_network(&world, "203.0.113.7", 100).await;
+    assert_eq!(sign_in(&office, "mina", PASSWORD).await.status, 401, "three months later it is forgotten");
+}
+
+#[tokio::test]
+async fn right_passwords_do_not_count_against_a_network() {
+    let world = World::new();
+    for name in ["mina", "joris", "ana"] {
+        world.person(name).create().await;
+    }
+    fail_in_network(&world, "203.0.113.7", 99).await;
+    for name in ["mina", "joris", "ana"] {
+        assert_eq!(sign_in(&world.visitor(), name, PASSWORD).await.status, 200, "{name}");
+    }
+    assert_eq!(admit(&world, "nobody", "203.0.113.7").await, Admission::Counted, "the hundredth failure");
+    assert!(matches!(admit(&world, "somebody", "203.0.113.7").await, Admission::Refused(_)));
+}
+
+#[tokio::test]
+async fn whoever_fails_passwords_for_a_name_keeps_its_owner_out_of_nothing_but_the_password() {
+    let world = World::new();
+    let mina = world.person("mina").backup("spare@example.org").create().await;
+    let signed_in = world.signed_in(&mina).await;
+    let intruder = world.visitor_from("198.51.100.1");
+    for _ in 0..50 {
+        sign_in(&intruder, "mina", "wrong").await;
+    }
+    assert_eq!(sign_in(&world.visitor(), "mina", PASSWORD).await.status, 401);
+    assert!(signed_in.is_signed_in().await, "a session stays");
+    assert_eq!(signed_in.get("/account").await.status, 200);
+    for email in ["mina@example.com", "spare@example.org"] {
+        let token = world.visitor().mailed_token_of("/login/link", email, "Your sign-in link").await;
+        assert!(!token.is_empty(), "the magic link still works");
+        assert_eq!(
+            sign_in(&world.visitor(), email, PASSWORD).await.status,
+            200,
+            "{email} is counted by itself"
+        );
+        world.deliver().await;
+    }
+}
+
+#[tokio::test]
+async fn one_client_cannot_use_up_the_day_nor_its_neighbours_part_of_it() {
+    let world = World::new();
+    let midnight = Duration::from_hours(12);
+    world.after(midnight);
+    let mut address = 0;
+    for _ in 0..24 {
+        for _ in 0..31 {
+            address += 1;
+            request_mail(&world, &format!("victim{address}@example.com"), "198.51.100.1").await;
+        }
+        world.after(HOUR);
+    }
+    assert_eq!(queued(&world), 24 * 30, "720 in a day");
+    let lowest = u64::from(DailyMails::LEAST / DailyMails::SHARDS);
+    assert!(24 * 30 < lowest && lowest <= DAILY / u64::from(DailyMails::SHARDS));
+    assert!(!world.counted().iter().any(|line| line.contains("RefusedForTheDay")));
+}
+
+#[tokio::test]
+async fn a_place_with_many_clients_fills_one_part_of_the_day_and_leaves_the_others() {
+    let world = World::new();
+    let of_a_part = usize::try_from(DAILY / u64::from(DailyMails::SHARDS)).expect("a small number");
+    let ask = async |numbers: std::ops::Range<usize>| {
+        for number in numbers {
+            let client = format!("2001:db8:1:{:x}::1", number / 30);
+            request_mail(&world, &format!("victim{number}@example.com"), &client).await;
+        }
+    };
+    ask(0..60).await;
+    let [part] = &mut parts_of_the_day(&world)[..] else { panic!("all count in one part") };
+    // As if it had gone on like this until shortly before the bound.
+    part["counted"] = json!({ "N": (of_a_part - 60).to_string() });
+    world.put("LimitsTable", part);
+    ask(of_a_part - 60..of_a_part + 30).await;
+    assert_eq!(queued(&world), 60 + 60, "the others were refused");
+    let [part] = &parts_of_the_day(&world)[..] else { panic!("all count in one part") };
+    assert_eq!(
+        part["counted"]["N"],
+        *of_a_part.to_string(),
+        "a sixteenth, however many networks the place has"
+    );
+    let refused: BTreeSet<_> = world.counted().into_iter().filter(|line| line.contains("Refused")).collect();
+    assert!(refused.iter().all(|line| line.contains("\"RefusedForTheDay\":1")), "{refused:?}");
+
+    let before = queued(&world);
+    for third in 0..32 {
+        request_mail(&world, &format!("honest{third}@example.com"), &format!("198.51.{third}.1")).await;
+    }
+    assert!(queued(&world) - before >= 24, "of 32 other networks two or so share the part");
+}
+
+#[tokio::test]
+async fn where_the_days_mails_are_used_up_a_stranger_sees_success_and_a_person_is_told() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let expected = ask_for_mail(&world.visitor(), "mina@example.com").await;
+    assert_eq!(world.deliver().await.len(), 1);
+    fill_the_day(&world).await;
+    let before = queued(&world);
+    for email in ["mina@example.com", "nobody@example.com", "\"a b\"@example.com"] {
+        let (answer, calls) = world.calls_of(ask_for_mail(&world.visitor(), email)).await;
+        assert_eq!(answer, expected, "{email}");
+        assert_eq!(calls.len(), 1, "{email}");
+    }
+    let browser = world.signed_in(&mina).await;
+    let refused = browser.post_json("/account/backup", &json!({ "email": "spare@example.org" })).await;
+    assert_eq!((refused.status, &*refused.code()), (429, "too-many"));
+    assert_eq!(queued(&world), before);
+    let metric = "\"RefusedForTheDay\":1";
+    let lines = world.counted().into_iter().filter(|line| line.contains(metric));
+    assert!(lines.clone().all(|line| line.contains("\"about\":\"mails-of-the-day\"")));
+    assert_eq!(lines.count(), 4, "each is counted for the alarm");
+
+    world.after(Duration::from_hours(12));
+    ask_for_mail(&world.visitor(), "mina@example.com").await;
+    assert_eq!(queued(&world), before + 1, "at midnight a new day begins");
+}
+
+#[tokio::test]
+async fn no_limit_ever_holds_up_a_security_notice() {
+    let world = World::new();
+    let mina = world.person("mina").backup("spare@example.org").create().await;
+    let browser = world.signed_in(&mina).await;
+    fill_the_day(&world).await;
+    world.deliver().await;
+    assert_eq!(sign_in(&world.visitor(), "spare@example.org", PASSWORD).await.status, 200);
+    let removed = browser.post_json("/account/backup/remove", &json!({ "what": "confirmed" })).await;
+    assert_eq!(removed.status, 200);
+    let told: Vec<_> = world.deliver().await.into_iter().map(|mail| (mail.to, mail.subject)).collect();
+    let told: Vec<_> = told.iter().map(|(to, subject)| (&**to, &**subject)).collect();
+    assert_eq!(
+        told,
+        [
+            ("mina@example.com", "Your backup email was used to sign in"),
+            ("mina@example.com", "The backup email of your account was removed"),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn windows_begin_at_full_hours_and_at_midnight() {
+    let world = World::new();
+    world.after(Duration::from_mins(59));
+    for number in 0..7 {
+        request_mail(&world, "mina@example.com", &format!("198.51.100.{number}")).await;
+    }
+    assert_eq!(queued(&world), 5);
+    world.after(Duration::from_secs(59));
+    request_mail(&world, "mina@example.com", "198.51.100.8").await;
+    assert_eq!(queued(&world), 5, "a second before one o'clock");
+    world.after(Duration::from_secs(1));
+    request_mail(&world, "mina@example.com", "198.51.100.8").await;
+    assert_eq!(queued(&world), 6);
+}
