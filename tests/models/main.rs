@@ -3,6 +3,7 @@
 //!
 //! `cargo test -p tests --test models -- --nocapture` prints how many states were visited.
 
+mod backup;
 mod link;
 
 use std::hash::Hash;
