@@ -98,12 +98,12 @@ fn read_everything(request: &Request) {
     if request.check_origin().is_err() {
         assert_ne!(request.method, Method::GET, "reading is allowed from anywhere");
     }
-    if let Ok(Some(token)) = request.link_token() {
-        assert_shows_itself(&token);
-    }
-    if let Some(token) = request.session() {
-        assert_shows_itself(&token);
-    }
+    let opened = request.opened_link().ok();
+    let code = opened.as_ref().and_then(|opened| opened.code.as_deref());
+    let _ = code.map(LinkCode::parse);
+    let tokens = opened.and_then(|opened| opened.token).into_iter().chain(request.session());
+    tokens.chain(request.asked()).for_each(|token| assert_shows_itself(&token));
+    let _ = request.typed();
     let next = request.query("next").unwrap_or_default().to_owned();
     assert_stays_here(&LocalPath::from(next));
     let _ = request.form::<NoFields>();

@@ -386,8 +386,8 @@ impl Model for Life {
             ("a change is taken back and the former address restored", |_, state| {
                 state.accounts.iter().any(|account| account.raised > 0 && account.backup.is_some())
             }),
-            ("the former address is somebody else's by then", |_, state| {
-                state.windows.iter().flatten().any(|window| window.taken)
+            ("the former address is somebody else's by then", |life, state| {
+                life.windows == 1 || state.windows.iter().flatten().any(|window| window.taken)
             }),
             ("the index is behind", |life, state| {
                 !life.lagging
