@@ -75,9 +75,9 @@ fn inputs(patterns: &[&str], real: Vec<String>) -> BoxedStrategy<Vec<u8>> {
     prop_oneof![2 => patterns, 2 => damaged(real), 1 => any::<Vec<u8>>()].boxed()
 }
 
-fn holds(cases: u32, inputs: BoxedStrategy<Vec<u8>>, body: Body) {
+fn holds(cases: u32, inputs: &BoxedStrategy<Vec<u8>>, body: Body) {
     let config = Config { cases, failure_persistence: None, ..Config::default() };
-    let outcome = TestRunner::new(config).run(&inputs, |bytes| {
+    let outcome = TestRunner::new(config).run(inputs, |bytes| {
         body(&bytes);
         Ok(())
     });
@@ -94,7 +94,7 @@ fn every_body_holds_for_input_that_is_close_to_right() {
         for whole in &real {
             body(whole.as_bytes());
         }
-        holds(400, inputs(patterns, real), body);
+        holds(400, &inputs(patterns, real), body);
     }
 }
 

@@ -26,6 +26,7 @@
 mod steps;
 
 mod tests;
+mod tie;
 
 /// Ticks of the clock that a link lives; a tick stands for any time.
 pub const LIFETIME: u8 = 1;

@@ -3,8 +3,13 @@
 //!
 //! `cargo test -p tests --test models -- --nocapture` prints how many states were visited.
 
+#![expect(clippy::panic, reason = "a test fails by panicking, in its helpers too")]
+
 mod backup;
 mod link;
+#[expect(dead_code, unused_imports, reason = "it is made for the flows' tests, which use the rest")]
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::hash::Hash;
 
@@ -49,6 +54,6 @@ where
     M::Action: PartialEq + Clone + std::fmt::Debug + Send + Sync + 'static,
 {
     let finish = HasDiscoveries::AllOf([invariant].into_iter().collect());
-    let checker = model.checker().threads(2).finish_when(finish).spawn_bfs().join();
+    let checker = model.checker().threads(2).finish_when(finish).spawn_dfs().join();
     assert!(checker.discovery(invariant).is_some(), "nothing was found against: {invariant}");
 }

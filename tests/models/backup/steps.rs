@@ -321,10 +321,10 @@ impl Model for Life {
             if records.frozen {
                 actions.push(Action::Thaw(account));
             }
-            let stale =
+            let behind =
                 |address: &usize| state.index[account][*address] != (records.backup == Some(*address));
             actions
-                .extend(BOTH.into_iter().filter(stale).map(|address| Action::CatchUp { account, address }));
+                .extend(BOTH.into_iter().filter(behind).map(|address| Action::CatchUp { account, address }));
         }
         let made = |links: [Option<bool>; 2]| links.into_iter().flatten().count();
         let requests =

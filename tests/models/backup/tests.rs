@@ -3,7 +3,8 @@ use super::steps::{CLAIMS, DEAD, FROZEN, ONCE, ONE, OWN, PROVEN, STAYS, TOLD, UN
 use super::{Life, Rule};
 use crate::{assert_breaks, explore};
 
-/// The first account has the first address and wants the second; the other wants the first. Two windows race.
+/// The first account has the first address and wants the second, then the first again; the other wants both. Two
+/// windows race.
 const RACING: Life = Life {
     wishes: [&[1, 0], &[0, 1]],
     copies: 1,
@@ -19,12 +20,12 @@ const LAGGING: Life = Life { wishes: [&[1], &[0]], copies: 2, windows: 1, laggin
 
 #[test]
 fn however_windows_race_an_address_opens_one_account_and_every_change_is_told() {
-    explore("backup email, racing", RACING, 1_000);
+    explore("backup email, racing", RACING, 18_000);
 }
 
 #[test]
 fn a_lagging_index_and_mails_that_come_twice_change_nothing() {
-    explore("backup email, lagging", LAGGING, 1_000);
+    explore("backup email, lagging", LAGGING, 79_000);
 }
 
 #[test]
