@@ -1,4 +1,7 @@
 //! What tests hold in their hands: a clock that stands still, seeded randomness, an HTTP client of their own.
+pub mod bodies;
+pub mod requests;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

@@ -66,7 +66,7 @@ async fn a_link_opens_once_and_a_later_one_takes_its_place() {
     let session = stack.open(&second, Door::Primary).await.expect("the newest link opens");
     assert!(stack.is_alive(&session).await);
     assert_eq!(stack.open(&second, Door::Primary).await, None, "once");
-    assert_eq!(slot_of(&second).await, Slot::Empty);
+    assert_eq!(slot_of(&second).await, Slot::Closed);
     let found = stack.store().find_link(&second.token_hash, Purpose::SignIn).await.expect("a link is read");
     assert!(found.expect("it stays until its time is over").spent_at.is_some());
     let found = stack.store().find_link(&second.token_hash, Purpose::ConfirmBackup).await;

@@ -44,6 +44,37 @@ async fn a_crash_between_send_and_mark_sends_twice_and_both_links_sign_in_once_i
 }
 
 #[tokio::test]
+async fn the_second_mail_is_not_sent_when_the_first_link_was_used_by_then() {
+    let world = World::new();
+    world.person("mina").create().await;
+    let browser = world.visitor();
+    browser.post_form("/login/link", &[("email", "mina@example.com")]).await;
+    let records = world.new_records();
+    world.wire.fail("UpdateItem", 3, Kind::ServerError);
+    world.feed(&records).await;
+    let token = token_in(&world.mails()[0]);
+    assert_eq!(browser.post_json("/login/open", &json!({ "token": token })).await.status, 200);
+
+    assert!(world.feed(&records).await.batch_item_failures.is_empty());
+    assert_eq!(world.mails().len(), 1, "a second link would open a second session for one request");
+}
+
+#[tokio::test]
+async fn an_older_request_gets_no_link_when_a_newer_one_was_used_by_then() {
+    let world = World::new();
+    world.person("mina").create().await;
+    let browser = world.visitor();
+    browser.post_form("/login/link", &[("email", "mina@example.com")]).await;
+    let delayed = world.new_records();
+    world.after(Duration::from_secs(1));
+    let newer = browser.mailed_token("/login/link", "mina@example.com").await;
+    assert_eq!(browser.post_json("/login/open", &json!({ "token": newer })).await.status, 200);
+
+    assert!(world.feed(&delayed).await.batch_item_failures.is_empty());
+    assert_eq!(world.mails().len(), 1, "the newer request made it dead");
+}
+
+#[tokio::test]
 async fn a_crash_between_send_and_mark_confirms_once_in_all() {
     let world = World::new();
     let mina = world.person("mina").create().await;

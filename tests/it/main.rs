@@ -5,6 +5,7 @@
 mod support;
 
 mod account;
+mod any_input;
 mod bad_input;
 mod confirm_backup;
 mod edge;

@@ -65,7 +65,8 @@ pub struct World {
     /// The tables.
     pub database: Database,
     pub(super) mailer: MailApp,
-    pub(super) operator: App,
+    /// What the operator's command line is handed: it may do everything.
+    pub operator: App,
     pub(super) position: Position,
     apps: BTreeMap<String, App>,
     counted: Lines,

@@ -121,7 +121,7 @@ async fn sign_in_link(
     }
     Ok(match app.store.keep_sign_in_link(&link).await? {
         Ok(()) => send(Mail::SignInLink { to, username: name(&account), token }, account),
-        Err(_) => Decision::Drop("a later link was asked for"),
+        Err(_) => Decision::Drop("a later link was asked for, or one was used"),
     })
 }
 

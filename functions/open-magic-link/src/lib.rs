@@ -91,7 +91,7 @@ async fn find(app: &App, token: &Token, now: Timestamp) -> Result<Found, Error> 
     match app.store.slot_of(&link).await? {
         Slot::Own => {}
         Slot::Others => return Ok(Err(Code::LinkReplaced)),
-        Slot::Empty => return Ok(Err(Code::LinkUsed)),
+        Slot::Closed => return Ok(Err(Code::LinkUsed)),
     }
     let account = app.store.load_account(&link.account_id).await?;
     let door = account.as_ref().and_then(|account| account.door(&link.address, now));

@@ -21,7 +21,10 @@ const MAX_KEPT_CHARS: usize = 256;
 impl Identifier {
     /// Reads the field; every text is one of the three.
     pub fn parse(typed: &str) -> Self {
-        let neither = || Self::Neither(typed.trim().to_lowercase().chars().take(MAX_KEPT_CHARS).collect());
+        // Without control characters: a zero byte would end a part of what is hashed.
+        let kept =
+            || typed.trim().to_lowercase().chars().filter(|c| !c.is_control()).take(MAX_KEPT_CHARS).collect();
+        let neither = || Self::Neither(kept());
         if typed.contains('@') {
             EmailAddress::parse(typed).map_or_else(|_| neither(), Self::Email)
         } else {
@@ -62,10 +65,14 @@ impl TypedAddress {
         if !at_inside || typed.contains(char::is_control) {
             return Err(NotAnAddress::Malformed);
         }
-        Ok(Self(
-            EmailAddress::parse(typed)
-                .map_or_else(|_| typed.to_lowercase(), |address| address.canonical().into()),
-        ))
+        let canonical = EmailAddress::parse(typed)
+            .map_or_else(|_| typed.to_lowercase(), |address| address.canonical().into());
+        // Measured again, because some letters take more bytes in lower case, and what is queued has to be readable.
+        if canonical.len() > email_address::MAX_BYTES {
+            Err(NotAnAddress::TooLong)
+        } else {
+            Ok(Self(canonical))
+        }
     }
 
     /// The canonical form where there is one, else the text in lower case.
@@ -120,6 +127,20 @@ mod tests {
             assert!(matches!(Identifier::parse(nobody), Identifier::Neither(_)), "{nobody:?}");
         }
         assert_eq!(Identifier::parse(&"x ".repeat(9_000)).counted_as().chars().count(), MAX_KEPT_CHARS);
+    }
+
+    #[test]
+    fn what_is_counted_has_no_control_characters() {
+        assert_eq!(Identifier::parse("mina\0 1\u{85}").counted_as(), "mina 1");
+    }
+
+    #[test]
+    fn a_typed_address_that_grows_in_lower_case_still_fits_where_it_is_read_again() {
+        // Each of these letters is two bytes, and three in lower case.
+        let grows = |letters: usize| format!("{}@example.com", "\u{130}".repeat(letters));
+        let longest = TypedAddress::parse(&grows(80)).expect("252 bytes");
+        assert_eq!(TypedAddress::parse(longest.as_str()).as_ref(), Ok(&longest));
+        assert_eq!(TypedAddress::parse(&grows(81)), Err(email_address::NotAnAddress::TooLong));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The table of links, by the hash of their secret.
 //!
 //! Sign-in links share a *slot*, one item for each account and address, that names the request whose link
-//! works. A later request takes the slot over and so makes the older link dead; opening a session empties it.
-//! A request whose mail was sent twice (the mailer is at-least-once) has two links and one slot: either works,
-//! once. For confirmations the account's pending record is the slot.
+//! works. A later request takes the slot over and so makes the older link dead; opening a session closes it, and
+//! only a later request opens it again. A request whose mail was sent twice (the mailer is at-least-once, and the
+//! second mail may come when the first was used) has two links and one slot: either works, once. For confirmations
+//! the account's pending record is the slot.
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +34,7 @@ pub enum Slot {
     /// A later request's: the link is dead.
     Others,
     /// Nobody's: a link of the slot was used.
-    Empty,
+    Closed,
 }
 
 #[derive(Serialize)]
@@ -43,7 +44,8 @@ struct SlotRow {
     expires_at: Timestamp,
 }
 
-/// A later request has taken the slot: the link would have been dead from the start and was not made.
+/// A later request has taken the slot, or a link of the request was used: the link would have been dead from the
+/// start and was not made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Superseded;
 
@@ -87,8 +89,9 @@ impl Store {
         let call = self.dynamodb.get_item().table_name(&self.tables.links).consistent_read(true);
         let call = call.set_key(Some(key([("token_hash", &*slot_key(&link.account_id, &link.address))])));
         let item = call.send().await.map_err(|error| StoreError::new(DOING, error))?.item;
-        Ok(match item.as_ref().and_then(|item| item.get("request_id")) {
-            None => Slot::Empty,
+        let open = item.as_ref().filter(|item| !item.contains_key("closed_at"));
+        Ok(match open.and_then(|item| item.get("request_id")) {
+            None => Slot::Closed,
             Some(request) if *request == text(link.request.as_str()) => Slot::Own,
             Some(_) => Slot::Others,
         })
@@ -99,7 +102,8 @@ impl Store {
         self.write("keep a confirmation link", self.keeping(link)?).await.map(|_| ())
     }
 
-    /// Keeps a new sign-in link and gives it the slot.
+    /// Keeps a new sign-in link and gives it the slot. Key: the slot. The condition is false when a later request has
+    /// taken it, or a link of this request was used.
     pub async fn keep_sign_in_link(&self, link: &Link) -> Result<Result<(), Superseded>, StoreError> {
         let slot = SlotRow {
             token_hash: slot_key(&link.account_id, &link.address),
@@ -107,7 +111,10 @@ impl Store {
             expires_at: link.expires_at,
         };
         let taking = Write::put(&self.tables.links, &slot)?
-            .when("attribute_not_exists(token_hash) OR request_id <= :request")
+            .when(
+                "attribute_not_exists(token_hash) OR request_id < :request \
+                 OR (request_id = :request AND attribute_not_exists(closed_at))",
+            )
             .value(":request", text(link.request.as_str()));
         let outcome = self.transact("keep a sign-in link", vec![self.keeping(link)?, taking]).await?;
         Ok(outcome.map_err(|_| Superseded))
@@ -168,11 +175,13 @@ impl Store {
             .value(":most", number(most))
     }
 
-    /// Key: the slot. The condition is false when a later request has taken it, or a link of it was used.
-    pub(super) fn emptying_slot(&self, link: &Link) -> Write {
+    /// Key: the slot. The condition is false when a later request has taken it, or a link of it was used. The item
+    /// stays, so that no older link can take the slot again, until all links of the request are dead by their time.
+    pub(super) fn closing_slot(&self, link: &Link, now: Timestamp) -> Write {
         let slot = slot_key(&link.account_id, &link.address);
-        Write::delete(&self.tables.links, key([("token_hash", &*slot)]))
-            .when("request_id = :request")
+        Write::update(&self.tables.links, key([("token_hash", &*slot)]), "SET closed_at = :now")
+            .when("request_id = :request AND attribute_not_exists(closed_at)")
             .value(":request", text(link.request.as_str()))
+            .value(":now", number(now.unix_seconds()))
     }
 }

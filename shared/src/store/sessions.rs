@@ -146,7 +146,7 @@ impl Store {
         let LinkSignIn { session, former, link, proof, door, notice_id, source } = sign_in;
         let mut writes = vec![
             self.spending(link, proof, now),
-            self.emptying_slot(link),
+            self.closing_slot(link, now),
             self.honouring(link),
             self.opening_door(link, door, now),
             self.opening(session)?,

@@ -1,0 +1,303 @@
+//! The life of a link: who may open it, how often and until when.
+//!
+//! One account, its address, one or two requests for a link to it, their mails, and windows in which people and
+//! programs press the button. Each call to the database is one step, so that whatever can happen between two calls
+//! of one window happens in some run. The step of the model and the call of the code that it stands for:
+//!
+//! | step | call |
+//! | --- | --- |
+//! | [`Action::Ask`] | `Store::request_mail`, or `Store::ask_for_backup` |
+//! | [`Action::Mail`] | `Store::keep_sign_in_link`, or `Store::keep_confirmation_link`; the mailer is at-least-once |
+//! | [`Action::Get`] | GET or HEAD of the link: reads only |
+//! | [`Action::Press`] | POST of the button: `App::now` is read, once |
+//! | [`At::ReadingLink`] | `Store::find_link`, then `Link::state` |
+//! | [`At::ReadingSlot`] | `Store::slot_of` (a confirmation's slot is the account's pending record) |
+//! | [`At::ReadingAccount`] | `Store::load_account`, then whether this browser needs a code |
+//! | [`At::TakingTry`] | `Store::take_try` |
+//! | [`At::Comparing`] | `HashingKey::is_code_of` |
+//! | [`At::Opening`] | `Store::open_session_with_link`, or `Store::confirm_backup`: one transaction |
+//! | [`Action::Lose`] | a write whose answer is lost: it happened, the person sees an error and presses again |
+//! | [`Action::TakeTwice`] | `Store::take_try` whose answer is lost on the way to the function: the SDK calls again |
+//! | [`Action::Remove`] | `Store::remove_backup`, or `Store::cancel_pending` |
+//! | [`Action::TakeBack`] | the undo of a notice: `sessions_valid_from` is raised, the pending record goes |
+//!
+//! A transaction that conflicts with another has not happened and is tried again: the window stays where it is,
+//! which is no step. A window that is given up takes no more steps, which every run allows.
+mod steps;
+
+mod tests;
+mod tie;
+
+/// Ticks of the clock that a link lives; a tick stands for any time.
+pub const LIFETIME: u8 = 1;
+/// The last tick: the first at which a link of the beginning is dead.
+const END: u8 = 2;
+
+/// What the link is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// It opens a session.
+    SignIn,
+    /// It makes a pending address the backup email.
+    Confirm,
+}
+
+/// Who sits at a window with the link in hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Who {
+    /// The browser that asked: it holds the cookie of the request, or a session of the account.
+    Asker,
+    /// The owner's other device: they type the code that the asking page shows.
+    Elsewhere,
+    /// Has the mail and not the code, and guesses. That a guess is right is beyond the model.
+    Thief,
+    /// A mail gateway: presses buttons, has no cookie and no code.
+    Gateway,
+}
+
+/// A rule of the code. A model without one of them has to fail: that shows that the rule is needed, and that the
+/// model would notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    /// The spending write asks that the link was not spent.
+    Unspent,
+    /// The reading and the spending write ask that the link's time is not over: both by the same clock's `now`, so
+    /// that one of them would do.
+    Unexpired,
+    /// A code is compared only after one of the tries was taken by a conditional write.
+    TryFirst,
+    /// Taking a try asks that one is left.
+    TriesLeft,
+    /// The spending write asks that wrong codes have not used up the tries.
+    Unlocked,
+    /// Opening asks that the slot is the request's own.
+    OwnSlot,
+    /// A slot stays its request's after a link of it was used.
+    UsedSlotStays,
+    /// Opening asks that the address still is the account's.
+    HeldAddress,
+    /// Opening asks that the request is not older than `sessions_valid_from`.
+    ValidFrom,
+    /// A browser that did not ask needs a code.
+    Proof,
+    /// GET reads only.
+    SafeGet,
+}
+
+/// What must never happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Wrong {
+    /// A request opened twice.
+    OpenedTwice,
+    /// A browser without cookie, session and right code opened.
+    Unproven,
+    /// More codes were compared on one link than it has tries.
+    TooManyCompared,
+    /// A link opened after as many wrong codes as it has tries.
+    AfterLock,
+    /// A link opened after a newer one was made.
+    Replaced,
+    /// A link opened for a button that was pressed when its time was over.
+    Expired,
+    /// A link opened whose address was removed, or whose request was cancelled.
+    Removed,
+    /// A link opened that was asked for before everything was taken back.
+    TakenBack,
+    /// GET or HEAD changed something.
+    GetChanged,
+}
+
+/// A request for a link.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Request {
+    /// When it was asked for.
+    pub asked_at: u8,
+    /// Truth: a change was taken back since.
+    pub taken_back: bool,
+    /// Truth: it was cancelled.
+    pub cancelled: bool,
+}
+
+/// The row of a link, and the truth about it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Link {
+    /// Its request, by number.
+    pub request: usize,
+    /// Tries that were taken.
+    pub tries: u8,
+    /// It was used.
+    pub spent: bool,
+    /// Truth: codes that were compared, and those that were wrong.
+    pub compared: u8,
+    wrong: u8,
+}
+
+/// Whose the slot is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Slot {
+    /// Nobody's.
+    Empty,
+    /// This request's, and its links may work.
+    Of(usize),
+    /// This request's, and one of its links was used.
+    UsedBy(usize),
+}
+
+/// How a window showed that it may use the link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Shown {
+    /// Cookie or session.
+    Asker,
+    /// The right code; a try was taken for it.
+    Code,
+    /// Nothing: only in a model without [`Rule::Proof`].
+    Nothing,
+}
+
+/// Where the request of a window is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum At {
+    /// There is none.
+    Idle,
+    /// It is about to read the link.
+    ReadingLink,
+    /// It is about to read the slot.
+    ReadingSlot,
+    /// It is about to read the account.
+    ReadingAccount,
+    /// It is about to take a try.
+    TakingTry,
+    /// It is about to compare the code. `seen` is of use in a broken model only.
+    Comparing { seen: u8 },
+    /// It is about to write.
+    Opening(Shown),
+    /// It got what it wanted.
+    Done,
+}
+
+/// A window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Window {
+    /// Who sits there.
+    pub who: Who,
+    /// The link in its address bar.
+    pub link: usize,
+    /// When the button was pressed: the `now` of the whole request.
+    pub now: u8,
+    /// How far it is.
+    pub at: At,
+}
+
+/// Everything at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct State {
+    /// The time.
+    pub now: u8,
+    /// The requests, oldest first.
+    pub requests: Vec<Request>,
+    /// The links, in the order of their making.
+    pub links: Vec<Link>,
+    /// The slot of account and address.
+    pub slot: Slot,
+    /// The address is the account's.
+    pub held: bool,
+    /// Sessions and links from before are dead.
+    pub valid_from: u8,
+    /// What was opened: request, and who sat there.
+    pub opened: Vec<(usize, Who)>,
+    /// The windows.
+    pub windows: Vec<Window>,
+    /// Truth: the newest request that has taken the slot.
+    pub newest: usize,
+    /// Answers that were lost.
+    pub lost: u8,
+    /// What must never happen and did.
+    pub wrongs: Vec<Wrong>,
+}
+
+/// One step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Time passes.
+    Tick,
+    /// A newer request for the same address.
+    Ask,
+    /// The mailer makes and mails a link for this request.
+    Mail(usize),
+    /// Somebody looks at this link.
+    Get(usize),
+    /// The button of this link is pressed in this window.
+    Press(usize, usize),
+    /// The request of this window makes its next call.
+    Step(usize),
+    /// The same, and its answer is lost.
+    Lose(usize),
+    /// The request of this window takes a try twice, because the first answer was lost.
+    TakeTwice(usize),
+    /// The address is removed, or the request cancelled.
+    Remove,
+    /// A change is taken back through a notice.
+    TakeBack,
+}
+
+/// The model and its bounds.
+#[derive(Debug, Clone, Copy)]
+pub struct Life {
+    /// What the links are for.
+    pub purpose: Purpose,
+    /// Who takes part.
+    pub cast: &'static [Who],
+    /// Tries of a link.
+    pub tries: u8,
+    /// Requests at most.
+    pub requests: usize,
+    /// Links of one request at most: how often the mailer sends.
+    pub copies: usize,
+    /// Links in all.
+    pub links: usize,
+    /// Answers that may be lost.
+    pub losses: u8,
+    /// Whether time passes, addresses are removed and changes taken back.
+    pub disturbed: bool,
+    /// The rules that are left out.
+    pub without: &'static [Rule],
+}
+
+impl State {
+    fn note(&mut self, wrong: Wrong) {
+        if let Err(place) = self.wrongs.binary_search(&wrong) {
+            self.wrongs.insert(place, wrong);
+        }
+    }
+
+    /// Judges an opening by what happened, not by what the database says.
+    fn judge(&mut self, window: usize, shown: Shown, tries: u8) {
+        let Window { link, now, .. } = self.windows[window];
+        let link = self.links[link].clone();
+        let request = self.requests[link.request].clone();
+        let verdicts = [
+            (Wrong::OpenedTwice, self.opened.iter().any(|(opened, _)| *opened == link.request)),
+            (Wrong::Unproven, shown == Shown::Nothing),
+            (Wrong::AfterLock, link.wrong >= tries),
+            (Wrong::Replaced, self.newest > link.request),
+            (Wrong::Expired, now > request.asked_at + LIFETIME),
+            (Wrong::Removed, !self.held || request.cancelled),
+            (Wrong::TakenBack, request.taken_back),
+        ];
+        verdicts.into_iter().filter(|(_, guilty)| *guilty).for_each(|(wrong, _)| self.note(wrong));
+    }
+
+    /// What is stored, without windows and truth: tries and spending of each link, the slot, the openings.
+    pub fn stored(&self) -> (Vec<(u8, bool)>, Slot, usize) {
+        let links = self.links.iter().map(|link| (link.tries, link.spent)).collect();
+        (links, self.slot, self.opened.len())
+    }
+
+    fn is_free_of(&self, wrong: Wrong) -> bool {
+        !self.wrongs.contains(&wrong)
+    }
+
+    fn has_opened(&self, who: Who) -> bool {
+        self.opened.iter().any(|(_, by)| *by == who)
+    }
+}

@@ -1,0 +1,313 @@
+//! The steps, and what must hold after each.
+use stateright::{Model, Property};
+
+/// A property by its name.
+type Named = (&'static str, fn(&Life, &State) -> bool);
+
+pub const ONCE: &str = "a request opens once at most";
+pub const PROVEN: &str = "nothing opens without cookie, session or code";
+pub const COUNTED: &str = "no more codes are compared than there are tries";
+pub const LOCKED: &str = "after the last wrong code nothing opens";
+pub const NEWER: &str = "after a newer link nothing opens";
+pub const TIME: &str = "after its time nothing opens";
+pub const REMOVED: &str = "after a removal nothing opens";
+pub const UNDONE: &str = "after an undo nothing older opens";
+pub const READ: &str = "GET changes nothing";
+
+use super::{
+    Action, At, END, LIFETIME, Life, Link, Purpose, Request, Rule, Shown, Slot, State, Who, Window, Wrong,
+};
+
+impl Life {
+    fn has(&self, rule: Rule) -> bool {
+        !self.without.contains(&rule)
+    }
+
+    /// A sign-in link is not older than the last undo; a confirmation waits until changes are no longer frozen, which
+    /// in this model is never.
+    fn is_valid(&self, state: &State, asked_at: u8) -> bool {
+        match self.purpose {
+            Purpose::SignIn => state.valid_from <= asked_at,
+            Purpose::Confirm => state.valid_from == 0,
+        }
+    }
+
+    /// `Store::keep_sign_in_link`: the link and its slot in one transaction, or the mailer's look at the pending
+    /// record and `Store::keep_confirmation_link`.
+    fn mail(&self, state: &mut State, request: usize) -> bool {
+        let free = match (self.purpose, state.slot) {
+            (Purpose::SignIn, Slot::Empty) => true,
+            (Purpose::SignIn, Slot::Of(holder)) => holder <= request,
+            (Purpose::SignIn, Slot::UsedBy(holder)) => holder < request,
+            (Purpose::Confirm, slot) => slot == Slot::Of(request),
+        };
+        if free {
+            state.slot = Slot::Of(request);
+            state.newest = state.newest.max(request);
+            state.links.push(Link { request, tries: 0, spent: false, compared: 0, wrong: 0 });
+        }
+        free
+    }
+
+    /// Takes a step.
+    pub fn apply(&self, state: &mut State, action: Action) {
+        let before = state.stored();
+        match action {
+            Action::Tick => state.now += 1,
+            Action::Ask => {
+                let asked_at = state.now;
+                state.requests.push(Request { asked_at, taken_back: false, cancelled: false });
+                if self.purpose == Purpose::Confirm {
+                    state.newest = state.requests.len() - 1;
+                    state.slot = Slot::Of(state.newest);
+                }
+            }
+            Action::Mail(request) => {
+                self.mail(state, request);
+            }
+            Action::Get(link) => {
+                if !self.has(Rule::SafeGet) {
+                    state.links[link].spent = true;
+                }
+                if state.stored() != before {
+                    state.note(Wrong::GetChanged);
+                }
+            }
+            Action::Press(window, link) => {
+                let who = state.windows[window].who;
+                state.windows[window] = Window { who, link, now: state.now, at: At::ReadingLink };
+            }
+            Action::Step(window) => self.step(state, window, false),
+            Action::Lose(window) => {
+                self.step(state, window, true);
+                state.lost += 1;
+            }
+            Action::TakeTwice(window) => {
+                let number = state.windows[window].link;
+                let asked_at = state.requests[state.links[number].request].asked_at;
+                let dead = state.windows[window].now > asked_at + LIFETIME;
+                self.take_try(&mut state.links[number], dead);
+                self.step(state, window, false);
+                state.lost += 1;
+            }
+            Action::Remove if self.purpose == Purpose::SignIn => state.held = false,
+            Action::Remove => {
+                if let Slot::Of(request) = state.slot {
+                    state.requests[request].cancelled = true;
+                    state.slot = Slot::Empty;
+                }
+            }
+            Action::TakeBack => {
+                // A second later, so that nothing asked for in the same second survives.
+                state.valid_from = state.now + 1;
+                state.requests.iter_mut().for_each(|request| request.taken_back = true);
+                if self.purpose == Purpose::Confirm {
+                    state.slot = Slot::Empty;
+                }
+            }
+        }
+    }
+
+    /// The next call of a window's request. It always comes back as idle, done or further on.
+    fn step(&self, state: &mut State, window: usize, answer_lost: bool) {
+        let Window { who, link: number, now, at } = state.windows[window];
+        let link = state.links[number].clone();
+        let asked_at = state.requests[link.request].asked_at;
+        let dead = now > asked_at + LIFETIME;
+        let next = match at {
+            At::ReadingLink
+                if link.spent || (dead && self.has(Rule::Unexpired)) || link.tries >= self.tries =>
+            {
+                At::Idle
+            }
+            At::ReadingLink => At::ReadingSlot,
+            At::ReadingSlot if state.slot == Slot::Of(link.request) => At::ReadingAccount,
+            At::ReadingAccount if state.held && self.is_valid(state, asked_at) => match who {
+                Who::Asker => At::Opening(Shown::Asker),
+                Who::Gateway if self.has(Rule::Proof) => At::Idle,
+                Who::Gateway => At::Opening(Shown::Nothing),
+                Who::Elsewhere | Who::Thief => At::TakingTry,
+            },
+            At::TakingTry => self.take_try(&mut state.links[number], dead),
+            At::Comparing { seen } => {
+                let link = &mut state.links[number];
+                link.compared += 1;
+                if who == Who::Thief {
+                    link.wrong += 1;
+                }
+                if !self.has(Rule::TryFirst) {
+                    link.tries = seen + 1;
+                }
+                if link.compared > self.tries {
+                    state.note(Wrong::TooManyCompared);
+                }
+                if who == Who::Thief { At::Idle } else { At::Opening(Shown::Code) }
+            }
+            At::Opening(shown) => {
+                if self.open(state, window, shown) && !answer_lost {
+                    At::Done
+                } else {
+                    At::Idle
+                }
+            }
+            At::ReadingSlot | At::ReadingAccount | At::Idle | At::Done => At::Idle,
+        };
+        let next = if answer_lost { At::Idle } else { next };
+        state.windows[window] = match next {
+            // What an idle window last did makes no difference.
+            At::Idle => Window { who, link: 0, now: 0, at: At::Idle },
+            at => Window { at, ..state.windows[window] },
+        };
+    }
+
+    /// `Store::take_try`.
+    fn take_try(&self, link: &mut Link, dead: bool) -> At {
+        if link.spent || dead || (link.tries >= self.tries && self.has(Rule::TriesLeft)) {
+            return At::Idle;
+        }
+        let seen = link.tries;
+        if self.has(Rule::TryFirst) {
+            link.tries += 1;
+        }
+        At::Comparing { seen }
+    }
+
+    /// `Store::open_session_with_link` and `Store::confirm_backup`: the conditions, then the writes.
+    fn open(&self, state: &mut State, window: usize, shown: Shown) -> bool {
+        let Window { who, link: number, now, .. } = state.windows[window];
+        let link = state.links[number].clone();
+        let request = state.requests[link.request].clone();
+        let most = if shown == Shown::Code { self.tries } else { self.tries - 1 };
+        let conditions = [
+            (Rule::Unspent, !link.spent),
+            (Rule::Unexpired, now <= request.asked_at + LIFETIME),
+            (Rule::Unlocked, link.tries <= most),
+            (Rule::OwnSlot, state.slot == Slot::Of(link.request)),
+            (Rule::HeldAddress, state.held),
+            (Rule::ValidFrom, self.is_valid(state, request.asked_at)),
+        ];
+        if conditions.iter().any(|(rule, holds)| !holds && self.has(*rule)) {
+            return false;
+        }
+        state.judge(window, shown, self.tries);
+        state.links[number].spent = true;
+        state.slot = match self.purpose {
+            Purpose::SignIn if self.has(Rule::UsedSlotStays) => Slot::UsedBy(link.request),
+            Purpose::SignIn | Purpose::Confirm => Slot::Empty,
+        };
+        state.opened.push((link.request, who));
+        state.opened.sort_unstable();
+        true
+    }
+}
+
+impl Model for Life {
+    type State = State;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<State> {
+        let idle = |who: &Who| Window { who: *who, link: 0, now: 0, at: At::Idle };
+        vec![State {
+            now: 0,
+            requests: vec![Request { asked_at: 0, taken_back: false, cancelled: false }],
+            links: Vec::new(),
+            slot: if self.purpose == Purpose::Confirm { Slot::Of(0) } else { Slot::Empty },
+            held: true,
+            valid_from: 0,
+            opened: Vec::new(),
+            windows: self.cast.iter().map(idle).collect(),
+            newest: 0,
+            lost: 0,
+            wrongs: Vec::new(),
+        }]
+    }
+
+    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        let made = |request| state.links.iter().filter(|link| link.request == request).count();
+        let frozen = self.purpose == Purpose::Confirm && state.valid_from > 0;
+        if state.requests.len() < self.requests && !frozen {
+            actions.push(Action::Ask);
+        }
+        let requests = (0..state.requests.len()).filter(|_| state.links.len() < self.links);
+        actions.extend(requests.filter(|request| made(*request) < self.copies).map(Action::Mail));
+        actions.extend((0..state.links.len()).map(Action::Get));
+        for (number, window) in state.windows.iter().enumerate() {
+            match window.at {
+                At::Done => {}
+                At::Idle => actions.extend((0..state.links.len()).map(|link| Action::Press(number, link))),
+                at => {
+                    actions.push(Action::Step(number));
+                    let writes = matches!(at, At::TakingTry | At::Opening(_));
+                    if writes && state.lost < self.losses {
+                        actions.push(Action::Lose(number));
+                        if at == At::TakingTry {
+                            actions.push(Action::TakeTwice(number));
+                        }
+                    }
+                }
+            }
+        }
+        if self.disturbed {
+            if state.now < END {
+                actions.push(Action::Tick);
+            }
+            if state.held {
+                actions.push(Action::Remove);
+            }
+            if state.valid_from == 0 {
+                actions.push(Action::TakeBack);
+            }
+        }
+    }
+
+    fn next_state(&self, last: &State, action: Action) -> Option<State> {
+        let mut state = last.clone();
+        self.apply(&mut state, action);
+        // It makes no difference which of two like windows is the first: half as many states.
+        state.windows.sort_unstable();
+        (state != *last).then_some(state)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        let invariants: [Named; 9] = [
+            (ONCE, |_, state| state.is_free_of(Wrong::OpenedTwice)),
+            (PROVEN, |_, state| state.is_free_of(Wrong::Unproven)),
+            (COUNTED, |_, state| state.is_free_of(Wrong::TooManyCompared)),
+            (LOCKED, |_, state| state.is_free_of(Wrong::AfterLock)),
+            (NEWER, |_, state| state.is_free_of(Wrong::Replaced)),
+            (TIME, |_, state| state.is_free_of(Wrong::Expired)),
+            (REMOVED, |_, state| state.is_free_of(Wrong::Removed)),
+            (UNDONE, |_, state| state.is_free_of(Wrong::TakenBack)),
+            (READ, |_, state| state.is_free_of(Wrong::GetChanged)),
+        ];
+        let guessed: [Named; 4] = [
+            ("the owner opens it where they asked", |_, state| state.has_opened(Who::Asker)),
+            ("the owner opens it elsewhere", |_, state| state.has_opened(Who::Elsewhere)),
+            ("wrong codes lock it", |life, state| state.links.iter().any(|link| link.wrong == life.tries)),
+            ("the last try is a right code", |life, state| {
+                state.has_opened(Who::Elsewhere) && state.links[0].wrong + 1 == life.tries
+            }),
+        ];
+        let disturbed: [Named; 3] = [
+            ("the second of two mails works", |_, state| {
+                state.links.get(1).is_some_and(|link| link.request == 0 && link.spent)
+            }),
+            ("a newer request makes the older link dead", |_, state| {
+                state.newest == 1 && state.links.iter().any(|link| link.request == 0 && !link.spent)
+            }),
+            ("after a lost answer the owner gets in", |_, state| {
+                state.lost > 0 && state.windows.iter().any(|window| window.at == At::Done)
+            }),
+        ];
+        let hopes = if self.disturbed {
+            &disturbed[..]
+        } else if self.cast.contains(&Who::Thief) {
+            &guessed[..]
+        } else {
+            &guessed[..2]
+        };
+        let invariants = invariants.into_iter().map(|(name, holds)| Property::always(name, holds));
+        let hopes = hopes.iter().map(|(name, comes)| Property::sometimes(name, *comes));
+        invariants.chain(hopes).collect()
+    }
+}

@@ -1,0 +1,269 @@
+//! The model and the store take the same random steps, call by call, and must agree after each: whether the call
+//! went through, the tries and the spending of each link, the slot, how many sessions there are and how many notices.
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use shared::app::App;
+use shared::domain::{
+    AccountId, Door, EmailAddress, Link as Row, LinkState, MessageId, Notice, Proof, Purpose as Kind,
+    Session, SignInMethod, Source, Timestamp, UndoLink,
+};
+use shared::store::{LinkSignIn, Slot as RowSlot, TakingBack};
+use stateright::Model;
+
+use super::{Action, At, Life, Purpose, Shown, Slot, State, Who};
+use crate::support::World;
+
+/// A tick in seconds: a link of ten minutes works in the tick of its request and in the next.
+const TICK: u64 = 400;
+
+const LIFE: Life = Life {
+    purpose: Purpose::SignIn,
+    cast: &[Who::Asker, Who::Elsewhere, Who::Thief, Who::Thief],
+    tries: 5,
+    requests: 2,
+    copies: 2,
+    links: 3,
+    losses: 2,
+    disturbed: true,
+    without: &[],
+};
+
+/// The real side: an account with a backup email, to which the links go.
+struct Real {
+    world: World,
+    account: AccountId,
+    address: EmailAddress,
+    requests: Vec<(MessageId, Timestamp)>,
+    links: Vec<Row>,
+    /// What each window has read of its link, and when its button was pressed.
+    windows: Vec<Option<(Row, Timestamp)>>,
+    /// Notices that were asked for beside those of sign-ins.
+    notices: usize,
+}
+
+impl Real {
+    async fn new() -> Self {
+        let world = World::new();
+        let account = world.person("mina").backup("spare@example.org").create().await.id;
+        let address = EmailAddress::parse("spare@example.org").expect("an address");
+        let windows = vec![None; LIFE.cast.len()];
+        let mut real =
+            Self { world, account, address, requests: Vec::new(), links: Vec::new(), windows, notices: 0 };
+        // The account's own beginning: the request for the backup email and the notice of it.
+        real.notices = real.world.dump()["OutboxTable"].len();
+        real.ask();
+        real
+    }
+
+    fn app(&self) -> &App {
+        &self.world.operator
+    }
+
+    fn ask(&mut self) {
+        // A request is later than all before, by its key too.
+        self.world.after(std::time::Duration::from_millis(1));
+        self.requests.push((self.app().message_id(), self.app().now()));
+    }
+
+    /// Takes the step; whether the call went through.
+    async fn take(&mut self, state: &State, action: Action) -> bool {
+        match action {
+            Action::Tick => self.world.after(std::time::Duration::from_secs(TICK)),
+            Action::Ask => self.ask(),
+            Action::Mail(request) => return self.mail(request).await,
+            Action::Get(link) => {
+                let store = &self.app().store;
+                let hash = &self.links[link].token_hash;
+                store.find_link(hash, Kind::SignIn).await.expect("the database works");
+                store.slot_of(&self.links[link]).await.expect("the database works");
+            }
+            Action::Press(window, link) => {
+                self.windows[window] = Some((self.links[link].clone(), self.app().now()));
+            }
+            Action::Step(window) | Action::Lose(window) => return self.step(state, window).await,
+            Action::TakeTwice(window) => {
+                self.step(state, window).await;
+                return self.step(state, window).await;
+            }
+            Action::Remove => {
+                let account = self.load().await;
+                let backup = account.backup.confirmed().expect("it is removed once");
+                let app = self.app();
+                let (notice, source) = (app.message_id(), source());
+                let removed = app.store.remove_backup(&account.id, backup, &notice, source, app.now()).await;
+                self.notices += 1;
+                return removed.expect("the database works");
+            }
+            Action::TakeBack => self.take_back().await,
+        }
+        true
+    }
+
+    async fn load(&self) -> shared::domain::Account {
+        let account = self.app().store.load_account(&self.account).await;
+        account.expect("the database works").expect("there is an account")
+    }
+
+    async fn mail(&mut self, request: usize) -> bool {
+        let (id, asked_at) = self.requests[request].clone();
+        let link = Row {
+            token_hash: self.app().entropy.token().hash(),
+            purpose: Kind::SignIn,
+            account_id: self.account.clone(),
+            address: self.address.clone(),
+            request: id,
+            expires_at: asked_at + Kind::SignIn.lifetime(),
+            spent_at: None,
+            tries: 0,
+        };
+        let kept = self.app().store.keep_sign_in_link(&link).await.expect("the database works");
+        if kept.is_ok() {
+            self.links.push(link);
+        }
+        kept.is_ok()
+    }
+
+    /// Takes everything back and leaves the backup email as it is.
+    async fn take_back(&mut self) {
+        let account = self.load().await;
+        let app = self.app();
+        let link = UndoLink {
+            token_hash: app.entropy.token().hash(),
+            account_id: account.id.clone(),
+            notice: Notice::BackupUsed { address: self.address.clone() },
+            at: app.now(),
+            source: source(),
+            spent_at: None,
+        };
+        app.store.keep_undo_link(&link).await.expect("the database works");
+        let backup = account.backup.confirmed().map(|backup| &backup.address);
+        let (notice_id, source) = (&app.message_id(), &source());
+        let taking = TakingBack { link: &link, account: &account, backup, notice_id, source };
+        app.store
+            .take_back(taking, app.now())
+            .await
+            .expect("the database works")
+            .expect("nobody else is here");
+        self.notices += 1;
+    }
+
+    /// The one call that this window makes next.
+    async fn step(&mut self, state: &State, window: usize) -> bool {
+        let (link, now) = self.windows[window].clone().expect("its button was pressed");
+        let app = self.app();
+        match state.windows[window].at {
+            At::ReadingLink => {
+                let found = app.store.find_link(&link.token_hash, Kind::SignIn).await;
+                let found = found.expect("the database works").expect("links stay");
+                let live = found.state(now) == LinkState::Live;
+                self.windows[window] = Some((found, now));
+                live
+            }
+            At::ReadingSlot => app.store.slot_of(&link).await.expect("the database works") == RowSlot::Own,
+            At::ReadingAccount => {
+                let account = self.load().await;
+                account.door(&link.address).is_some() && link.asked_at() >= account.sessions_valid_from
+            }
+            At::TakingTry => app.store.take_try(&link, now).await.expect("the database works").is_some(),
+            At::Comparing { .. } => {
+                let key = app.hashing_key().expect("it has the key");
+                // A code of another request is what a guess is.
+                let typed = match state.windows[window].who {
+                    Who::Thief => key.code_of(&MessageId::new(0, 0)),
+                    _ => key.code_of(&link.request),
+                };
+                key.is_code_of(&link.request, &typed)
+            }
+            At::Opening(shown) => {
+                let secret = app.entropy.token();
+                let method = SignInMethod::from(Door::Backup);
+                let sign_in = LinkSignIn {
+                    session: &Session::begin(secret.hash(), self.account.clone(), method, now),
+                    former: None,
+                    link: &link,
+                    proof: if shown == Shown::Asker { Proof::Asker } else { Proof::Code },
+                    door: Door::Backup,
+                    notice_id: &app.message_id(),
+                    source: &source(),
+                };
+                app.store.open_session_with_link(sign_in, now).await.expect("the database works")
+            }
+            At::Idle | At::Done => unreachable!("it has no call to make"),
+        }
+    }
+
+    /// What is stored, in the words of the model.
+    async fn assert_is(&self, state: &State) {
+        let (links, slot, opened) = state.stored();
+        let store = &self.app().store;
+        for (link, (tries, spent)) in self.links.iter().zip(&links) {
+            let row = store.find_link(&link.token_hash, Kind::SignIn).await;
+            let row = row.expect("the database works").expect("links stay");
+            assert_eq!((row.tries, row.spent_at.is_some()), (u32::from(*tries), *spent));
+            let request = self.requests.iter().position(|(id, _)| *id == link.request).expect("its request");
+            let expected = match slot {
+                Slot::Of(holder) if holder == request => RowSlot::Own,
+                Slot::Of(_) => RowSlot::Others,
+                Slot::Empty | Slot::UsedBy(_) => RowSlot::Closed,
+            };
+            assert_eq!(store.slot_of(link).await.expect("the database works"), expected);
+        }
+        assert_eq!(self.links.len(), links.len());
+        let tables = self.world.dump();
+        assert_eq!(tables["SessionsTable"].len(), opened, "sessions");
+        assert_eq!(tables["OutboxTable"].len(), self.notices + opened, "every opening has its notice");
+    }
+}
+
+fn source() -> Source {
+    Source::new("", std::net::Ipv4Addr::new(203, 0, 113, 7).into())
+}
+
+/// Steps of the model that the store has no like of are left out: while changes are frozen, nothing is removed.
+fn choices(state: &State) -> Vec<Action> {
+    let mut actions = Vec::new();
+    LIFE.actions(state, &mut actions);
+    actions.retain(|action| *action != Action::Remove || state.valid_from == 0);
+    actions
+}
+
+#[test]
+fn the_store_takes_the_same_steps_as_the_model() {
+    let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let config = Config { cases: 12, failure_persistence: None, ..Config::default() };
+    let steps = prop::collection::vec(any::<(bool, prop::sample::Index)>(), 20..70);
+    let opened = std::cell::Cell::new(0);
+    let outcome = TestRunner::new(config).run(&steps, |steps| {
+        tokio.block_on(async {
+            let (mut state, mut real) = (LIFE.init_states().remove(0), Real::new().await);
+            let mut walked = Vec::new();
+            for (onwards, choice) in steps {
+                let mut actions = choices(&state);
+                let next: Vec<_> =
+                    actions.iter().copied().filter(|action| matches!(action, Action::Step(_))).collect();
+                // Half of the time a request that has begun goes on, so that some come to their end.
+                if onwards && !next.is_empty() {
+                    actions = next;
+                }
+                if actions.is_empty() {
+                    break;
+                }
+                let action = *choice.get(&actions);
+                walked.push(action);
+                let went_through = real.take(&state, action).await;
+                LIFE.apply(&mut state, action);
+                if let Action::Step(window) = action {
+                    let expected = state.windows[window].at != At::Idle;
+                    assert_eq!(went_through, expected, "the last of {walked:?}");
+                }
+                real.assert_is(&state).await;
+            }
+            opened.set(opened.get() + state.opened.len());
+        });
+        Ok(())
+    });
+    if let Err(failed) = outcome {
+        panic!("{failed}");
+    }
+    assert!(opened.get() > 0, "no walk opened anything");
+}

@@ -1,0 +1,59 @@
+//! Small models of what must never happen, with every interleaving explored, and the store itself driven through the
+//! same steps.
+//!
+//! `cargo test -p tests --test models -- --nocapture` prints how many states were visited.
+
+#![expect(clippy::panic, reason = "a test fails by panicking, in its helpers too")]
+
+mod backup;
+mod link;
+#[expect(dead_code, unused_imports, reason = "it is made for the flows' tests, which use the rest")]
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::hash::Hash;
+
+use stateright::{Checker, HasDiscoveries, Model};
+
+/// What an exploration saw.
+#[derive(Debug, Clone, Copy)]
+pub struct Visited {
+    /// States that differ.
+    pub unique: usize,
+    /// States that were come upon, by whatever way.
+    pub total: usize,
+    /// Steps of the longest way that was needed.
+    pub depth: usize,
+}
+
+/// Visits every state; every invariant must hold in all of them, and what should be possible must be. An
+/// exploration that sees fewer states than it used to explores too little.
+pub fn explore<M>(name: &str, model: M, at_least: usize) -> Visited
+where
+    M: Model + Send + Sync + 'static,
+    M::State: Hash + PartialEq + Clone + std::fmt::Debug + Send + Sync + 'static,
+    M::Action: PartialEq + Clone + std::fmt::Debug + Send + Sync + 'static,
+{
+    let checker = model.checker().threads(2).spawn_bfs().join();
+    let visited = Visited {
+        unique: checker.unique_state_count(),
+        total: checker.state_count(),
+        depth: checker.max_depth(),
+    };
+    println!("{name}: {} states, {} visited, {} steps deep", visited.unique, visited.total, visited.depth);
+    checker.assert_properties();
+    assert!(visited.unique >= at_least, "{name}: only {} states were visited", visited.unique);
+    visited
+}
+
+/// A model without one of its rules must break this invariant.
+pub fn assert_breaks<M>(model: M, invariant: &'static str)
+where
+    M: Model + Send + Sync + 'static,
+    M::State: Hash + PartialEq + Clone + std::fmt::Debug + Send + Sync + 'static,
+    M::Action: PartialEq + Clone + std::fmt::Debug + Send + Sync + 'static,
+{
+    let finish = HasDiscoveries::AllOf([invariant].into_iter().collect());
+    let checker = model.checker().threads(2).finish_when(finish).spawn_dfs().join();
+    assert!(checker.discovery(invariant).is_some(), "nothing was found against: {invariant}");
+}
