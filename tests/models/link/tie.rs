@@ -87,10 +87,9 @@ impl Real {
             }
             Action::Remove => {
                 let account = self.load().await;
-                let backup = account.backup.confirmed().expect("it is removed once");
                 let app = self.app();
                 let (notice, source) = (app.message_id(), source());
-                let removed = app.store.remove_backup(&account.id, backup, &notice, source, app.now()).await;
+                let removed = app.store.remove_backup(&account, &notice, source, app.now()).await;
                 self.notices += 1;
                 return removed.expect("the database works");
             }
@@ -162,7 +161,7 @@ impl Real {
             At::ReadingSlot => app.store.slot_of(&link).await.expect("the database works") == RowSlot::Own,
             At::ReadingAccount => {
                 let account = self.load().await;
-                account.door(&link.address).is_some() && link.asked_at() >= account.sessions_valid_from
+                account.door(&link.address, now).is_some() && link.asked_at() >= account.sessions_valid_from
             }
             At::TakingTry => app.store.take_try(&link, now).await.expect("the database works").is_some(),
             At::Comparing { .. } => {
