@@ -54,7 +54,7 @@ async fn change(tour: &mut Tour, thief: &mut Visitor, mira: &Account, thiefs: &s
 async fn take_back(tour: &mut Tour, mira: &Account, link: &str) -> Result<()> {
     let token = token_of(link)?;
     let mut owner = tour.visitor();
-    tour.report.begin("A machine that presses the button takes nothing back: the username is missing");
+    tour.report.begin("The button alone takes nothing back: the username is asked for");
     let answer = tour.post(&mut owner, "/undo", json!({ "token": token })).await?;
     answer.expect_problem(422, "other-username")?;
     tour.report.end();

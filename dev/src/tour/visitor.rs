@@ -200,7 +200,8 @@ impl Answer {
     pub(super) fn gist(&self) -> String {
         let text = |pointer: &str| self.body.pointer(pointer).and_then(Value::as_str);
         let essence = match (text("/code"), text("/backup/state"), text("/username"), text("/address")) {
-            (Some(code), ..) => code.to_owned(),
+            (Some(code), ..) if self.status == 200 => format!("and shows the code {code}"),
+            (Some(problem), ..) => problem.to_owned(),
             (_, Some(state), ..) => {
                 let addresses = [text("/backup/address"), text("/backup/pending_address")];
                 let addresses: Vec<_> = addresses.into_iter().flatten().collect();
