@@ -1,12 +1,15 @@
 //! The whole story, walked without a browser on a stack of its own, and the part of it that needs neither mailbox
 //! nor operator on a site elsewhere: step by step, each printed with what was asked, what came back, the mail that
-//! arrived and the time it took. Holds the means of telling; the steps are in `story`, `refusals` and `visit`. Must not know how the site works inside.
+//! arrived and the time it took. Holds the means of telling; the steps are in `story`, `another_device`,
+//! `taken_back`, `refusals` and `visit`. Must not know how the site works inside.
 
+mod another_device;
 mod mail_reader;
 mod operator;
 mod refusals;
 mod report;
 mod story;
+mod taken_back;
 mod visit;
 mod visitor;
 
@@ -114,6 +117,8 @@ impl Tour {
         tour.report.note(&format!("site {}  mailbox {}", tour.place.site, tour.place.mailbox));
         let outcome = async {
             story::tell(&mut tour, &cast).await?;
+            another_device::tell(&mut tour, &cast).await?;
+            taken_back::tell(&mut tour, &cast).await?;
             refusals::tell(&mut tour, &cast).await
         };
         let outcome = outcome.await;

@@ -98,6 +98,17 @@ export class Visitor {
     await this.page.locator("summary").getByText(name, { exact: true }).click();
   }
 
+  /** The code that a page shows for another browser, as a person reads it off. */
+  async shownCode() {
+    return this.page.locator("strong.code").innerText();
+  }
+
+  /** Types a code into its field and presses the button. */
+  async enterCode(code, button) {
+    await this.page.locator('[name="code"]').fill(code);
+    await this.press(button);
+  }
+
   async heading() {
     return this.page.getByRole("heading", { level: 1 }).innerText();
   }

@@ -9,7 +9,7 @@ const UNKNOWN_TOKEN = "A".repeat(43);
 
 export async function everyPage({ stack, browser, inspector, language }) {
   const say = textsOf(language);
-  const { walker, rival, sso, long } = people(language);
+  const { walker, rival, robbed, sso, long } = people(language);
   const visitors = [];
   const arrive = async () => {
     const visitor = await Visitor.arrive(browser, stack, { language });
@@ -45,6 +45,18 @@ export async function everyPage({ stack, browser, inspector, language }) {
     await look(name, html, { "content-security-policy": policy });
   };
 
+  /** Looks at a link where it was not asked for: with the field for the code, and with a wrong one in it. */
+  const inAnotherBrowser = async (name, link, submit, values) => {
+    const other = await arrive();
+    await other.open(link);
+    await see(other, `${name}-elsewhere`, say("code-label"), say("code-hint"));
+    await other.page.locator("form").evaluate((form) => (form.noValidate = true));
+    await other.press(say(submit, values));
+    await see(other, `${name}-code-needed`, say("problem-code-needed"));
+    await other.enterCode("not it", say(submit, values));
+    await see(other, `${name}-wrong-code`, say("problem-wrong-code"));
+  };
+
   const one = await arrive();
   await one.open("/login");
   await see(one, "sign-in", say("link-title"));
@@ -66,7 +78,7 @@ export async function everyPage({ stack, browser, inspector, language }) {
   before = await stack.latestMail();
   await one.open("/login");
   await one.send("/login/link", { email: walker.email });
-  await see(one, "check-mail-link", say("check-mail-link"));
+  await see(one, "check-mail-link", say("check-mail-link"), say("code-elsewhere"));
   const older = (await mail("mail-sign-in", walker.email, before, "sign-in-subject")).links[0];
   before = await stack.latestMail();
   await one.open("/login");
@@ -76,6 +88,7 @@ export async function everyPage({ stack, browser, inspector, language }) {
   await see(one, "sign-in-link-replaced", say("problem-link-replaced"));
   await one.open(link);
   await see(one, "open-link", say("open-question", { username: walker.username }));
+  await inAnotherBrowser("open-link", link, "open-submit", { username: walker.username });
   const signedIn = await arrive();
   await signedIn.signIn(rival.username, rival.password);
   await signedIn.open(link);
@@ -97,7 +110,7 @@ export async function everyPage({ stack, browser, inspector, language }) {
   await see(one, "account-same-as-primary", say("problem-same-as-primary"));
   before = await stack.latestMail();
   await one.send("/account/backup", { email: walker.backup });
-  await see(one, "account-pending", walker.backup, say("pending-next"));
+  await see(one, "account-pending", walker.backup, say("pending-next"), say("code-elsewhere"));
   await mail("mail-verify", walker.backup, before, "verify-subject");
   await one.press(say("backup-again"));
   await see(one, "account-pending-too-soon", say("problem-too-soon"));
@@ -123,6 +136,7 @@ export async function everyPage({ stack, browser, inspector, language }) {
   const rivals = (await stack.mailTo(walker.backup, before)).links[0];
   await one.open(second);
   await see(one, "confirm", walker.username, walker.backup);
+  await inAnotherBrowser("confirm", second, "confirm-submit");
   before = await stack.latestMail();
   await one.press(say("confirm-submit"));
   await see(one, "confirmed", say("confirmed-title"));
@@ -188,6 +202,20 @@ export async function everyPage({ stack, browser, inspector, language }) {
   await see(one, "confirm-link-expired", say("problem-link-expired"));
   await see(signedIn, "sign-in-link-expired", say("problem-link-expired"));
 
+  // Too many wrong codes.
+  await stack.clearLimits();
+  before = await stack.latestMail();
+  await one.open("/login");
+  await one.send("/login/link", { email: walker.email });
+  const guessed = (await stack.mailTo(walker.email, before)).links[0];
+  const thief = await arrive();
+  await thief.open(guessed);
+  for (let tries = 0; tries < 5; tries += 1) {
+    await thief.enterCode("000000", say("open-submit", { username: walker.username }));
+  }
+  await see(thief, "sign-in-link-locked", say("problem-link-locked"));
+  await takenBack({ stack, arrive, see, mail, language, robbed, rival });
+
   // Long names and addresses.
   const longer = await arrive();
   await longer.open("/login");
@@ -244,4 +272,65 @@ export async function everyPage({ stack, browser, inspector, language }) {
 
   for (const visitor of visitors) await visitor.leave();
   return names.size;
+}
+
+/** Takes three changes back: a removal, then what was added first, then a change whose former address is gone. */
+async function takenBack({ stack, arrive, see, mail, language, robbed, rival }) {
+  const say = textsOf(language);
+  const owner = await arrive();
+  const define = async (visitor, line, address) => {
+    await stack.clearLimits();
+    const asked = await stack.latestMail();
+    await visitor.open("/account");
+    await visitor.unfold(say(line));
+    await visitor.send("/account/backup", { email: address });
+    await visitor.open((await stack.mailTo(address, asked)).links[0]);
+    const confirmed = await stack.latestMail();
+    await visitor.press(say("confirm-submit"));
+    return confirmed;
+  };
+  const noticed = async (mark) => (await stack.mailTo(robbed.email, mark)).links[0];
+  await owner.signIn(robbed.username, robbed.password);
+  const added = await noticed(await define(owner, "backup-define", robbed.backup));
+  const changed = await noticed(await define(owner, "backup-change", robbed.later));
+  await owner.open("/account");
+  await owner.unfold(say("backup-remove"));
+  let mark = await stack.latestMail();
+  await owner.press(say("backup-remove-submit"));
+  const removed = await noticed(mark);
+  const other = await arrive();
+  await other.signIn(rival.username, rival.password);
+  await define(other, "backup-other", robbed.backup);
+
+  const takeBack = async (link) => {
+    await owner.open(link);
+    mark = await stack.latestMail();
+    await owner.send("/undo", { username: robbed.username });
+  };
+  const accountIs = async (name, ...expected) => {
+    // Sessions of the second in which it was taken back do not count.
+    await owner.page.waitForTimeout(1_100);
+    await owner.signIn(robbed.username, robbed.password);
+    await see(owner, name, ...expected);
+  };
+  await owner.open(removed);
+  await see(owner, "undo", say("undo-title"), say("undo-username-hint"));
+  await owner.send("/undo", { username: "somebody" });
+  await see(owner, "undo-other-username", say("problem-other-username"));
+  await takeBack(removed);
+  await see(owner, "taken-back", say("taken-back-title"));
+  await mail("mail-taken-back", robbed.email, mark, "taken-back-subject");
+  await accountIs("account-frozen", robbed.later, say("confirmed-label"));
+  await owner.open(removed);
+  await see(owner, "undo-link-used", say("problem-link-used"));
+  await owner.open(added);
+  await see(owner, "undo-to-none", say("undo-effect-none"));
+  await takeBack(added);
+  await see(owner, "taken-back-to-none", say("taken-back-none"));
+  await mail("mail-taken-back-to-none", robbed.email, mark, "taken-back-to-none-subject");
+  await accountIs("account-frozen-none", say("backup-purpose"));
+  await takeBack(changed);
+  await see(owner, "taken-back-former-taken", say("taken-back-former-taken"));
+  await owner.open(`/undo?token=${UNKNOWN_TOKEN}`);
+  await see(owner, "undo-link-unknown", say("problem-link-unknown"));
 }

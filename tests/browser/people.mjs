@@ -28,6 +28,18 @@ export function people(language) {
     keyboard: { username: `keys.${language}`, email: email(`keys.${language}`), password, backup: email(`keys.2.${language}`) },
     /** Has a browser that runs scripts. */
     scripts: { username: `scripts.${language}`, email: email(`scripts.${language}`), password, backup: email(`scripts.2.${language}`) },
+    /** Has a laptop and a phone. */
+    devices: { username: `two.${language}`, email: email(`two.${language}`), password, backup: email(`two.2.${language}`) },
+    /** Was robbed: takes changes back. */
+    robbed: {
+      username: `robbed.${language}`,
+      email: email(`robbed.${language}`),
+      password,
+      backup: email(`robbed.2.${language}`),
+      later: email(`robbed.3.${language}`),
+    },
+    /** Is mailed links that a machine reads first. */
+    scanned: { username: `read.${language}`, email: email(`read.${language}`), password, backup: email(`read.2.${language}`), later: email(`read.3.${language}`) },
     /** Signs in elsewhere. */
     sso: { username: `sso.${language}`, email: email(`sso.${language}`) },
     /** Is as long as can be. */

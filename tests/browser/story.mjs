@@ -28,6 +28,21 @@ after(async () => {
   await stack?.stop();
 });
 
+/** Presses Tab once for each name, which has to be the name of what then has the focus. */
+async function tabTo(page, ...names) {
+  for (const name of names) {
+    await page.keyboard.press("Tab");
+    const focus = await page.evaluate(() => {
+      const element = document.activeElement;
+      const { outlineStyle, outlineWidth } = getComputedStyle(element);
+      const name = element.labels?.[0]?.innerText ?? element.innerText;
+      return { name, outline: outlineStyle === "none" ? 0 : parseFloat(outlineWidth) };
+    });
+    assert.equal(focus.name, name);
+    assert(focus.outline >= 2, `the focus on ${name} cannot be seen`);
+  }
+}
+
 for (const language of LANGUAGES) {
   test(`a person lives the whole story without scripts (${language})`, async () => {
     const say = textsOf(language);
@@ -148,20 +163,7 @@ test("the keyboard alone is enough, and the focus is always to be seen", async (
   const { username, password, backup } = people("en").keyboard;
   const visitor = await Visitor.arrive(browser, stack);
   const { keyboard } = visitor.page;
-  /** Presses Tab once for each name, which has to be the name of what then has the focus. */
-  const tab = async (...names) => {
-    for (const name of names) {
-      await keyboard.press("Tab");
-      const focus = await visitor.page.evaluate(() => {
-        const element = document.activeElement;
-        const { outlineStyle, outlineWidth } = getComputedStyle(element);
-        const name = element.labels?.[0]?.innerText ?? element.innerText;
-        return { name, outline: outlineStyle === "none" ? 0 : parseFloat(outlineWidth) };
-      });
-      assert.equal(focus.name, name);
-      assert(focus.outline >= 2, `the focus on ${name} cannot be seen`);
-    }
-  };
+  const tab = (...names) => tabTo(visitor.page, ...names);
   const loaded = (heading) => visitor.page.getByRole("heading", { name: heading, level: 1 }).waitFor();
 
   await visitor.open("/login");
@@ -202,6 +204,107 @@ test("the keyboard alone is enough, and the focus is always to be seen", async (
   await tab("Sparekey", say("sign-out"));
   await keyboard.press("Enter");
   await loaded(say("signed-out-title"));
+  await visitor.leave();
+});
+
+for (const language of LANGUAGES) {
+  test(`what one device asked for, another opens with the code (${language})`, async () => {
+    const say = textsOf(language);
+    const { username, email, password, backup } = people(language).devices;
+    const laptop = await Visitor.arrive(browser, stack, { language });
+    const phone = await Visitor.arrive(browser, stack, { language, viewport: { width: 390, height: 780 } });
+    const says = async (visitor, ...expected) => {
+      const text = await visitor.page.locator("main").innerText();
+      for (const words of expected) assert(text.includes(words), `“${words}” is missing:\n${text}`);
+    };
+
+    // A sign-in link: the laptop shows the code, the phone has the mail.
+    let mark = await stack.latestMail();
+    await laptop.open("/login");
+    await laptop.send("/login/link", { email });
+    await says(laptop, say("code-elsewhere"));
+    let code = await laptop.shownCode();
+    assert.match(code, /^[0-9A-HJKMNP-TV-Z]{3} [0-9A-HJKMNP-TV-Z]{3}$/);
+    const mail = await stack.mailTo(email, mark);
+    assert(!mail.text.includes(code) && !mail.html.includes(code), "the code is not in the mail");
+    const open = say("open-submit", { username });
+    await phone.open(mail.links[0]);
+    await phone.enterCode(code === "000 000" ? "000 001" : "000 000", open);
+    await says(phone, say("problem-wrong-code"), say("problem-wrong-code-advice"));
+    assert.deepEqual(await phone.context.cookies(), []);
+    await phone.enterCode(code.toLowerCase(), open);
+    await phone.page.waitForURL("**/account");
+    await laptop.open(mail.links[0]);
+    await says(laptop, say("problem-link-used"));
+
+    // A confirmation: the laptop is signed in, the phone is not any more.
+    await phone.press(say("sign-out"));
+    await laptop.signIn(username, password);
+    mark = await stack.latestMail();
+    await laptop.unfold(say("backup-define"));
+    await laptop.send("/account/backup", { email: backup });
+    code = await laptop.shownCode();
+    await phone.open((await stack.mailTo(backup, mark)).links[0]);
+    await phone.enterCode("no code", say("confirm-submit"));
+    await says(phone, say("problem-wrong-code"));
+    await phone.enterCode(code.replace(" ", ""), say("confirm-submit"));
+    assert.equal(await phone.heading(), say("confirmed-title"));
+    assert.deepEqual(await phone.context.cookies(), [], "confirming signs nobody in");
+    await laptop.open("/account");
+    await says(laptop, backup, say("confirmed-label"));
+
+    // "This wasn't me", on the phone, which is not signed in; the laptop is signed out by it.
+    const [undo] = (await stack.mailTo(email, mark)).links;
+    await phone.open(undo);
+    await phone.send("/undo", { username: email });
+    await says(phone, say("problem-other-username"));
+    await phone.send("/undo", { username: username.toUpperCase() });
+    assert.equal(await phone.heading(), say("taken-back-title"));
+    await laptop.open("/account");
+    assert.equal(await laptop.heading(), say("sign-in-title"));
+    await laptop.leave();
+    await phone.leave();
+  });
+}
+
+test("the keyboard alone enters a code and takes a change back", async () => {
+  const { username, email, password, backup } = people("nl").keyboard;
+  const words = textsOf("nl");
+  const laptop = await Visitor.arrive(browser, stack, { language: "nl" });
+  const visitor = await Visitor.arrive(browser, stack, { language: "nl" });
+  const tab = (...names) => tabTo(visitor.page, ...names);
+  const { keyboard } = visitor.page;
+  const loaded = (heading) => visitor.page.getByRole("heading", { name: heading, level: 1 }).waitFor();
+
+  await laptop.signIn(username, password);
+  let mark = await stack.latestMail();
+  await laptop.unfold(words("backup-define"));
+  await laptop.send("/account/backup", { email: backup });
+  const code = await laptop.shownCode();
+  await visitor.open((await stack.mailTo(backup, mark)).links[0]);
+  await tab("Sparekey", words("code-label"));
+  await keyboard.type("wrong");
+  await keyboard.press("Enter");
+  // The field that has to be mended has the focus.
+  await visitor.page.locator("#code[aria-invalid]").waitFor();
+  await keyboard.type(code);
+  await tab(words("confirm-submit"));
+  mark = await stack.latestMail();
+  await keyboard.press("Space");
+  await loaded(words("confirmed-title"));
+
+  await visitor.open((await stack.mailTo(email, mark)).links[0]);
+  await tab("Sparekey", words("undo-username"));
+  await keyboard.type("somebody");
+  await keyboard.press("Enter");
+  await visitor.page.locator("#username[aria-invalid]").waitFor();
+  await keyboard.press("ControlOrMeta+A");
+  await keyboard.type(username);
+  await tab(words("undo-submit"));
+  await keyboard.press("Enter");
+  await loaded(words("taken-back-title"));
+  await tab("Sparekey", words("way-on-sign-in"));
+  await laptop.leave();
   await visitor.leave();
 });
 

@@ -28,5 +28,6 @@ mod request_backup;
 mod request_magic_link;
 mod run_of_events;
 mod same_answer;
+mod scanner;
 mod sign_out;
 mod undo_change;

@@ -144,7 +144,7 @@ async fn unknown_link(tour: &mut Tour) -> Result<()> {
     tour.report.begin("A link that nobody sent");
     let mut browser = tour.visitor();
     let token = "A".repeat(43);
-    for path in ["/backup/confirm", "/login/open"] {
+    for path in ["/backup/confirm", "/login/open", "/undo"] {
         tour.get(&mut browser, &format!("{path}?token={token}"))
             .await?
             .expect_problem(404, "link-unknown")?;

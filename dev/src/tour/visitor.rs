@@ -156,6 +156,13 @@ impl Answer {
         Ok(self)
     }
 
+    /// What the JSON pointer names must be true, or must be false.
+    pub(super) fn expect_flag(&self, pointer: &str, value: bool) -> Result<&Self> {
+        let there = self.body.pointer(pointer).and_then(Value::as_bool);
+        ensure!(there == Some(value), "expected {pointer} to be {value}, came {}", self.in_full());
+        Ok(self)
+    }
+
     /// It must be the same answer as another: status, headers and bytes, but for the code of a link and the cookie
     /// that belongs to it, which are of each request's own.
     pub(super) fn expect_same_as(&self, other: &Self) -> Result<()> {
@@ -193,7 +200,8 @@ impl Answer {
     pub(super) fn gist(&self) -> String {
         let text = |pointer: &str| self.body.pointer(pointer).and_then(Value::as_str);
         let essence = match (text("/code"), text("/backup/state"), text("/username"), text("/address")) {
-            (Some(code), ..) => code.to_owned(),
+            (Some(code), ..) if self.status == 200 => format!("and shows the code {code}"),
+            (Some(problem), ..) => problem.to_owned(),
             (_, Some(state), ..) => {
                 let addresses = [text("/backup/address"), text("/backup/pending_address")];
                 let addresses: Vec<_> = addresses.into_iter().flatten().collect();
