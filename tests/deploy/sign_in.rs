@@ -5,8 +5,8 @@ use shared::domain::identifier::Identifier;
 use shared::domain::limit::Limit;
 use shared::domain::session::{ABSOLUTE_LIFETIME, IDLE_LIFETIME};
 use shared::domain::{
-    AccountId, Door, EmailAddress, Link, Proof, Purpose, Session, SignInMethod, TokenHash, TypedPassword,
-    password,
+    AccountId, Door, EmailAddress, Link, Proof, Purpose, Session, SignInMethod, Source, TokenHash,
+    TypedPassword, password,
 };
 use shared::store::{LinkSignIn, NewAccount, PasswordSignIn, Slot, Superseded};
 
@@ -14,7 +14,8 @@ use crate::stack::{Stack, address, source};
 
 impl Stack {
     fn session(&self, id: &AccountId, method: SignInMethod) -> Session {
-        Session::begin(self.app.entropy.token().hash(), id.clone(), method, self.now())
+        let hash = self.app.entropy.token().hash();
+        Session::begin(hash, id.clone(), method, Source::default(), self.now())
     }
 
     async fn open(&self, link: &Link, door: Door) -> Option<TokenHash> {
@@ -106,7 +107,8 @@ async fn a_session_ends_idle_in_the_end_and_when_told_to() {
             backup_used: None,
             source: &source(),
         };
-        stack.store().open_session_with_password(sign_in, stack.now()).await.expect("a session is kept");
+        let opened = stack.store().open_session_with_password(sign_in, stack.now()).await;
+        assert!(opened.expect("a session is kept"));
         session.hash
     };
     let first = sign_in(None).await;
@@ -146,7 +148,8 @@ async fn failures_are_counted_to_the_bound_and_forgotten_by_a_sign_in() {
         backup_used: None,
         source: &source(),
     };
-    stack.store().open_session_with_password(sign_in, stack.now()).await.expect("a session is kept");
+    let opened = stack.store().open_session_with_password(sign_in, stack.now()).await;
+    assert!(opened.expect("a session is kept"));
     assert!(count().await);
 }
 

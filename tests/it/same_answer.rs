@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::{Answer, Ask, World};
 
 /// What a stranger may type as an address, and what it is to this site.
-const ADDRESSES: [(&str, &str); 10] = [
+const ADDRESSES: [(&str, &str); 12] = [
     ("unknown", "nobody@example.com"),
     ("the primary", "mina@example.com"),
     ("the backup", "spare@example.org"),
@@ -14,6 +14,8 @@ const ADDRESSES: [(&str, &str); 10] = [
     ("without a password", "ana@example.com"),
     ("the former while it is replaced", "former@example.org"),
     ("the new while it replaces", "new@example.org"),
+    ("the primary of a disabled account", "dora@example.com"),
+    ("the backup of a disabled account", "dora@example.org"),
     ("written otherwise", "MINA@Example.COM"),
     ("of an unknown domain", "mina@xn--e1afmkfd.example"),
 ];
@@ -26,6 +28,7 @@ async fn world() -> World {
     world.person("mina").backup("spare@example.org").create().await;
     world.person("joris").pending("pending@example.org").create().await;
     world.person("petra").sso().create().await;
+    world.person("dora").backup("dora@example.org").disabled().create().await;
     world.person("ana").without_password().create().await;
     world.person("søren").backup("former@example.org").pending("new@example.org").create().await;
     world
@@ -86,7 +89,7 @@ async fn asking_for_a_mail_once_too_often_reads_like_success() {
 
 #[tokio::test]
 async fn a_wrong_password_is_answered_alike_for_every_identifier() {
-    let usernames = ["nobody", "mina", "joris", "petra", "ana", "søren", "SØREN", "まどか"]
+    let usernames = ["nobody", "mina", "joris", "petra", "dora", "ana", "søren", "SØREN", "まどか"]
         .map(|name| ("a username", name));
     let neither = ["", "m", "two words", "mina@", "\"a b\"@example.com"].map(|text| ("neither", text));
     let look_up = "GetItem AccountsTable";
@@ -119,7 +122,7 @@ async fn the_page_of_a_wrong_password_differs_in_what_was_typed_only() {
 #[tokio::test]
 async fn a_locked_identifier_is_answered_like_a_wrong_password_known_or_not() {
     let mut seen = Vec::new();
-    for identifier in ["mina", "nobody", "petra"] {
+    for identifier in ["mina", "nobody", "petra", "dora"] {
         let world = world().await;
         let visitor = world.visitor();
         let first = visitor.post_json("/login", &wrong(identifier)).await;

@@ -37,6 +37,7 @@ pub struct Newcomer<'w> {
     account: NewAccount,
     backup: Option<String>,
     pending: Option<String>,
+    disabled: bool,
 }
 
 impl World {
@@ -51,14 +52,15 @@ impl World {
             password_hash: Some(HASH.clone()),
             language: Language::En,
         };
-        Newcomer { world: self, account, backup: None, pending: None }
+        Newcomer { world: self, account, backup: None, pending: None, disabled: false }
     }
 
     /// A browser in which this person is signed in.
     pub async fn signed_in(&self, person: &Person) -> Visitor<'_> {
         let secret = self.operator.entropy.token();
         let now = self.operator.now();
-        let session = Session::begin(secret.hash(), person.id.clone(), SignInMethod::Password, now);
+        let session =
+            Session::begin(secret.hash(), person.id.clone(), SignInMethod::Password, Source::default(), now);
         let nothing = Limit {
             name: "nothing",
             subject: String::new(),
@@ -71,7 +73,8 @@ impl World {
             backup_used: None,
             source: &source(),
         };
-        self.operator.store.open_session_with_password(sign_in, now).await.expect("a session is kept");
+        let opened = self.operator.store.open_session_with_password(sign_in, now).await;
+        assert!(opened.expect("the database works"), "the account may be signed in to");
         self.visitor().with_session(&secret.expose())
     }
 }
@@ -113,6 +116,12 @@ impl Newcomer<'_> {
         self
     }
 
+    /// Is disabled by an operator.
+    pub fn disabled(mut self) -> Self {
+        self.disabled = true;
+        self
+    }
+
     /// Speaks this language.
     pub fn language(mut self, language: Language) -> Self {
         self.account.language = language;
@@ -137,6 +146,9 @@ impl Newcomer<'_> {
         if let Some(email) = &self.pending {
             world.ask_for_backup(&person, email).await;
         }
+        if self.disabled {
+            assert!(store.disable_account(&person.id, now).await.expect("the database works"));
+        }
         world.new_records();
         world.put_back(undelivered);
         person
@@ -144,6 +156,24 @@ impl Newcomer<'_> {
 }
 
 impl World {
+    /// An operator disables the account.
+    pub async fn disable(&self, person: &Person) {
+        let disabled = self.operator.store.disable_account(&person.id, self.operator.now()).await;
+        assert!(disabled.expect("the database works"), "it was not disabled before");
+    }
+
+    /// An operator enables the account again.
+    pub async fn enable(&self, person: &Person) {
+        let enabled = self.operator.store.enable_account(&person.id).await;
+        assert!(enabled.expect("the database works"), "it was disabled");
+    }
+
+    /// An operator ends all sessions of the account.
+    pub async fn end_sessions(&self, person: &Person) {
+        let ended = self.operator.store.end_all_sessions(&person.id, self.operator.now()).await;
+        ended.expect("the database works");
+    }
+
     async fn ask_for_backup(&self, person: &Person, email: &str) -> PendingAddress {
         let app = &self.operator;
         let pending = PendingAddress { address: address(email), since: app.now(), request: app.message_id() };

@@ -160,6 +160,8 @@ pub struct Account {
     pub sessions_valid_from: Timestamp,
     /// Until then nobody changes the backup email, because a change was taken back.
     pub backup_frozen_until: Option<Timestamp>,
+    /// Since when an operator has it disabled.
+    pub disabled_at: Option<Timestamp>,
     /// When the account was made.
     pub created_at: Timestamp,
     /// The primary email.
@@ -172,6 +174,11 @@ impl Account {
     /// The end of the time in which the backup email cannot be changed, while it lasts.
     pub fn frozen_until(&self, now: Timestamp) -> Option<Timestamp> {
         self.backup_frozen_until.filter(|until| now < *until)
+    }
+
+    /// Whether an operator has disabled it: nobody gets in, and nobody is told why.
+    pub fn is_disabled(&self) -> bool {
+        self.disabled_at.is_some()
     }
 
     /// Whether this address may become the backup email, as far as this account alone can tell.
@@ -188,9 +195,9 @@ impl Account {
         Ok(())
     }
 
-    /// Which door this address opens. SSO accounts have none, and a pending address opens none.
+    /// Which door this address opens. SSO accounts and disabled ones have none, and a pending address opens none.
     pub fn door(&self, address: &EmailAddress) -> Option<Door> {
-        if self.kind == Kind::Sso {
+        if self.kind == Kind::Sso || self.is_disabled() {
             return None;
         }
         if self.primary.address == *address {
@@ -226,6 +233,7 @@ mod tests {
             language: Language::En,
             sessions_valid_from: since,
             backup_frozen_until: None,
+            disabled_at: None,
             created_at: since,
             primary: ConfirmedAddress { address: address("mina@example.com"), since },
             backup: Backup::new(
@@ -252,6 +260,10 @@ mod tests {
         }
         let sso = account(Kind::Sso, None, None);
         assert_eq!(sso.door(&address("mina@example.com")), None);
+        let disabled = Account { disabled_at: Some(Timestamp::from_unix_seconds(2)), ..replacing };
+        for typed in ["mina@example.com", "old@example.org"] {
+            assert_eq!(disabled.door(&address(typed)), None, "{typed}");
+        }
     }
 
     #[test]

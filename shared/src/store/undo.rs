@@ -5,7 +5,7 @@ use super::accounts::{BACKUP, Confirmed, PENDING, PROFILE, Record};
 use super::write::{Write, key, number, text};
 use super::{Store, StoreError};
 use crate::domain::account::FREEZE;
-use crate::domain::undo::SESSIONS_BEGIN_ANEW_AFTER;
+use crate::domain::session::valid_again;
 use crate::domain::{
     Account, AccountId, EmailAddress, MailRequest, MessageId, Notice, Purpose, Source, Timestamp, TokenHash,
     UndoLink,
@@ -133,7 +133,7 @@ impl Store {
         let expression = "SET sessions_valid_from = :from, backup_frozen_until = :until";
         Write::update(&self.tables.accounts, Self::account_key(id, PROFILE), expression)
             .when("attribute_exists(account_id)")
-            .value(":from", number((now + SESSIONS_BEGIN_ANEW_AFTER).unix_seconds()))
+            .value(":from", number(valid_again(now).unix_seconds()))
             .value(":until", number((now + FREEZE).unix_seconds()))
     }
 
