@@ -17,7 +17,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Accounts: bring them in.
+    /// Accounts: bring them in, disable them, end their sessions.
     #[command(subcommand)]
     Accounts(Accounts),
 }

@@ -6,7 +6,7 @@ use fluent_bundle::{FluentArgs, FluentResource};
 use fluent_langneg::{NegotiationStrategy, negotiate_languages};
 use unic_langid::LanguageIdentifier;
 
-use crate::domain::{Language, Notice, Source, Timestamp};
+use crate::domain::{Device, Language, Notice, Source, Timestamp};
 
 type Bundle = FluentBundle<FluentResource>;
 
@@ -124,6 +124,11 @@ impl Texts {
     pub fn source(&self, source: &Source) -> String {
         let device = self.say(&format!("device-{}", source.device.as_str()));
         self.with("source", &[("device", &*device), ("network", &*source.network)])
+    }
+
+    /// A kind of device, as the title of a session.
+    pub fn session_on(&self, device: Device) -> String {
+        self.say(&format!("session-on-{}", device.as_str()))
     }
 
     /// A point in time, to the minute.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use shared::domain::identifier::Identifier;
 use shared::domain::session::{ABSOLUTE_LIFETIME, IDLE_LIFETIME};
 use shared::domain::{
-    AccountId, Door, EmailAddress, Link, PasswordTry, Proof, Purpose, Session, SignInMethod, TokenHash,
-    TypedPassword, password,
+    AccountId, Door, EmailAddress, Link, PasswordTry, Proof, Purpose, Session, SignInMethod, Source,
+    TokenHash, TypedPassword, password,
 };
 use shared::store::{Admission, LinkSignIn, NewAccount, PasswordSignIn, Slot, Superseded};
 
@@ -16,7 +16,8 @@ const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 impl Stack {
     fn session(&self, id: &AccountId, method: SignInMethod) -> Session {
-        Session::begin(self.app.entropy.token().hash(), id.clone(), method, self.now())
+        let hash = self.app.entropy.token().hash();
+        Session::begin(hash, id.clone(), method, Source::default(), self.now())
     }
 
     async fn open(&self, link: &Link, door: Door) -> Option<TokenHash> {
@@ -104,7 +105,8 @@ async fn a_session_ends_idle_in_the_end_and_when_told_to() {
         let session = stack.session(&ivo, SignInMethod::Password);
         let source = &source();
         let sign_in = PasswordSignIn { session: &session, former, password, backup_used: None, source };
-        stack.store().open_session_with_password(sign_in, stack.now()).await.expect("a session is kept");
+        let opened = stack.store().open_session_with_password(sign_in, stack.now()).await;
+        assert!(opened.expect("a session is kept"));
         session.hash
     };
     let first = sign_in(None).await;
@@ -141,7 +143,8 @@ async fn failures_are_counted_to_the_bound_and_forgotten_by_a_sign_in() {
     let password = (&password, &Admission::Counted);
     let source = &source();
     let sign_in = PasswordSignIn { session: &session, former: None, password, backup_used: None, source };
-    stack.store().open_session_with_password(sign_in, stack.now()).await.expect("a session is kept");
+    let opened = stack.store().open_session_with_password(sign_in, stack.now()).await;
+    assert!(opened.expect("a session is kept"));
     assert_eq!(admit().await, Admission::Counted);
 }
 

@@ -15,6 +15,7 @@ fn paths() -> Vec<(&'static str, Option<Value>)> {
         "/backup/confirm" | "/login/open" => Some(json!({ "token": "A".repeat(43) })),
         "/login" => Some(json!({ "identifier": "mina", "password": "wrong" })),
         "/undo" => Some(json!({ "token": "A".repeat(43), "username": "mina" })),
+        "/account/sessions/end" => Some(json!({ "session": "A".repeat(43) })),
         "/logout" => Some(json!({})),
         other => panic!("a body for {other}"),
     };
@@ -171,7 +172,7 @@ async fn a_method_without_an_answer_is_refused_and_the_right_ones_are_named() {
     for (path, _) in paths() {
         let allow = match path {
             "/" | "/account" => "GET, HEAD",
-            "/account/backup" | "/account/backup/remove" | "/logout" => "POST",
+            "/account/backup" | "/account/backup/remove" | "/account/sessions/end" | "/logout" => "POST",
             _ => "GET, HEAD, POST",
         };
         for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "BREW"]

@@ -21,6 +21,7 @@ async fn each_function_answers_its_event() {
         ("request-magic-link", StatusCode::OK, "", "sign-in-link"),
         ("open-magic-link", StatusCode::NOT_FOUND, "", "<h1>"),
         ("password-login", StatusCode::SEE_OTHER, "/account", ""),
+        ("end-session", StatusCode::SEE_OTHER, "/login?next=/account", ""),
         ("sign-out", StatusCode::OK, "", "<h1>"),
         ("undo-change", StatusCode::NOT_FOUND, "", "<h1>"),
     ] {

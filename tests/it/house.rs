@@ -229,7 +229,7 @@ fn every_text_exists_in_every_language_and_is_used() {
     let devices = ["iphone", "ipad", "android", "windows", "mac", "chrome-os", "linux", "unknown"];
     for device in devices {
         assert!(all.contains(&format!("=> \"{device}\"")), "{device} is a device");
-        used.insert(format!("device-{device}"));
+        used.extend([format!("device-{device}"), format!("session-on-{device}")]);
     }
     assert_eq!(en, used, "left: what there is, right: what is used");
 
@@ -295,6 +295,7 @@ fn figures_are_what_the_design_says() {
     assert_eq!(link::CONFIRMATION_LIFETIME, Duration::from_hours(24));
     assert_eq!(session::ABSOLUTE_LIFETIME, Duration::from_hours(30 * 24));
     assert_eq!(session::IDLE_LIFETIME, Duration::from_hours(14 * 24));
+    assert_eq!(session::FRESH_FOR, Duration::from_mins(15));
     const { assert!(password::MEMORY_KIB >= 19_456 && password::PASSES >= 2 && password::LANES >= 1) };
     let login = template().function("password-login").expect("there is a sign-in");
     assert!((1_024..=1_769).contains(&login.memory_mb), "Argon2id needs the processor");

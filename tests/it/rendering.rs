@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use shared::domain::{
     Account, AccountId, Backup, ConfirmedAddress, Device, Door, EmailAddress, HashingKey, Kind, Language,
-    MessageId, Notice, PendingAddress, Source, Timestamp, Token, UndoLink, Username,
+    MessageId, Notice, PendingAddress, Session, SignInMethod, Source, Timestamp, Token, UndoLink, Username,
 };
 use shared::mail::{DoorAddress, Mail, PrimaryAddress, UnconfirmedAddress};
 use shared::texts::Texts;
 use shared::web::pages::{
     AccountPage, Asked, CheckMailPage, ConfirmPage, ConfirmedPage, ForgotUsernamePage, OpenLinkPage,
-    ProblemPage, SignInPage, SignedOutPage, TakenBackPage, UndoPage,
+    ProblemPage, Reason, SessionList, SignInPage, SignedOutPage, TakenBackPage, UndoPage,
 };
 use shared::web::{Code, LocalPath, Page, Problem};
 
@@ -36,6 +36,7 @@ fn account(kind: Kind, backup: Backup) -> Account {
         language: Language::En,
         sessions_valid_from: since(),
         backup_frozen_until: None,
+        disabled_at: None,
         created_at: since(),
         primary: ConfirmedAddress::new(address("mina@bücher.example"), since()),
         backup,
@@ -55,6 +56,18 @@ fn backups() -> [Backup; 4] {
         Backup::new(confirmed(), None),
         Backup::new(confirmed(), pending()),
     ]
+}
+
+fn session(number: u8, method: SignInMethod) -> Session {
+    let network = "203.0.113.9".parse().expect("an IP address");
+    let hash = Token::from_bytes([number; 32]).hash();
+    Session::begin(hash, AccountId::new("a"), method, Source::new("iPhone", network), since())
+}
+
+/// Sessions that began in each of the ways.
+fn sessions(count: u8) -> Vec<Session> {
+    let methods = [SignInMethod::Password, SignInMethod::LinkToPrimary, SignInMethod::LinkToBackup];
+    (0..count).map(|number| session(number + 2, methods[usize::from(number) % methods.len()])).collect()
 }
 
 /// Every page in every state: its template, what it shows, its HTML.
@@ -90,7 +103,14 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
     }
     let sso = account(Kind::Sso, Backup::None);
     add("account.html", "sso".into(), &AccountPage::new(&sso, sso.created_at, texts()));
+    for (method, others) in [(SignInMethod::Password, 0), (SignInMethod::LinkToBackup, 30)] {
+        let listed = SessionList::new(&session(1, method), &sessions(others));
+        let page = AccountPage::new(&mina, mina.created_at, texts());
+        let page = page.with_sessions(listed).with_typed(Some("typed\"<".into()));
+        add("account.html", format!("{others} other sessions"), &page);
+    }
     let sign_in = SignInPage::new(LocalPath::account(), texts());
+    add("sign-in.html", "again".into(), &sign_in.clone().with_reason(Some(Reason::Fresh)));
     let wrong = Problem::from(Code::WrongCredentials);
     add("sign-in.html", "empty".into(), &sign_in);
     add("sign-in.html", "password".into(), &sign_in.clone().with_password_problem(&wrong, "\"<x"));

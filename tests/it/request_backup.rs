@@ -108,6 +108,7 @@ async fn one_request_a_minute_and_five_a_day() {
     let sixth = program.post_json(PATH, &ask).await;
     assert_eq!((sixth.status, &*sixth.code()), (429, "too-many"));
     world.after(Duration::from_hours(24));
+    let program = world.signed_in(&mina).await;
     assert_eq!(program.post_json(PATH, &ask).await.status, 202);
 }
 

@@ -6,7 +6,7 @@ use crate::limits::fail_in_network;
 use crate::support::{Answer, Ask, PASSWORD, World};
 
 /// What a stranger may type as an address, and what it is to this site.
-const ADDRESSES: [(&str, &str); 11] = [
+const ADDRESSES: [(&str, &str); 13] = [
     ("unknown", "nobody@example.com"),
     ("the primary", "mina@example.com"),
     ("the backup", "spare@example.org"),
@@ -16,6 +16,8 @@ const ADDRESSES: [(&str, &str); 11] = [
     ("with an imported hash", "ines@example.com"),
     ("the former while it is replaced", "former@example.org"),
     ("the new while it replaces", "new@example.org"),
+    ("the primary of a disabled account", "dora@example.com"),
+    ("the backup of a disabled account", "dora@example.org"),
     ("written otherwise", "MINA@Example.COM"),
     ("of an unknown domain", "mina@xn--e1afmkfd.example"),
 ];
@@ -31,6 +33,7 @@ async fn world() -> World {
     world.person("mina").backup("spare@example.org").create().await;
     world.person("joris").pending("pending@example.org").create().await;
     world.person("petra").sso().create().await;
+    world.person("dora").backup("dora@example.org").disabled().create().await;
     world.person("ana").without_password().create().await;
     world.person("ines").imported(BCRYPT).create().await;
     world.person("søren").backup("former@example.org").pending("new@example.org").create().await;
@@ -100,7 +103,7 @@ async fn asking_for_a_mail_once_too_often_reads_like_success() {
 
 #[tokio::test]
 async fn a_wrong_password_is_answered_alike_for_every_identifier() {
-    let usernames = ["nobody", "mina", "joris", "petra", "ana", "ines", "søren", "SØREN", "まどか"]
+    let usernames = ["nobody", "mina", "joris", "petra", "dora", "ana", "ines", "søren", "SØREN", "まどか"]
         .map(|name| ("a username", name));
     let neither = ["", "m", "two words", "mina@", "\"a b\"@example.com"].map(|text| ("neither", text));
     let look_up = "GetItem AccountsTable";
@@ -135,7 +138,7 @@ async fn the_page_of_a_wrong_password_differs_in_what_was_typed_only() {
 #[tokio::test]
 async fn a_locked_identifier_is_answered_like_a_wrong_password_known_or_not() {
     let mut all = Vec::new();
-    for identifier in ["mina", "nobody", "petra", "ines"] {
+    for identifier in ["mina", "nobody", "petra", "dora", "ines"] {
         let world = world().await;
         let asking = Ask::json("/login", &wrong(identifier));
         let (first, ..) = seen(&world, &asking).await;

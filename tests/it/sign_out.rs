@@ -18,7 +18,9 @@ async fn the_session_ends_at_the_server_and_the_cookie_goes() {
     Nobody can open your account in this browser until you sign in again.
     Go to sign-in
     ");
-    assert_eq!(answer.cookies, ["__Host-session=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0"]);
+    let cleared = ["__Host-session", "__Host-typed"]
+        .map(|name| format!("{name}=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0"));
+    assert_eq!(answer.cookies, cleared);
     assert_eq!(answer.header("clear-site-data"), "\"cache\", \"storage\"");
     assert!(world.dump()["SessionsTable"].is_empty());
     assert!(!world.visitor().with_cookie(session).is_signed_in().await, "a kept cookie opens nothing");

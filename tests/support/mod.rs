@@ -9,7 +9,7 @@ mod visitor;
 mod wire;
 mod world;
 
-pub use people::PASSWORD;
+pub use people::{PASSWORD, Person};
 pub use request::Ask;
 pub use visitor::{Answer, Visitor, assert_sealed, read, token_in};
 pub use world::{NOON, PUBLIC_URL, World, file, template, template_text, workspace_file};

@@ -41,6 +41,7 @@ pub struct Newcomer<'w> {
     account: NewAccount,
     backup: Option<String>,
     pending: Option<String>,
+    disabled: bool,
 }
 
 impl World {
@@ -55,19 +56,21 @@ impl World {
             password_hash: Some(HASH.clone()),
             language: Language::En,
         };
-        Newcomer { world: self, account, backup: None, pending: None }
+        Newcomer { world: self, account, backup: None, pending: None, disabled: false }
     }
 
     /// A browser in which this person is signed in.
     pub async fn signed_in(&self, person: &Person) -> Visitor<'_> {
         let secret = self.operator.entropy.token();
         let now = self.operator.now();
-        let session = Session::begin(secret.hash(), person.id.clone(), SignInMethod::Password, now);
+        let id = person.id.clone();
+        let session = Session::begin(secret.hash(), id, SignInMethod::Password, Source::default(), now);
         let password = PasswordTry::new(&Identifier::parse(&person.username), HOME);
         let password = (&password, &Admission::Known);
         let source = &source();
         let sign_in = PasswordSignIn { session: &session, former: None, password, backup_used: None, source };
-        self.operator.store.open_session_with_password(sign_in, now).await.expect("a session is kept");
+        let opened = self.operator.store.open_session_with_password(sign_in, now).await;
+        assert!(opened.expect("the database works"), "the account may be signed in to");
         self.visitor().with_session(&secret.expose())
     }
 }
@@ -121,6 +124,12 @@ impl Newcomer<'_> {
         self
     }
 
+    /// Is disabled by an operator.
+    pub fn disabled(mut self) -> Self {
+        self.disabled = true;
+        self
+    }
+
     /// Speaks this language.
     pub fn language(mut self, language: Language) -> Self {
         self.account.language = language;
@@ -145,6 +154,9 @@ impl Newcomer<'_> {
         if let Some(email) = &self.pending {
             world.ask_for_backup(&person, email).await;
         }
+        if self.disabled {
+            assert!(store.disable_account(&person.id, now).await.expect("the database works"));
+        }
         world.new_records();
         world.put_back(undelivered);
         person
@@ -152,6 +164,24 @@ impl Newcomer<'_> {
 }
 
 impl World {
+    /// An operator disables the account.
+    pub async fn disable(&self, person: &Person) {
+        let disabled = self.operator.store.disable_account(&person.id, self.operator.now()).await;
+        assert!(disabled.expect("the database works"), "it was not disabled before");
+    }
+
+    /// An operator enables the account again.
+    pub async fn enable(&self, person: &Person) {
+        let enabled = self.operator.store.enable_account(&person.id).await;
+        assert!(enabled.expect("the database works"), "it was disabled");
+    }
+
+    /// An operator ends all sessions of the account.
+    pub async fn end_sessions(&self, person: &Person) {
+        let ended = self.operator.store.end_all_sessions(&person.id, self.operator.now()).await;
+        ended.expect("the database works");
+    }
+
     async fn ask_for_backup(&self, person: &Person, email: &str) -> PendingAddress {
         let app = &self.operator;
         let pending = PendingAddress { address: address(email), since: app.now(), request: app.message_id() };

@@ -255,6 +255,7 @@ impl World {
             "undo-change" => answer(app, event, &undo_change::handle).await,
             "open-magic-link" => answer(app, event, &open_magic_link::handle).await,
             "password-login" => answer(app, event, &password_login::handle).await,
+            "end-session" => answer(app, event, &end_session::handle).await,
             "sign-out" => answer(app, event, &sign_out::handle).await,
             other => panic!("{other} has no handler here"),
         };

@@ -56,9 +56,8 @@ async fn find(app: &App, token: &Token, now: Timestamp) -> Result<Found, Error> 
     if let Some(code) = Code::of_link(link.state(now)) {
         return Ok(Err(code));
     }
-    let Some(account) = app.store.load_account(&link.account_id).await? else {
-        return Ok(Err(Code::LinkUnknown));
-    };
+    let account = app.store.load_account(&link.account_id).await?.filter(|account| !account.is_disabled());
+    let Some(account) = account else { return Ok(Err(Code::LinkUnknown)) };
     let awaited = account.backup.pending().is_some_and(|pending| pending.request == link.request);
     Ok(if awaited { Ok((link, account)) } else { Err(Code::LinkReplaced) })
 }

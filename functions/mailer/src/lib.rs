@@ -132,7 +132,7 @@ async fn confirmation(
     address: &EmailAddress,
     now: Timestamp,
 ) -> Result<Decision, Error> {
-    let account = app.store.load_account(account_id).await?;
+    let account = app.store.load_account(account_id).await?.filter(|account| !account.is_disabled());
     let pending = account.as_ref().and_then(|account| account.backup.pending()).cloned();
     let (Some(account), Some(pending)) = (account, pending.filter(|pending| pending.request == queued.id))
     else {

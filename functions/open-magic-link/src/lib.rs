@@ -1,7 +1,7 @@
 //! Signs in through a link from a mail. GET asks "as whom", POST opens a session: in the browser that asked for the
 //! link by its button, in another with the code that the asking page shows.
 use shared::app::App;
-use shared::domain::{Account, Door, Link, Proof, Purpose, Session, SignInMethod, Timestamp, Token};
+use shared::domain::{Account, Door, Link, Proof, Purpose, Session, Timestamp, Token};
 use shared::error::Error;
 use shared::metrics::Event;
 use shared::store::{LinkSignIn, Slot};
@@ -39,7 +39,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
         Err(code) => return Ok(Reply::refusal(code, page.with_problem(&code.into()), texts)),
     };
     let secret = app.entropy.token();
-    let session = Session::begin(secret.hash(), account.id.clone(), SignInMethod::from(door), now);
+    let session = Session::begin(secret.hash(), account.id.clone(), door.into(), request.source(), now);
     let former = request.session().map(|former| former.hash());
     let notice_id = app.message_id();
     let sign_in = LinkSignIn {

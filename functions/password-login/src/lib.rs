@@ -10,7 +10,8 @@ use shared::domain::{
 use shared::error::Error;
 use shared::metrics::Event;
 use shared::store::{Admission, PasswordSignIn};
-use shared::web::pages::{SignInPage, SignedIn};
+use shared::texts::Texts;
+use shared::web::pages::{Reason, SignInPage, SignedIn};
 use shared::web::{Code, LocalPath, Method, Problem, Reply, Request, SessionCookie, StatusCode};
 
 #[derive(Deserialize)]
@@ -21,6 +22,8 @@ struct Form {
     password: TypedPassword,
     #[serde(default)]
     next: LocalPath,
+    #[serde(default)]
+    reason: String,
 }
 
 /// Whom an identifier names, if it may sign in with a password.
@@ -37,7 +40,8 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
     let texts = app.texts(request.language());
     if request.method == Method::GET {
         let next = LocalPath::from(request.query("next").unwrap_or_default().to_owned());
-        return Ok(Reply::page(StatusCode::OK, SignInPage::new(next, texts)));
+        let reason = request.query("reason").and_then(Reason::parse);
+        return Ok(Reply::page(StatusCode::OK, SignInPage::new(next, texts).with_reason(reason)));
     }
     let form: Form = request.form()?;
     let identifier = Identifier::parse(&form.identifier);
@@ -54,13 +58,17 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
 
     let (Some(named), true) = (&named, verdict != Verdict::Wrong) else {
         tracing::info!(request_id = request.id, allowed, "wrong credentials");
-        let problem = Problem::from(Code::WrongCredentials);
-        let page = SignInPage::new(form.next, texts.clone()).with_password_problem(&problem, form.identifier);
-        return Ok(Reply::refusal(problem, page, texts));
+        return Ok(wrong(form, texts));
     };
     let secret = app.entropy.token();
-    let session = Session::begin(secret.hash(), named.account.id.clone(), SignInMethod::Password, now);
-    open(app, &request, named, &session, (&password, &admission), now).await?;
+    // Where all sessions were ended in this very second, those that begin after that are of the next.
+    let begins = now.max(named.account.sessions_valid_from);
+    let (id, source) = (named.account.id.clone(), request.source());
+    let session = Session::begin(secret.hash(), id, SignInMethod::Password, source, begins);
+    if !open(app, &request, named, &session, (&password, &admission), now).await? {
+        tracing::info!(request_id = request.id, "disabled or ended while the password was verified");
+        return Ok(wrong(form, texts));
+    }
     app.count(Event::SignedIn(session.method));
     tracing::info!(
         request_id = request.id,
@@ -75,7 +83,16 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
         .with_session(SessionCookie::Set(secret)))
 }
 
-/// Finds the account with one look-up and one read, also where the look-up finds nobody.
+/// The one answer to whatever does not fit.
+fn wrong(form: Form, texts: Texts) -> Reply {
+    let problem = Problem::from(Code::WrongCredentials);
+    let page = SignInPage::new(form.next, texts.clone())
+        .with_reason(Reason::parse(&form.reason))
+        .with_password_problem(&problem, form.identifier);
+    Reply::refusal(problem, page, texts)
+}
+
+/// Finds the account with one look-up and one read, also where the look-up finds nobody or a disabled account.
 async fn find(app: &App, identifier: &Identifier, now: Timestamp) -> Result<Option<Named>, Error> {
     let candidates = match identifier {
         Identifier::Username(username) => app.store.find_by_username(username).await?.into_iter().collect(),
@@ -84,7 +101,8 @@ async fn find(app: &App, identifier: &Identifier, now: Timestamp) -> Result<Opti
     };
     let candidates = if candidates.is_empty() { vec![AccountId::nobody()] } else { candidates };
     for id in candidates {
-        let Some(account) = app.store.load_account(&id).await? else { continue };
+        let account = app.store.load_account(&id).await?.filter(|account| !account.is_disabled());
+        let Some(account) = account else { continue };
         // The index may lag: the account itself decides whether the address is (still) its own.
         let door = match identifier {
             Identifier::Email(address) => match account.door(address, now) {
@@ -105,7 +123,7 @@ async fn open(
     session: &Session,
     password: (&PasswordTry, &Admission),
     now: Timestamp,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let notice_id = app.message_id();
     let door = named.door.filter(|door| *door != Door::Primary);
     let backup_used =

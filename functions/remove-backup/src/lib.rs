@@ -27,7 +27,11 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
     request.allow("POST")?;
     let visitor = app.visitor(request.session().as_ref(), now).await?.ok_or(Error::NotSignedIn)?;
     let form: Form = request.form()?;
-    let account = visitor.account;
+    let (session, account) = (visitor.session, visitor.account);
+    // Cancelling as well: a thief at an open laptop could else keep an owner from ever getting a spare key.
+    if !session.is_fresh(now) {
+        return Ok(Reply::to_sign_in_again(&app.texts(account.language)));
+    }
 
     if account.frozen_until(now).is_some() {
         let texts = app.texts(account.language);

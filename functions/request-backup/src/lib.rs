@@ -18,6 +18,7 @@ struct Form {
 
 enum Outcome {
     Asked(PendingAddress),
+    SignInAgain,
     Refused(Problem),
 }
 
@@ -32,6 +33,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
 
     let outcome = match may_become_backup(&visitor, &form.email, now) {
         Err(problem) => Outcome::Refused(problem),
+        Ok(_) if !visitor.session.is_fresh(now) => Outcome::SignInAgain,
         Ok(address) => {
             let account = &visitor.account.id;
             let limits = [
@@ -59,8 +61,9 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
             let backup = Backup::new(visitor.account.backup.confirmed().cloned(), Some(pending));
             let account = Account { backup, ..visitor.account };
             let page = AccountPage::new(&account, now, texts).with_code(&account, app.hashing_key()?);
-            Reply::see_other("/account", StatusCode::ACCEPTED, &page)
+            Reply::see_other("/account", StatusCode::ACCEPTED, &page).clearing_typed()
         }
+        Outcome::SignInAgain => Reply::to_sign_in_again(&texts).with_typed(&visitor.account.id, &form.email),
         Outcome::Refused(problem) => {
             let page = AccountPage::new(&visitor.account, now, texts.clone())
                 .with_code(&visitor.account, app.hashing_key()?)

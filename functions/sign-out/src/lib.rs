@@ -12,5 +12,8 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
         app.store.end_session(&session.hash()).await?;
     }
     let page = SignedOutPage::new(app.texts(request.language()));
-    Ok(Reply::page(StatusCode::OK, page).with_session(SessionCookie::Clear).clearing_site_data())
+    Ok(Reply::page(StatusCode::OK, page)
+        .with_session(SessionCookie::Clear)
+        .clearing_typed()
+        .clearing_site_data())
 }

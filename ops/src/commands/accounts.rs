@@ -1,4 +1,4 @@
-//! `ops accounts import FILE`: brings accounts in, one JSON object a line.
+//! `ops accounts`: `import FILE` brings accounts in, one JSON object a line; the others stand in `standing.rs`.
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::PathBuf;
@@ -16,6 +16,7 @@ use shared::entropy::Entropy;
 use shared::network;
 use shared::store::NewAccount;
 
+use super::standing;
 use crate::error::Failure;
 
 /// Accounts written at a time; one transaction each.
@@ -33,6 +34,29 @@ pub enum Accounts {
         /// Leave accounts alone whose username or email exists already, instead of failing.
         #[arg(long)]
         skip_existing: bool,
+    },
+    /// Lets nobody into an account: its sessions and links are dead at once, and whoever tries is told no more than
+    /// for a wrong password.
+    Disable {
+        /// The username, or the primary or backup email.
+        account: String,
+    },
+    /// Lets people into a disabled account again. Sessions from before stay dead.
+    Enable {
+        /// The username, or the primary or backup email.
+        account: String,
+    },
+    /// Ends all sessions of an account, or of all accounts; sign-in links asked for before are dead too.
+    #[command(group(clap::ArgGroup::new("whose").required(true).args(["account", "all"])))]
+    EndSessions {
+        /// The username, or the primary or backup email.
+        account: Option<String>,
+        /// Those of everybody.
+        #[arg(long)]
+        all: bool,
+        /// With --all: goes on behind this account, where a run was broken off.
+        #[arg(long, value_name = "ACCOUNT_ID", requires = "all")]
+        after: Option<String>,
     },
 }
 
@@ -124,15 +148,32 @@ impl fmt::Display for Summary {
 
 /// Runs a command.
 pub async fn run(command: Accounts) -> Result<(), Failure> {
-    let Accounts::Import { file, skip_existing } = command;
+    match command {
+        Accounts::Import { file, skip_existing } => import(file, skip_existing).await,
+        Accounts::Disable { account } => standing::disable(&app()?, &account).await,
+        Accounts::Enable { account } => standing::enable(&app()?, &account).await,
+        Accounts::EndSessions { account: Some(account), .. } => {
+            standing::end_sessions(&app()?, &account).await
+        }
+        Accounts::EndSessions { after, .. } => {
+            standing::end_all_sessions(&app()?, after.map(AccountId::new).as_ref()).await
+        }
+    }
+}
+
+fn app() -> Result<App, Failure> {
+    let config = Config::from_environment(Needs::Tables)?;
+    let sdk = network::sdk_config(&config.aws, network::http_client());
+    Ok(App::new(&config, &sdk, Clock::System, Entropy::system()))
+}
+
+async fn import(file: PathBuf, skip_existing: bool) -> Result<(), Failure> {
     let text = match file.as_os_str().as_encoded_bytes() {
         b"-" => std::io::read_to_string(std::io::stdin())?,
         _ => std::fs::read_to_string(&file)?,
     };
     let lines = parse(&text).map_err(Failure::Input)?;
-    let config = Config::from_environment(Needs::Tables)?;
-    let sdk = network::sdk_config(&config.aws, network::http_client());
-    let app = App::new(&config, &sdk, Clock::System, Entropy::system());
+    let app = app()?;
     let (app, now) = (&app, app.now());
     let summary = stream::iter(hash(lines, app).await?)
         .map(|ready| async move {

@@ -1,2 +1,3 @@
 //! One file for each command.
 pub mod accounts;
+mod standing;

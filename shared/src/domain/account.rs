@@ -191,6 +191,8 @@ pub struct Account {
     pub sessions_valid_from: Timestamp,
     /// Until then nobody changes the backup email, because a change was taken back.
     pub backup_frozen_until: Option<Timestamp>,
+    /// Since when an operator has it disabled.
+    pub disabled_at: Option<Timestamp>,
     /// When the account was made.
     pub created_at: Timestamp,
     /// The primary email.
@@ -236,6 +238,11 @@ impl Account {
         self.backup_frozen_until.filter(|until| now < *until)
     }
 
+    /// Whether an operator has disabled it: nobody gets in, and nobody is told why.
+    pub fn is_disabled(&self) -> bool {
+        self.disabled_at.is_some()
+    }
+
     /// Whether this address may become the backup email, as far as this account alone can tell.
     pub fn may_request(&self, address: &EmailAddress) -> Result<(), RequestRefused> {
         if self.kind == Kind::Sso {
@@ -250,10 +257,10 @@ impl Account {
         Ok(())
     }
 
-    /// Which door this address opens at `now`. SSO accounts have none, and an address that is pending or held opens
-    /// none.
+    /// Which door this address opens at `now`. SSO accounts and disabled ones have none, and an address that is pending
+    /// or held opens none.
     pub fn door(&self, address: &EmailAddress, now: Timestamp) -> Option<Door> {
-        if self.kind == Kind::Sso {
+        if self.kind == Kind::Sso || self.is_disabled() {
             return None;
         }
         if self.primary.address == *address {
@@ -294,6 +301,7 @@ mod tests {
             language: Language::En,
             sessions_valid_from: since,
             backup_frozen_until: None,
+            disabled_at: None,
             created_at: since,
             primary: ConfirmedAddress::new(address("mina@example.com"), since),
             former: None,
@@ -321,6 +329,10 @@ mod tests {
         }
         let sso = account(Kind::Sso, None, None);
         assert_eq!(sso.door(&address("mina@example.com"), NOW), None);
+        let disabled = Account { disabled_at: Some(NOW), ..replacing };
+        for typed in ["mina@example.com", "old@example.org"] {
+            assert_eq!(disabled.door(&address(typed), NOW), None, "{typed}");
+        }
     }
 
     #[test]

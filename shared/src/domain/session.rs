@@ -4,6 +4,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::account::{Account, AccountId, Door};
+use super::source::Source;
 use super::timestamp::Timestamp;
 use super::token::TokenHash;
 
@@ -46,7 +47,9 @@ pub struct Session {
     pub account_id: AccountId,
     /// How it began.
     pub method: SignInMethod,
-    /// When it began.
+    /// Where it began; unknown for one that is older than this is kept.
+    pub source: Source,
+    /// When it began; one that took the place of another began then, whenever its sign-in was.
     pub created_at: Timestamp,
     /// When it was last used.
     pub seen_at: Timestamp,
@@ -58,11 +61,18 @@ pub struct Session {
 
 impl Session {
     /// A session that begins now.
-    pub fn begin(hash: TokenHash, account_id: AccountId, method: SignInMethod, now: Timestamp) -> Self {
+    pub fn begin(
+        hash: TokenHash,
+        account_id: AccountId,
+        method: SignInMethod,
+        source: Source,
+        now: Timestamp,
+    ) -> Self {
         Self {
             hash,
             account_id,
             method,
+            source,
             created_at: now,
             seen_at: now,
             authenticated_at: now,
@@ -72,6 +82,44 @@ impl Session {
 
     /// Whether the account still honours it.
     pub fn is_honoured_by(&self, account: &Account) -> bool {
-        self.account_id == account.id && self.created_at >= account.sessions_valid_from
+        self.account_id == account.id
+            && !account.is_disabled()
+            && self.created_at >= account.sessions_valid_from
+    }
+
+    /// Whether its sign-in is recent enough for changing how the account is recovered.
+    pub fn is_fresh(&self, now: Timestamp) -> bool {
+        now <= self.authenticated_at + FRESH_FOR
+    }
+
+    /// The session that takes its place when all others end: the same sign-in, under another secret.
+    #[must_use]
+    pub fn renewed(&self, hash: TokenHash, begins: Timestamp) -> Self {
+        Self { hash, created_at: begins, seen_at: begins, ..self.clone() }
+    }
+}
+
+/// When all sessions of an account end, only those live that begin at or after this second. Times are whole
+/// seconds, so that those of the present second end too.
+pub fn valid_again(now: Timestamp) -> Timestamp {
+    now + Duration::from_secs(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Token;
+
+    #[test]
+    fn a_sign_in_is_fresh_for_fifteen_minutes_and_renewing_does_not_prolong_that() {
+        let begins = Timestamp::from_unix_seconds(1_000);
+        let hash = |byte| Token::from_bytes([byte; 32]).hash();
+        let account = AccountId::new("a");
+        let session = Session::begin(hash(1), account, SignInMethod::Password, Source::default(), begins);
+        let later = begins + FRESH_FOR;
+        assert!(session.is_fresh(later) && !session.is_fresh(later + Duration::from_secs(1)));
+        let renewed = session.renewed(hash(2), later);
+        assert!(!renewed.is_fresh(later + Duration::from_secs(1)));
+        assert_eq!((renewed.created_at, renewed.expires_at), (later, session.expires_at));
     }
 }

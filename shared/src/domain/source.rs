@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 /// The kind of device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Device {
     /// An iPhone.
@@ -24,6 +24,7 @@ pub enum Device {
     /// A computer with Linux.
     Linux,
     /// Anything else: a program, or a browser that does not tell.
+    #[default]
     Unknown,
 }
 
@@ -60,8 +61,8 @@ impl Device {
     }
 }
 
-/// Where a request came from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Where a request came from; by default nothing is known of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
     /// The kind of device.
     pub device: Device,

@@ -57,6 +57,11 @@ impl fmt::Debug for Token {
 pub struct TokenHash(String);
 
 impl TokenHash {
+    /// Reads a hash that a page of ours named; what has not its shape is none.
+    pub fn parse(text: &str) -> Result<Self, NotAToken> {
+        Token::parse(text).map(|_| Self(text.to_owned()))
+    }
+
     /// The text that is the key in the database.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,15 +1,10 @@
 //! The links that take a change back: "this wasn't me".
-use std::time::Duration;
-
 use super::account::AccountId;
 use super::link::{LinkState, Purpose};
 use super::mail_request::Notice;
 use super::source::Source;
 use super::timestamp::Timestamp;
 use super::token::TokenHash;
-
-/// Sessions and links that began in the second of the taking back are of the time before it.
-pub const SESSIONS_BEGIN_ANEW_AFTER: Duration = Duration::from_secs(1);
 
 /// A link that takes a change back, as the database has it.
 #[derive(Debug, Clone)]

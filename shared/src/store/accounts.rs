@@ -57,6 +57,8 @@ pub(super) struct Profile {
     sessions_valid_from: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     backup_frozen_until: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disabled_at: Option<Timestamp>,
     created_at: Timestamp,
 }
 
@@ -249,6 +251,7 @@ impl Store {
             locale: new.language,
             sessions_valid_from: now,
             backup_frozen_until: None,
+            disabled_at: None,
             created_at: now,
         };
         let writes = vec![
@@ -377,6 +380,7 @@ fn assemble(id: &AccountId, rows: Vec<Row>) -> Result<Option<Account>, BrokenAcc
         language: profile.locale,
         sessions_valid_from: profile.sessions_valid_from,
         backup_frozen_until: profile.backup_frozen_until,
+        disabled_at: profile.disabled_at,
         created_at: profile.created_at,
         primary: primary.ok_or_else(|| broken("no primary email"))?,
         backup: Backup::new(backup, pending),

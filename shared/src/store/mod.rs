@@ -8,6 +8,7 @@ mod limits;
 mod links;
 mod outbox;
 mod sessions;
+mod standing;
 mod undo;
 mod write;
 
@@ -22,6 +23,7 @@ pub use limits::{Admission, LimitReached};
 pub use links::{Slot, Superseded};
 pub use outbox::{Queued, QueuedState};
 pub use sessions::{LinkSignIn, PasswordSignIn};
+pub use standing::{Place, SomeAccounts};
 pub use undo::{TakeBackRefused, TakingBack};
 
 use crate::config::{Config, Tables};

@@ -1,21 +1,27 @@
 //! The table of sessions, by the hash of the cookie's secret.
 use serde::{Deserialize, Serialize};
 
-use super::accounts::{BACKUP, FORMER, PRIMARY, PROFILE};
+use super::accounts::{BACKUP, FORMER, PRIMARY};
 use super::limits::Admission;
 use super::write::{Write, key, number, text};
 use super::{Store, StoreError};
-use crate::domain::session::IDLE_LIFETIME;
+use crate::domain::session::{ABSOLUTE_LIFETIME, IDLE_LIFETIME, valid_again};
 use crate::domain::{
-    AccountId, Door, EmailAddress, Link, MailRequest, MessageId, Notice, PasswordTry, Proof, Session,
-    SignInMethod, Source, Timestamp, TokenHash,
+    Account, AccountId, Door, EmailAddress, Link, MailRequest, MessageId, Notice, PasswordTry, Proof,
+    Session, SignInMethod, Source, Timestamp, TokenHash,
 };
+
+/// The newest sessions of an account that one list looks at; no person has more that live.
+const MOST_LISTED: i32 = 100;
 
 #[derive(Serialize, Deserialize)]
 struct Row {
     session_hash: TokenHash,
     account_id: AccountId,
     how: SignInMethod,
+    /// Sessions from before it was kept have none.
+    #[serde(default)]
+    source: Source,
     created_at: Timestamp,
     seen_at: Timestamp,
     authenticated_at: Timestamp,
@@ -28,6 +34,7 @@ impl From<Row> for Session {
             hash: row.session_hash,
             account_id: row.account_id,
             method: row.how,
+            source: row.source,
             created_at: row.created_at,
             seen_at: row.seen_at,
             authenticated_at: row.authenticated_at,
@@ -42,6 +49,7 @@ impl From<&Session> for Row {
             session_hash: session.hash.clone(),
             account_id: session.account_id.clone(),
             how: session.method,
+            source: session.source.clone(),
             created_at: session.created_at,
             seen_at: session.seen_at,
             authenticated_at: session.authenticated_at,
@@ -111,33 +119,28 @@ impl Store {
     }
 
     /// Opens a session for a right password, ends the browser's former one, settles its counts and, where the
-    /// backup email was used, asks for the notice. All or nothing.
+    /// backup email was used, asks for the notice. All or nothing. False when the account was disabled, or all its
+    /// sessions ended, since it was read.
     pub async fn open_session_with_password(
         &self,
         sign_in: PasswordSignIn<'_>,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
-        const DOING: &str = "open a session";
+    ) -> Result<bool, StoreError> {
+        let session = sign_in.session;
         let (password, admission) = sign_in.password;
-        let mut writes = vec![self.opening(sign_in.session)?];
+        let mut writes =
+            vec![self.honouring(&session.account_id, session.created_at), self.opening(session)?];
         writes.extend(self.settling(password, admission, now)?);
         writes.extend(sign_in.former.map(|former| self.ending(former)));
         if let Some((address, notice_id)) = sign_in.backup_used {
-            writes.push(self.telling_of_use(
-                &sign_in.session.account_id,
-                address,
-                notice_id,
-                sign_in.source,
-                now,
-            )?);
+            writes.push(self.telling_of_use(&session.account_id, address, notice_id, sign_in.source, now)?);
         }
-        let outcome = self.transact(DOING, writes).await?;
-        outcome.map_err(|_| StoreError::new(DOING, "a session of that hash exists"))
+        Ok(self.transact("open a session", writes).await?.is_ok())
     }
 
     /// Spends a link and opens a session for it, ends the browser's former one and, for the backup email, asks for
     /// the notice. All or nothing: of a hundred openings of one link one succeeds. False when the link was dead by
-    /// then (used, expired, replaced, taken back) or its address no longer the account's.
+    /// then (used, expired, replaced, taken back), its address no longer the account's, or the account disabled.
     pub async fn open_session_with_link(
         &self,
         sign_in: LinkSignIn<'_>,
@@ -147,7 +150,7 @@ impl Store {
         let mut writes = vec![
             self.spending(link, proof, now),
             self.closing_slot(link, now),
-            self.honouring(link),
+            self.honouring(&link.account_id, link.asked_at()),
             self.opening_door(link, door, now),
             self.opening(session)?,
         ];
@@ -179,11 +182,50 @@ impl Store {
         if door == Door::Primary { check } else { check.value(":now", number(now.unix_seconds())) }
     }
 
-    /// Key: the profile. The condition is false when links asked for that early were taken back with the sessions.
-    fn honouring(&self, link: &Link) -> Write {
-        Write::check(&self.tables.accounts, Self::account_key(&link.account_id, PROFILE))
-            .when("sessions_valid_from <= :asked_at")
-            .value(":asked_at", number(link.asked_at().unix_seconds()))
+    /// The living sessions of an account, the newest first, whatever their number as far as one list goes. The
+    /// index lags: one that has just begun or ended may be told wrongly for a moment.
+    pub async fn list_sessions(&self, account: &Account, now: Timestamp) -> Result<Vec<Session>, StoreError> {
+        const DOING: &str = "list an account's sessions";
+        let oldest = account.sessions_valid_from.max(now - ABSOLUTE_LIFETIME);
+        let call = self.dynamodb.query().table_name(&self.tables.sessions).index_name("account-index");
+        let call = call
+            .key_condition_expression("account_id = :id AND created_at >= :oldest")
+            .filter_expression("expires_at > :now AND seen_at > :idle")
+            .expression_attribute_values(":id", text(account.id.as_str()))
+            .expression_attribute_values(":oldest", number(oldest.unix_seconds()))
+            .expression_attribute_values(":now", number(now.unix_seconds()))
+            .expression_attribute_values(":idle", number((now - IDLE_LIFETIME).unix_seconds()))
+            .scan_index_forward(false)
+            .limit(MOST_LISTED);
+        let answer = call.send().await.map_err(|error| StoreError::new(DOING, error))?;
+        let rows: Vec<Row> = serde_dynamo::from_items(answer.items.unwrap_or_default())
+            .map_err(|error| StoreError::new(DOING, error))?;
+        Ok(rows.into_iter().map(Session::from).collect())
+    }
+
+    /// Ends one session of an account. Key: the session. False when there is none of that hash, and just so when it
+    /// is another account's (ASVS 5.0 V8.2.2).
+    pub async fn end_session_of(&self, id: &AccountId, hash: &TokenHash) -> Result<bool, StoreError> {
+        let ending = self.ending(hash).when("account_id = :me").value(":me", text(id.as_str()));
+        Ok(self.write("end a session of an account", ending).await?.is_some())
+    }
+
+    /// Ends all sessions of an account but one, which goes on under another secret. The profile says which sessions
+    /// count, so that one the index does not show yet ends too. All or nothing; false when the session itself has
+    /// ended by then.
+    pub async fn end_other_sessions(
+        &self,
+        session: &Session,
+        renewed: &TokenHash,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let renewed = session.renewed(renewed.clone(), valid_again(now));
+        let writes = vec![
+            self.ending_all(&session.account_id, session.created_at, now),
+            self.opening(&renewed)?,
+            self.ending(&session.hash).when("attribute_exists(session_hash)"),
+        ];
+        Ok(self.transact("end all other sessions", writes).await?.is_ok())
     }
 
     fn opening(&self, session: &Session) -> Result<Write, StoreError> {

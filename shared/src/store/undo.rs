@@ -5,7 +5,7 @@ use super::accounts::{PENDING, PROFILE};
 use super::write::{Write, key, number};
 use super::{Store, StoreError};
 use crate::domain::account::FREEZE;
-use crate::domain::undo::SESSIONS_BEGIN_ANEW_AFTER;
+use crate::domain::session::valid_again;
 use crate::domain::{
     Account, AccountId, ConfirmedAddress, EmailAddress, MailRequest, MessageId, Notice, Purpose, Source,
     SpareKeys, Timestamp, TokenHash, UndoLink,
@@ -135,7 +135,7 @@ impl Store {
         let expression = "SET sessions_valid_from = :from, backup_frozen_until = :until";
         Write::update(&self.tables.accounts, Self::account_key(id, PROFILE), expression)
             .when("attribute_exists(account_id)")
-            .value(":from", number((now + SESSIONS_BEGIN_ANEW_AFTER).unix_seconds()))
+            .value(":from", number(valid_again(now).unix_seconds()))
             .value(":until", number((now + FREEZE).unix_seconds()))
     }
 }

@@ -103,7 +103,7 @@ fn read_everything(request: &Request) {
     let _ = code.map(LinkCode::parse);
     let tokens = opened.and_then(|opened| opened.token).into_iter().chain(request.session());
     tokens.chain(request.asked()).for_each(|token| assert_shows_itself(&token));
-    let _ = request.typed();
+    let _ = request.typed(&crate::domain::AccountId::nobody());
     let next = request.query("next").unwrap_or_default().to_owned();
     assert_stays_here(&LocalPath::from(next));
     let _ = request.form::<NoFields>();

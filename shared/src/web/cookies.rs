@@ -7,9 +7,10 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cookie::{Cookie, SameSite};
+use ring::digest::{SHA256, digest};
 
-use crate::domain::Token;
 use crate::domain::session::FRESH_FOR;
+use crate::domain::{AccountId, Token};
 
 /// Who is signed in.
 pub(super) const SESSION: &str = "__Host-session";
@@ -70,18 +71,25 @@ pub(super) fn decode_asked(value: &str) -> Vec<Token> {
 }
 
 /// What was typed, as a cookie may carry it: base64url, since a cookie takes neither quotes nor letters beyond
-/// ASCII. Nothing for a text too long to be an address.
-pub(super) fn encode_typed(typed: &str) -> Option<String> {
-    (typed.len() <= MOST_TYPED_BYTES).then(|| URL_SAFE_NO_PAD.encode(typed))
+/// ASCII. With a mark of its account, so that whoever signs in next in a shared browser does not read it. Nothing
+/// for a text too long to be an address.
+pub(super) fn encode_typed(owner: &AccountId, typed: &str) -> Option<String> {
+    (typed.len() <= MOST_TYPED_BYTES).then(|| format!("{}.{}", mark(owner), URL_SAFE_NO_PAD.encode(typed)))
 }
 
-/// What was typed, as anybody could have made it up: a text of bounded length or nothing.
-pub(super) fn decode_typed(value: &str) -> Option<String> {
-    if value.len() > MOST_TYPED_BYTES.div_ceil(3) * 4 {
+/// What was typed for this account, as anybody could have made it up: a text of bounded length or nothing.
+pub(super) fn decode_typed(owner: &AccountId, value: &str) -> Option<String> {
+    let typed = value.strip_prefix(&mark(owner))?.strip_prefix('.')?;
+    if typed.len() > MOST_TYPED_BYTES.div_ceil(3) * 4 {
         return None;
     }
-    let typed = String::from_utf8(URL_SAFE_NO_PAD.decode(value).ok()?).ok()?;
+    let typed = String::from_utf8(URL_SAFE_NO_PAD.decode(typed).ok()?).ok()?;
     (typed.len() <= MOST_TYPED_BYTES && !typed.is_empty()).then_some(typed)
+}
+
+/// Tells accounts apart without naming them. It protects nothing that is worth a forgery.
+fn mark(owner: &AccountId) -> String {
+    URL_SAFE_NO_PAD.encode(&digest(&SHA256, owner.as_str().as_bytes()).as_ref()[..9])
 }
 
 #[cfg(test)]
@@ -89,6 +97,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn mina() -> AccountId {
+        AccountId::new("mina")
+    }
 
     #[test]
     fn a_cookie_is_found_on_any_line_and_the_first_of_a_name_counts() {
@@ -124,25 +136,35 @@ mod tests {
 
     #[test]
     fn nothing_too_long_for_an_address_is_kept_or_read() {
-        assert_eq!(encode_typed(&"a".repeat(MOST_TYPED_BYTES + 1)), None);
-        assert_eq!(decode_typed(&"A".repeat(10_000)), None);
-        assert_eq!(decode_typed(&URL_SAFE_NO_PAD.encode("a".repeat(MOST_TYPED_BYTES + 1))), None);
-        assert_eq!(decode_typed(""), None);
+        let made_up = |typed: &str| format!("{}.{typed}", mark(&mina()));
+        assert_eq!(encode_typed(&mina(), &"a".repeat(MOST_TYPED_BYTES + 1)), None);
+        assert_eq!(decode_typed(&mina(), &made_up(&"A".repeat(10_000))), None);
+        let too_long = URL_SAFE_NO_PAD.encode("a".repeat(MOST_TYPED_BYTES + 1));
+        assert_eq!(decode_typed(&mina(), &made_up(&too_long)), None);
+        assert_eq!(decode_typed(&mina(), &made_up("")), None);
+        assert_eq!(decode_typed(&mina(), ""), None);
+    }
+
+    #[test]
+    fn nobody_reads_what_somebody_else_typed() {
+        let value = encode_typed(&mina(), "spare@example.org").expect("short enough");
+        assert_eq!(decode_typed(&mina(), &value).as_deref(), Some("spare@example.org"));
+        assert_eq!(decode_typed(&AccountId::new("joris"), &value), None);
     }
 
     proptest! {
         #[test]
         fn what_was_typed_survives_the_way_through_a_cookie(typed in "\\PC{1,60}") {
-            let cookie = kept(TYPED, encode_typed(&typed).expect("short enough"), TYPED_LIFETIME);
+            let cookie = kept(TYPED, encode_typed(&mina(), &typed).expect("short enough"), TYPED_LIFETIME);
             let line = cookie.to_string();
             prop_assert!(line.is_ascii());
             let pair = line.split(';').next().unwrap_or_default().to_owned();
-            prop_assert_eq!(read(&[pair], TYPED).and_then(|value| decode_typed(&value)), Some(typed));
+            prop_assert_eq!(read(&[pair], TYPED).and_then(|value| decode_typed(&mina(), &value)), Some(typed));
         }
 
         #[test]
         fn no_cookie_is_too_odd_to_be_read(lines in proptest::collection::vec("(__Host-typed=)?\\PC*", 0..3)) {
-            let typed = read(&lines, TYPED).and_then(|value| decode_typed(&value));
+            let typed = read(&lines, TYPED).and_then(|value| decode_typed(&mina(), &value));
             prop_assert!(typed.is_none_or(|typed| typed.len() <= MOST_TYPED_BYTES));
         }
     }

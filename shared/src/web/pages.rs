@@ -1,14 +1,17 @@
 //! The pages: one struct each, HTML through its template and JSON through `Serialize`.
 mod links;
+mod sessions;
+mod sign_in;
 mod undo;
 
 use askama::Template;
 use serde::Serialize;
 
 pub use links::{ConfirmPage, ConfirmedPage, OpenLinkPage};
+pub use sessions::{ListedSession, SessionList};
+pub use sign_in::{Reason, SignInPage, SignedIn};
 pub use undo::{TakenBackPage, UndoPage};
 
-use super::local_path::LocalPath;
 use super::problem::{Code, Problem};
 use crate::domain::link::CONFIRMATION_LIFETIME;
 use crate::domain::{Account, Backup, HashingKey, Kind, LinkCode, Timestamp};
@@ -147,6 +150,9 @@ pub struct AccountPage {
     former_address: Option<String>,
     /// Until when nothing can be changed, because a change was taken back.
     frozen_until: Option<Timestamp>,
+    /// Where the account is signed in, on the page that shows it.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    sessions: Option<SessionList>,
     /// Whether the link in the last confirmation mail is dead by now.
     #[serde(skip)]
     pending_expired: bool,
@@ -171,6 +177,7 @@ impl AccountPage {
             held_until: held.map(|held| held.usable_from),
             former_address: held.and(account.former.as_ref()).map(|former| former.address.shown()),
             frozen_until: account.frozen_until(now),
+            sessions: None,
             pending_expired: pending.is_some_and(|pending| now > pending.since + CONFIRMATION_LIFETIME),
             typed: String::new(),
             problem: None,
@@ -182,6 +189,23 @@ impl AccountPage {
     pub fn with_code(mut self, account: &Account, key: &HashingKey) -> Self {
         let pending = account.backup.pending().filter(|_| !self.pending_expired);
         self.pending_code = pending.map(|pending| key.code_of(&pending.request).shown());
+        self
+    }
+
+    /// The same with the sessions of the account.
+    #[must_use]
+    pub fn with_sessions(self, sessions: SessionList) -> Self {
+        Self { sessions: Some(sessions), ..self }
+    }
+
+    /// The same with what was typed before its owner had to sign in again. An address that is pending already was
+    /// to be sent again, so nothing was typed then.
+    #[must_use]
+    pub fn with_typed(mut self, typed: Option<String>) -> Self {
+        self.typed = typed.unwrap_or_default();
+        if self.backup.pending_address() == Some(&*self.typed) {
+            self.typed.clear();
+        }
         self
     }
 
@@ -204,59 +228,6 @@ impl AccountPage {
 
     fn form_problem(&self) -> Option<&Shown> {
         self.problem.as_ref().filter(|(part, _)| *part == AccountPart::Form).map(|(_, shown)| shown)
-    }
-}
-
-/// Which of the sign-in page's two forms a problem belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum SignInForm {
-    Password,
-    Link,
-}
-
-/// Sign-in by password or by link.
-#[derive(Debug, Clone, Template, Serialize)]
-#[template(path = "pages/sign-in.html")]
-pub struct SignInPage {
-    #[serde(skip)]
-    text: Texts,
-    next: LocalPath,
-    #[serde(skip)]
-    identifier: String,
-    #[serde(skip)]
-    email: String,
-    #[serde(skip)]
-    problem: Option<(SignInForm, Shown)>,
-}
-
-impl SignInPage {
-    /// The empty page.
-    pub fn new(next: LocalPath, text: Texts) -> Self {
-        Self { text, next, identifier: String::new(), email: String::new(), problem: None }
-    }
-
-    /// The page after a password that did not fit.
-    #[must_use]
-    pub fn with_password_problem(mut self, problem: &Problem, identifier: impl Into<String>) -> Self {
-        self.problem = Some((SignInForm::Password, Shown::new(problem, &self.text)));
-        self.identifier = identifier.into();
-        self
-    }
-
-    /// The page after an address that is none.
-    #[must_use]
-    pub fn with_link_problem(mut self, problem: &Problem, email: impl Into<String>) -> Self {
-        self.problem = Some((SignInForm::Link, Shown::new(problem, &self.text)));
-        self.email = email.into();
-        self
-    }
-
-    fn password_problem(&self) -> Option<&Shown> {
-        self.problem.as_ref().filter(|(form, _)| *form == SignInForm::Password).map(|(_, shown)| shown)
-    }
-
-    fn link_problem(&self) -> Option<&Shown> {
-        self.problem.as_ref().filter(|(form, _)| *form == SignInForm::Link).map(|(_, shown)| shown)
     }
 }
 
@@ -319,19 +290,6 @@ impl CheckMailPage {
     #[must_use]
     pub fn with_code(self, code: &LinkCode) -> Self {
         Self { code: Some(code.shown()), ..self }
-    }
-}
-
-/// Who is signed in now; browsers are led on and never see it.
-#[derive(Debug, Clone, Serialize)]
-pub struct SignedIn {
-    username: String,
-}
-
-impl SignedIn {
-    /// The account that was signed in to.
-    pub fn new(account: &Account) -> Self {
-        Self { username: account.username.as_str().to_owned() }
     }
 }
 

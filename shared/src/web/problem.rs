@@ -23,6 +23,8 @@ pub enum Code {
     CrossSite,
     /// Nobody is signed in.
     NotSignedIn,
+    /// Somebody is signed in, but not recently enough for a change like this.
+    FreshSignInNeeded,
     /// Username or password is wrong; which, is not said.
     WrongCredentials,
     /// Not an address that mail can be sent to.
@@ -39,6 +41,8 @@ pub enum Code {
     TooMany,
     /// There is nothing to remove.
     NothingToRemove,
+    /// The session is not there, or is somebody else's.
+    SessionGone,
     /// The link is not known.
     LinkUnknown,
     /// The link's time is over.
@@ -65,7 +69,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, for tests and documentation.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::UnsupportedMediaType,
@@ -73,6 +77,7 @@ impl Code {
         Self::MalformedBody,
         Self::CrossSite,
         Self::NotSignedIn,
+        Self::FreshSignInNeeded,
         Self::WrongCredentials,
         Self::NotAnAddress,
         Self::SameAsPrimary,
@@ -81,6 +86,7 @@ impl Code {
         Self::TooSoon,
         Self::TooMany,
         Self::NothingToRemove,
+        Self::SessionGone,
         Self::LinkUnknown,
         Self::LinkExpired,
         Self::LinkUsed,
@@ -113,6 +119,7 @@ impl Code {
             Self::MalformedBody => ("malformed-body", StatusCode::BAD_REQUEST),
             Self::CrossSite => ("cross-site", StatusCode::FORBIDDEN),
             Self::NotSignedIn => ("not-signed-in", StatusCode::UNAUTHORIZED),
+            Self::FreshSignInNeeded => ("fresh-sign-in-needed", StatusCode::UNAUTHORIZED),
             Self::WrongCredentials => ("wrong-credentials", StatusCode::UNAUTHORIZED),
             Self::NotAnAddress => ("not-an-address", StatusCode::UNPROCESSABLE_ENTITY),
             Self::SameAsPrimary => ("same-as-primary", StatusCode::UNPROCESSABLE_ENTITY),
@@ -121,6 +128,7 @@ impl Code {
             Self::TooSoon => ("too-soon", StatusCode::TOO_MANY_REQUESTS),
             Self::TooMany => ("too-many", StatusCode::TOO_MANY_REQUESTS),
             Self::NothingToRemove => ("nothing-to-remove", StatusCode::CONFLICT),
+            Self::SessionGone => ("session-gone", StatusCode::NOT_FOUND),
             Self::LinkUnknown => ("link-unknown", StatusCode::NOT_FOUND),
             Self::LinkExpired => ("link-expired", StatusCode::GONE),
             Self::LinkUsed => ("link-used", StatusCode::GONE),

@@ -18,10 +18,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::cookies;
-use super::pages::{ProblemPage, STYLE};
+use super::pages::{ProblemPage, Reason, STYLE};
 use super::problem::{Code, Problem};
-use crate::domain::Token;
 use crate::domain::session::ABSOLUTE_LIFETIME;
+use crate::domain::{AccountId, Token};
 use crate::texts::Texts;
 
 /// Two years, as the HSTS preload list asks (ASVS 5.0 V3.4.1 asks for one).
@@ -127,6 +127,15 @@ impl Reply {
         Self::new(problem.code.status(), content)
     }
 
+    /// Somebody is signed in, but not recently enough for what they want: the sign-in page, which says so, and back;
+    /// for programs 401.
+    pub fn to_sign_in_again(texts: &Texts) -> Self {
+        let problem = Problem::from(Code::FreshSignInNeeded);
+        let location = format!("/login?next=/account&reason={}", Reason::Fresh.as_str());
+        let content = Content::SeeOther { location, json: problem.document(texts) };
+        Self::new(problem.code.status(), content)
+    }
+
     /// Sets or clears the session cookie.
     #[must_use]
     pub fn with_session(self, cookie: SessionCookie) -> Self {
@@ -152,8 +161,8 @@ impl Reply {
     /// Has the browser keep what was typed until somebody has signed in again. A cookie, so that no address stands
     /// in a URL. A text too long to be an address is not kept.
     #[must_use]
-    pub fn with_typed(self, typed: &str) -> Self {
-        match cookies::encode_typed(typed) {
+    pub fn with_typed(self, owner: &AccountId, typed: &str) -> Self {
+        match cookies::encode_typed(owner, typed) {
             Some(value) => self.with_cookie(cookies::kept(cookies::TYPED, value, cookies::TYPED_LIFETIME)),
             None => self,
         }

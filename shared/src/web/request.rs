@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::problem::{Code, Problem};
 use super::{cookies, origin};
-use crate::domain::{Language, Source, Token};
+use crate::domain::{AccountId, Language, Source, Token};
 use crate::texts;
 
 /// The largest body that is read; the longest honest form has a password of 1,024 bytes in it.
@@ -130,10 +130,10 @@ impl Request {
         cookies::decode_asked(&self.cookie(cookies::ASKED).unwrap_or_default())
     }
 
-    /// What was typed before somebody had to sign in again. Any browser can make it up: it is shown in a form's
+    /// What was typed for this account before its owner had to sign in again. Any browser can make it up: it is shown in a form's
     /// field and judged like everything else that stands there.
-    pub fn typed(&self) -> Option<String> {
-        cookies::decode_typed(&self.cookie(cookies::TYPED)?)
+    pub fn typed(&self, owner: &AccountId) -> Option<String> {
+        cookies::decode_typed(owner, &self.cookie(cookies::TYPED)?)
     }
 
     /// The value of a cookie.

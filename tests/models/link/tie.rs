@@ -177,7 +177,7 @@ impl Real {
                 let secret = app.entropy.token();
                 let method = SignInMethod::from(Door::Backup);
                 let sign_in = LinkSignIn {
-                    session: &Session::begin(secret.hash(), self.account.clone(), method, now),
+                    session: &Session::begin(secret.hash(), self.account.clone(), method, source(), now),
                     former: None,
                     link: &link,
                     proof: if shown == Shown::Asker { Proof::Asker } else { Proof::Code },

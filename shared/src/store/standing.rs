@@ -1,0 +1,111 @@
+//! Whether an account may be used, and since when its sessions count: two attributes of its profile.
+use serde::Deserialize;
+
+use super::accounts::PROFILE;
+use super::write::{Write, key, number, text};
+use super::{Store, StoreError};
+use crate::domain::session::valid_again;
+use crate::domain::{AccountId, Timestamp};
+
+/// A place in the walk through all accounts.
+#[derive(Debug, Clone)]
+pub struct Place {
+    account_id: String,
+    record: String,
+}
+
+impl Place {
+    /// Right behind this account.
+    pub fn after(id: &AccountId) -> Self {
+        Self { account_id: id.as_str().to_owned(), record: PROFILE.into() }
+    }
+}
+
+/// Some of all accounts.
+#[derive(Debug)]
+pub struct SomeAccounts {
+    /// Their keys.
+    pub ids: Vec<AccountId>,
+    /// Where the walk goes on; nothing at its end.
+    pub next: Option<Place>,
+}
+
+impl Store {
+    /// Part of every sign-in. Key: the profile. The condition is false for a disabled account, and when what began
+    /// then (a session, the request for a link) has ended with all others since.
+    pub(super) fn honouring(&self, id: &AccountId, began: Timestamp) -> Write {
+        Write::check(&self.tables.accounts, Self::account_key(id, PROFILE))
+            .when("attribute_not_exists(disabled_at) AND sessions_valid_from <= :began")
+            .value(":began", number(began.unix_seconds()))
+    }
+
+    /// Ends all sessions, on behalf of one that began then. Key: the profile. The condition is false when that one
+    /// has ended itself.
+    pub(super) fn ending_all(&self, id: &AccountId, began: Timestamp, now: Timestamp) -> Write {
+        let profile = Self::account_key(id, PROFILE);
+        Write::update(&self.tables.accounts, profile, "SET sessions_valid_from = :from")
+            .when("attribute_not_exists(disabled_at) AND sessions_valid_from <= :began")
+            .value(":from", number(valid_again(now).unix_seconds()))
+            .value(":began", number(began.unix_seconds()))
+    }
+
+    /// Disables an account: its sessions are dead, and stay so when it is enabled again. Key: the profile. False
+    /// when it is disabled already.
+    pub async fn disable_account(&self, id: &AccountId, now: Timestamp) -> Result<bool, StoreError> {
+        let profile = Self::account_key(id, PROFILE);
+        let disable = "SET disabled_at = :now, sessions_valid_from = :from";
+        let disable = Write::update(&self.tables.accounts, profile, disable)
+            .when("attribute_exists(account_id) AND attribute_not_exists(disabled_at)")
+            .value(":now", number(now.unix_seconds()))
+            .value(":from", number(valid_again(now).unix_seconds()));
+        Ok(self.write("disable an account", disable).await?.is_some())
+    }
+
+    /// Lets a disabled account be used again. Key: the profile. False when it is not disabled.
+    pub async fn enable_account(&self, id: &AccountId) -> Result<bool, StoreError> {
+        let profile = Self::account_key(id, PROFILE);
+        let enable = Write::update(&self.tables.accounts, profile, "REMOVE disabled_at")
+            .when("attribute_exists(disabled_at)");
+        Ok(self.write("enable an account", enable).await?.is_some())
+    }
+
+    /// Ends all sessions of an account, and makes the links asked for before dead. Key: the profile. Where a later
+    /// second stands already, they have ended.
+    pub async fn end_all_sessions(&self, id: &AccountId, now: Timestamp) -> Result<(), StoreError> {
+        let profile = Self::account_key(id, PROFILE);
+        let end = Write::update(&self.tables.accounts, profile, "SET sessions_valid_from = :from")
+            .when("sessions_valid_from < :from")
+            .value(":from", number(valid_again(now).unix_seconds()));
+        self.write("end all sessions of an account", end).await.map(|_| ())
+    }
+
+    /// The keys of all accounts, some at a time, in an order of the table's own that stays the same: a walk that was
+    /// broken off can go on behind the last account it was through with.
+    pub async fn list_accounts(&self, from: Option<&Place>) -> Result<SomeAccounts, StoreError> {
+        const DOING: &str = "list accounts";
+        #[derive(Deserialize)]
+        struct Key {
+            account_id: String,
+            record: String,
+        }
+        let start = from.map(|place| key([("account_id", &place.account_id), ("record", &place.record)]));
+        let call = self.dynamodb.scan().table_name(&self.tables.accounts).set_exclusive_start_key(start);
+        let call = call
+            .filter_expression("#record = :profile")
+            .projection_expression("account_id, #record")
+            .expression_attribute_names("#record", "record")
+            .expression_attribute_values(":profile", text(PROFILE));
+        let answer = call.send().await.map_err(|error| StoreError::new(DOING, error))?;
+        let keys: Vec<Key> = serde_dynamo::from_items(answer.items.unwrap_or_default())
+            .map_err(|error| StoreError::new(DOING, error))?;
+        let next: Option<Key> = answer
+            .last_evaluated_key
+            .map(serde_dynamo::from_item)
+            .transpose()
+            .map_err(|error| StoreError::new(DOING, error))?;
+        Ok(SomeAccounts {
+            ids: keys.into_iter().map(|key| AccountId::new(key.account_id)).collect(),
+            next: next.map(|Key { account_id, record }| Place { account_id, record }),
+        })
+    }
+}

@@ -1,0 +1,85 @@
+//! Where an account is signed in, as a part of the account page.
+use serde::Serialize;
+
+use crate::domain::{Device, Session, SignInMethod, Timestamp, TokenHash};
+use crate::texts::Texts;
+
+/// As many as a person can look through. All the others are ended all the same by "all others".
+const MOST_SHOWN: usize = 20;
+
+/// A session as its owner sees it.
+#[derive(Debug, Clone, Serialize)]
+pub struct ListedSession {
+    /// The hash of its secret, which names it and opens nothing.
+    pub(super) session: TokenHash,
+    /// On what kind of device it began.
+    device: Device,
+    /// From where, roughly; empty where that was not kept.
+    pub(super) network: String,
+    /// How.
+    how: SignInMethod,
+    /// When its sign-in was.
+    signed_in_at: Timestamp,
+    /// When it was last used.
+    seen_at: Timestamp,
+    /// Whether it is the one of this browser.
+    pub(super) this_browser: bool,
+}
+
+impl ListedSession {
+    fn new(session: &Session, this_browser: bool) -> Self {
+        Self {
+            session: session.hash.clone(),
+            device: session.source.device,
+            network: session.source.network.clone(),
+            how: session.method,
+            signed_in_at: session.authenticated_at,
+            seen_at: session.seen_at,
+            this_browser,
+        }
+    }
+
+    pub(super) fn title(&self, texts: &Texts) -> String {
+        texts.session_on(self.device)
+    }
+
+    pub(super) fn begin(&self, texts: &Texts) -> String {
+        let key = match self.how {
+            SignInMethod::Password => "session-by-password",
+            SignInMethod::LinkToPrimary => "session-by-primary",
+            SignInMethod::LinkToBackup => "session-by-backup",
+        };
+        texts.with(key, &[("date", &*texts.date_time(self.signed_in_at))])
+    }
+
+    pub(super) fn last_use(&self, texts: &Texts) -> String {
+        texts.with("session-seen", &[("date", &*texts.date_time(self.seen_at))])
+    }
+}
+
+/// The sessions of an account: this browser's first, then the newest.
+#[derive(Debug, Clone, Serialize)]
+pub struct SessionList {
+    pub(super) sessions: Vec<ListedSession>,
+    /// Whether there are more than are shown.
+    pub(super) more_sessions: bool,
+    /// Whether the backup email opened this one, so that others may be a stranger's.
+    #[serde(skip)]
+    pub(super) recovered: bool,
+}
+
+impl SessionList {
+    /// The list as this browser shows it. Its own session is in it even where the index does not show it yet.
+    pub fn new(own: &Session, all: &[Session]) -> Self {
+        let others = all.iter().filter(|session| session.hash != own.hash);
+        let others = others.map(|session| ListedSession::new(session, false));
+        let mut sessions: Vec<_> = std::iter::once(ListedSession::new(own, true)).chain(others).collect();
+        let more_sessions = sessions.len() > MOST_SHOWN;
+        sessions.truncate(MOST_SHOWN);
+        Self { sessions, more_sessions, recovered: own.method == SignInMethod::LinkToBackup }
+    }
+
+    pub(super) fn others(&self) -> bool {
+        self.sessions.len() > 1
+    }
+}

@@ -1,0 +1,105 @@
+//! The sign-in page, and what a sign-in answers.
+use askama::Template;
+use serde::Serialize;
+
+use super::super::local_path::LocalPath;
+use super::super::problem::Problem;
+use super::Shown;
+use crate::domain::Account;
+use crate::texts::Texts;
+
+/// Why somebody is led to the sign-in page. The URL names one of these and nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// What they want needs a recent sign-in.
+    Fresh,
+}
+
+impl Reason {
+    /// Reads a query or a form's field; what is no reason is ignored.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Fresh].into_iter().find(|reason| reason.as_str() == text)
+    }
+
+    /// The name in the URL.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fresh => "fresh",
+        }
+    }
+}
+
+/// Which of the sign-in page's two forms a problem belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SignInForm {
+    Password,
+    Link,
+}
+
+/// Sign-in by password or by link.
+#[derive(Debug, Clone, Template, Serialize)]
+#[template(path = "pages/sign-in.html")]
+pub struct SignInPage {
+    #[serde(skip)]
+    text: Texts,
+    next: LocalPath,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Reason>,
+    #[serde(skip)]
+    identifier: String,
+    #[serde(skip)]
+    email: String,
+    #[serde(skip)]
+    problem: Option<(SignInForm, Shown)>,
+}
+
+impl SignInPage {
+    /// The empty page.
+    pub fn new(next: LocalPath, text: Texts) -> Self {
+        Self { text, next, reason: None, identifier: String::new(), email: String::new(), problem: None }
+    }
+
+    /// The page that says why one is here, where one knows.
+    #[must_use]
+    pub fn with_reason(self, reason: Option<Reason>) -> Self {
+        Self { reason, ..self }
+    }
+
+    /// The page after a password that did not fit.
+    #[must_use]
+    pub fn with_password_problem(mut self, problem: &Problem, identifier: impl Into<String>) -> Self {
+        self.problem = Some((SignInForm::Password, Shown::new(problem, &self.text)));
+        self.identifier = identifier.into();
+        self
+    }
+
+    /// The page after an address that is none.
+    #[must_use]
+    pub fn with_link_problem(mut self, problem: &Problem, email: impl Into<String>) -> Self {
+        self.problem = Some((SignInForm::Link, Shown::new(problem, &self.text)));
+        self.email = email.into();
+        self
+    }
+
+    fn password_problem(&self) -> Option<&Shown> {
+        self.problem.as_ref().filter(|(form, _)| *form == SignInForm::Password).map(|(_, shown)| shown)
+    }
+
+    fn link_problem(&self) -> Option<&Shown> {
+        self.problem.as_ref().filter(|(form, _)| *form == SignInForm::Link).map(|(_, shown)| shown)
+    }
+}
+
+/// Who is signed in now; browsers are led on and never see it.
+#[derive(Debug, Clone, Serialize)]
+pub struct SignedIn {
+    username: String,
+}
+
+impl SignedIn {
+    /// The account that was signed in to.
+    pub fn new(account: &Account) -> Self {
+        Self { username: account.username.as_str().to_owned() }
+    }
+}

@@ -1,0 +1,209 @@
+//! Ending sessions of one's own account.
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::{Ask, PASSWORD, Visitor, World};
+
+const PATH: &str = "/account/sessions/end";
+
+/// The names of the sessions that a browser's list shows, its own first.
+async fn listed(browser: &Visitor<'_>) -> Vec<String> {
+    let sessions = browser.get_json("/account").await.json()["sessions"].clone();
+    let sessions = sessions.as_array().expect("there is a list");
+    sessions.iter().map(|session| session["session"].as_str().expect("it has a name").to_owned()).collect()
+}
+
+/// The name of a browser's own session.
+async fn own(browser: &Visitor<'_>) -> String {
+    listed(browser).await.remove(0)
+}
+
+#[tokio::test]
+async fn one_of_several_sessions_can_be_ended_and_the_others_stay() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let (laptop, phone) = (world.signed_in(&mina).await, world.signed_in(&mina).await);
+    let lost = world.signed_in(&mina).await;
+    let name = own(&lost).await;
+
+    assert_eq!(laptop.post_form(PATH, &[("session", &name)]).await.shown(), "303 to /account");
+    assert!(!lost.is_signed_in().await);
+    assert!(laptop.is_signed_in().await && phone.is_signed_in().await);
+    assert!(!listed(&laptop).await.contains(&name));
+
+    let name = own(&phone).await;
+    let answer = laptop.post_json(PATH, &json!({ "session": name })).await;
+    assert_eq!((answer.status, answer.json()), (200, json!({ "ended": "session" })));
+}
+
+#[tokio::test]
+async fn a_session_that_has_ended_already_gets_a_calm_page() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let (laptop, phone) = (world.signed_in(&mina).await, world.signed_in(&mina).await);
+    let name = own(&phone).await;
+    phone.post_form("/logout", &[]).await;
+    insta::assert_snapshot!(laptop.post_form(PATH, &[("session", &name)]).await.shown(), @r"
+    404
+    That session has ended
+    It was ended in the meantime, or there never was one. Your account page shows how things stand now.
+    Go to your account
+    ");
+}
+
+#[tokio::test]
+async fn someone_elses_session_cannot_be_ended() {
+    let world = World::new();
+    let (mina, joris) = (world.person("mina").create().await, world.person("joris").create().await);
+    let (mina, joris) = (world.signed_in(&mina).await, world.signed_in(&joris).await);
+    let name = own(&joris).await;
+    let before = world.dump();
+    let (refused, calls) = world.calls_of(mina.post_json(PATH, &json!({ "session": name }))).await;
+    assert_eq!((refused.status, &*refused.code()), (404, "session-gone"));
+    assert_eq!(world.dump(), before);
+    assert!(joris.is_signed_in().await);
+
+    let unknown = json!({ "session": "A".repeat(43) });
+    let (unknown, calls_for_unknown) = world.calls_of(mina.post_json(PATH, &unknown)).await;
+    assert_eq!((unknown, calls_for_unknown), (refused, calls), "it looks like one that is not there");
+}
+
+#[tokio::test]
+async fn ending_all_others_leaves_only_this_browser_with_a_new_secret() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let (laptop, phone) = (world.signed_in(&mina).await, world.signed_in(&mina).await);
+    let former = laptop.cookie("__Host-session").expect("a session");
+    let answer = laptop.post_form(PATH, &[("others", "true")]).await;
+    assert_eq!(answer.shown(), "303 to /account");
+    assert!(laptop.is_signed_in().await && !phone.is_signed_in().await);
+    assert_ne!(answer.session().expect("a new secret"), former);
+    assert!(!world.visitor().with_session(&former).is_signed_in().await, "the former secret is dead");
+    assert_eq!(listed(&laptop).await.len(), 1);
+    let rows = world.dump()["SessionsTable"].len();
+    assert_eq!(rows, 2, "the phone's row waits for its end, dead");
+
+    world.after(Duration::from_secs(1));
+    assert_eq!(laptop.post_json(PATH, &json!({ "others": true })).await.json()["ended"], "other-sessions");
+    assert!(laptop.is_signed_in().await, "again, and again it goes on");
+}
+
+#[tokio::test]
+async fn ending_all_others_ends_a_session_the_index_does_not_show_yet() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let (laptop, phone) = (world.signed_in(&mina).await, world.signed_in(&mina).await);
+    let (answer, calls) = world.calls_of(laptop.post_json(PATH, &json!({ "others": true }))).await;
+    assert_eq!(answer.status, 200);
+    // Whatever the index shows by then: it is not asked, neither here nor when the session is used.
+    assert!(calls.iter().all(|call| !call.what.contains("account-index")), "{calls:?}");
+    let body = json!({});
+    let (refused, calls) = world.calls_of(phone.post_json("/account/backup/remove", &body)).await;
+    assert_eq!(refused.code(), "not-signed-in");
+    assert!(calls.iter().all(|call| !call.what.contains("account-index")), "{calls:?}");
+}
+
+#[tokio::test]
+async fn ending_all_others_ends_one_that_began_in_the_same_second_and_a_link_asked_for_before() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let laptop = world.signed_in(&mina).await;
+    let thief = world.visitor();
+    let link = thief.mailed_token("/login/link", "mina@example.com").await;
+    let same_second = world.signed_in(&mina).await;
+    laptop.post_form(PATH, &[("others", "true")]).await;
+    assert!(!same_second.is_signed_in().await);
+    world.after(Duration::from_secs(5));
+    assert_ne!(thief.post_json("/login/open", &json!({ "token": link })).await.status, 200);
+    assert!(!thief.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn a_sign_in_right_after_all_were_ended_holds() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    world.end_sessions(&mina).await;
+    let browser = world.visitor();
+    let credentials = json!({ "identifier": "mina", "password": PASSWORD });
+    assert_eq!(browser.post_json("/login", &credentials).await.status, 200);
+    assert!(browser.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn ending_all_others_is_no_sign_in() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let browser = world.signed_in(&mina).await;
+    world.after(Duration::from_mins(15));
+    assert_eq!(browser.post_json(PATH, &json!({ "others": true })).await.status, 200);
+    world.after(Duration::from_secs(1));
+    assert_eq!(browser.post_json(PATH, &json!({ "others": true })).await.code(), "fresh-sign-in-needed");
+    for _ in 0..3 {
+        world.after(Duration::from_hours(24 * 10).saturating_sub(Duration::from_mins(6)));
+        assert!(browser.is_signed_in().await);
+    }
+    world.after(Duration::from_mins(18));
+    assert!(!browser.is_signed_in().await, "thirty days after the sign-in it ends all the same");
+}
+
+#[tokio::test]
+async fn of_two_browsers_that_end_each_other_at_once_one_goes_on() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let (one, other) = (world.signed_in(&mina).await, world.signed_in(&mina).await);
+    world.wire.contend();
+    let body = json!({ "others": true });
+    let (first, second) = tokio::join!(one.post_json(PATH, &body), other.post_json(PATH, &body));
+    let mut statuses = [first.status, second.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 401]);
+    assert!(one.is_signed_in().await != other.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn ending_the_own_session_by_name_signs_out() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let browser = world.signed_in(&mina).await;
+    let name = own(&browser).await;
+    assert_eq!(browser.post_form(PATH, &[("session", &name)]).await.shown(), "303 to /login");
+    assert_eq!(browser.cookies(), Vec::<String>::new());
+    assert!(world.dump()["SessionsTable"].is_empty());
+}
+
+#[tokio::test]
+async fn exactly_one_thing_can_be_asked_for() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let browser = world.signed_in(&mina).await;
+    let before = world.dump();
+    let session = "A".repeat(43);
+    let bodies: [Value; 4] = [
+        json!({}),
+        json!({ "others": false }),
+        json!({ "session": session, "others": true }),
+        json!({ "others": "yes" }),
+    ];
+    for body in bodies {
+        assert_eq!(browser.post_json(PATH, &body).await.code(), "malformed-body", "{body}");
+    }
+    assert_eq!(browser.post_form(PATH, &[]).await.status, 400);
+    assert_eq!(world.dump(), before);
+    for session in ["", "x", &"A".repeat(5_000), "../../x"] {
+        assert_eq!(browser.post_json(PATH, &json!({ "session": session })).await.code(), "session-gone");
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_not_signed_in_or_comes_from_another_site_ends_nothing() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let (laptop, phone) = (world.signed_in(&mina).await, world.signed_in(&mina).await);
+    let others = json!({ "others": true });
+    assert_eq!(world.visitor().post_json(PATH, &others).await.code(), "not-signed-in");
+    let forged = Ask::form(PATH, &[("others", "true")]).header("sec-fetch-site", "cross-site");
+    assert_eq!(laptop.ask(&forged).await.status, 403);
+    assert_eq!(laptop.get(PATH).await.header("allow"), "POST");
+    assert!(phone.is_signed_in().await);
+}

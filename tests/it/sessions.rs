@@ -1,0 +1,125 @@
+//! The list of one's own sessions on the account page.
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::{Ask, NOON, PASSWORD, Visitor, World};
+
+const IPHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 19_1 like Mac OS X) AppleWebKit/605.1.15";
+
+async fn sign_in(browser: &Visitor<'_>, identifier: &str, user_agent: &str) {
+    let form = Ask::form("/login", &[("identifier", identifier), ("password", PASSWORD)]);
+    assert_eq!(browser.ask(&form.header("user-agent", user_agent)).await.status, 303);
+}
+
+fn after_heading(words: &str) -> &str {
+    words.split_once("Where you are signed in\n").expect("the section is there").1
+}
+
+#[tokio::test]
+async fn each_session_says_on_what_device_how_and_when() {
+    let world = World::new();
+    world.person("mina").backup("spare@example.org").create().await;
+    let phone = world.visitor_from("198.51.100.4");
+    sign_in(&phone, "mina", IPHONE).await;
+    world.after(Duration::from_hours(2));
+    let laptop = world.visitor();
+    let token = laptop.mailed_token("/login/link", "spare@example.org").await;
+    laptop.post_form("/login/open", &[("token", &token)]).await;
+    insta::assert_snapshot!(after_heading(&laptop.get("/account").await.words()), @r"
+    Linux computer 203.0.x.x
+    This browser
+    Signed in through a link to the backup email on 22 November 2026 at 14:00 UTC
+    Last used on 22 November 2026 at 14:00 UTC
+    iPhone 198.51.x.x
+    Signed in with a password on 22 November 2026 at 12:00 UTC
+    Last used on 22 November 2026 at 12:00 UTC
+    End session
+    You got back in through your backup email. If someone else may be signed in, end all other sessions.
+    End all other sessions
+    ");
+    let phone_sees = phone.get("/account").await;
+    assert!(!phone_sees.words().contains("You got back in"), "{}", phone_sees.words());
+}
+
+#[tokio::test]
+async fn whoever_is_signed_in_only_here_is_told_so() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let joris = world.person("joris").create().await;
+    let browser = world.signed_in(&mina).await;
+    world.signed_in(&joris).await;
+    insta::assert_snapshot!(after_heading(&browser.get("/account").await.words()), @r"
+    Unknown device
+    This browser
+    Signed in with a password on 22 November 2026 at 12:00 UTC
+    Last used on 22 November 2026 at 12:00 UTC
+    You are signed in only here.
+    ");
+}
+
+#[tokio::test]
+async fn programs_read_the_sessions_too() {
+    let world = World::new();
+    world.person("mina").create().await;
+    let browser = world.visitor();
+    sign_in(&browser, "mina", IPHONE).await;
+    let page = browser.get_json("/account").await.json();
+    let session = page["sessions"][0]["session"].clone();
+    assert_eq!(session.as_str().map(str::len), Some(43));
+    let expected = json!({
+        "session": session, "device": "iphone", "network": "203.0.x.x", "how": "password",
+        "signed_in_at": NOON, "seen_at": NOON, "this_browser": true,
+    });
+    assert_eq!(page["sessions"], json!([expected]));
+    assert_eq!(page["more_sessions"], false);
+    let secret = browser.cookie("__Host-session").expect("a session");
+    assert!(!page.to_string().contains(&secret), "what names a session opens none");
+}
+
+#[tokio::test]
+async fn dead_sessions_are_not_listed() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    world.signed_in(&mina).await;
+    world.after(Duration::from_hours(24 * 14));
+    let browser = world.signed_in(&mina).await;
+    let count = async |browser: &Visitor<'_>| {
+        browser.get_json("/account").await.json()["sessions"].as_array().map(Vec::len)
+    };
+    assert_eq!(count(&browser).await, Some(1), "the idle one is not there");
+    world.end_sessions(&mina).await;
+    world.after(Duration::from_secs(1));
+    let browser = world.signed_in(&mina).await;
+    assert_eq!(count(&browser).await, Some(1), "nor one that was ended");
+}
+
+#[tokio::test]
+async fn twenty_are_shown_and_that_there_are_more_is_said() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let first = world.signed_in(&mina).await;
+    for _ in 0..20 {
+        world.after(Duration::from_secs(1));
+        world.signed_in(&mina).await;
+    }
+    let page = first.get_json("/account").await.json();
+    assert_eq!(page["sessions"].as_array().map(Vec::len), Some(20));
+    assert_eq!((&page["sessions"][0]["this_browser"], &page["more_sessions"]), (&json!(true), &json!(true)));
+    let newest = page["sessions"][1]["signed_in_at"].as_u64();
+    assert_eq!(newest, Some(NOON + 20), "the newest first, behind this browser's");
+    assert!(first.get("/account").await.words().contains("There are more than are shown."));
+}
+
+#[tokio::test]
+async fn a_session_from_before_devices_were_kept_still_reads() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let browser = world.signed_in(&mina).await;
+    let row: serde_json::Value = serde_json::from_str(&world.dump()["SessionsTable"][0]).expect("it is JSON");
+    let mut row = row;
+    row.as_object_mut().expect("a row").remove("source").expect("it is kept today");
+    world.put("SessionsTable", &row);
+    let page = browser.get_json("/account").await;
+    assert_eq!((page.status, &page.json()["sessions"][0]["device"]), (200, &json!("unknown")));
+}
