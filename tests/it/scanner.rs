@@ -121,8 +121,17 @@ fn looks(page: &str) -> Vec<Ask> {
     looks
 }
 
-/// A form of a page: where it goes, and its fields with what stands in them; those that nobody sees first.
-fn forms(page: &Answer) -> Vec<(String, Vec<(String, String)>, Vec<String>)> {
+/// A form of a page.
+struct Form {
+    /// Where it goes.
+    action: String,
+    /// The fields that nobody sees, with what stands in them.
+    hidden: Vec<(String, String)>,
+    /// The fields that want to be filled.
+    shown: Vec<String>,
+}
+
+fn forms(page: &Answer) -> Vec<Form> {
     let attribute = |tag: &str, name: &str| {
         let (_, rest) = tag.split_once(&format!(" {name}=\""))?;
         rest.split('"').next().map(str::to_owned)
@@ -138,7 +147,7 @@ fn forms(page: &Answer) -> Vec<(String, Vec<(String, String)>, Vec<String>)> {
                 _ => shown.push(name),
             }
         }
-        Some((action, hidden, shown))
+        Some(Form { action, hidden, shown })
     });
     forms.collect()
 }
@@ -146,7 +155,7 @@ fn forms(page: &Answer) -> Vec<(String, Vec<(String, String)>, Vec<String>)> {
 /// Fills every field of every form of a page and presses its button, as a browser of its own.
 async fn press_everything(machine: &Visitor<'_>, page: &Answer, text: &str) -> Vec<Answer> {
     let mut answers = Vec::new();
-    for (action, hidden, shown) in forms(page) {
+    for Form { action, hidden, shown } in forms(page) {
         let typed = shown.iter().map(|name| (name.clone(), text.to_owned()));
         let fields: Vec<_> = hidden.into_iter().chain(typed).collect();
         let fields: Vec<_> = fields.iter().map(|(name, value)| (&**name, &**value)).collect();
@@ -280,9 +289,9 @@ async fn what_could_be_a_code_costs_a_try_and_opens_nothing() {
 
 /// Tokens that nobody was mailed: near a living one, of another kind, out of the database, made up.
 fn forged(mailed: &Mailed<'_>, others: &[String]) -> Vec<String> {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let living = &mailed.token;
     // All 42 characters whose bits all count, each in its place by each of the next 12 of the alphabet.
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let near = (0..42).flat_map(|at| {
         (1..=12).map(move |step| {
             let mut bytes = living.clone().into_bytes();

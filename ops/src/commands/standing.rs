@@ -77,7 +77,7 @@ async fn end_some(app: &App, place: Option<&Place>) -> Result<(Vec<AccountId>, O
 async fn find(app: &App, typed: &str) -> Result<AccountId, Failure> {
     let found = match Identifier::parse(typed) {
         Identifier::Username(username) => app.store.find_by_username(&username).await?,
-        Identifier::Email(address) => app.store.owner_of(&address).await?,
+        Identifier::Email(address) => app.store.owner_of(&address, app.now()).await?,
         Identifier::Neither(_) => None,
     };
     found.ok_or_else(|| Failure::Input(vec![format!("no account has the username or email {typed:?}")]))
