@@ -31,7 +31,7 @@ def check(function, output):
         return f"no object: {answer!r}"
     came = {name: answer.get(name) for name in expected}
     if came != expected:
-        return f"expected {expected}, came {answer}"
+        return f"expected {expected}, came {json.dumps(answer)[:1000]}"
     return None
 
 
