@@ -1,6 +1,7 @@
-//! The command line: `cargo dev`, `cargo dev env FUNCTION`, `cargo dev startup`, `cargo dev tour`.
+//! The command line: `cargo dev` and its subcommands.
 
-use std::path::PathBuf;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
@@ -12,8 +13,10 @@ use crate::build::Profile;
 use crate::connection::port;
 use crate::environment::{self, Surroundings};
 use crate::logs::Printing;
+use crate::services::Services;
 use crate::stack::{Options, Stack, read_template};
-use crate::{startup, tour};
+use crate::startup;
+use crate::tour::{self, Destination, compare};
 
 /// Accounts listed on the screen; a file may hold thousands.
 const LISTED_ACCOUNTS: usize = 12;
@@ -40,13 +43,30 @@ enum Command {
         place: Place,
     },
     /// Walks the whole story on a stack of its own, step by step, and fails at the first surprise
-    Tour {
-        /// Visit this site instead and walk the steps that need neither mailbox nor operator
-        #[arg(long, value_name = "URL", value_parser = site, requires = "people")]
-        target: Option<String>,
-        /// The people of that site, in the form of the demo accounts: the first of them regular, with a password
-        #[arg(long = "accounts", id = "people", value_name = "FILE", requires = "target")]
-        people: Option<PathBuf>,
+    Tour(TourOptions),
+    /// Compares two tours that were recorded, exchange by exchange, and fails where they differ
+    Compare {
+        /// The recording of one tour
+        one: PathBuf,
+        /// The recording of another
+        other: PathBuf,
+    },
+    /// Runs what the functions need around them and leaves the functions to `sam local`
+    Services {
+        #[command(flatten)]
+        place: Place,
+        /// Load these accounts (JSON, one a line) instead of the demo accounts
+        #[arg(id = "residents", long = "accounts", value_name = "FILE")]
+        accounts: Option<PathBuf>,
+        /// Answer DynamoDB and SES at this address too, where containers reach this machine (Linux: docker0's)
+        #[arg(long, value_name = "IP")]
+        listen: Option<IpAddr>,
+        /// Write the variables of the functions here, for `sam local --env-vars`, once everything runs
+        #[arg(long, value_name = "FILE")]
+        env_file: PathBuf,
+        /// Have the mailer run there, by `sam local start-lambda`, and not here
+        #[arg(long, value_name = "URL", value_parser = site)]
+        invoke: Option<String>,
     },
     /// Measures each function from the start of its process to its first poll
     Startup {
@@ -54,6 +74,42 @@ enum Command {
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
         runs: u16,
     },
+}
+
+/// Where a tour goes, and what is kept of it.
+#[derive(Args, Debug)]
+struct TourOptions {
+    /// Visit this site instead and walk the steps that need no operator
+    #[arg(long, value_name = "URL", value_parser = site, requires = "people")]
+    target: Option<String>,
+    /// The people of that site, in the form of the demo accounts: the first of them regular, with a password
+    #[arg(long = "accounts", id = "people", value_name = "FILE", requires = "target")]
+    people: Option<PathBuf>,
+    /// A mailbox that receives the mails of that site (docs/sam-local.md says how it answers); without it, the
+    /// steps that need mail are left out
+    #[arg(long, value_name = "URL", value_parser = site, requires = "target")]
+    mailbox: Option<String>,
+    /// Walk the whole story at a site whose services `cargo dev services` runs on this machine
+    #[arg(long, conflicts_with = "target")]
+    services: bool,
+    /// The first port of those services
+    #[arg(id = "services_port", long = "port-base", value_name = "N", default_value_t = DEFAULT_PORT_BASE, requires = "services")]
+    port_base: u16,
+    /// Write every exchange and every mail here, for `cargo dev compare`
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+}
+
+impl TourOptions {
+    fn destination(&self) -> Destination<'_> {
+        match (&self.target, &self.people) {
+            (Some(site), Some(people)) => {
+                Destination::Site { site, people, mailbox: self.mailbox.as_deref() }
+            }
+            _ if self.services => Destination::Services { port_base: self.port_base },
+            _ => Destination::OwnStack,
+        }
+    }
 }
 
 /// Where a stack is.
@@ -105,6 +161,7 @@ impl Up {
             data: self.place.data.clone(),
             accounts: self.accounts.clone(),
             without: self.without.clone(),
+            services: None,
             profile: self.profile(),
             printing: if self.verbose { Printing::Everything } else { Printing::Notable },
             progress: true,
@@ -115,12 +172,25 @@ impl Up {
 /// Reads the command line and does what it says.
 pub async fn run() -> ExitCode {
     let cli = Cli::parse();
-    let done = match &cli.command {
+    let profile = cli.up.profile();
+    let done = match cli.command {
         None => up(&cli.up).await,
-        Some(Command::Env { function, place }) => env(place, function),
-        Some(Command::Tour { target: Some(site), people: Some(people) }) => tour::visit(site, people).await,
-        Some(Command::Tour { .. }) => tour::run(cli.up.profile()).await,
-        Some(Command::Startup { runs }) => startup::run(usize::from(*runs), cli.up.profile()).await,
+        Some(Command::Env { function, place }) => env(&place, &function),
+        Some(Command::Tour(tour)) => tour::run(tour.destination(), profile, tour.record.as_deref()).await,
+        Some(Command::Compare { one, other }) => compare::run(&one, &other),
+        Some(Command::Services { place, accounts, listen, env_file, invoke }) => {
+            let options = Options {
+                port_base: place.port_base,
+                data: place.data,
+                accounts,
+                services: Some(Services { listen, invoke }),
+                profile,
+                progress: true,
+                ..Options::default()
+            };
+            services(&options, &env_file).await
+        }
+        Some(Command::Startup { runs }) => startup::run(usize::from(runs), profile).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -142,15 +212,36 @@ fn site(text: &str) -> Result<String, String> {
 }
 
 async fn up(up: &Up) -> anyhow::Result<()> {
+    stay(&up.options(), |stack| {
+        print_ready(stack, up);
+        Ok(())
+    })
+    .await
+}
+
+async fn services(options: &Options, env_file: &Path) -> anyhow::Result<()> {
+    if options.port_base == 0 {
+        bail!("with --port-base 0 nobody knows where sam local has to answer");
+    }
+    let services = options.services.clone().unwrap_or_default();
+    stay(options, |stack| {
+        services.write_variables(stack, env_file)?;
+        print_services(stack, env_file);
+        Ok(())
+    })
+    .await
+}
+
+/// Starts a stack, says that it is ready, and stops it when it is told to.
+async fn stay(options: &Options, ready: impl FnOnce(&Stack) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
-    let options = up.options();
     let stack = tokio::select! {
-        stack = Stack::start(&options) => stack?,
+        stack = Stack::start(options) => stack?,
         _ = interrupt.recv() => return Ok(()),
         _ = terminate.recv() => return Ok(()),
     };
-    print_ready(&stack, up);
+    ready(&stack)?;
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
@@ -190,6 +281,17 @@ fn print_ready(stack: &Stack, up: &Up) {
     }
     println!();
     print_accounts(stack.accounts());
+    println!();
+    println!("  Ctrl-C stops everything.");
+    println!();
+}
+
+fn print_services(stack: &Stack, env_file: &Path) {
+    println!();
+    println!("  Page      {}   (for sam local start-api)", stack.page_url());
+    println!("  Mailbox   {}", stack.mailbox_url());
+    println!("  DynamoDB  {}   (access key: operator)", stack.aws_url());
+    println!("  Variables {}   (for sam local --env-vars)", env_file.display());
     println!();
     println!("  Ctrl-C stops everything.");
     println!();

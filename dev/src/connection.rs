@@ -1,7 +1,7 @@
 //! Listeners: the three ports, and connections that can be cut before the answer goes out.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,21 +13,49 @@ use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-/// The three listeners of a stack, bound.
+/// The listeners of a stack, bound.
 #[derive(Debug)]
 pub struct Ports {
-    /// The HTTP API.
-    pub gateway: TcpListener,
+    /// Where the site is, or will be.
+    pub page: u16,
+    /// The HTTP API; `None` where `sam local` answers in its place.
+    pub gateway: Option<TcpListener>,
     /// The mailbox page.
     pub mailbox: TcpListener,
     /// DynamoDB, SES and the Runtime API.
     pub aws: TcpListener,
+    /// DynamoDB and SES for containers, at the same port of another interface.
+    pub containers: Option<TcpListener>,
 }
 
 impl Ports {
     /// Binds `base`, `base + 1` and `base + 2` on the loopback interface; for 0, three that are free.
     pub async fn bind(base: u16) -> anyhow::Result<Self> {
-        Ok(Self { gateway: bind(base, 0).await?, mailbox: bind(base, 1).await?, aws: bind(base, 2).await? })
+        let loopback = Ipv4Addr::LOCALHOST.into();
+        let gateway = listen(loopback, base, 0).await?;
+        Ok(Self {
+            page: port_of(&gateway),
+            gateway: Some(gateway),
+            mailbox: listen(loopback, base, 1).await?,
+            aws: listen(loopback, base, 2).await?,
+            containers: None,
+        })
+    }
+
+    /// Leaves `base` to `sam local`, and binds `base + 2` besides where containers reach this machine.
+    pub async fn bind_services(base: u16, containers: Option<IpAddr>) -> anyhow::Result<Self> {
+        let loopback = Ipv4Addr::LOCALHOST.into();
+        let containers = match containers {
+            Some(address) => Some(listen(address, base, 2).await?),
+            None => None,
+        };
+        Ok(Self {
+            page: base,
+            gateway: None,
+            mailbox: listen(loopback, base, 1).await?,
+            aws: listen(loopback, base, 2).await?,
+            containers,
+        })
     }
 }
 
@@ -40,14 +68,14 @@ pub fn port(base: u16, offset: u16) -> anyhow::Result<u16> {
         .with_context(|| format!("--port-base {base} is too high: three ports from it on are needed"))
 }
 
-async fn bind(base: u16, offset: u16) -> anyhow::Result<TcpListener> {
+async fn listen(address: IpAddr, base: u16, offset: u16) -> anyhow::Result<TcpListener> {
     let port = port(base, offset)?;
-    match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
+    match TcpListener::bind((address, port)).await {
         Ok(listener) => Ok(listener),
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
             bail!("port {port} is in use: stop what listens there, or choose other ports with --port-base N")
         }
-        Err(error) => bail!("cannot listen on port {port}: {error}"),
+        Err(error) => bail!("cannot listen on {address}, port {port}: {error}"),
     }
 }
 

@@ -9,6 +9,7 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use serde_json::json;
 
+use crate::containers;
 use crate::iam::{OPERATOR_KEY, access_key_id};
 use crate::random;
 use crate::template::{Function, REGION, Secret, Template};
@@ -18,6 +19,10 @@ const SECRETS_FILE: &str = "secrets.json";
 
 /// Punctuation that `GetSecretString` may use; a few signs are enough here.
 const PUNCTUATION: &str = "!#%+-./:=?@_~";
+
+/// The variables that name another address for an AWS service than the region's.
+const DYNAMODB_ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
+const SES_ENDPOINT: &str = "AWS_ENDPOINT_URL_SESV2";
 
 /// What all the environments of one stack have in common.
 #[derive(Debug, Clone)]
@@ -34,13 +39,7 @@ pub type Variables = BTreeMap<String, String>;
 impl Surroundings {
     /// All the variables of a function.
     pub fn of_function(&self, function: &Function) -> anyhow::Result<Variables> {
-        let mut variables = Variables::new();
-        for (name, value) in &function.environment {
-            let value = self
-                .with_secrets(value)
-                .with_context(|| format!("template.yaml, {}: the variable {name}", function.logical_id))?;
-            variables.insert(name.clone(), value);
-        }
+        let mut variables = self.of_template(function)?;
         let key = access_key_id(&function.name);
         variables.extend(self.of_aws(&key));
         let set_by_lambda = [
@@ -66,6 +65,37 @@ impl Surroundings {
         Ok(variables)
     }
 
+    /// What a function gets under `sam local`: the template's variables, secrets and endpoints filled in. The rest
+    /// comes from `sam local` itself, which drops whatever the template does not declare.
+    pub fn of_container(&self, function: &Function, host: &str) -> anyhow::Result<Variables> {
+        let mut variables = self.of_template(function)?;
+        let endpoint = containers::endpoint(&format!("{host}:{}", self.aws_port), &function.name);
+        let sends = function.statements.iter().any(|statement| statement.names_service("ses"));
+        for (name, called) in [(DYNAMODB_ENDPOINT, true), (SES_ENDPOINT, sends)] {
+            match variables.get_mut(name) {
+                Some(variable) => variable.clone_from(&endpoint),
+                None if called => bail!(
+                    "template.yaml, {}: without the variable {name} it would call AWS from sam local",
+                    function.logical_id
+                ),
+                None => {}
+            }
+        }
+        Ok(variables)
+    }
+
+    /// The template's variables with their secrets.
+    fn of_template(&self, function: &Function) -> anyhow::Result<Variables> {
+        let mut variables = Variables::new();
+        for (name, value) in &function.environment {
+            let value = self
+                .with_secrets(value)
+                .with_context(|| format!("template.yaml, {}: the variable {name}", function.logical_id))?;
+            variables.insert(name.clone(), value);
+        }
+        Ok(variables)
+    }
+
     /// The variables of the operator's command line: the tables, and a key that may do everything.
     pub fn of_operator(&self, template: &Template) -> Variables {
         let mut variables = template.table_variables();
@@ -80,8 +110,8 @@ impl Surroundings {
             ("AWS_DEFAULT_REGION", REGION.to_owned()),
             ("AWS_ACCESS_KEY_ID", key.to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
-            ("AWS_ENDPOINT_URL_DYNAMODB", endpoint.clone()),
-            ("AWS_ENDPOINT_URL_SESV2", endpoint),
+            (DYNAMODB_ENDPOINT, endpoint.clone()),
+            (SES_ENDPOINT, endpoint),
         ];
         variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
@@ -168,6 +198,38 @@ mod tests {
             ("{{resolve:ssm:/parameter}}", None),
         ] {
             assert_eq!(surroundings.with_secrets(written).ok().as_deref(), value, "{written}");
+        }
+    }
+
+    #[test]
+    fn a_container_gets_what_the_template_declares_and_an_endpoint_of_its_own() {
+        let template = crate::stack::read_template(3000).expect("the template can be read");
+        let secrets = secrets(&template, None).expect("in memory");
+        let surroundings = Surroundings { aws_port: 3002, secrets };
+        for function in &template.functions {
+            let variables = surroundings.of_container(function, "192.0.2.1").expect("all is declared");
+            let declared: Vec<_> = function.environment.keys().collect();
+            assert_eq!(variables.keys().collect::<Vec<_>>(), declared, "{}", function.name);
+            assert_eq!(variables[DYNAMODB_ENDPOINT], format!("http://192.0.2.1:3002/as/{}", function.name));
+            assert!(variables.values().all(|value| !value.contains("{{resolve")), "{}", function.name);
+        }
+        let mailer = surroundings.of_container(template.function("mailer").expect("it is there"), "x");
+        assert_eq!(mailer.expect("all is declared")["PUBLIC_URL"], "http://127.0.0.1:3000");
+    }
+
+    #[test]
+    fn a_function_that_would_call_aws_itself_is_refused() {
+        let mut template = crate::stack::read_template(3000).expect("the template can be read");
+        let secrets = secrets(&template, None).expect("in memory");
+        let surroundings = Surroundings { aws_port: 3002, secrets };
+        for name in [DYNAMODB_ENDPOINT, SES_ENDPOINT] {
+            let mailer = template.functions.iter_mut().find(|function| function.name == "mailer");
+            let mailer = mailer.expect("it is there");
+            let value = mailer.environment.remove(name).expect("declared");
+            let refusal =
+                surroundings.of_container(mailer, "x").expect_err("it lacks an endpoint").to_string();
+            assert!(refusal.contains("MailerFunction") && refusal.contains(name), "{refusal}");
+            mailer.environment.insert(name.to_owned(), value);
         }
     }
 

@@ -66,13 +66,19 @@ impl Front {
     /// The routes of the third port, the Runtime API among them.
     pub fn router(self) -> Router {
         let runtime = self.runtime.router();
-        Router::new()
-            .route("/", post(dynamodb))
-            .route("/v2/email/outbound-emails", post(send_email))
+        let faults = Router::new()
             .route("/faults", get(list_faults).post(add_fault).delete(clear_faults))
+            .with_state(self.clone());
+        self.aws("").merge(faults).merge(runtime)
+    }
+
+    /// DynamoDB and SES alone, below a path.
+    pub fn aws(self, prefix: &str) -> Router {
+        Router::new()
+            .route(&format!("{prefix}/"), post(dynamodb))
+            .route(&format!("{prefix}/v2/email/outbound-emails"), post(send_email))
             .layer(DefaultBodyLimit::max(MAX_BODY))
             .with_state(self)
-            .merge(runtime)
     }
 
     fn signer(&self, headers: &HeaderMap) -> Result<&Principal, (&'static str, &'static str)> {

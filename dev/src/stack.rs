@@ -14,18 +14,21 @@ use crate::accounts::{self, Account};
 use crate::build::{self, Profile};
 use crate::calls::Calls;
 use crate::connection::{CuttableListener, Ports, Scissors, port_of};
+use crate::containers;
 use crate::database;
 use crate::environment::{self, Surroundings, Variables};
 use crate::faults::Faults;
 use crate::front::Front;
 use crate::gateway::Gateway;
 use crate::iam::AccessKeys;
+use crate::invoker::Invoker;
 use crate::logs::{Logs, Printing};
 use crate::mailbox::{self, Mailbox};
 use crate::process::Keeper;
 use crate::runtime_api::{Completed, Failed, RuntimeApi};
+use crate::services::Services;
 use crate::streams::{DeadLetter, DeadLetters, Mapping, Wake};
-use crate::template::Template;
+use crate::template::{Function, Template};
 
 /// The operator's package, built beside the functions.
 const OPERATOR_PACKAGE: &str = "ops";
@@ -44,12 +47,32 @@ pub struct Options {
     pub accounts: Option<PathBuf>,
     /// Functions that a person runs by hand.
     pub without: Vec<String>,
+    /// The functions run under `sam local`; the stack is only what they need around them.
+    pub services: Option<Services>,
     /// How the binaries are built.
     pub profile: Profile,
     /// How much is printed.
     pub printing: Printing,
     /// Whether the progress of the build is shown.
     pub progress: bool,
+}
+
+impl Options {
+    /// Whether the stack starts this function itself.
+    fn runs(&self, function: &Function) -> bool {
+        let here = match &self.services {
+            None => true,
+            Some(services) => function.routes.is_empty() && services.invoke.is_none(),
+        };
+        here && !self.without.contains(&function.name)
+    }
+
+    async fn ports(&self) -> anyhow::Result<Ports> {
+        match &self.services {
+            None => Ports::bind(self.port_base).await,
+            Some(services) => Ports::bind_services(self.port_base, services.listen).await,
+        }
+    }
 }
 
 /// A running stack. Dropping it ends its processes.
@@ -85,8 +108,8 @@ pub fn read_template(gateway_port: u16) -> anyhow::Result<Template> {
 }
 
 /// The packages to build for a stack: the functions it starts itself, and the operator's command line.
-fn packages<'t>(template: &'t Template, without: &[String]) -> Vec<&'t str> {
-    let functions = template.functions.iter().filter(|function| !without.contains(&function.name));
+fn packages<'t>(template: &'t Template, options: &Options) -> Vec<&'t str> {
+    let functions = template.functions.iter().filter(|function| options.runs(function));
     functions.map(|function| function.name.as_str()).chain([OPERATOR_PACKAGE]).collect()
 }
 
@@ -96,14 +119,14 @@ impl Stack {
         let file = options.accounts.clone().unwrap_or_else(accounts::demo_file);
         // Whatever can be wrong is found before the build, which may take minutes.
         let accounts = accounts::read(&file)?;
-        let ports = Ports::bind(options.port_base).await?;
-        let template = read_template(port_of(&ports.gateway))?;
+        let ports = options.ports().await?;
+        let template = read_template(ports.page)?;
         for name in &options.without {
             if template.function(name).is_none() {
                 bail!("--without {name}: the template has no such function");
             }
         }
-        let packages = packages(&template, &options.without);
+        let packages = packages(&template, options);
         let binaries = build::build(&packages, options.profile, options.progress).await?;
         let mut stack = Self::assemble(options, ports, template).await?;
         stack.start_functions(options, &binaries)?;
@@ -121,7 +144,7 @@ impl Stack {
         let database = database::Server::start(&template, data).await?;
         let logs = Logs::new(options.printing);
         let mut stack = Self {
-            page_url: format!("http://127.0.0.1:{}", port_of(&ports.gateway)),
+            page_url: format!("http://127.0.0.1:{}", ports.page),
             mailbox_url: format!("http://127.0.0.1:{}", port_of(&ports.mailbox)),
             aws_url: format!("http://127.0.0.1:{}", port_of(&ports.aws)),
             surroundings: Surroundings {
@@ -163,18 +186,25 @@ impl Stack {
             self.logs.clone(),
             options.without.clone(),
         );
-        let aws = front.router().into_make_service_with_connect_info::<Scissors>();
-        let listener = CuttableListener(ports.aws);
-        self.tasks.push(tokio::spawn(async move { ended(axum::serve(listener, aws).await) }));
-        self.serve_page(ports.gateway, gateway.router());
+        if let Some(listener) = ports.containers {
+            self.serve_aws(listener, containers::router(front.clone()));
+        }
+        self.serve_aws(ports.aws, front.router());
+        if let Some(listener) = ports.gateway {
+            self.serve_page(listener, gateway.router());
+        }
         self.serve_page(ports.mailbox, mailbox::router(self.mailbox.clone()));
+        self.read_streams(options, &wake)
+    }
+
+    fn read_streams(&mut self, options: &Options, wake: &Wake) -> anyhow::Result<()> {
         for function in &self.template.functions {
             let Some(source) = function.stream.clone() else { continue };
             let mapping = Mapping {
                 function: function.name.clone(),
                 source,
                 database: self.database.database.clone(),
-                runtime: self.runtime.clone(),
+                invoker: self.invoker(options, function)?,
                 wake: wake.clone(),
                 dead_letters: self.dead_letters.clone(),
                 logs: self.logs.clone(),
@@ -183,6 +213,21 @@ impl Stack {
             self.tasks.push(tokio::spawn(mapping.run()));
         }
         Ok(())
+    }
+
+    /// How a function without a route is reached.
+    fn invoker(&self, options: &Options, function: &Function) -> anyhow::Result<Invoker> {
+        let elsewhere = options.services.as_ref().and_then(|services| services.invoke.as_deref());
+        Ok(match elsewhere {
+            Some(url) => Invoker::of_lambda(local_client()?, url, &function.logical_id),
+            None => Invoker::of_process(self.runtime.clone(), &function.name),
+        })
+    }
+
+    fn serve_aws(&mut self, listener: TcpListener, router: axum::Router) {
+        let service = router.into_make_service_with_connect_info::<Scissors>();
+        let listener = CuttableListener(listener);
+        self.tasks.push(tokio::spawn(async move { ended(axum::serve(listener, service).await) }));
     }
 
     fn serve_page(&mut self, listener: TcpListener, router: axum::Router) {
@@ -196,7 +241,7 @@ impl Stack {
         binaries: &BTreeMap<String, PathBuf>,
     ) -> anyhow::Result<()> {
         for function in &self.template.functions {
-            if options.without.contains(&function.name) {
+            if !options.runs(function) {
                 continue;
             }
             let keeper = Keeper {
@@ -214,7 +259,7 @@ impl Stack {
     async fn all_polled(&self, options: &Options) -> anyhow::Result<()> {
         for function in &self.template.functions {
             let name = &function.name;
-            if options.without.contains(name) {
+            if !options.runs(function) {
                 continue;
             }
             if tokio::time::timeout(START_TIMEOUT, self.runtime.polled(name)).await != Ok(true) {
@@ -283,6 +328,16 @@ impl Stack {
     pub fn variables_of(&self, function: &str) -> anyhow::Result<Variables> {
         let function = self.template.function(function).context("the template has no such function")?;
         self.surroundings.of_function(function)
+    }
+
+    /// What each function gets under `sam local`, by logical id; containers reach this machine as `host`.
+    pub fn container_variables(&self, host: &str) -> anyhow::Result<BTreeMap<String, Variables>> {
+        let functions = self.template.functions.iter();
+        functions
+            .map(|function| {
+                Ok((function.logical_id.clone(), self.surroundings.of_container(function, host)?))
+            })
+            .collect()
     }
 
     /// The variables of the operator's command line.

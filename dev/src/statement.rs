@@ -70,6 +70,11 @@ impl Statement {
         self.deny
     }
 
+    /// Whether the statement names actions of this service, or all actions.
+    pub fn names_service(&self, service: &str) -> bool {
+        self.actions.iter().any(|action| action.split(':').next().is_some_and(|name| matches(name, service)))
+    }
+
     /// Whether the statement speaks of this demand.
     pub fn applies_to(&self, demand: &Demand) -> bool {
         let action = demand.action.to_ascii_lowercase();

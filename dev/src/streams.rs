@@ -16,8 +16,8 @@ use tokio::sync::watch;
 
 use crate::clock;
 use crate::database::request;
+use crate::invoker::Invoker;
 use crate::logs::Logs;
-use crate::runtime_api::RuntimeApi;
 use crate::template::{REGION, StreamSource};
 
 /// A reader looks by itself this often, beside being woken by writes.
@@ -75,7 +75,7 @@ pub struct Mapping {
     /// The database with the table.
     pub database: Database,
     /// How the function is invoked.
-    pub runtime: RuntimeApi,
+    pub invoker: Invoker,
     /// What wakes the reader.
     pub wake: Wake,
     /// Where given-up batches go.
@@ -165,13 +165,11 @@ impl Mapping {
     /// Invokes the function; the index of the first record that failed, `None` for success.
     async fn deliver(&self, records: &[Value]) -> Option<usize> {
         let event = event(&self.source, records);
-        match self.runtime.invoke(&self.function, Bytes::from(event.to_string())).await {
-            Ok(completed) if self.source.report_batch_item_failures => {
-                first_failure(&completed.payload, records)
-            }
+        match self.invoker.invoke(Bytes::from(event.to_string())).await {
+            Ok(answer) if self.source.report_batch_item_failures => first_failure(&answer, records),
             Ok(_) => None,
-            Err(failed) => {
-                self.logs.note(&format!("{} failed: {}", self.function, failed.reason));
+            Err(reason) => {
+                self.logs.note(&format!("{} failed: {reason}", self.function));
                 Some(0)
             }
         }

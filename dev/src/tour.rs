@@ -4,8 +4,12 @@
 //! `taken_back`, `refusals` and `visit`. Must not know how the site works inside.
 
 mod another_device;
+pub mod compare;
 mod mail_reader;
 mod operator;
+mod pages;
+mod placeholders;
+mod recording;
 mod refusals;
 mod report;
 mod story;
@@ -22,22 +26,66 @@ use serde_json::Value;
 use self::{
     mail_reader::{Kind, MailReader},
     operator::Operator,
+    recording::Recorder,
     report::Report,
+    visit::Visit,
     visitor::{Answer, Visitor, Wire},
 };
 use crate::{
     accounts::{self, Account},
     build::{self, Profile},
+    connection::port,
+    environment::{Surroundings, Variables},
     logs::Printing,
     mailbox::Mail,
-    stack::{Options, Stack},
+    stack::{Options, Stack, read_template},
 };
 
 /// The people of the tour, in the form of the demo accounts; from the root of the workspace.
 const ACCOUNTS: &str = "dev/src/tour/accounts.jsonl";
 
-/// Walks the whole story on a stack that is started for it, on free ports and in memory.
-pub async fn run(profile: Profile) -> Result<()> {
+/// Where a tour goes.
+#[derive(Debug, Clone, Copy)]
+pub enum Destination<'a> {
+    /// A stack that is started for it, on free ports and in memory.
+    OwnStack,
+    /// The services on this machine, and the site before them, which were started with the accounts of the tour.
+    Services {
+        /// The first of their ports.
+        port_base: u16,
+    },
+    /// A site that runs already.
+    Site {
+        /// Its URL, without a path.
+        site: &'a str,
+        /// The file with its people.
+        people: &'a Path,
+        /// The URL of a mailbox that receives its mails.
+        mailbox: Option<&'a str>,
+    },
+}
+
+/// Walks a tour and, where a file is named, records it.
+pub async fn run(destination: Destination<'_>, profile: Profile, record: Option<&Path>) -> Result<()> {
+    match destination {
+        Destination::OwnStack => on_own_stack(profile, record).await,
+        Destination::Services { port_base } => {
+            let site = format!("http://127.0.0.1:{port_base}");
+            let mailbox = format!("http://127.0.0.1:{}", port(port_base, 1)?);
+            let surroundings = Surroundings { aws_port: port(port_base, 2)?, secrets: Variables::new() };
+            let template = read_template(port_base)?;
+            let operator = Operator::new(&surroundings.of_operator(&template))?;
+            let people = accounts::read(&build::workspace_root().join(ACCOUNTS))?;
+            let report = report(record, &site)?;
+            Tour::walk(Place { site, mailbox, operator: Some(operator) }, report, Cast::of(&people)?).await
+        }
+        Destination::Site { site, people, mailbox } => {
+            visit(site, &accounts::read(people)?, mailbox, report(record, site)?).await
+        }
+    }
+}
+
+async fn on_own_stack(profile: Profile, record: Option<&Path>) -> Result<()> {
     let accounts = build::workspace_root().join(ACCOUNTS);
     let options = Options {
         accounts: Some(accounts),
@@ -50,9 +98,10 @@ pub async fn run(profile: Profile) -> Result<()> {
     let place = Place {
         site: stack.page_url().to_owned(),
         mailbox: stack.mailbox_url().to_owned(),
-        operator: Operator::new(&stack.operator_variables())?,
+        operator: Some(Operator::new(&stack.operator_variables())?),
     };
-    let outcome = Tour::walk(place, Cast::of(stack.accounts())?).await;
+    let report = report(record, &place.site)?;
+    let outcome = Tour::walk(place, report, Cast::of(stack.accounts())?).await;
     if outcome.is_err() {
         // What the functions said is where a surprise comes from.
         for line in stack.logs().lines() {
@@ -63,23 +112,48 @@ pub async fn run(profile: Profile) -> Result<()> {
     outcome
 }
 
-/// Walks the part of the story that needs neither mailbox nor operator on a site that runs already, as people of
-/// this file.
-pub async fn visit(site: &str, accounts: &Path) -> Result<()> {
-    let people = accounts::read(accounts)?;
-    let mut visit = visit::Visit::new(site, Wire::new()?);
+/// Walks the part of the story that needs no operator on a site that runs already.
+async fn visit(site: &str, people: &[Account], mailbox: Option<&str>, report: Report) -> Result<()> {
+    let mut visit = Visit::new(site, Wire::new()?, report);
     visit.report.note(&format!("site {site}"));
-    let outcome = visit.tell(&people).await;
-    visit.report.close(outcome)
+    let Some(mailbox) = mailbox else {
+        let outcome = visit.tell(people).await;
+        return visit.close(outcome, false);
+    };
+    let mails = MailReader::new(mailbox, site).await?;
+    let place = Place { site: site.to_owned(), mailbox: mailbox.to_owned(), operator: None };
+    let Visit { wire, report, .. } = visit;
+    let mut tour = Tour { place, wire, mails, report };
+    // First what needs mail, since the rest has mails sent that nobody reads.
+    let outcome = story::tell_without_operator(&mut tour, visit::person(people)?).await;
+    let Tour { wire, report, .. } = tour;
+    let mut visit = Visit::new(site, wire, report);
+    let outcome = match outcome {
+        Ok(()) => visit.tell(people).await,
+        surprise => surprise,
+    };
+    visit.close(outcome, true)
 }
 
-/// Where a tour goes.
+/// A report, which records what is asked of this site where a file is named.
+fn report(record: Option<&Path>, site: &str) -> Result<Report> {
+    let recorder = record.map(|file| Recorder::create(file, site)).transpose()?;
+    Ok(Report::new(recorder))
+}
+
+/// The site of a tour and what belongs to it.
 struct Place {
     /// The site's URL, without a path.
     site: String,
     /// The mailbox's URL, without a path.
     mailbox: String,
-    operator: Operator,
+    operator: Option<Operator>,
+}
+
+impl Place {
+    fn operator(&self) -> Result<&Operator> {
+        self.operator.as_ref().context("this step needs an operator, and there is none")
+    }
 }
 
 /// The people of the tour by name.
@@ -111,15 +185,16 @@ struct Tour {
 
 impl Tour {
     /// Walks the whole story at a place. The first surprise ends it.
-    async fn walk(place: Place, cast: Cast) -> Result<()> {
+    async fn walk(place: Place, report: Report, cast: Cast) -> Result<()> {
         let mails = MailReader::new(&place.mailbox, &place.site).await?;
-        let mut tour = Self { place, wire: Wire::new()?, mails, report: Report::new() };
+        let mut tour = Self { place, wire: Wire::new()?, mails, report };
         tour.report.note(&format!("site {}  mailbox {}", tour.place.site, tour.place.mailbox));
         let outcome = async {
             story::tell(&mut tour, &cast).await?;
             another_device::tell(&mut tour, &cast).await?;
             taken_back::tell(&mut tour, &cast).await?;
-            refusals::tell(&mut tour, &cast).await
+            refusals::tell(&mut tour, &cast).await?;
+            pages::tell(&mut tour, &cast).await
         };
         let outcome = outcome.await;
         tour.report.close(outcome)
@@ -140,6 +215,7 @@ impl Tour {
     /// Waits for the next mail to this address, which must be of this kind.
     async fn mail(&mut self, to: &str, kind: Kind) -> Result<Mail> {
         let mail = self.mails.next(to, kind).await?;
+        self.report.record_mail(&mail)?;
         self.report.line("mail", format!("to {to}: “{}”", mail.subject));
         Ok(mail)
     }
@@ -153,7 +229,7 @@ impl Tour {
 
     /// Lets the windows of all limits pass.
     async fn a_day_later(&mut self) -> Result<()> {
-        let counts = self.place.operator.clear_limits().await?;
+        let counts = self.place.operator()?.clear_limits().await?;
         self.report
             .line("later", format!("a day passes for the limits: the operator forgets {counts} counts"));
         Ok(())

@@ -17,14 +17,14 @@ async fn binary() -> Result<PathBuf> {
     binaries.get("dev").cloned().context("the package dev has no binary dev")
 }
 
-async fn output_of(arguments: &[&str]) -> Result<(ExitStatus, String, String)> {
+pub(crate) async fn output_of(arguments: &[&str]) -> Result<(ExitStatus, String, String)> {
     let output = Command::new(binary().await?).args(arguments).stdin(Stdio::null()).output().await?;
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     Ok((output.status, text(output.stdout), text(output.stderr)))
 }
 
 /// Three free ports in a row, for this test alone: the tests run at the same time and would find the same ones.
-fn free_ports() -> Result<u16> {
+pub(crate) fn free_ports() -> Result<u16> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     // Another run of the tests on this machine begins elsewhere.
     let first = 20_000 + u16::try_from(std::process::id() % 10_000)?;
@@ -38,7 +38,7 @@ fn free_ports() -> Result<u16> {
     }
 }
 
-async fn start(arguments: &[&str]) -> Result<Child> {
+pub(crate) async fn start(arguments: &[&str]) -> Result<Child> {
     let mut child = Command::new(binary().await?)
         .args(arguments)
         .stdin(Stdio::null())

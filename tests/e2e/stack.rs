@@ -2,13 +2,14 @@
 use anyhow::Result;
 use dev::build::Profile;
 use dev::faults::{Fault, Kind};
+use dev::tour::Destination;
 use serde_json::json;
 
 use crate::client::{Client, mail, start, token};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_tour_comes_to_its_end() -> Result<()> {
-    dev::tour::run(Profile::Dev).await
+    dev::tour::run(Destination::OwnStack, Profile::Dev, None).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

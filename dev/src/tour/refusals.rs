@@ -58,7 +58,7 @@ async fn sso_account(tour: &mut Tour, cast: &Cast) -> Result<()> {
     let mut browser = tour.visitor();
     sign_in(tour, &mut browser, lender).await?;
     tour.report.begin("An SSO account has no backup email");
-    tour.place.operator.hand_over_session(&lender.username, &bea.username).await?;
+    tour.place.operator()?.hand_over_session(&lender.username, &bea.username).await?;
     tour.report.line("note", format!("{} is signed in, as by an identity provider", bea.username));
     let account = tour.get(&mut browser, "/account").await?;
     account.expect(200)?.expect_value("/username", &bea.username)?.expect_value("/kind", "sso")?;
@@ -112,7 +112,7 @@ async fn expired_link(tour: &mut Tour, browser: &mut Visitor, spare: &str) -> Re
     tour.post(browser, "/account/backup", json!({ "email": spare })).await?.expect(202)?;
     let mail = tour.mail(spare, Kind::Confirm).await?;
     let link = tour.mails.link_path(&mail)?;
-    let links = tour.place.operator.expire_links().await?;
+    let links = tour.place.operator()?.expire_links().await?;
     tour.report.line("later", format!("a day passes for {links} links: the operator sets them back"));
     tour.get(browser, &link).await?.expect_problem(410, "link-expired")?;
     let answer = tour.post(browser, "/backup/confirm", json!({ "token": token_of(&link)? })).await?;

@@ -10,7 +10,9 @@ use anyhow::{Result, bail};
 use axum::http::Method;
 use serde_json::Value;
 
-use super::visitor::{Answer, Visitor};
+use super::recording::Recorder;
+use super::visitor::{Answer, Asked, Visitor};
+use crate::mailbox::Mail;
 
 /// Where the times stand.
 const WIDTH: usize = 76;
@@ -23,6 +25,7 @@ pub(super) struct Report {
     steps: usize,
     mails: usize,
     step: Option<Step>,
+    recorder: Option<Recorder>,
 }
 
 #[derive(Debug)]
@@ -34,9 +37,9 @@ struct Step {
 
 impl Report {
     /// Colours only for a terminal, and not where `NO_COLOR` asks for none.
-    pub(super) fn new() -> Self {
+    pub(super) fn new(recorder: Option<Recorder>) -> Self {
         let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        Self { colours, started: Instant::now(), steps: 0, mails: 0, step: None }
+        Self { colours, started: Instant::now(), steps: 0, mails: 0, step: None, recorder }
     }
 
     /// A heading over the steps that follow.
@@ -81,9 +84,35 @@ impl Report {
     ) -> Result<Answer> {
         let fields = body.as_ref().map(fields).unwrap_or_default();
         self.line("asked", format!("{method} {}{fields}", without_token(path)));
-        let answer = visitor.ask(method, path, body.as_ref()).await?;
+        let asked = Asked::json(method, path, body);
+        let answer = self.observe(visitor, &asked).await?;
         self.line("came", answer.gist());
         Ok(answer)
+    }
+
+    /// Whether the tour is recorded.
+    pub(super) fn records(&self) -> bool {
+        self.recorder.is_some()
+    }
+
+    /// Asks the site, and tells it to the recording only.
+    pub(super) async fn observe(&mut self, visitor: &mut Visitor, asked: &Asked) -> Result<Answer> {
+        let cookies = visitor.cookie_names();
+        let answer = visitor.send(asked).await?;
+        if let Some(recorder) = &mut self.recorder {
+            let step = self.step.as_ref().map_or("", |step| step.title.as_str());
+            recorder.exchange(step, &cookies, asked, &answer)?;
+        }
+        Ok(answer)
+    }
+
+    /// Records a mail that was read.
+    pub(super) fn record_mail(&mut self, mail: &Mail) -> Result<()> {
+        let step = self.step.as_ref().map_or("", |step| step.title.as_str());
+        match &mut self.recorder {
+            Some(recorder) => recorder.mail(step, mail),
+            None => Ok(()),
+        }
     }
 
     /// Ends the tour, well or with the surprise that it met.

@@ -16,23 +16,28 @@ use crate::accounts::Account;
 /// Nobody's address, of a domain that never receives mail: nothing is ever sent to it.
 const STRANGER: &str = "stranger@example.org";
 
+/// Whom the visit is made as.
+pub(super) fn person(people: &[Account]) -> Result<&Account> {
+    let person = people.iter().find(|person| person.kind == "regular" && person.password.is_some());
+    person.context("the file must have a regular account with a password")
+}
+
 /// A visit under way.
 pub(super) struct Visit {
     site: String,
-    wire: Wire,
+    pub(super) wire: Wire,
     pub(super) report: Report,
 }
 
 impl Visit {
     /// A visit that has not begun.
-    pub(super) fn new(site: &str, wire: Wire) -> Self {
-        Self { site: site.to_owned(), wire, report: Report::new() }
+    pub(super) fn new(site: &str, wire: Wire, report: Report) -> Self {
+        Self { site: site.to_owned(), wire, report }
     }
 
     /// Walks the whole of it. The first surprise ends it.
     pub(super) async fn tell(&mut self, people: &[Account]) -> Result<()> {
-        let person = people.iter().find(|person| person.kind == "regular" && person.password.is_some());
-        let person = person.context("the file must have a regular account with a password")?;
+        let person = person(people)?;
         let mut browser = self.visitor();
 
         self.report.chapter("Somebody of the site");
@@ -45,11 +50,19 @@ impl Visit {
         self.wrong_credentials(person).await?;
         self.unknown_links().await?;
         self.strangers(person).await?;
-
-        self.report.chapter("Left out");
-        self.report.note("  what needs a mailbox: confirming, opening a link, the mails themselves");
-        self.report.note("  what needs an operator: expired links, an SSO session, limits that pass");
         Ok(())
+    }
+
+    /// Ends the visit, and says what it had to leave out.
+    pub(super) fn close(mut self, outcome: Result<()>, with_mailbox: bool) -> Result<()> {
+        if outcome.is_ok() {
+            self.report.chapter("Left out");
+            if !with_mailbox {
+                self.report.note("  what needs a mailbox: confirming, opening a link, the mails themselves");
+            }
+            self.report.note("  what needs an operator: expired links, an SSO session, limits that pass");
+        }
+        self.report.close(outcome)
     }
 
     fn visitor(&self) -> Visitor {

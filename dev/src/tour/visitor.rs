@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use anyhow::{Context as _, Result, bail, ensure};
 use axum::{
     body::Bytes,
-    http::{Method, Request, header},
+    http::{HeaderValue, Method, Request, header},
 };
 use http_body_util::{BodyExt as _, Full};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -46,6 +46,27 @@ pub(super) struct Visitor {
     cookies: BTreeMap<String, String>,
 }
 
+/// What is asked of the site, apart from the cookies.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    pub(super) method: Method,
+    /// Begins with `/` and may carry a query.
+    pub(super) path: String,
+    /// What the client says of itself and of the body.
+    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) body: String,
+}
+
+impl Asked {
+    /// As a program asks: for JSON, with JSON.
+    pub(super) fn json(method: Method, path: &str, body: Option<Value>) -> Self {
+        let mut headers = vec![("accept", "application/json".to_owned())];
+        headers.extend(body.is_some().then(|| ("content-type", "application/json".to_owned())));
+        let body = body.map(|body| body.to_string()).unwrap_or_default();
+        Self { method, path: path.to_owned(), headers, body }
+    }
+}
+
 /// What the site answered.
 #[derive(Debug)]
 pub(super) struct Answer {
@@ -56,6 +77,8 @@ pub(super) struct Answer {
     pub(super) body: Value,
     /// The header lines that two answers can be compared by: sorted, without the date and the request's own id.
     pub(super) headers: Vec<(String, String)>,
+    /// All header lines, sorted.
+    pub(super) all_headers: Vec<(String, String)>,
 }
 
 impl Visitor {
@@ -69,20 +92,23 @@ impl Visitor {
         self.cookies.contains_key(SESSION_COOKIE)
     }
 
-    /// Sends one request for JSON. The path begins with `/` and may carry a query.
-    pub(super) async fn ask(&mut self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer> {
-        let url = format!("{}{path}", self.site);
-        let mut request =
-            Request::builder().method(method).uri(url).header(header::ACCEPT, "application/json");
+    /// The cookies this client would send now.
+    pub(super) fn cookie_names(&self) -> Vec<String> {
+        self.cookies.keys().cloned().collect()
+    }
+
+    /// Sends one request.
+    pub(super) async fn send(&mut self, asked: &Asked) -> Result<Answer> {
+        let url = format!("{}{}", self.site, asked.path);
+        let mut request = Request::builder().method(asked.method.clone()).uri(url);
+        for (name, value) in &asked.headers {
+            request = request.header(*name, value);
+        }
         if !self.cookies.is_empty() {
             let pairs: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
             request = request.header(header::COOKIE, pairs.join("; "));
         }
-        if body.is_some() {
-            request = request.header(header::CONTENT_TYPE, "application/json");
-        }
-        let body = body.map(Value::to_string).unwrap_or_default();
-        let answering = self.wire.0.request(request.body(Full::from(body))?);
+        let answering = self.wire.0.request(request.body(Full::from(asked.body.clone()))?);
         let response = tokio::time::timeout(PATIENCE, answering)
             .await
             .with_context(|| format!("{} s are over without an answer of {}", PATIENCE.as_secs(), self.site))?
@@ -92,16 +118,15 @@ impl Visitor {
             self.keep(cookie.to_str().context("a cookie is not text")?)?;
         }
         let status = response.status().as_u16();
-        let mut headers: Vec<_> = response
-            .headers()
-            .iter()
-            .filter(|(name, _)| !matches!(name.as_str(), "date" | "apigw-requestid" | "x-amzn-requestid"))
-            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
-            .collect();
-        headers.sort();
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let lines = response.headers().iter();
+        let mut all_headers: Vec<_> = lines.map(|(name, value)| (name.to_string(), text(value))).collect();
+        all_headers.sort();
+        let own = |name: &str| matches!(name, "date" | "apigw-requestid" | "x-amzn-requestid");
+        let headers = all_headers.iter().filter(|(name, _)| !own(name)).cloned().collect();
         let bytes = response.into_body().collect().await.context("the answer broke off")?.to_bytes().to_vec();
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        Ok(Answer { status, bytes, body, headers })
+        Ok(Answer { status, bytes, body, headers, all_headers })
     }
 
     /// Does with a `Set-Cookie` what a browser does, and says so when a browser would drop it.

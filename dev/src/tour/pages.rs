@@ -1,0 +1,117 @@
+//! Beside the story, for recordings only: what browsers and strangers to the API ask, page by page, so that a
+//! comparison sees forms, redirects, other methods and bad input too. Judges nothing but that the site never breaks.
+
+use anyhow::{Result, ensure};
+use axum::http::Method;
+
+use super::{Cast, Tour, Visitor, visitor::Asked};
+
+const PAGE: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+const FORM: &str = "application/x-www-form-urlencoded";
+const JSON: &str = "application/json";
+
+/// Asks all of it, where the tour is recorded.
+pub(super) async fn tell(tour: &mut Tour, cast: &Cast) -> Result<()> {
+    if !tour.report.records() {
+        return Ok(());
+    }
+    tour.report.chapter("For the recording");
+    pages(tour).await?;
+    forms(tour, cast).await?;
+    odd_requests(tour).await
+}
+
+fn page(method: Method, path: &str, language: &str) -> Asked {
+    let headers = vec![("accept", PAGE.to_owned()), ("accept-language", language.to_owned())];
+    Asked { method, path: path.to_owned(), headers, body: String::new() }
+}
+
+fn body(path: &str, media_type: &str, body: &str) -> Asked {
+    let mut asked = page(Method::POST, path, "en");
+    asked.headers.push(("content-type", media_type.to_owned()));
+    body.clone_into(&mut asked.body);
+    asked
+}
+
+async fn observe(tour: &mut Tour, visitor: &mut Visitor, asked: &Asked) -> Result<()> {
+    let answer = tour.report.observe(visitor, asked).await?;
+    ensure!(answer.status < 500, "{} {}: {}", asked.method, asked.path, answer.gist());
+    Ok(())
+}
+
+async fn pages(tour: &mut Tour) -> Result<()> {
+    tour.report.begin("Pages in all languages");
+    let token = "A".repeat(43);
+    let mut paths =
+        ["/", "/account", "/login", "/login?next=/account", "/login/link", "/forgot-username", "/nowhere"]
+            .map(str::to_owned)
+            .to_vec();
+    paths.extend(["/backup/confirm", "/login/open"].map(|path| format!("{path}?token={token}")));
+    for language in ["en", "nl", "da;q=0.9, en;q=0.1"] {
+        for path in &paths {
+            observe(tour, &mut tour.visitor(), &page(Method::GET, path, language)).await?;
+        }
+    }
+    tour.report.end();
+    Ok(())
+}
+
+async fn forms(tour: &mut Tour, cast: &Cast) -> Result<()> {
+    tour.report.begin("Forms");
+    let mut browser = tour.visitor();
+    let password = cast.soren.password.as_deref().unwrap_or_default();
+    let login =
+        |password: &str| format!("identifier={}&password={}", encoded(&cast.soren.email), encoded(password));
+    for (path, form) in [
+        ("/login", login("not the password")),
+        ("/login", login(password)),
+        ("/account/backup", "email=not+an+address".to_owned()),
+        ("/account/backup", "email=a%40example.net&more=1".to_owned()),
+        ("/forgot-username", "email=stranger%40example.org".to_owned()),
+        ("/login/link", "email=st%C3%B8ren%40example.org".to_owned()),
+        ("/logout", String::new()),
+    ] {
+        observe(tour, &mut browser, &body(path, FORM, &form)).await?;
+        observe(tour, &mut browser, &page(Method::GET, "/account", "en")).await?;
+    }
+    tour.report.end();
+    Ok(())
+}
+
+async fn odd_requests(tour: &mut Tour) -> Result<()> {
+    tour.report.begin("Other methods, bodies and origins");
+    let mut asked: Vec<Asked> = [Method::HEAD, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS]
+        .into_iter()
+        .flat_map(|method| ["/login", "/account", "/nowhere"].map(|path| page(method.clone(), path, "en")))
+        .collect();
+    let large = format!(r#"{{"email":"{}@example.org"}}"#, "a".repeat(17_000));
+    for (media_type, text) in [
+        (JSON, "{"),
+        (JSON, r#"{"email":7}"#),
+        (JSON, &large),
+        (JSON, ""),
+        ("text/plain", "email=a@example.org"),
+        ("application/octet-stream", "\u{0}\u{1}"),
+        (FORM, "email=%FF"),
+    ] {
+        asked.push(body("/forgot-username", media_type, text));
+    }
+    for (name, value) in [("sec-fetch-site", "cross-site"), ("origin", "https://elsewhere.example.com")] {
+        let mut foreign = body("/login/link", FORM, "email=stranger%40example.org");
+        foreign.headers.push((name, value.to_owned()));
+        asked.push(foreign);
+    }
+    for asked in &asked {
+        observe(tour, &mut tour.visitor(), asked).await?;
+    }
+    tour.report.end();
+    Ok(())
+}
+
+/// A value as a form carries it.
+fn encoded(text: &str) -> String {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._".contains(byte);
+    text.bytes()
+        .map(|byte| if plain(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
