@@ -131,6 +131,28 @@ async fn a_sign_in_right_after_all_were_ended_holds() {
 }
 
 #[tokio::test]
+async fn twice_in_one_second_ends_what_began_in_between() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let credentials = json!({ "identifier": "mina", "password": PASSWORD });
+    let laptop = world.signed_in(&mina).await;
+    laptop.post_json(PATH, &json!({ "others": true })).await;
+    let thief = world.visitor();
+    assert_eq!(thief.post_json("/login", &credentials).await.status, 200);
+    assert_eq!(laptop.post_json(PATH, &json!({ "others": true })).await.status, 200);
+    assert!(laptop.is_signed_in().await && !thief.is_signed_in().await);
+
+    assert_eq!(thief.post_json("/login", &credentials).await.status, 200);
+    world.end_sessions(&mina).await;
+    assert!(!laptop.is_signed_in().await && !thief.is_signed_in().await);
+
+    assert_eq!(thief.post_json("/login", &credentials).await.status, 200);
+    world.disable(&mina).await;
+    world.enable(&mina).await;
+    assert!(!thief.is_signed_in().await);
+}
+
+#[tokio::test]
 async fn ending_all_others_is_no_sign_in() {
     let world = World::new();
     let mina = world.person("mina").create().await;

@@ -99,7 +99,8 @@ async fn end_one(app: &App, visitor: &Visitor, session: &str) -> Result<Outcome,
 async fn end_others(app: &App, visitor: &Visitor, now: Timestamp) -> Result<Outcome, Error> {
     let secret = app.entropy.token();
     // Ended itself meanwhile, as by two clicks: then nobody is signed in here.
-    if app.store.end_other_sessions(&visitor.session, &secret.hash(), now).await? {
+    let Visitor { account, session } = visitor;
+    if app.store.end_other_sessions(account, session, &secret.hash(), now).await? {
         Ok(Outcome::OthersEnded(secret))
     } else {
         Err(Error::NotSignedIn)

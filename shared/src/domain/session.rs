@@ -100,9 +100,9 @@ impl Session {
 }
 
 /// When all sessions of an account end, only those live that begin at or after this second. Times are whole
-/// seconds, so that those of the present second end too.
-pub fn valid_again(now: Timestamp) -> Timestamp {
-    now + Duration::from_secs(1)
+/// seconds, so that those of the present second end too, and when all were ended a moment ago, those since then.
+pub fn valid_again(account: &Account, now: Timestamp) -> Timestamp {
+    now.max(account.sessions_valid_from) + Duration::from_secs(1)
 }
 
 #[cfg(test)]

@@ -215,13 +215,15 @@ impl Store {
     /// ended by then.
     pub async fn end_other_sessions(
         &self,
+        account: &Account,
         session: &Session,
         renewed: &TokenHash,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let renewed = session.renewed(renewed.clone(), valid_again(now));
+        let begins = valid_again(account, now);
+        let renewed = session.renewed(renewed.clone(), begins);
         let writes = vec![
-            self.ending_all(&session.account_id, session.created_at, now),
+            self.ending_all(&account.id, session.created_at, begins),
             self.opening(&renewed)?,
             self.ending(&session.hash).when("attribute_exists(session_hash)"),
         ];

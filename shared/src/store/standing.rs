@@ -1,10 +1,11 @@
 //! Whether an account may be used, and since when its sessions count: two attributes of its profile.
+use std::time::Duration;
+
 use serde::Deserialize;
 
 use super::accounts::PROFILE;
 use super::write::{Write, key, number, text};
 use super::{Store, StoreError};
-use crate::domain::session::valid_again;
 use crate::domain::{AccountId, Timestamp};
 
 /// A place in the walk through all accounts.
@@ -41,24 +42,25 @@ impl Store {
 
     /// Ends all sessions, on behalf of one that began then. Key: the profile. The condition is false when that one
     /// has ended itself.
-    pub(super) fn ending_all(&self, id: &AccountId, began: Timestamp, now: Timestamp) -> Write {
+    pub(super) fn ending_all(&self, id: &AccountId, began: Timestamp, valid_from: Timestamp) -> Write {
         let profile = Self::account_key(id, PROFILE);
         Write::update(&self.tables.accounts, profile, "SET sessions_valid_from = :from")
             .when("attribute_not_exists(disabled_at) AND sessions_valid_from <= :began")
-            .value(":from", number(valid_again(now).unix_seconds()))
+            .value(":from", number(valid_from.unix_seconds()))
             .value(":began", number(began.unix_seconds()))
     }
 
     /// Disables an account: its sessions are dead, and stay so when it is enabled again. Key: the profile. False
-    /// when it is disabled already.
+    /// when it was disabled already.
     pub async fn disable_account(&self, id: &AccountId, now: Timestamp) -> Result<bool, StoreError> {
         let profile = Self::account_key(id, PROFILE);
-        let disable = "SET disabled_at = :now, sessions_valid_from = :from";
-        let disable = Write::update(&self.tables.accounts, profile, disable)
+        let disable = Write::update(&self.tables.accounts, profile, "SET disabled_at = :now")
             .when("attribute_exists(account_id) AND attribute_not_exists(disabled_at)")
-            .value(":now", number(now.unix_seconds()))
-            .value(":from", number(valid_again(now).unix_seconds()));
-        Ok(self.write("disable an account", disable).await?.is_some())
+            .value(":now", number(now.unix_seconds()));
+        let disabled = self.write("disable an account", disable).await?.is_some();
+        // None opens any more; also where a former run was broken off here.
+        self.end_all_sessions(id, now).await?;
+        Ok(disabled)
     }
 
     /// Lets a disabled account be used again. Key: the profile. False when it is not disabled.
@@ -69,14 +71,23 @@ impl Store {
         Ok(self.write("enable an account", enable).await?.is_some())
     }
 
-    /// Ends all sessions of an account, and makes the links asked for before dead. Key: the profile. Where a later
-    /// second stands already, they have ended.
+    /// Ends all sessions of an account, and makes the links asked for before dead. Key: the profile. Where all were
+    /// ended in this very second already, one may have begun since: then they are ended a second further on.
     pub async fn end_all_sessions(&self, id: &AccountId, now: Timestamp) -> Result<(), StoreError> {
-        let profile = Self::account_key(id, PROFILE);
-        let end = Write::update(&self.tables.accounts, profile, "SET sessions_valid_from = :from")
+        const DOING: &str = "end all sessions of an account";
+        let profile = || Self::account_key(id, PROFILE);
+        let second = Duration::from_secs(1);
+        let end = Write::update(&self.tables.accounts, profile(), "SET sessions_valid_from = :from")
             .when("sessions_valid_from < :from")
-            .value(":from", number(valid_again(now).unix_seconds()));
-        self.write("end all sessions of an account", end).await.map(|_| ())
+            .value(":from", number((now + second).unix_seconds()));
+        if self.write(DOING, end).await?.is_none() {
+            let further = "SET sessions_valid_from = sessions_valid_from + :second";
+            let end = Write::update(&self.tables.accounts, profile(), further)
+                .when("attribute_exists(account_id)")
+                .value(":second", number(1));
+            self.write(DOING, end).await?;
+        }
+        Ok(())
     }
 
     /// The keys of all accounts, some at a time, in an order of the table's own that stays the same: a walk that was

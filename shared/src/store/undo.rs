@@ -103,7 +103,7 @@ impl Store {
         };
         let mut writes = vec![
             self.spending_undo(link, now),
-            self.beginning_anew(id, now),
+            self.beginning_anew(account, now),
             Write::delete(&self.tables.accounts, Self::account_key(id, PENDING)),
             self.queueing(notice_id, notice, now)?,
         ];
@@ -131,11 +131,11 @@ impl Store {
     }
 
     /// Key: the profile. Its condition is false when the account is gone.
-    fn beginning_anew(&self, id: &AccountId, now: Timestamp) -> Write {
+    fn beginning_anew(&self, account: &Account, now: Timestamp) -> Write {
         let expression = "SET sessions_valid_from = :from, backup_frozen_until = :until";
-        Write::update(&self.tables.accounts, Self::account_key(id, PROFILE), expression)
+        Write::update(&self.tables.accounts, Self::account_key(&account.id, PROFILE), expression)
             .when("attribute_exists(account_id)")
-            .value(":from", number(valid_again(now).unix_seconds()))
+            .value(":from", number(valid_again(account, now).unix_seconds()))
             .value(":until", number((now + FREEZE).unix_seconds()))
     }
 }
