@@ -261,7 +261,6 @@ async fn a_link_works_once_and_for_seven_days() {
 
     let browser = world.signed_in(&mina).await;
     let token = changed(&world, &browser, "third@example.net").await;
-    world.wire.contend();
     let owners: Vec<_> = (0..20).map(|_| world.visitor()).collect();
     let answers = join_all(owners.iter().map(|owner| take_back(owner, &token))).await;
     let statuses = |wanted| answers.iter().filter(|answer| answer.status == wanted).count();

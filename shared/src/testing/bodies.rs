@@ -328,7 +328,9 @@ fn mailer() -> MailApp {
             "LOG_LEVEL" => "error",
             _ => "x",
         };
-        (!name.starts_with("AWS_ENDPOINT") && name != "AWS_SESSION_TOKEN").then(|| value.to_owned())
+        let optional =
+            name.starts_with("AWS_ENDPOINT") || ["AWS_SESSION_TOKEN", "BACKUP_HOLD_HOURS"].contains(&name);
+        (!optional).then(|| value.to_owned())
     })
 }
 
