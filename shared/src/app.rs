@@ -1,5 +1,4 @@
 //! What a flow is handed: the store, the clock, randomness. Built once for each process.
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use crate::mail::Outbound;
 use crate::metrics::{Event, Metrics};
 use crate::store::{LimitReached, Store};
 use crate::texts::Texts;
+use crate::web::Request;
 
 use aws_types::SdkConfig;
 
@@ -130,30 +130,37 @@ impl App {
     /// address. A reached limit is noted for the operator; the stranger is told nothing of it.
     pub async fn request_mail(
         &self,
+        request: &Request,
         id: &MessageId,
         mail: MailRequest,
         typed: &TypedAddress,
-        client: IpAddr,
         now: Timestamp,
     ) -> Result<(), Error> {
         self.count(Event::Requested((&mail).into()));
-        let day = self.store.mails_of_the_day(AskedBy::Client(client))?;
-        let limits = [Limit::mails_to(typed), Limit::mails_from(client), day];
+        let day = self.store.mails_of_the_day(AskedBy::Client(request.client))?;
+        let limits = [Limit::mails_to(typed), Limit::mails_from(request.client), day];
         if let Err(LimitReached(limit)) = self.store.request_mail(id, mail, &limits, now).await? {
-            // The subject may be an address and stays out.
-            self.count(Event::Refused((&limit).into()));
-            tracing::warn!(limit = limit.name, "a limit is reached, so no mail is sent");
+            self.note_limit(request, &limit);
         }
         Ok(())
     }
 
-    /// Who is signed in with this session, if it is alive and its account still honours it.
-    pub async fn visitor(&self, session: Option<&Token>, now: Timestamp) -> Result<Option<Visitor>, Error> {
-        let Some(token) = session else { return Ok(None) };
+    /// Notes for the operator that a limit is reached: its name, never its subject, which may be an address.
+    pub fn note_limit(&self, request: &Request, limit: &Limit) {
+        self.count(Event::Refused(limit.into()));
+        let account_id = request.about.account_id();
+        tracing::warn!(request_id = request.id, account_id, limit = limit.name, "a limit is reached");
+    }
+
+    /// Who is signed in with the session of a request, if it is alive and its account still honours it.
+    pub async fn visitor(&self, request: &Request, now: Timestamp) -> Result<Option<Visitor>, Error> {
+        let Some(token) = request.session() else { return Ok(None) };
         let Some(session) = self.store.touch_session(&token.hash(), now).await? else { return Ok(None) };
         let account = self.store.load_account(&session.account_id).await?;
-        Ok(account
-            .filter(|account| session.is_honoured_by(account))
-            .map(|account| Visitor { session, account }))
+        let account = account.filter(|account| session.is_honoured_by(account));
+        Ok(account.map(|account| {
+            request.is_about(&account.id);
+            Visitor { session, account }
+        }))
     }
 }

@@ -100,6 +100,7 @@ where
     let request = Request::read(event);
     let (json, texts) = (request.wants_json(), app.texts(request.language()));
     let (request_id, method, path) = (request.id.clone(), request.method.clone(), request.path.clone());
+    let about = request.about.clone();
     let outcome = match request.check_origin() {
         Ok(()) => AssertUnwindSafe(flow(app, request)).catch_unwind().await,
         Err(problem) => Ok(Err(problem.into())),
@@ -120,7 +121,8 @@ where
             Reply::problem(Code::Internal.into(), texts)
         }
     };
-    tracing::info!(request_id, %method, path, status = reply.status(json).as_u16(), "answered");
+    let (status, code) = (reply.status(json).as_u16(), reply.code().map(Code::as_str));
+    tracing::info!(request_id, account_id = about.account_id(), %method, path, status, code, "answered");
     Ok(reply.into_response(json)?)
 }
 

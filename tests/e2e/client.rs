@@ -62,9 +62,9 @@ impl Client {
         Ok(Answer { status: response.status().as_u16(), body: response.json().await.unwrap_or_default() })
     }
 
-    /// The secret of its session; empty for none.
-    pub fn session(&self) -> String {
-        self.cookies.get("__Host-session").cloned().unwrap_or_default()
+    /// The values of all its cookies, those of several requests one by one.
+    pub fn cookies(&self) -> impl Iterator<Item = String> {
+        self.cookies.values().flat_map(|value| value.split('.')).map(str::to_owned)
     }
 
     /// Signs in and insists on it.

@@ -1,5 +1,5 @@
 //! Journeys through the whole stack.
-use anyhow::Result;
+use anyhow::{Context as _, Result, ensure};
 use dev::build::Profile;
 use dev::faults::{Fault, Kind};
 use dev::tour::Destination;
@@ -14,39 +14,70 @@ async fn the_tour_comes_to_its_end() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_is_logged_holds_an_address_a_secret_or_a_password() -> Result<()> {
+    const SPARE: &str = "mina.spare@example.org";
     let stack = start().await?;
+    let mut secrets: Vec<String> = Vec::new();
     let mut mina = Client::new(&stack)?;
     mina.sign_in("mina@example.com", "correct horse battery").await?;
-    let session = mina.session();
-    mina.post("/account/backup", &json!({ "email": "mina.spare@example.org" })).await?;
-    let confirm = token(&mail(&stack, "mina.spare@example.org", "Confirm your backup email").await?)?;
-    assert_eq!(mina.get(&format!("/backup/confirm?token={confirm}")).await?.status, 200);
-    assert_eq!(mina.post("/backup/confirm", &json!({ "token": confirm })).await?.status, 200);
+    let asked = mina.post("/account/backup", &json!({ "email": SPARE })).await?;
+    let code = asked.body["code"].as_str().context("the page shows a code")?.to_owned();
+    let confirm = token(&mail(&stack, SPARE, "Confirm your backup email").await?)?;
+    let mut phone = Client::new(&stack)?;
+    assert_eq!(phone.get(&format!("/backup/confirm?token={confirm}")).await?.status, 200);
+    let wrong = json!({ "token": confirm, "code": "000000" });
+    assert_eq!(phone.post("/backup/confirm", &wrong).await?.status, 422);
+    let right = json!({ "token": confirm, "code": code });
+    assert_eq!(phone.post("/backup/confirm", &right).await?.status, 200);
+    let added = token(&mail(&stack, "mina@example.com", "A backup email was added to your account").await?)?;
+
     let mut anyone = Client::new(&stack)?;
     anyone.post("/login", &json!({ "identifier": "mina", "password": "not her password" })).await?;
-    anyone.post("/login/link", &json!({ "email": "mina.spare@example.org" })).await?;
-    let sign_in = token(&mail(&stack, "mina.spare@example.org", "Your sign-in link").await?)?;
+    let page = anyone.post("/login/link", &json!({ "email": SPARE })).await?;
+    secrets.push(page.body["code"].as_str().context("the page shows a code")?.to_owned());
+    secrets.extend(anyone.cookies());
+    let sign_in = token(&mail(&stack, SPARE, "Your sign-in link").await?)?;
     assert_eq!(anyone.post("/login/open", &json!({ "token": sign_in })).await?.status, 200);
-    mail(&stack, "mina@example.com", "Your backup email was used to sign in").await?;
+    let undo = token(&mail(&stack, "mina@example.com", "Your backup email was used to sign in").await?)?;
+    secrets.extend(mina.cookies().chain(anyone.cookies()));
+    let taken_back = json!({ "token": undo, "username": "mina" });
+    assert_eq!(phone.post("/undo", &taken_back).await?.status, 200);
+    anyone.get("/account").await?;
+    anyone.get(&format!("/nowhere?token={sign_in}&email={SPARE}")).await?;
+    for _ in 0..6 {
+        anyone.post("/forgot-username", &json!({ "email": SPARE })).await?;
+    }
+    mail(&stack, SPARE, "Your username").await.ok();
 
     let log = stack.logs().lines().join("\n");
-    assert!(log.contains("mail sent"), "the functions' lines are in the log");
-    let opened = anyone.session();
-    let secrets = [
-        "@example",
-        "mina.spare",
-        "correct horse",
-        "not her password",
-        &*session,
-        &opened,
-        &confirm,
-        &sign_in,
-    ];
-    for secret in secrets {
+    for line in ["mail sent", "wrong credentials", "a change was taken back", "a limit is reached"] {
+        assert!(log.contains(line), "the functions' lines are in the log: {line}");
+    }
+    secrets.extend([code, confirm, sign_in, added, undo]);
+    let short: Vec<String> = secrets.iter().map(|secret| secret.replace(' ', "")).collect();
+    let hashes: Vec<String> = secrets
+        .iter()
+        .filter_map(|secret| shared::domain::Token::parse(secret).ok())
+        .map(|token| token.hash().as_str().to_owned())
+        .collect();
+    assert!(hashes.len() >= 7, "sessions, an asker's cookie, links: {}", hashes.len());
+    let never =
+        ["@example", "mina.spare", "correct horse", "not her password", "__Host-", "$argon2id", "token="];
+    let never = never.map(str::to_owned);
+    for secret in secrets.iter().chain(&short).chain(&hashes).chain(&never).chain(&hashing_keys()?) {
         assert!(!secret.is_empty() && !log.contains(secret), "{secret:?} is in the log");
     }
     stack.stop().await;
     Ok(())
+}
+
+/// The secrets of the template, as a stack in memory has them.
+fn hashing_keys() -> Result<Vec<String>> {
+    let text = std::fs::read_to_string(dev::build::workspace_root().join("template.yaml"))?;
+    let parameters = [("MailFrom".to_owned(), "no-reply@example.com".to_owned())];
+    let template = dev::template::Template::parse(&text, &parameters.into())?;
+    let secrets = dev::environment::secrets(&template, None)?;
+    ensure!(!secrets.is_empty(), "the template has a secret");
+    Ok(secrets.into_values().collect())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,8 +7,9 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use shared::domain::{DailyMails, Identifier, MailRequest, PasswordTry, TypedAddress};
 use shared::store::Admission;
+use shared::web::Request;
 
-use crate::support::{Answer, NOON, PASSWORD, Visitor, World};
+use crate::support::{Answer, Ask, NOON, PASSWORD, Visitor, World};
 
 const HOUR: Duration = Duration::from_hours(1);
 /// The bound on a day's mails that the template sets.
@@ -44,9 +45,9 @@ async fn request_mail(world: &World, email: &str, client: &str) {
     let app = world.app("forgot-username");
     let typed = TypedAddress::parse(email).expect("it looks like an address");
     let mail = MailRequest::ForgotUsername { typed: typed.clone() };
-    app.request_mail(&app.message_id(), mail, &typed, ip(client), app.now())
-        .await
-        .expect("the database works");
+    let event = Ask::page("/forgot-username").event(ip(client), &[]);
+    let request = Request::read(serde_json::from_value(event).expect("an event"));
+    app.request_mail(&request, &app.message_id(), mail, &typed, app.now()).await.expect("the database works");
 }
 
 fn queued(world: &World) -> usize {

@@ -137,12 +137,12 @@ async fn flows_in_these_tests_run_with_their_own_permissions_only() {
     assert!(world.app("account").store.load_account(&mina.id).await.is_ok());
 }
 
-fn arn(resource: &str) -> String {
+pub fn arn(resource: &str) -> String {
     format!("arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/{resource}")
 }
 
 /// The functions whose statements allow an action on a resource.
-fn allowed(action: &str, resource: &str) -> Vec<&'static str> {
+pub fn allowed(action: &str, resource: &str) -> Vec<&'static str> {
     let keys = AccessKeys::of(template());
     let demand = Demand { action: action.into(), resources: vec![resource.into()], context: [].into() };
     let names = template().functions.iter().map(|function| &*function.name);

@@ -12,4 +12,4 @@ mod world;
 pub use people::{PASSWORD, Person};
 pub use request::Ask;
 pub use visitor::{Answer, Visitor, assert_sealed, read, token_in};
-pub use world::{NOON, PUBLIC_URL, World, file, template, template_text, workspace_file};
+pub use world::{NOON, PUBLIC_URL, World, file, function_of, template, template_text, workspace_file};

@@ -173,6 +173,11 @@ impl Answer {
         self.shown_code().expect("the page shows a code").to_owned()
     }
 
+    /// The same, if it shows one.
+    pub fn code_shown(&self) -> Option<String> {
+        self.shown_code().map(str::to_owned)
+    }
+
     fn shown_code(&self) -> Option<&str> {
         let (_, code) =
             self.body.split_once("<strong class=\"code\">").or_else(|| self.body.split_once("code\":\""))?;

@@ -53,6 +53,8 @@ struct Inner {
     mailbox: Mailbox,
     faults: Faults,
     calls: Mutex<Vec<Call>>,
+    /// Each expression that was sent to DynamoDB.
+    expressions: Mutex<BTreeSet<String>>,
     conflicts_left: AtomicU32,
     /// Items that a transaction is writing just now.
     held: Mutex<BTreeSet<String>>,
@@ -79,6 +81,7 @@ impl Wire {
             mailbox: Mailbox::default(),
             faults: Faults::default(),
             calls: Mutex::default(),
+            expressions: Mutex::default(),
             conflicts_left: AtomicU32::default(),
             held: Mutex::default(),
         }))
@@ -112,6 +115,11 @@ impl Wire {
         lock(&self.0.calls).clone()
     }
 
+    /// Each condition, update and query so far, as it was written, without its values.
+    pub fn expressions(&self) -> BTreeSet<String> {
+        lock(&self.0.expressions).clone()
+    }
+
     async fn pass(&self, request: &HttpRequest) -> Result<Reply, ConnectorError> {
         // Others run in between, as they do on a network.
         tokio::task::yield_now().await;
@@ -122,6 +130,7 @@ impl Wire {
         let (what, outcome) = match target {
             Some((_, operation)) => {
                 let body = serde_json::from_slice(body).expect("the SDK sends JSON");
+                expressions_in(&body, &mut lock(&self.0.expressions));
                 (describe(operation, &body), self.dynamodb(&who, operation, &body).await)
             }
             None => ("SendEmail".to_owned(), self.ses(&who, body).await),
@@ -235,6 +244,19 @@ fn describe(operation: &str, body: &Value) -> String {
     match body["IndexName"].as_str() {
         Some(index) => format!("{operation} {}/{index}", table(body)),
         None => format!("{operation} {}", table(body)),
+    }
+}
+
+fn expressions_in(body: &Value, found: &mut BTreeSet<String>) {
+    let parts = body.as_object().into_iter().flatten();
+    for (name, part) in parts {
+        match part {
+            Value::String(expression) if name.ends_with("Expression") => {
+                found.insert(expression.clone());
+            }
+            Value::Array(items) => items.iter().for_each(|item| expressions_in(item, found)),
+            part => expressions_in(part, found),
+        }
     }
 }
 

@@ -12,7 +12,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
         return Err(Problem::from(Code::NotFound).into());
     }
     request.allow("GET, HEAD")?;
-    let visitor = app.visitor(request.session().as_ref(), now).await?.ok_or(Error::NotSignedIn)?;
+    let visitor = app.visitor(&request, now).await?.ok_or(Error::NotSignedIn)?;
     let account = &visitor.account;
     let sessions = app.store.list_sessions(account, now).await?;
     let page = AccountPage::new(account, now, app.texts(account.language))

@@ -18,11 +18,11 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
     let OpenedLink { token, code } = request.opened_link()?;
     let Some(token) = token else { return Ok(dead(app, &request, Code::LinkUnknown)) };
 
-    let (link, account) = match find(app, &token, now).await? {
+    let (link, account) = match find(app, &request, &token, now).await? {
         Ok(found) => found,
         Err(code) => return Ok(dead(app, &request, code)),
     };
-    let visitor = app.visitor(request.session().as_ref(), now).await?;
+    let visitor = app.visitor(&request, now).await?;
     let is_asker = app.is_asker(&link, &[], visitor.as_ref().map(|visitor| &visitor.account))?;
     let texts = app.texts(account.language);
     let page = ConfirmPage::new(&account, &link.address, &token, is_asker, texts.clone());
@@ -49,10 +49,11 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
 }
 
 /// The link and its account, if it is alive and still the one that the account waits for.
-async fn find(app: &App, token: &Token, now: Timestamp) -> Result<Found, Error> {
+async fn find(app: &App, request: &Request, token: &Token, now: Timestamp) -> Result<Found, Error> {
     let Some(link) = app.store.find_link(&token.hash(), Purpose::ConfirmBackup).await? else {
         return Ok(Err(Code::LinkUnknown));
     };
+    request.is_about(&link.account_id);
     if let Some(code) = Code::of_link(link.state(now)) {
         return Ok(Err(code));
     }

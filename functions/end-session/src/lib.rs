@@ -40,7 +40,7 @@ enum Outcome {
 pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
     let now = app.now();
     request.allow("POST")?;
-    let visitor = app.visitor(request.session().as_ref(), now).await?.ok_or(Error::NotSignedIn)?;
+    let visitor = app.visitor(&request, now).await?.ok_or(Error::NotSignedIn)?;
     let what = What::try_from(request.form::<Form>()?)?;
     let texts = app.texts(visitor.account.language);
     if !visitor.session.is_fresh(now) {

@@ -31,6 +31,6 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
         }
     };
     let mail = MailRequest::ForgotUsername { typed: typed.clone() };
-    app.request_mail(&app.message_id(), mail, &typed, request.client, now).await?;
+    app.request_mail(&request, &app.message_id(), mail, &typed, now).await?;
     Ok(Reply::page(StatusCode::OK, CheckMailPage::new(Asked::Username, texts)))
 }

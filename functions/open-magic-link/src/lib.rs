@@ -18,11 +18,11 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
     let OpenedLink { token, code } = request.opened_link()?;
     let Some(token) = token else { return Ok(dead(app, &request, Code::LinkUnknown)) };
 
-    let (link, account, door) = match find(app, &token, now).await? {
+    let (link, account, door) = match find(app, &request, &token, now).await? {
         Ok(found) => found,
         Err(code) => return Ok(dead(app, &request, code)),
     };
-    let visitor = app.visitor(request.session().as_ref(), now).await?;
+    let visitor = app.visitor(&request, now).await?;
     let signed_in = visitor.as_ref().map(|visitor| &visitor.account);
     let is_asker = app.is_asker(&link, &request.asked(), signed_in)?;
     let texts = app.texts(account.language);
@@ -53,7 +53,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
     };
     if !app.store.open_session_with_link(sign_in, now).await? {
         // Somebody was faster: the same link in another window, a newer one, a removed address.
-        let code = find(app, &token, now).await?.err().unwrap_or(Code::LinkUsed);
+        let code = find(app, &request, &token, now).await?.err().unwrap_or(Code::LinkUsed);
         return Ok(dead(app, &request, code));
     }
     Ok(signed_in_reply(app, &request, &account, &session, secret))
@@ -81,10 +81,11 @@ fn signed_in_reply(
 }
 
 /// The link, its account and the door it opens, if the address it was mailed to still is the account's.
-async fn find(app: &App, token: &Token, now: Timestamp) -> Result<Found, Error> {
+async fn find(app: &App, request: &Request, token: &Token, now: Timestamp) -> Result<Found, Error> {
     let Some(link) = app.store.find_link(&token.hash(), Purpose::SignIn).await? else {
         return Ok(Err(Code::LinkUnknown));
     };
+    request.is_about(&link.account_id);
     if let Some(code) = Code::of_link(link.state(now)) {
         return Ok(Err(code));
     }

@@ -49,15 +49,19 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
 
     let admission = app.store.admit_password(&password, now).await?;
     if let Admission::Refused(limit) = &admission {
-        app.count(Event::Refused(limit.into()));
+        app.note_limit(&request, limit);
     }
     let allowed = !matches!(admission, Admission::Refused(_));
-    let named = find(app, &identifier, now).await?;
+    let named = find(app, &request, &identifier, now).await?;
+    if let Some(named) = &named {
+        request.is_about(&named.account.id);
+    }
     let hash = named.as_ref().filter(|_| allowed).and_then(|named| named.account.password_hash.as_ref());
     let verdict = password::verify(&form.password, hash, app.entropy.salt());
 
     let (Some(named), true) = (&named, verdict != Verdict::Wrong) else {
-        tracing::info!(request_id = request.id, allowed, "wrong credentials");
+        let account_id = request.about.account_id();
+        tracing::info!(request_id = request.id, account_id, allowed, "wrong credentials");
         return Ok(wrong(form, texts));
     };
     let secret = app.entropy.token();
@@ -66,7 +70,12 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
     let (id, source) = (named.account.id.clone(), request.source());
     let session = Session::begin(secret.hash(), id, SignInMethod::Password, source, begins);
     if !open(app, &request, named, &session, (&password, &admission), now).await? {
-        tracing::info!(request_id = request.id, "disabled or ended while the password was verified");
+        let account_id = request.about.account_id();
+        tracing::warn!(
+            request_id = request.id,
+            account_id,
+            "disabled or ended while the password was verified"
+        );
         return Ok(wrong(form, texts));
     }
     app.count(Event::SignedIn(session.method));
@@ -93,7 +102,12 @@ fn wrong(form: Form, texts: Texts) -> Reply {
 }
 
 /// Finds the account with one look-up and one read, also where the look-up finds nobody or a disabled account.
-async fn find(app: &App, identifier: &Identifier, now: Timestamp) -> Result<Option<Named>, Error> {
+async fn find(
+    app: &App,
+    request: &Request,
+    identifier: &Identifier,
+    now: Timestamp,
+) -> Result<Option<Named>, Error> {
     let candidates = match identifier {
         Identifier::Username(username) => app.store.find_by_username(username).await?.into_iter().collect(),
         Identifier::Email(address) => app.store.find_by_email(address).await?,
@@ -101,8 +115,16 @@ async fn find(app: &App, identifier: &Identifier, now: Timestamp) -> Result<Opti
     };
     let candidates = if candidates.is_empty() { vec![AccountId::nobody()] } else { candidates };
     for id in candidates {
-        let account = app.store.load_account(&id).await?.filter(|account| !account.is_disabled());
-        let Some(account) = account else { continue };
+        let Some(account) = app.store.load_account(&id).await? else { continue };
+        if account.is_disabled() {
+            request.is_about(&account.id);
+            tracing::warn!(
+                request_id = request.id,
+                account_id = account.id.as_str(),
+                "the account is disabled"
+            );
+            continue;
+        }
         // The index may lag: the account itself decides whether the address is (still) its own.
         let door = match identifier {
             Identifier::Email(address) => match account.door(address, now) {

@@ -25,7 +25,7 @@ enum What {
 pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
     let now = app.now();
     request.allow("POST")?;
-    let visitor = app.visitor(request.session().as_ref(), now).await?.ok_or(Error::NotSignedIn)?;
+    let visitor = app.visitor(&request, now).await?.ok_or(Error::NotSignedIn)?;
     let form: Form = request.form()?;
     let (session, account) = (visitor.session, visitor.account);
     // Cancelling as well: a thief at an open laptop could else keep an owner from ever getting a spare key.

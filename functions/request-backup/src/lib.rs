@@ -28,7 +28,7 @@ enum Outcome {
 pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
     let now = app.now();
     request.allow("POST")?;
-    let visitor = app.visitor(request.session().as_ref(), now).await?.ok_or(Error::NotSignedIn)?;
+    let visitor = app.visitor(&request, now).await?.ok_or(Error::NotSignedIn)?;
     let form: Form = request.form()?;
 
     let outcome = match may_become_backup(&visitor, &form.email, now) {
@@ -47,7 +47,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
             match app.store.ask_for_backup(account, &pending, &limits, now).await? {
                 Ok(()) => Outcome::Asked(pending),
                 Err(LimitReached(limit)) => {
-                    app.count(Event::Refused((&limit).into()));
+                    app.note_limit(&request, &limit);
                     let code = if limit == limits[0] { Code::TooSoon } else { Code::TooMany };
                     Outcome::Refused(code.into())
                 }

@@ -33,7 +33,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
     };
     let id = app.message_id();
     let mail = MailRequest::SignInLink { typed: typed.clone() };
-    app.request_mail(&id, mail, &typed, request.client, now).await?;
+    app.request_mail(&request, &id, mail, &typed, now).await?;
     // Shown and set whether or not there will be a link, and computed alike.
     let key = app.hashing_key()?;
     let page = CheckMailPage::new(Asked::SignInLink, texts).with_code(&key.code_of(&id));

@@ -40,7 +40,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
         return Ok(dead(app, &request, Code::LinkUnknown));
     };
 
-    let (link, account) = match find(app, &token, now).await? {
+    let (link, account) = match find(app, &request, &token, now).await? {
         Ok(found) => found,
         Err(code) => return Ok(dead(app, &request, code)),
     };
@@ -65,10 +65,16 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
     Ok(Reply::page(StatusCode::OK, page).with_session(SessionCookie::Clear))
 }
 
-async fn find(app: &App, token: &Token, now: Timestamp) -> Result<Result<(UndoLink, Account), Code>, Error> {
+async fn find(
+    app: &App,
+    request: &Request,
+    token: &Token,
+    now: Timestamp,
+) -> Result<Result<(UndoLink, Account), Code>, Error> {
     let Some(link) = app.store.find_undo_link(&token.hash()).await? else {
         return Ok(Err(Code::LinkUnknown));
     };
+    request.is_about(&link.account_id);
     if let Some(code) = Code::of_link(link.state(now)) {
         return Ok(Err(code));
     }

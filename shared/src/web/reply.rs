@@ -187,6 +187,14 @@ impl Reply {
         self
     }
 
+    /// What is wrong, if anything is.
+    pub fn code(&self) -> Option<Code> {
+        match &self.content {
+            Content::Refusal { problem, .. } => Some(problem.code),
+            Content::Page(_) | Content::SeeOther { .. } => None,
+        }
+    }
+
     /// The status that a client of this kind sees.
     pub fn status(&self, json: bool) -> StatusCode {
         match self.content {

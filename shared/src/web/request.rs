@@ -1,5 +1,6 @@
 //! A request, read once from API Gateway's event (HTTP API, payload format 2.0).
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, OnceLock};
 
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use base64::Engine as _;
@@ -29,6 +30,18 @@ pub struct OpenedLink {
     pub code: Option<String>,
 }
 
+/// The account that a request turns out to be about, once that is known: for the log alone, and no proof of anything.
+/// Clones are the same.
+#[derive(Debug, Clone, Default)]
+pub struct About(Arc<OnceLock<AccountId>>);
+
+impl About {
+    /// The account's key.
+    pub fn account_id(&self) -> Option<&str> {
+        self.0.get().map(AccountId::as_str)
+    }
+}
+
 /// A request.
 #[derive(Debug)]
 pub struct Request {
@@ -40,6 +53,8 @@ pub struct Request {
     pub id: String,
     /// The peer's address as API Gateway saw it; no header can set it (ASVS 5.0 V15.3.4).
     pub client: IpAddr,
+    /// Whom it is about.
+    pub about: About,
     query: Vec<(String, String)>,
     headers: HeaderMap,
     cookies: Vec<String>,
@@ -57,11 +72,17 @@ impl Request {
             path: event.raw_path.unwrap_or_else(|| "/".into()),
             id: context.request_id.unwrap_or_default(),
             client: context.http.source_ip.and_then(|ip| ip.parse().ok()).unwrap_or(unknown_client),
+            about: About::default(),
             query: serde_html_form::from_str(&event.raw_query_string.unwrap_or_default()).unwrap_or_default(),
             headers: event.headers,
             cookies: event.cookies.unwrap_or_default(),
             body: read_body(event.body.unwrap_or_default(), event.is_base64_encoded),
         }
+    }
+
+    /// Notes whom it is about, so that the log can say so. What is noted first stays.
+    pub fn is_about(&self, account: &AccountId) {
+        let _ = self.about.0.set(account.clone());
     }
 
     fn header(&self, name: &http::HeaderName) -> &str {

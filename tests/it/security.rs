@@ -1,0 +1,352 @@
+//! Requirements of ASVS 5.0 that belong to no single flow; docs/security.md names them.
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use ring::digest::{SHA256, digest};
+use shared::config::Aws;
+use shared::domain::LinkCode;
+use shared::domain::link_code::CODE_CHARACTERS;
+use shared::entropy::Entropy;
+use shared::error::chain;
+use shared::network;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring::default_provider;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+
+use crate::permissions::{allowed, arn};
+use crate::support::{Answer, PASSWORD, World, file, template, template_text, workspace_file};
+use crate::tour::{Tour, WRONG};
+
+#[tokio::test]
+async fn expressions_are_the_same_whatever_is_typed() {
+    let world = World::new();
+    let tour = Tour::walk(&world).await;
+    let expressions = world.wire.expressions();
+    assert!(expressions.len() > 20, "{expressions:#?}");
+    let stranger = world.visitor_from("198.51.100.1");
+    for typed in [
+        "mina\" OR attribute_exists(email)",
+        ":email",
+        "#email",
+        "x@example.com) OR (email <> :x",
+        "') OR '1'='1@example.com",
+        "{\"S\":\"mina\"}",
+        "mina' --",
+    ] {
+        for path in ["/forgot-username", "/login/link"] {
+            stranger.post_form(path, &[("email", typed)]).await;
+        }
+        for password in ["x", typed] {
+            let form = [("identifier", typed), ("password", password)];
+            assert!(matches!(stranger.post_form("/login", &form).await.status, 401), "{typed}");
+        }
+        stranger.post_form("/undo", &[("token", &tour.used_undo), ("username", typed)]).await;
+        tour.browser.post_form("/account/backup", &[("email", typed)]).await;
+    }
+    assert_eq!(world.wire.expressions(), expressions, "as written in the source, and nothing else");
+    for typed in ["mina", "example", "spare", "@", "'", "\""] {
+        assert!(!expressions.iter().any(|expression| expression.contains(typed)), "{typed}");
+    }
+}
+
+#[tokio::test]
+async fn the_password_field_is_masked_and_open_to_paste_and_password_managers() {
+    let page = World::new().visitor().get("/login").await.body;
+    let field = page.split("<input").find(|field| field.contains("name=\"password\"")).expect("a field");
+    let field = field.split('>').next().unwrap_or_default();
+    assert!(field.contains("type=\"password\""), "{field}");
+    assert!(field.contains("autocomplete=\"current-password\""), "{field}");
+    assert!(!page.contains("onpaste") && !page.contains("<script"), "nothing stands in the way of a paste");
+    assert!(field.contains("maxlength=\"1024\""), "{field}");
+    assert!(!field.contains("minlength") && !field.contains("pattern"), "{field}");
+}
+
+#[test]
+fn a_new_deployment_has_no_account_and_no_session() {
+    let world = World::new();
+    assert!(world.dump().values().all(Vec::is_empty));
+    // The demo accounts come with the local stack, and no function contains it.
+    for function in &template().functions {
+        let manifest = file(&format!("functions/{}/Cargo.toml", function.name));
+        assert!(!manifest.contains("dev"), "{}", function.name);
+    }
+}
+
+#[test]
+fn sessions_are_made_by_the_documented_ways_in_only() {
+    let page = file("docs/security.md");
+    let ways = page.split_once("## Ways in").map_or("", |(_, rest)| rest);
+    let ways = ways.split("\n## ").next().unwrap_or_default();
+    let documented: BTreeSet<_> = ways.split("| `").skip(1).filter_map(|way| way.split('`').next()).collect();
+    let may = allowed("dynamodb:PutItem", &arn("SessionsTable"));
+    assert_eq!(may.into_iter().collect::<BTreeSet<_>>(), documented);
+}
+
+#[test]
+fn secrets_come_from_the_operating_system_and_never_repeat() {
+    let entropy = [Entropy::system(), Entropy::system()];
+    let secrets: BTreeSet<_> =
+        entropy.iter().flat_map(|entropy| (0..1_000).map(|_| entropy.token().expose())).collect();
+    assert_eq!(secrets.len(), 2_000);
+    let source = file("shared/src/entropy.rs");
+    let shipped = source.split("Seeded").next().unwrap_or_default();
+    assert!(shipped.contains("System(SystemRandom)"), "ring's generator");
+    assert!(source.contains("#[cfg(feature = \"testing\")]\n    Seeded"), "seeds are for tests alone");
+}
+
+#[test]
+fn a_code_has_thirty_bits() {
+    // Of 1,000 codes each character takes each of 32 values, and no two are the same but by chance.
+    let world = World::new();
+    let app = world.app("request-magic-link");
+    let key = app.hashing_key().expect("it has the key");
+    let codes: Vec<_> = (0..1_000).map(|_| key.code_of(&app.message_id())).collect();
+    for place in 0..CODE_CHARACTERS {
+        let values: BTreeSet<_> = codes.iter().filter_map(|code| code.as_str().chars().nth(place)).collect();
+        assert_eq!(values.len(), 32, "place {place}");
+    }
+    let different: BTreeSet<_> = codes.iter().map(LinkCode::as_str).collect();
+    assert!(different.len() >= 998, "{}", different.len());
+    assert_eq!(CODE_CHARACTERS * 5, 30);
+}
+
+#[tokio::test]
+async fn no_table_holds_anything_that_opens() {
+    let world = World::new();
+    let tour = Tour::walk(&world).await;
+    let tables: String = world.dump().into_values().flatten().collect();
+    assert!(tables.len() > 1_000 && tour.secrets.len() > 10, "{:?}", tour.secrets);
+    for (what, secret) in &tour.secrets {
+        assert!(!tables.contains(secret), "{what} is in a table");
+    }
+}
+
+#[tokio::test]
+async fn no_answer_repeats_a_secret_or_hashes_an_address() {
+    let world = World::new();
+    let tour = Tour::walk(&world).await;
+    let mut hidden = BTreeMap::new();
+    for address in ["mina@example.com", "spare@example.org", "thief@example.net"] {
+        let hash = digest(&SHA256, address.as_bytes());
+        let hex = format!("{hash:?}").trim_start_matches("SHA256:").to_owned();
+        hidden.insert(format!("{address}, hex"), hex);
+        hidden.insert(format!("{address}, base64"), STANDARD.encode(hash));
+        hidden.insert(format!("{address}, base64url"), URL_SAFE_NO_PAD.encode(hash));
+    }
+    let kept_from_pages =
+        tour.secrets.iter().filter(|(what, _)| what.contains("session") || what.contains("asker"));
+    hidden.extend(kept_from_pages.map(|(what, secret)| (what.clone(), secret.clone())));
+    hidden.insert("the password".into(), PASSWORD.into());
+    hidden.insert("a wrong password".into(), WRONG.into());
+    for Answer { body, .. } in &tour.answers {
+        for (what, secret) in &hidden {
+            assert!(!body.contains(secret), "{what}: {body}");
+        }
+    }
+}
+
+#[test]
+fn forms_ask_for_nothing_else() {
+    let mut fields = BTreeSet::new();
+    for entry in std::fs::read_dir(workspace_file("shared/templates/pages")).expect("there are pages") {
+        let page = std::fs::read_to_string(entry.expect("a file").path()).expect("it can be read");
+        let controls = page
+            .split('<')
+            .filter(|tag| ["input", "button", "select", "textarea"].iter().any(|name| tag.starts_with(name)));
+        for control in controls {
+            if let Some((_, name)) = control.split_once(" name=\"") {
+                fields.insert(name.split('"').next().unwrap_or_default().to_owned());
+            }
+        }
+    }
+    let known = [
+        "code",
+        "email",
+        "identifier",
+        "next",
+        "others",
+        "password",
+        "reason",
+        "session",
+        "token",
+        "username",
+        "what",
+    ];
+    let strange: Vec<_> = fields.iter().filter(|field| !known.contains(&field.as_str())).collect();
+    assert!(strange.is_empty(), "no hint, no question, nothing that was not thought of: {strange:?}");
+    assert!(fields.len() >= 7, "{fields:?}");
+}
+
+#[test]
+fn functions_use_one_crypto_library_and_no_broken_hash() {
+    for function in &template().functions {
+        let output = std::process::Command::new(env!("CARGO"))
+            .args(["tree", "--offline", "--edges", "normal", "--prefix", "none", "--package", &function.name])
+            .current_dir(workspace_file("."))
+            .output()
+            .expect("cargo runs");
+        let tree = String::from_utf8_lossy(&output.stdout);
+        let crates: BTreeSet<_> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
+        assert!(crates.contains("ring") && crates.contains("rustls"), "{}: {crates:?}", function.name);
+        for broken in ["md5", "md-5", "sha1", "sha-1", "openssl", "native-tls", "aws-lc-rs", "rand"] {
+            assert!(!crates.contains(broken), "{} has {broken}", function.name);
+        }
+    }
+}
+
+/// Says hello to whoever comes, over TLS with a certificate that no authority of Amazon signed; where it listens.
+async fn somebody_else() -> u16 {
+    let read = |name: &str| std::fs::read(workspace_file(&format!("tests/support/certificate/{name}")));
+    let certificate = CertificateDer::from(read("localhost.der").expect("a certificate"));
+    let key = PrivatePkcs8KeyDer::from(read("localhost.key.der").expect("its key"));
+    let server = ServerConfig::builder_with_provider(default_provider().into())
+        .with_safe_default_protocol_versions()
+        .expect("ring speaks them")
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key.into())
+        .expect("they belong together");
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+    let port = listener.local_addr().expect("an address").port();
+    let acceptor = TlsAcceptor::from(Arc::new(server));
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let Ok(mut stream) = acceptor.accept(stream).await else { return };
+                let _ = stream.read(&mut [0; 1_024]).await;
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await;
+                let _ = stream.shutdown().await;
+            });
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn calls_to_aws_take_no_server_without_a_certificate_of_amazon() {
+    let port = somebody_else().await;
+    let there = format!("https://localhost:{port}");
+    let call = async |client: SharedHttpClient| {
+        let config = network::sdk_config(&Aws { dynamodb_endpoint: Some(there.clone()), ..aws() }, client);
+        let once = RetryConfig::standard().with_max_attempts(1);
+        let config = config.into_builder().endpoint_url(&*there).retry_config(once).build();
+        let table = aws_sdk_dynamodb::Client::new(&config).get_item().table_name("t");
+        let answer = table.key("k", AttributeValue::S("v".into())).send().await;
+        answer.map(|_| ()).map_err(|error| chain(&error))
+    };
+    let refused = call(network::http_client()).await.expect_err("its certificate is not Amazon's");
+    assert!(refused.contains("certificate"), "{refused}");
+
+    // The same server answers a client that trusts it, so it was the certificate.
+    let der =
+        std::fs::read(workspace_file("tests/support/certificate/localhost.der")).expect("a certificate");
+    let pem = format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", STANDARD.encode(der));
+    let trust = TrustStore::empty().with_pem_certificate(pem.as_bytes());
+    let context = TlsContext::builder().with_trust_store(trust).build().expect("it is well-formed");
+    let trusting = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(context);
+    assert_eq!(call(trusting.build_https()).await, Ok(()));
+}
+
+fn aws() -> Aws {
+    Aws {
+        region: "eu-west-1".into(),
+        access_key_id: "AKIDEXAMPLE".into(),
+        secret_access_key: "example".into(),
+        session_token: None,
+        dynamodb_endpoint: None,
+        ses_endpoint: None,
+    }
+}
+
+#[test]
+fn waits_for_aws_are_those_that_are_written_down() {
+    let config = network::sdk_config(&aws(), network::http_client());
+    let waits = config.timeout_config().expect("waits are set");
+    let seconds = |wait: Option<Duration>| wait.expect("it is set").as_secs();
+    let (connect, attempt, all) =
+        (waits.connect_timeout(), waits.operation_attempt_timeout(), waits.operation_timeout());
+    let tries = config.retry_config().expect("tries are set").max_attempts();
+    let page = file("docs/security.md");
+    let figures = format!("| {} s | {} s | {} s | {tries}", seconds(connect), seconds(attempt), seconds(all));
+    for service in ["DynamoDB", "SES"] {
+        assert!(page.contains(&format!("| {service} {figures}")), "{service} {figures}");
+    }
+    for function in &template().functions {
+        let most = if function.routes.is_empty() { 30 } else { 10 };
+        assert_eq!(function.timeout, Duration::from_secs(most), "{}", function.name);
+        assert!(all.is_some_and(|all| all < function.timeout), "the page can still say sorry");
+    }
+}
+
+#[test]
+fn nobody_waits_at_random() {
+    for folder in ["functions", "shared/src"] {
+        for source in sources(&workspace_file(folder)) {
+            let text = std::fs::read_to_string(&source).expect("a source can be read");
+            // Two transactions that met wait before they meet again, whoever they are about.
+            let is_retry = source.ends_with("store/mod.rs") || source.ends_with("store/write.rs");
+            let is_retry = is_retry || source.ends_with("entropy.rs");
+            assert!(!text.contains("jitter(") || is_retry, "{}", source.display());
+            assert!(!text.contains("sleep(") || is_retry, "{}", source.display());
+        }
+    }
+}
+
+#[test]
+fn no_secret_stands_in_the_repository() {
+    let mut texts = vec![("template.yaml".to_owned(), template_text())];
+    for folder in ["functions", "shared", "dev", "ops", "tests", "events", "docs"] {
+        texts.extend(all_texts(&workspace_file(folder)));
+    }
+    assert!(texts.len() > 150);
+    for (name, text) in texts {
+        let keys = text.split("AKIA").skip(1).filter(|rest| {
+            rest.len() >= 16
+                && rest.bytes().take(16).all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+        });
+        assert_eq!(keys.count(), 0, "{name}: an access key");
+        assert!(!text.contains(concat!("PRIVATE", " KEY-----")), "{name}: a private key");
+    }
+    let key = template_text();
+    assert!(key.contains("GenerateSecretString"), "the one secret is made where it is kept");
+}
+
+fn sources(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a folder can be read") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.append(&mut sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+fn all_texts(folder: &Path) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a folder can be read") {
+        let path = entry.expect("an entry").path();
+        let fetched = path.ends_with("node_modules") || path.ends_with("target");
+        if path.is_dir() && !fetched {
+            found.append(&mut all_texts(&path));
+        } else if let Ok(text) = std::fs::read_to_string(&path) {
+            found.push((path.display().to_string(), text));
+        }
+    }
+    found
+}

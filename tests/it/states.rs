@@ -1,0 +1,170 @@
+//! Every state an account can be in, and a world in which there is one of each.
+use std::collections::BTreeMap;
+
+use dev::faults::Kind;
+use serde_json::{Value, json};
+use shared::domain::Identifier;
+use shared::domain::limit::PasswordTry;
+use tokio::sync::OnceCell;
+
+use crate::support::{Ask, NOON, World};
+
+/// A hash that another system made.
+const BCRYPT: &str = "$2b$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS";
+/// Where those are who used up limits before.
+const ELSEWHERE: &str = "198.51.100.9";
+
+/// Names the states once, so that none can be left out of [`State::ALL`].
+macro_rules! states {
+    ($($name:ident = $words:literal,)*) => {
+        /// A state of what a stranger types.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum State {
+            $(#[doc = $words] $name,)*
+        }
+
+        impl State {
+            /// All of them; the first is what all others are compared with.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// In words.
+            pub fn words(self) -> &'static str {
+                match self {
+                    $(Self::$name => $words,)*
+                }
+            }
+        }
+    };
+}
+
+states! {
+    Unknown = "unknown",
+    ByUsername = "known, by its username",
+    ByPrimary = "known, by its primary email",
+    ByBackup = "known, by its backup email",
+    WrittenOtherwise = "known, written otherwise",
+    PendingOnly = "a pending address",
+    Former = "a backup email that is being replaced",
+    New = "the address that will replace it",
+    Sso = "single sign-on",
+    Disabled = "disabled",
+    WithoutPassword = "without a password",
+    ImportedHash = "with an imported hash",
+    Resting = "a new backup email that rests (hold)",
+    Frozen = "frozen after a change was taken back",
+    Bounced = "SES refuses its address",
+    Limited = "known, its limits reached",
+    UnknownLimited = "unknown, its limits reached",
+}
+
+impl State {
+    /// Brings it about.
+    async fn make(self, world: &World) {
+        match self {
+            Self::Unknown | Self::ByUsername | Self::ByBackup | Self::WrittenOtherwise | Self::New => {}
+            Self::ByPrimary => drop(world.person("mina").backup("spare@example.org").create().await),
+            Self::PendingOnly => drop(world.person("joris").pending("pending@example.org").create().await),
+            Self::Former => {
+                world.person("rosa").backup("former@example.org").pending("new@example.org").create().await;
+            }
+            Self::Sso => drop(world.person("petra").sso().create().await),
+            Self::Disabled => {
+                let dana = world.person("dana").backup("dana.spare@example.org");
+                drop(dana.disabled().create().await);
+            }
+            Self::WithoutPassword => drop(world.person("anouk").without_password().create().await),
+            Self::ImportedHash => drop(world.person("ines").imported(BCRYPT).create().await),
+            Self::Resting => {
+                let hanna = world.person("hanna").backup("resting@example.org").create().await;
+                let from = json!({ "N": (NOON + 24 * 3_600).to_string() });
+                world.set(&hanna.id, "email#backup", "usable_from", &from);
+            }
+            Self::Frozen => {
+                let frida = world.person("frida").backup("frida.spare@example.org").create().await;
+                let until = json!({ "N": (NOON + 72 * 3_600).to_string() });
+                world.set(&frida.id, "profile", "backup_frozen_until", &until);
+            }
+            Self::Bounced => {
+                world.person("bob").create().await;
+                let asking = Ask::form("/forgot-username", &[("email", "bob@example.com")]);
+                world.visitor_from(ELSEWHERE).ask(&asking).await;
+                self.play(world);
+                let failed = world.feed(&world.new_records()).await;
+                assert_eq!(failed.batch_item_failures.len(), 1, "SES refused");
+            }
+            Self::Limited => {
+                world.person("leonora").create().await;
+                use_up(world, &self.typed()).await;
+            }
+            Self::UnknownLimited => use_up(world, &self.typed()).await,
+        }
+    }
+
+    /// What of it is no data.
+    fn play(self, world: &World) {
+        if self == Self::Bounced {
+            world.wire.fail("SendEmail", 99, Kind::ServerError);
+        }
+    }
+
+    /// How a stranger may type it: addresses and usernames.
+    pub fn typed(self) -> Vec<&'static str> {
+        match self {
+            Self::Unknown => vec!["nobody@example.com", "nobody", "mina@xn--e1afmkfd.example"],
+            Self::ByUsername => vec!["mina"],
+            Self::ByPrimary => vec!["mina@example.com"],
+            Self::ByBackup => vec!["spare@example.org"],
+            Self::WrittenOtherwise => vec!["MINA@Example.COM", "MINA"],
+            Self::PendingOnly => vec!["pending@example.org"],
+            Self::Former => vec!["former@example.org"],
+            Self::New => vec!["new@example.org"],
+            Self::Sso => vec!["petra@example.com", "petra"],
+            Self::Disabled => vec!["danouk@example.com", "dana.spare@example.org", "dana"],
+            Self::WithoutPassword => vec!["anouk@example.com", "anouk"],
+            Self::ImportedHash => vec!["ines@example.com", "ines"],
+            Self::Resting => vec!["resting@example.org"],
+            Self::Frozen => vec!["frida@example.com", "frida.spare@example.org", "frida"],
+            Self::Bounced => vec!["bob@example.com", "bob"],
+            Self::Limited => vec!["leonora@example.com", "leonora"],
+            Self::UnknownLimited => vec!["nowhere@example.com", "nowhere"],
+        }
+    }
+
+    /// A world of its own for one look at this state. In each of them everybody is there, so that two worlds differ
+    /// in nothing but what is typed, and the same secrets come out.
+    pub async fn world(self) -> World {
+        static EVERYBODY: OnceCell<BTreeMap<&str, Vec<String>>> = OnceCell::const_new();
+        let everybody = EVERYBODY.get_or_init(async || {
+            let world = World::new();
+            for state in Self::ALL {
+                state.make(&world).await;
+            }
+            world.dump()
+        });
+        let world = World::new();
+        for (table, items) in everybody.await {
+            for item in items {
+                let item: Value = serde_json::from_str(item).expect("an item is JSON");
+                world.put(table, &item);
+            }
+        }
+        self.play(&world);
+        world
+    }
+}
+
+/// Uses up what may be asked for, and the passwords that may be tried.
+async fn use_up(world: &World, typed: &[&str]) {
+    let visitor = world.visitor_from(ELSEWHERE);
+    let client = ELSEWHERE.parse().expect("an address");
+    let login = world.app("password-login");
+    for typed in typed {
+        for _ in 0..5 {
+            visitor.ask(&Ask::form("/forgot-username", &[("email", typed)])).await;
+        }
+        for _ in 0..10 {
+            let password = PasswordTry::new(&Identifier::parse(typed), client);
+            login.store.admit_password(&password, login.now()).await.expect("the database works");
+        }
+    }
+}

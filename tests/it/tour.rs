@@ -1,0 +1,206 @@
+//! The whole story in one walk, with everything in it that opens something, for tests that look for it elsewhere.
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use dev::environment::secrets;
+use dev::faults::Kind;
+use dev::mailbox::Mail;
+use serde_json::json;
+
+use crate::support::{Answer, Ask, PASSWORD, Visitor, World, template, token_in};
+
+/// A password that is wrong.
+pub const WRONG: &str = "hunter2";
+
+/// What a walk leaves behind.
+pub struct Tour<'w> {
+    /// Somebody who is signed in at the end.
+    pub browser: Visitor<'w>,
+    /// Everything that opens something, by what it is.
+    pub secrets: BTreeMap<String, String>,
+    /// Everything that was answered.
+    pub answers: Vec<Answer>,
+    /// The secret of a link that took a change back.
+    pub used_undo: String,
+    world: &'w World,
+}
+
+impl<'w> Tour<'w> {
+    /// Walks through every function, with people who do the right thing, people who don't, and services that fail.
+    pub async fn walk(world: &'w World) -> Self {
+        world.person("mina").create().await;
+        let mut tour = Self {
+            browser: world.visitor(),
+            secrets: BTreeMap::new(),
+            answers: Vec::new(),
+            used_undo: String::new(),
+            world,
+        };
+        for (name, value) in secrets(template(), None).expect("the template's secrets") {
+            tour.secrets.insert(name, value);
+        }
+        tour.signs_in("mina@example.com", "first").await;
+        tour.defines_a_backup().await;
+        tour.loses_the_primary_mailbox().await;
+        tour.is_robbed_and_takes_it_back().await;
+        tour.meets_failures().await;
+        world.after(Duration::from_secs(1));
+        tour.comes_back_late().await;
+        world.after(Duration::from_secs(1));
+        tour.signs_in("mina", "last").await;
+        tour
+    }
+
+    /// Keeps an answer, the code that it shows and the secrets in its cookies.
+    fn keep(&mut self, what: &str, answer: Answer) -> Answer {
+        if let Some(code) = answer.code_shown() {
+            self.secrets.insert(format!("code {what}"), code.replace(' ', ""));
+            self.secrets.insert(format!("code {what}, as it is shown"), code);
+        }
+        for cookie in &answer.cookies {
+            let pair = cookie.split(';').next().unwrap_or_default();
+            let (name, value) = pair.split_once('=').unwrap_or_default();
+            let kind = if name == "__Host-session" { "session" } else { name.trim_start_matches("__Host-") };
+            for (number, part) in value.split('.').filter(|part| !part.is_empty()).enumerate() {
+                self.secrets.insert(format!("{kind} {what} {number}"), part.to_owned());
+            }
+        }
+        self.answers.push(answer.clone());
+        answer
+    }
+
+    async fn ask(&mut self, what: &str, visitor: &Visitor<'_>, ask: &Ask) -> Answer {
+        let answer = visitor.ask(ask).await;
+        self.keep(what, answer)
+    }
+
+    async fn page(&mut self, what: &str, visitor: &Visitor<'_>, path: &str) -> Answer {
+        self.ask(what, visitor, &Ask::page(path)).await
+    }
+
+    async fn form(
+        &mut self,
+        what: &str,
+        visitor: &Visitor<'_>,
+        path: &str,
+        fields: &[(&str, &str)],
+    ) -> Answer {
+        self.ask(what, visitor, &Ask::form(path, fields)).await
+    }
+
+    /// The mails that come now, with the secrets of their links.
+    async fn mails(&mut self, what: &str) -> Vec<(Mail, String)> {
+        let mails = self.world.deliver().await;
+        let with_links = mails.into_iter().filter(|mail| !mail.links.is_empty());
+        let mails: Vec<_> = with_links
+            .map(|mail| {
+                let token = if mail.links[0].contains("token=") { token_in(&mail) } else { String::new() };
+                (mail, token)
+            })
+            .collect();
+        for (mail, token) in mails.iter().filter(|(_, token)| !token.is_empty()) {
+            self.secrets.insert(format!("link {what}: {}", mail.subject), token.clone());
+        }
+        mails
+    }
+
+    async fn signs_in(&mut self, identifier: &str, what: &str) {
+        let browser = self.world.visitor();
+        for password in [WRONG, "", PASSWORD] {
+            let fields = [("identifier", identifier), ("password", password)];
+            self.form(what, &browser, "/login", &fields).await;
+        }
+        assert!(browser.is_signed_in().await);
+        self.browser = browser;
+    }
+
+    async fn defines_a_backup(&mut self) {
+        let browser = self.browser.duplicate();
+        self.form("define", &browser, "/account/backup", &[("email", "not an address")]).await;
+        self.form("define", &browser, "/account/backup", &[("email", "spare@example.org")]).await;
+        let account = self.page("define", &browser, "/account").await;
+        self.form("define", &browser, "/account/backup", &[("email", "other@example.org")]).await;
+        let mails = self.mails("define").await;
+        let [(_, token)] = &mails[..] else { panic!("one mail: {mails:?}") };
+        let phone = self.world.visitor();
+        self.page("define", &phone, &format!("/backup/confirm?token={token}")).await;
+        for code in ["000000", &account.link_code()] {
+            self.form("define", &phone, "/backup/confirm", &[("token", token), ("code", code)]).await;
+        }
+        self.form("define", &phone, "/backup/confirm", &[("token", token)]).await;
+        self.mails("defined").await;
+    }
+
+    async fn loses_the_primary_mailbox(&mut self) {
+        let library = self.world.visitor();
+        for _ in 0..6 {
+            self.form("name", &library, "/forgot-username", &[("email", "spare@example.org")]).await;
+        }
+        self.mails("name").await;
+        self.world.after(Duration::from_hours(1));
+        let page = self.form("way in", &library, "/login/link", &[("email", "spare@example.org")]).await;
+        assert!(page.code_shown().is_some());
+        let mails = self.mails("way in").await;
+        let [(_, token)] = &mails[..] else { panic!("one mail: {mails:?}") };
+        self.page("way in", &library, &format!("/login/open?token={token}")).await;
+        let thief = self.world.visitor();
+        for _ in 0..2 {
+            self.form("thief", &thief, "/login/open", &[("token", token), ("code", "111111")]).await;
+        }
+        self.form("way in", &library, "/login/open", &[("token", token)]).await;
+        assert!(library.is_signed_in().await);
+        self.form("way in", &library, "/login/open", &[("token", token)]).await;
+        self.form("way in", &library, "/logout", &[]).await;
+        self.mails("used").await;
+    }
+
+    async fn is_robbed_and_takes_it_back(&mut self) {
+        self.signs_in("mina", "again").await;
+        let thief = self.browser.duplicate();
+        self.form("theft", &thief, "/account/backup", &[("email", "thief@example.net")]).await;
+        let mails = self.mails("theft").await;
+        let [(_, token)] = &mails[..] else { panic!("one mail: {mails:?}") };
+        self.form("theft", &thief, "/backup/confirm", &[("token", token)]).await;
+        let mails = self.mails("notice").await;
+        let [(_, undo)] = &mails[..] else { panic!("one notice: {mails:?}") };
+        let owner = self.world.visitor();
+        self.page("undo", &owner, &format!("/undo?token={undo}")).await;
+        for username in ["joris", "mina", "mina"] {
+            self.form("undo", &owner, "/undo", &[("token", undo), ("username", username)]).await;
+        }
+        assert!(!thief.is_signed_in().await, "taken back");
+        self.used_undo.clone_from(undo);
+        self.mails("undone").await;
+    }
+
+    async fn comes_back_late(&mut self) {
+        self.signs_in("mina", "late").await;
+        let late = self.browser.duplicate();
+        // Changes of the backup email rest after one was taken back.
+        self.world.after(Duration::from_hours(73));
+        let asked = self.form("late", &late, "/account/backup", &[("email", "late@example.org")]).await;
+        let typed = asked.cookies.iter().any(|cookie| cookie.starts_with("__Host-typed="));
+        assert!(typed, "what was typed is kept: {asked:?}");
+        self.signs_in("mina", "elsewhere").await;
+        let list = self.page("sessions", &self.browser.duplicate(), "/account").await;
+        assert!(list.body.contains("name=\"session\""), "{}", list.words());
+        let browser = self.browser.duplicate();
+        self.form("others", &browser, "/account/sessions/end", &[("others", "true")]).await;
+        assert!(!late.is_signed_in().await && browser.is_signed_in().await);
+    }
+
+    async fn meets_failures(&mut self) {
+        let visitor = self.world.visitor();
+        let malformed = json!({ "identifier": WRONG, "pasword": WRONG });
+        self.ask("malformed", &visitor, &Ask::json("/login", &malformed)).await;
+        let link = "/nowhere?token=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA&email=mina@example.com";
+        self.page("nowhere", &visitor, link).await;
+        let forged = Ask::form("/login", &[("identifier", "mina"), ("password", PASSWORD)]);
+        self.ask("forged", &visitor, &forged.header("sec-fetch-site", "cross-site")).await;
+        self.form("late", &visitor, "/forgot-username", &[("email", "mina@example.com")]).await;
+        self.world.wire.fail("SendEmail", 3, Kind::ServerError);
+        self.world.feed(&self.world.new_records()).await;
+        self.world.wire.fail("TransactWriteItems", 3, Kind::ServerError);
+        self.form("broken", &visitor, "/forgot-username", &[("email", "mina@example.com")]).await;
+    }
+}
