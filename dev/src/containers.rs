@@ -20,7 +20,7 @@ pub fn endpoint(authority: &str, function: &str) -> String {
 
 /// The routes below the endpoints of all functions.
 pub fn router(front: Front) -> Router {
-    front.aws("/as/{function}").layer(middleware::from_fn(sign))
+    front.aws("/as/{function}").route_layer(middleware::from_fn(sign))
 }
 
 /// Puts the key of the function in the place of the one the request was signed with.
