@@ -20,7 +20,7 @@ async fn nothing_that_is_logged_holds_an_address_a_secret_or_a_password() -> Res
     let mut mina = Client::new(&stack)?;
     mina.sign_in("mina@example.com", "correct horse battery").await?;
     let asked = mina.post("/account/backup", &json!({ "email": SPARE })).await?;
-    let code = asked.body["code"].as_str().context("the page shows a code")?.to_owned();
+    let code = asked.body["pending_code"].as_str().context("the page shows a code")?.to_owned();
     let confirm = token(&mail(&stack, SPARE, "Confirm your backup email").await?)?;
     let mut phone = Client::new(&stack)?;
     assert_eq!(phone.get(&format!("/backup/confirm?token={confirm}")).await?.status, 200);
