@@ -6,7 +6,7 @@ use std::cell::LazyCell;
 use shared::app::App;
 use shared::config::Needs;
 use shared::runtime::answer;
-use shared::testing::requests::{ask, assert_calm, empty_tables};
+use shared::testing::requests::{ask, assert_calm, empty_tables, variable};
 use shared::testing::{Bench, TestClock};
 use tokio::runtime::{Builder, Runtime};
 
@@ -16,15 +16,7 @@ thread_local! {
 
 fn site() -> (App, Runtime) {
     let bench = Bench::new(&TestClock::at(1_795_348_800), 0, empty_tables());
-    let app = bench.app(Needs::HashingKey, |name| {
-        let optional = name.starts_with("AWS_ENDPOINT") || name == "AWS_SESSION_TOKEN";
-        let value = match name {
-            "HASHING_KEY" => "0123456789abcdef0123456789abcdef",
-            "LOG_LEVEL" => "error",
-            _ => "x",
-        };
-        (!optional).then(|| value.to_owned())
-    });
+    let app = bench.app(Needs::DailyMails, variable);
     let tokio = Builder::new_current_thread().enable_time().build().expect("a runtime");
     (app, tokio)
 }

@@ -2,7 +2,9 @@
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use shared::testing::bodies::{self, Body};
-use shared::testing::requests::{ask, assert_calm};
+use shared::config::Needs;
+use shared::testing::requests::{ask, assert_calm, empty_tables, variable};
+use shared::testing::{Bench, TestClock};
 
 use crate::support::{World, file, template, workspace_file};
 
@@ -108,6 +110,13 @@ fn every_body_is_a_fuzz_target() {
     }
     let targets = std::fs::read_dir(workspace_file("fuzz/fuzz_targets")).expect("there are targets");
     assert_eq!(targets.count(), bodies::ALL.len() + 1, "and whole answers");
+}
+
+#[test]
+fn the_fuzz_targets_have_every_variable_that_a_function_needs() {
+    let bench = Bench::new(&TestClock::at(1), 0, empty_tables());
+    bench.app(Needs::DailyMails, variable);
+    bench.mail_app(variable);
 }
 
 /// Requests to the functions behind routes, signed in or not, with a real session among the cookies now and then.

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
+use super::requests::{SITE, variable};
 use super::{Bench, TestClock};
 use crate::app::MailApp;
 use crate::domain::email_address::{MAX_BYTES, MAX_LOCAL_BYTES};
@@ -41,7 +42,6 @@ pub const ALL: [(&str, Body); 9] = [
     ("stream", stream),
 ];
 
-const SITE: &str = "https://account.example.com";
 const COOKIE: &str = "__Host-session";
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
@@ -321,17 +321,7 @@ pub fn next(data: &[u8]) {
 /// A mailer that no flow asks anything.
 fn mailer() -> MailApp {
     let nobody = http_client_fn(|_, _| -> SharedHttpConnector { unreachable!("nothing is called") });
-    Bench::new(&TestClock::at(1), 0, nobody).mail_app(|name| {
-        let value = match name {
-            "MAIL_FROM" => "no-reply@example.com",
-            "PUBLIC_URL" => SITE,
-            "LOG_LEVEL" => "error",
-            _ => "x",
-        };
-        let optional =
-            name.starts_with("AWS_ENDPOINT") || ["AWS_SESSION_TOKEN", "BACKUP_HOLD_HOURS"].contains(&name);
-        (!optional).then(|| value.to_owned())
-    })
+    Bench::new(&TestClock::at(1), 0, nobody).mail_app(variable)
 }
 
 thread_local! {
