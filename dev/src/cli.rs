@@ -1,4 +1,4 @@
-//! The command line: `cargo dev`, `cargo dev env FUNCTION`, `cargo dev startup`, `cargo dev tour`.
+//! The command line: `cargo dev`, `cargo dev env FUNCTION`, `cargo dev startup`, `cargo dev timing`, `cargo dev tour`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,7 +13,7 @@ use crate::connection::port;
 use crate::environment::{self, Surroundings};
 use crate::logs::Printing;
 use crate::stack::{Options, Stack, read_template};
-use crate::{startup, tour};
+use crate::{startup, timing, tour};
 
 /// Accounts listed on the screen; a file may hold thousands.
 const LISTED_ACCOUNTS: usize = 12;
@@ -54,6 +54,8 @@ enum Command {
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
         runs: u16,
     },
+    /// Measures whether the time of an answer tells a known identifier from an unknown one, and reports
+    Timing(timing::Plan),
 }
 
 /// Where a stack is.
@@ -120,6 +122,7 @@ pub async fn run() -> ExitCode {
         Some(Command::Env { function, place }) => env(place, function),
         Some(Command::Tour { target: Some(site), people: Some(people) }) => tour::visit(site, people).await,
         Some(Command::Tour { .. }) => tour::run(cli.up.profile()).await,
+        Some(Command::Timing(plan)) => timing::run(plan, cli.up.profile()).await,
         Some(Command::Startup { runs }) => startup::run(usize::from(*runs), cli.up.profile()).await,
     };
     match done {

@@ -28,4 +28,5 @@ pub mod startup;
 pub mod statement;
 pub mod streams;
 pub mod template;
+pub mod timing;
 pub mod tour;
