@@ -16,6 +16,7 @@ pub async fn start() -> Result<Stack> {
 }
 
 /// What came back.
+#[derive(Clone)]
 pub struct Answer {
     pub status: u16,
     pub body: Value,

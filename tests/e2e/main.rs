@@ -1,4 +1,7 @@
 //! Journeys: the real binaries on the local stack, and the local stack's own command line.
+#[path = "../support/claims.rs"]
+mod claims;
 mod client;
 mod command_line;
+mod faults;
 mod stack;

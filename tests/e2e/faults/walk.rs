@@ -1,0 +1,173 @@
+//! The flows as a person goes through them: a thin layer, so that a flow that changes is changed here alone.
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use dev::stack::Stack;
+use serde_json::{Value, json};
+
+use super::image::Snapshot;
+use crate::client::{Answer, Client, token};
+
+/// A mailer that meets a fault for good takes five tries, each with the SDK's own retries.
+pub const PATIENCE: Duration = Duration::from_mins(1);
+
+const PRIMARY: &str = "mina@example.com";
+/// Who gets the mail that [`Scene::ask_for_another_mail`] asks for.
+pub const ANOTHER: &str = "joris@example.org";
+const PASSWORD: &str = "correct horse battery";
+const BACKUP: &str = "mina.spare@example.org";
+
+/// What a person does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// Asks for a backup email.
+    Define,
+    /// Confirms it.
+    Confirm,
+    /// Asks for the username.
+    ForgotUsername,
+    /// Asks for a sign-in link.
+    RequestLink,
+    /// Opens the link that went to the backup email.
+    OpenLink,
+    /// Signs in with the backup email and the password.
+    SignIn,
+    /// Removes the backup email.
+    Remove,
+    /// Asks for a sign-in link, and it is the mailer that meets the fault.
+    Mailer,
+}
+
+impl Flow {
+    /// In the order of the document.
+    pub const ALL: [Self; 8] = [
+        Self::Define,
+        Self::Confirm,
+        Self::ForgotUsername,
+        Self::RequestLink,
+        Self::OpenLink,
+        Self::SignIn,
+        Self::Remove,
+        Self::Mailer,
+    ];
+
+    /// The function that meets the fault.
+    pub fn function(self) -> &'static str {
+        match self {
+            Self::Define => "request-backup",
+            Self::Confirm => "confirm-backup",
+            Self::ForgotUsername => "forgot-username",
+            Self::RequestLink => "request-magic-link",
+            Self::OpenLink => "open-magic-link",
+            Self::SignIn => "password-login",
+            Self::Remove => "remove-backup",
+            Self::Mailer => "mailer",
+        }
+    }
+
+    /// As the document calls it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Define => "Define a backup email (`POST /account/backup`)",
+            Self::Confirm => "Confirm it (`POST /backup/confirm`)",
+            Self::ForgotUsername => "Forgot username (`POST /forgot-username`)",
+            Self::RequestLink => "Ask for a sign-in link (`POST /login/link`)",
+            Self::OpenLink => "Open the link to the backup email (`POST /login/open`)",
+            Self::SignIn => "Sign in with backup email and password (`POST /login`)",
+            Self::Remove => "Remove the backup email (`POST /account/backup/remove`)",
+            Self::Mailer => "The mailer, at work on a sign-in link",
+        }
+    }
+}
+
+/// Everything before the request that matters, done once; each run begins from its snapshot.
+pub struct Scene<'s> {
+    stack: &'s Stack,
+    pub flow: Flow,
+    pub snapshot: Snapshot,
+    /// The browser's session.
+    session: Option<String>,
+    /// The link that was mailed.
+    token: Option<String>,
+}
+
+impl<'s> Scene<'s> {
+    /// Walks to the point right before the flow's own request.
+    pub async fn set(stack: &'s Stack, flow: Flow) -> Result<Self> {
+        let mut mina = Client::new(stack)?;
+        let (mut session, mut mailed) = (None, None);
+        match flow {
+            Flow::ForgotUsername | Flow::RequestLink | Flow::Mailer => {}
+            Flow::Define => {
+                mina.sign_in(PRIMARY, PASSWORD).await?;
+                session = mina.session;
+            }
+            Flow::Confirm => {
+                mina.sign_in(PRIMARY, PASSWORD).await?;
+                mailed = Some(define(stack, &mut mina).await?);
+                session = mina.session;
+            }
+            Flow::SignIn | Flow::Remove | Flow::OpenLink => {
+                mina.sign_in(PRIMARY, PASSWORD).await?;
+                let link = define(stack, &mut mina).await?;
+                let confirmed = mina.post("/backup/confirm", &json!({ "token": link })).await?;
+                ensure!(confirmed.status == 200, "confirming: {} {}", confirmed.status, confirmed.body);
+                mail(stack, PRIMARY, "/account").await?;
+                if flow == Flow::Remove {
+                    session = mina.session;
+                }
+            }
+        }
+        if flow == Flow::OpenLink {
+            let mut anyone = Client::new(stack)?;
+            anyone.post("/login/link", &json!({ "email": BACKUP })).await?;
+            mailed = Some(mail(stack, BACKUP, "/login/open?token=").await?);
+            session = anyone.session;
+        }
+        let snapshot = Snapshot::take(stack).await?;
+        Ok(Self { stack, flow, snapshot, session, token: mailed })
+    }
+
+    /// The request that matters, from the browser as it was.
+    pub async fn act(&self) -> Result<Answer> {
+        let mut browser = Client::new(self.stack)?;
+        browser.session.clone_from(&self.session);
+        let (path, body) = self.request();
+        browser.post(path, &body).await
+    }
+
+    fn request(&self) -> (&'static str, Value) {
+        match self.flow {
+            Flow::Define => ("/account/backup", json!({ "email": BACKUP })),
+            Flow::Confirm => ("/backup/confirm", json!({ "token": self.token })),
+            Flow::ForgotUsername => ("/forgot-username", json!({ "email": PRIMARY })),
+            Flow::RequestLink | Flow::Mailer => ("/login/link", json!({ "email": PRIMARY })),
+            Flow::OpenLink => ("/login/open", json!({ "token": self.token })),
+            Flow::SignIn => ("/login", json!({ "identifier": BACKUP, "password": PASSWORD })),
+            Flow::Remove => ("/account/backup/remove", json!({ "what": "confirmed" })),
+        }
+    }
+
+    /// Somebody else asks for something, so that two mails are under way.
+    pub async fn ask_for_another_mail(&self) -> Result<()> {
+        let form = json!({ "email": ANOTHER });
+        let answer = Client::new(self.stack)?.post("/forgot-username", &form).await?;
+        ensure!(answer.status == 200, "{} {}", answer.status, answer.body);
+        Ok(())
+    }
+}
+
+/// Asks for the backup email; the token of the mail.
+async fn define(stack: &Stack, mina: &mut Client) -> Result<String> {
+    let asked = mina.post("/account/backup", &json!({ "email": BACKUP })).await?;
+    ensure!(asked.status == 202, "defining: {} {}", asked.status, asked.body);
+    mail(stack, BACKUP, "/backup/confirm?token=").await
+}
+
+/// Waits for a mail with such a link; the token of the link, if it has one.
+async fn mail(stack: &Stack, to: &str, link: &str) -> Result<String> {
+    let fits = |mail: &dev::mailbox::Mail| mail.to == to && mail.links.iter().any(|own| own.contains(link));
+    let mail = stack.mailbox().wait_for(PATIENCE, fits).await;
+    let mail = mail.with_context(|| format!("no mail to {to} with {link}"))?;
+    if link.contains("token=") { token(&mail) } else { Ok(String::new()) }
+}
