@@ -10,6 +10,7 @@ mod plot;
 mod states;
 mod statistics;
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -43,6 +44,9 @@ pub struct Plan {
     /// Where the plot goes; target/timing.svg, if it is not said
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+    /// Write every pair to this file too (CSV), for statistics of one's own
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
 }
 
 /// One row of the report.
@@ -72,6 +76,10 @@ pub async fn run(plan: &Plan, profile: Profile) -> Result<()> {
     bench.stop().await;
     outcome?;
     report(&comparisons, profile)?;
+    if let Some(csv) = &plan.csv {
+        std::fs::write(csv, samples(&comparisons))
+            .with_context(|| format!("cannot write {}", csv.display()))?;
+    }
     let svg = plan.svg.clone().unwrap_or_else(|| crate::build::workspace_root().join("target/timing.svg"));
     if let Some(folder) = svg.parent() {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
@@ -165,6 +173,18 @@ fn row(name: &str, figures: &Figures) -> String {
         wilcoxon.p,
         wilcoxon.rank_biserial,
     )
+}
+
+/// All pairs, one a line.
+fn samples(comparisons: &[Comparison]) -> String {
+    let mut text = "flow,state,known_us,unknown_us\n".to_owned();
+    for Comparison { flow, state, pairs } in comparisons {
+        for (known, unknown) in pairs.known.iter().zip(&pairs.unknown) {
+            writeln!(text, "{flow},\"{}\",{known:.1},{unknown:.1}", state.name)
+                .expect("a string can be written to");
+        }
+    }
+    text
 }
 
 /// What the plot shows: one panel for each flow, one row for each state.

@@ -1,6 +1,7 @@
 //! The stack that is measured, and the one who measures: a single connection, kept open, and a clock that is read
-//! right before a request goes out and right after its answer's last byte. Whatever must not be in a time (counts of
-//! limits, the mailer at work on the last request) is taken out of the way between requests.
+//! right before a request goes out and right after its answer's last byte. What must not be in a time is taken out of the
+//! way: the counts of limits and the outbox are cleared between requests, and the stream is held back, because the mailer
+//! at work on the last request has a processor of its own in AWS and here it would share that of the next one.
 
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
@@ -17,12 +18,12 @@ use crate::stack::{Options, Stack};
 /// The people of the measurement, in the form of the demo accounts; from the root of the workspace.
 const ACCOUNTS: &str = "dev/src/timing/accounts.jsonl";
 
-/// How long the mailer may be at the mails of one request.
+/// How long the mailer may be at one mail.
 const PATIENCE: Duration = Duration::from_secs(20);
-const PAUSE: Duration = Duration::from_micros(500);
+const PAUSE: Duration = Duration::from_millis(20);
 
-/// What happens between two requests is not allowed to be remembered: these tables are emptied.
-const EMPTIED: [&str; 3] = ["LIMITS_TABLE", "OUTBOX_TABLE", "LINKS_TABLE"];
+/// What happened before a request must not be remembered: these tables are emptied.
+const EMPTIED: [&str; 2] = ["LIMITS_TABLE", "OUTBOX_TABLE"];
 
 /// A stack with the people of all states.
 pub(super) struct Bench {
@@ -59,6 +60,8 @@ impl Bench {
         for (username, making) in MADE {
             bench.make(username, making).await.with_context(|| format!("{username} cannot be made"))?;
         }
+        bench.rest().await?;
+        bench.stack.streams().close();
         Ok(bench)
     }
 
@@ -69,7 +72,7 @@ impl Bench {
     /// The time from sending a request to the last byte of its answer, in microseconds.
     pub(super) async fn time(&self, flow: Flow, identifier: &str) -> Result<f64> {
         let request = self.request(flow, identifier).build()?;
-        self.settle().await?;
+        self.forget()?;
         let started = Instant::now();
         let response = self.client.execute(request).await?;
         response.bytes().await?;
@@ -78,9 +81,9 @@ impl Bench {
 
     /// Sees that a comparison of times makes sense: the answers are of one status and one length.
     pub(super) async fn assert_same_answer(&self, flow: Flow, state: &State) -> Result<()> {
-        self.settle().await?;
+        self.forget()?;
         let known = self.ask(self.request(flow, state.known)).await?;
-        self.settle().await?;
+        self.forget()?;
         let unknown = self.ask(self.request(flow, state.unknown)).await?;
         let same = known.status == unknown.status && known.body.len() == unknown.body.len();
         ensure!(same, "{flow}, {}: the answers differ: {known:?} and {unknown:?}", state.name);
@@ -92,11 +95,11 @@ impl Bench {
     pub(super) async fn bring_to_the_limit(&self, flows: [Flow; 3]) -> Result<()> {
         self.kept.borrow_mut().clear();
         for flow in flows {
-            self.settle().await?;
+            self.forget()?;
             self.ask(self.request(flow, NOBODY)).await?;
             let of_anybody = self.counts()?;
             for identifier in AT_THE_LIMIT {
-                self.settle().await?;
+                self.forget()?;
                 for _ in 0..REQUESTS_TO_THE_LIMIT {
                     self.ask(self.request(flow, identifier)).await?;
                 }
@@ -108,7 +111,7 @@ impl Bench {
                 self.kept.borrow_mut().extend(own);
             }
         }
-        self.settle().await
+        self.forget()
     }
 
     async fn make(&self, username: &str, making: Making) -> Result<()> {
@@ -161,20 +164,25 @@ impl Bench {
         self.stack.tables().items(&self.table("LIMITS_TABLE")?)
     }
 
-    /// Waits until the mailer has nothing more to do, and forgets what requests leave behind.
-    async fn settle(&self) -> Result<()> {
+    /// Waits until the mailer has nothing more to do.
+    async fn rest(&self) -> Result<()> {
         let outbox = self.table("OUTBOX_TABLE")?;
-        let tables = self.stack.tables();
         let at_rest = async {
             loop {
-                let waiting = tables.items(&outbox)?.iter().any(|item| item["mail_state"]["S"] == "waiting");
+                let rows = self.stack.tables().items(&outbox)?;
+                let waiting = rows.iter().any(|row| row["mail_state"]["S"] == "waiting");
                 if !waiting && self.stack.is_idle("mailer") {
                     return anyhow::Ok(());
                 }
                 tokio::time::sleep(PAUSE).await;
             }
         };
-        tokio::time::timeout(PATIENCE, at_rest).await.context("the mailer does not come to rest")??;
+        tokio::time::timeout(PATIENCE, at_rest).await.context("the mailer does not come to rest")?
+    }
+
+    /// Forgets what requests left behind, but for what keeps some at their limit.
+    fn forget(&self) -> Result<()> {
+        let tables = self.stack.tables();
         for variable in EMPTIED {
             tables.empty(&self.table(variable)?)?;
         }

@@ -41,11 +41,12 @@ struct Scale {
 }
 
 impl Scale {
-    /// A scale that holds the whiskers and the target of all rows, with a round number at its end.
+    /// A scale that holds the boxes and the target of all rows, with a round number at its end. The long ends of a
+    /// noisy machine would press everything else to a line, so they may reach beyond.
     fn of(panel: &Panel) -> Self {
         let reach = |figures: &Figures| {
-            let [low, .., high] = figures.spread;
-            low.abs().max(high.abs()).max(figures.unknown * SHARE_TARGET)
+            let [_, lower, upper, _] = figures.spread;
+            1.5 * lower.abs().max(upper.abs()).max(figures.unknown * SHARE_TARGET)
         };
         let reach = panel.rows.iter().map(|(_, figures)| reach(figures)).fold(1.0, f64::max);
         let power = 10_f64.powf(reach.log10().floor());
@@ -56,6 +57,17 @@ impl Scale {
     fn x(&self, difference: f64) -> f64 {
         let share = (difference / self.end).clamp(-1.0, 1.0);
         LEFT + (RIGHT - LEFT) * f64::midpoint(share, 1.0)
+    }
+
+    /// A difference in words: milliseconds where microseconds would be long numbers.
+    fn label(&self, difference: f64) -> String {
+        if difference == 0.0 {
+            "0".to_owned()
+        } else if self.end >= 2000.0 {
+            format!("{:+} ms", difference / 1000.0)
+        } else {
+            format!("{difference:+} µs")
+        }
     }
 }
 
@@ -74,7 +86,7 @@ pub(super) fn draw(panels: &[Panel]) -> String {
          <style>{STYLE}</style>\n\
          <rect class=\"paper\" width=\"{WIDTH}\" height=\"{y}\"/>\n\
          <text class=\"title\" x=\"20\" y=\"30\">Time of an answer: known minus unknown identifier</text>\n\
-         <text class=\"soft\" x=\"20\" y=\"52\">Box: the middle half of the pairs; line: 5 % to 95 %; red: the \
+         <text class=\"soft\" x=\"20\" y=\"52\">Box: the middle half of the pairs; line: 5 % to 95 %, or on beyond the edge; red: the \
          median and where it lies with 95 %; green: 1 % of the unknown one's time, the target.</text>\n\
          {body}</svg>\n"
     )
@@ -105,9 +117,9 @@ fn draw_panel(body: &mut String, panel: &Panel, top: f64) -> f64 {
     for tick in [-1.0, -0.5, 0.0, 0.5, 1.0] {
         let (x, class) = (scale.x(tick * scale.end), if tick == 0.0 { "zero" } else { "grid" });
         put(format!("<line class=\"{class}\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{first}\" y2=\"{bottom}\"/>"));
-        let label = if tick == 0.0 { "0".to_owned() } else { format!("{:+}", tick * scale.end) };
+        let label = scale.label(tick * scale.end);
         put(format!(
-            "<text class=\"soft\" x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\">{label} µs</text>",
+            "<text class=\"soft\" x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\">{label}</text>",
             bottom + 16.0
         ));
     }
@@ -179,6 +191,7 @@ mod tests {
     #[test]
     fn zero_is_in_the_middle_and_the_ends_hold_everything() {
         let scale = Scale::of(&panel(1.0));
+        assert_eq!((scale.label(0.0), scale.label(5.0)), ("0".to_owned(), "+5 µs".to_owned()));
         assert!((scale.x(0.0) - f64::midpoint(LEFT, RIGHT)).abs() < 0.01);
         assert!(scale.end >= 10.0, "the target of 1 % of 1,003 µs is inside");
     }
