@@ -142,6 +142,14 @@ impl<'s> Tables<'s> {
         Ok(())
     }
 
+    /// Switches a table's stream off. The embedded database looks through all records of a stream at each write, so a
+    /// long measurement would measure its own length.
+    pub fn end_stream(&self, table: &str) -> anyhow::Result<()> {
+        let setting = json!({ "TableName": table, "StreamSpecification": { "StreamEnabled": false } });
+        self.database.update_table(request(&setting)?)?;
+        Ok(())
+    }
+
     /// The key of an item.
     fn key_of(&self, table: &str, item: &Value) -> anyhow::Result<Value> {
         let defined = self.template.tables.iter().find(|defined| defined.name == table);

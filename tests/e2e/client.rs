@@ -23,6 +23,7 @@ pub struct Answer {
 }
 
 /// Somebody at the site.
+#[derive(Clone)]
 pub struct Client {
     site: String,
     http: reqwest::Client,

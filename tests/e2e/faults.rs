@@ -94,15 +94,16 @@ const LANES: [(&[Flow], std::ops::Range<usize>); 5] = [
     (&[Flow::Mailer], 4..TROUBLES.len()),
     (&[Flow::Define, Flow::Confirm], 0..TROUBLES.len()),
     (&[Flow::ForgotUsername, Flow::RequestLink, Flow::Remove], 0..TROUBLES.len()),
-    (&[Flow::OpenLink, Flow::SignIn], 0..TROUBLES.len()),
+    (&[Flow::OpenLink, Flow::SignIn, Flow::TakeBack], 0..TROUBLES.len()),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_flow_survives_every_fault_and_the_document_says_how() -> Result<()> {
     let lanes = LANES.map(|(flows, troubles)| async move {
         let stack = crate::client::start().await?;
-        let mut rows = Vec::new();
+        let (loaded, mut rows) = (Snapshot::take(&stack).await?, Vec::new());
         for flow in flows {
+            loaded.restore(&stack)?;
             rows.extend(flow_through(&stack, *flow, &TROUBLES[troubles.clone()]).await?);
         }
         stack.stop().await;
@@ -117,7 +118,6 @@ async fn every_flow_survives_every_fault_and_the_document_says_how() -> Result<(
 }
 
 async fn flow_through(stack: &Stack, flow: Flow, troubles: &[Trouble]) -> Result<Vec<Row>> {
-    Snapshot::empty(stack)?;
     stack.mailbox().empty();
     let scene = Scene::set(stack, flow).await?;
     let reference = Run::start(stack, &scene)?;

@@ -1,6 +1,6 @@
 //! The stack that is measured, and the one who measures: a single connection, kept open, and a clock that is read
 //! right before a request goes out and right after its answer's last byte. What must not be in a time is taken out of the
-//! way: the counts of limits and the outbox are cleared between requests, and the stream is held back, because the mailer
+//! way: the counts of limits and the outbox are cleared between requests, and the stream is switched off, because the mailer
 //! at work on the last request has a processor of its own in AWS and here it would share that of the next one.
 
 use std::cell::RefCell;
@@ -62,6 +62,7 @@ impl Bench {
         }
         bench.rest().await?;
         bench.stack.streams().close();
+        bench.stack.tables().end_stream(&bench.table("OUTBOX_TABLE")?)?;
         Ok(bench)
     }
 

@@ -63,25 +63,6 @@ impl Snapshot {
         Ok(Self { tables, texts })
     }
 
-    /// Forgets everything that earlier flows left, but for the accounts as they were loaded.
-    pub fn empty(stack: &Stack) -> Result<()> {
-        let tables = stack.tables();
-        for name in tables.names().filter(|name| *name != "AccountsTable") {
-            tables.empty(name)?;
-        }
-        let accounts = tables.items("AccountsTable")?;
-        let spare = |row: &Value| {
-            let key = |name: &str| row[name]["S"].as_str().unwrap_or_default().to_owned();
-            ["email#backup", "email#pending", "email#former"].contains(&&*key("record"))
-                || key("account_id").contains(".spare@")
-        };
-        tables.empty("AccountsTable")?;
-        for row in accounts.iter().filter(|row| !spare(row)) {
-            tables.put("AccountsTable", row)?;
-        }
-        Ok(())
-    }
-
     /// Makes the tables what they were.
     pub fn restore(&self, stack: &Stack) -> Result<()> {
         let tables = stack.tables();
@@ -137,18 +118,22 @@ impl Snapshot {
                 fields.iter().map(|(name, value)| (name.clone(), self.blank(value))).collect()
             }
             Value::Array(values) => values.iter().map(|value| self.blank(value)).collect(),
-            Value::String(text) if !self.texts.contains(text) && of_a_run(text) => "<its own>".into(),
+            Value::String(text) if !self.texts.contains(text) && is_time(text) => "<time>".into(),
+            Value::String(text) if !self.texts.contains(text) && is_secret(text) => "<its own>".into(),
             other => other.clone(),
         }
     }
 }
 
-/// Whether a text looks like an id, a hash or a time: they differ from run to run.
-fn of_a_run(text: &str) -> bool {
+/// Whether a text looks like seconds since the epoch.
+fn is_time(text: &str) -> bool {
+    text.len() >= 10 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether a text looks like an id (26 characters of base 32) or a hash (43 of base 64).
+fn is_secret(text: &str) -> bool {
     let all = |fits: fn(&u8) -> bool| text.bytes().all(|byte| fits(&byte));
-    let digits = all(u8::is_ascii_digit);
-    (digits && text.len() >= 10)
-        || (text.len() == 26 && all(u8::is_ascii_alphanumeric))
+    (text.len() == 26 && all(u8::is_ascii_alphanumeric))
         || (text.len() == 43 && all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte)))
 }
 

@@ -46,7 +46,7 @@ impl Row {
 }
 
 fn page(answer: &Answer) -> String {
-    match answer.body["code"].as_str() {
+    match answer.body["code"].as_str().filter(|_| answer.status >= 400) {
         Some(code) => format!("{} `{code}`", answer.status),
         None => answer.status.to_string(),
     }

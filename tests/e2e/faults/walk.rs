@@ -6,11 +6,12 @@ use dev::stack::Stack;
 use serde_json::{Value, json};
 
 use super::image::Snapshot;
-use crate::client::{Answer, Client, token};
+use crate::client::{Answer, Client};
 
 /// A mailer that meets a fault for good takes five tries, each with the SDK's own retries.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
+const USERNAME: &str = "mina";
 const PRIMARY: &str = "mina@example.com";
 /// Who gets the mail that [`Scene::ask_for_another_mail`] asks for.
 pub const ANOTHER: &str = "joris@example.org";
@@ -34,13 +35,15 @@ pub enum Flow {
     SignIn,
     /// Removes the backup email.
     Remove,
+    /// Takes back, from the notice, that it was added.
+    TakeBack,
     /// Asks for a sign-in link, and it is the mailer that meets the fault.
     Mailer,
 }
 
 impl Flow {
     /// In the order of the document.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Define,
         Self::Confirm,
         Self::ForgotUsername,
@@ -48,6 +51,7 @@ impl Flow {
         Self::OpenLink,
         Self::SignIn,
         Self::Remove,
+        Self::TakeBack,
         Self::Mailer,
     ];
 
@@ -61,6 +65,7 @@ impl Flow {
             Self::OpenLink => "open-magic-link",
             Self::SignIn => "password-login",
             Self::Remove => "remove-backup",
+            Self::TakeBack => "undo-change",
             Self::Mailer => "mailer",
         }
     }
@@ -75,6 +80,7 @@ impl Flow {
             Self::OpenLink => "Open the link to the backup email (`POST /login/open`)",
             Self::SignIn => "Sign in with backup email and password (`POST /login`)",
             Self::Remove => "Remove the backup email (`POST /account/backup/remove`)",
+            Self::TakeBack => "Take a change back (`POST /undo`)",
             Self::Mailer => "The mailer, at work on a sign-in link",
         }
     }
@@ -85,8 +91,8 @@ pub struct Scene<'s> {
     stack: &'s Stack,
     pub flow: Flow,
     pub snapshot: Snapshot,
-    /// The browser's session.
-    session: Option<String>,
+    /// Its cookies are those of the moment before the request.
+    browser: Client,
     /// The link that was mailed.
     token: Option<String>,
 }
@@ -94,46 +100,38 @@ pub struct Scene<'s> {
 impl<'s> Scene<'s> {
     /// Walks to the point right before the flow's own request.
     pub async fn set(stack: &'s Stack, flow: Flow) -> Result<Self> {
-        let mut mina = Client::new(stack)?;
-        let (mut session, mut mailed) = (None, None);
+        let (mut browser, mut token) = (Client::new(stack)?, None);
         match flow {
             Flow::ForgotUsername | Flow::RequestLink | Flow::Mailer => {}
-            Flow::Define => {
-                mina.sign_in(PRIMARY, PASSWORD).await?;
-                session = mina.session;
-            }
+            Flow::Define => browser.sign_in(PRIMARY, PASSWORD).await?,
             Flow::Confirm => {
-                mina.sign_in(PRIMARY, PASSWORD).await?;
-                mailed = Some(define(stack, &mut mina).await?);
-                session = mina.session;
+                browser.sign_in(PRIMARY, PASSWORD).await?;
+                token = Some(define(stack, &mut browser).await?);
             }
-            Flow::SignIn | Flow::Remove | Flow::OpenLink => {
-                mina.sign_in(PRIMARY, PASSWORD).await?;
-                let link = define(stack, &mut mina).await?;
-                let confirmed = mina.post("/backup/confirm", &json!({ "token": link })).await?;
+            Flow::SignIn | Flow::Remove | Flow::OpenLink | Flow::TakeBack => {
+                browser.sign_in(PRIMARY, PASSWORD).await?;
+                let link = define(stack, &mut browser).await?;
+                let confirmed = browser.post("/backup/confirm", &json!({ "token": link })).await?;
                 ensure!(confirmed.status == 200, "confirming: {} {}", confirmed.status, confirmed.body);
-                mail(stack, PRIMARY, "/account").await?;
-                if flow == Flow::Remove {
-                    session = mina.session;
-                }
             }
         }
-        if flow == Flow::OpenLink {
-            let mut anyone = Client::new(stack)?;
-            anyone.post("/login/link", &json!({ "email": BACKUP })).await?;
-            mailed = Some(mail(stack, BACKUP, "/login/open?token=").await?);
-            session = anyone.session;
+        match flow {
+            Flow::OpenLink => {
+                browser = Client::new(stack)?;
+                browser.post("/login/link", &json!({ "email": BACKUP })).await?;
+                token = Some(mailed(stack, BACKUP, "/login/open?token=").await?);
+            }
+            Flow::TakeBack => token = Some(mailed(stack, PRIMARY, "/undo?token=").await?),
+            _ => {}
         }
         let snapshot = Snapshot::take(stack).await?;
-        Ok(Self { stack, flow, snapshot, session, token: mailed })
+        Ok(Self { stack, flow, snapshot, browser, token })
     }
 
     /// The request that matters, from the browser as it was.
     pub async fn act(&self) -> Result<Answer> {
-        let mut browser = Client::new(self.stack)?;
-        browser.session.clone_from(&self.session);
         let (path, body) = self.request();
-        browser.post(path, &body).await
+        self.browser.clone().post(path, &body).await
     }
 
     fn request(&self) -> (&'static str, Value) {
@@ -145,6 +143,7 @@ impl<'s> Scene<'s> {
             Flow::OpenLink => ("/login/open", json!({ "token": self.token })),
             Flow::SignIn => ("/login", json!({ "identifier": BACKUP, "password": PASSWORD })),
             Flow::Remove => ("/account/backup/remove", json!({ "what": "confirmed" })),
+            Flow::TakeBack => ("/undo", json!({ "token": self.token, "username": USERNAME })),
         }
     }
 
@@ -161,13 +160,14 @@ impl<'s> Scene<'s> {
 async fn define(stack: &Stack, mina: &mut Client) -> Result<String> {
     let asked = mina.post("/account/backup", &json!({ "email": BACKUP })).await?;
     ensure!(asked.status == 202, "defining: {} {}", asked.status, asked.body);
-    mail(stack, BACKUP, "/backup/confirm?token=").await
+    mailed(stack, BACKUP, "/backup/confirm?token=").await
 }
 
-/// Waits for a mail with such a link; the token of the link, if it has one.
-async fn mail(stack: &Stack, to: &str, link: &str) -> Result<String> {
+/// Waits for a mail with such a link; the link's token.
+async fn mailed(stack: &Stack, to: &str, link: &str) -> Result<String> {
     let fits = |mail: &dev::mailbox::Mail| mail.to == to && mail.links.iter().any(|own| own.contains(link));
     let mail = stack.mailbox().wait_for(PATIENCE, fits).await;
     let mail = mail.with_context(|| format!("no mail to {to} with {link}"))?;
-    if link.contains("token=") { token(&mail) } else { Ok(String::new()) }
+    let tokens = mail.links.iter().filter_map(|own| own.split_once(link));
+    Ok(tokens.map(|(_, token)| token.to_owned()).next().unwrap_or_default())
 }
