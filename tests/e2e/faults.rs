@@ -71,7 +71,7 @@ impl Trouble {
     fn fault(&self, flow: Flow) -> Option<Fault> {
         let fault = Fault { times: self.times, ..Fault::next_call(self.kind) };
         let (function, operation, table) = match self.at {
-            At::Commit => (flow.function(), Some("TransactWriteItems"), None),
+            At::Commit => (flow.function(), Some("TransactWriteItems"), flow.table()),
             At::EveryCall => (flow.function(), None, None),
             At::MailService => ("mailer", Some("SendEmail"), None),
             At::Mark => ("mailer", Some("UpdateItem"), Some("OutboxTable")),
@@ -234,7 +234,7 @@ async fn meet(stack: &Stack, scene: &Scene<'_>, trouble: &Trouble, good: &Good) 
         reached.accounts(),
         good.image.accounts()
     );
-    crate::claims::assert_fit(&stack.tables().items("AccountsTable")?);
+    crate::claims::assert_fit(&stack.tables().items("AccountsTable")?, dev::clock::now().unix_timestamp());
     let asked_twice = trouble.at == At::OutOfOrder;
     Ok(Row { flow: scene.flow, trouble: trouble.name, page: answer, change, asked_twice, doubles, again })
 }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::states::{AT_THE_LIMIT, Flow, MADE, Making, NOBODY, REQUESTS_TO_THE_LIMIT, State};
 use crate::build::{self, Profile};
+use crate::clock;
 use crate::logs::Printing;
 use crate::stack::{Options, Stack};
 
@@ -116,10 +117,13 @@ impl Bench {
     }
 
     async fn make(&self, username: &str, making: Making) -> Result<()> {
+        let address = match making {
+            Making::Backup(address) | Making::Pending(address) => address,
+            Making::Disabled => return self.disable(username),
+        };
         let account = self.stack.accounts().iter().find(|account| account.username == username);
         let password =
             account.and_then(|account| account.password.as_deref()).context("without a password")?;
-        let (Making::Backup(address) | Making::Pending(address)) = making;
         let sign_in = json!({ "identifier": username, "password": password });
         let signed_in = self.ask(self.post("/login", &sign_in)).await?;
         ensure!(signed_in.status == 200, "the sign-in failed with {}", signed_in.status);
@@ -136,6 +140,15 @@ impl Bench {
             ensure!(confirmed.status == 200, "the confirmation failed with {}", confirmed.status);
         }
         Ok(())
+    }
+
+    fn disable(&self, username: &str) -> Result<()> {
+        let table = self.table("ACCOUNTS_TABLE")?;
+        let rows = self.stack.tables().items(&table)?;
+        let profile = rows.into_iter().find(|row| row["username"]["S"] == username);
+        let mut profile = profile.context("there is no such account")?;
+        profile["disabled_at"] = json!({ "N": clock::now().unix_timestamp().to_string() });
+        self.stack.tables().put(&table, &profile)
     }
 
     fn request(&self, flow: Flow, identifier: &str) -> reqwest::RequestBuilder {

@@ -54,7 +54,7 @@ pub(super) struct State {
 const ADDRESS: &[Flow] = &Flow::ALL;
 
 /// All states.
-pub(super) const STATES: [State; 8] = [
+pub(super) const STATES: [State; 10] = [
     State { name: "by username", known: "mira", unknown: "nora", flows: &[Flow::Login] },
     State { name: "by primary", known: "mira@example.com", unknown: "nora@example.com", flows: ADDRESS },
     State { name: "by backup", known: "rosa@example.org", unknown: "nora@example.org", flows: ADDRESS },
@@ -65,6 +65,13 @@ pub(super) const STATES: [State; 8] = [
         known: "timo@example.com",
         unknown: "nora@example.com",
         flows: ADDRESS,
+    },
+    State { name: "disabled", known: "dora@example.com", unknown: "nora@example.com", flows: ADDRESS },
+    State {
+        name: "with an imported hash",
+        known: "vera@example.com",
+        unknown: "nora@example.com",
+        flows: &[Flow::Login],
     },
     State {
         name: "both at the limit",
@@ -90,8 +97,11 @@ pub(super) const REQUESTS_TO_THE_LIMIT: usize = 12;
 pub(super) const NOBODY: &str = "nora@example.com";
 
 /// Who has what to be made before it can be measured.
-pub(super) const MADE: [(&str, Making); 2] =
-    [("rosa", Making::Backup("rosa@example.org")), ("ines", Making::Pending("ines@example.org"))];
+pub(super) const MADE: [(&str, Making); 3] = [
+    ("rosa", Making::Backup("rosa@example.org")),
+    ("ines", Making::Pending("ines@example.org")),
+    ("dora", Making::Disabled),
+];
 
 /// How a state comes about.
 #[derive(Debug, Clone, Copy)]
@@ -100,6 +110,8 @@ pub(super) enum Making {
     Backup(&'static str),
     /// This address is asked for.
     Pending(&'static str),
+    /// An operator disables the account.
+    Disabled,
 }
 
 #[cfg(test)]

@@ -70,6 +70,12 @@ impl Flow {
         }
     }
 
+    /// A table that only the transaction names with which the flow changes anything, where it has others.
+    pub fn table(self) -> Option<&'static str> {
+        // The attempt is counted before, in a transaction of its own.
+        (self == Self::SignIn).then_some("SessionsTable")
+    }
+
     /// As the document calls it.
     pub fn title(self) -> &'static str {
         match self {
