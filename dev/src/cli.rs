@@ -15,8 +15,8 @@ use crate::environment::{self, Surroundings};
 use crate::logs::Printing;
 use crate::services::Services;
 use crate::stack::{Options, Stack, read_template};
-use crate::startup;
 use crate::tour::{self, Destination, compare};
+use crate::{startup, timing};
 
 /// Accounts listed on the screen; a file may hold thousands.
 const LISTED_ACCOUNTS: usize = 12;
@@ -74,6 +74,8 @@ enum Command {
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
         runs: u16,
     },
+    /// Measures whether the time of an answer tells a known identifier from an unknown one, and reports
+    Timing(timing::Plan),
 }
 
 /// Where a tour goes, and what is kept of it.
@@ -190,6 +192,7 @@ pub async fn run() -> ExitCode {
             };
             services(&options, &env_file).await
         }
+        Some(Command::Timing(plan)) => timing::run(&plan, profile).await,
         Some(Command::Startup { runs }) => startup::run(usize::from(runs), profile).await,
     };
     match done {

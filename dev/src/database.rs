@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use dynoxide::Database;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -96,6 +96,67 @@ fn create(database: &Database, table: &Table) -> anyhow::Result<()> {
 /// A request of the database's own types, from the JSON of the AWS API.
 pub fn request<T: DeserializeOwned>(body: &Value) -> anyhow::Result<T> {
     serde_json::from_value(body.clone()).context("the embedded database does not understand this")
+}
+
+/// The items of the tables, for tests and measurements.
+#[derive(Clone, Copy)]
+pub struct Tables<'s> {
+    database: &'s Database,
+    template: &'s Template,
+}
+
+impl<'s> Tables<'s> {
+    /// The tables of a template in a database.
+    pub fn new(database: &'s Database, template: &'s Template) -> Self {
+        Self { database, template }
+    }
+
+    /// The tables' names.
+    pub fn names(&self) -> impl Iterator<Item = &'s str> {
+        self.template.tables.iter().map(|table| table.name.as_str())
+    }
+
+    /// All items of a table.
+    pub fn items(&self, table: &str) -> anyhow::Result<Vec<Value>> {
+        let answer = self.database.scan(request(&json!({ "TableName": table, "ConsistentRead": true }))?)?;
+        match serde_json::to_value(answer)? {
+            Value::Object(answer) if answer.get("LastEvaluatedKey").is_some_and(|key| !key.is_null()) => {
+                bail!("{table} does not fit into one answer")
+            }
+            mut answer => Ok(serde_json::from_value(answer["Items"].take()).unwrap_or_default()),
+        }
+    }
+
+    /// Puts an item.
+    pub fn put(&self, table: &str, item: &Value) -> anyhow::Result<()> {
+        self.database.put_item(request(&json!({ "TableName": table, "Item": item }))?)?;
+        Ok(())
+    }
+
+    /// Deletes all items of a table.
+    pub fn empty(&self, table: &str) -> anyhow::Result<()> {
+        for item in self.items(table)? {
+            let key = json!({ "TableName": table, "Key": self.key_of(table, &item)? });
+            self.database.delete_item(request(&key)?)?;
+        }
+        Ok(())
+    }
+
+    /// Switches a table's stream off. The embedded database looks through all records of a stream at each write, so a
+    /// long measurement would measure its own length.
+    pub fn end_stream(&self, table: &str) -> anyhow::Result<()> {
+        let setting = json!({ "TableName": table, "StreamSpecification": { "StreamEnabled": false } });
+        self.database.update_table(request(&setting)?)?;
+        Ok(())
+    }
+
+    /// The key of an item.
+    fn key_of(&self, table: &str, item: &Value) -> anyhow::Result<Value> {
+        let defined = self.template.tables.iter().find(|defined| defined.name == table);
+        let schema = &defined.with_context(|| format!("there is no table {table}"))?.definition["KeySchema"];
+        let names = schema.as_array().into_iter().flatten().filter_map(|key| key["AttributeName"].as_str());
+        Ok(names.map(|name| (name.to_owned(), item[name].clone())).collect())
+    }
 }
 
 async fn sweep(database: Database) {

@@ -16,6 +16,10 @@ pub enum Kind {
     ServerError,
     /// Another transaction is at the same items.
     TransactionConflict,
+    /// The service refuses this request, and would again: SES rejects the message, DynamoDB finds it invalid.
+    Reject,
+    /// The process of the caller is killed; the call is not carried out.
+    Kill,
     /// The call is carried out, but the connection closes without an answer.
     LostAnswer,
     /// The call takes longer, and then succeeds.

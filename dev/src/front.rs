@@ -102,6 +102,12 @@ impl Front {
         });
     }
 
+    /// Kills the caller, who then waits for no answer: the wait ends with its connection.
+    async fn kill(&self, who: &Principal) -> Response {
+        self.runtime.kill(who.name());
+        std::future::pending().await
+    }
+
     /// Passes a DynamoDB request on; `asked` is whether the caller wants to see the capacity itself.
     async fn forward(&self, headers: &HeaderMap, operation: &Operation<'_>, mut body: Value) -> Answer {
         let asked = body.get("ReturnConsumedCapacity").is_some_and(|level| level != "NONE");
@@ -171,6 +177,12 @@ async fn dynamodb(
                 "Internal server error",
             ),
             Some(Kind::TransactionConflict) => transaction_conflict(name, &body),
+            Some(Kind::Reject) => dynamodb_failure(
+                StatusCode::BAD_REQUEST,
+                "ValidationException",
+                "One or more parameter values were invalid",
+            ),
+            Some(Kind::Kill) => return front.kill(who).await,
             other => {
                 if let Some(Kind::Delay { delay_ms }) = other {
                     tokio::time::sleep(Duration::from_millis(delay_ms)).await;
@@ -215,6 +227,12 @@ async fn send_email(
                 "InternalServiceErrorException",
                 "Internal error",
             )),
+            Some(Kind::Reject) => Some(ses_failure(
+                StatusCode::BAD_REQUEST,
+                "MessageRejected",
+                "Email address is not verified. The following identities failed the check in region US-EAST-1",
+            )),
+            Some(Kind::Kill) => return front.kill(who).await,
             Some(Kind::Delay { delay_ms }) => {
                 tokio::time::sleep(Duration::from_millis(delay_ms)).await;
                 None

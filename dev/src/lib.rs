@@ -31,4 +31,5 @@ pub mod startup;
 pub mod statement;
 pub mod streams;
 pub mod template;
+pub mod timing;
 pub mod tour;

@@ -189,6 +189,13 @@ impl RuntimeApi {
         settled.is_ok_and(|process| *process == Process::Polling)
     }
 
+    /// Has the function's process killed at once, whatever it is at. It is started again.
+    pub fn kill(&self, function: &str) {
+        if let Some(slot) = self.0.get(function) {
+            slot.process.send_replace(Process::Doomed);
+        }
+    }
+
     /// Waits until the function's process has to be ended.
     pub async fn kill_wanted(&self, function: &str) {
         match self.0.get(function) {

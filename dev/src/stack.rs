@@ -27,7 +27,7 @@ use crate::mailbox::{self, Mailbox};
 use crate::process::Keeper;
 use crate::runtime_api::{Completed, Failed, RuntimeApi};
 use crate::services::Services;
-use crate::streams::{DeadLetter, DeadLetters, Mapping, Wake};
+use crate::streams::{DeadLetter, DeadLetters, Gate, Mapping, Wake};
 use crate::template::{Function, Template};
 
 /// The operator's package, built beside the functions.
@@ -88,6 +88,7 @@ pub struct Stack {
     faults: Faults,
     logs: Logs,
     dead_letters: DeadLetters,
+    gate: Gate,
     runtime: RuntimeApi,
     database: database::Server,
     /// Servers and stream readers.
@@ -156,6 +157,7 @@ impl Stack {
             calls: Calls::default(),
             faults: Faults::default(),
             dead_letters: DeadLetters::default(),
+            gate: Gate::default(),
             runtime: RuntimeApi::new(&template, &options.without),
             template,
             database,
@@ -206,6 +208,7 @@ impl Stack {
                 database: self.database.database.clone(),
                 invoker: self.invoker(options, function)?,
                 wake: wake.clone(),
+                gate: self.gate.clone(),
                 dead_letters: self.dead_letters.clone(),
                 logs: self.logs.clone(),
                 data: options.data.clone(),
@@ -309,6 +312,11 @@ impl Stack {
         &self.faults
     }
 
+    /// Holds the streams back.
+    pub fn streams(&self) -> &Gate {
+        &self.gate
+    }
+
     /// Everything the stack and its functions said.
     pub fn logs(&self) -> &Logs {
         &self.logs
@@ -317,6 +325,16 @@ impl Stack {
     /// The records that were given up.
     pub fn dead_letters(&self) -> Vec<DeadLetter> {
         self.dead_letters.all()
+    }
+
+    /// The tables themselves, past the front: no permission is asked for, nothing fails, nothing is counted.
+    pub fn tables(&self) -> database::Tables<'_> {
+        database::Tables::new(&self.database.database, &self.template)
+    }
+
+    /// Whether a function is at no invocation.
+    pub fn is_idle(&self, function: &str) -> bool {
+        self.runtime.current(function).is_none()
     }
 
     /// The template the stack runs.

@@ -38,6 +38,27 @@ impl Wake {
     }
 }
 
+/// Holds all streams back, as when Lambda's poller is late; clones hold the same streams.
+#[derive(Debug, Clone, Default)]
+pub struct Gate(Arc<watch::Sender<bool>>);
+
+impl Gate {
+    /// Lets no further batch through.
+    pub fn close(&self) {
+        self.0.send_replace(true);
+    }
+
+    /// Lets batches through again.
+    pub fn open(&self) {
+        self.0.send_replace(false);
+    }
+
+    async fn opened(&self) {
+        // The sender lives in `self`, so the wait ends with the gate open.
+        let _ = self.0.subscribe().wait_for(|closed| !closed).await;
+    }
+}
+
 /// A batch that was given up, as it would reach the on-failure destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
@@ -78,6 +99,8 @@ pub struct Mapping {
     pub invoker: Invoker,
     /// What wakes the reader.
     pub wake: Wake,
+    /// What holds it back.
+    pub gate: Gate,
     /// Where given-up batches go.
     pub dead_letters: DeadLetters,
     /// Where failures are told.
@@ -95,6 +118,7 @@ impl Mapping {
             position = self.read(None).ok().and_then(|records| records.last().map(sequence_number));
         }
         loop {
+            self.gate.opened().await;
             match self.read(position.as_deref()) {
                 Ok(records) if records.is_empty() => {
                     // The sender lives in `self`; a timeout only means looking again.

@@ -16,12 +16,14 @@ pub async fn start() -> Result<Stack> {
 }
 
 /// What came back.
+#[derive(Clone)]
 pub struct Answer {
     pub status: u16,
     pub body: Value,
 }
 
 /// Somebody at the site.
+#[derive(Clone)]
 pub struct Client {
     site: String,
     http: reqwest::Client,

@@ -1,6 +1,9 @@
 //! Journeys: the real binaries on the local stack, and the local stack's own command line.
+#[path = "../support/claims.rs"]
+mod claims;
 mod client;
 mod command_line;
+mod faults;
 mod operator;
 mod services;
 mod stack;

@@ -1,8 +1,8 @@
 //! What holds for every input: the bodies of the fuzz targets, here on input that is close to right.
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use shared::testing::bodies::{self, Body};
 use shared::config::Needs;
+use shared::testing::bodies::{self, Body};
 use shared::testing::requests::{ask, assert_calm, empty_tables, variable};
 use shared::testing::{Bench, TestClock};
 

@@ -155,6 +155,8 @@ impl Wire {
             }
             Some(Kind::ServerError) => return Ok(failure(500, "InternalServerError", "internal error")),
             Some(Kind::TransactionConflict) => return Ok(conflict(name, body)),
+            Some(Kind::Reject) => return Ok(failure(400, "ValidationException", "invalid")),
+            Some(Kind::Kill) => return Err(killed()),
             Some(Kind::Delay { delay_ms }) => delay(delay_ms).await,
             Some(Kind::LostAnswer) | None => {}
         }
@@ -197,6 +199,8 @@ impl Wire {
             Some(Kind::ServerError | Kind::TransactionConflict) => {
                 return Ok(failure(500, "InternalServiceErrorException", "internal error"));
             }
+            Some(Kind::Reject) => return Ok(failure(400, "MessageRejected", "not verified")),
+            Some(Kind::Kill) => return Err(killed()),
             Some(Kind::Delay { delay_ms }) => delay(delay_ms).await,
             Some(Kind::LostAnswer) | None => {}
         }
@@ -294,6 +298,11 @@ fn conflict(operation: &str, body: &Value) -> Reply {
 
 fn failure(status: u16, kind: &str, message: &str) -> Reply {
     Reply { status, body: error_body(kind, message).to_string(), error: Some(kind.to_owned()) }
+}
+
+/// There is one process for all functions here, so a killed one is as near as a connection that closes at once.
+fn killed() -> ConnectorError {
+    ConnectorError::io("the process was killed".into())
 }
 
 #[expect(clippy::disallowed_methods, reason = "a slow network is what is being played")]

@@ -19,6 +19,7 @@ use shared::runtime::answer;
 use shared::testing::{Bench, TestClock};
 use tracing::subscriber::DefaultGuard;
 
+use super::claims::assert_fit;
 use super::dynamodb::{carry_out, dump};
 use super::log::Log;
 use super::outbox::Position;
@@ -164,40 +165,11 @@ impl World {
         assert_eq!(status, 200, "{answer}");
     }
 
-    /// Sees that the claims are those of the addresses and usernames that accounts have, one each, and that only
-    /// confirmed addresses are in the index.
+    /// Sees that claims and accounts fit together.
     pub fn assert_claims_fit(&self) {
-        let now = self.operator.now().unix_seconds();
-        let passed = |item: &Value| {
-            let until =
-                item["in_force_until"]["N"].as_str().map(|until| until.parse::<i64>().expect("a time"));
-            until.is_some_and(|until| until <= now)
-        };
         let items = self.dump();
         let items = items["AccountsTable"].iter().map(|item| serde_json::from_str(item).expect("it is JSON"));
-        let (mut claims, mut held) = (Vec::new(), Vec::new());
-        for item in items {
-            let item: Value = item;
-            let text = |name: &str| item[name]["S"].as_str().unwrap_or_default();
-            match text("record") {
-                "claim" | "email#former" if passed(&item) => {}
-                "claim" => claims.push(format!("{} of {}", text("account_id"), text("owner_id"))),
-                "profile" => {
-                    let canonical = text("username").to_lowercase();
-                    held.push(format!("claim#username#{canonical} of {}", text("account_id")));
-                }
-                "email#pending" => {
-                    assert!(item["email"].is_null(), "a pending address is in the index: {item}");
-                }
-                _ => {
-                    assert_eq!(text("email"), text("address").to_lowercase());
-                    held.push(format!("claim#email#{} of {}", text("email"), text("account_id")));
-                }
-            }
-        }
-        claims.sort();
-        held.sort();
-        assert_eq!(claims, held, "left: claims, right: what accounts have");
+        assert_fit(&items.collect::<Vec<Value>>(), self.operator.now().unix_seconds());
     }
 
     /// All mails so far.

@@ -1,0 +1,208 @@
+//! The stack that is measured, and the one who measures: a single connection, kept open, and a clock that is read
+//! right before a request goes out and right after its answer's last byte. What must not be in a time is taken out of the
+//! way: the counts of limits and the outbox are cleared between requests, and the stream is switched off, because the mailer
+//! at work on the last request has a processor of its own in AWS and here it would share that of the next one.
+
+use std::cell::RefCell;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use reqwest::Client;
+use serde_json::{Value, json};
+
+use super::states::{AT_THE_LIMIT, Flow, MADE, Making, NOBODY, REQUESTS_TO_THE_LIMIT, State};
+use crate::build::{self, Profile};
+use crate::clock;
+use crate::logs::Printing;
+use crate::stack::{Options, Stack};
+
+/// The people of the measurement, in the form of the demo accounts; from the root of the workspace.
+const ACCOUNTS: &str = "dev/src/timing/accounts.jsonl";
+
+/// How long the mailer may be at one mail.
+const PATIENCE: Duration = Duration::from_secs(20);
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// What happened before a request must not be remembered: these tables are emptied.
+const EMPTIED: [&str; 2] = ["LIMITS_TABLE", "OUTBOX_TABLE"];
+
+/// A stack with the people of all states.
+pub(super) struct Bench {
+    stack: Stack,
+    client: Client,
+    /// The counts of those who are at their limit.
+    kept: RefCell<Vec<Value>>,
+}
+
+/// What came back, as far as two answers can be compared.
+#[derive(Debug, PartialEq)]
+struct Answer {
+    status: u16,
+    body: Vec<u8>,
+    /// The cookies as a browser would send them back.
+    cookies: String,
+}
+
+impl Bench {
+    pub(super) async fn start(profile: Profile) -> Result<Self> {
+        let options = Options {
+            accounts: Some(build::workspace_root().join(ACCOUNTS)),
+            profile,
+            printing: Printing::Nothing,
+            progress: true,
+            ..Options::default()
+        };
+        let stack = Stack::start(&options).await?;
+        let client = Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .pool_max_idle_per_host(1);
+        let bench = Self { stack, client: client.build()?, kept: RefCell::default() };
+        for (username, making) in MADE {
+            bench.make(username, making).await.with_context(|| format!("{username} cannot be made"))?;
+        }
+        bench.rest().await?;
+        bench.stack.streams().close();
+        bench.stack.tables().end_stream(&bench.table("OUTBOX_TABLE")?)?;
+        Ok(bench)
+    }
+
+    pub(super) async fn stop(self) {
+        self.stack.stop().await;
+    }
+
+    /// The time from sending a request to the last byte of its answer, in microseconds.
+    pub(super) async fn time(&self, flow: Flow, identifier: &str) -> Result<f64> {
+        let request = self.request(flow, identifier).build()?;
+        self.forget()?;
+        let started = Instant::now();
+        let response = self.client.execute(request).await?;
+        response.bytes().await?;
+        Ok(started.elapsed().as_secs_f64() * 1e6)
+    }
+
+    /// Sees that a comparison of times makes sense: the answers are of one status and one length.
+    pub(super) async fn assert_same_answer(&self, flow: Flow, state: &State) -> Result<()> {
+        self.forget()?;
+        let known = self.ask(self.request(flow, state.known)).await?;
+        self.forget()?;
+        let unknown = self.ask(self.request(flow, state.unknown)).await?;
+        let same = known.status == unknown.status && known.body.len() == unknown.body.len();
+        ensure!(same, "{flow}, {}: the answers differ: {known:?} and {unknown:?}", state.name);
+        Ok(())
+    }
+
+    /// Uses up the limits of those who have to be at them. What is counted for them alone, and not for the client or
+    /// for everybody, is put back from then on whenever the counts are cleared.
+    pub(super) async fn bring_to_the_limit(&self, flows: [Flow; 3]) -> Result<()> {
+        self.kept.borrow_mut().clear();
+        for flow in flows {
+            self.forget()?;
+            self.ask(self.request(flow, NOBODY)).await?;
+            let of_anybody = self.counts()?;
+            for identifier in AT_THE_LIMIT {
+                self.forget()?;
+                for _ in 0..REQUESTS_TO_THE_LIMIT {
+                    self.ask(self.request(flow, identifier)).await?;
+                }
+                let own = self.counts()?.into_iter().filter(|count| {
+                    let same = |other: &Value| other["bucket"] == count["bucket"];
+                    !of_anybody.iter().any(same) && !self.kept.borrow().iter().any(same)
+                });
+                let own: Vec<Value> = own.collect();
+                self.kept.borrow_mut().extend(own);
+            }
+        }
+        self.forget()
+    }
+
+    async fn make(&self, username: &str, making: Making) -> Result<()> {
+        let address = match making {
+            Making::Backup(address) | Making::Pending(address) => address,
+            Making::Disabled => return self.disable(username),
+        };
+        let account = self.stack.accounts().iter().find(|account| account.username == username);
+        let password =
+            account.and_then(|account| account.password.as_deref()).context("without a password")?;
+        let sign_in = json!({ "identifier": username, "password": password });
+        let signed_in = self.ask(self.post("/login", &sign_in)).await?;
+        ensure!(signed_in.status == 200, "the sign-in failed with {}", signed_in.status);
+        let asking = self.post("/account/backup", &json!({ "email": address }));
+        let asked = self.ask(asking.header("cookie", &signed_in.cookies)).await?;
+        ensure!(asked.status == 202, "the backup request failed with {}", asked.status);
+        let mail = self.stack.mailbox().wait_for(PATIENCE, |mail| mail.to == address).await;
+        let mail = mail.context("no confirmation mail came")?;
+        if let Making::Backup(_) = making {
+            let token = mail.links.iter().find_map(|link| link.split_once("token="));
+            let (_, token) = token.context("the confirmation mail has no link")?;
+            let confirming = self.post("/backup/confirm", &json!({ "token": token }));
+            let confirmed = self.ask(confirming.header("cookie", &signed_in.cookies)).await?;
+            ensure!(confirmed.status == 200, "the confirmation failed with {}", confirmed.status);
+        }
+        Ok(())
+    }
+
+    fn disable(&self, username: &str) -> Result<()> {
+        let table = self.table("ACCOUNTS_TABLE")?;
+        let rows = self.stack.tables().items(&table)?;
+        let profile = rows.into_iter().find(|row| row["username"]["S"] == username);
+        let mut profile = profile.context("there is no such account")?;
+        profile["disabled_at"] = json!({ "N": clock::now().unix_timestamp().to_string() });
+        self.stack.tables().put(&table, &profile)
+    }
+
+    fn request(&self, flow: Flow, identifier: &str) -> reqwest::RequestBuilder {
+        self.post(flow.path(), &flow.body(identifier))
+    }
+
+    fn post(&self, path: &str, body: &Value) -> reqwest::RequestBuilder {
+        let request = self.client.post(format!("{}{path}", self.stack.page_url()));
+        request.header("accept", "application/json").json(body)
+    }
+
+    async fn ask(&self, request: reqwest::RequestBuilder) -> Result<Answer> {
+        let response = request.send().await?;
+        let status = response.status().as_u16();
+        let set = response.headers().get_all("set-cookie").iter().filter_map(|line| line.to_str().ok());
+        let cookies: Vec<&str> = set.filter_map(|line| line.split(';').next()).collect();
+        let cookies = cookies.join("; ");
+        Ok(Answer { status, body: response.bytes().await?.to_vec(), cookies })
+    }
+
+    fn table(&self, variable: &str) -> Result<String> {
+        let variables = self.stack.operator_variables();
+        variables.get(variable).cloned().with_context(|| format!("the operator lacks {variable}"))
+    }
+
+    fn counts(&self) -> Result<Vec<Value>> {
+        self.stack.tables().items(&self.table("LIMITS_TABLE")?)
+    }
+
+    /// Waits until the mailer has nothing more to do.
+    async fn rest(&self) -> Result<()> {
+        let outbox = self.table("OUTBOX_TABLE")?;
+        let at_rest = async {
+            loop {
+                let rows = self.stack.tables().items(&outbox)?;
+                let waiting = rows.iter().any(|row| row["mail_state"]["S"] == "waiting");
+                if !waiting && self.stack.is_idle("mailer") {
+                    return anyhow::Ok(());
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, at_rest).await.context("the mailer does not come to rest")?
+    }
+
+    /// Forgets what requests left behind, but for what keeps some at their limit.
+    fn forget(&self) -> Result<()> {
+        let tables = self.stack.tables();
+        for variable in EMPTIED {
+            tables.empty(&self.table(variable)?)?;
+        }
+        for count in self.kept.borrow().iter() {
+            tables.put(&self.table("LIMITS_TABLE")?, count)?;
+        }
+        Ok(())
+    }
+}

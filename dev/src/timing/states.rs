@@ -1,0 +1,133 @@
+//! What is compared with what: the flows open to strangers, and the states that an account can be in. A table; a new
+//! state is a line here, and where it takes some making, a line in [`MADE`].
+//!
+//! Like is compared with like: a username with a username, an address with an address (one is found by a read, the
+//! other by a query of an index), and all identifiers of a pair have the same length.
+
+use clap::ValueEnum;
+use serde_json::{Value, json};
+
+/// A flow that anybody may call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Flow {
+    /// `POST /login`, always with a wrong password.
+    Login,
+    /// `POST /login/link`.
+    Link,
+    /// `POST /forgot-username`.
+    Username,
+}
+
+/// The password that nobody has.
+const WRONG: &str = "not the password of anyone";
+
+impl Flow {
+    /// In the order of the report.
+    pub(super) const ALL: [Self; 3] = [Self::Login, Self::Link, Self::Username];
+
+    pub(super) fn path(self) -> &'static str {
+        match self {
+            Self::Login => "/login",
+            Self::Link => "/login/link",
+            Self::Username => "/forgot-username",
+        }
+    }
+
+    /// What is asked for this identifier.
+    pub(super) fn body(self, identifier: &str) -> Value {
+        match self {
+            Self::Login => json!({ "identifier": identifier, "password": WRONG }),
+            Self::Link | Self::Username => json!({ "email": identifier }),
+        }
+    }
+}
+
+/// A state, and whom it is compared with.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) name: &'static str,
+    pub(super) known: &'static str,
+    pub(super) unknown: &'static str,
+    pub(super) flows: &'static [Flow],
+}
+
+const ADDRESS: &[Flow] = &Flow::ALL;
+
+/// All states.
+pub(super) const STATES: [State; 10] = [
+    State { name: "by username", known: "mira", unknown: "nora", flows: &[Flow::Login] },
+    State { name: "by primary", known: "mira@example.com", unknown: "nora@example.com", flows: ADDRESS },
+    State { name: "by backup", known: "rosa@example.org", unknown: "nora@example.org", flows: ADDRESS },
+    State { name: "pending only", known: "ines@example.org", unknown: "nora@example.org", flows: ADDRESS },
+    State { name: "SSO", known: "lena@example.com", unknown: "nora@example.com", flows: ADDRESS },
+    State {
+        name: "without a password",
+        known: "timo@example.com",
+        unknown: "nora@example.com",
+        flows: ADDRESS,
+    },
+    State { name: "disabled", known: "dora@example.com", unknown: "nora@example.com", flows: ADDRESS },
+    State {
+        name: "with an imported hash",
+        known: "vera@example.com",
+        unknown: "nora@example.com",
+        flows: &[Flow::Login],
+    },
+    State {
+        name: "both at the limit",
+        known: "olga@example.com",
+        unknown: "kurt@example.com",
+        flows: ADDRESS,
+    },
+    State {
+        name: "at the limit, and not",
+        known: "kurt@example.com",
+        unknown: "nora@example.com",
+        flows: ADDRESS,
+    },
+];
+
+/// Identifiers that have used up their limits, in each flow.
+pub(super) const AT_THE_LIMIT: [&str; 2] = ["olga@example.com", "kurt@example.com"];
+
+/// More requests than any limit on one identifier lets pass, and fewer than one client may send.
+pub(super) const REQUESTS_TO_THE_LIMIT: usize = 12;
+
+/// Somebody who is in no table and at no limit.
+pub(super) const NOBODY: &str = "nora@example.com";
+
+/// Who has what to be made before it can be measured.
+pub(super) const MADE: [(&str, Making); 3] = [
+    ("rosa", Making::Backup("rosa@example.org")),
+    ("ines", Making::Pending("ines@example.org")),
+    ("dora", Making::Disabled),
+];
+
+/// How a state comes about.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Making {
+    /// This address is asked for and confirmed.
+    Backup(&'static str),
+    /// This address is asked for.
+    Pending(&'static str),
+    /// An operator disables the account.
+    Disabled,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn like_is_compared_with_like() {
+        for State { name, known, unknown, flows } in STATES {
+            assert_eq!(
+                known.len(),
+                unknown.len(),
+                "{name}: the length of a request must not tell them apart"
+            );
+            assert_eq!(known.contains('@'), unknown.contains('@'), "{name}");
+            assert!(known.contains('@') || *flows == [Flow::Login], "{name}: only a sign-in takes usernames");
+        }
+    }
+}

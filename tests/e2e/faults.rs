@@ -1,0 +1,326 @@
+//! Faults through the front, with the real binaries: every flow meets every fault, and whatever happens, nothing is
+//! half written, nothing is lost, no mail comes more than twice, and the page is a calm one.
+//!
+//! What single flows do about single faults is tested in process (`tests/it`); here is the whole table, made of two
+//! lists, so that no pair can be forgotten. `docs/faults.md` shows it, and is compared with what came out.
+mod image;
+mod table;
+mod walk;
+
+use anyhow::{Context as _, Result, ensure};
+use dev::faults::{Fault, Kind};
+use dev::stack::Stack;
+use serde_json::{Value, json};
+
+use self::image::{Change, Snapshot};
+use self::table::Row;
+use self::walk::{Flow, Scene};
+use crate::client::Answer;
+
+/// Where a fault strikes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum At {
+    /// The one transaction with which the flow changes anything.
+    Commit,
+    /// Every call of the flow to DynamoDB.
+    EveryCall,
+    /// The mail service, when the mailer sends what the flow asked for.
+    MailService,
+    /// The mailer's note that the mail was sent.
+    Mark,
+    /// The stream, which delivers each of the flow's requests twice in a batch, and then the batch again.
+    DeliveredTwice,
+    /// The stream, which delivers the latest of three requests first, and then all of them in order again.
+    OutOfOrder,
+}
+
+struct Trouble {
+    name: &'static str,
+    at: At,
+    kind: Kind,
+    times: u32,
+}
+
+/// More calls than any flow makes with all its retries.
+const FOR_GOOD: u32 = 1000;
+
+const fn trouble(name: &'static str, at: At, kind: Kind, times: u32) -> Trouble {
+    Trouble { name, at, kind, times }
+}
+
+/// All faults. Those of the stream fail no call, so their kind and count are not used.
+const TROUBLES: [Trouble; 15] = [
+    trouble("DynamoDB throttles once", At::Commit, Kind::Throttle, 1),
+    trouble("DynamoDB throttles for good", At::EveryCall, Kind::Throttle, FOR_GOOD),
+    trouble("DynamoDB answers 500 once", At::Commit, Kind::ServerError, 1),
+    trouble("DynamoDB answers 500 for good", At::Commit, Kind::ServerError, FOR_GOOD),
+    trouble("transaction conflict once", At::Commit, Kind::TransactionConflict, 1),
+    trouble("transaction conflict for good", At::Commit, Kind::TransactionConflict, FOR_GOOD),
+    trouble("answer lost after the write once", At::Commit, Kind::LostAnswer, 1),
+    trouble("answer lost after the write for good", At::Commit, Kind::LostAnswer, FOR_GOOD),
+    trouble("SES throttles once", At::MailService, Kind::Throttle, 1),
+    trouble("SES answers 500 once", At::MailService, Kind::ServerError, 1),
+    trouble("SES rejects the mail for good", At::MailService, Kind::Reject, FOR_GOOD),
+    trouble("mailer cannot note what it sent", At::Mark, Kind::ServerError, 3),
+    trouble("mailer killed between send and mark", At::Mark, Kind::Kill, 1),
+    trouble("batch delivered twice", At::DeliveredTwice, Kind::Throttle, 0),
+    trouble("batch delivered out of order", At::OutOfOrder, Kind::Throttle, 0),
+];
+
+impl Trouble {
+    fn fault(&self, flow: Flow) -> Option<Fault> {
+        let fault = Fault { times: self.times, ..Fault::next_call(self.kind) };
+        let (function, operation, table) = match self.at {
+            At::Commit => (flow.function(), Some("TransactWriteItems"), flow.table()),
+            At::EveryCall => (flow.function(), None, None),
+            At::MailService => ("mailer", Some("SendEmail"), None),
+            At::Mark => ("mailer", Some("UpdateItem"), Some("OutboxTable")),
+            At::DeliveredTwice | At::OutOfOrder => return None,
+        };
+        let owned = |name: Option<&str>| name.map(str::to_owned);
+        Some(Fault {
+            function: Some(function.into()),
+            operation: owned(operation),
+            table: owned(table),
+            ..fault
+        })
+    }
+}
+
+/// Flows that take turns on one stack, and the faults they meet there. Waiting for retries is most of the time, so the
+/// lanes run side by side; the mailer's own retries come on top of the SDK's, so it has two.
+const LANES: [(&[Flow], std::ops::Range<usize>); 5] = [
+    (&[Flow::Mailer], 0..4),
+    (&[Flow::Mailer], 4..TROUBLES.len()),
+    (&[Flow::Define, Flow::Confirm], 0..TROUBLES.len()),
+    (&[Flow::ForgotUsername, Flow::RequestLink, Flow::Remove], 0..TROUBLES.len()),
+    (&[Flow::OpenLink, Flow::SignIn, Flow::TakeBack], 0..TROUBLES.len()),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_flow_survives_every_fault_and_the_document_says_how() -> Result<()> {
+    let lanes = LANES.map(|(flows, troubles)| async move {
+        let stack = crate::client::start().await?;
+        let (loaded, mut rows) = (Snapshot::take(&stack).await?, Vec::new());
+        for flow in flows {
+            loaded.restore(&stack)?;
+            rows.extend(flow_through(&stack, *flow, &TROUBLES[troubles.clone()]).await?);
+        }
+        stack.stop().await;
+        anyhow::Ok(rows)
+    });
+    let mut rows = futures_util::future::try_join_all(lanes).await?.concat();
+    rows.sort_by_key(|row| Flow::ALL.iter().position(|flow| *flow == row.flow));
+    let pairs: Vec<_> = rows.iter().map(|row| (row.flow, row.trouble)).collect();
+    let all = Flow::ALL.iter().flat_map(|flow| TROUBLES.iter().map(|trouble| (*flow, trouble.name)));
+    assert_eq!(pairs, all.collect::<Vec<_>>(), "every pair is in one lane");
+    table::compare_with_document(&rows)
+}
+
+async fn flow_through(stack: &Stack, flow: Flow, troubles: &[Trouble]) -> Result<Vec<Row>> {
+    stack.mailbox().empty();
+    let scene = Scene::set(stack, flow).await?;
+    let reference = Run::start(stack, &scene)?;
+    let answer = scene.act().await?;
+    ensure!(answer.status < 400, "{flow:?} without a fault: {} {}", answer.status, answer.body);
+    settle(&reference).await?;
+    let good = Good { image: reference.snapshot.image(stack)?, mails: reference.mails() };
+    ensure!(!good.mails.is_empty(), "{flow:?} without a fault causes a mail");
+    let mut rows = Vec::new();
+    for trouble in troubles {
+        let row = meet(stack, &scene, trouble, &good).await;
+        let failed = || format!("{flow:?}, {}; the log:\n{}", trouble.name, last_lines(stack));
+        rows.push(row.with_context(failed)?);
+    }
+    Ok(rows)
+}
+
+/// What comes of a flow without faults.
+struct Good {
+    image: image::Image,
+    mails: Vec<(String, String)>,
+}
+
+/// One run of a scene, from its snapshot on.
+struct Run<'s> {
+    stack: &'s Stack,
+    snapshot: &'s Snapshot,
+    mails_before: usize,
+    letters_before: usize,
+}
+
+impl<'s> Run<'s> {
+    fn start(stack: &'s Stack, scene: &'s Scene<'_>) -> Result<Self> {
+        scene.snapshot.restore(stack)?;
+        let (mails_before, letters_before) = (stack.mailbox().mails().len(), stack.dead_letters().len());
+        Ok(Self { stack, snapshot: &scene.snapshot, mails_before, letters_before })
+    }
+
+    /// Recipient and subject of each mail since the start.
+    fn mails(&self) -> Vec<(String, String)> {
+        let mails = self.stack.mailbox().mails();
+        mails.into_iter().skip(self.mails_before).map(|mail| (mail.to, mail.subject)).collect()
+    }
+
+    /// Requests for mails that were given up since the start.
+    fn given_up(&self) -> usize {
+        let letters = self.stack.dead_letters();
+        letters.iter().skip(self.letters_before).map(|letter| letter.sequence_numbers.len()).sum()
+    }
+}
+
+/// One cell of the table: the scene as it was, the fault, the request, what came of it, and the request again.
+async fn meet(stack: &Stack, scene: &Scene<'_>, trouble: &Trouble, good: &Good) -> Result<Row> {
+    let run = Run::start(stack, scene)?;
+    let fault = trouble.fault(scene.flow);
+    stack.faults().clear();
+    if let Some(fault) = &fault {
+        stack.faults().add(fault.clone());
+    }
+    let by_hand = matches!(trouble.at, At::DeliveredTwice | At::OutOfOrder);
+    if by_hand {
+        stack.streams().close();
+    }
+    let answer = scene.act().await?;
+    match trouble.at {
+        At::DeliveredTwice => deliver(&run, &[outbox(stack)?, outbox(stack)?].concat()).await?,
+        At::OutOfOrder => {
+            stack.tables().empty("LimitsTable")?;
+            scene.act().await?;
+            scene.ask_for_another_mail().await?;
+            let mut rows = outbox(stack)?;
+            ensure!(rows.len() >= 2, "there is no order in one request");
+            rows.reverse();
+            deliver(&run, &rows).await?;
+        }
+        _ => {}
+    }
+    if by_hand {
+        // What was delivered by hand comes once more by itself, in order.
+        let mark = stack.calls().mark();
+        stack.streams().open();
+        let came = async {
+            while !stack.calls().since(mark).iter().any(|call| call.function == "mailer") {
+                pause().await;
+            }
+        };
+        tokio::time::timeout(walk::PATIENCE, came).await.context("the stream delivers nothing")?;
+    }
+    settle(&run).await?;
+    let struck = fault.is_none_or(|fault| stack.faults().left() != [fault]);
+    ensure!(struck, "the fault struck nobody");
+    stack.faults().clear();
+    assert_calm(&answer)?;
+
+    let mut mails = run.mails();
+    if trouble.at == At::OutOfOrder {
+        let other = mails.iter().position(|mail| mail.0 == walk::ANOTHER);
+        mails.remove(other.context("the other mail is lost")?);
+    }
+    let change = match trouble.at {
+        // More was asked for, so what is stored differs; that all of it was handled, and how often, is what counts.
+        At::OutOfOrder => Change::Everything,
+        _ => run.snapshot.change(&run.snapshot.image(stack)?, &good.image)?,
+    };
+    let doubles = assert_mails(&mails, change, good)?;
+    let again = scene.act().await?;
+    assert_calm(&again)?;
+    settle(&run).await?;
+    // Whichever way it went, the person has what was asked for now, and what accounts say fits together.
+    let reached = run.snapshot.image(stack)?;
+    ensure!(
+        reached.accounts() == good.image.accounts(),
+        "asked for again, and still not done:\n{:#?}\nnot\n{:#?}",
+        reached.accounts(),
+        good.image.accounts()
+    );
+    crate::claims::assert_fit(&stack.tables().items("AccountsTable")?, dev::clock::now().unix_timestamp());
+    let asked_twice = trouble.at == At::OutOfOrder;
+    Ok(Row { flow: scene.flow, trouble: trouble.name, page: answer, change, asked_twice, doubles, again })
+}
+
+/// Waits until the mailer is through with everything, or has given up what it could not do.
+async fn settle(run: &Run<'_>) -> Result<()> {
+    let at_rest = async {
+        loop {
+            let waiting = outbox(run.stack)?.iter().filter(|row| row["mail_state"]["S"] == "waiting").count();
+            if waiting <= run.given_up() && run.stack.is_idle("mailer") {
+                return anyhow::Ok(());
+            }
+            pause().await;
+        }
+    };
+    tokio::time::timeout(walk::PATIENCE, at_rest).await.context("the mailer does not come to rest")?
+}
+
+#[expect(clippy::disallowed_methods, reason = "other processes are waited for")]
+async fn pause() {
+    tokio::time::sleep(std::time::Duration::from_millis(15)).await;
+}
+
+/// The rows of the outbox in the order in which they were asked for.
+fn outbox(stack: &Stack) -> Result<Vec<Value>> {
+    let mut rows = stack.tables().items("OutboxTable")?;
+    rows.sort_by_key(|row| row["message_id"]["S"].to_string());
+    Ok(rows)
+}
+
+/// Hands rows of the outbox to the mailer as one batch of their stream.
+async fn deliver(run: &Run<'_>, rows: &[Value]) -> Result<()> {
+    let event = std::fs::read_to_string(dev::build::workspace_root().join("events/mailer.json"))?;
+    let event: Value = serde_json::from_str(&event)?;
+    let records = rows.iter().enumerate().map(|(number, row)| {
+        let mut record = event["Records"][0].clone();
+        record["dynamodb"]["Keys"]["message_id"] = row["message_id"].clone();
+        record["dynamodb"]["NewImage"] = row.clone();
+        record["dynamodb"]["SequenceNumber"] = json!(format!("{number:021}"));
+        record
+    });
+    let event = json!({ "Records": records.collect::<Vec<_>>() });
+    let done = run.stack.invoke("mailer", &event).await;
+    let done = done.map_err(|failed| anyhow::anyhow!("the mailer failed: {}", failed.reason))?;
+    let failures: Value = serde_json::from_slice(&done.payload)?;
+    ensure!(failures["batchItemFailures"] == json!([]), "the mailer failed: {failures}");
+    Ok(())
+}
+
+/// A page of ours, and nothing of what broke behind it.
+fn assert_calm(answer: &Answer) -> Result<()> {
+    let text = answer.body.to_string();
+    for raw in ["Exception", "panicked", "TransactWriteItems", "Table", "rror\":"] {
+        ensure!(!text.contains(raw), "{} {text} says {raw:?}", answer.status);
+    }
+    match answer.status {
+        200..=399 => ensure!(answer.body.is_object(), "{} without a page", answer.status),
+        status => {
+            let problem = &answer.body;
+            let ours = problem["code"].is_string() && problem["title"].is_string();
+            ensure!(ours && problem["status"] == status, "{status} {text} is no problem of ours");
+            ensure!(matches!(status, 400..=499 | 500 | 503), "{status}");
+        }
+    }
+    Ok(())
+}
+
+/// No mail without a change, all mails with it, at most one of them twice, and no others; how many came twice.
+fn assert_mails(mails: &[(String, String)], change: Change, good: &Good) -> Result<usize> {
+    if change != Change::Everything {
+        ensure!(mails.is_empty(), "nothing was done, and there are mails: {mails:?}");
+        return Ok(0);
+    }
+    let mut left = mails.to_vec();
+    for wanted in &good.mails {
+        let at = left.iter().position(|mail| mail == wanted);
+        left.remove(at.with_context(|| format!("lost: {wanted:?}; there are {mails:?}"))?);
+    }
+    ensure!(
+        left.len() <= 1 && left.iter().all(|mail| good.mails.contains(mail)),
+        "too many mails: {mails:?}"
+    );
+    Ok(left.len())
+}
+
+fn last_lines(stack: &Stack) -> String {
+    let lines = stack.logs().lines();
+    lines[lines.len().saturating_sub(25)..].join("\n")
+}

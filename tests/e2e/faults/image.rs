@@ -1,0 +1,184 @@
+//! What the tables hold, in a form in which two runs can be compared: ids, hashes and times of a run's own are blanked,
+//! whatever was there before it keeps its name.
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context as _, Result, bail};
+use dev::stack::Stack;
+use serde_json::Value;
+
+/// The tables, row by row.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    tables: BTreeMap<String, Vec<Value>>,
+    /// Every text in them.
+    texts: BTreeSet<String>,
+}
+
+/// The tables, with what differs from run to run blanked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image(BTreeMap<String, Vec<String>>);
+
+/// What a run has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing.
+    Nothing,
+    /// Nothing but a count of the attempt.
+    Counted,
+    /// All that a run without faults changes, but for the mail, which waits in the outbox.
+    AllButTheMail,
+    /// All that a run without faults changes.
+    Everything,
+}
+
+const OUTBOX: &str = "OutboxTable";
+const LINKS: &str = "LinksTable";
+const LIMITS: &str = "LimitsTable";
+
+impl Snapshot {
+    /// What is there once the mailer has come to rest, without the outbox: all in it is done.
+    pub async fn take(stack: &Stack) -> Result<Self> {
+        let done = async {
+            while !stack.is_idle("mailer")
+                || super::outbox(stack)?.iter().any(|row| row["mail_state"]["S"] != "done")
+            {
+                super::pause().await;
+            }
+            anyhow::Ok(())
+        };
+        tokio::time::timeout(super::walk::PATIENCE, done)
+            .await
+            .context("the mailer does not come to rest")??;
+        let tables = stack.tables();
+        let rows = tables.names().map(|name| {
+            // What was counted on the way here must not limit what follows.
+            let forgotten = [OUTBOX, LIMITS].contains(&name);
+            Ok((name.to_owned(), if forgotten { Vec::new() } else { tables.items(name)? }))
+        });
+        let tables: BTreeMap<String, Vec<Value>> = rows.collect::<Result<_>>()?;
+        let mut texts = BTreeSet::new();
+        for row in tables.values().flatten() {
+            collect(row, &mut texts);
+        }
+        Ok(Self { tables, texts })
+    }
+
+    /// Makes the tables what they were.
+    pub fn restore(&self, stack: &Stack) -> Result<()> {
+        let tables = stack.tables();
+        for (name, rows) in &self.tables {
+            tables.empty(name)?;
+            for row in rows {
+                tables.put(name, row)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The tables as they are now.
+    pub fn image(&self, stack: &Stack) -> Result<Image> {
+        let tables = stack.tables();
+        let images =
+            tables.names().map(|name| Ok((name.to_owned(), self.blanked(name, &tables.items(name)?))));
+        Ok(Image(images.collect::<Result<_>>()?))
+    }
+
+    /// What lies between the snapshot and an image, and must be one of the legal changes.
+    pub fn change(&self, now: &Image, good: &Image) -> Result<Change> {
+        let before = self.tables.iter().map(|(name, rows)| (name.clone(), self.blanked(name, rows)));
+        let before = Image(before.collect());
+        if *now == before {
+            return Ok(Change::Nothing);
+        }
+        if now == good {
+            return Ok(Change::Everything);
+        }
+        if now.without(LIMITS) == before.without(LIMITS) {
+            return Ok(Change::Counted);
+        }
+        if now.mail_aside() == good.mail_aside() {
+            return Ok(Change::AllButTheMail);
+        }
+        bail!("half written:\n{now:#?}\nis neither\n{before:#?}\nnor\n{good:#?}")
+    }
+
+    fn blanked(&self, table: &str, rows: &[Value]) -> Vec<String> {
+        let mut rows: Vec<String> = rows.iter().map(|row| self.blank(row).to_string()).collect();
+        rows.sort();
+        if table == LINKS {
+            // A mail that was tried twice has two links, of which only one is ever used.
+            rows.dedup();
+        }
+        rows
+    }
+
+    fn blank(&self, value: &Value) -> Value {
+        match value {
+            Value::Object(fields) => {
+                fields.iter().map(|(name, value)| (name.clone(), self.blank(value))).collect()
+            }
+            Value::Array(values) => values.iter().map(|value| self.blank(value)).collect(),
+            Value::String(text) if !self.texts.contains(text) && is_time(text) => "<time>".into(),
+            Value::String(text) if !self.texts.contains(text) && is_secret(text) => "<its own>".into(),
+            other => other.clone(),
+        }
+    }
+}
+
+/// Whether a text looks like seconds since the epoch.
+fn is_time(text: &str) -> bool {
+    text.len() >= 10 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether a text looks like an id (26 characters of base 32) or a hash (43 of base 64).
+fn is_secret(text: &str) -> bool {
+    let all = |fits: fn(&u8) -> bool| text.bytes().all(|byte| fits(&byte));
+    (text.len() == 26 && all(u8::is_ascii_alphanumeric))
+        || (text.len() == 43 && all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte)))
+}
+
+fn collect(value: &Value, texts: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => fields.iter().for_each(|(name, value)| match value {
+            // Times may move on in a row that stays, so they are blanked on both sides.
+            Value::String(_) if name == "N" => {}
+            value => collect(value, texts),
+        }),
+        Value::Array(values) => values.iter().for_each(|value| collect(value, texts)),
+        Value::String(text) => {
+            texts.insert(text.clone());
+        }
+        _ => {}
+    }
+}
+
+impl Image {
+    /// The rows of the accounts.
+    pub fn accounts(&self) -> &[String] {
+        self.0.get("AccountsTable").map_or(&[], Vec::as_slice)
+    }
+
+    fn without(&self, table: &str) -> Self {
+        let others = self.0.iter().filter(|(name, _)| *name != table);
+        Self(others.map(|(name, rows)| (name.clone(), rows.clone())).collect())
+    }
+
+    /// The same without what the mailer does: links, and what it is through with.
+    fn mail_aside(&self) -> Self {
+        let tables = self.0.iter().map(|(name, rows)| {
+            let rows = rows.iter();
+            let kept: Vec<String> = match &**name {
+                LINKS => rows.filter(|row| !of_the_mailer(row)).cloned().collect(),
+                OUTBOX => rows.map(|row| row.replace("\"waiting\"", "\"done\"")).collect(),
+                _ => rows.cloned().collect(),
+            };
+            (name.clone(), kept)
+        });
+        Self(tables.collect())
+    }
+}
+
+/// A link or a slot that was not there before the run.
+fn of_the_mailer(row: &str) -> bool {
+    row.contains("<its own>")
+}
