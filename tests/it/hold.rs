@@ -170,3 +170,29 @@ async fn when_the_hold_is_over_the_former_address_is_free_for_others() {
     assert_eq!(browser.post_json("/backup/confirm", &json!({ "token": change })).await.status, 200);
     world.assert_claims_fit();
 }
+
+#[tokio::test]
+async fn an_address_that_two_accounts_gave_up_is_found_for_its_third_owner() {
+    let world = World::new().holding(HOLD);
+    for (number, username) in ["mina", "joris", "ana"].into_iter().enumerate() {
+        let person = world.person(username).create().await;
+        let own = format!("own{number}@example.org");
+        // The shared address first, then one of one's own in its place; the last one keeps it.
+        for email in ["shared@example.org", &own].into_iter().take(if username == "ana" { 1 } else { 2 }) {
+            let browser = world.signed_in(&person).await;
+            let token = browser.mailed_token("/account/backup", email).await;
+            let confirmed = browser.post_json("/backup/confirm", &json!({ "token": token })).await;
+            assert_eq!(confirmed.status, 200, "{username}: {}", confirmed.body);
+            world.deliver().await;
+            world.after(HOLD);
+        }
+    }
+    world.assert_claims_fit();
+    let entries = world.dump()["AccountsTable"]
+        .iter()
+        .filter(|item| item.contains("\"email\":{\"S\":\"shared@"))
+        .count();
+    assert_eq!(entries, 1, "the index leads to its owner only");
+    let form = json!({ "identifier": "shared@example.org", "password": PASSWORD });
+    assert_eq!(world.visitor().post_json("/login", &form).await.json(), json!({ "username": "ana" }));
+}

@@ -73,6 +73,7 @@ async fn confirm(
     now: Timestamp,
 ) -> Result<Result<Account, Code>, Error> {
     const READINGS: usize = 3;
+    app.store.release_lapsed(&link.address, now).await?;
     let notice_id = app.message_id();
     let mut account = account;
     for _ in 0..READINGS {

@@ -319,6 +319,31 @@ impl Store {
         Ok(living.map(|claim| claim.owner_id))
     }
 
+    /// The account that still has the claim of an address, though its time is over.
+    pub(super) async fn lapsed_holder(
+        &self,
+        address: &EmailAddress,
+        now: Timestamp,
+    ) -> Result<Option<AccountId>, StoreError> {
+        let claim = self.find_claim("find who had an address", &email_claim(address)).await?;
+        let lapsed = claim.filter(|claim| claim.in_force_until.is_some_and(|until| until <= now));
+        Ok(lapsed.map(|claim| claim.owner_id))
+    }
+
+    /// Key: the claim. The condition is false when it is another account's, or its time is not over.
+    pub(super) fn releasing_claim(
+        &self,
+        address: &EmailAddress,
+        holder: &AccountId,
+        now: Timestamp,
+    ) -> Write {
+        let claim = key([("account_id", &*email_claim(address)), ("record", CLAIM)]);
+        Write::delete(&self.tables.accounts, claim)
+            .when("owner_id = :holder AND in_force_until <= :now")
+            .value(":holder", text(holder.as_str()))
+            .value(":now", number(now.unix_seconds()))
+    }
+
     async fn claimed_by(&self, doing: &'static str, claimed: &str) -> Result<Option<AccountId>, StoreError> {
         Ok(self.find_claim(doing, claimed).await?.map(|claim| claim.owner_id))
     }

@@ -109,6 +109,19 @@ impl Store {
         }))
     }
 
+    /// Sweeps what another account has left of an address whose time as its former one is over: the record, so that
+    /// the index leads to one account only, then the claim. Each goes only if its time is over.
+    pub async fn release_lapsed(&self, address: &EmailAddress, now: Timestamp) -> Result<(), StoreError> {
+        const DOING: &str = "release an address whose time is over";
+        let Some(holder) = self.lapsed_holder(address, now).await? else { return Ok(()) };
+        let record = Write::delete(&self.tables.accounts, Self::account_key(&holder, FORMER))
+            .when("email = :email AND in_force_until <= :now")
+            .value(":email", text(address.canonical()))
+            .value(":now", number(now.unix_seconds()));
+        self.write(DOING, record).await?;
+        self.write(DOING, self.releasing_claim(address, &holder, now)).await.map(|_| ())
+    }
+
     /// Takes the backup email away: the address stops working at once, and with it the links mailed to it. False
     /// when it was no longer the backup email, or changes have come to be frozen.
     pub async fn remove_backup(
