@@ -1,7 +1,7 @@
 //! Accounts and the life of a backup email: what the base table decides, what the index finds.
 use shared::domain::limit::Limit;
-use shared::domain::{Backup, PendingAddress, Purpose};
-use shared::store::{ConfirmRefused, LimitReached, NotCreated};
+use shared::domain::{Backup, Notice, PendingAddress, Purpose, UndoLink};
+use shared::store::{ConfirmRefused, LimitReached, NotCreated, TakeBackRefused, TakingBack};
 
 use crate::stack::{Stack, address, source};
 
@@ -148,4 +148,44 @@ async fn a_limit_in_a_transaction_keeps_all_of_it_from_being_written() {
     assert_eq!(stack.load(&fay).await.backup.pending(), Some(&first));
     let queued = stack.store().find_mail_request(&second.request).await.expect("the outbox is read");
     assert!(queued.is_none(), "no mail was asked for");
+}
+
+#[tokio::test]
+#[ignore = "tests/deploy/run gives it a stack"]
+async fn a_change_is_taken_back_once_and_the_backup_email_rests() {
+    let stack = Stack::reach(7);
+    let (gus, old, new) = (stack.person("gus").await, address("g@old.example"), address("g@new.example"));
+    stack.back_up(&gus, &old).await;
+    stack.back_up(&gus, &new).await;
+    let account = stack.load(&gus).await;
+    let link = UndoLink {
+        token_hash: stack.app.entropy.token().hash(),
+        account_id: gus.clone(),
+        notice: Notice::BackupChanged { former: old.clone(), address: new.clone(), usable_from: None },
+        at: stack.now(),
+        source: source(),
+        spent_at: None,
+    };
+    stack.store().keep_undo_link(&link).await.expect("a link is kept");
+    let take_back = async || {
+        let notice_id = stack.app.message_id();
+        let taking = TakingBack {
+            link: &link,
+            account: &account,
+            backup: Some(&old),
+            notice_id: &notice_id,
+            source: &source(),
+        };
+        stack.store().take_back(taking, stack.now()).await.expect("a taking back is decided")
+    };
+    assert_eq!(take_back().await, Ok(()));
+    assert_eq!(take_back().await, Err(TakeBackRefused::LinkDead));
+    let found = async |address| stack.store().find_by_email(address).await.expect("the index answers");
+    assert_eq!(found(&old).await, std::slice::from_ref(&gus));
+    assert!(found(&new).await.is_empty());
+    let account = stack.load(&gus).await;
+    assert!(account.frozen_until(stack.now()).is_some() && account.sessions_valid_from > stack.now());
+    let notice = stack.app.message_id();
+    let removed = stack.store().remove_backup(&account, &notice, source(), stack.now()).await;
+    assert!(!removed.expect("a removal is decided"), "it rests");
 }
