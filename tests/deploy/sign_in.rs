@@ -161,7 +161,7 @@ async fn a_costlier_hash_replaces_only_the_one_it_was_verified_against() {
     let account = NewAccount {
         id: kim.clone(),
         username: shared::domain::Username::parse("kim").expect("a username"),
-        primary: address("kim@example.com"),
+        primary: address("nia@example.com"),
         kind: shared::domain::Kind::Regular,
         password_hash: Some(former.clone()),
         language: shared::domain::Language::En,
@@ -172,7 +172,7 @@ async fn a_costlier_hash_replaces_only_the_one_it_was_verified_against() {
         stack.store().upgrade_password(&kim, &former, upgrade).await.expect("an upgrade is decided");
     }
     assert_eq!(
-        stack.load(&kim).await.password_hash.map(|hash| hash.as_str().to_owned()),
+        stack.load(&nia).await.password_hash.map(|hash| hash.as_str().to_owned()),
         Some(upgraded.as_str().to_owned())
     );
 }
@@ -181,22 +181,22 @@ async fn a_costlier_hash_replaces_only_the_one_it_was_verified_against() {
 #[ignore = "tests/deploy/run gives it a stack"]
 async fn the_sessions_of_an_account_are_listed_and_one_of_them_ended() {
     let stack = Stack::reach(16);
-    let (kim, lou) = (stack.person("kim").await, stack.person("lou").await);
+    let (nia, oto) = (stack.person("nia").await, stack.person("oto").await);
     let mut sessions = Vec::new();
     for _ in 0..2 {
-        let link = stack.sign_in_link(&kim, &address("kim@example.com"));
+        let link = stack.sign_in_link(&nia, &address("nia@example.com"));
         stack.store().keep_sign_in_link(&link).await.expect("a link is decided").expect("it is the newest");
         sessions.push(stack.open(&link, Door::Primary).await.expect("the link is new"));
         stack.after(Duration::from_secs(1));
     }
     let listed = async || {
-        let account = stack.load(&kim).await;
+        let account = stack.load(&nia).await;
         let listed = stack.store().list_sessions(&account, stack.now()).await.expect("the index answers");
         listed.into_iter().map(|session| session.hash).collect::<Vec<_>>()
     };
     assert_eq!(listed().await, [sessions[1].clone(), sessions[0].clone()], "the newest first");
     let end = async |who, hash| stack.store().end_session_of(who, hash).await.expect("an end is decided");
-    assert!(!end(&lou, &sessions[0]).await, "it is not lou's");
-    assert!(end(&kim, &sessions[0]).await);
+    assert!(!end(&oto, &sessions[0]).await, "it is not oto's");
+    assert!(end(&nia, &sessions[0]).await);
     assert_eq!(listed().await, [sessions[1].clone()]);
 }
