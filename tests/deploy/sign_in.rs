@@ -161,7 +161,7 @@ async fn a_costlier_hash_replaces_only_the_one_it_was_verified_against() {
     let account = NewAccount {
         id: kim.clone(),
         username: shared::domain::Username::parse("kim").expect("a username"),
-        primary: address("nia@example.com"),
+        primary: address("kim@example.com"),
         kind: shared::domain::Kind::Regular,
         password_hash: Some(former.clone()),
         language: shared::domain::Language::En,
@@ -172,7 +172,7 @@ async fn a_costlier_hash_replaces_only_the_one_it_was_verified_against() {
         stack.store().upgrade_password(&kim, &former, upgrade).await.expect("an upgrade is decided");
     }
     assert_eq!(
-        stack.load(&nia).await.password_hash.map(|hash| hash.as_str().to_owned()),
+        stack.load(&kim).await.password_hash.map(|hash| hash.as_str().to_owned()),
         Some(upgraded.as_str().to_owned())
     );
 }
