@@ -20,6 +20,9 @@ const HEAD: f64 = 74.0;
 const PANEL_HEAD: f64 = 34.0;
 const AXIS: f64 = 40.0;
 
+/// A difference of this share needs no picture to be seen.
+const PLAINLY_DIFFERENT: f64 = 0.1;
+
 /// Colours by name, for light and for dark surroundings; text on them has a contrast of at least 4.5.
 const STYLE: &str = "\
     svg { --paper: #ffffff; --ink: #1f2328; --soft: #59636e; --line: #d1d9e0; --band: #dcefe0; --box: #a9c7ec; \
@@ -42,13 +45,15 @@ struct Scale {
 
 impl Scale {
     /// A scale that holds the boxes and the target of all rows, with a round number at its end. The long ends of a
-    /// noisy machine would press everything else to a line, so they may reach beyond.
+    /// noisy machine would press everything else to a line, and so would a row that is plainly different: they may
+    /// reach beyond.
     fn of(panel: &Panel) -> Self {
         let reach = |figures: &Figures| {
             let [_, lower, upper, _] = figures.spread;
             1.5 * lower.abs().max(upper.abs()).max(figures.unknown * SHARE_TARGET)
         };
-        let reach = panel.rows.iter().map(|(_, figures)| reach(figures)).fold(1.0, f64::max);
+        let alike = panel.rows.iter().filter(|(_, figures)| figures.share.abs() < PLAINLY_DIFFERENT);
+        let reach = alike.map(|(_, figures)| reach(figures)).fold(1.0, f64::max);
         let power = 10_f64.powf(reach.log10().floor());
         let step = [1.0, 2.0, 4.0, 10.0].into_iter().find(|step| step * power >= reach).unwrap_or(10.0);
         Self { end: step * power }
@@ -86,7 +91,7 @@ pub(super) fn draw(panels: &[Panel]) -> String {
          <style>{STYLE}</style>\n\
          <rect class=\"paper\" width=\"{WIDTH}\" height=\"{y}\"/>\n\
          <text class=\"title\" x=\"20\" y=\"30\">Time of an answer: known minus unknown identifier</text>\n\
-         <text class=\"soft\" x=\"20\" y=\"52\">Box: the middle half of the pairs; line: 5 % to 95 %, or on beyond the edge; red: the \
+         <text class=\"soft\" x=\"20\" y=\"52\">Box: the middle half of the pairs; line: 5 % to 95 %, or beyond the edge; red: the \
          median and where it lies with 95 %; green: 1 % of the unknown one's time, the target.</text>\n\
          {body}</svg>\n"
     )
