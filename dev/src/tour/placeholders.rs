@@ -62,6 +62,10 @@ impl Placeholders {
                 let fields = fields.into_iter().map(|(name, value)| match name.as_str() {
                     // A recording is read by others than its maker.
                     "password" => (name, Value::String("<password>".to_owned())),
+                    // However it is typed; the code of a problem is a word or more.
+                    "code" if value.as_str().is_some_and(is_typed_code) => {
+                        (name, Value::String("<code>".to_owned()))
+                    }
                     _ => (name, self.value(value)),
                 });
                 Value::Object(fields.collect::<Map<_, _>>())
@@ -86,6 +90,12 @@ fn tokens(text: &str) -> String {
     }
     replaced.push_str(rest);
     replaced
+}
+
+/// Whether a text has the shape of a code of a link: two groups of three, whatever is between them.
+fn is_typed_code(text: &str) -> bool {
+    let groups: Vec<&str> = text.split([' ', '-']).collect();
+    groups.len() == 2 && groups.iter().all(|group| group.len() == 3)
 }
 
 /// Replaces codes of links as pages show them: six characters of Crockford's base 32 in two groups.
@@ -191,6 +201,12 @@ mod tests {
         let login = json!({ "identifier": "mina", "password": "correct horse battery" });
         let replaced = json!({ "identifier": "mina", "password": "<password>" });
         assert_eq!(rules.body(login.to_string().as_bytes()), replaced);
+        for typed in ["4F7 QKM", "4f7-qkm"] {
+            let opened = json!({ "code": typed, "token": "x" });
+            assert_eq!(rules.body(opened.to_string().as_bytes()), json!({ "code": "<code>", "token": "x" }));
+        }
+        let problem = json!({ "code": "wrong-code" });
+        assert_eq!(rules.body(problem.to_string().as_bytes()), problem);
         assert_eq!(rules.body(b""), Value::Null);
         assert_eq!(rules.body(b"<p>"), json!("<p>"));
     }
