@@ -101,14 +101,18 @@ impl App {
         Ok(has_cookie || signed_in.is_some_and(|account| account.id == link.account_id))
     }
 
-    /// Compares a typed code with the one that the asking page shows, for one of the link's tries. What cannot be a
-    /// code costs none.
-    pub async fn try_code(
+    /// How a browser shows that it may use a link: by being the one that asked, or else by the code that the asking
+    /// page shows, which is compared for one of the link's tries. What cannot be a code costs none.
+    pub async fn prove(
         &self,
         link: &Link,
+        is_asker: bool,
         typed: Option<&str>,
         now: Timestamp,
     ) -> Result<Result<Proof, CodeRefused>, Error> {
+        if is_asker {
+            return Ok(Ok(Proof::Asker));
+        }
         let Some(typed) = typed.filter(|typed| !typed.trim().is_empty()) else {
             return Ok(Err(CodeRefused::Needed));
         };

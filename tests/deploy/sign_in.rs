@@ -30,7 +30,6 @@ impl Stack {
             proof: Proof::Asker,
             door,
             notice_id: &notice_id,
-            source: &source(),
         };
         let opened = self.store().open_session_with_link(sign_in, self.now()).await;
         opened.expect("a sign-in is decided").then_some(session.hash)
@@ -103,8 +102,7 @@ async fn a_session_ends_idle_in_the_end_and_when_told_to() {
     let password = (&password, &Admission::Known);
     let sign_in = async |former: Option<&TokenHash>| {
         let session = stack.session(&ivo, SignInMethod::Password);
-        let source = &source();
-        let sign_in = PasswordSignIn { session: &session, former, password, backup_used: None, source };
+        let sign_in = PasswordSignIn { session: &session, former, password, backup_used: None };
         let opened = stack.store().open_session_with_password(sign_in, stack.now()).await;
         assert!(opened.expect("a session is kept"));
         session.hash
@@ -141,8 +139,7 @@ async fn failures_are_counted_to_the_bound_and_forgotten_by_a_sign_in() {
     assert_eq!(admit().await, Admission::Refused(password.identifier.clone()));
     let session = stack.session(&jan, SignInMethod::Password);
     let password = (&password, &Admission::Counted);
-    let source = &source();
-    let sign_in = PasswordSignIn { session: &session, former: None, password, backup_used: None, source };
+    let sign_in = PasswordSignIn { session: &session, former: None, password, backup_used: None };
     let opened = stack.store().open_session_with_password(sign_in, stack.now()).await;
     assert!(opened.expect("a session is kept"));
     assert_eq!(admit().await, Admission::Counted);

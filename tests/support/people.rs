@@ -67,8 +67,7 @@ impl World {
         let session = Session::begin(secret.hash(), id, SignInMethod::Password, Source::default(), now);
         let password = PasswordTry::new(&Identifier::parse(&person.username), HOME);
         let password = (&password, &Admission::Known);
-        let source = &source();
-        let sign_in = PasswordSignIn { session: &session, former: None, password, backup_used: None, source };
+        let sign_in = PasswordSignIn { session: &session, former: None, password, backup_used: None };
         let opened = self.operator.store.open_session_with_password(sign_in, now).await;
         assert!(opened.expect("the database works"), "the account may be signed in to");
         self.visitor().with_session(&secret.expose())

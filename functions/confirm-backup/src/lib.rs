@@ -31,8 +31,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
         return Ok(Reply::page(StatusCode::OK, page));
     }
 
-    let proof = if is_asker { Ok(Proof::Asker) } else { app.try_code(&link, code.as_deref(), now).await? };
-    let proof = match proof.map_err(Code::from) {
+    let proof = match app.prove(&link, is_asker, code.as_deref(), now).await?.map_err(Code::from) {
         Ok(proof) => proof,
         Err(Code::LinkLocked) => return Ok(dead(app, &request, Code::LinkLocked)),
         Err(code) => return Ok(Reply::refusal(code, page.with_problem(&code.into()), texts)),

@@ -1,7 +1,7 @@
 //! Signs in through a link from a mail. GET asks "as whom", POST opens a session: in the browser that asked for the
 //! link by its button, in another with the code that the asking page shows.
 use shared::app::App;
-use shared::domain::{Account, Door, Link, Proof, Purpose, Session, Timestamp, Token};
+use shared::domain::{Account, Door, Link, Purpose, Session, Timestamp, Token};
 use shared::error::Error;
 use shared::metrics::Event;
 use shared::store::{LinkSignIn, Slot};
@@ -32,8 +32,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
         return Ok(Reply::page(StatusCode::OK, page));
     }
 
-    let proof = if is_asker { Ok(Proof::Asker) } else { app.try_code(&link, code.as_deref(), now).await? };
-    let proof = match proof.map_err(Code::from) {
+    let proof = match app.prove(&link, is_asker, code.as_deref(), now).await?.map_err(Code::from) {
         Ok(proof) => proof,
         Err(Code::LinkLocked) => return Ok(dead(app, &request, Code::LinkLocked)),
         Err(code) => return Ok(Reply::refusal(code, page.with_problem(&code.into()), texts)),
@@ -49,7 +48,6 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
         proof,
         door,
         notice_id: &notice_id,
-        source: &request.source(),
     };
     if !app.store.open_session_with_link(sign_in, now).await? {
         // Somebody was faster: the same link in another window, a newer one, a removed address.

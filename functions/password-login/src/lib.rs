@@ -151,7 +151,6 @@ async fn open(
     let backup_used =
         door.and_then(|door| named.account.address_of(door)).map(|address| (address, &notice_id));
     let former = request.session().map(|former| former.hash());
-    let source = &request.source();
-    let sign_in = PasswordSignIn { session, former: former.as_ref(), password, backup_used, source };
+    let sign_in = PasswordSignIn { session, former: former.as_ref(), password, backup_used };
     Ok(app.store.open_session_with_password(sign_in, now).await?)
 }

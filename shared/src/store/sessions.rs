@@ -69,8 +69,6 @@ pub struct PasswordSignIn<'a> {
     pub password: (&'a PasswordTry, &'a Admission),
     /// Where the backup email stood in the identifier's place: the address, and the key of the notice.
     pub backup_used: Option<(&'a EmailAddress, &'a MessageId)>,
-    /// Where the request came from, for the notice.
-    pub source: &'a Source,
 }
 
 /// What a sign-in through a link writes.
@@ -88,8 +86,6 @@ pub struct LinkSignIn<'a> {
     pub door: Door,
     /// The key of the notice, for the backup email.
     pub notice_id: &'a MessageId,
-    /// Where the request came from, for the notice.
-    pub source: &'a Source,
 }
 
 impl Store {
@@ -133,7 +129,13 @@ impl Store {
         writes.extend(self.settling(password, admission, now)?);
         writes.extend(sign_in.former.map(|former| self.ending(former)));
         if let Some((address, notice_id)) = sign_in.backup_used {
-            writes.push(self.telling_of_use(&session.account_id, address, notice_id, sign_in.source, now)?);
+            writes.push(self.telling_of_use(
+                &session.account_id,
+                address,
+                notice_id,
+                &session.source,
+                now,
+            )?);
         }
         Ok(self.transact("open a session", writes).await?.is_ok())
     }
@@ -146,7 +148,7 @@ impl Store {
         sign_in: LinkSignIn<'_>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let LinkSignIn { session, former, link, proof, door, notice_id, source } = sign_in;
+        let LinkSignIn { session, former, link, proof, door, notice_id } = sign_in;
         let mut writes = vec![
             self.spending(link, proof, now),
             self.closing_slot(link, now),
@@ -156,7 +158,13 @@ impl Store {
         ];
         writes.extend(former.map(|former| self.ending(former)));
         if door != Door::Primary {
-            writes.push(self.telling_of_use(&link.account_id, &link.address, notice_id, source, now)?);
+            writes.push(self.telling_of_use(
+                &link.account_id,
+                &link.address,
+                notice_id,
+                &session.source,
+                now,
+            )?);
         }
         Ok(self.transact("open a session through a link", writes).await?.is_ok())
     }

@@ -183,7 +183,6 @@ impl Real {
                     proof: if shown == Shown::Asker { Proof::Asker } else { Proof::Code },
                     door: Door::Backup,
                     notice_id: &app.message_id(),
-                    source: &source(),
                 };
                 app.store.open_session_with_link(sign_in, now).await.expect("the database works")
             }
