@@ -1,5 +1,5 @@
-//! Two recorded tours side by side: one line an exchange, the differences in full, a count. Must not know what any
-//! of it means.
+//! Two recorded tours side by side: one line an exchange, a count, and at the end the differences in full. Must not
+//! know what any of it means.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -32,6 +32,8 @@ pub fn run(one: &Path, other: &Path) -> Result<()> {
 #[derive(Debug, Default)]
 struct Comparison {
     text: String,
+    /// The differences in full, for the end of the text.
+    differences: String,
     same: usize,
     different: usize,
     /// How often a header that differed was set aside.
@@ -44,13 +46,14 @@ impl Comparison {
         for at in 0..one.len().max(other.len()) {
             comparison.pair(one.get(at), other.get(at));
         }
-        let Self { text, same, different, set_aside } = &mut comparison;
+        let Self { text, differences, same, different, set_aside } = &mut comparison;
         // Writing to a string does not fail.
         let _ = writeln!(text, "\n{} compared: {same} same, {different} different", *same + *different);
         for (name, why) in SET_ASIDE {
             let times = set_aside.get(name).copied().unwrap_or_default();
             let _ = writeln!(text, "set aside in {times}: the header {name} ({why})");
         }
+        text.push_str(differences);
         comparison
     }
 
@@ -66,8 +69,8 @@ impl Comparison {
         self.same += usize::from(differences.is_empty());
         self.different += usize::from(!differences.is_empty());
         let _ = writeln!(self.text, "{verdict:<10} {}", title(present));
-        for difference in differences {
-            let _ = writeln!(self.text, "{difference}");
+        if !differences.is_empty() {
+            let _ = writeln!(self.differences, "\n{}\n{}", title(present), differences.join("\n"));
         }
     }
 

@@ -57,7 +57,13 @@ impl Placeholders {
             Value::Number(number) if number.as_i64().is_some_and(|number| TIMES.contains(&number)) => {
                 Value::String("<time>".to_owned())
             }
-            Value::Array(values) => values.into_iter().map(|value| self.value(value)).collect(),
+            Value::Array(values) => {
+                let mut values: Vec<_> = values.into_iter().map(|value| self.value(value)).collect();
+                if values.iter().any(holds_a_time) {
+                    values.sort_by_cached_key(Value::to_string);
+                }
+                Value::Array(values)
+            }
             Value::Object(fields) => {
                 let fields = fields.into_iter().map(|(name, value)| match name.as_str() {
                     // A recording is read by others than its maker.
@@ -73,6 +79,12 @@ impl Placeholders {
             other => other,
         }
     }
+}
+
+/// Whether an entry of a list says when something was. Such lists are told in the order of their times, which are whole
+/// seconds: entries of one second come in any order, so that two tours of different speed cannot agree on one.
+fn holds_a_time(entry: &Value) -> bool {
+    entry.as_object().is_some_and(|fields| fields.values().any(|value| value == "<time>"))
 }
 
 /// Replaces runs of base64url that are exactly as long as a token.
@@ -209,6 +221,21 @@ mod tests {
         assert_eq!(rules.body(problem.to_string().as_bytes()), problem);
         assert_eq!(rules.body(b""), Value::Null);
         assert_eq!(rules.body(b"<p>"), json!("<p>"));
+    }
+
+    #[test]
+    fn entries_with_a_time_have_no_order_and_all_others_keep_theirs() {
+        let rules = Placeholders::new("http://127.0.0.1:3000");
+        let body = |value: Value| rules.body(value.to_string().as_bytes());
+        let session = |how: &str, at: i64| json!({ "how": how, "seen_at": at });
+        let one = json!({ "sessions": [session("link", 1_795_348_801), session("password", 1_795_348_800)] });
+        let other =
+            json!({ "sessions": [session("password", 1_795_348_800), session("link", 1_795_348_800)] });
+        assert_eq!(body(one.clone()), body(other));
+        let third = json!({ "sessions": [session("link", 1_795_348_801), session("link", 1_795_348_800)] });
+        assert_ne!(body(one), body(third));
+        let languages = json!({ "languages": [{ "tag": "nl" }, { "tag": "en" }] });
+        assert_eq!(body(languages.clone()), languages);
     }
 
     #[test]
