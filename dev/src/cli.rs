@@ -1,5 +1,6 @@
 //! The command line: `cargo dev` and its subcommands.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -123,14 +124,28 @@ struct Place {
     /// Keep the data here between runs, instead of in memory
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Give a parameter of the template this value; may be given several times
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
+    parameters: Vec<(String, String)>,
+}
+
+/// One parameter of the template.
+fn parameter(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("not NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 impl Place {
+    fn parameters(&self) -> BTreeMap<String, String> {
+        self.parameters.iter().cloned().collect()
+    }
+
     /// The options that lead to the same place.
     fn as_options(&self) -> String {
         let port = (self.port_base != DEFAULT_PORT_BASE).then(|| format!(" --port-base {}", self.port_base));
         let data = self.data.as_ref().map(|data| format!(" --data {}", data.display()));
-        [port, data].into_iter().flatten().collect()
+        let parameters = self.parameters.iter().map(|(name, value)| format!(" --parameter '{name}={value}'"));
+        [port, data].into_iter().flatten().chain(parameters).collect()
     }
 }
 
@@ -161,6 +176,7 @@ impl Up {
         Options {
             port_base: self.place.port_base,
             data: self.place.data.clone(),
+            parameters: self.place.parameters(),
             accounts: self.accounts.clone(),
             without: self.without.clone(),
             services: None,
@@ -183,6 +199,7 @@ pub async fn run() -> ExitCode {
         Some(Command::Services { place, accounts, listen, env_file, invoke }) => {
             let options = Options {
                 port_base: place.port_base,
+                parameters: place.parameters(),
                 data: place.data,
                 accounts,
                 services: Some(Services { listen, invoke }),
@@ -258,7 +275,7 @@ fn env(place: &Place, function: &str) -> anyhow::Result<()> {
     if place.port_base == 0 {
         bail!("with --port-base 0 nobody knows the ports before the stack runs");
     }
-    let template = read_template(place.port_base)?;
+    let template = read_template(place.port_base, &place.parameters())?;
     let names: Vec<&str> = template.functions.iter().map(|function| function.name.as_str()).collect();
     let function = template
         .function(function)

@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_container_gets_what_the_template_declares_and_an_endpoint_of_its_own() {
-        let template = crate::stack::read_template(3000).expect("the template can be read");
+        let template = crate::stack::read_template(3000, &BTreeMap::new()).expect("the template can be read");
         let secrets = secrets(&template, None).expect("in memory");
         let surroundings = Surroundings { aws_port: 3002, secrets };
         for function in &template.functions {
@@ -219,7 +219,8 @@ mod tests {
 
     #[test]
     fn a_function_that_would_call_aws_itself_is_refused() {
-        let mut template = crate::stack::read_template(3000).expect("the template can be read");
+        let mut template =
+            crate::stack::read_template(3000, &BTreeMap::new()).expect("the template can be read");
         let secrets = secrets(&template, None).expect("in memory");
         let surroundings = Surroundings { aws_port: 3002, secrets };
         for name in [DYNAMODB_ENDPOINT, SES_ENDPOINT] {

@@ -45,6 +45,8 @@ pub struct Options {
     pub data: Option<PathBuf>,
     /// The accounts to load; `None` for the demo accounts.
     pub accounts: Option<PathBuf>,
+    /// Parameters of the template that shall differ from their defaults.
+    pub parameters: BTreeMap<String, String>,
     /// Functions that a person runs by hand.
     pub without: Vec<String>,
     /// The functions run under `sam local`; the stack is only what they need around them.
@@ -97,14 +99,15 @@ pub struct Stack {
     keepers: Vec<JoinHandle<()>>,
 }
 
-/// Reads the template of the workspace, with the parameters of a stack whose gateway is at this port.
-pub fn read_template(gateway_port: u16) -> anyhow::Result<Template> {
+/// Reads the template of the workspace, with these parameters and those of a stack whose gateway is at this port.
+pub fn read_template(gateway_port: u16, given: &BTreeMap<String, String>) -> anyhow::Result<Template> {
     let file = build::workspace_root().join("template.yaml");
     let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-    let parameters = BTreeMap::from([
+    let mut parameters = BTreeMap::from([
         ("PublicUrl".to_owned(), format!("http://127.0.0.1:{gateway_port}")),
         ("MailFrom".to_owned(), "no-reply@example.com".to_owned()),
     ]);
+    parameters.extend(given.clone());
     Template::parse(&text, &parameters)
 }
 
@@ -121,7 +124,7 @@ impl Stack {
         // Whatever can be wrong is found before the build, which may take minutes.
         let accounts = accounts::read(&file)?;
         let ports = options.ports().await?;
-        let template = read_template(ports.page)?;
+        let template = read_template(ports.page, &options.parameters)?;
         for name in &options.without {
             if template.function(name).is_none() {
                 bail!("--without {name}: the template has no such function");

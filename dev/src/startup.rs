@@ -3,6 +3,7 @@
 //! The environment is the template's; the Runtime API is a bare listener that only notes the time, so that
 //! nothing but the function is measured.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -20,7 +21,7 @@ const LONGEST: Duration = Duration::from_secs(10);
 
 /// Measures every function and prints a table.
 pub async fn run(runs: usize, profile: Profile) -> anyhow::Result<()> {
-    let template = read_template(3000)?;
+    let template = read_template(3000, &BTreeMap::new())?;
     let packages: Vec<&str> = template.functions.iter().map(|function| function.name.as_str()).collect();
     let binaries = build::build(&packages, profile, true).await?;
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("no port for the measurement")?;

@@ -231,7 +231,13 @@ fn scope(
     given: &BTreeMap<String, String>,
 ) -> Result<Scope, TemplateError> {
     let mut scope = Scope::default();
-    for (name, declaration) in section(document, "Parameters").into_iter().flatten() {
+    let declared = section(document, "Parameters");
+    if let Some(unknown) =
+        given.keys().find(|name| declared.is_none_or(|all| all.get(name.as_str()).is_none()))
+    {
+        return Err(TemplateError::new(format!("Parameters.{unknown}"), "there is no such parameter"));
+    }
+    for (name, declaration) in declared.into_iter().flatten() {
         let name = name.as_str().unwrap_or_default();
         let value = match given.get(name) {
             Some(value) => Value::String(value.clone()),

@@ -17,6 +17,7 @@ mod taken_back;
 mod visit;
 mod visitor;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
@@ -73,7 +74,7 @@ pub async fn run(destination: Destination<'_>, profile: Profile, record: Option<
             let site = format!("http://127.0.0.1:{port_base}");
             let mailbox = format!("http://127.0.0.1:{}", port(port_base, 1)?);
             let surroundings = Surroundings { aws_port: port(port_base, 2)?, secrets: Variables::new() };
-            let template = read_template(port_base)?;
+            let template = read_template(port_base, &BTreeMap::new())?;
             let operator = Operator::new(&surroundings.of_operator(&template))?;
             let people = accounts::read(&build::workspace_root().join(ACCOUNTS))?;
             let report = report(record, &site)?;

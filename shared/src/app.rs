@@ -6,8 +6,8 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::link::CODE_TRIES;
 use crate::domain::{
-    Account, AskedBy, CodeRefused, HashingKey, Language, Limit, Link, LinkCode, MailRequest, MessageId,
-    Proof, Session, Timestamp, Token, TypedAddress,
+    Account, AskedBy, CodeRefused, FormerHashes, HashingKey, Language, Limit, Link, LinkCode, MailRequest,
+    MessageId, Proof, Session, Timestamp, Token, TypedAddress,
 };
 use crate::entropy::Entropy;
 use crate::error::Error;
@@ -32,6 +32,8 @@ pub struct App {
     hashing_key: Option<HashingKey>,
     /// How long a newly confirmed backup email is held before it opens the account.
     pub backup_hold: Duration,
+    /// The kinds of hashes that accounts were imported with.
+    pub former_hashes: FormerHashes,
 }
 
 /// What the mailer needs.
@@ -63,6 +65,7 @@ impl App {
             product_name: config.product_name.as_str().into(),
             hashing_key: config.hashing_key.clone(),
             backup_hold: config.backup_hold,
+            former_hashes: config.former_hashes.clone(),
         }
     }
 

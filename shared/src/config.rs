@@ -2,7 +2,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::domain::{DailyMails, EmailAddress, HashingKey};
+use crate::domain::{DailyMails, EmailAddress, FormerHashes, HashingKey};
 
 /// What one function needs beyond what all need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +84,8 @@ pub struct Config {
     pub hashing_key: Option<HashingKey>,
     /// How long a newly confirmed backup email is held before it opens the account.
     pub backup_hold: Duration,
+    /// The kinds of hashes that accounts were imported with, where the function verifies passwords.
+    pub former_hashes: FormerHashes,
     /// Where the function asks for mail on somebody's behalf.
     pub daily_mails: Option<DailyMails>,
     /// Where the function sends mail.
@@ -129,6 +131,7 @@ impl Config {
                 .then(|| reader.hashing_key())
                 .flatten(),
             backup_hold: reader.backup_hold(),
+            former_hashes: reader.former_hashes(),
             daily_mails: (needs == Needs::DailyMails).then(|| reader.daily_mails()).flatten(),
             sender: (needs == Needs::Mail).then(|| reader.sender()).flatten(),
             log_level: reader.log_level(),
@@ -178,6 +181,14 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
                 Duration::ZERO
             }
         }
+    }
+
+    fn former_hashes(&mut self) -> FormerHashes {
+        let named = self.optional("FORMER_HASHES").unwrap_or_default();
+        named.parse().unwrap_or_else(|problem| {
+            self.problems.push(format!("FORMER_HASHES: {problem}"));
+            FormerHashes::default()
+        })
     }
 
     fn daily_mails(&mut self) -> Option<DailyMails> {
@@ -271,9 +282,10 @@ mod tests {
             ("PUBLIC_URL", "http://example.com"),
             ("LOG_LEVEL", "loud"),
             ("BACKUP_HOLD_HOURS", "a day"),
+            ("FORMER_HASHES", "md5"),
         ];
-        let Err(Incomplete(problems)) = with(&changes, Needs::Mail) else { panic!("five problems") };
-        assert_eq!(problems.len(), 5, "{problems:?}");
+        let Err(Incomplete(problems)) = with(&changes, Needs::Mail) else { panic!("six problems") };
+        assert_eq!(problems.len(), 6, "{problems:?}");
         let Err(Incomplete(problems)) = with(&[("HASHING_KEY", "short")], Needs::HashingKey) else {
             panic!("a short key")
         };

@@ -1,5 +1,6 @@
 //! Passwords whose hashes another system made: they open the account, and the first time replaces the hash.
 use serde_json::json;
+use shared::domain::former_hashes;
 
 use crate::support::{PASSWORD, Visitor, World};
 
@@ -92,4 +93,48 @@ async fn a_hash_that_costs_more_than_todays_is_brought_to_todays_so_that_it_cann
     assert!(kept(&world).starts_with("$argon2id$v=19,m=32768,t=2,p=1,l=32$"), "{}", kept(&world));
     assert_eq!(sign_in(&world.visitor(), PASSWORD).await, 200);
     assert!(kept(&world).starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", kept(&world));
+}
+
+#[tokio::test]
+async fn where_the_operator_names_the_former_hashes_every_try_does_the_work_of_all() {
+    let named = "bcrypt$c=4,l=23 pbkdf2-sha256$i=1000,l=32";
+    let world = World::new().with_former_hashes(named);
+    world.person("mina").create().await;
+    world.person("ines").imported(HASHES[0].0).create().await;
+    world.person("iris").imported(HASHES[4].0).create().await;
+    world.person("dana").imported(HASHES[0].0).disabled().create().await;
+    world.person("petra").sso().create().await;
+    let tried = async |identifier: &str, password: &str| {
+        former_hashes::take_runs();
+        let form = json!({ "identifier": identifier, "password": password });
+        let signing_in = world.visitor().post_json("/login", &form).await;
+        let mut ran = former_hashes::take_runs();
+        ran.sort();
+        (signing_in.status, ran.join(" "))
+    };
+    let oversized = "x".repeat(2_000);
+    for identifier in ["nobody", "mina", "ines", "iris", "dana", "petra"] {
+        for wrong in ["Correct horse battery", "", &oversized] {
+            assert_eq!(tried(identifier, wrong).await, (401, named.to_owned()), "{identifier}");
+        }
+    }
+    for identifier in ["mina", "ines", "ines", "iris"] {
+        assert_eq!(tried(identifier, PASSWORD).await, (200, named.to_owned()), "{identifier}");
+    }
+    for _ in 0..10 {
+        tried("mira", "wrong").await;
+    }
+    assert_eq!(tried("mira", "wrong").await, (401, named.to_owned()), "at the limit");
+}
+
+#[tokio::test]
+async fn a_former_hash_that_is_not_named_shows_in_the_work() {
+    let world = World::new();
+    world.person("ines").imported(HASHES[0].0).create().await;
+    for (identifier, ran) in [("nobody", vec![]), ("ines", vec!["bcrypt$c=4,l=23".to_owned()])] {
+        former_hashes::take_runs();
+        let form = json!({ "identifier": identifier, "password": "wrong" });
+        world.visitor().post_json("/login", &form).await;
+        assert_eq!(former_hashes::take_runs(), ran, "{identifier}");
+    }
 }

@@ -111,6 +111,13 @@ impl World {
         self
     }
 
+    /// The same where the operator has named the kinds of hashes that accounts were imported with.
+    pub fn with_former_hashes(mut self, named: &str) -> Self {
+        let signing_in = self.apps.get_mut("password-login").expect("there is a sign-in");
+        signing_in.former_hashes = named.parse().expect("kinds of hashes");
+        self
+    }
+
     /// Starts the functions behind routes anew, as a deployment does: of what they did, the tables alone stay.
     pub fn restart(&mut self) {
         // Another seed, because the system's randomness does not repeat itself either.

@@ -160,6 +160,13 @@ fn parameters_are_held_to_the_rules() {
 }
 
 #[test]
+fn a_parameter_that_nobody_declares_is_refused() {
+    let given = BTreeMap::from([("MailForm".to_owned(), "no-reply@example.com".to_owned())]);
+    let error = Template::parse(HEAD, &given).expect_err("a typing error").to_string();
+    assert_eq!(error, "template.yaml, Parameters.MailForm: there is no such parameter");
+}
+
+#[test]
 fn the_template_of_this_project_can_be_run() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml");
     let text = std::fs::read_to_string(path).expect("the template");

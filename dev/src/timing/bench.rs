@@ -4,13 +4,14 @@
 //! at work on the last request has a processor of its own in AWS and here it would share that of the next one.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use reqwest::Client;
 use serde_json::{Value, json};
 
-use super::states::{AT_THE_LIMIT, Flow, MADE, Making, NOBODY, REQUESTS_TO_THE_LIMIT, State};
+use super::states::{AT_THE_LIMIT, FORMER_HASHES, Flow, MADE, Making, NOBODY, REQUESTS_TO_THE_LIMIT, State};
 use crate::build::{self, Profile};
 use crate::clock;
 use crate::logs::Printing;
@@ -47,6 +48,7 @@ impl Bench {
     pub(super) async fn start(profile: Profile) -> Result<Self> {
         let options = Options {
             accounts: Some(build::workspace_root().join(ACCOUNTS)),
+            parameters: BTreeMap::from([("FormerHashes".to_owned(), FORMER_HASHES.to_owned())]),
             profile,
             printing: Printing::Nothing,
             progress: true,

@@ -87,6 +87,9 @@ pub(super) const STATES: [State; 10] = [
     },
 ];
 
+/// The kind of the one imported hash, so that every sign-in takes its time (docs/decisions/0018).
+pub(super) const FORMER_HASHES: &str = "bcrypt$c=10,l=23";
+
 /// Identifiers that have used up their limits, in each flow.
 pub(super) const AT_THE_LIMIT: [&str; 2] = ["olga@example.com", "kurt@example.com"];
 

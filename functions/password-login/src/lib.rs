@@ -1,6 +1,7 @@
 //! Signs in with a password and a username, a primary or a confirmed backup email.
 //!
-//! Every identifier costs the same: one count, one look-up, one account read, one Argon2id run; then one answer.
+//! Every identifier costs the same: one count, one look-up, one account read, one Argon2id run (and one of each
+//! former function that the operator named); then one answer.
 use serde::Deserialize;
 use shared::app::App;
 use shared::domain::{
@@ -57,7 +58,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
         request.is_about(&named.account.id);
     }
     let hash = named.as_ref().filter(|_| allowed).and_then(|named| named.account.password_hash.as_ref());
-    let verdict = password::verify(&form.password, hash, app.entropy.salt());
+    let verdict = password::verify(&form.password, hash, &app.former_hashes, app.entropy.salt());
 
     let (Some(named), true) = (&named, verdict != Verdict::Wrong) else {
         let account_id = request.about.account_id();

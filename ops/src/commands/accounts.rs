@@ -1,5 +1,5 @@
 //! `ops accounts`: `import FILE` brings accounts in, one JSON object a line; the others stand in `standing.rs`.
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -98,12 +98,13 @@ struct Ready {
 /// A hash that is not what this service would have made, and is replaced at the first sign-in.
 struct Foreign {
     kind: &'static str,
+    cost: String,
     cheap: bool,
 }
 
 impl Foreign {
     fn new(hash: &ImportedHash) -> Option<Self> {
-        (!hash.is_todays()).then(|| Self { kind: hash.kind(), cheap: hash.is_cheap() })
+        (!hash.is_todays()).then(|| Self { kind: hash.kind(), cost: hash.cost(), cheap: hash.is_cheap() })
     }
 }
 
@@ -112,6 +113,8 @@ impl Foreign {
 struct Summary {
     made: usize,
     foreign: BTreeMap<&'static str, usize>,
+    /// As the parameter `FormerHashes` names them.
+    costs: BTreeSet<String>,
     cheap: usize,
 }
 
@@ -119,7 +122,8 @@ impl Summary {
     fn and(mut self, made: bool, foreign: Option<&Foreign>) -> Self {
         if made {
             self.made += 1;
-            if let Some(Foreign { kind, cheap }) = foreign {
+            if let Some(Foreign { kind, cost, cheap }) = foreign {
+                self.costs.insert(cost.clone());
                 *self.foreign.entry(*kind).or_default() += 1;
                 self.cheap += usize::from(*cheap);
             }
@@ -134,6 +138,12 @@ impl fmt::Display for Summary {
         if !self.foreign.is_empty() {
             let kinds: Vec<_> = self.foreign.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
             write!(f, "\nhashes under Argon2id until the first sign-in replaces them: {}", kinds.join(", "))?;
+            let costs: Vec<_> = self.costs.iter().map(String::as_str).collect();
+            write!(
+                f,
+                "\nname their kinds in FormerHashes until then, or the time of a sign-in tells whose account it is: {}",
+                costs.join(" ")
+            )?;
         }
         if self.cheap > 0 {
             let cheap = self.cheap;
@@ -366,6 +376,8 @@ mod tests {
             summary.to_string(),
             "5 accounts made\n\
              hashes under Argon2id until the first sign-in replaces them: 1 PBKDF2, 2 bcrypt, 1 scrypt\n\
+             name their kinds in FormerHashes until then, or the time of a sign-in tells whose account it is: \
+             bcrypt$c=12,l=23 bcrypt$c=4,l=23 pbkdf2-sha256$i=29000,l=32 scrypt$ln=17,r=8,p=1,l=32\n\
              2 of them cost less than advised, so whoever had the former table may know passwords"
         );
         let existing = ImportedHash::parse(hashes[0]).expect("a hash");

@@ -77,6 +77,11 @@ impl ImportedHash {
         self.recipe.function.kind()
     }
 
+    /// Its function and figures, as [`super::FormerHashes`] reads them.
+    pub fn cost(&self) -> String {
+        self.recipe.cost()
+    }
+
     /// Whether it was cheaper than advised today.
     pub fn is_cheap(&self) -> bool {
         self.recipe.function.is_cheap()

@@ -3,6 +3,7 @@
 //! Pure: no async, no AWS, no clock and no randomness of its own; `now` and secrets are arguments.
 pub mod account;
 pub mod email_address;
+pub mod former_hashes;
 pub mod hashing_key;
 pub mod identifier;
 pub mod imported_hash;
@@ -26,6 +27,7 @@ pub use account::{
     SpareKeys,
 };
 pub use email_address::EmailAddress;
+pub use former_hashes::FormerHashes;
 pub use hashing_key::HashingKey;
 pub use identifier::{Identifier, TypedAddress};
 pub use imported_hash::ImportedHash;

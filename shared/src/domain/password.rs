@@ -4,6 +4,7 @@ use std::fmt;
 use argon2::password_hash::phc;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 
+use super::former_hashes::FormerHashes;
 use super::imported_hash::ImportedHash;
 use super::recipe::Recipe;
 
@@ -134,18 +135,25 @@ pub fn take_in(imported: &ImportedHash, salt: [u8; SALT_BYTES]) -> PasswordHash 
     PasswordHash { text, recipe: Some(imported.recipe.clone()) }
 }
 
-/// Verifies a password with one Argon2id run of today's cost, whatever there is to verify against.
+/// Verifies a password with one Argon2id run of today's cost and one of each former function, whatever there is to
+/// verify against.
 ///
-/// No account, no password, an empty or an oversized one: each costs the same run. A hash from elsewhere or from a time
-/// of other parameters costs its own run on top of that, until the next sign-in has replaced it.
-pub fn verify(typed: &TypedPassword, stored: Option<&PasswordHash>, salt: [u8; SALT_BYTES]) -> Verdict {
+/// No account, no password, an empty or an oversized one: each costs the same runs. A hash from elsewhere that the former
+/// ones do not name, or from a time of other parameters, costs its own run on top of that, until the next sign-in has
+/// replaced it.
+pub fn verify(
+    typed: &TypedPassword,
+    stored: Option<&PasswordHash>,
+    former: &FormerHashes,
+    salt: [u8; SALT_BYTES],
+) -> Verdict {
     let Some(stored) = stored.filter(|_| typed.0.len() <= MAX_BYTES) else {
-        run_for_nothing(typed);
+        run_for_nothing(typed, former);
         return Verdict::Wrong;
     };
     let typed_bytes = typed.0.as_bytes();
     let recipe = stored.recipe.as_ref();
-    let digest = recipe.map(|recipe| recipe.digest(typed_bytes));
+    let digest = former.digest(recipe, typed_bytes);
     let of_todays_cost = stored.is_of_todays_cost();
     if of_todays_cost {
         count_run();
@@ -159,7 +167,7 @@ pub fn verify(typed: &TypedPassword, stored: Option<&PasswordHash>, salt: [u8; S
         (true, _) if known_whole => hash(typed, salt).map_or(Verdict::Right, Verdict::RightButOutdated),
         (false, true) => Verdict::Wrong,
         (right, _) => {
-            run_for_nothing(typed);
+            run_for_nothing(typed, &FormerHashes::default());
             if right { Verdict::Right } else { Verdict::Wrong }
         }
     }
@@ -173,13 +181,14 @@ fn run(secret: &[u8], salt: [u8; SALT_BYTES]) -> String {
     hash.to_string()
 }
 
-/// One run of today's cost whose result is thrown away.
-fn run_for_nothing(typed: &TypedPassword) {
-    let end = typed.0.len().min(MAX_BYTES);
+/// One run of today's cost and of each former function, whose results are thrown away.
+fn run_for_nothing(typed: &TypedPassword, former: &FormerHashes) {
+    let typed_bytes = &typed.0.as_bytes()[..typed.0.len().min(MAX_BYTES)];
+    former.digest(None, typed_bytes);
     count_run();
     let mut output = [0; DIGEST_BYTES];
     current()
-        .hash_password_into(&typed.0.as_bytes()[..end], &[0; SALT_BYTES], &mut output)
+        .hash_password_into(typed_bytes, &[0; SALT_BYTES], &mut output)
         .expect("password and salt are within bounds");
     std::hint::black_box(output);
 }
@@ -210,6 +219,10 @@ mod tests {
         TypedPassword::new(text)
     }
 
+    fn verified(typed: &TypedPassword, stored: Option<&PasswordHash>) -> Verdict {
+        verify(typed, stored, &FormerHashes::default(), SALT)
+    }
+
     fn cheap_hash_of(text: &str) -> PasswordHash {
         let params = Params::new(64, 1, 1, None).expect("parameters");
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
@@ -221,31 +234,31 @@ mod tests {
     fn verifies_exactly_what_was_typed() {
         let stored = hash(&typed(" Correct Horse "), SALT).expect("not too long");
         assert!(stored.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
-        assert_eq!(verify(&typed(" Correct Horse "), Some(&stored), SALT), Verdict::Right);
+        assert_eq!(verified(&typed(" Correct Horse "), Some(&stored)), Verdict::Right);
         for wrong in ["Correct Horse", " correct horse ", "", " Correct Horse \0"] {
-            assert_eq!(verify(&typed(wrong), Some(&stored), SALT), Verdict::Wrong, "{wrong:?}");
+            assert_eq!(verified(&typed(wrong), Some(&stored)), Verdict::Wrong, "{wrong:?}");
         }
-        assert_eq!(verify(&typed(" Correct Horse "), None, SALT), Verdict::Wrong);
+        assert_eq!(verified(&typed(" Correct Horse "), None), Verdict::Wrong);
     }
 
     #[test]
     fn a_password_of_1024_bytes_is_verified_whole_and_a_longer_one_is_wrong() {
         let longest = "p".repeat(MAX_BYTES);
         let stored = hash(&typed(&longest), SALT).expect("not too long");
-        assert_eq!(verify(&typed(&longest), Some(&stored), SALT), Verdict::Right);
-        assert_eq!(verify(&typed(&longest[1..]), Some(&stored), SALT), Verdict::Wrong);
-        assert_eq!(verify(&typed(&format!("{longest}p")), Some(&stored), SALT), Verdict::Wrong);
+        assert_eq!(verified(&typed(&longest), Some(&stored)), Verdict::Right);
+        assert_eq!(verified(&typed(&longest[1..]), Some(&stored)), Verdict::Wrong);
+        assert_eq!(verified(&typed(&format!("{longest}p")), Some(&stored)), Verdict::Wrong);
         assert_eq!(hash(&typed(&format!("{longest}p")), SALT), None);
     }
 
     #[test]
     fn a_cheaper_hash_is_upgraded_when_the_password_is_right() {
         let stored = cheap_hash_of("correct horse");
-        let Verdict::RightButOutdated(upgraded) = verify(&typed("correct horse"), Some(&stored), SALT) else {
+        let Verdict::RightButOutdated(upgraded) = verified(&typed("correct horse"), Some(&stored)) else {
             panic!("the hash is outdated");
         };
-        assert_eq!(verify(&typed("correct horse"), Some(&upgraded), SALT), Verdict::Right);
-        assert_eq!(verify(&typed("wrong"), Some(&stored), SALT), Verdict::Wrong);
+        assert_eq!(verified(&typed("correct horse"), Some(&upgraded)), Verdict::Right);
+        assert_eq!(verified(&typed("wrong"), Some(&stored)), Verdict::Wrong);
     }
 
     #[test]
@@ -255,12 +268,12 @@ mod tests {
         assert!(stored.as_str().starts_with("$bcrypt$c=4,l=23$"), "{}", stored.as_str());
         assert!(stored.as_str().contains("|$argon2id$v=19$m=19456,t=2,p=1$"), "{}", stored.as_str());
         assert_eq!(PasswordHash::parse(stored.as_str()), Ok(stored.clone()));
-        assert_eq!(verify(&typed("wrong"), Some(&stored), SALT), Verdict::Wrong);
-        assert_eq!(verify(&typed(text), Some(&stored), SALT), Verdict::Wrong, "the hash is no password");
-        let verdict = verify(&typed("correct horse battery"), Some(&stored), SALT);
+        assert_eq!(verified(&typed("wrong"), Some(&stored)), Verdict::Wrong);
+        assert_eq!(verified(&typed(text), Some(&stored)), Verdict::Wrong, "the hash is no password");
+        let verdict = verified(&typed("correct horse battery"), Some(&stored));
         let Verdict::RightButOutdated(plain) = verdict else { panic!("{verdict:?}") };
         assert!(plain.as_str().starts_with("$argon2id$"));
-        assert_eq!(verify(&typed("correct horse battery"), Some(&plain), SALT), Verdict::Right);
+        assert_eq!(verified(&typed("correct horse battery"), Some(&plain)), Verdict::Right);
     }
 
     #[test]
@@ -270,9 +283,9 @@ mod tests {
         let stored = take_in(&ImportedHash::parse(text).expect("a hash"), SALT);
         let typo = "p".repeat(72) + "xpppppp";
         for (password, verdict) in [("p".repeat(80), Verdict::Right), (typo, Verdict::Right)] {
-            assert_eq!(verify(&typed(&password), Some(&stored), SALT), verdict);
+            assert_eq!(verified(&typed(&password), Some(&stored)), verdict);
         }
-        assert_eq!(verify(&typed(&"p".repeat(71)), Some(&stored), SALT), Verdict::Wrong);
+        assert_eq!(verified(&typed(&"p".repeat(71)), Some(&stored)), Verdict::Wrong);
     }
 
     #[test]
@@ -287,8 +300,8 @@ mod tests {
             let kept = PasswordHash::parse(&other.to_string()).expect("its own hash");
             let taken_in = take_in(&ImportedHash::parse(&other.to_string()).expect("a hash"), SALT);
             for stored in [kept, taken_in] {
-                assert!(matches!(verify(&typed("x"), Some(&stored), SALT), Verdict::RightButOutdated(_)));
-                assert_eq!(verify(&typed("y"), Some(&stored), SALT), Verdict::Wrong);
+                assert!(matches!(verified(&typed("x"), Some(&stored)), Verdict::RightButOutdated(_)));
+                assert_eq!(verified(&typed("y"), Some(&stored)), Verdict::Wrong);
             }
         }
     }

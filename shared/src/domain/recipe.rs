@@ -230,6 +230,17 @@ impl Recipe {
         Self::new(function, BASE64.decode(salt).ok()?, digest_bytes.try_into().ok()?).ok()
     }
 
+    /// The function, its figures and the digest's length, which are all that its time depends on:
+    /// `name$figures,l=bytes`.
+    pub fn cost(&self) -> String {
+        format!("{},l={}", self.function, self.digest_bytes).split_off(1)
+    }
+
+    /// Whether it takes the time of another.
+    pub(super) fn costs_like(&self, other: &Self) -> bool {
+        (self.function, self.digest_bytes) == (other.function, other.digest_bytes)
+    }
+
     /// What the other system would have kept of this password.
     pub fn digest(&self, password: &[u8]) -> Vec<u8> {
         const CHECKED: &str = "figures and lengths were checked when the recipe was read";
@@ -267,7 +278,14 @@ impl Recipe {
 
 impl fmt::Display for Recipe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{},l={}${}", self.function, self.digest_bytes, BASE64.encode(&self.salt))
+        write!(f, "${}${}", self.cost(), BASE64.encode(&self.salt))
+    }
+}
+
+/// Without the salt, which is part of an account's secret.
+impl fmt::Debug for Recipe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Recipe({})", self.cost())
     }
 }
 

@@ -46,6 +46,7 @@ pub fn variable(name: &str) -> Option<String> {
     let value = match name {
         "AWS_SESSION_TOKEN" | "AWS_ENDPOINT_URL_DYNAMODB" | "AWS_ENDPOINT_URL_SESV2" => return None,
         "BACKUP_HOLD_HOURS" => "0",
+        "FORMER_HASHES" => "",
         "DAILY_MAILS" => "50000",
         "HASHING_KEY" => "0123456789abcdef0123456789abcdef",
         "LOG_LEVEL" => "error",
