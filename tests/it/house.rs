@@ -150,6 +150,14 @@ fn store_mail_and_web_know_the_domain_and_never_each_other() {
 }
 
 #[test]
+fn of_the_web_the_app_knows_the_request_alone() {
+    let source = file("shared/src/app.rs");
+    let of_web: Vec<_> = source.match_indices("web::").map(|(at, _)| &source[at..]).collect();
+    assert!(!of_web.is_empty() && of_web.iter().all(|rest| rest.starts_with("web::Request;")), "{of_web:?}");
+    assert!(!source.contains("crate::runtime"));
+}
+
+#[test]
 fn the_domain_is_pure() {
     for path in sources("shared/src/domain") {
         let source = read(&path);
