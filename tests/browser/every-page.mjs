@@ -215,6 +215,7 @@ export async function everyPage({ stack, browser, inspector, language }) {
   }
   await see(thief, "sign-in-link-locked", say("problem-link-locked"));
   await takenBack({ stack, arrive, see, mail, language, robbed, rival });
+  await signsInAgain({ stack, arrive, see, language, person: rival });
 
   // Long names and addresses.
   const longer = await arrive();
@@ -333,4 +334,31 @@ async function takenBack({ stack, arrive, see, mail, language, robbed, rival }) 
   await see(owner, "taken-back-former-taken", say("taken-back-former-taken"));
   await owner.open(`/undo?token=${UNKNOWN_TOKEN}`);
   await see(owner, "undo-link-unknown", say("problem-link-unknown"));
+}
+
+/** Wants a change long after the sign-in, and ends sessions elsewhere. */
+async function signsInAgain({ stack, arrive, see, language, person }) {
+  const say = textsOf(language);
+  const typed = `again.${person.email}`;
+  const visitor = await arrive();
+  await visitor.signIn(person.username, person.password);
+  await stack.clearLimits();
+  await stack.ageSignIns();
+  await visitor.open("/account");
+  await visitor.unfold(say("backup-change"));
+  await visitor.send("/account/backup", { email: typed });
+  await see(visitor, "sign-in-fresh", say("sign-in-fresh"));
+  await visitor.send("/login", { identifier: person.username, password: person.password });
+  await visitor.page.waitForURL("**/account");
+  assert.equal(await visitor.page.locator('[name="email"]:visible').inputValue(), typed);
+  await see(visitor, "account-typed-kept", say("backup-hint"));
+
+  const elsewhere = await arrive();
+  await elsewhere.signIn(person.username, person.password);
+  await visitor.open("/account");
+  await see(visitor, "account-sessions", say("session-own"), say("sessions-end-others"));
+  await visitor.press(say("sessions-end-others"));
+  await see(visitor, "account-sessions-ended", say("sessions-none-other"));
+  await elsewhere.open("/account");
+  assert.equal(await elsewhere.heading(), say("sign-in-title"));
 }

@@ -29,12 +29,13 @@ export class Stack {
   #said = "";
 
   /** Builds and starts the stack with these accounts, on free ports unless it is told where. */
-  static async start(accounts, { portBase = 0 } = {}) {
+  static async start(accounts, { portBase = 0, parameters = [] } = {}) {
     const stack = new Stack();
     stack.#directory = await mkdtemp(path.join(tmpdir(), "sparekey-browser-"));
     const file = path.join(stack.#directory, "accounts.jsonl");
     await writeFile(file, accounts.map((account) => `${JSON.stringify(account)}\n`).join(""));
-    stack.#child = spawn("cargo", ["dev", "--port-base", String(portBase), "--accounts", file], {
+    const given = parameters.flatMap((parameter) => ["--parameter", parameter]);
+    stack.#child = spawn("cargo", ["dev", "--port-base", String(portBase), "--accounts", file, ...given], {
       cwd: REPOSITORY,
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -116,6 +117,32 @@ export class Stack {
         Key: { token_hash },
         UpdateExpression: "SET expires_at = :past",
         ExpressionAttributeValues: { ":past": { N: String(Math.floor(Date.now() / 1000) - 1) } },
+      });
+    }
+  }
+
+  /** Makes every sign-in older than a change of a backup email accepts. */
+  async ageSignIns() {
+    for (const { session_hash } of await this.#scan("SessionsTable")) {
+      await this.#dynamodb("UpdateItem", {
+        TableName: "SessionsTable",
+        Key: { session_hash },
+        UpdateExpression: "SET authenticated_at = :then",
+        ExpressionAttributeValues: { ":then": { N: String(Math.floor(Date.now() / 1000) - 16 * 60) } },
+      });
+    }
+  }
+
+  /** Ends every hold: what rested works now. */
+  async endHolds() {
+    const past = { ":past": { N: String(Math.floor(Date.now() / 1000) - 1) } };
+    for (const { account_id, record, usable_from } of await this.#scan("AccountsTable")) {
+      if (!usable_from) continue;
+      await this.#dynamodb("UpdateItem", {
+        TableName: "AccountsTable",
+        Key: { account_id, record },
+        UpdateExpression: "SET usable_from = :past",
+        ExpressionAttributeValues: past,
       });
     }
   }

@@ -50,6 +50,7 @@ async fn the_new_address_rests_and_the_former_one_works_until_then() {
     let page = browser.get("/account").await.words();
     assert!(page.contains("It lets you into the account from 24 November 2026 at 12:00 UTC on."), "{page}");
     assert!(page.contains("Until then old@example.org does."), "{page}");
+    assert!(page.contains("Not in use yet") && !page.contains("In use"), "{page}");
     let account = browser.get_json("/account").await.json();
     let until = NOON + 2 * HOLD.as_secs();
     assert_eq!(

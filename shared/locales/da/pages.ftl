@@ -52,6 +52,7 @@ backup-frozen = En ændring er trukket tilbage, så reservemailen kan ikke ændr
 backup-held = For at beskytte kontoen hviler denne adresse først. Fra den { $date } giver den adgang til kontoen.
 backup-held-former = Indtil da gør { $former } det.
 confirmed-label = I brug
+held-label = Endnu ikke i brug
 confirmed-since = Bekræftet den { $date }
 former-label = I brug, indtil du bekræfter den nye
 pending-label = Venter på din bekræftelse

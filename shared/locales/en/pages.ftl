@@ -52,6 +52,7 @@ backup-frozen = A change was taken back, so the backup email can’t be changed 
 backup-held = To keep the account safe, this address rests at first. It lets you into the account from { $date } on.
 backup-held-former = Until then { $former } does.
 confirmed-label = In use
+held-label = Not in use yet
 confirmed-since = Confirmed on { $date }
 former-label = In use until you confirm the new one
 pending-label = Waiting for confirmation

@@ -52,6 +52,7 @@ backup-frozen = Er is een wijziging teruggedraaid. Daarom kan het reserve-e-mail
 backup-held = Om het account te beschermen rust dit adres eerst. Vanaf { $date } kun je ermee in je account komen.
 backup-held-former = Tot dan kan dat met { $former }.
 confirmed-label = In gebruik
+held-label = Nog niet in gebruik
 confirmed-since = Bevestigd op { $date }
 former-label = In gebruik totdat je het nieuwe bevestigt
 pending-label = Wacht op je bevestiging

@@ -1,0 +1,79 @@
+// A deployment on which a new backup email rests for a day: what its people read, and which address lets them in.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Inspector, launch, Visitor } from "./browser.mjs";
+import { accounts, people } from "./people.mjs";
+import { Stack } from "./stack.mjs";
+import { LANGUAGES, textsOf } from "./texts.mjs";
+
+const HOLD_HOURS = 24;
+
+let stack;
+let browser;
+
+before(async () => {
+  stack = await Stack.start(accounts(), { parameters: [`BackupHoldHours=${HOLD_HOURS}`] });
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  await stack?.stop();
+});
+
+for (const language of LANGUAGES) {
+  test(`a new backup email rests, and the former one works until then (${language})`, async () => {
+    const say = textsOf(language);
+    const { username, email, password, backup, later } = people(language).story;
+    const inspector = await Inspector.start(browser, process.env.SHOTS);
+    const visitor = await Visitor.arrive(browser, stack, { language });
+    const policy = (await fetch(`${stack.page}/login`)).headers.get("content-security-policy");
+    const headers = { "content-type": "text/html; charset=utf-8", "content-security-policy": policy };
+    const see = async (name, ...expected) => {
+      const text = await visitor.page.locator("main").innerText();
+      for (const words of expected) assert(text.includes(words), `${name} does not say “${words}”:\n${text}`);
+      await inspector.look(`${language}-${name}`, await visitor.page.content(), headers, language);
+    };
+    // The moment itself is told to the minute; what surrounds it is the text's.
+    const around = (key, values) => say(key, { date: "\n", ...values }).split("\n");
+    const define = async (line, address) => {
+      await stack.clearLimits();
+      const asked = await stack.latestMail();
+      await visitor.open("/account");
+      await visitor.unfold(say(line));
+      await visitor.send("/account/backup", { email: address });
+      await visitor.open((await stack.mailTo(address, asked)).links[0]);
+      const confirmed = await stack.latestMail();
+      await visitor.press(say("confirm-submit"));
+      return stack.mailTo(email, confirmed);
+    };
+
+    await visitor.signIn(username, password);
+    const added = await define("backup-define", backup);
+    for (const words of around("added-held")) assert(added.text.includes(words), added.text);
+    await see("confirmed-held", ...around("confirmed-held"));
+    await visitor.open("/account");
+    await see("account-held", backup, say("held-label"), ...around("backup-held"));
+
+    await stack.endHolds();
+    const changed = await define("backup-change", later);
+    for (const words of around("changed-held")) assert(changed.text.includes(words), changed.text);
+    await visitor.open("/account");
+    await see("account-changed-held", say("held-label"), ...around("backup-held"), say("backup-held-former", { former: backup }));
+    await visitor.press(say("sign-out"));
+
+    // The new one does nothing yet; the former one opens the account.
+    const mark = await stack.latestMail();
+    for (const address of [later, backup]) {
+      await visitor.open("/login");
+      await visitor.send("/login/link", { email: address });
+    }
+    const { links } = await stack.mailTo(backup, mark);
+    assert(!(await stack.mails()).some((mail) => mail.number > mark && mail.to === later));
+    await visitor.open(links[0]);
+    await visitor.press(say("open-submit", { username }));
+    await visitor.page.waitForURL("**/account");
+    await visitor.leave();
+    await inspector.end();
+  });
+}
