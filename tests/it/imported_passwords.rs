@@ -93,3 +93,17 @@ async fn a_hash_that_costs_more_than_todays_is_brought_to_todays_so_that_it_cann
     assert_eq!(sign_in(&world.visitor(), PASSWORD).await, 200);
     assert!(kept(&world).starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", kept(&world));
 }
+
+#[tokio::test]
+async fn a_hash_that_cannot_be_replaced_now_is_replaced_the_next_time() {
+    let world = World::new();
+    world.person("mina").imported(HASHES[0].0).create().await;
+    world.wire.fail("UpdateItem", 3, dev::faults::Kind::ServerError);
+    let browser = world.visitor();
+    assert_eq!(sign_in(&browser, PASSWORD).await, 200, "the session is open already");
+    assert!(browser.is_signed_in().await);
+    assert!(kept(&world).starts_with(HASHES[0].1));
+    assert!(world.log().contains("could not upgrade a password's hash"), "{}", world.log());
+    assert_eq!(sign_in(&world.visitor(), PASSWORD).await, 200);
+    assert!(kept(&world).starts_with("$argon2id$"));
+}
