@@ -1,9 +1,12 @@
 //! The operator's command line against a running stack.
 use std::process::{Output, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use dev::build::{self, Profile};
+use dev::faults::{Fault, Kind};
 use dev::stack::Stack;
+use serde_json::json;
 use tokio::process::Command;
 
 use crate::client::{Client, start};
@@ -12,7 +15,7 @@ async fn ops(stack: &Stack, arguments: &[&str]) -> Result<(Option<i32>, String)>
     let binaries = build::build(&["ops"], Profile::Dev, false).await?;
     let binary = binaries.get("ops").context("the package ops has no binary ops")?;
     let mut command = Command::new(binary);
-    command.arg("accounts").args(arguments).env_clear().envs(stack.operator_variables()).stdin(Stdio::null());
+    command.args(arguments).env_clear().envs(stack.operator_variables()).stdin(Stdio::null());
     let Output { status, stdout, stderr } = command.output().await?;
     let text = [stdout, stderr].concat();
     Ok((status.code(), String::from_utf8_lossy(&text).into_owned()))
@@ -25,36 +28,82 @@ async fn an_operator_disables_enables_and_signs_out() -> Result<()> {
     let mut mina = Client::new(&stack)?;
     mina.sign_in("mina", PASSWORD).await?;
 
-    let (code, said) = ops(&stack, &["disable", "mina@example.com"]).await?;
+    let (code, said) = ops(&stack, &["accounts", "disable", "mina@example.com"]).await?;
     assert!(code == Some(0) && said.contains("is disabled"), "{said}");
     assert_eq!(mina.get("/account").await?.status, 401);
     assert!(mina.sign_in("mina", PASSWORD).await.is_err());
-    let (code, said) = ops(&stack, &["disable", "mina"]).await?;
+    let (code, said) = ops(&stack, &["accounts", "disable", "mina"]).await?;
     assert!(code == Some(0) && said.contains("was disabled already"), "{said}");
 
-    let (code, said) = ops(&stack, &["enable", "mina"]).await?;
+    let (code, said) = ops(&stack, &["accounts", "enable", "mina"]).await?;
     assert!(code == Some(0) && said.contains("is enabled"), "{said}");
     assert_eq!(mina.get("/account").await?.status, 401, "the session from before stays dead");
     mina.sign_in("mina", PASSWORD).await?;
 
     let mut joris = Client::new(&stack)?;
     joris.sign_in("joris", "zeven groene fietsen").await?;
-    let (code, said) = ops(&stack, &["end-sessions", "mina"]).await?;
+    let (code, said) = ops(&stack, &["accounts", "end-sessions", "mina"]).await?;
     assert_eq!(code, Some(0), "{said}");
     assert_eq!((mina.get("/account").await?.status, joris.get("/account").await?.status), (401, 200));
 
     mina.sign_in("mina", PASSWORD).await?;
-    let (code, said) = ops(&stack, &["end-sessions", "--all"]).await?;
+    let (code, said) = ops(&stack, &["accounts", "end-sessions", "--all"]).await?;
     assert_eq!((code, &*said), (Some(0), "all sessions of 5 accounts are ended\n"));
     assert_eq!((mina.get("/account").await?.status, joris.get("/account").await?.status), (401, 401));
 
     for unknown in ["nobody", "nobody@example.com", "two words"] {
-        let (code, said) = ops(&stack, &["disable", unknown]).await?;
+        let (code, said) = ops(&stack, &["accounts", "disable", unknown]).await?;
         assert_eq!(code, Some(2), "{said}");
         assert_eq!(said, format!("no account has the username or email {unknown:?}\n"));
     }
-    let (code, said) = ops(&stack, &["end-sessions"]).await?;
+    let (code, said) = ops(&stack, &["accounts", "end-sessions"]).await?;
     assert!(code == Some(2) && said.contains("--all"), "{said}");
     stack.stop().await;
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_asks_again_for_a_mail_that_was_given_up() -> Result<()> {
+    const OLD: &str = "00000000000000000000000001";
+    let stack = start().await?;
+    let form = json!({ "email": "mina@example.com" });
+    Client::new(&stack)?.post("/forgot-username", &form).await?;
+    wait_until("the mail", || stack.mailbox().mails().len() == 1 && stack.is_idle("mailer")).await?;
+    let (code, said) = ops(&stack, &["mails", "list-unsent"]).await?;
+    assert_eq!((code, &*said), (Some(0), "0 mails were given up\n"));
+
+    // The same request as if it had been made long ago, while SES took nothing.
+    let refusing = Fault { times: 5, ..Fault::next_call(Kind::Reject) };
+    stack.faults().add(Fault { operation: Some("SendEmail".to_owned()), ..refusing });
+    let mut row = stack.tables().items("OutboxTable")?.remove(0);
+    row["message_id"] = json!({ "S": OLD });
+    row["mail_state"] = json!({ "S": "waiting" });
+    stack.tables().put("OutboxTable", &row)?;
+    wait_until("the dead letter", || !stack.dead_letters().is_empty()).await?;
+    let (code, said) = ops(&stack, &["mails", "list-unsent"]).await?;
+    assert!(code == Some(0) && said.starts_with(&format!("{OLD}  forgot-username  ")), "{said}");
+    assert!(said.ends_with(" UTC\n1 mails were given up\n") && !said.contains('@'), "{said}");
+
+    let (code, said) = ops(&stack, &["mails", "resend", "--all"]).await?;
+    assert!(code == Some(0) && said.ends_with("1 of 1 mails are asked for again\n"), "{said}");
+    wait_until("the mail", || stack.mailbox().mails().len() == 2 && stack.is_idle("mailer")).await?;
+    for again in [&["mails", "resend", OLD][..], &["mails", "resend", "--all"]] {
+        let (code, said) = ops(&stack, again).await?;
+        assert!(code == Some(0) && !said.contains("again as"), "{said}");
+    }
+    let (code, said) = ops(&stack, &["mails", "resend", "nothing"]).await?;
+    assert_eq!((code, &*said), (Some(2), "the outbox has no request \"nothing\"\n"));
+    assert_eq!(stack.mailbox().mails().len(), 2, "no mail came twice");
+    stack.stop().await;
+    Ok(())
+}
+
+#[expect(clippy::disallowed_methods, reason = "other processes are waited for")]
+async fn wait_until(what: &'static str, so: impl Fn() -> bool) -> Result<()> {
+    let come = async {
+        while !so() {
+            tokio::time::sleep(Duration::from_millis(15)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), come).await.with_context(|| format!("{what} does not come"))
 }

@@ -124,6 +124,40 @@ async fn a_throttled_call_is_tried_again() {
 }
 
 #[tokio::test]
+async fn a_single_write_that_meets_a_transaction_is_tried_again() {
+    for (times, status) in [(7, 200), (8, 500)] {
+        for (path, operation) in [("/account", "UpdateItem"), ("/logout", "DeleteItem")] {
+            let world = World::new();
+            let mina = world.person("mina").create().await;
+            let browser = world.signed_in(&mina).await;
+            world.wire.fail(operation, times, Kind::TransactionConflict);
+            let answer = match operation {
+                "UpdateItem" => browser.get_json(path).await,
+                _ => browser.post_json(path, &json!({})).await,
+            };
+            assert_eq!(answer.status, status, "{operation} {times} times");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_lost_does_not_tell_that_there_was_nothing() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let (laptop, phone) = (world.signed_in(&mina).await, world.signed_in(&mina).await);
+    let names = phone.get_json("/account").await.json();
+    let name = &names["sessions"][0]["session"];
+    world.wire.fail("TransactWriteItems", 1, Kind::LostAnswer);
+    let ended = laptop.post_json("/account/sessions/end", &json!({ "session": name })).await;
+    assert_eq!((ended.status, ended.json()), (200, json!({ "ended": "session" })));
+
+    laptop.post_json("/account/backup", &json!({ "email": "spare@example.org" })).await;
+    world.wire.fail("TransactWriteItems", 1, Kind::LostAnswer);
+    let cancelled = laptop.post_json("/account/backup/remove", &json!({ "what": "pending" })).await;
+    assert_eq!((cancelled.status, &cancelled.json()["backup"]["state"]), (200, &json!("none")));
+}
+
+#[tokio::test]
 async fn a_panic_is_a_calm_page_too() {
     let world = World::new();
     let ask = Ask::page("/account");

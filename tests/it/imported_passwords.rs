@@ -138,3 +138,17 @@ async fn a_former_hash_that_is_not_named_shows_in_the_work() {
         assert_eq!(former_hashes::take_runs(), ran, "{identifier}");
     }
 }
+
+#[tokio::test]
+async fn a_hash_that_cannot_be_replaced_now_is_replaced_the_next_time() {
+    let world = World::new();
+    world.person("mina").imported(HASHES[0].0).create().await;
+    world.wire.fail("UpdateItem", 3, dev::faults::Kind::ServerError);
+    let browser = world.visitor();
+    assert_eq!(sign_in(&browser, PASSWORD).await, 200, "the session is open already");
+    assert!(browser.is_signed_in().await);
+    assert!(kept(&world).starts_with(HASHES[0].1));
+    assert!(world.log().contains("could not upgrade a password's hash"), "{}", world.log());
+    assert_eq!(sign_in(&world.visitor(), PASSWORD).await, 200);
+    assert!(kept(&world).starts_with("$argon2id$"));
+}

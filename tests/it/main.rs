@@ -41,3 +41,4 @@ mod sign_out;
 mod states;
 mod tour;
 mod undo_change;
+mod unsent_mail;

@@ -8,7 +8,7 @@ use shared::domain::{
     Account, AccountId, Door, Identifier, PasswordTry, Session, SignInMethod, Timestamp, TypedPassword,
     Verdict, password,
 };
-use shared::error::Error;
+use shared::error::{Error, chain};
 use shared::metrics::Event;
 use shared::store::{Admission, PasswordSignIn};
 use shared::texts::Texts;
@@ -85,9 +85,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
         account_id = named.account.id.as_str(),
         "signed in with a password"
     );
-    if let (Verdict::RightButOutdated(upgraded), Some(hash)) = (&verdict, hash) {
-        app.store.upgrade_password(&named.account.id, hash, upgraded).await?;
-    }
+    upgrade(app, &request, &named.account, &verdict).await;
     let next = form.next.as_str();
     Ok(Reply::see_other(next, StatusCode::OK, &SignedIn::new(&named.account))
         .with_session(SessionCookie::Set(secret)))
@@ -137,6 +135,16 @@ async fn find(
         return Ok(Some(Named { account, door }));
     }
     Ok(None)
+}
+
+/// Replaces an outdated hash. Where that fails the sign-in stands, and the next one tries again: the session is open,
+/// and without this answer nobody would hold its secret.
+async fn upgrade(app: &App, request: &Request, account: &Account, verdict: &Verdict) {
+    let (Verdict::RightButOutdated(upgraded), Some(hash)) = (verdict, &account.password_hash) else { return };
+    if let Err(error) = app.store.upgrade_password(&account.id, hash, upgraded).await {
+        let (account_id, error) = (account.id.as_str(), chain(&error));
+        tracing::warn!(request_id = request.id, account_id, error, "a hash stays outdated");
+    }
 }
 
 async fn open(

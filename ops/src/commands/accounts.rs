@@ -7,16 +7,12 @@ use clap::Subcommand;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Deserialize;
 use shared::app::App;
-use shared::clock::Clock;
-use shared::config::{Config, Needs};
 use shared::domain::{
     AccountId, EmailAddress, ImportedHash, Kind, Language, Timestamp, TypedPassword, Username, password,
 };
-use shared::entropy::Entropy;
-use shared::network;
 use shared::store::NewAccount;
 
-use super::standing;
+use super::{app, standing};
 use crate::error::Failure;
 
 /// Accounts written at a time; one transaction each.
@@ -169,12 +165,6 @@ pub async fn run(command: Accounts) -> Result<(), Failure> {
             standing::end_all_sessions(&app()?, after.map(AccountId::new).as_ref()).await
         }
     }
-}
-
-fn app() -> Result<App, Failure> {
-    let config = Config::from_environment(Needs::Tables)?;
-    let sdk = network::sdk_config(&config.aws, network::http_client());
-    Ok(App::new(&config, &sdk, Clock::System, Entropy::system()))
 }
 
 async fn import(file: PathBuf, skip_existing: bool) -> Result<(), Failure> {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use super::account::AccountId;
 use super::email_address::EmailAddress;
 use super::identifier::TypedAddress;
+use super::link::Purpose;
 use super::source::Source;
 use super::timestamp::Timestamp;
 
@@ -37,6 +38,35 @@ pub enum MailRequest {
         /// Where the request that did it came from.
         source: Source,
     },
+}
+
+impl MailRequest {
+    /// The name of its kind, as the database has it.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::ForgotUsername { .. } => "forgot-username",
+            Self::SignInLink { .. } => "sign-in-link",
+            Self::ConfirmBackup { .. } => "confirm-backup",
+            Self::Notice { .. } => "notice",
+        }
+    }
+
+    /// The link without which its mail is worth nothing, if there is one. A notice is worth reading without.
+    pub const fn link(&self) -> Option<Purpose> {
+        match self {
+            Self::SignInLink { .. } => Some(Purpose::SignIn),
+            Self::ConfirmBackup { .. } => Some(Purpose::ConfirmBackup),
+            Self::ForgotUsername { .. } | Self::Notice { .. } => None,
+        }
+    }
+
+    /// The account that it names. What strangers ask for names none.
+    pub const fn account_id(&self) -> Option<&AccountId> {
+        match self {
+            Self::ConfirmBackup { account_id, .. } | Self::Notice { account_id, .. } => Some(account_id),
+            Self::ForgotUsername { .. } | Self::SignInLink { .. } => None,
+        }
+    }
 }
 
 /// What the owner of an account is told.

@@ -2,6 +2,8 @@
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
+use super::timestamp::Timestamp;
+
 /// The key of a request, ordered by the time of asking.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -11,6 +13,11 @@ impl MessageId {
     /// A ULID: 48 bits of milliseconds since the epoch, 80 random bits.
     pub fn new(unix_milliseconds: u64, random: u128) -> Self {
         Self(Ulid::from_parts(unix_milliseconds, random).to_string())
+    }
+
+    /// The first key of a second: all that were made before it are less.
+    pub fn first_of(second: Timestamp) -> Self {
+        Self::new(u64::try_from(second.unix_seconds()).unwrap_or_default() * 1_000, 0)
     }
 
     /// Takes a key as the database or the stream has it.

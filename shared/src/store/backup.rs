@@ -146,7 +146,8 @@ impl Store {
     /// Forgets a pending address. False when it was no longer the pending one.
     pub async fn cancel_pending(&self, id: &AccountId, pending: &PendingAddress) -> Result<bool, StoreError> {
         let ending = self.ending_pending(id, &pending.request);
-        Ok(self.write("cancel a pending backup email", ending).await?.is_some())
+        // A transaction of one, so that a lost answer is not followed by "nothing to remove".
+        Ok(self.transact("cancel a pending backup email", vec![ending]).await?.is_ok())
     }
 
     /// Key: the profile. The condition is false while changes of the backup email are frozen.

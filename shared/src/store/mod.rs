@@ -21,7 +21,7 @@ pub use accounts::{NewAccount, NotCreated};
 pub use backup::{ConfirmRefused, Confirmation};
 pub use limits::{Admission, LimitReached};
 pub use links::{Slot, Superseded};
-pub use outbox::{Queued, QueuedState};
+pub use outbox::{NotAgain, Queued, QueuedState, Unsent};
 pub use sessions::{LinkSignIn, PasswordSignIn};
 pub use standing::{Place, SomeAccounts};
 pub use undo::{TakeBackRefused, TakingBack};

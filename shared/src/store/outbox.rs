@@ -3,13 +3,17 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::accounts::PENDING;
 use super::limits::LimitReached;
-use super::write::{Write, key, text};
+use super::write::{Write, key, number, text};
 use super::{Store, StoreError};
-use crate::domain::{Limit, MailRequest, MessageId, Timestamp};
+use crate::domain::{Limit, MailRequest, MessageId, Purpose, Timestamp};
 
 /// A request outlives a weekend's outage and no more: it holds what strangers typed.
 const KEPT: Duration = Duration::from_hours(3 * 24);
+
+/// For how long the mailer may be at work on a request: `MaximumRecordAgeInSeconds` of its stream, and its last run.
+const UNDER_WAY: Duration = Duration::from_mins(11);
 
 #[derive(Serialize, Deserialize)]
 struct Row {
@@ -47,6 +51,54 @@ pub struct Queued {
     pub requested_at: Timestamp,
     /// What was asked for.
     pub request: MailRequest,
+}
+
+/// Requests that the mailer gave up, the oldest first.
+#[derive(Debug, Default)]
+pub struct Unsent {
+    /// Those that can be read.
+    pub requests: Vec<Queued>,
+    /// Those that cannot, which may be why they were given up.
+    pub unreadable: Vec<MessageId>,
+}
+
+/// Why a request is not put into the outbox again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotAgain {
+    /// The mailer is through with it, or it was put there again already.
+    Done,
+    /// The mailer may still be at work on it, so that its mail would come twice.
+    UnderWay,
+    /// The link in its mail would be dead.
+    Dead,
+    /// The address it would confirm is not pending any more, or a later request is to confirm it.
+    Unwanted,
+}
+
+impl Queued {
+    /// Why asking for it again is pointless at that time; the outbox itself may know more.
+    pub fn not_again(&self, now: Timestamp) -> Option<NotAgain> {
+        let lifetime = self.request.link().map(Purpose::lifetime);
+        if self.state == QueuedState::Done {
+            Some(NotAgain::Done)
+        } else if self.id >= MessageId::first_of(now - UNDER_WAY) {
+            Some(NotAgain::UnderWay)
+        } else if lifetime.is_some_and(|lifetime| now >= self.requested_at + lifetime) {
+            Some(NotAgain::Dead)
+        } else {
+            None
+        }
+    }
+}
+
+impl From<Row> for Queued {
+    fn from(row: Row) -> Self {
+        let state = match row.mail_state {
+            Status::Waiting => QueuedState::Waiting,
+            Status::Done => QueuedState::Done,
+        };
+        Self { id: row.message_id, state, requested_at: row.requested_at, request: row.request }
+    }
 }
 
 impl Store {
@@ -89,19 +141,75 @@ impl Store {
             return Ok(None);
         };
         let row: Row = serde_dynamo::from_item(item).map_err(|error| StoreError::new(DOING, error))?;
-        let state = match row.mail_state {
-            Status::Waiting => QueuedState::Waiting,
-            Status::Done => QueuedState::Done,
-        };
-        Ok(Some(Queued { id: row.message_id, state, requested_at: row.requested_at, request: row.request }))
+        Ok(Some(row.into()))
+    }
+
+    /// What waits and is older than the mailer tries. A look at every item: for operators only.
+    pub async fn list_unsent(&self, now: Timestamp) -> Result<Unsent, StoreError> {
+        const DOING: &str = "list the mail requests that were given up";
+        let (mut unsent, mut start) = (Unsent::default(), None);
+        loop {
+            let call = self.dynamodb.scan().table_name(&self.tables.outbox).set_exclusive_start_key(start);
+            let call = call
+                .filter_expression("mail_state = :waiting AND message_id < :since AND expires_at > :now")
+                .expression_attribute_values(":waiting", text("waiting"))
+                .expression_attribute_values(":since", text(MessageId::first_of(now - UNDER_WAY).as_str()))
+                .expression_attribute_values(":now", number(now.unix_seconds()));
+            let answer = call.send().await.map_err(|error| StoreError::new(DOING, error))?;
+            for item in answer.items.unwrap_or_default() {
+                let id = item.get("message_id").and_then(|id| id.as_s().ok()).cloned();
+                match serde_dynamo::from_item::<_, Row>(item) {
+                    Ok(row) => unsent.requests.push(row.into()),
+                    Err(_) => unsent.unreadable.extend(id.map(MessageId::from_stored)),
+                }
+            }
+            start = answer.last_evaluated_key;
+            if start.is_none() {
+                unsent.requests.sort_by(|one, other| one.id.cmp(&other.id));
+                unsent.unreadable.sort();
+                return Ok(unsent);
+            }
+        }
+    }
+
+    /// Puts a request that was given up into the outbox again, under a new key, because only what is new reaches the
+    /// mailer. All times go on from the first request. Keys: both messages and, for a confirmation, the pending
+    /// address, which waits for one request by name. The condition of the former message is false when another has
+    /// done this, or the mailer has come so far.
+    pub async fn send_again(
+        &self,
+        former: &Queued,
+        id: &MessageId,
+        now: Timestamp,
+    ) -> Result<Result<(), NotAgain>, StoreError> {
+        const FORMER: usize = 0;
+        if let Some(why) = former.not_again(now) {
+            return Ok(Err(why));
+        }
+        let mut writes = vec![
+            self.marking_done(&former.id).when("mail_state = :waiting").value(":waiting", text("waiting")),
+            self.queueing(id, former.request.clone(), former.requested_at)?,
+        ];
+        if let MailRequest::ConfirmBackup { account_id, .. } = &former.request {
+            let pending = Self::account_key(account_id, PENDING);
+            let renaming = Write::update(&self.tables.accounts, pending, "SET request_id = :id")
+                .when("request_id = :former")
+                .value(":id", text(id.as_str()))
+                .value(":former", text(former.id.as_str()));
+            writes.push(renaming);
+        }
+        let outcome = self.transact("ask for a mail again", writes).await?;
+        Ok(outcome.map_err(|failed| if failed.at(FORMER) { NotAgain::Done } else { NotAgain::Unwanted }))
+    }
+
+    fn marking_done(&self, id: &MessageId) -> Write {
+        Write::update(&self.tables.outbox, key([("message_id", id.as_str())]), "SET mail_state = :done")
+            .value(":done", text("done"))
     }
 
     /// Notes that the mailer is through with a request. Key: the message. One that is gone meanwhile stays gone.
     pub async fn mark_mail_request_done(&self, id: &MessageId) -> Result<(), StoreError> {
-        let done =
-            Write::update(&self.tables.outbox, key([("message_id", id.as_str())]), "SET mail_state = :done")
-                .when("attribute_exists(message_id)")
-                .value(":done", text("done"));
+        let done = self.marking_done(id).when("attribute_exists(message_id)");
         self.write("note that a mail request is done", done).await.map(|_| ())
     }
 }

@@ -215,7 +215,8 @@ impl Store {
     /// is another account's (ASVS 5.0 V8.2.2).
     pub async fn end_session_of(&self, id: &AccountId, hash: &TokenHash) -> Result<bool, StoreError> {
         let ending = self.ending(hash).when("account_id = :me").value(":me", text(id.as_str()));
-        Ok(self.write("end a session of an account", ending).await?.is_some())
+        // A transaction of one, so that a lost answer is not followed by "no such session".
+        Ok(self.transact("end a session of an account", vec![ending]).await?.is_ok())
     }
 
     /// Ends all sessions of an account but one, which goes on under another secret. The profile says which sessions

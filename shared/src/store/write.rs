@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{Store, StoreError};
 
-/// Tries of a transaction that meets another one at the same item: enough for fifty at once, and with all waits
+/// Tries of a write that meets a transaction at the same item: enough for fifty at once, and with all waits
 /// between them below three seconds.
 const ATTEMPTS: u32 = 8;
 
@@ -32,6 +32,7 @@ pub(super) fn key<const N: usize>(attributes: [(&str, &str); N]) -> Item {
     attributes.into_iter().map(|(name, value)| (name.to_owned(), text(value))).collect()
 }
 
+#[derive(Clone)]
 enum Kind {
     Put(Item),
     Update { key: Item, expression: &'static str },
@@ -40,6 +41,7 @@ enum Kind {
 }
 
 /// What is written to one item, and on which condition.
+#[derive(Clone)]
 pub(super) struct Write {
     table: String,
     kind: Kind,
@@ -186,14 +188,29 @@ impl Store {
     }
 
     /// Writes one item; `Ok(None)` when the condition is false, else what the item then holds (for an update).
+    /// Conflicts with transactions are tried again. An answer that is lost is asked for again too, and a condition
+    /// that the write itself made false is false then: who must tell the two apart writes a transaction of one, which
+    /// DynamoDB knows again.
     pub(super) async fn write(&self, doing: &'static str, write: Write) -> Result<Option<Item>, StoreError> {
+        for attempt in 0.. {
+            match self.try_to_write(doing, write.clone()).await? {
+                Written::Done(item) => return Ok(Some(item)),
+                Written::ConditionFailed => return Ok(None),
+                Written::Conflict(_) if attempt + 1 < ATTEMPTS => self.back_off(attempt).await,
+                Written::Conflict(error) => return Err(error),
+            }
+        }
+        unreachable!("the loop ends by returning")
+    }
+
+    async fn try_to_write(&self, doing: &'static str, write: Write) -> Result<Written, StoreError> {
         let (values, condition) = (write.values(), write.condition.map(str::to_owned));
         let client = &self.dynamodb;
         match write.kind {
             Kind::Put(row) => {
                 let call = client.put_item().table_name(write.table).set_item(Some(row));
                 let call = call.set_condition_expression(condition).set_expression_attribute_values(values);
-                unless_condition_failed(doing, call.send().await.map(|_| Item::new()))
+                written(doing, call.send().await.map(|_| Item::new()))
             }
             Kind::Update { key, expression } => {
                 let call = client
@@ -203,29 +220,37 @@ impl Store {
                     .update_expression(expression);
                 let call = call.set_condition_expression(condition).set_expression_attribute_values(values);
                 let answer = call.return_values(ReturnValue::AllNew).send().await;
-                unless_condition_failed(doing, answer.map(|updated| updated.attributes.unwrap_or_default()))
+                written(doing, answer.map(|updated| updated.attributes.unwrap_or_default()))
             }
             Kind::Delete(key) => {
                 let call = client.delete_item().table_name(write.table).set_key(Some(key));
                 let call = call.set_condition_expression(condition).set_expression_attribute_values(values);
-                unless_condition_failed(doing, call.send().await.map(|_| Item::new()))
+                written(doing, call.send().await.map(|_| Item::new()))
             }
             Kind::Check(_) => unreachable!("a check stands in transactions only"),
         }
     }
 }
 
-/// Turns one expected failure into an answer and leaves all others failures.
-fn unless_condition_failed<E>(
-    doing: &'static str,
-    answer: Result<Item, SdkError<E>>,
-) -> Result<Option<Item>, StoreError>
+/// How a try to write one item ended, where it was no failure.
+enum Written {
+    Done(Item),
+    ConditionFailed,
+    /// A transaction was at the item. The SDK does not take it for passing.
+    Conflict(StoreError),
+}
+
+fn written<E>(doing: &'static str, answer: Result<Item, SdkError<E>>) -> Result<Written, StoreError>
 where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
-    match answer {
-        Ok(item) => Ok(Some(item)),
-        Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(None),
-        Err(error) => Err(StoreError::new(doing, error)),
+    let error = match answer {
+        Ok(item) => return Ok(Written::Done(item)),
+        Err(error) => error,
+    };
+    match error.code() {
+        Some("ConditionalCheckFailedException") => Ok(Written::ConditionFailed),
+        Some("TransactionConflictException") => Ok(Written::Conflict(StoreError::new(doing, error))),
+        _ => Err(StoreError::new(doing, error)),
     }
 }

@@ -35,6 +35,7 @@ impl Row {
             Change::AllButTheMail | Change::Everything => "everything",
         };
         let mail = match (self.change, self.doubles) {
+            _ if !self.flow.mails() => "none",
             (Change::Nothing | Change::Counted, _) => "none",
             (Change::AllButTheMail, _) => "waits in the outbox, alarm",
             (Change::Everything, 0) => "sent",

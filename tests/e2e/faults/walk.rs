@@ -17,6 +17,7 @@ const PRIMARY: &str = "mina@example.com";
 pub const ANOTHER: &str = "joris@example.org";
 const PASSWORD: &str = "correct horse battery";
 const BACKUP: &str = "mina.spare@example.org";
+const OTHER_BACKUP: &str = "mina.other@example.net";
 
 /// What a person does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub enum Flow {
     Define,
     /// Confirms it.
     Confirm,
+    /// Confirms another in its place.
+    Change,
     /// Asks for the username.
     ForgotUsername,
     /// Asks for a sign-in link.
@@ -37,21 +40,34 @@ pub enum Flow {
     Remove,
     /// Takes back, from the notice, that it was added.
     TakeBack,
+    /// Cancels an address that is not confirmed.
+    Cancel,
+    /// Signs out.
+    SignOut,
+    /// Ends the session of another browser.
+    EndSession,
+    /// Ends all sessions but this browser's.
+    EndOthers,
     /// Asks for a sign-in link, and it is the mailer that meets the fault.
     Mailer,
 }
 
 impl Flow {
     /// In the order of the document.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 14] = [
         Self::Define,
         Self::Confirm,
+        Self::Change,
         Self::ForgotUsername,
         Self::RequestLink,
         Self::OpenLink,
         Self::SignIn,
         Self::Remove,
         Self::TakeBack,
+        Self::Cancel,
+        Self::SignOut,
+        Self::EndSession,
+        Self::EndOthers,
         Self::Mailer,
     ];
 
@@ -59,15 +75,30 @@ impl Flow {
     pub fn function(self) -> &'static str {
         match self {
             Self::Define => "request-backup",
-            Self::Confirm => "confirm-backup",
+            Self::Confirm | Self::Change => "confirm-backup",
             Self::ForgotUsername => "forgot-username",
             Self::RequestLink => "request-magic-link",
             Self::OpenLink => "open-magic-link",
             Self::SignIn => "password-login",
-            Self::Remove => "remove-backup",
+            Self::Remove | Self::Cancel => "remove-backup",
             Self::TakeBack => "undo-change",
+            Self::SignOut => "sign-out",
+            Self::EndSession | Self::EndOthers => "end-session",
             Self::Mailer => "mailer",
         }
+    }
+
+    /// The call with which it changes anything.
+    pub fn commit(self) -> &'static str {
+        match self {
+            Self::SignOut => "DeleteItem",
+            _ => "TransactWriteItems",
+        }
+    }
+
+    /// Whether it causes a mail.
+    pub fn mails(self) -> bool {
+        !matches!(self, Self::Cancel | Self::SignOut | Self::EndSession | Self::EndOthers)
     }
 
     /// A table that only the transaction names with which the flow changes anything, where it has others.
@@ -81,12 +112,17 @@ impl Flow {
         match self {
             Self::Define => "Define a backup email (`POST /account/backup`)",
             Self::Confirm => "Confirm it (`POST /backup/confirm`)",
+            Self::Change => "Confirm another in its place (`POST /backup/confirm`)",
             Self::ForgotUsername => "Forgot username (`POST /forgot-username`)",
             Self::RequestLink => "Ask for a sign-in link (`POST /login/link`)",
             Self::OpenLink => "Open the link to the backup email (`POST /login/open`)",
             Self::SignIn => "Sign in with backup email and password (`POST /login`)",
             Self::Remove => "Remove the backup email (`POST /account/backup/remove`)",
             Self::TakeBack => "Take a change back (`POST /undo`)",
+            Self::Cancel => "Cancel a pending address (`POST /account/backup/remove`)",
+            Self::SignOut => "Sign out (`POST /logout`)",
+            Self::EndSession => "End the session of another browser (`POST /account/sessions/end`)",
+            Self::EndOthers => "End all other sessions (`POST /account/sessions/end`)",
             Self::Mailer => "The mailer, at work on a sign-in link",
         }
     }
@@ -99,24 +135,34 @@ pub struct Scene<'s> {
     pub snapshot: Snapshot,
     /// Its cookies are those of the moment before the request.
     browser: Client,
-    /// The link that was mailed.
+    /// Another browser of the same person.
+    other: Client,
+    /// The link that was mailed, or the name of the session that is to end.
     token: Option<String>,
 }
 
 impl<'s> Scene<'s> {
     /// Walks to the point right before the flow's own request.
     pub async fn set(stack: &'s Stack, flow: Flow) -> Result<Self> {
-        let (mut browser, mut token) = (Client::new(stack)?, None);
+        let (mut browser, mut other, mut token) = (Client::new(stack)?, Client::new(stack)?, None);
         match flow {
             Flow::ForgotUsername | Flow::RequestLink | Flow::Mailer => {}
+            Flow::SignOut | Flow::EndSession | Flow::EndOthers => {
+                browser.sign_in(PRIMARY, PASSWORD).await?;
+                other.sign_in(PRIMARY, PASSWORD).await?;
+            }
+            Flow::Cancel => {
+                browser.sign_in(PRIMARY, PASSWORD).await?;
+                define(stack, &mut browser, BACKUP).await?;
+            }
             Flow::Define => browser.sign_in(PRIMARY, PASSWORD).await?,
             Flow::Confirm => {
                 browser.sign_in(PRIMARY, PASSWORD).await?;
-                token = Some(define(stack, &mut browser).await?);
+                token = Some(define(stack, &mut browser, BACKUP).await?);
             }
-            Flow::SignIn | Flow::Remove | Flow::OpenLink | Flow::TakeBack => {
+            Flow::SignIn | Flow::Remove | Flow::OpenLink | Flow::TakeBack | Flow::Change => {
                 browser.sign_in(PRIMARY, PASSWORD).await?;
-                let link = define(stack, &mut browser).await?;
+                let link = define(stack, &mut browser, BACKUP).await?;
                 let confirmed = browser.post("/backup/confirm", &json!({ "token": link })).await?;
                 ensure!(confirmed.status == 200, "confirming: {} {}", confirmed.status, confirmed.body);
             }
@@ -128,29 +174,62 @@ impl<'s> Scene<'s> {
                 token = Some(mailed(stack, BACKUP, "/login/open?token=").await?);
             }
             Flow::TakeBack => token = Some(mailed(stack, PRIMARY, "/undo?token=").await?),
+            Flow::Change => {
+                // Two requests so soon after each other are one too many.
+                stack.tables().empty("LimitsTable")?;
+                token = Some(define(stack, &mut browser, OTHER_BACKUP).await?);
+            }
+            Flow::EndSession => token = Some(name_of_session(&mut other).await?),
             _ => {}
         }
         let snapshot = Snapshot::take(stack).await?;
-        Ok(Self { stack, flow, snapshot, browser, token })
+        Ok(Self { stack, flow, snapshot, browser, other, token })
     }
 
-    /// The request that matters, from the browser as it was.
-    pub async fn act(&self) -> Result<Answer> {
+    /// The request that matters, from the browser as it was; and the browser as it is then.
+    pub async fn act(&self) -> Result<(Answer, Client)> {
+        self.act_again(&self.browser).await
+    }
+
+    /// The same request from a browser that has made it before.
+    pub async fn act_again(&self, browser: &Client) -> Result<(Answer, Client)> {
+        let mut browser = browser.clone();
         let (path, body) = self.request();
-        self.browser.clone().post(path, &body).await
+        Ok((browser.post(path, &body).await?, browser))
     }
 
     fn request(&self) -> (&'static str, Value) {
         match self.flow {
             Flow::Define => ("/account/backup", json!({ "email": BACKUP })),
-            Flow::Confirm => ("/backup/confirm", json!({ "token": self.token })),
+            Flow::Confirm | Flow::Change => ("/backup/confirm", json!({ "token": self.token })),
             Flow::ForgotUsername => ("/forgot-username", json!({ "email": PRIMARY })),
             Flow::RequestLink | Flow::Mailer => ("/login/link", json!({ "email": PRIMARY })),
             Flow::OpenLink => ("/login/open", json!({ "token": self.token })),
             Flow::SignIn => ("/login", json!({ "identifier": BACKUP, "password": PASSWORD })),
             Flow::Remove => ("/account/backup/remove", json!({ "what": "confirmed" })),
             Flow::TakeBack => ("/undo", json!({ "token": self.token, "username": USERNAME })),
+            Flow::Cancel => ("/account/backup/remove", json!({ "what": "pending" })),
+            Flow::SignOut => ("/logout", json!({})),
+            Flow::EndSession => ("/account/sessions/end", json!({ "session": self.token })),
+            Flow::EndOthers => ("/account/sessions/end", json!({ "others": true })),
         }
+    }
+
+    /// Whoever had to be out is out, whatever cookies were kept, and nobody else is. A browser whose session got
+    /// another secret, but not the answer with it, is out too.
+    pub async fn assert_ended(&self, browser: &Client, heard: bool) -> Result<()> {
+        let is_in =
+            async |who: &Client| Ok::<_, anyhow::Error>(who.clone().get("/account").await?.status == 200);
+        let (kept, now, other) =
+            (is_in(&self.browser).await?, is_in(browser).await?, is_in(&self.other).await?);
+        let wanted = match self.flow {
+            Flow::SignOut => (false, false, true),
+            Flow::EndSession => (true, true, false),
+            Flow::EndOthers => (false, heard, false),
+            _ => return Ok(()),
+        };
+        ensure!((kept, now, other) == wanted, "in: {:?}, not {wanted:?}", (kept, now, other));
+        Ok(())
     }
 
     /// Somebody else asks for something, so that two mails are under way.
@@ -162,11 +241,11 @@ impl<'s> Scene<'s> {
     }
 }
 
-/// Asks for the backup email; the token of the mail.
-async fn define(stack: &Stack, mina: &mut Client) -> Result<String> {
-    let asked = mina.post("/account/backup", &json!({ "email": BACKUP })).await?;
+/// Asks for a backup email; the token of the mail.
+async fn define(stack: &Stack, mina: &mut Client, address: &str) -> Result<String> {
+    let asked = mina.post("/account/backup", &json!({ "email": address })).await?;
     ensure!(asked.status == 202, "defining: {} {}", asked.status, asked.body);
-    mailed(stack, BACKUP, "/backup/confirm?token=").await
+    mailed(stack, address, "/backup/confirm?token=").await
 }
 
 /// Waits for a mail with such a link; the link's token.
@@ -176,4 +255,11 @@ async fn mailed(stack: &Stack, to: &str, link: &str) -> Result<String> {
     let mail = mail.with_context(|| format!("no mail to {to} with {link}"))?;
     let tokens = mail.links.iter().filter_map(|own| own.split_once(link));
     Ok(tokens.map(|(_, token)| token.to_owned()).next().unwrap_or_default())
+}
+
+/// The name under which a browser's own session is listed.
+async fn name_of_session(browser: &mut Client) -> Result<String> {
+    let page = browser.get("/account").await?;
+    let own = page.body["sessions"][0]["session"].as_str();
+    own.map(str::to_owned).with_context(|| format!("no list of sessions: {}", page.body))
 }

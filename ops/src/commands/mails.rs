@@ -1,0 +1,148 @@
+//! `ops mails`: what the mailer gave up, and asking for it again. Shows keys, kinds and times, never an address.
+use clap::Subcommand;
+use shared::app::App;
+use shared::domain::{MessageId, Timestamp};
+use shared::store::{NotAgain, Queued};
+
+use crate::error::Failure;
+
+/// Commands for mails.
+#[derive(Debug, Subcommand)]
+pub enum Mails {
+    /// Lists the mail requests that the mailer gave up and the outbox still has.
+    ListUnsent,
+    /// Asks again for the mail of one of them, or of all whose mail would still be of use. Sign-in links are dead by
+    /// then.
+    #[command(group(clap::ArgGroup::new("which").required(true).args(["key", "all"])))]
+    Resend {
+        /// The key (`message_id`) of the request.
+        key: Option<String>,
+        /// All that can be sent again.
+        #[arg(long)]
+        all: bool,
+    },
+}
+
+/// Runs a command.
+pub async fn run(command: Mails) -> Result<(), Failure> {
+    let app = super::app()?;
+    match command {
+        Mails::ListUnsent => list_unsent(&app).await,
+        Mails::Resend { key: Some(key), .. } => resend(&app, &MessageId::from_stored(key)).await,
+        Mails::Resend { .. } => resend_all(&app).await,
+    }
+}
+
+async fn list_unsent(app: &App) -> Result<(), Failure> {
+    let now = app.now();
+    let unsent = app.store.list_unsent(now).await?;
+    for queued in &unsent.requests {
+        println!("{}", line(queued, now));
+    }
+    for id in &unsent.unreadable {
+        println!("{}  cannot be read: report it without its item", id.as_str());
+    }
+    eprintln!("{} mails were given up", unsent.requests.len() + unsent.unreadable.len());
+    Ok(())
+}
+
+async fn resend(app: &App, id: &MessageId) -> Result<(), Failure> {
+    let Some(queued) = app.store.find_mail_request(id).await? else {
+        return Err(Failure::Input(vec![format!("the outbox has no request {:?}", id.as_str())]));
+    };
+    let again = app.message_id();
+    match app.store.send_again(&queued, &again, app.now()).await? {
+        Ok(()) => println!("{} is asked for again as {}", id.as_str(), again.as_str()),
+        Err(why) => println!("{} is not sent again: {}", id.as_str(), reason(why)),
+    }
+    Ok(())
+}
+
+async fn resend_all(app: &App) -> Result<(), Failure> {
+    let unsent = app.store.list_unsent(app.now()).await?;
+    let mut asked: usize = 0;
+    for queued in &unsent.requests {
+        let again = app.message_id();
+        // Broken off here, the next run goes on with those that are left.
+        match app.store.send_again(queued, &again, app.now()).await? {
+            Ok(()) => {
+                asked += 1;
+                println!("{} is asked for again as {}", queued.id.as_str(), again.as_str());
+            }
+            Err(why) => println!("{} is not sent again: {}", queued.id.as_str(), reason(why)),
+        }
+    }
+    for id in &unsent.unreadable {
+        println!("{} is not sent again: it cannot be read", id.as_str());
+    }
+    println!("{asked} of {} mails are asked for again", unsent.requests.len() + unsent.unreadable.len());
+    Ok(())
+}
+
+/// One request, for a terminal and for `grep`.
+fn line(queued: &Queued, now: Timestamp) -> String {
+    let at = queued.requested_at.date_time();
+    let (id, kind, date) = (queued.id.as_str(), queued.request.kind(), at.date());
+    let account = queued
+        .request
+        .account_id()
+        .map(|account| format!("  account {}", account.as_str()))
+        .unwrap_or_default();
+    let why = queued.not_again(now).map(|why| format!("  ({})", reason(why))).unwrap_or_default();
+    format!("{id}  {kind}  {date} {:02}:{:02} UTC{account}{why}", at.hour(), at.minute())
+}
+
+fn reason(why: NotAgain) -> &'static str {
+    match why {
+        NotAgain::Done => "it is done, or was asked for again already",
+        NotAgain::UnderWay => "the mailer may still be at work on it; wait some minutes",
+        NotAgain::Dead => "the link in it would be dead",
+        NotAgain::Unwanted => "its address is not pending any more, or was asked for anew",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use shared::domain::{AccountId, EmailAddress, MailRequest, Notice, Source, TypedAddress};
+    use shared::store::QueuedState;
+
+    use super::*;
+
+    #[test]
+    fn a_line_names_the_request_and_no_address() {
+        let asked = Timestamp::from_unix_seconds(1_800_000_000);
+        let address = EmailAddress::parse("mina@example.com").expect("an address");
+        let account_id = AccountId::new("01A".to_owned());
+        let confirmation =
+            MailRequest::ConfirmBackup { account_id: account_id.clone(), address: address.clone() };
+        let notice = Notice::BackupUsed { address: address.clone() };
+        let notice = MailRequest::Notice { account_id, notice, source: Source::default() };
+        let link = MailRequest::SignInLink { typed: TypedAddress::from(&address) };
+        let line_after = |minutes: u64, request: MailRequest, state: QueuedState| {
+            let queued = Queued { id: MessageId::first_of(asked), state, requested_at: asked, request };
+            line(&queued, asked + Duration::from_mins(minutes)).replace(queued.id.as_str(), "ID")
+        };
+        let (waiting, done) = (QueuedState::Waiting, QueuedState::Done);
+        let lines = [
+            line_after(12, notice.clone(), waiting),
+            line_after(11, notice.clone(), waiting),
+            line_after(12, notice, done),
+            line_after(23 * 60, confirmation.clone(), waiting),
+            line_after(24 * 60, confirmation, waiting),
+            line_after(12, link, waiting),
+        ];
+        assert_eq!(
+            lines,
+            [
+                "ID  notice  2027-01-15 08:00 UTC  account 01A",
+                "ID  notice  2027-01-15 08:00 UTC  account 01A  (the mailer may still be at work on it; wait some minutes)",
+                "ID  notice  2027-01-15 08:00 UTC  account 01A  (it is done, or was asked for again already)",
+                "ID  confirm-backup  2027-01-15 08:00 UTC  account 01A",
+                "ID  confirm-backup  2027-01-15 08:00 UTC  account 01A  (the link in it would be dead)",
+                "ID  sign-in-link  2027-01-15 08:00 UTC  (the link in it would be dead)",
+            ]
+        );
+    }
+}

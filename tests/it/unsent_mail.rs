@@ -1,0 +1,132 @@
+//! What the mailer gave up: an operator lists it and asks for it again.
+use std::time::Duration;
+
+use dev::faults::Kind;
+use serde_json::json;
+use shared::domain::MessageId;
+use shared::store::{NotAgain, Queued, Unsent};
+
+use crate::support::{World, template, token_in};
+
+const LONG_ENOUGH: Duration = Duration::from_mins(12);
+
+/// The stream drops whatever waits, as it does after five tries or ten minutes.
+fn give_up(world: &World) {
+    assert!(!world.new_records().is_empty(), "something was asked for");
+    world.after(LONG_ENOUGH);
+}
+
+async fn unsent(world: &World) -> Unsent {
+    world.operator.store.list_unsent(world.operator.now()).await.expect("the database works")
+}
+
+async fn only(world: &World) -> Queued {
+    let unsent = unsent(world).await;
+    let [queued] = &unsent.requests[..] else { panic!("{unsent:?}") };
+    queued.clone()
+}
+
+async fn again(world: &World, queued: &Queued) -> Result<(), NotAgain> {
+    let app = &world.operator;
+    app.store.send_again(queued, &app.message_id(), app.now()).await.expect("the database works")
+}
+
+#[tokio::test]
+async fn a_notice_that_was_given_up_is_sent_again_once() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let browser = world.signed_in(&mina).await;
+    let token = browser.mailed_token("/account/backup", "spare@example.org").await;
+    assert_eq!(browser.post_json("/backup/confirm", &json!({ "token": token })).await.status, 200);
+    assert!(unsent(&world).await.requests.is_empty(), "it may be under way");
+    give_up(&world);
+
+    let queued = only(&world).await;
+    world.wire.fail("TransactWriteItems", 1, Kind::LostAnswer);
+    assert_eq!(again(&world, &queued).await, Ok(()));
+    assert_eq!(again(&world, &queued).await, Err(NotAgain::Done), "twice asks for one mail");
+    assert!(unsent(&world).await.requests.is_empty(), "it is under way");
+    let [notice] = &world.deliver().await[..] else { panic!("one mail") };
+    assert_eq!(notice.to, "mina@example.com");
+    assert!(notice.text.contains("12:00 UTC"), "when it happened, not when it was sent: {}", notice.text);
+    let undo = json!({ "token": token_in(notice), "username": "mina" });
+    assert_eq!(world.visitor().post_json("/undo", &undo).await.status, 200);
+    world.deliver().await;
+
+    world.after(LONG_ENOUGH);
+    assert!(unsent(&world).await.requests.is_empty());
+    assert_eq!(again(&world, &queued).await, Err(NotAgain::Done));
+    assert!(world.deliver().await.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_given_up_again_can_be_sent_again() {
+    let world = World::new();
+    world.person("mina").create().await;
+    world.visitor().post_form("/forgot-username", &[("email", "mina@example.com")]).await;
+    for _ in 0..3 {
+        give_up(&world);
+        assert_eq!(again(&world, &only(&world).await).await, Ok(()));
+    }
+    assert_eq!(world.deliver().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_confirmation_is_sent_again_while_its_address_is_pending_and_its_link_would_live() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let browser = world.signed_in(&mina).await;
+    browser.post_form("/account/backup", &[("email", "spare@example.org")]).await;
+    give_up(&world);
+    let queued = only(&world).await;
+    assert_eq!(again(&world, &queued).await, Ok(()));
+    let [mail] = &world.deliver().await[..] else { panic!("one mail") };
+    // Elsewhere the code of the account page fits, because the page follows the request.
+    let code = browser.get("/account").await.link_code();
+    let form = json!({ "token": token_in(mail), "code": code });
+    assert_eq!(world.visitor().post_json("/backup/confirm", &form).await.status, 200);
+    world.deliver().await;
+
+    let browser = world.signed_in(&mina).await;
+    browser.post_form("/account/backup", &[("email", "other@example.org")]).await;
+    give_up(&world);
+    let queued = only(&world).await;
+    browser.post_json("/account/backup/remove", &json!({ "what": "pending" })).await;
+    let before = world.dump();
+    assert_eq!(again(&world, &queued).await, Err(NotAgain::Unwanted));
+    assert_eq!(world.dump(), before);
+
+    world.after(Duration::from_hours(24));
+    assert_eq!(again(&world, &queued).await, Err(NotAgain::Dead));
+    assert!(world.deliver().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_dead_sign_in_link_is_never_mailed_and_what_cannot_be_read_is_named() {
+    let world = World::new();
+    world.person("mina").create().await;
+    world.visitor().post_form("/login/link", &[("email", "mina@example.com")]).await;
+    give_up(&world);
+    assert_eq!(again(&world, &only(&world).await).await, Err(NotAgain::Dead));
+    assert!(world.deliver().await.is_empty());
+
+    let poison = json!({
+        "message_id": { "S": "0000poison" }, "mail_state": { "S": "waiting" }, "requested_at": { "N": "1" },
+        "expires_at": { "N": "9999999999" }, "request": { "M": { "kind": { "S": "no-such" } } },
+    });
+    world.put("OutboxTable", &poison);
+    let unsent = unsent(&world).await;
+    let ids: Vec<_> = unsent.unreadable.iter().map(MessageId::as_str).collect();
+    assert_eq!((unsent.requests.len(), &ids[..]), (1, &["0000poison"][..]));
+
+    world.after(Duration::from_hours(3 * 24));
+    assert!(self::unsent(&world).await.requests.is_empty(), "what was to be forgotten is not shown");
+}
+
+#[test]
+fn what_is_called_given_up_is_older_than_the_mailer_tries() {
+    let mailer = template().function("mailer").expect("there is a mailer");
+    let age = mailer.stream.as_ref().and_then(|stream| stream.maximum_record_age);
+    // A minute is left of `UNDER_WAY` for the last run, which has thirty seconds.
+    assert_eq!(age, Some(Duration::from_mins(10)));
+}
