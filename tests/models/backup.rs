@@ -27,10 +27,11 @@
 //! an address opens (`Store::find_by_email`, then `Store::load_account`) is asked of every state.
 mod keys;
 mod model;
+mod state;
 mod steps;
 mod tests;
 
-pub use keys::{Claim, Confirmed, Exchanged, Former, Keys};
+pub use keys::{Claim, Confirmed, Exchanged, Keys};
 
 /// The accounts, by number.
 pub const ACCOUNTS: [usize; 2] = [0, 1];
@@ -82,6 +83,8 @@ pub enum Rule {
     TimeLast,
     /// Taking back does not end a hold.
     UndoKeepsHold,
+    /// Taking back puts what was in force before in force at once, though it was confirmed anew and is held.
+    UndoAtOnce,
 }
 
 /// What must never happen in a step; what must hold in a state is asked of the state.

@@ -26,7 +26,7 @@ impl Life {
                 state.end_request(account);
                 state.accounts[account].pending = None;
             }
-            Action::Disable(account) => self.disable(state, account),
+            Action::Disable(account) => state.disable(account),
             Action::Enable(account) => {
                 state.accounts[account].disabled = false;
                 state.operated += 1;
@@ -63,14 +63,6 @@ impl Life {
         }
     }
 
-    fn disable(&self, state: &mut State, account: usize) {
-        state.accounts[account].disabled = true;
-        state.accounts[account].ends += 1;
-        state.operated += 1;
-        let owned = |request: &&mut Request| request.account == account;
-        state.requests.iter_mut().filter(owned).for_each(|request| request.disabled = true);
-    }
-
     /// A button is pressed. Without a hold neither time nor what has lapsed makes a difference, so that the account
     /// is read in the same step.
     fn begin(&self, state: &mut State, window: usize, errand: Errand) {
@@ -87,7 +79,7 @@ impl Life {
         let Some(window) = state.windows[number].take() else { return };
         let next = match window.at {
             At::Reading => self.read(state, window),
-            At::Sweeping => state.sweep(self.timed(state, window)),
+            At::Sweeping => Some(state.sweep(self.timed(state, window))),
             At::Releasing { holder } => {
                 let swept = state.target(window);
                 let former = &mut state.accounts[holder].keys.former;
@@ -269,7 +261,10 @@ impl Life {
             let held_until = if self.has(Rule::UndoKeepsHold) { notice.held_until } else { 0 };
             let usable_from = held_until.max(window.now);
             let current = window.read.backup.filter(|current| current.address == address);
-            let sooner = current.map_or(usable_from, |current| current.usable_from.min(usable_from));
+            let sooner = current.map_or(usable_from, |current| {
+                let at_once = if self.has(Rule::UndoAtOnce) { usable_from } else { current.usable_from };
+                current.usable_from.min(at_once)
+            });
             Confirmed { address, usable_from: sooner }
         });
         let keys = Keys { backup, former: None };
@@ -350,96 +345,5 @@ impl Life {
 fn add_link(links: &mut [Option<bool>; 2]) {
     if let Some(free) = links.iter_mut().find(|link| link.is_none()) {
         *free = Some(false);
-    }
-}
-
-impl State {
-    pub fn note(&mut self, wrong: Wrong) {
-        if let Err(place) = self.wrongs.binary_search(&wrong) {
-            self.wrongs.insert(place, wrong);
-        }
-    }
-
-    /// `email#pending`, if all sessions have not ended since.
-    pub fn pending(&self, account: usize) -> Option<usize> {
-        let Account { pending, ends, .. } = self.accounts[account];
-        pending.filter(|request| self.requests[*request].asked_in == ends)
-    }
-
-    /// Truth: what was pending is over.
-    fn end_request(&mut self, account: usize) {
-        if let Some(request) = self.accounts[account].pending {
-            self.requests[request].over = true;
-        }
-    }
-
-    /// Judges a step by the backup emails before it and after it.
-    fn judge(&mut self, before: &Self) {
-        for account in ACCOUNTS {
-            let (had, has) = (before.accounts[account], self.accounts[account]);
-            let changed = self.changes != before.changes;
-            if had.keys.address() != has.keys.address() && !changed {
-                self.note(Wrong::ChangedByTheWay);
-            }
-            let in_force = (had.keys.in_force(self.now), has.keys.in_force(self.now));
-            let same_tick = before.now == self.now;
-            if !changed && same_tick && in_force.0 != in_force.1 {
-                self.note(Wrong::ChangedByTheWay);
-            }
-            let ended = had.raised != has.raised || has.keys.backup.is_none();
-            let worked = had.keys.in_force(before.now).is_some();
-            if worked && in_force.1.is_none() && !(changed && ended) {
-                self.note(Wrong::LeftWithNone);
-            }
-        }
-    }
-
-    /// `Store::find_claim`, for what another account left of the address.
-    fn sweep(&self, window: Window) -> Option<Window> {
-        let claim = self.target(window).and_then(|address| self.claims[address]);
-        let lapsed = claim.filter(|claim| claim.has_lapsed(window.now));
-        let at = lapsed.map_or(At::Writing, |claim| At::Releasing { holder: claim.owner });
-        Some(Window { at, ..window })
-    }
-
-    /// The address that a window wants.
-    fn target(&self, window: Window) -> Option<usize> {
-        match window.errand {
-            Errand::Confirm { request, .. } => Some(self.requests[request].address),
-            Errand::Remove { .. } => None,
-            Errand::TakeBack { notice, .. } => self.notices[notice].former,
-        }
-    }
-
-    fn account_of(&self, errand: Errand) -> usize {
-        match errand {
-            Errand::Confirm { request, .. } => self.requests[request].account,
-            Errand::Remove { account } => account,
-            Errand::TakeBack { notice, .. } => self.notices[notice].account,
-        }
-    }
-
-    pub fn is_free_of(&self, wrong: Wrong) -> bool {
-        !self.wrongs.contains(&wrong)
-    }
-
-    /// What a free window may begin: what a page offers, or a mail.
-    pub fn errands(&self) -> Vec<Errand> {
-        let mut errands = Vec::new();
-        for (request, asked) in self.requests.iter().enumerate() {
-            let links = (0..2).filter(|link| asked.links[*link] == Some(false));
-            let awaited = self.accounts[asked.account].pending == Some(request);
-            errands.extend(links.filter(|_| awaited).map(|link| Errand::Confirm { request, link }));
-        }
-        for (account, records) in self.accounts.iter().enumerate() {
-            if records.keys.backup.is_some() && !records.frozen {
-                errands.push(Errand::Remove { account });
-            }
-        }
-        for (notice, told) in self.notices.iter().enumerate() {
-            let links = (0..2).filter(|link| told.links[*link] == Some(false));
-            errands.extend(links.map(|link| Errand::TakeBack { notice, link }));
-        }
-        errands
     }
 }

@@ -1,6 +1,7 @@
 //! Every state of the life of a backup email, and the models that must fail.
 use super::model::{
-    CLAIMS, DEAD, DISABLED, FROZEN, HELD, LEADS, ONCE, ONE, OWN, PROVEN, REVIVED, STAYS, TOLD, UNDONE, WORKS,
+    CLAIMS, DEAD, DISABLED, FROZEN, HELD, LEADS, ONCE, ONE, OWN, PROVEN, RESTORED, REVIVED, STAYS, TOLD,
+    UNDONE, WORKS,
 };
 use super::{Life, Rule};
 use crate::{assert_breaks, explore};
@@ -30,6 +31,9 @@ const HOLDING: Life = Life { wishes: [&[1, 2], &[0]], hold: 2, end: 3, ..RACING 
 /// One after the other, and more of it: what is restored while the other account has had it in between.
 const TURNS: Life = Life { wishes: [&[1], &[0, 2]], windows: 1, hold: 1, end: 3, changes: 5, ..RACING };
 
+/// The first account removes its address and asks for it again.
+const RETURNING: Life = Life { wishes: [&[0, 1], &[0]], ..TURNS };
+
 /// An operator disables the first account and enables it again.
 const OPERATED: Life = Life { wishes: [&[1, 2], &[0]], operated: 2, ..RACING };
 
@@ -41,6 +45,7 @@ fn while_a_new_address_is_held_the_former_one_opens_and_nobody_is_left_with_none
 #[test]
 fn an_address_that_goes_from_one_account_to_the_other_and_back_leads_to_one() {
     explore("backup email, held in turns", TURNS, 109_000);
+    explore("backup email, held anew", RETURNING, 25_000);
 }
 
 #[test]
@@ -103,4 +108,5 @@ fn without_any_rule_of_the_hold_the_model_fails() {
     for (rules, invariant) in turns {
         assert_breaks(Life { without: rules, ..TURNS }, invariant);
     }
+    assert_breaks(Life { without: &[UndoAtOnce], ..RETURNING }, RESTORED);
 }

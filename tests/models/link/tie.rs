@@ -255,8 +255,7 @@ fn choices(state: &State) -> Vec<Action> {
 fn allows(kind: u8, action: Action) -> bool {
     match action {
         Action::Step(_) => true,
-        Action::Tick | Action::Remove | Action::TakeBack => kind == 7,
-        Action::Disable | Action::EndSessions => kind == 7,
+        Action::Tick | Action::Remove | Action::TakeBack | Action::Disable | Action::EndSessions => kind == 7,
         _ => kind > 4,
     }
 }
