@@ -101,7 +101,7 @@ impl Texts {
         let (former, backup) = match notice {
             Notice::BackupChanged { former, address, .. } => (former.masked(), address.masked()),
             Notice::BackupAdded { address, .. }
-            | Notice::BackupRemoved { address }
+            | Notice::BackupRemoved { address, .. }
             | Notice::BackupUsed { address }
             | Notice::TakenBack { backup: Some(address) } => (String::new(), address.masked()),
             Notice::TakenBack { backup: None } => (String::new(), String::new()),

@@ -161,7 +161,12 @@ async fn a_change_is_taken_back_once_and_the_backup_email_rests() {
     let link = UndoLink {
         token_hash: stack.app.entropy.token().hash(),
         account_id: gus.clone(),
-        notice: Notice::BackupChanged { former: old.clone(), address: new.clone(), usable_from: None },
+        notice: Notice::BackupChanged {
+            former: old.clone(),
+            former_usable_from: None,
+            address: new.clone(),
+            usable_from: None,
+        },
         at: stack.now(),
         source: source(),
         spent_at: None,

@@ -135,3 +135,56 @@ async fn no_session_opens_when_it_is_disabled_while_somebody_signs_in() {
     assert_eq!(answer.code(), "wrong-credentials");
     assert!(world.dump()["SessionsTable"].is_empty());
 }
+
+#[tokio::test]
+async fn no_backup_email_is_confirmed_or_removed_when_it_is_disabled_meanwhile() {
+    let world = World::new();
+    let mina = world.person("mina").backup("old@example.org").create().await;
+    let browser = world.signed_in(&mina).await;
+    let token = browser.mailed_token("/account/backup", "new@example.org").await;
+    let form = json!({ "token": token, "code": browser.get("/account").await.link_code() });
+    let answer = disabled_during(&world, &mina, 1, world.visitor().post_json("/backup/confirm", &form)).await;
+    assert_eq!(answer.code(), "link-unknown");
+
+    world.enable(&mina).await;
+    world.after(Duration::from_secs(1));
+    let browser = world.signed_in(&mina).await;
+    let removal = json!({ "what": "confirmed" });
+    let removed = browser.post_json("/account/backup/remove", &removal);
+    assert_ne!(disabled_during(&world, &mina, 1, removed).await.status, 200);
+    world.enable(&mina).await;
+    world.after(Duration::from_secs(1));
+    let browser = world.signed_in(&mina).await;
+    let backup = browser.get_json("/account").await.json()["backup"].clone();
+    assert_eq!(backup["address"], json!("old@example.org"));
+}
+
+#[tokio::test]
+async fn what_was_asked_for_before_is_confirmed_no_more_when_it_is_enabled_again() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let thief = world.signed_in(&mina).await;
+    let token = thief.mailed_token("/account/backup", "thief@example.net").await;
+    let code = thief.get("/account").await.link_code();
+    world.disable(&mina).await;
+    world.enable(&mina).await;
+    world.after(Duration::from_secs(1));
+    let form = json!({ "token": token, "code": code });
+    assert_eq!(world.visitor().post_json("/backup/confirm", &form).await.code(), "link-replaced");
+    let browser = world.signed_in(&mina).await;
+    assert_eq!(browser.get_json("/account").await.json()["backup"], json!({ "state": "none" }));
+}
+
+#[tokio::test]
+async fn no_session_is_revived_where_disabling_was_broken_off() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let browser = world.signed_in(&mina).await;
+    // A second write would never arrive.
+    world.wire.fail("UpdateItem", 1, Kind::Delay { delay_ms: 0 });
+    world.wire.fail("UpdateItem", 1, Kind::Reject);
+    let _broken_off = world.operator.store.disable_account(&mina.id, world.operator.now()).await;
+    world.wire.clear();
+    world.enable(&mina).await;
+    assert!(!browser.is_signed_in().await);
+}

@@ -1,9 +1,11 @@
 //! The hold: a new backup email is confirmed and opens nothing yet, the former one still works.
 use std::time::Duration;
 
+use dev::faults::Kind;
 use serde_json::json;
+use shared::domain::EmailAddress;
 
-use crate::support::{NOON, PASSWORD, World, read, token_in};
+use crate::support::{NOON, PASSWORD, Visitor, World, read, token_in};
 
 const HOLD: Duration = Duration::from_hours(24);
 
@@ -23,6 +25,28 @@ async fn mails_to(world: &World, email: &str) -> usize {
         visitor.post_form(path, &[("email", email)]).await;
     }
     world.deliver().await.iter().filter(|mail| mail.to == email).count()
+}
+
+/// Asks for an address and confirms it; the secret of the link that takes this back.
+async fn confirmed(world: &World, browser: &Visitor<'_>, email: &str) -> String {
+    let token = browser.mailed_token("/account/backup", email).await;
+    let answer = browser.post_json("/backup/confirm", &json!({ "token": token })).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    token_in(&world.deliver().await[0])
+}
+
+async fn take_back(world: &World, token: &str) {
+    let form = json!({ "token": token, "username": "mina" });
+    let answer = world.visitor().post_json("/undo", &form).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    world.deliver().await;
+    world.assert_claims_fit();
+}
+
+/// How many items of accounts lead to this address through the index.
+fn entries(world: &World, email: &str) -> usize {
+    let email = format!("\"email\":{{\"S\":\"{email}\"}}");
+    world.dump()["AccountsTable"].iter().filter(|item| item.contains(&email)).count()
 }
 
 #[tokio::test]
@@ -189,11 +213,73 @@ async fn an_address_that_two_accounts_gave_up_is_found_for_its_third_owner() {
         }
     }
     world.assert_claims_fit();
-    let entries = world.dump()["AccountsTable"]
-        .iter()
-        .filter(|item| item.contains("\"email\":{\"S\":\"shared@"))
-        .count();
-    assert_eq!(entries, 1, "the index leads to its owner only");
+    assert_eq!(entries(&world, "shared@example.org"), 1, "the index leads to its owner only");
     let form = json!({ "identifier": "shared@example.org", "password": PASSWORD });
     assert_eq!(world.visitor().post_json("/login", &form).await.json(), json!({ "username": "ana" }));
+}
+
+#[tokio::test]
+async fn taking_back_does_not_end_a_hold() {
+    for removed in [false, true] {
+        let world = World::new().holding(HOLD);
+        let mina = world.person("mina").create().await;
+        let thief = world.signed_in(&mina).await;
+        confirmed(&world, &thief, "first@example.net").await;
+        world.after(Duration::from_mins(2));
+        let undo = if removed {
+            assert_eq!(thief.post_json("/account/backup/remove", &json!({})).await.status, 200);
+            token_in(&world.deliver().await[0])
+        } else {
+            confirmed(&world, &thief, "second@example.net").await
+        };
+        take_back(&world, &undo).await;
+        assert!(!opens(&world, "first@example.net").await, "it rests as it did");
+        world.after(HOLD);
+        assert!(opens(&world, "first@example.net").await);
+    }
+}
+
+#[tokio::test]
+async fn a_restored_address_leads_to_its_account_only() {
+    let world = World::new().holding(HOLD);
+    let mina = world.person("mina").backup("old@example.org").create().await;
+    let undo = confirmed(&world, &world.signed_in(&mina).await, "new@example.org").await;
+    let joris = world.person("joris").create().await;
+    for email in ["old@example.org", "own@example.org"] {
+        world.after(HOLD);
+        confirmed(&world, &world.signed_in(&joris).await, email).await;
+    }
+    world.after(HOLD);
+    take_back(&world, &undo).await;
+    assert_eq!(entries(&world, "old@example.org"), 1);
+    assert!(opens(&world, "old@example.org").await);
+}
+
+#[tokio::test]
+async fn an_address_whose_hold_ends_during_a_change_stays_as_the_former_one() {
+    let world = World::new().holding(HOLD);
+    let mina = world.person("mina").backup("old@example.org").create().await;
+    confirmed(&world, &world.signed_in(&mina).await, "new@example.org").await;
+    world.after(HOLD.saturating_sub(Duration::from_mins(5)));
+    let browser = world.signed_in(&mina).await;
+    let token = browser.mailed_token("/account/backup", "third@example.org").await;
+    world.after(Duration::from_mins(5).saturating_sub(Duration::from_secs(1)));
+
+    // The hold ends when the link has been read, and the former address goes to somebody else.
+    world.wire.fail("Query", 1, Kind::Delay { delay_ms: 200 });
+    let before = world.wire.calls().len();
+    let others = async {
+        while !world.wire.calls()[before..].iter().any(|call| call.what == "GetItem LinksTable") {
+            tokio::task::yield_now().await;
+        }
+        world.after(Duration::from_secs(1));
+        let former = EmailAddress::parse("old@example.org").expect("an address");
+        let now = world.operator.now();
+        world.operator.store.release_lapsed(&former, now).await.expect("the database works");
+    };
+    let form = json!({ "token": token });
+    let (answer, ()) = tokio::join!(browser.post_json("/backup/confirm", &form), others);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    world.assert_claims_fit();
+    assert!(opens(&world, "new@example.org").await, "it was in force");
 }

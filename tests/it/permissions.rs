@@ -171,7 +171,7 @@ fn who_may_do_what_with_accounts() {
         format!("{action} {resource}: {}", functions.join(", "))
     });
     insta::assert_snapshot!(lines.join("\n"), @r"
-    GetItem AccountsTable: confirm-backup, mailer, password-login
+    GetItem AccountsTable: confirm-backup, mailer, password-login, undo-change
     Query AccountsTable: account, confirm-backup, end-session, mailer, open-magic-link, password-login, remove-backup, request-backup, undo-change
     Query AccountsTable/index/email-index: mailer, password-login
     ConditionCheckItem AccountsTable: confirm-backup, open-magic-link, password-login, remove-backup, undo-change

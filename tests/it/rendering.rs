@@ -172,16 +172,18 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
 
 fn notices() -> [Notice; 8] {
     let backup = || address("spare@example.org");
+    let changed = |usable_from| Notice::BackupChanged {
+        former: address("old@example.org"),
+        former_usable_from: None,
+        address: backup(),
+        usable_from,
+    };
     [
         Notice::BackupAdded { address: backup(), usable_from: None },
         Notice::BackupAdded { address: backup(), usable_from: Some(since()) },
-        Notice::BackupChanged { former: address("old@example.org"), address: backup(), usable_from: None },
-        Notice::BackupChanged {
-            former: address("old@example.org"),
-            address: backup(),
-            usable_from: Some(since()),
-        },
-        Notice::BackupRemoved { address: backup() },
+        changed(None),
+        changed(Some(since())),
+        Notice::BackupRemoved { address: backup(), usable_from: None },
         Notice::BackupUsed { address: backup() },
         Notice::TakenBack { backup: Some(backup()) },
         Notice::TakenBack { backup: None },

@@ -20,6 +20,9 @@
 //! | [`Action::TakeTwice`] | `Store::take_try` whose answer is lost on the way to the function: the SDK calls again |
 //! | [`Action::Remove`] | `Store::remove_backup`, or `Store::cancel_pending` |
 //! | [`Action::TakeBack`] | the undo of a notice: `sessions_valid_from` is raised, the pending record goes |
+//! | [`Action::Disable`] | `Store::disable_account` |
+//! | [`Action::Enable`] | `Store::enable_account` |
+//! | [`Action::EndSessions`] | `Store::end_all_sessions` |
 //!
 //! A transaction that conflicts with another has not happened and is tried again: the window stays where it is,
 //! which is no step. A window that is given up takes no more steps, which every run allows.
@@ -30,6 +33,8 @@ mod tie;
 
 /// Ticks of the clock that a link lives; a tick stands for any time.
 pub const LIFETIME: u8 = 1;
+/// Seconds in a tick: more than can be added to `sessions_valid_from` within one.
+const SECONDS: u8 = 8;
 /// The last tick: the first at which a link of the beginning is dead.
 const END: u8 = 2;
 
@@ -78,6 +83,10 @@ pub enum Rule {
     HeldAddress,
     /// Opening asks that the request is not older than `sessions_valid_from`.
     ValidFrom,
+    /// Opening asks that the account is not disabled.
+    Enabled,
+    /// Disabling ends all sessions, and with them what was asked for.
+    DisablingEnds,
     /// A browser that did not ask needs a code.
     Proof,
     /// GET reads only.
@@ -101,8 +110,10 @@ pub enum Wrong {
     Expired,
     /// A link opened whose address was removed, or whose request was cancelled.
     Removed,
-    /// A link opened that was asked for before everything was taken back.
+    /// A link opened that was asked for before everything was taken back, or all sessions ended.
     TakenBack,
+    /// A link opened while the account was disabled.
+    Disabled,
     /// GET or HEAD changed something.
     GetChanged,
 }
@@ -112,7 +123,7 @@ pub enum Wrong {
 pub struct Request {
     /// When it was asked for.
     pub asked_at: u8,
-    /// Truth: a change was taken back since.
+    /// Truth: a change was taken back, or all sessions ended since.
     pub taken_back: bool,
     /// Truth: it was cancelled.
     pub cancelled: bool,
@@ -188,6 +199,15 @@ pub struct Window {
     pub at: At,
 }
 
+/// A session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Session {
+    /// When it began.
+    pub began: u8,
+    /// Truth: all were ended since.
+    pub ended: bool,
+}
+
 /// Everything at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct State {
@@ -201,10 +221,18 @@ pub struct State {
     pub slot: Slot,
     /// The address is the account's.
     pub held: bool,
-    /// Sessions and links from before are dead.
+    /// Sessions and links from before this second are dead.
     pub valid_from: u8,
+    /// Changes of the backup email rest.
+    pub frozen: bool,
+    /// `disabled_at`.
+    pub disabled: bool,
     /// What was opened: request, and who sat there.
     pub opened: Vec<(usize, Who)>,
+    /// The sessions.
+    pub sessions: Vec<Session>,
+    /// What the operator has done.
+    pub operated: u8,
     /// The windows.
     pub windows: Vec<Window>,
     /// Truth: the newest request that has taken the slot.
@@ -238,6 +266,12 @@ pub enum Action {
     Remove,
     /// A change is taken back through a notice.
     TakeBack,
+    /// An operator disables the account.
+    Disable,
+    /// An operator enables the account.
+    Enable,
+    /// An operator ends all sessions.
+    EndSessions,
 }
 
 /// The model and its bounds.
@@ -259,6 +293,8 @@ pub struct Life {
     pub losses: u8,
     /// Whether time passes, addresses are removed and changes taken back.
     pub disturbed: bool,
+    /// Steps of the operator at most; with them time passes too.
+    pub operated: u8,
     /// The rules that are left out.
     pub without: &'static [Rule],
 }
@@ -283,8 +319,22 @@ impl State {
             (Wrong::Expired, now > request.asked_at + LIFETIME),
             (Wrong::Removed, !self.held || request.cancelled),
             (Wrong::TakenBack, request.taken_back),
+            (Wrong::Disabled, self.disabled),
         ];
         verdicts.into_iter().filter(|(_, guilty)| *guilty).for_each(|(wrong, _)| self.note(wrong));
+    }
+
+    /// All sessions so far end, and what was asked for is dead.
+    fn end_all(&mut self, valid_from: u8) {
+        self.valid_from = valid_from;
+        self.requests.iter_mut().for_each(|request| request.taken_back = true);
+        self.sessions.iter_mut().for_each(|session| session.ended = true);
+    }
+
+    /// The sessions that the account honours.
+    pub fn honoured(&self) -> impl Iterator<Item = &Session> {
+        let honours = |session: &&Session| !self.disabled && session.began * SECONDS >= self.valid_from;
+        self.sessions.iter().filter(honours)
     }
 
     /// What is stored, without windows and truth: tries and spending of each link, the slot, the openings.

@@ -104,6 +104,11 @@ impl Wire {
         self.0.faults.add(Fault { function: None, operation, table: None, times, kind });
     }
 
+    /// No call fails any more.
+    pub fn clear(&self) {
+        self.0.faults.clear();
+    }
+
     /// From now on two transactions at one item at the same time conflict, as they do in DynamoDB, a hundred
     /// times at most: on one busy processor fifty of them would stay in step for longer than any function waits.
     pub fn contend(&self) {

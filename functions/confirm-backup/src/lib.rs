@@ -36,9 +36,9 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
         Err(Code::LinkLocked) => return Ok(dead(app, &request, Code::LinkLocked)),
         Err(code) => return Ok(Reply::refusal(code, page.with_problem(&code.into()), texts)),
     };
-    Ok(match confirm(app, &link, proof, account, &request.source(), now).await? {
+    Ok(match confirm(app, &link, proof, account, &request.source()).await? {
         Err(code) => dead(app, &request, code),
-        Ok(account) => {
+        Ok((account, now)) => {
             app.count(Event::Used(link.purpose));
             let usable_from = now + app.backup_hold;
             let held_until = Some(usable_from).filter(|from| *from > now);
@@ -62,16 +62,18 @@ async fn find(app: &App, request: &Request, token: &Token, now: Timestamp) -> Re
     Ok(if awaited { Ok((link, account)) } else { Err(Code::LinkReplaced) })
 }
 
-/// Confirms in one transaction. When the account changed under our hands, it is read again and decided anew.
+/// Confirms in one transaction. When the account changed under our hands, it is read again and decided anew. The time
+/// is always read after the account: what somebody else has swept from it is over by then. Gives the account as it was,
+/// and when it was confirmed.
 async fn confirm(
     app: &App,
     link: &Link,
     proof: Proof,
     account: Account,
     source: &Source,
-    now: Timestamp,
-) -> Result<Result<Account, Code>, Error> {
+) -> Result<Result<(Account, Timestamp), Code>, Error> {
     const READINGS: usize = 3;
+    let mut now = app.now();
     app.store.release_lapsed(&link.address, now).await?;
     let notice_id = app.message_id();
     let mut account = account;
@@ -85,18 +87,26 @@ async fn confirm(
             hold: app.backup_hold,
         };
         let Err(refused) = app.store.confirm_backup(confirmation, now).await? else {
-            return Ok(Ok(account));
+            return Ok(Ok((account, now)));
         };
         match refused {
             ConfirmRefused::LinkDead => return Ok(Err(Code::LinkUsed)),
             ConfirmRefused::NoLongerPending => return Ok(Err(Code::LinkReplaced)),
             ConfirmRefused::Taken => return Ok(Err(Code::AddressTaken)),
-            ConfirmRefused::Frozen => return Ok(Err(Code::BackupFrozen)),
+            ConfirmRefused::Barred => {
+                let account = app.store.load_account(&link.account_id).await?;
+                return Ok(Err(match account.filter(|account| !account.is_disabled()) {
+                    None => Code::LinkUnknown,
+                    Some(account) if account.frozen_until(now).is_some() => Code::BackupFrozen,
+                    Some(_) => Code::LinkReplaced,
+                }));
+            }
             ConfirmRefused::AccountChanged => match app.store.load_account(&link.account_id).await? {
                 Some(changed) => account = changed,
                 None => return Ok(Err(Code::LinkUnknown)),
             },
         }
+        now = app.now();
     }
     Err(Error::Broken("the account changed at every try".into()))
 }

@@ -107,6 +107,9 @@ async fn take_back(
         let current = account.backup.confirmed().map(|current| &current.address);
         let before: Option<EmailAddress> = link.notice.taken_back(current).unwrap_or_default();
         let backup = before.as_ref().filter(|_| !taken);
+        if let Some(address) = backup {
+            app.store.release_lapsed(address, now).await?;
+        }
         let taking = TakingBack { link, account: &account, backup, notice_id, source };
         match app.store.take_back(taking, now).await? {
             Ok(()) if taken => return Ok(Outcome::FormerTaken(account)),

@@ -42,7 +42,8 @@ pub enum Accounts {
         /// The username, or the primary or backup email.
         account: String,
     },
-    /// Ends all sessions of an account, or of all accounts; sign-in links asked for before are dead too.
+    /// Ends all sessions of an account, or of all accounts; sign-in links and backup emails asked for before are dead
+    /// too.
     #[command(group(clap::ArgGroup::new("whose").required(true).args(["account", "all"])))]
     EndSessions {
         /// The username, or the primary or backup email.

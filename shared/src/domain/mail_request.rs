@@ -84,6 +84,9 @@ pub enum Notice {
     BackupChanged {
         /// The one that no longer works, or only until the new one does.
         former: EmailAddress,
+        /// When that one was to begin to open the account, where it was held.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        former_usable_from: Option<Timestamp>,
         /// The new one.
         address: EmailAddress,
         /// When it begins to open the account, where it is held at first.
@@ -93,6 +96,9 @@ pub enum Notice {
     BackupRemoved {
         /// The one that no longer works.
         address: EmailAddress,
+        /// When it was to begin to open the account, where it was held.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        usable_from: Option<Timestamp>,
     },
     /// The backup email was used to sign in.
     BackupUsed {
@@ -125,9 +131,19 @@ impl Notice {
         match self {
             Self::BackupAdded { .. } => Some(None),
             Self::BackupChanged { former, .. } => Some(Some(former.clone())),
-            Self::BackupRemoved { address } => Some(Some(address.clone())),
+            Self::BackupRemoved { address, .. } => Some(Some(address.clone())),
             Self::BackupUsed { address } => Some(current.filter(|current| *current != address).cloned()),
             Self::TakenBack { .. } => None,
+        }
+    }
+
+    /// When the address that taking this back restores was to begin to open the account, where it was held. Taking back
+    /// does not end a hold: whoever has the address may be whom the hold is there for.
+    pub const fn restored_from(&self) -> Option<Timestamp> {
+        match self {
+            Self::BackupChanged { former_usable_from: from, .. }
+            | Self::BackupRemoved { usable_from: from, .. } => *from,
+            Self::BackupAdded { .. } | Self::BackupUsed { .. } | Self::TakenBack { .. } => None,
         }
     }
 }
@@ -142,8 +158,13 @@ mod tests {
         let (old, new, third) =
             (address("old@example.org"), address("new@example.org"), address("third@example.org"));
         let added = Notice::BackupAdded { address: new.clone(), usable_from: None };
-        let changed = Notice::BackupChanged { former: old.clone(), address: new.clone(), usable_from: None };
-        let removed = Notice::BackupRemoved { address: old.clone() };
+        let changed = Notice::BackupChanged {
+            former: old.clone(),
+            former_usable_from: None,
+            address: new.clone(),
+            usable_from: None,
+        };
+        let removed = Notice::BackupRemoved { address: old.clone(), usable_from: None };
         let used = Notice::BackupUsed { address: new.clone() };
         for (notice, current, left) in [
             (&added, Some(&new), Some(None)),

@@ -392,10 +392,12 @@ fn assemble(id: &AccountId, rows: Vec<Row>) -> Result<Option<Account>, BrokenAcc
             Record::Primary(record) => primary = Some(record.into()),
             Record::Backup(record) => backup = Some(record.into()),
             Record::Former(record) => former = Some(record.into()),
-            Record::Pending(record) => pending = Some(record.into()),
+            Record::Pending(record) => pending = Some(PendingAddress::from(record)),
         }
     }
     let profile: Profile = profile.ok_or_else(|| broken("no profile"))?;
+    // What a session asked for ends with it.
+    let pending = pending.filter(|pending| pending.since >= profile.sessions_valid_from);
     let password_hash = profile.password_hash.as_deref().map(PasswordHash::parse).transpose();
     Ok(Some(Account {
         id: id.clone(),

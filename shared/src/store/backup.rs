@@ -37,8 +37,8 @@ pub enum ConfirmRefused {
     NoLongerPending,
     /// Another account has the address.
     Taken,
-    /// A change was taken back, and its time of rest is not over.
-    Frozen,
+    /// Since it was asked for, a change was taken back, the account disabled, or all its sessions ended.
+    Barred,
     /// The backup email changed since the account was read: read it again.
     AccountChanged,
 }
@@ -77,7 +77,7 @@ impl Store {
         let mut writes = vec![
             self.spending(link, proof, now),
             self.ending_pending(&account.id, &link.request),
-            self.not_frozen(&account.id, now),
+            self.changeable(&account.id, link.asked_at(), now),
         ];
         let current = account.backup.confirmed();
         // The same address again (two requests that crossed): claimed and told already.
@@ -100,7 +100,7 @@ impl Store {
             } else if failed.at(PENDING_ITEM) {
                 ConfirmRefused::NoLongerPending
             } else if failed.at(PROFILE_ITEM) {
-                ConfirmRefused::Frozen
+                ConfirmRefused::Barred
             } else if claim.is_some_and(|claim| failed.at(claim)) {
                 ConfirmRefused::Taken
             } else {
@@ -123,7 +123,8 @@ impl Store {
     }
 
     /// Takes the backup email away: the address stops working at once, and with it the links mailed to it. False
-    /// when it was no longer the backup email, or changes have come to be frozen.
+    /// when it was no longer the backup email, changes have come to be frozen, the account disabled, or its sessions
+    /// ended.
     pub async fn remove_backup(
         &self,
         account: &Account,
@@ -134,9 +135,11 @@ impl Store {
         let Some(backup) = account.in_force(now).or_else(|| account.backup.confirmed().cloned()) else {
             return Ok(false);
         };
-        let (account_id, notice) = (account.id.clone(), Notice::BackupRemoved { address: backup.address });
+        let usable_from = Some(backup.usable_from).filter(|from| *from > now);
+        let notice = Notice::BackupRemoved { address: backup.address, usable_from };
+        let account_id = account.id.clone();
         let mut writes = vec![
-            self.not_frozen(&account.id, now),
+            self.changeable(&account.id, account.sessions_valid_from, now),
             self.queueing(notice_id, MailRequest::Notice { account_id, notice, source }, now)?,
         ];
         writes.extend(self.exchanging(account, &SpareKeys::default(), now)?.writes);
@@ -150,10 +153,15 @@ impl Store {
         Ok(self.transact("cancel a pending backup email", vec![ending]).await?.is_ok())
     }
 
-    /// Key: the profile. The condition is false while changes of the backup email are frozen.
-    fn not_frozen(&self, id: &AccountId, now: Timestamp) -> Write {
+    /// Key: the profile. The condition is false while changes of the backup email are frozen, for a disabled account,
+    /// and when all sessions have ended since what asks for the change began.
+    fn changeable(&self, id: &AccountId, began: Timestamp, now: Timestamp) -> Write {
         Write::check(&self.tables.accounts, Self::account_key(id, PROFILE))
-            .when("attribute_not_exists(backup_frozen_until) OR backup_frozen_until <= :now")
+            .when(
+                "attribute_not_exists(disabled_at) AND sessions_valid_from <= :began \
+                 AND (attribute_not_exists(backup_frozen_until) OR backup_frozen_until <= :now)",
+            )
+            .value(":began", number(began.unix_seconds()))
             .value(":now", number(now.unix_seconds()))
     }
 
@@ -244,13 +252,15 @@ fn claims<'a>(
 fn notice_of_change(account: &Account, keys: &SpareKeys, link: &Link, now: Timestamp) -> Notice {
     let address = link.address.clone();
     let held = keys.backup.as_ref().map(|backup| backup.usable_from).filter(|from| *from > now);
-    match account.in_force(now).or_else(|| account.backup.confirmed().cloned()) {
+    // Back to the former one: what was to come in its place is what it replaces.
+    let in_force = account.in_force(now).filter(|in_force| in_force.address != address);
+    match in_force.or_else(|| account.backup.confirmed().cloned()) {
         None => Notice::BackupAdded { address, usable_from: held },
-        // Back to the former one: what was to come in its place is what it replaces.
-        Some(former) if former.address == address => {
-            let replaced = account.backup.confirmed().map_or(former.address, |held| held.address.clone());
-            Notice::BackupChanged { former: replaced, address, usable_from: held }
-        }
-        Some(former) => Notice::BackupChanged { former: former.address, address, usable_from: held },
+        Some(former) => Notice::BackupChanged {
+            former_usable_from: Some(former.usable_from).filter(|from| *from > now),
+            former: former.address,
+            address,
+            usable_from: held,
+        },
     }
 }

@@ -53,14 +53,23 @@ impl Store {
     /// Disables an account: its sessions are dead, and stay so when it is enabled again. Key: the profile. False
     /// when it was disabled already.
     pub async fn disable_account(&self, id: &AccountId, now: Timestamp) -> Result<bool, StoreError> {
-        let profile = Self::account_key(id, PROFILE);
-        let disable = Write::update(&self.tables.accounts, profile, "SET disabled_at = :now")
+        const DOING: &str = "disable an account";
+        let disable = |expression| {
+            Write::update(&self.tables.accounts, Self::account_key(id, PROFILE), expression)
+                .value(":now", number(now.unix_seconds()))
+        };
+        // In one write, so that enabling revives no session where this was broken off.
+        let disabling = disable("SET disabled_at = :now, sessions_valid_from = :from")
+            .when("attribute_not_exists(disabled_at) AND sessions_valid_from < :from")
+            .value(":from", number((now + Duration::from_secs(1)).unix_seconds()));
+        if self.write(DOING, disabling).await?.is_some() {
+            return Ok(true);
+        }
+        let further = "SET disabled_at = :now, sessions_valid_from = sessions_valid_from + :second";
+        let disabling = disable(further)
             .when("attribute_exists(account_id) AND attribute_not_exists(disabled_at)")
-            .value(":now", number(now.unix_seconds()));
-        let disabled = self.write("disable an account", disable).await?.is_some();
-        // None opens any more; also where a former run was broken off here.
-        self.end_all_sessions(id, now).await?;
-        Ok(disabled)
+            .value(":second", number(1));
+        Ok(self.write(DOING, disabling).await?.is_some())
     }
 
     /// Lets a disabled account be used again. Key: the profile. False when it is not disabled.

@@ -94,13 +94,16 @@ impl Store {
         let notice = Notice::TakenBack { backup: backup.cloned() };
         let notice = MailRequest::Notice { account_id: id.clone(), notice, source: source.clone() };
         let current = account.backup.confirmed();
-        let keys = SpareKeys {
-            backup: backup.map(|backup| match current {
-                Some(current) if current.address == *backup => current.clone(),
-                _ => ConfirmedAddress::new(backup.clone(), now),
-            }),
-            former: None,
+        let usable_from = link.notice.restored_from().map_or(now, |from| from.max(now));
+        let restored = |backup: &EmailAddress| match current.filter(|current| current.address == *backup) {
+            // It stays, and nothing is restored.
+            Some(current) if matches!(link.notice, Notice::BackupUsed { .. }) => current.clone(),
+            Some(current) => {
+                ConfirmedAddress { usable_from: current.usable_from.min(usable_from), ..current.clone() }
+            }
+            None => ConfirmedAddress { usable_from, ..ConfirmedAddress::new(backup.clone(), now) },
         };
+        let keys = SpareKeys { backup: backup.map(restored), former: None };
         let mut writes = vec![
             self.spending_undo(link, now),
             self.beginning_anew(account, now),

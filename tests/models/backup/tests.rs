@@ -1,5 +1,8 @@
 //! Every state of the life of a backup email, and the models that must fail.
-use super::steps::{CLAIMS, DEAD, FROZEN, ONCE, ONE, OWN, PROVEN, STAYS, TOLD, UNDONE};
+use super::model::{
+    CLAIMS, DEAD, DISABLED, FROZEN, HELD, LEADS, ONCE, ONE, OWN, PROVEN, RESTORED, REVIVED, STAYS, TOLD,
+    UNDONE, WORKS,
+};
 use super::{Life, Rule};
 use crate::{assert_breaks, explore};
 
@@ -11,21 +14,53 @@ const RACING: Life = Life {
     prompt: true,
     changes: 3,
     windows: 2,
+    hold: 0,
+    end: 0,
+    operated: 0,
     lagging: false,
     without: &[],
 };
 
 /// The same in one window, with an index that lags and mails that come twice.
-const LAGGING: Life = Life { wishes: [&[1], &[0]], copies: 2, windows: 1, lagging: true, ..RACING };
+const LAGGING: Life =
+    Life { wishes: [&[1], &[0]], copies: 2, windows: 1, changes: 4, lagging: true, ..RACING };
+
+/// A hold: the first account replaces the address of its own, by a second and a third, while the other wants the first.
+const HOLDING: Life = Life { wishes: [&[1, 2], &[0]], hold: 2, end: 3, ..RACING };
+
+/// One after the other, and more of it: what is restored while the other account has had it in between.
+const TURNS: Life = Life { wishes: [&[1], &[0, 2]], windows: 1, hold: 1, end: 3, changes: 5, ..RACING };
+
+/// The first account removes its address and asks for it again.
+const RETURNING: Life = Life { wishes: [&[0, 1], &[0]], ..TURNS };
+
+/// An operator disables the first account and enables it again.
+const OPERATED: Life = Life { wishes: [&[1, 2], &[0]], operated: 2, ..RACING };
+
+#[test]
+fn while_a_new_address_is_held_the_former_one_opens_and_nobody_is_left_with_none() {
+    explore("backup email, held", HOLDING, 127_000);
+}
+
+#[test]
+fn an_address_that_goes_from_one_account_to_the_other_and_back_leads_to_one() {
+    explore("backup email, held in turns", TURNS, 109_000);
+    explore("backup email, held anew", RETURNING, 25_000);
+}
+
+#[test]
+fn a_disabled_account_keeps_its_backup_email_and_no_link_outlives_it() {
+    explore("backup email, disabled", OPERATED, 58_000);
+}
 
 #[test]
 fn however_windows_race_an_address_opens_one_account_and_every_change_is_told() {
-    explore("backup email, racing", RACING, 18_000);
+    explore("backup email, racing", RACING, 22_000);
 }
 
 #[test]
 fn a_lagging_index_and_mails_that_come_twice_change_nothing() {
-    explore("backup email, lagging", LAGGING, 79_000);
+    explore("backup email, lagging", LAGGING, 179_000);
 }
 
 #[test]
@@ -39,8 +74,8 @@ fn without_any_of_its_rules_the_model_fails() {
         (&[NoticeTogether], TOLD),
         (&[FormerStays], STAYS),
         (&[OwnPending], DEAD),
-        (&[Frozen], FROZEN),
-        (&[UndoEndsPending], UNDONE),
+        (&[Frozen, AskedSince], FROZEN),
+        (&[UndoEndsPending, AskedSince], UNDONE),
         (&[UndoOnce], ONCE),
         (&[ConfirmedOnly], ONE),
     ];
@@ -50,4 +85,28 @@ fn without_any_of_its_rules_the_model_fails() {
     for invariant in [ONE, OWN] {
         assert_breaks(Life { without: &[BaseDecides], ..LAGGING }, invariant);
     }
+    for (rules, invariant) in [(&[Enabled, AskedSince][..], DISABLED), (&[AskedSince], REVIVED)] {
+        assert_breaks(Life { without: rules, ..OPERATED }, invariant);
+    }
+}
+
+#[test]
+fn without_any_rule_of_the_hold_the_model_fails() {
+    use Rule::*;
+    let racing: [(&'static [Rule], &str); 5] = [
+        (&[Held], HELD),
+        (&[FormerEnds, Swept], OWN),
+        (&[FormerKept], WORKS),
+        (&[TimeLast], WORKS),
+        (&[SweepsLapsed], WORKS),
+    ];
+    for (rules, invariant) in racing {
+        assert_breaks(Life { without: rules, ..HOLDING }, invariant);
+    }
+    let turns: [(&'static [Rule], &str); 4] =
+        [(&[FormerEnds, Swept], ONE), (&[ClaimEnds], CLAIMS), (&[Swept], LEADS), (&[UndoKeepsHold], HELD)];
+    for (rules, invariant) in turns {
+        assert_breaks(Life { without: rules, ..TURNS }, invariant);
+    }
+    assert_breaks(Life { without: &[UndoAtOnce], ..RETURNING }, RESTORED);
 }

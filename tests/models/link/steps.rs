@@ -11,11 +11,14 @@ pub const LOCKED: &str = "after the last wrong code nothing opens";
 pub const NEWER: &str = "after a newer link nothing opens";
 pub const TIME: &str = "after its time nothing opens";
 pub const REMOVED: &str = "after a removal nothing opens";
-pub const UNDONE: &str = "after an undo nothing older opens";
+pub const UNDONE: &str = "after an undo or an end of all sessions nothing older opens";
+pub const DISABLED: &str = "nothing opens a disabled account";
+pub const REVIVED: &str = "no session that has ended is honoured";
 pub const READ: &str = "GET changes nothing";
 
 use super::{
-    Action, At, END, LIFETIME, Life, Link, Purpose, Request, Rule, Shown, Slot, State, Who, Window, Wrong,
+    Action, At, END, LIFETIME, Life, Link, Purpose, Request, Rule, SECONDS, Session, Shown, Slot, State, Who,
+    Window, Wrong,
 };
 
 impl Life {
@@ -23,13 +26,11 @@ impl Life {
         !self.without.contains(&rule)
     }
 
-    /// A sign-in link is not older than the last undo; a confirmation waits until changes are no longer frozen, which
-    /// in this model is never.
+    /// A link is not older than the last undo, and than the last end of all sessions; a confirmation waits until changes
+    /// are no longer frozen, which in this model is never.
     fn is_valid(&self, state: &State, asked_at: u8) -> bool {
-        match self.purpose {
-            Purpose::SignIn => state.valid_from <= asked_at,
-            Purpose::Confirm => state.valid_from == 0,
-        }
+        let frozen = state.frozen && self.purpose == Purpose::Confirm;
+        !frozen && state.valid_from <= asked_at * SECONDS
     }
 
     /// `Store::keep_sign_in_link`: the link and its slot in one transaction, or the mailer's look at the pending
@@ -39,8 +40,12 @@ impl Life {
             (Purpose::SignIn, Slot::Empty) => true,
             (Purpose::SignIn, Slot::Of(holder)) => holder <= request,
             (Purpose::SignIn, Slot::UsedBy(holder)) => holder < request,
-            (Purpose::Confirm, slot) => slot == Slot::Of(request),
+            (Purpose::Confirm, slot) => {
+                slot == Slot::Of(request) && self.is_valid(state, state.requests[request].asked_at)
+            }
         };
+        // The mailer finds no door of a disabled account.
+        let free = free && !state.disabled;
         if free {
             state.slot = Slot::Of(request);
             state.newest = state.newest.max(request);
@@ -99,11 +104,24 @@ impl Life {
             }
             Action::TakeBack => {
                 // A second later, so that nothing asked for in the same second survives.
-                state.valid_from = state.now + 1;
-                state.requests.iter_mut().for_each(|request| request.taken_back = true);
+                state.end_all((state.now * SECONDS).max(state.valid_from) + 1);
+                state.frozen = true;
                 if self.purpose == Purpose::Confirm {
                     state.slot = Slot::Empty;
                 }
+            }
+            Action::Disable => {
+                let valid_from = state.valid_from;
+                state.end_all((state.now * SECONDS).max(valid_from) + 1);
+                if !self.has(Rule::DisablingEnds) {
+                    state.valid_from = valid_from;
+                }
+                (state.disabled, state.operated) = (true, state.operated + 1);
+            }
+            Action::Enable => (state.disabled, state.operated) = (false, state.operated + 1),
+            Action::EndSessions => {
+                state.end_all((state.now * SECONDS).max(state.valid_from) + 1);
+                state.operated += 1;
             }
         }
     }
@@ -122,12 +140,14 @@ impl Life {
             }
             At::ReadingLink => At::ReadingSlot,
             At::ReadingSlot if state.slot == Slot::Of(link.request) => At::ReadingAccount,
-            At::ReadingAccount if state.held && self.is_valid(state, asked_at) => match who {
-                Who::Asker => At::Opening(Shown::Asker),
-                Who::Gateway if self.has(Rule::Proof) => At::Idle,
-                Who::Gateway => At::Opening(Shown::Nothing),
-                Who::Elsewhere | Who::Thief => At::TakingTry,
-            },
+            At::ReadingAccount if state.held && !state.disabled && self.is_valid(state, asked_at) => {
+                match who {
+                    Who::Asker => At::Opening(Shown::Asker),
+                    Who::Gateway if self.has(Rule::Proof) => At::Idle,
+                    Who::Gateway => At::Opening(Shown::Nothing),
+                    Who::Elsewhere | Who::Thief => At::TakingTry,
+                }
+            }
             At::TakingTry => self.take_try(&mut state.links[number], dead),
             At::Comparing { seen } => {
                 let link = &mut state.links[number];
@@ -185,6 +205,7 @@ impl Life {
             (Rule::OwnSlot, state.slot == Slot::Of(link.request)),
             (Rule::HeldAddress, state.held),
             (Rule::ValidFrom, self.is_valid(state, request.asked_at)),
+            (Rule::Enabled, !state.disabled),
         ];
         if conditions.iter().any(|(rule, holds)| !holds && self.has(*rule)) {
             return false;
@@ -197,6 +218,10 @@ impl Life {
         };
         state.opened.push((link.request, who));
         state.opened.sort_unstable();
+        if self.purpose == Purpose::SignIn {
+            state.sessions.push(Session { began: now, ended: false });
+            state.sessions.sort_unstable();
+        }
         true
     }
 }
@@ -214,7 +239,11 @@ impl Model for Life {
             slot: if self.purpose == Purpose::Confirm { Slot::Of(0) } else { Slot::Empty },
             held: true,
             valid_from: 0,
+            frozen: false,
+            disabled: false,
             opened: Vec::new(),
+            sessions: Vec::new(),
+            operated: 0,
             windows: self.cast.iter().map(idle).collect(),
             newest: 0,
             lost: 0,
@@ -224,8 +253,9 @@ impl Model for Life {
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
         let made = |request| state.links.iter().filter(|link| link.request == request).count();
-        let frozen = self.purpose == Purpose::Confirm && state.valid_from > 0;
-        if state.requests.len() < self.requests && !frozen {
+        // A stranger asks for a sign-in link, whoever is signed in for a confirmation.
+        let barred = self.purpose == Purpose::Confirm && (state.frozen || state.disabled);
+        if state.requests.len() < self.requests && !barred {
             actions.push(Action::Ask);
         }
         let requests = (0..state.requests.len()).filter(|_| state.links.len() < self.links);
@@ -247,16 +277,20 @@ impl Model for Life {
                 }
             }
         }
+        if (self.disturbed || self.operated > 0) && state.now < END {
+            actions.push(Action::Tick);
+        }
         if self.disturbed {
-            if state.now < END {
-                actions.push(Action::Tick);
-            }
-            if state.held {
+            if state.held && !state.disabled {
                 actions.push(Action::Remove);
             }
-            if state.valid_from == 0 {
+            if !state.frozen {
                 actions.push(Action::TakeBack);
             }
+        }
+        if state.operated < self.operated {
+            actions.push(if state.disabled { Action::Enable } else { Action::Disable });
+            actions.push(Action::EndSessions);
         }
     }
 
@@ -269,7 +303,7 @@ impl Model for Life {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        let invariants: [Named; 9] = [
+        let invariants: [Named; 11] = [
             (ONCE, |_, state| state.is_free_of(Wrong::OpenedTwice)),
             (PROVEN, |_, state| state.is_free_of(Wrong::Unproven)),
             (COUNTED, |_, state| state.is_free_of(Wrong::TooManyCompared)),
@@ -278,6 +312,8 @@ impl Model for Life {
             (TIME, |_, state| state.is_free_of(Wrong::Expired)),
             (REMOVED, |_, state| state.is_free_of(Wrong::Removed)),
             (UNDONE, |_, state| state.is_free_of(Wrong::TakenBack)),
+            (DISABLED, |_, state| state.is_free_of(Wrong::Disabled)),
+            (REVIVED, |_, state| state.honoured().all(|session| !session.ended)),
             (READ, |_, state| state.is_free_of(Wrong::GetChanged)),
         ];
         let guessed: [Named; 4] = [
@@ -299,7 +335,17 @@ impl Model for Life {
                 state.lost > 0 && state.windows.iter().any(|window| window.at == At::Done)
             }),
         ];
-        let hopes = if self.disturbed {
+        let operated: [Named; 2] = [
+            ("a link opens an account that was disabled and enabled", |_, state| {
+                state.operated >= 2 && !state.disabled && !state.opened.is_empty()
+            }),
+            ("a link finds the account disabled where it is about to open", |_, state| {
+                state.disabled && state.windows.iter().any(|window| matches!(window.at, At::Opening(_)))
+            }),
+        ];
+        let hopes = if self.operated > 0 {
+            &operated[..]
+        } else if self.disturbed {
             &disturbed[..]
         } else if self.cast.contains(&Who::Thief) {
             &guessed[..]

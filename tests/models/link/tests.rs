@@ -1,5 +1,5 @@
 //! Every state of the life of a link, and the models that must fail.
-use super::steps::{COUNTED, LOCKED, NEWER, ONCE, PROVEN, READ, REMOVED, TIME, UNDONE};
+use super::steps::{COUNTED, DISABLED, LOCKED, NEWER, ONCE, PROVEN, READ, REMOVED, REVIVED, TIME, UNDONE};
 use super::{Life, Purpose, Rule, Who};
 use crate::{assert_breaks, explore};
 
@@ -12,6 +12,7 @@ const CALM: Life = Life {
     links: 1,
     losses: 1,
     disturbed: false,
+    operated: 0,
     without: &[],
 };
 
@@ -31,6 +32,12 @@ fn disturbed(purpose: Purpose) -> Life {
     Life { purpose, cast, requests: 2, copies: 2, links: 3, disturbed: true, ..CALM }
 }
 
+/// An operator disables, enables and ends sessions, between the calls of two windows.
+fn operated(purpose: Purpose) -> Life {
+    let cast = &[Who::Asker, Who::Asker];
+    Life { purpose, cast, requests: 2, copies: 1, links: 2, losses: 0, operated: 3, ..CALM }
+}
+
 fn without(rule: &'static [Rule], life: Life) -> Life {
     Life { without: rule, ..life }
 }
@@ -43,8 +50,14 @@ fn guessing_never_opens_a_link_and_never_more_than_five_times() {
 
 #[test]
 fn a_link_opens_once_and_only_while_it_may() {
-    explore("sign-in link, disturbed", disturbed(Purpose::SignIn), 210_000);
+    explore("sign-in link, disturbed", disturbed(Purpose::SignIn), 254_000);
     explore("confirmation link, disturbed", disturbed(Purpose::Confirm), 188_000);
+}
+
+#[test]
+fn a_disabled_account_gets_no_session_and_enabling_revives_none() {
+    explore("sign-in link, disabled", operated(Purpose::SignIn), 51_000);
+    explore("confirmation link, disabled", operated(Purpose::Confirm), 41_000);
 }
 
 #[test]
@@ -72,7 +85,11 @@ fn without_any_of_its_rules_the_model_fails() {
     for invariant in [ONCE, NEWER, REMOVED] {
         assert_breaks(without(&[OwnSlot], disturbed(Purpose::Confirm)), invariant);
     }
+    assert_breaks(without(&[DisablingEnds], operated(Purpose::SignIn)), REVIVED);
     for purpose in [Purpose::SignIn, Purpose::Confirm] {
+        assert_breaks(without(&[ValidFrom], operated(purpose)), UNDONE);
+        assert_breaks(without(&[Enabled, ValidFrom], operated(purpose)), DISABLED);
+        assert_breaks(without(&[Enabled, DisablingEnds], operated(purpose)), DISABLED);
         assert_breaks(without(&[TryFirst], guessing(purpose)), COUNTED);
         assert_breaks(without(&[TriesLeft], guessing(purpose)), COUNTED);
         assert_breaks(without(&[Unlocked], guessing(purpose)), LOCKED);

@@ -25,6 +25,7 @@ const LIFE: Life = Life {
     links: 3,
     losses: 2,
     disturbed: true,
+    operated: 4,
     without: &[],
 };
 
@@ -37,6 +38,8 @@ struct Real {
     links: Vec<Row>,
     /// What each window has read of its link, and when its button was pressed.
     windows: Vec<Option<(Row, Timestamp)>>,
+    /// The sessions that were opened.
+    sessions: Vec<Session>,
     /// Notices that were asked for beside those of sign-ins.
     notices: usize,
 }
@@ -47,8 +50,8 @@ impl Real {
         let account = world.person("mina").backup("spare@example.org").create().await.id;
         let address = EmailAddress::parse("spare@example.org").expect("an address");
         let windows = vec![None; LIFE.cast.len()];
-        let mut real =
-            Self { world, account, address, requests: Vec::new(), links: Vec::new(), windows, notices: 0 };
+        let (requests, links, sessions) = (Vec::new(), Vec::new(), Vec::new());
+        let mut real = Self { world, account, address, requests, links, windows, sessions, notices: 0 };
         // The account's own beginning: the request for the backup email and the notice of it.
         real.notices = real.world.dump()["OutboxTable"].len();
         real.ask();
@@ -94,6 +97,18 @@ impl Real {
                 return removed.expect("the database works");
             }
             Action::TakeBack => self.take_back().await,
+            Action::Disable => {
+                let disabled = self.app().store.disable_account(&self.account, self.app().now()).await;
+                return disabled.expect("the database works");
+            }
+            Action::Enable => {
+                let enabled = self.app().store.enable_account(&self.account).await;
+                return enabled.expect("the database works");
+            }
+            Action::EndSessions => {
+                let ended = self.app().store.end_all_sessions(&self.account, self.app().now()).await;
+                ended.expect("the database works");
+            }
         }
         true
     }
@@ -104,6 +119,9 @@ impl Real {
     }
 
     async fn mail(&mut self, request: usize) -> bool {
+        if self.load().await.is_disabled() {
+            return false;
+        }
         let (id, asked_at) = self.requests[request].clone();
         let link = Row {
             token_hash: self.app().entropy.token().hash(),
@@ -176,15 +194,19 @@ impl Real {
             At::Opening(shown) => {
                 let secret = app.entropy.token();
                 let method = SignInMethod::from(Door::Backup);
+                let session = Session::begin(secret.hash(), self.account.clone(), method, source(), now);
                 let sign_in = LinkSignIn {
-                    session: &Session::begin(secret.hash(), self.account.clone(), method, source(), now),
+                    session: &session,
                     former: None,
                     link: &link,
                     proof: if shown == Shown::Asker { Proof::Asker } else { Proof::Code },
                     door: Door::Backup,
                     notice_id: &app.message_id(),
                 };
-                app.store.open_session_with_link(sign_in, now).await.expect("the database works")
+                let opened = app.store.open_session_with_link(sign_in, now).await;
+                let opened = opened.expect("the database works");
+                self.sessions.extend(opened.then_some(session));
+                opened
             }
             At::Idle | At::Done => unreachable!("it has no call to make"),
         }
@@ -210,6 +232,10 @@ impl Real {
         let tables = self.world.dump();
         assert_eq!(tables["SessionsTable"].len(), opened, "sessions");
         assert_eq!(tables["OutboxTable"].len(), self.notices + opened, "every opening has its notice");
+        let account = self.load().await;
+        assert_eq!(account.is_disabled(), state.disabled);
+        let honoured = self.sessions.iter().filter(|session| session.is_honoured_by(&account)).count();
+        assert_eq!(honoured, state.honoured().count(), "sessions that are honoured");
     }
 }
 
@@ -221,7 +247,7 @@ fn source() -> Source {
 fn choices(state: &State) -> Vec<Action> {
     let mut actions = Vec::new();
     LIFE.actions(state, &mut actions);
-    actions.retain(|action| *action != Action::Remove || state.valid_from == 0);
+    actions.retain(|action| *action != Action::Remove || !state.frozen);
     actions
 }
 
@@ -229,7 +255,7 @@ fn choices(state: &State) -> Vec<Action> {
 fn allows(kind: u8, action: Action) -> bool {
     match action {
         Action::Step(_) => true,
-        Action::Tick | Action::Remove | Action::TakeBack => kind == 7,
+        Action::Tick | Action::Remove | Action::TakeBack | Action::Disable | Action::EndSessions => kind == 7,
         _ => kind > 4,
     }
 }

@@ -1,0 +1,214 @@
+//! Which steps a state allows, and what must hold in it.
+use stateright::{Model, Property};
+
+use super::{ACCOUNTS, ADDRESSES, Account, Action, At, Claim, Confirmed, Keys, Life, State, Window, Wrong};
+
+pub const ONE: &str = "an address opens one account at most";
+pub const PROVEN: &str = "an address opens only whoever has shown to read its mail";
+pub const OWN: &str = "an address opens only the account that has it";
+pub const CLAIMS: &str = "claims are the addresses in force, held or former";
+pub const LEADS: &str = "the records of an address lead to its account only";
+pub const TOLD: &str = "every change has its notice";
+pub const FROZEN: &str = "frozen means no change";
+pub const STAYS: &str = "while a change waits the former address stays in force";
+pub const DEAD: &str = "a request that is over confirms nothing";
+pub const UNDONE: &str = "taking back leaves no link alive";
+pub const ONCE: &str = "a link takes back once";
+pub const RESTORED: &str = "taking back restores the former address, unless somebody else has it";
+pub const HELD: &str = "a held address opens nothing before its time";
+pub const WORKS: &str = "only removing and taking back leave an account without a working backup email";
+pub const DISABLED: &str = "the backup email of a disabled account is neither confirmed nor removed";
+pub const REVIVED: &str = "enabling revives no link";
+
+/// A property by its name.
+type Named = (&'static str, fn(&Life, &State) -> bool);
+
+impl Life {
+    /// Whether this holds for every account that an address opens.
+    fn all_opened(&self, state: &State, holds: impl Fn(usize, usize) -> bool) -> bool {
+        let opens = |address| self.opens(state, address).into_iter().all(|account| holds(account, address));
+        ADDRESSES.into_iter().all(opens)
+    }
+}
+
+impl State {
+    /// Whether the claim that has not lapsed is that of the one account that has the address, and ends when it does.
+    fn is_claimed_as_kept(&self, address: usize) -> bool {
+        let kept = ACCOUNTS.into_iter().flat_map(|owner| {
+            let keys = self.accounts[owner].keys;
+            let keys = Keys { former: keys.living_former(self.now), ..keys };
+            let own = keys.claims().into_iter().filter(move |(kept, _)| *kept == address);
+            own.map(move |(_, until)| Claim { owner, until })
+        });
+        let claim = self.claims[address].filter(|claim| !claim.has_lapsed(self.now));
+        kept.eq(claim)
+    }
+
+    /// Whether no other account's record carries the address of a backup email.
+    fn leads_to_its_account(&self, address: usize) -> bool {
+        let carrying = self.accounts.iter().filter(|account| account.keys.carry(address)).count();
+        carrying <= 1 || self.accounts.iter().all(|account| account.keys.address() != Some(address))
+    }
+}
+
+impl Model for Life {
+    type State = State;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<State> {
+        let mut state = State {
+            now: 0,
+            accounts: [Account::default(); 2],
+            claims: [None; ADDRESSES.len()],
+            index: [[false; ADDRESSES.len()]; 2],
+            requests: Vec::new(),
+            notices: Vec::new(),
+            windows: [None; 2],
+            operated: 0,
+            changes: 0,
+            wrongs: Vec::new(),
+        };
+        // The first account has the first address.
+        state.accounts[0].proven[0] = true;
+        state.accounts[0].keys =
+            Keys { backup: Some(Confirmed { address: 0, usable_from: 0 }), former: None };
+        state.claims[0] = Some(Claim { owner: 0, until: None });
+        state.index[0][0] = true;
+        self.note_change(&mut state, 0, (None, Keys::default()), true);
+        state.changes = u8::try_from(state.notices.len()).unwrap_or_default();
+        vec![state]
+    }
+
+    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        for account in ACCOUNTS {
+            let records = state.accounts[account];
+            let asked = state.requests.iter().filter(|request| request.account == account).count();
+            let next = self.wishes[account].get(asked).filter(|_| !records.frozen && !records.disabled);
+            let wish = next.filter(|address| records.keys.address() != Some(**address));
+            actions.extend(wish.map(|address| Action::Ask { account, address: *address }));
+            if state.pending(account).is_some() && self.hold == 0 {
+                actions.push(Action::Cancel(account));
+            }
+            // With a hold, the rest after an undo outlasts this life.
+            if records.frozen && self.hold == 0 {
+                actions.push(Action::Thaw(account));
+            }
+            let behind = |address: &usize| state.index[account][*address] != records.keys.carry(*address);
+            let behind = ADDRESSES.into_iter().filter(behind);
+            actions.extend(behind.map(|address| Action::CatchUp { account, address }));
+        }
+        // A request takes seconds, a hold hours.
+        let brief = |window: &Window| state.now + 1 < window.now + self.hold;
+        if state.now < self.end && state.windows.iter().flatten().all(brief) {
+            actions.push(Action::Tick);
+        }
+        if state.operated < self.operated {
+            let disabled = state.accounts[0].disabled;
+            actions.push(if disabled { Action::Enable(0) } else { Action::Disable(0) });
+        }
+        let made = |links: [Option<bool>; 2]| links.into_iter().flatten().count();
+        let requests =
+            state.requests.iter().enumerate().filter(|(_, request)| made(request.links) < self.copies);
+        actions.extend(requests.map(|(number, _)| Action::Mail(number)));
+        let notices = state.notices.iter().enumerate();
+        let told = notices.filter(|(_, notice)| notice.undoable && made(notice.links) < self.copies);
+        actions.extend(told.map(|(number, _)| Action::Tell(number)));
+        for window in 0..self.windows {
+            if state.windows[window].is_some() {
+                actions.push(Action::Step(window));
+            } else if state.changes < self.changes {
+                actions.extend(state.errands().into_iter().map(|errand| Action::Begin(window, errand)));
+            }
+        }
+    }
+
+    fn next_state(&self, last: &State, action: Action) -> Option<State> {
+        let mut state = last.clone();
+        self.apply(&mut state, action);
+        // It makes no difference which of two windows is the first: half as many states. Free ones come last, since a
+        // life of one window steps through the first only.
+        state.windows.sort_unstable_by(|one, other| other.cmp(one));
+        (state != *last).then_some(state)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        let invariants: [Named; 16] = [
+            (ONE, |life, state| ADDRESSES.into_iter().all(|address| life.opens(state, address).len() <= 1)),
+            (PROVEN, |life, state| {
+                life.all_opened(state, |account, address| state.accounts[account].proven[address])
+            }),
+            (OWN, |life, state| {
+                life.all_opened(state, |account, address| {
+                    state.claims[address].is_some_and(|claim| claim.owner == account)
+                })
+            }),
+            (HELD, |life, state| {
+                life.all_opened(state, |account, address| {
+                    state.now >= state.accounts[account].rests_until[address]
+                })
+            }),
+            (CLAIMS, |_, state| ADDRESSES.into_iter().all(|address| state.is_claimed_as_kept(address))),
+            (LEADS, |_, state| ADDRESSES.into_iter().all(|address| state.leads_to_its_account(address))),
+            (TOLD, |_, state| usize::from(state.changes) == state.notices.len()),
+            (FROZEN, |_, state| state.is_free_of(Wrong::ChangedWhileFrozen)),
+            (STAYS, |_, state| state.is_free_of(Wrong::ChangedByTheWay)),
+            (DEAD, |_, state| state.is_free_of(Wrong::Replaced)),
+            (UNDONE, |_, state| state.is_free_of(Wrong::TakenBack)),
+            (ONCE, |_, state| state.is_free_of(Wrong::UndoneTwice)),
+            (RESTORED, |_, state| state.is_free_of(Wrong::NotRestored)),
+            (WORKS, |_, state| state.is_free_of(Wrong::LeftWithNone)),
+            (DISABLED, |_, state| state.is_free_of(Wrong::ChangedWhileDisabled)),
+            (REVIVED, |_, state| state.is_free_of(Wrong::Revived)),
+        ];
+        let hopes: [Named; 10] = [
+            ("an address that was given free is another account's", |_, state| {
+                ADDRESSES
+                    .into_iter()
+                    .any(|address| state.accounts.iter().all(|account| account.proven[address]))
+            }),
+            ("a backup email is replaced", |_, state| {
+                state.notices.iter().any(|notice| notice.former.is_some() && notice.undoable)
+            }),
+            ("a change is taken back and the former address restored", |_, state| {
+                state.accounts.iter().any(|account| account.raised > 0 && account.keys.backup.is_some())
+            }),
+            ("the former address is somebody else's by then", |life, state| {
+                life.windows == 1 || state.windows.iter().flatten().any(|window| window.taken)
+            }),
+            ("the index is behind", |life, state| {
+                !life.lagging
+                    || ADDRESSES.into_iter().any(|address| {
+                        ACCOUNTS.into_iter().any(|account| {
+                            state.index[account][address] && !state.accounts[account].keys.carry(address)
+                        })
+                    })
+            }),
+            ("the former address opens the account while the new one is held", |life, state| {
+                let held = |account: &Account| {
+                    account.keys.in_force(state.now).is_some_and(|open| account.keys.address() != Some(open))
+                };
+                life.hold == 0 || state.accounts.iter().any(held)
+            }),
+            ("a held address is in force at the end of its hold", |life, state| {
+                let ripe = |account: &Account| {
+                    account.keys.backup.is_some_and(|backup| (1..=state.now).contains(&backup.usable_from))
+                };
+                life.hold == 0 || state.accounts.iter().any(ripe)
+            }),
+            ("a former address is another account's after its time", |life, state| {
+                life.hold == 0 || state.accounts[1].keys.address() == Some(0)
+            }),
+            ("a transaction finds the account disabled", |life, state| {
+                let writes = |window: &Window| window.at == At::Writing;
+                life.operated == 0
+                    || (state.accounts[0].disabled && state.windows.iter().flatten().any(writes))
+            }),
+            ("an account that was enabled again has another backup email", |life, state| {
+                life.operated == 0
+                    || (state.operated == 2 && state.accounts[0].keys.address().is_some_and(|new| new > 0))
+            }),
+        ];
+        let invariants = invariants.into_iter().map(|(name, holds)| Property::always(name, holds));
+        invariants.chain(hopes.into_iter().map(|(name, comes)| Property::sometimes(name, comes))).collect()
+    }
+}
