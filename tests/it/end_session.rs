@@ -70,6 +70,27 @@ async fn someone_elses_session_cannot_be_ended() {
 }
 
 #[tokio::test]
+async fn ending_all_others_cancels_what_one_of_them_may_have_asked_for() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let (laptop, thief) = (world.signed_in(&mina).await, world.signed_in(&mina).await);
+    let says = "also cancels the backup email that waits for confirmation";
+    assert!(!laptop.get("/account").await.words().contains(says), "nothing waits");
+    let token = thief.mailed_token("/account/backup", "thief@example.org").await;
+    let code = thief.get("/account").await.link_code();
+    assert!(laptop.get("/account").await.words().contains(says));
+    world.after(Duration::from_secs(60));
+
+    laptop.post_form(PATH, &[("others", "true")]).await;
+    let account = laptop.get_json("/account").await.json();
+    assert_eq!(account["backup"], json!({ "state": "none" }));
+    let confirming = thief.post_json("/backup/confirm", &json!({ "token": token, "code": code })).await;
+    assert_eq!((confirming.status, &*confirming.code()), (410, "link-replaced"));
+    let again = laptop.mailed_token("/account/backup", "spare@example.org").await;
+    assert_eq!(laptop.post_json("/backup/confirm", &json!({ "token": again })).await.status, 200);
+}
+
+#[tokio::test]
 async fn ending_all_others_leaves_only_this_browser_with_a_new_secret() {
     let world = World::new();
     let mina = world.person("mina").create().await;

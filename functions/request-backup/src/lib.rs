@@ -42,9 +42,11 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
                 Limit::mails_to(&TypedAddress::from(&address)),
                 app.store.mails_of_the_day(AskedBy::Account(account))?,
             ];
-            let pending = PendingAddress { address, since: now, request: app.message_id() };
+            // What was asked for before all sessions ended is void; after that in this very second is of the next.
+            let since = now.max(visitor.account.sessions_valid_from);
+            let pending = PendingAddress { address, since, request: app.message_id() };
             app.count(Event::Requested(Subject::Confirmation));
-            match app.store.ask_for_backup(account, &pending, &limits, now).await? {
+            match app.store.ask_for_backup(account, &pending, &limits, since).await? {
                 Ok(()) => Outcome::Asked(pending),
                 Err(LimitReached(limit)) => {
                     app.note_limit(&request, &limit);

@@ -66,6 +66,7 @@ sessions-title = Where you are signed in
 sessions-none-other = You are signed in only here.
 sessions-more = There are more than are shown. “{ sessions-end-others }” ends those too.
 sessions-end-others = End all other sessions
+sessions-end-pending = “{ sessions-end-others }” also cancels the backup email that waits for confirmation, because someone else may have asked for it.
 sessions-recovered = You got back in through your backup email. If someone else may be signed in, end all other sessions.
 sessions-elsewhere = See where you are signed in
 session-own = This browser
