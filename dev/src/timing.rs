@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum as _};
 
-use self::bench::Bench;
+use self::bench::{Bench, Benches};
 use self::states::{Flow, STATES, State};
 use self::statistics::{Figures, Pairs, SHARE_TARGET, T_TARGET};
 use crate::build::Profile;
@@ -57,10 +57,13 @@ struct Comparison {
 }
 
 impl Plan {
-    fn comparisons(&self) -> Vec<Comparison> {
+    fn flows(&self) -> Vec<Flow> {
         let wanted = |flow: &Flow| self.only.is_empty() || self.only.contains(flow);
-        let flows = Flow::ALL.into_iter().filter(wanted);
-        let rows = flows.flat_map(|flow| {
+        Flow::ALL.into_iter().filter(wanted).collect()
+    }
+
+    fn comparisons(&self) -> Vec<Comparison> {
+        let rows = self.flows().into_iter().flat_map(|flow| {
             let states = STATES.iter().filter(move |state| state.flows.contains(&flow));
             states.map(move |state| Comparison { flow, state, pairs: Pairs::default() })
         });
@@ -71,9 +74,9 @@ impl Plan {
 /// Measures and reports.
 pub async fn run(plan: &Plan, profile: Profile) -> Result<()> {
     let mut comparisons = plan.comparisons();
-    let bench = Bench::start(profile).await?;
-    let outcome = measure(plan, &bench, &mut comparisons).await;
-    bench.stop().await;
+    let benches = Benches::start(&plan.flows(), profile).await?;
+    let outcome = measure(plan, &benches, &mut comparisons).await;
+    benches.stop().await;
     outcome?;
     report(&comparisons, profile)?;
     if let Some(csv) = &plan.csv {
@@ -90,10 +93,11 @@ pub async fn run(plan: &Plan, profile: Profile) -> Result<()> {
     Ok(())
 }
 
-async fn measure(plan: &Plan, bench: &Bench, comparisons: &mut [Comparison]) -> Result<()> {
+async fn measure(plan: &Plan, benches: &Benches, comparisons: &mut [Comparison]) -> Result<()> {
     let (wanted, end) = (usize::try_from(plan.pairs)?, Instant::now() + Duration::from_mins(plan.minutes));
-    bench.bring_to_the_limit(Flow::ALL).await?;
+    benches.bring_to_the_limit().await?;
     for comparison in comparisons.iter() {
+        let bench = benches.of(comparison.flow)?;
         bench.assert_same_answer(comparison.flow, comparison.state).await?;
         for _ in 0..WARM_UP {
             pair(bench, comparison).await?;
@@ -102,9 +106,10 @@ async fn measure(plan: &Plan, bench: &Bench, comparisons: &mut [Comparison]) -> 
     let mut taken = 0;
     while taken < wanted {
         // Limits count by the hour: what was at the bound in the last one is not in the next.
-        bench.bring_to_the_limit(Flow::ALL).await?;
+        benches.bring_to_the_limit().await?;
         let round = ROUND.min(wanted - taken);
         for comparison in comparisons.iter_mut() {
+            let bench = benches.of(comparison.flow)?;
             for _ in 0..round {
                 let (known, unknown) = pair(bench, comparison).await?;
                 comparison.pairs.known.push(known);
@@ -146,7 +151,7 @@ fn report(comparisons: &[Comparison], profile: Profile) -> Result<()> {
     let mut flow = None;
     for Comparison { flow: own, state, pairs } in comparisons {
         if flow != Some(*own) {
-            println!("POST {}", own.path());
+            println!("{}", own.title());
             flow = Some(*own);
         }
         let Some(figures) = pairs.figures() else { bail!("there was no time for a single pair") };
@@ -192,7 +197,7 @@ fn panels(comparisons: &[Comparison]) -> Vec<plot::Panel> {
     let mut panels: Vec<plot::Panel> = Vec::new();
     for Comparison { flow, state, pairs } in comparisons {
         let Some(figures) = pairs.figures() else { continue };
-        let title = format!("POST {}", flow.path());
+        let title = flow.title();
         if panels.last().is_none_or(|panel| panel.title != title) {
             panels.push(plot::Panel { title, rows: Vec::new() });
         }

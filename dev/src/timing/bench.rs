@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 use reqwest::Client;
 use serde_json::{Value, json};
 
-use super::states::{AT_THE_LIMIT, FORMER_HASHES, Flow, MADE, Making, NOBODY, REQUESTS_TO_THE_LIMIT, State};
+use super::states::{AT_THE_LIMIT, Flow, MADE, Making, NOBODY, REQUESTS_TO_THE_LIMIT, State};
 use crate::build::{self, Profile};
 use crate::clock;
 use crate::logs::Printing;
@@ -26,6 +26,43 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// What happened before a request must not be remembered: these tables are emptied.
 const EMPTIED: [&str; 2] = ["LIMITS_TABLE", "OUTBOX_TABLE"];
+
+/// A stack for each value of `FormerHashes`. One is measured at a time, while the others wait for requests.
+pub(super) struct Benches(Vec<(Vec<Flow>, Bench)>);
+
+impl Benches {
+    /// What these flows need.
+    pub(super) async fn start(flows: &[Flow], profile: Profile) -> Result<Self> {
+        let mut benches: Vec<(Vec<Flow>, Bench)> = Vec::new();
+        for &flow in flows {
+            let former_hashes = flow.former_hashes();
+            match benches.iter_mut().find(|(others, _)| others[0].former_hashes() == former_hashes) {
+                Some((others, _)) => others.push(flow),
+                None => benches.push((vec![flow], Bench::start(former_hashes, profile).await?)),
+            }
+        }
+        Ok(Self(benches))
+    }
+
+    /// The stack that a flow is measured on.
+    pub(super) fn of(&self, flow: Flow) -> Result<&Bench> {
+        let found = self.0.iter().find(|(flows, _)| flows.contains(&flow));
+        found.map(|(_, bench)| bench).with_context(|| format!("{flow} was not asked for"))
+    }
+
+    pub(super) async fn bring_to_the_limit(&self) -> Result<()> {
+        for (flows, bench) in &self.0 {
+            bench.bring_to_the_limit(flows).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn stop(self) {
+        for (_, bench) in self.0 {
+            bench.stop().await;
+        }
+    }
+}
 
 /// A stack with the people of all states.
 pub(super) struct Bench {
@@ -45,10 +82,11 @@ struct Answer {
 }
 
 impl Bench {
-    pub(super) async fn start(profile: Profile) -> Result<Self> {
+    /// A stack with this in `FormerHashes`.
+    async fn start(former_hashes: &str, profile: Profile) -> Result<Self> {
         let options = Options {
             accounts: Some(build::workspace_root().join(ACCOUNTS)),
-            parameters: BTreeMap::from([("FormerHashes".to_owned(), FORMER_HASHES.to_owned())]),
+            parameters: BTreeMap::from([("FormerHashes".to_owned(), former_hashes.to_owned())]),
             profile,
             printing: Printing::Nothing,
             progress: true,
@@ -69,7 +107,7 @@ impl Bench {
         Ok(bench)
     }
 
-    pub(super) async fn stop(self) {
+    async fn stop(self) {
         self.stack.stop().await;
     }
 
@@ -96,9 +134,9 @@ impl Bench {
 
     /// Uses up the limits of those who have to be at them. What is counted for them alone, and not for the client or
     /// for everybody, is put back from then on whenever the counts are cleared.
-    pub(super) async fn bring_to_the_limit(&self, flows: [Flow; 3]) -> Result<()> {
+    async fn bring_to_the_limit(&self, flows: &[Flow]) -> Result<()> {
         self.kept.borrow_mut().clear();
-        for flow in flows {
+        for &flow in flows {
             self.forget()?;
             self.ask(self.request(flow, NOBODY)).await?;
             let of_anybody = self.counts()?;

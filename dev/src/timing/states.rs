@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 pub enum Flow {
     /// `POST /login`, always with a wrong password.
     Login,
+    /// The same on a site that names the hashes its accounts were imported with.
+    LoginFormer,
     /// `POST /login/link`.
     Link,
     /// `POST /forgot-username`.
@@ -23,20 +25,33 @@ const WRONG: &str = "not the password of anyone";
 
 impl Flow {
     /// In the order of the report.
-    pub(super) const ALL: [Self; 3] = [Self::Login, Self::Link, Self::Username];
+    pub(super) const ALL: [Self; 4] = [Self::Login, Self::LoginFormer, Self::Link, Self::Username];
 
     pub(super) fn path(self) -> &'static str {
         match self {
-            Self::Login => "/login",
+            Self::Login | Self::LoginFormer => "/login",
             Self::Link => "/login/link",
             Self::Username => "/forgot-username",
+        }
+    }
+
+    /// What the site has in `FormerHashes`: the kind of the one imported hash there is (docs/decisions/0018).
+    pub(super) fn former_hashes(self) -> &'static str {
+        if self == Self::LoginFormer { "bcrypt$c=10,l=23" } else { "" }
+    }
+
+    /// The heading of its rows.
+    pub(super) fn title(self) -> String {
+        match self.former_hashes() {
+            "" => format!("POST {}", self.path()),
+            named => format!("POST {}, FormerHashes {named}", self.path()),
         }
     }
 
     /// What is asked for this identifier.
     pub(super) fn body(self, identifier: &str) -> Value {
         match self {
-            Self::Login => json!({ "identifier": identifier, "password": WRONG }),
+            Self::Login | Self::LoginFormer => json!({ "identifier": identifier, "password": WRONG }),
             Self::Link | Self::Username => json!({ "email": identifier }),
         }
     }
@@ -51,12 +66,12 @@ pub(super) struct State {
     pub(super) flows: &'static [Flow],
 }
 
-const ADDRESS: &[Flow] = &Flow::ALL;
+const ADDRESS: &[Flow] = &[Flow::Login, Flow::Link, Flow::Username];
 
 /// All states.
 pub(super) const STATES: [State; 10] = [
     State { name: "by username", known: "mira", unknown: "nora", flows: &[Flow::Login] },
-    State { name: "by primary", known: "mira@example.com", unknown: "nora@example.com", flows: ADDRESS },
+    State { name: "by primary", known: "mira@example.com", unknown: "nora@example.com", flows: &Flow::ALL },
     State { name: "by backup", known: "rosa@example.org", unknown: "nora@example.org", flows: ADDRESS },
     State { name: "pending only", known: "ines@example.org", unknown: "nora@example.org", flows: ADDRESS },
     State { name: "SSO", known: "lena@example.com", unknown: "nora@example.com", flows: ADDRESS },
@@ -71,7 +86,7 @@ pub(super) const STATES: [State; 10] = [
         name: "with an imported hash",
         known: "vera@example.com",
         unknown: "nora@example.com",
-        flows: &[Flow::Login],
+        flows: &[Flow::LoginFormer],
     },
     State {
         name: "both at the limit",
@@ -86,9 +101,6 @@ pub(super) const STATES: [State; 10] = [
         flows: ADDRESS,
     },
 ];
-
-/// The kind of the one imported hash, so that every sign-in takes its time (docs/decisions/0018).
-pub(super) const FORMER_HASHES: &str = "bcrypt$c=10,l=23";
 
 /// Identifiers that have used up their limits, in each flow.
 pub(super) const AT_THE_LIMIT: [&str; 2] = ["olga@example.com", "kurt@example.com"];
