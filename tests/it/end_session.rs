@@ -79,7 +79,7 @@ async fn ending_all_others_cancels_what_one_of_them_may_have_asked_for() {
     let token = thief.mailed_token("/account/backup", "thief@example.org").await;
     let code = thief.get("/account").await.link_code();
     assert!(laptop.get("/account").await.words().contains(says));
-    world.after(Duration::from_secs(60));
+    world.after(Duration::from_mins(1));
 
     laptop.post_form(PATH, &[("others", "true")]).await;
     let account = laptop.get_json("/account").await.json();
