@@ -35,6 +35,8 @@ OPTIONS = {
     "RequestsPerSecond": "50",
     "RequestBurst": "100",
     "SignInsPerSecond": "10",
+    "BackupHoldHours": "24",
+    "FormerHashes": "bcrypt$c=10,l=23",
     "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:alarms",
 }
 # The mails of tests/deploy/mailer.rs, by what they are mailed to.
