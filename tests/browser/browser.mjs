@@ -119,6 +119,19 @@ export class Visitor {
     await this.page.waitForURL("**/account");
   }
 
+  /** Asks for a backup email behind this line and confirms it; gives the number of the last mail before its notice. */
+  async takeBackup(say, line, address) {
+    await this.stack.clearLimits();
+    const asked = await this.stack.latestMail();
+    await this.open("/account");
+    await this.unfold(say(line));
+    await this.send("/account/backup", { email: address });
+    await this.open((await this.stack.mailTo(address, asked)).links[0]);
+    const confirmed = await this.stack.latestMail();
+    await this.press(say("confirm-submit"));
+    return confirmed;
+  }
+
   /** Reads the latest mail in the mailbox's page and follows its button, which opens a tab of its own. */
   async followMail(to, after, subject, action) {
     await this.stack.mailTo(to, after);

@@ -279,21 +279,10 @@ export async function everyPage({ stack, browser, inspector, language }) {
 async function takenBack({ stack, arrive, see, mail, language, robbed, rival }) {
   const say = textsOf(language);
   const owner = await arrive();
-  const define = async (visitor, line, address) => {
-    await stack.clearLimits();
-    const asked = await stack.latestMail();
-    await visitor.open("/account");
-    await visitor.unfold(say(line));
-    await visitor.send("/account/backup", { email: address });
-    await visitor.open((await stack.mailTo(address, asked)).links[0]);
-    const confirmed = await stack.latestMail();
-    await visitor.press(say("confirm-submit"));
-    return confirmed;
-  };
   const noticed = async (mark) => (await stack.mailTo(robbed.email, mark)).links[0];
   await owner.signIn(robbed.username, robbed.password);
-  const added = await noticed(await define(owner, "backup-define", robbed.backup));
-  const changed = await noticed(await define(owner, "backup-change", robbed.later));
+  const added = await noticed(await owner.takeBackup(say, "backup-define", robbed.backup));
+  const changed = await noticed(await owner.takeBackup(say, "backup-change", robbed.later));
   await owner.open("/account");
   await owner.unfold(say("backup-remove"));
   let mark = await stack.latestMail();
@@ -301,7 +290,7 @@ async function takenBack({ stack, arrive, see, mail, language, robbed, rival }) 
   const removed = await noticed(mark);
   const other = await arrive();
   await other.signIn(rival.username, rival.password);
-  await define(other, "backup-other", robbed.backup);
+  await other.takeBackup(say, "backup-other", robbed.backup);
 
   const takeBack = async (link) => {
     await owner.open(link);

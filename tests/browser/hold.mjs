@@ -36,27 +36,17 @@ for (const language of LANGUAGES) {
     };
     // The moment itself is told to the minute; what surrounds it is the text's.
     const around = (key, values) => say(key, { date: "\n", ...values }).split("\n");
-    const define = async (line, address) => {
-      await stack.clearLimits();
-      const asked = await stack.latestMail();
-      await visitor.open("/account");
-      await visitor.unfold(say(line));
-      await visitor.send("/account/backup", { email: address });
-      await visitor.open((await stack.mailTo(address, asked)).links[0]);
-      const confirmed = await stack.latestMail();
-      await visitor.press(say("confirm-submit"));
-      return stack.mailTo(email, confirmed);
-    };
+    const noticed = async (line, address) => stack.mailTo(email, await visitor.takeBackup(say, line, address));
 
     await visitor.signIn(username, password);
-    const added = await define("backup-define", backup);
+    const added = await noticed("backup-define", backup);
     for (const words of around("added-held")) assert(added.text.includes(words), added.text);
     await see("confirmed-held", ...around("confirmed-held"));
     await visitor.open("/account");
     await see("account-held", backup, say("held-label"), ...around("backup-held"));
 
     await stack.endHolds();
-    const changed = await define("backup-change", later);
+    const changed = await noticed("backup-change", later);
     for (const words of around("changed-held")) assert(changed.text.includes(words), changed.text);
     await visitor.open("/account");
     await see("account-changed-held", say("held-label"), ...around("backup-held"), say("backup-held-former", { former: backup }));

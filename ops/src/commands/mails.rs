@@ -50,33 +50,32 @@ async fn resend(app: &App, id: &MessageId) -> Result<(), Failure> {
     let Some(queued) = app.store.find_mail_request(id).await? else {
         return Err(Failure::Input(vec![format!("the outbox has no request {:?}", id.as_str())]));
     };
-    let again = app.message_id();
-    match app.store.send_again(&queued, &again, app.now()).await? {
-        Ok(()) => println!("{} is asked for again as {}", id.as_str(), again.as_str()),
-        Err(why) => println!("{} is not sent again: {}", id.as_str(), reason(why)),
-    }
-    Ok(())
+    ask_again(app, &queued).await.map(drop)
 }
 
 async fn resend_all(app: &App) -> Result<(), Failure> {
     let unsent = app.store.list_unsent(app.now()).await?;
     let mut asked: usize = 0;
     for queued in &unsent.requests {
-        let again = app.message_id();
         // Broken off here, the next run goes on with those that are left.
-        match app.store.send_again(queued, &again, app.now()).await? {
-            Ok(()) => {
-                asked += 1;
-                println!("{} is asked for again as {}", queued.id.as_str(), again.as_str());
-            }
-            Err(why) => println!("{} is not sent again: {}", queued.id.as_str(), reason(why)),
-        }
+        asked += usize::from(ask_again(app, queued).await?);
     }
     for id in &unsent.unreadable {
         println!("{} is not sent again: it cannot be read", id.as_str());
     }
     println!("{asked} of {} mails are asked for again", unsent.requests.len() + unsent.unreadable.len());
     Ok(())
+}
+
+/// Asks for the mail of one request again, and says what came of it; false when it is refused.
+async fn ask_again(app: &App, queued: &Queued) -> Result<bool, Failure> {
+    let (id, again) = (queued.id.as_str(), app.message_id());
+    let outcome = app.store.send_again(queued, &again, app.now()).await?;
+    match outcome {
+        Ok(()) => println!("{id} is asked for again as {}", again.as_str()),
+        Err(why) => println!("{id} is not sent again: {}", reason(why)),
+    }
+    Ok(outcome.is_ok())
 }
 
 /// One request, for a terminal and for `grep`.
