@@ -11,6 +11,8 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{ChildStderr, ChildStdout, Command};
 
+use crate::workspace;
+
 /// Which profile of cargo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
@@ -25,12 +27,6 @@ impl Default for Profile {
     fn default() -> Self {
         if cfg!(debug_assertions) { Self::Dev } else { Self::Release }
     }
-}
-
-/// The workspace, from where this program was built.
-pub fn workspace_root() -> PathBuf {
-    let package = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    package.parent().map_or(package.clone(), PathBuf::from)
 }
 
 /// Builds the packages in one call of cargo; the binaries' paths, by name.
@@ -49,7 +45,7 @@ pub async fn build(
             command.env_remove(name);
         }
     }
-    command.current_dir(workspace_root()).args(["build", "--message-format", "json-render-diagnostics"]);
+    command.current_dir(workspace::root()).args(["build", "--message-format", "json-render-diagnostics"]);
     match profile {
         // With the dependency features of the whole workspace, as `cargo test` has them, so that neither command
         // compiles the AWS SDK once more after the other.

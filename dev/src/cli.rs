@@ -9,15 +9,15 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::accounts::Account;
 use crate::build::Profile;
-use crate::connection::port;
-use crate::environment::{self, Surroundings};
 use crate::logs::Printing;
-use crate::services::Services;
-use crate::stack::{Options, Stack, read_template};
+use crate::stack::accounts::Account;
+use crate::stack::environment::{self, Environments};
+use crate::stack::ports::port;
+use crate::stack::sam_local::{self, SamLocal};
+use crate::stack::{Options, Stack};
 use crate::tour::{self, Destination, compare};
-use crate::{startup, timing};
+use crate::{startup, timing, workspace};
 
 /// Accounts listed on the screen; a file may hold thousands.
 const LISTED_ACCOUNTS: usize = 12;
@@ -179,7 +179,7 @@ impl Up {
             parameters: self.place.parameters(),
             accounts: self.accounts.clone(),
             without: self.without.clone(),
-            services: None,
+            sam_local: None,
             profile: self.profile(),
             printing: if self.verbose { Printing::Everything } else { Printing::Notable },
             progress: true,
@@ -202,7 +202,7 @@ pub async fn run() -> ExitCode {
                 parameters: place.parameters(),
                 data: place.data,
                 accounts,
-                services: Some(Services { listen, invoke }),
+                sam_local: Some(SamLocal { listen, invoke }),
                 profile,
                 progress: true,
                 ..Options::default()
@@ -243,9 +243,9 @@ async fn services(options: &Options, env_file: &Path) -> anyhow::Result<()> {
     if options.port_base == 0 {
         bail!("with --port-base 0 nobody knows where sam local has to answer");
     }
-    let services = options.services.clone().unwrap_or_default();
+    let host = options.sam_local.as_ref().map(SamLocal::host).unwrap_or_default();
     stay(options, |stack| {
-        services.write_variables(stack, env_file)?;
+        sam_local::write_variables(&stack.container_variables(&host)?, env_file)?;
         print_services(stack, env_file);
         Ok(())
     })
@@ -275,16 +275,16 @@ fn env(place: &Place, function: &str) -> anyhow::Result<()> {
     if place.port_base == 0 {
         bail!("with --port-base 0 nobody knows the ports before the stack runs");
     }
-    let template = read_template(place.port_base, &place.parameters())?;
+    let template = workspace::template(place.port_base, &place.parameters())?;
     let names: Vec<&str> = template.functions.iter().map(|function| function.name.as_str()).collect();
     let function = template
         .function(function)
         .with_context(|| format!("there is no function {function}; there are: {}", names.join(", ")))?;
-    let surroundings = Surroundings {
+    let environments = Environments {
         aws_port: port(place.port_base, 2)?,
         secrets: environment::secrets(&template, place.data.as_deref())?,
     };
-    for (name, value) in surroundings.of_function(function)? {
+    for (name, value) in environments.of_function(function)? {
         println!("{name}={value}");
     }
     Ok(())

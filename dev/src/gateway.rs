@@ -15,9 +15,9 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 
-use crate::calls::Calls;
+use crate::aws::calls::Calls;
+use crate::lambda::runtime_api::{Failure, RuntimeApi};
 use crate::logs::Logs;
-use crate::runtime_api::{Failure, RuntimeApi};
 use crate::template::{Route, Template};
 
 /// The largest body API Gateway takes.

@@ -1,4 +1,10 @@
-//! The whole stack: starts everything in its order, holds it, stops it.
+//! The whole stack: starts its parts in order, holds them, stops them.
+
+pub mod accounts;
+pub mod environment;
+mod options;
+pub mod ports;
+pub mod sam_local;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,25 +16,26 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::accounts::{self, Account};
-use crate::build::{self, Profile};
-use crate::calls::Calls;
-use crate::connection::{CuttableListener, Ports, Scissors, port_of};
-use crate::containers;
-use crate::database;
-use crate::environment::{self, Surroundings, Variables};
-use crate::faults::Faults;
-use crate::front::Front;
+use self::accounts::Account;
+use self::environment::Environments;
+pub use self::options::Options;
+use self::ports::{Ports, port_of};
+use crate::aws::calls::Calls;
+use crate::aws::connection::{ConnectionCutter, CuttableListener};
+use crate::aws::containers;
+use crate::aws::database::{self, WriteSignal};
+use crate::aws::endpoint::AwsEndpoint;
+use crate::aws::faults::Faults;
+use crate::aws::iam::AccessKeys;
 use crate::gateway::Gateway;
-use crate::iam::AccessKeys;
-use crate::invoker::Invoker;
+use crate::lambda::invoker::Invoker;
+use crate::lambda::process::{Supervisor, Variables};
+use crate::lambda::runtime_api::{Completed, Failed, RuntimeApi};
 use crate::logs::{Logs, Printing};
 use crate::mailbox::{self, Mailbox};
-use crate::process::Keeper;
-use crate::runtime_api::{Completed, Failed, RuntimeApi};
-use crate::services::Services;
-use crate::streams::{DeadLetter, DeadLetters, Gate, Mapping, Wake};
+use crate::streams::{DeadLetter, DeadLetters, EventSourceMapping, StreamPause};
 use crate::template::{Function, Template};
+use crate::{build, workspace};
 
 /// The operator's package, built beside the functions.
 const OPERATOR_PACKAGE: &str = "ops";
@@ -36,79 +43,26 @@ const OPERATOR_PACKAGE: &str = "ops";
 /// How long a function may take to its first poll before the start is called a failure.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How a stack is started.
-#[derive(Debug, Clone, Default)]
-pub struct Options {
-    /// The first of the three ports; 0 for three that are free.
-    pub port_base: u16,
-    /// Where data is kept between runs; `None` for memory.
-    pub data: Option<PathBuf>,
-    /// The accounts to load; `None` for the demo accounts.
-    pub accounts: Option<PathBuf>,
-    /// Parameters of the template that shall differ from their defaults.
-    pub parameters: BTreeMap<String, String>,
-    /// Functions that a person runs by hand.
-    pub without: Vec<String>,
-    /// The functions run under `sam local`; the stack is only what they need around them.
-    pub services: Option<Services>,
-    /// How the binaries are built.
-    pub profile: Profile,
-    /// How much is printed.
-    pub printing: Printing,
-    /// Whether the progress of the build is shown.
-    pub progress: bool,
-}
-
-impl Options {
-    /// Whether the stack starts this function itself.
-    fn runs(&self, function: &Function) -> bool {
-        let here = match &self.services {
-            None => true,
-            Some(services) => function.routes.is_empty() && services.invoke.is_none(),
-        };
-        here && !self.without.contains(&function.name)
-    }
-
-    async fn ports(&self) -> anyhow::Result<Ports> {
-        match &self.services {
-            None => Ports::bind(self.port_base).await,
-            Some(services) => Ports::bind_services(self.port_base, services.listen).await,
-        }
-    }
-}
-
 /// A running stack. Dropping it ends its processes.
 pub struct Stack {
     page_url: String,
     mailbox_url: String,
     aws_url: String,
     template: Template,
-    surroundings: Surroundings,
+    environments: Environments,
     accounts: Vec<Account>,
     mailbox: Mailbox,
     calls: Calls,
     faults: Faults,
     logs: Logs,
     dead_letters: DeadLetters,
-    gate: Gate,
+    stream_pause: StreamPause,
     runtime: RuntimeApi,
     database: database::Server,
     /// Servers and stream readers.
     tasks: Vec<JoinHandle<()>>,
-    /// The keepers of the function processes.
-    keepers: Vec<JoinHandle<()>>,
-}
-
-/// Reads the template of the workspace, with these parameters and those of a stack whose gateway is at this port.
-pub fn read_template(gateway_port: u16, given: &BTreeMap<String, String>) -> anyhow::Result<Template> {
-    let file = build::workspace_root().join("template.yaml");
-    let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-    let mut parameters = BTreeMap::from([
-        ("PublicUrl".to_owned(), format!("http://127.0.0.1:{gateway_port}")),
-        ("MailFrom".to_owned(), "no-reply@example.com".to_owned()),
-    ]);
-    parameters.extend(given.clone());
-    Template::parse(&text, &parameters)
+    /// The supervisors of the function processes.
+    supervisors: Vec<JoinHandle<()>>,
 }
 
 /// The packages to build for a stack: the functions it starts itself, and the operator's command line.
@@ -124,7 +78,7 @@ impl Stack {
         // Whatever can be wrong is found before the build, which may take minutes.
         let accounts = accounts::read(&file)?;
         let ports = options.ports().await?;
-        let template = read_template(ports.page, &options.parameters)?;
+        let template = workspace::template(ports.page, &options.parameters)?;
         for name in &options.without {
             if template.function(name).is_none() {
                 bail!("--without {name}: the template has no such function");
@@ -135,7 +89,7 @@ impl Stack {
         let mut stack = Self::assemble(options, ports, template).await?;
         stack.start_functions(options, &binaries)?;
         let ops = binary(&binaries, OPERATOR_PACKAGE)?;
-        let variables = stack.surroundings.of_operator(&stack.template);
+        let variables = stack.environments.of_operator(&stack.template);
         let import = accounts::import(ops, &file, &variables, stack.database.existed);
         tokio::try_join!(import, stack.all_polled(options))?;
         stack.accounts = accounts;
@@ -151,7 +105,7 @@ impl Stack {
             page_url: format!("http://127.0.0.1:{}", ports.page),
             mailbox_url: format!("http://127.0.0.1:{}", port_of(&ports.mailbox)),
             aws_url: format!("http://127.0.0.1:{}", port_of(&ports.aws)),
-            surroundings: Surroundings {
+            environments: Environments {
                 aws_port: port_of(&ports.aws),
                 secrets: environment::secrets(&template, data)?,
             },
@@ -160,21 +114,21 @@ impl Stack {
             calls: Calls::default(),
             faults: Faults::default(),
             dead_letters: DeadLetters::default(),
-            gate: Gate::default(),
+            stream_pause: StreamPause::default(),
             runtime: RuntimeApi::new(&template, &options.without),
             template,
             database,
             logs,
             tasks: Vec::new(),
-            keepers: Vec::new(),
+            supervisors: Vec::new(),
         };
         stack.serve(options, ports)?;
         Ok(stack)
     }
 
     fn serve(&mut self, options: &Options, ports: Ports) -> anyhow::Result<()> {
-        let wake = Wake::default();
-        let front = Front {
+        let writes = WriteSignal::default();
+        let front = AwsEndpoint {
             keys: AccessKeys::of(&self.template),
             database: self.database.address,
             client: local_client()?,
@@ -182,7 +136,7 @@ impl Stack {
             calls: self.calls.clone(),
             faults: self.faults.clone(),
             runtime: self.runtime.clone(),
-            wake: wake.clone(),
+            writes: writes.clone(),
         };
         let gateway = Gateway::new(
             &self.template,
@@ -199,19 +153,19 @@ impl Stack {
             self.serve_page(listener, gateway.router());
         }
         self.serve_page(ports.mailbox, mailbox::router(self.mailbox.clone()));
-        self.read_streams(options, &wake)
+        self.read_streams(options, &writes)
     }
 
-    fn read_streams(&mut self, options: &Options, wake: &Wake) -> anyhow::Result<()> {
+    fn read_streams(&mut self, options: &Options, writes: &WriteSignal) -> anyhow::Result<()> {
         for function in &self.template.functions {
             let Some(source) = function.stream.clone() else { continue };
-            let mapping = Mapping {
+            let mapping = EventSourceMapping {
                 function: function.name.clone(),
                 source,
                 database: self.database.database.clone(),
                 invoker: self.invoker(options, function)?,
-                wake: wake.clone(),
-                gate: self.gate.clone(),
+                writes: writes.clone(),
+                pause: self.stream_pause.clone(),
                 dead_letters: self.dead_letters.clone(),
                 logs: self.logs.clone(),
                 data: options.data.clone(),
@@ -223,7 +177,7 @@ impl Stack {
 
     /// How a function without a route is reached.
     fn invoker(&self, options: &Options, function: &Function) -> anyhow::Result<Invoker> {
-        let elsewhere = options.services.as_ref().and_then(|services| services.invoke.as_deref());
+        let elsewhere = options.sam_local.as_ref().and_then(|sam_local| sam_local.invoke.as_deref());
         Ok(match elsewhere {
             Some(url) => Invoker::of_lambda(local_client()?, url, &function.logical_id),
             None => Invoker::of_process(self.runtime.clone(), &function.name),
@@ -231,7 +185,7 @@ impl Stack {
     }
 
     fn serve_aws(&mut self, listener: TcpListener, router: axum::Router) {
-        let service = router.into_make_service_with_connect_info::<Scissors>();
+        let service = router.into_make_service_with_connect_info::<ConnectionCutter>();
         let listener = CuttableListener(listener);
         self.tasks.push(tokio::spawn(async move { ended(axum::serve(listener, service).await) }));
     }
@@ -250,14 +204,14 @@ impl Stack {
             if !options.runs(function) {
                 continue;
             }
-            let keeper = Keeper {
+            let supervisor = Supervisor {
                 function: function.name.clone(),
                 binary: binary(binaries, &function.name)?.clone(),
-                variables: self.surroundings.of_function(function)?,
+                variables: self.environments.of_function(function)?,
                 runtime: self.runtime.clone(),
                 logs: self.logs.clone(),
             };
-            self.keepers.push(tokio::spawn(keeper.run()));
+            self.supervisors.push(tokio::spawn(supervisor.run()));
         }
         Ok(())
     }
@@ -316,8 +270,8 @@ impl Stack {
     }
 
     /// Holds the streams back.
-    pub fn streams(&self) -> &Gate {
-        &self.gate
+    pub fn stream_pause(&self) -> &StreamPause {
+        &self.stream_pause
     }
 
     /// Everything the stack and its functions said.
@@ -348,7 +302,7 @@ impl Stack {
     /// The variables of a function's process.
     pub fn variables_of(&self, function: &str) -> anyhow::Result<Variables> {
         let function = self.template.function(function).context("the template has no such function")?;
-        self.surroundings.of_function(function)
+        self.environments.of_function(function)
     }
 
     /// What each function gets under `sam local`, by logical id; containers reach this machine as `host`.
@@ -356,14 +310,14 @@ impl Stack {
         let functions = self.template.functions.iter();
         functions
             .map(|function| {
-                Ok((function.logical_id.clone(), self.surroundings.of_container(function, host)?))
+                Ok((function.logical_id.clone(), self.environments.of_container(function, host)?))
             })
             .collect()
     }
 
     /// The variables of the operator's command line.
     pub fn operator_variables(&self) -> Variables {
-        self.surroundings.of_operator(&self.template)
+        self.environments.of_operator(&self.template)
     }
 
     /// Invokes a function with an event of one's own.
@@ -374,16 +328,16 @@ impl Stack {
     /// Stops everything and waits until the processes are gone.
     pub async fn stop(mut self) {
         self.runtime.stop();
-        for keeper in std::mem::take(&mut self.keepers) {
+        for supervisor in std::mem::take(&mut self.supervisors) {
             // The error would say that it was aborted, which ends its process as well.
-            let _ = keeper.await;
+            let _ = supervisor.await;
         }
     }
 }
 
 impl Drop for Stack {
     fn drop(&mut self) {
-        for task in self.tasks.iter().chain(&self.keepers) {
+        for task in self.tasks.iter().chain(&self.supervisors) {
             task.abort();
         }
         self.database.stop();

@@ -12,26 +12,27 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 
 use crate::build::{self, Profile};
-use crate::environment::{self, Surroundings, Variables};
-use crate::process;
-use crate::stack::read_template;
+use crate::lambda::process;
+use crate::lambda::process::Variables;
+use crate::stack::environment::{self, Environments};
+use crate::workspace;
 
 /// A function that has not polled by then never will.
 const LONGEST: Duration = Duration::from_secs(10);
 
 /// Measures every function and prints a table.
 pub async fn run(runs: usize, profile: Profile) -> anyhow::Result<()> {
-    let template = read_template(3000, &BTreeMap::new())?;
+    let template = workspace::template(3000, &BTreeMap::new())?;
     let packages: Vec<&str> = template.functions.iter().map(|function| function.name.as_str()).collect();
     let binaries = build::build(&packages, profile, true).await?;
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("no port for the measurement")?;
     let aws_port = listener.local_addr().context("the port of the measurement")?.port();
-    let surroundings = Surroundings { aws_port, secrets: environment::secrets(&template, None)? };
+    let environments = Environments { aws_port, secrets: environment::secrets(&template, None)? };
     println!("process start to first poll, {runs} runs each, in milliseconds");
     println!("{:<20} {:>8} {:>8} {:>8} {:>10}", "function", "median", "fastest", "slowest", "size");
     for function in &template.functions {
         let binary = binaries.get(&function.name).context("a function without a binary")?;
-        let variables = surroundings.of_function(function)?;
+        let variables = environments.of_function(function)?;
         let mut times = Vec::with_capacity(runs);
         for _ in 0..runs {
             let time = first_poll(&listener, binary, &variables).await;

@@ -1,95 +1,36 @@
-//! Event source mappings: reads a table's stream and feeds a function, as Lambda does.
+//! Event source mappings: each reads a table's stream and invokes a function with the records, as Lambda does.
 //!
-//! Batches, filter, partial failures, splitting, retries, age limit and the on-failure destination follow the
-//! template. Knows records, not what is in them.
+//! Batch size, filter, partial failures, splitting, retries, age limit and on-failure destination follow the
+//! template. Must not know what is in the records.
+
+mod dead_letters;
+mod failures;
+mod pause;
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::body::Bytes;
 use dynoxide::Database;
 use serde_json::{Value, json};
-use tokio::sync::watch;
 
+pub use self::dead_letters::{DeadLetter, DeadLetters};
+use self::failures::{Batch, Next, after_failure, backoff, first_failure, sequence_number};
+pub use self::pause::StreamPause;
+use crate::aws::database::{WriteSignal, request};
 use crate::clock;
-use crate::database::request;
-use crate::invoker::Invoker;
+use crate::lambda::invoker::Invoker;
 use crate::logs::Logs;
 use crate::template::{REGION, StreamSource};
 
-/// A reader looks by itself this often, beside being woken by writes.
+/// How often a reader looks for records without a signal.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// The wait before the first retry of a batch; it doubles with each.
-const FIRST_BACKOFF: Duration = Duration::from_millis(50);
-const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
-
-/// Wakes all readers of streams; clones wake the same readers.
-#[derive(Debug, Clone, Default)]
-pub struct Wake(Arc<watch::Sender<()>>);
-
-impl Wake {
-    /// Says that something may have been written.
-    pub fn readers(&self) {
-        self.0.send_replace(());
-    }
-}
-
-/// Holds all streams back, as when Lambda's poller is late; clones hold the same streams.
-#[derive(Debug, Clone, Default)]
-pub struct Gate(Arc<watch::Sender<bool>>);
-
-impl Gate {
-    /// Lets no further batch through.
-    pub fn close(&self) {
-        self.0.send_replace(true);
-    }
-
-    /// Lets batches through again.
-    pub fn open(&self) {
-        self.0.send_replace(false);
-    }
-
-    async fn opened(&self) {
-        // The sender lives in `self`, so the wait ends with the gate open.
-        let _ = self.0.subscribe().wait_for(|closed| !closed).await;
-    }
-}
-
-/// A batch that was given up, as it would reach the on-failure destination.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeadLetter {
-    /// The function that could not handle the records.
-    pub function: String,
-    /// Where it would go.
-    pub destination: Option<String>,
-    /// `RetryAttemptsExhausted` or `RecordAgeExceeded`, as AWS calls them.
-    pub condition: &'static str,
-    /// The sequence numbers of the records.
-    pub sequence_numbers: Vec<String>,
-}
-
-/// The given-up batches of all mappings, shared by all clones.
-#[derive(Debug, Clone, Default)]
-pub struct DeadLetters(Arc<Mutex<Vec<DeadLetter>>>);
-
-impl DeadLetters {
-    /// All of them, the oldest first.
-    pub fn all(&self) -> Vec<DeadLetter> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn add(&self, letter: DeadLetter) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(letter);
-    }
-}
-
 /// One event source mapping, ready to run.
-pub struct Mapping {
-    /// The function that is fed.
+pub struct EventSourceMapping {
+    /// The function that gets the records.
     pub function: String,
     /// The settings of the template.
     pub source: StreamSource,
@@ -97,36 +38,36 @@ pub struct Mapping {
     pub database: Database,
     /// How the function is invoked.
     pub invoker: Invoker,
-    /// What wakes the reader.
-    pub wake: Wake,
-    /// What holds it back.
-    pub gate: Gate,
-    /// Where given-up batches go.
+    /// Wakes the reader.
+    pub writes: WriteSignal,
+    /// Holds the reader back.
+    pub pause: StreamPause,
+    /// Takes the batches that are given up.
     pub dead_letters: DeadLetters,
-    /// Where failures are told.
+    /// Where failures are logged.
     pub logs: Logs,
     /// The data directory, where the position in the stream is kept.
     pub data: Option<PathBuf>,
 }
 
-impl Mapping {
-    /// Reads and feeds until the task is aborted.
+impl EventSourceMapping {
+    /// Reads and delivers until the task is aborted.
     pub async fn run(self) {
-        let mut woken = self.wake.0.subscribe();
+        let mut written = self.writes.subscribe();
         let mut position = self.data.as_deref().and_then(|data| read_position(data, &self.source.table));
         if position.is_none() && !self.source.from_the_beginning {
             position = self.read(None).ok().and_then(|records| records.last().map(sequence_number));
         }
         loop {
-            self.gate.opened().await;
+            self.pause.over().await;
             match self.read(position.as_deref()) {
                 Ok(records) if records.is_empty() => {
-                    // The sender lives in `self`; a timeout only means looking again.
-                    let _ = tokio::time::timeout(LOOK_EVERY, woken.changed()).await;
+                    // The sender lives in `self`; after a timeout the reader looks again all the same.
+                    let _ = tokio::time::timeout(LOOK_EVERY, written.changed()).await;
                 }
                 Ok(records) => {
                     position = records.last().map(sequence_number);
-                    self.feed(records).await;
+                    self.process(records).await;
                     self.keep_position(position.as_deref());
                 }
                 Err(error) => {
@@ -137,7 +78,7 @@ impl Mapping {
         }
     }
 
-    /// The records behind a position, or all, at most one batch.
+    /// The records after a position, or from the beginning; at most one batch.
     fn read(&self, position: Option<&str>) -> anyhow::Result<Vec<Value>> {
         let described = request(&json!({ "TableName": self.source.table }))?;
         let table = serde_json::to_value(self.database.describe_table(described)?)?;
@@ -161,8 +102,8 @@ impl Mapping {
         }
     }
 
-    /// Takes the records through the function, retrying as the template says.
-    async fn feed(&self, records: Vec<Value>) {
+    /// Delivers the records to the function, with the retries of the template.
+    async fn process(&self, records: Vec<Value>) {
         let passing: Vec<Value> = records.into_iter().filter(|record| passes(&self.source, record)).collect();
         let mut work = VecDeque::from([Batch { records: passing, retries: 0 }]);
         while let Some(mut batch) = work.pop_front() {
@@ -240,64 +181,12 @@ impl Mapping {
     }
 }
 
-/// Records on their way, and how often they were tried again.
-#[derive(Debug, PartialEq)]
-struct Batch {
-    records: Vec<Value>,
-    retries: u32,
-}
-
-#[derive(Debug, PartialEq)]
-enum Next {
-    Retry(Vec<Batch>),
-    GiveUp(Vec<Value>),
-}
-
-/// What happens to a batch whose record at `failed_at` is the first that failed.
-///
-/// What came before it is done. The rest is tried again; where the template says so it is split first, so that
-/// one bad record ends up alone. Splitting does not count as a retry.
-fn after_failure(source: &StreamSource, batch: Batch, failed_at: usize) -> Next {
-    let Batch { mut records, retries } = batch;
-    let mut rest = records.split_off(failed_at);
-    if source.bisect_batch && rest.len() > 1 {
-        let second = rest.split_off(rest.len().div_ceil(2));
-        return Next::Retry(vec![Batch { records: rest, retries }, Batch { records: second, retries }]);
-    }
-    if failed_at > 0 {
-        return Next::Retry(vec![Batch { records: rest, retries }]);
-    }
-    if source.maximum_retry_attempts.is_some_and(|limit| retries >= limit) {
-        return Next::GiveUp(rest);
-    }
-    Next::Retry(vec![Batch { records: rest, retries: retries + 1 }])
-}
-
-/// Reads `batchItemFailures`. Lambda takes an answer it cannot read, or an item it did not send, for a failure
-/// of the whole batch.
-fn first_failure(payload: &[u8], records: &[Value]) -> Option<usize> {
-    let answer: Value = match serde_json::from_slice(payload) {
-        Ok(answer) => answer,
-        Err(_) => return (!payload.is_empty()).then_some(0),
-    };
-    let failures = match &answer["batchItemFailures"] {
-        Value::Null => return None,
-        Value::Array(failures) => failures,
-        _ => return Some(0),
-    };
-    let index_of = |failure: &Value| {
-        let number = failure["itemIdentifier"].as_str()?;
-        records.iter().position(|record| sequence_number(record) == number)
-    };
-    failures.iter().map(|failure| index_of(failure).unwrap_or(0)).min()
-}
-
 fn passes(source: &StreamSource, record: &Value) -> bool {
     source.event_names.is_empty()
         || record["eventName"].as_str().is_some_and(|name| source.event_names.contains(name))
 }
 
-/// The event of Lambda: the stream's records, each with where it came from.
+/// The event that Lambda makes of stream records: each names its stream and region.
 fn event(source: &StreamSource, records: &[Value]) -> Value {
     let mut records = records.to_vec();
     for record in &mut records {
@@ -305,17 +194,6 @@ fn event(source: &StreamSource, records: &[Value]) -> Value {
         record["awsRegion"] = json!(REGION);
     }
     json!({ "Records": records })
-}
-
-fn sequence_number(record: &Value) -> String {
-    record["dynamodb"]["SequenceNumber"].as_str().unwrap_or_default().to_owned()
-}
-
-fn backoff(retries: u32) -> Duration {
-    if retries == 0 {
-        return Duration::ZERO;
-    }
-    (FIRST_BACKOFF * 2_u32.saturating_pow(retries - 1).min(1000)).min(LONGEST_BACKOFF)
 }
 
 fn position_file(data: &Path, table: &str) -> PathBuf {
@@ -350,46 +228,6 @@ mod tests {
     fn records(numbers: &[u32]) -> Vec<Value> {
         let record = |number: &u32| json!({ "dynamodb": { "SequenceNumber": number.to_string() } });
         numbers.iter().map(record).collect()
-    }
-
-    fn batch(numbers: &[u32], retries: u32) -> Batch {
-        Batch { records: records(numbers), retries }
-    }
-
-    #[test]
-    fn the_lowest_failed_record_is_where_it_goes_on() {
-        let records = records(&[1, 2, 3]);
-        for (answer, failure) in [
-            ("", None),
-            ("null", None),
-            ("{}", None),
-            (r#"{"batchItemFailures": []}"#, None),
-            (r#"{"batchItemFailures": null}"#, None),
-            (r#"{"batchItemFailures": [{"itemIdentifier": "3"}, {"itemIdentifier": "2"}]}"#, Some(1)),
-            (r#"{"batchItemFailures": [{"itemIdentifier": "9"}]}"#, Some(0)),
-            (r#"{"batchItemFailures": [{}]}"#, Some(0)),
-            (r#"{"batchItemFailures": 1}"#, Some(0)),
-            ("oops", Some(0)),
-        ] {
-            assert_eq!(first_failure(answer.as_bytes(), &records), failure, "{answer}");
-        }
-    }
-
-    #[test]
-    fn a_failed_batch_is_split_retried_and_given_up() {
-        let retry = |batches| Next::Retry(batches);
-        for (bisect, limit, failing, failed_at, next) in [
-            (true, Some(4), batch(&[1, 2, 3], 0), 0, retry(vec![batch(&[1, 2], 0), batch(&[3], 0)])),
-            (true, Some(4), batch(&[1, 2, 3], 0), 2, retry(vec![batch(&[3], 0)])),
-            (true, Some(4), batch(&[1], 3), 0, retry(vec![batch(&[1], 4)])),
-            (true, Some(4), batch(&[1], 4), 0, Next::GiveUp(records(&[1]))),
-            (false, Some(0), batch(&[1, 2], 0), 0, Next::GiveUp(records(&[1, 2]))),
-            (false, Some(0), batch(&[1, 2], 0), 1, retry(vec![batch(&[2], 0)])),
-            (false, None, batch(&[1, 2], 99), 0, retry(vec![batch(&[1, 2], 100)])),
-        ] {
-            let shown = format!("{failing:?} at {failed_at}");
-            assert_eq!(after_failure(&source(bisect, limit), failing, failed_at), next, "{shown}");
-        }
     }
 
     #[test]

@@ -1,144 +1,23 @@
 //! The SAM template, read: which functions, routes, tables, permissions and variables there are.
 //!
-//! Knows SAM and CloudFormation, and nothing of processes or ports. Whatever it meets that would change how
-//! the stack behaves, and that the local stack does not do, is an error: a silent difference would be worse.
+//! Knows SAM and CloudFormation, and nothing of processes or ports. What would change how the stack behaves, and is
+//! not known to the local stack, is an error: a silent difference would be worse.
 
 pub mod intrinsics;
+mod model;
 mod resources;
+pub mod statement;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use anyhow::Context as _;
 use serde_json::Value;
 use yaml_serde::Value as Yaml;
 
-use crate::statement::Statement;
-use intrinsics::Scope;
-
-/// The region the local stack says it is in.
-pub const REGION: &str = "us-east-1";
-/// The account the local stack says it belongs to.
-pub const ACCOUNT_ID: &str = "000000000000";
-
-/// A template that the local stack cannot run, and where.
-#[derive(Debug, PartialEq, Eq)]
-pub struct TemplateError {
-    place: String,
-    problem: String,
-}
-
-impl TemplateError {
-    fn new(place: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self { place: place.into(), problem: problem.into() }
-    }
-}
-
-impl std::fmt::Display for TemplateError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "template.yaml, {}: {}", self.place, self.problem)
-    }
-}
-
-impl std::error::Error for TemplateError {}
-
-/// The parts of the template that the local stack runs.
-#[derive(Debug)]
-pub struct Template {
-    /// The functions, in the order of their logical ids.
-    pub functions: Vec<Function>,
-    /// The tables, in the order of their logical ids.
-    pub tables: Vec<Table>,
-    /// The secrets, by logical id.
-    pub secrets: BTreeMap<String, Secret>,
-}
-
-/// One Lambda function.
-#[derive(Debug)]
-pub struct Function {
-    /// The resource's name in the template.
-    pub logical_id: String,
-    /// The binary's name, which is also the package's and the function's.
-    pub name: String,
-    /// `Handler`, passed on as `_HANDLER`.
-    pub handler: String,
-    /// Variables of the function and of `Globals`; secrets are still written as dynamic references.
-    pub environment: BTreeMap<String, String>,
-    /// How long one invocation may take.
-    pub timeout: Duration,
-    /// What the function is told about its memory; the local stack does not enforce it.
-    pub memory_mb: u64,
-    /// The routes that lead here.
-    pub routes: Vec<Route>,
-    /// What the function may do.
-    pub statements: Vec<Statement>,
-    /// The stream that feeds the function, if any.
-    pub stream: Option<StreamSource>,
-}
-
-/// A route of the HTTP API.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Route {
-    /// `None` for any method.
-    pub method: Option<String>,
-    /// `None` for `$default`, which takes what no other route does.
-    pub path: Option<String>,
-}
-
-impl Route {
-    /// The route as API Gateway writes it into events: `ANY /login`, `$default`.
-    pub fn key(&self) -> String {
-        match &self.path {
-            None => "$default".to_owned(),
-            Some(path) => format!("{} {path}", self.method.as_deref().unwrap_or("ANY")),
-        }
-    }
-}
-
-/// An event source mapping from a table's stream.
-#[derive(Debug, Clone)]
-pub struct StreamSource {
-    /// The table whose stream is read.
-    pub table: String,
-    /// The stream's ARN, as events carry it.
-    pub stream_arn: String,
-    /// Records of at most this many in one invocation.
-    pub batch_size: usize,
-    /// Whether the answer names the records that failed.
-    pub report_batch_item_failures: bool,
-    /// Whether a failed batch is split before it is tried again.
-    pub bisect_batch: bool,
-    /// Tries after the first; `None` for no limit.
-    pub maximum_retry_attempts: Option<u32>,
-    /// Records older than this are given up; `None` for no limit.
-    pub maximum_record_age: Option<Duration>,
-    /// Event names that pass the filter; empty for all.
-    pub event_names: BTreeSet<String>,
-    /// Whether records of the past are read when the mapping is new.
-    pub from_the_beginning: bool,
-    /// The ARN where given-up records go.
-    pub on_failure: Option<String>,
-}
-
-/// A DynamoDB table.
-#[derive(Debug)]
-pub struct Table {
-    /// The logical id, which is the table's name in the local stack.
-    pub name: String,
-    /// The `CreateTable` request.
-    pub definition: Value,
-    /// The attribute that holds an item's expiry.
-    pub time_to_live: Option<String>,
-}
-
-/// What a generated secret looks like.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Secret {
-    /// Length in characters.
-    pub length: usize,
-    /// Whether punctuation may appear.
-    pub punctuation: bool,
-}
+use self::intrinsics::Scope;
+pub use self::model::{
+    ACCOUNT_ID, Function, REGION, Route, Secret, StreamSource, Table, Template, TemplateError,
+};
 
 impl Template {
     /// Reads a template with the given values for its parameters; the others have their defaults.

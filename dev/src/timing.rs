@@ -83,7 +83,7 @@ pub async fn run(plan: &Plan, profile: Profile) -> Result<()> {
         std::fs::write(csv, samples(&comparisons))
             .with_context(|| format!("cannot write {}", csv.display()))?;
     }
-    let svg = plan.svg.clone().unwrap_or_else(|| crate::build::workspace_root().join("target/timing.svg"));
+    let svg = plan.svg.clone().unwrap_or_else(|| crate::workspace::root().join("target/timing.svg"));
     if let Some(folder) = svg.parent() {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }

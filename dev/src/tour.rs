@@ -33,13 +33,17 @@ use self::{
     visitor::{Answer, Visitor, Wire},
 };
 use crate::{
-    accounts::{self, Account},
-    build::{self, Profile},
-    connection::port,
-    environment::{Surroundings, Variables},
+    build::Profile,
+    lambda::process::Variables,
     logs::Printing,
     mailbox::Mail,
-    stack::{Options, Stack, read_template},
+    stack::{
+        Options, Stack,
+        accounts::{self, Account},
+        environment::Environments,
+        ports::port,
+    },
+    workspace,
 };
 
 /// The people of the tour, in the form of the demo accounts; from the root of the workspace.
@@ -73,10 +77,10 @@ pub async fn run(destination: Destination<'_>, profile: Profile, record: Option<
         Destination::Services { port_base } => {
             let site = format!("http://127.0.0.1:{port_base}");
             let mailbox = format!("http://127.0.0.1:{}", port(port_base, 1)?);
-            let surroundings = Surroundings { aws_port: port(port_base, 2)?, secrets: Variables::new() };
-            let template = read_template(port_base, &BTreeMap::new())?;
-            let operator = Operator::new(&surroundings.of_operator(&template))?;
-            let people = accounts::read(&build::workspace_root().join(ACCOUNTS))?;
+            let environments = Environments { aws_port: port(port_base, 2)?, secrets: Variables::new() };
+            let template = workspace::template(port_base, &BTreeMap::new())?;
+            let operator = Operator::new(&environments.of_operator(&template))?;
+            let people = accounts::read(&workspace::root().join(ACCOUNTS))?;
             let report = report(record, &site)?;
             Tour::walk(Place { site, mailbox, operator: Some(operator) }, report, Cast::of(&people)?).await
         }
@@ -87,7 +91,7 @@ pub async fn run(destination: Destination<'_>, profile: Profile, record: Option<
 }
 
 async fn on_own_stack(profile: Profile, record: Option<&Path>) -> Result<()> {
-    let accounts = build::workspace_root().join(ACCOUNTS);
+    let accounts = workspace::root().join(ACCOUNTS);
     let options = Options {
         accounts: Some(accounts),
         profile,

@@ -10,9 +10,14 @@ use std::time::Duration;
 /// A mail takes milliseconds; a machine under load takes its time.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A stack on free ports, silent, with the demo accounts.
+/// A stack that prints nothing, on free ports and with the demo accounts.
+pub fn silent() -> Options {
+    Options { printing: dev::logs::Printing::Nothing, ..Options::default() }
+}
+
+/// Starts such a stack.
 pub async fn start() -> Result<Stack> {
-    Stack::start(&Options { printing: dev::logs::Printing::Nothing, ..Options::default() }).await
+    Stack::start(&silent()).await
 }
 
 /// What came back.

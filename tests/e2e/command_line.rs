@@ -76,7 +76,7 @@ async fn ctrl_c_leaves_no_process_behind() -> Result<()> {
         let listed = std::fs::read_to_string(thread?.path().join("children")).unwrap_or_default();
         children.extend(listed.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
     }
-    let functions = std::fs::read_dir(build::workspace_root().join("functions"))?.count();
+    let functions = std::fs::read_dir(dev::workspace::root().join("functions"))?.count();
     assert_eq!(children.len(), functions, "every function runs");
     signal("-INT", id)?;
     let status = tokio::time::timeout(PATIENCE, stack.wait()).await??;

@@ -8,7 +8,7 @@ mod table;
 mod walk;
 
 use anyhow::{Context as _, Result, ensure};
-use dev::faults::{Fault, Kind};
+use dev::aws::faults::{Fault, Kind};
 use dev::stack::Stack;
 use serde_json::{Value, json};
 
@@ -188,7 +188,7 @@ async fn meet(stack: &Stack, scene: &Scene<'_>, trouble: &Trouble, good: &Good) 
     }
     let by_hand = matches!(trouble.at, At::DeliveredTwice | At::OutOfOrder);
     if by_hand {
-        stack.streams().close();
+        stack.stream_pause().begin();
     }
     let (answer, browser) = scene.act().await?;
     match trouble.at {
@@ -207,7 +207,7 @@ async fn meet(stack: &Stack, scene: &Scene<'_>, trouble: &Trouble, good: &Good) 
     if by_hand {
         // What was delivered by hand comes once more by itself, in order.
         let mark = stack.calls().mark();
-        stack.streams().open();
+        stack.stream_pause().end();
         let came = async {
             while !stack.calls().since(mark).iter().any(|call| call.function == "mailer") {
                 pause().await;
@@ -277,7 +277,7 @@ fn outbox(stack: &Stack) -> Result<Vec<Value>> {
 
 /// Hands rows of the outbox to the mailer as one batch of their stream.
 async fn deliver(run: &Run<'_>, rows: &[Value]) -> Result<()> {
-    let event = std::fs::read_to_string(dev::build::workspace_root().join("events/mailer.json"))?;
+    let event = std::fs::read_to_string(dev::workspace::root().join("events/mailer.json"))?;
     let event: Value = serde_json::from_str(&event)?;
     let records = rows.iter().enumerate().map(|(number, row)| {
         let mut record = event["Records"][0].clone();

@@ -3,8 +3,8 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use dev::aws::faults::{Fault, Kind};
 use dev::build::{self, Profile};
-use dev::faults::{Fault, Kind};
 use dev::stack::Stack;
 use serde_json::json;
 use tokio::process::Command;

@@ -52,7 +52,7 @@ async fn a_tour_elsewhere_walks_what_needs_mail_where_there_is_a_mailbox() -> Re
     let base = free_ports()?;
     let site = start(&["--port-base", &base.to_string()]).await?;
     let (target, mailbox) = (format!("http://127.0.0.1:{base}"), format!("http://127.0.0.1:{}", base + 1));
-    let people = dev::accounts::demo_file().to_string_lossy().into_owned();
+    let people = dev::stack::accounts::demo_file().to_string_lossy().into_owned();
     let arguments = ["tour", "--target", &target, "--accounts", &people, "--mailbox", &mailbox];
     let (status, stdout, stderr) = output_of(&arguments).await?;
     assert!(status.success(), "{stdout}{stderr}");

@@ -1,15 +1,42 @@
 //! Journeys through the whole stack.
 use anyhow::{Context as _, Result, ensure};
+use dev::aws::faults::{Fault, Kind};
 use dev::build::Profile;
-use dev::faults::{Fault, Kind};
+use dev::stack::{Options, Stack};
 use dev::tour::Destination;
 use serde_json::json;
 
-use crate::client::{Client, mail, start, token};
+use crate::client::{Client, mail, silent, start, token};
+use crate::command_line::free_ports;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_tour_comes_to_its_end() -> Result<()> {
     dev::tour::run(Destination::OwnStack, Profile::Dev, None).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_connects_to_the_page_first_can_sign_in() -> Result<()> {
+    let options = Options { port_base: free_ports()?, ..silent() };
+    let address = ("127.0.0.1", options.port_base);
+    let first_visit = tokio::spawn(async move {
+        let url = format!("http://127.0.0.1:{}/login", address.1);
+        while tokio::net::TcpStream::connect(address).await.is_err() {
+            pause().await;
+        }
+        let form = json!({ "identifier": "mina", "password": "correct horse battery" });
+        let http = reqwest::Client::builder().no_proxy().build()?;
+        let sign_in = http.post(url).header("accept", "application/json").json(&form);
+        anyhow::Ok(sign_in.send().await?.status())
+    });
+    let stack = Stack::start(&options).await?;
+    assert_eq!(first_visit.await??, 200);
+    stack.stop().await;
+    Ok(())
+}
+
+#[expect(clippy::disallowed_methods, reason = "another task is waited for")]
+async fn pause() {
+    tokio::time::sleep(std::time::Duration::from_millis(1)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,10 +99,10 @@ async fn nothing_that_is_logged_holds_an_address_a_secret_or_a_password() -> Res
 
 /// The secrets of the template, as a stack in memory has them.
 fn hashing_keys() -> Result<Vec<String>> {
-    let text = std::fs::read_to_string(dev::build::workspace_root().join("template.yaml"))?;
+    let text = std::fs::read_to_string(dev::workspace::root().join("template.yaml"))?;
     let parameters = [("MailFrom".to_owned(), "no-reply@example.com".to_owned())];
     let template = dev::template::Template::parse(&text, &parameters.into())?;
-    let secrets = dev::environment::secrets(&template, None)?;
+    let secrets = dev::stack::environment::secrets(&template, None)?;
     ensure!(!secrets.is_empty(), "the template has a secret");
     Ok(secrets.into_values().collect())
 }

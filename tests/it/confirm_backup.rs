@@ -286,14 +286,14 @@ async fn a_lost_answer_confirms_once_and_the_page_says_so() {
     let mina = world.person("mina").create().await;
     let browser = world.signed_in(&mina).await;
     let token = browser.mailed_token("/account/backup", "spare@example.org").await;
-    world.wire.fail("TransactWriteItems", 1, dev::faults::Kind::LostAnswer);
+    world.wire.fail("TransactWriteItems", 1, dev::aws::faults::Kind::LostAnswer);
     assert_eq!(confirm(&browser, &token).await.status, 200);
     assert_eq!(world.deliver().await.len(), 1, "one notice");
 }
 
 #[tokio::test]
 async fn conflicts_are_tried_again_and_failures_leave_nothing_half_done() {
-    use dev::faults::Kind;
+    use dev::aws::faults::Kind;
     for (kind, times, status) in [
         (Kind::TransactionConflict, 7, 200),
         (Kind::TransactionConflict, 8, 500),

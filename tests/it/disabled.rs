@@ -1,7 +1,7 @@
 //! An account that an operator has disabled (ASVS 5.0 V7.4.2, V7.4.5): no door opens, and nobody is told.
 use std::time::Duration;
 
-use dev::faults::Kind;
+use dev::aws::faults::Kind;
 use serde_json::json;
 
 use crate::support::{PASSWORD, Person, World};

@@ -1,5 +1,5 @@
 //! What every answer has, and what happens when a flow fails.
-use dev::faults::Kind;
+use dev::aws::faults::Kind;
 use serde_json::json;
 use shared::domain::Token;
 use shared::runtime::answer;

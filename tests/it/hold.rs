@@ -1,7 +1,7 @@
 //! The hold: a new backup email is confirmed and opens nothing yet, the former one still works.
 use std::time::Duration;
 
-use dev::faults::Kind;
+use dev::aws::faults::Kind;
 use serde_json::json;
 use shared::domain::EmailAddress;
 

@@ -1,7 +1,7 @@
 //! The mailer: at least once, in order, and only to stored addresses.
 use std::time::Duration;
 
-use dev::faults::Kind;
+use dev::aws::faults::Kind;
 use serde_json::json;
 use shared::domain::Language;
 

@@ -268,7 +268,7 @@ async fn a_form_of_another_site_is_refused() {
 async fn a_lost_answer_still_signs_in() {
     let world = World::new();
     world.person("mina").create().await;
-    world.wire.fail("TransactWriteItems", 1, dev::faults::Kind::LostAnswer);
+    world.wire.fail("TransactWriteItems", 1, dev::aws::faults::Kind::LostAnswer);
     let browser = world.visitor();
     assert_eq!(sign_in(&browser, "mina", PASSWORD).await.status, 200);
     assert!(browser.is_signed_in().await);

@@ -4,16 +4,16 @@ use std::net::{Ipv4Addr, SocketAddr};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
 use aws_sdk_dynamodb::types::{AttributeValue, Get, KeysAndAttributes, TransactGetItem};
-use dev::calls::Calls;
-use dev::connection::{CuttableListener, Scissors};
-use dev::database::Server;
-use dev::faults::Faults;
-use dev::front::Front;
-use dev::iam::{AccessKeys, OPERATOR_KEY, access_key_id};
+use dev::aws::calls::Calls;
+use dev::aws::connection::{ConnectionCutter, CuttableListener};
+use dev::aws::database::Server;
+use dev::aws::database::WriteSignal;
+use dev::aws::endpoint::AwsEndpoint;
+use dev::aws::faults::Faults;
+use dev::aws::iam::{AccessKeys, OPERATOR_KEY, access_key_id};
+use dev::lambda::runtime_api::RuntimeApi;
 use dev::mailbox::Mailbox;
-use dev::runtime_api::RuntimeApi;
-use dev::statement::Demand;
-use dev::streams::Wake;
+use dev::template::statement::Demand;
 use dev::template::{ACCOUNT_ID, REGION};
 use shared::config::Aws;
 use shared::domain::EmailAddress;
@@ -27,7 +27,7 @@ const ACCOUNTS: &str = "AccountsTable";
 /// The real front before a real database, over loopback.
 async fn front() -> SocketAddr {
     let database = Server::start(template(), None).await.expect("the database starts");
-    let front = Front {
+    let front = AwsEndpoint {
         keys: AccessKeys::of(template()),
         database: database.address,
         client: reqwest::Client::builder().no_proxy().build().expect("a client"),
@@ -35,11 +35,11 @@ async fn front() -> SocketAddr {
         calls: Calls::default(),
         faults: Faults::default(),
         runtime: RuntimeApi::new(template(), &[]),
-        wake: Wake::default(),
+        writes: WriteSignal::default(),
     };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
     let address = listener.local_addr().expect("a bound listener has an address");
-    let service = front.router().into_make_service_with_connect_info::<Scissors>();
+    let service = front.router().into_make_service_with_connect_info::<ConnectionCutter>();
     tokio::spawn(async move { axum::serve(CuttableListener(listener), service).await });
     address
 }

@@ -1,7 +1,7 @@
 //! Every state an account can be in, and a world in which there is one of each.
 use std::collections::BTreeMap;
 
-use dev::faults::Kind;
+use dev::aws::faults::Kind;
 use serde_json::{Value, json};
 use shared::domain::Identifier;
 use shared::domain::limit::PasswordTry;

@@ -2,9 +2,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use dev::environment::secrets;
-use dev::faults::Kind;
+use dev::aws::faults::Kind;
 use dev::mailbox::Mail;
+use dev::stack::environment::secrets;
 use serde_json::json;
 
 use crate::support::{Answer, Ask, PASSWORD, Visitor, World, template, token_in};

@@ -1,7 +1,7 @@
 //! "This wasn't me": taking a change of the backup email back, without signing in.
 use std::time::Duration;
 
-use dev::faults::Kind;
+use dev::aws::faults::Kind;
 use futures_util::future::join_all;
 use serde_json::json;
 

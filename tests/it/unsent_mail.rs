@@ -1,7 +1,7 @@
 //! What the mailer gave up: an operator lists it and asks for it again.
 use std::time::Duration;
 
-use dev::faults::Kind;
+use dev::aws::faults::Kind;
 use serde_json::json;
 use shared::domain::MessageId;
 use shared::store::{NotAgain, Queued, Unsent};

@@ -13,12 +13,12 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
-use dev::faults::{Fault, Faults, Kind};
-use dev::front::send_demands;
-use dev::iam::{AccessKeys, Principal};
+use dev::aws::endpoint::send_demands;
+use dev::aws::faults::{Fault, Faults, Kind};
+use dev::aws::iam::{AccessKeys, Principal};
+use dev::aws::operations::{Operation, error_body};
+use dev::aws::ses;
 use dev::mailbox::Mailbox;
-use dev::operations::{Operation, error_body};
-use dev::ses;
 use dynoxide::Database;
 use serde_json::{Value, json};
 

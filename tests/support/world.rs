@@ -5,9 +5,10 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
-use dev::environment::{Surroundings, Variables, secrets};
-use dev::iam::OPERATOR_KEY;
+use dev::aws::iam::OPERATOR_KEY;
+use dev::lambda::process::Variables;
 use dev::mailbox::Mail;
+use dev::stack::environment::{Environments, secrets};
 use dev::template::{Function, Template};
 use dynoxide::Database;
 use serde_json::{Value, json};
@@ -49,7 +50,7 @@ pub fn template_text() -> String {
 
 /// The path of a file of the workspace.
 pub fn workspace_file(path: &str) -> std::path::PathBuf {
-    dev::build::workspace_root().join(path)
+    dev::workspace::root().join(path)
 }
 
 /// A file of the workspace.
@@ -273,6 +274,6 @@ fn needs_of(variables: &Variables) -> Needs {
 fn variables(function: &Function) -> Variables {
     let secrets = secrets(template(), None).expect("the template's secrets");
     // Nothing listens there: the wire answers before a connection is made.
-    let surroundings = Surroundings { aws_port: 1, secrets };
-    surroundings.of_function(function).expect("the template gives the function its variables")
+    let environments = Environments { aws_port: 1, secrets };
+    environments.of_function(function).expect("the template gives the function its variables")
 }

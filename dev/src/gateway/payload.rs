@@ -17,7 +17,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::runtime_api::trace_id;
+use crate::lambda::runtime_api::trace_id;
 use crate::template::intrinsics::plain_text;
 use crate::template::{ACCOUNT_ID, Route};
 use crate::{clock, random};

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 use yaml_serde::Value as Yaml;
 
-use super::{ACCOUNT_ID, REGION, TemplateError};
+use super::model::{ACCOUNT_ID, REGION, TemplateError};
 
 /// What a reference can refer to.
 #[derive(Debug, Clone, Default)]

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::intrinsics::{plain_text, stream_arn};
-use super::{Function, Route, Secret, StreamSource, Table, Template, TemplateError};
-use crate::statement::Statement;
+use super::model::{Function, Route, Secret, StreamSource, Table, Template, TemplateError};
+use super::statement::Statement;
 
 /// Adds one resource to the model, if it is one that the local stack runs.
 pub fn add(

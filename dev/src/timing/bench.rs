@@ -12,10 +12,11 @@ use reqwest::Client;
 use serde_json::{Value, json};
 
 use super::states::{AT_THE_LIMIT, Flow, MADE, Making, NOBODY, REQUESTS_TO_THE_LIMIT, State};
-use crate::build::{self, Profile};
+use crate::build::Profile;
 use crate::clock;
 use crate::logs::Printing;
 use crate::stack::{Options, Stack};
+use crate::workspace;
 
 /// The people of the measurement, in the form of the demo accounts; from the root of the workspace.
 const ACCOUNTS: &str = "dev/src/timing/accounts.jsonl";
@@ -85,7 +86,7 @@ impl Bench {
     /// A stack with this in `FormerHashes`.
     async fn start(former_hashes: &str, profile: Profile) -> Result<Self> {
         let options = Options {
-            accounts: Some(build::workspace_root().join(ACCOUNTS)),
+            accounts: Some(workspace::root().join(ACCOUNTS)),
             parameters: BTreeMap::from([("FormerHashes".to_owned(), former_hashes.to_owned())]),
             profile,
             printing: Printing::Nothing,
@@ -102,7 +103,7 @@ impl Bench {
             bench.make(username, making).await.with_context(|| format!("{username} cannot be made"))?;
         }
         bench.rest().await?;
-        bench.stack.streams().close();
+        bench.stack.stream_pause().begin();
         bench.stack.tables().end_stream(&bench.table("OUTBOX_TABLE")?)?;
         Ok(bench)
     }

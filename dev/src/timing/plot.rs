@@ -23,7 +23,7 @@ const AXIS: f64 = 40.0;
 /// A difference of this share needs no picture to be seen.
 const PLAINLY_DIFFERENT: f64 = 0.1;
 
-/// Colours by name, for light and for dark surroundings; text on them has a contrast of at least 4.5.
+/// Colours by name, for light and for dark mode; text on them has a contrast of at least 4.5.
 const STYLE: &str = "\
     svg { --paper: #ffffff; --ink: #1f2328; --soft: #59636e; --line: #d1d9e0; --band: #dcefe0; --box: #a9c7ec; \
           --edge: #1f5fae; --mark: #b3261e } \

@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 
 use super::{Cast, Kind, Tour, Visitor, backup_address, story::sign_in, token_of, visitor::Answer};
-use crate::accounts::Account;
+use crate::stack::accounts::Account;
 
 /// Walks the whole of it. Afterwards the person has a backup email.
 pub(super) async fn tell(tour: &mut Tour, cast: &Cast) -> Result<()> {

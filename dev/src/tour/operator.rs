@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result, ensure};
 use reqwest::Client;
 use serde_json::{Value, json};
 
-use crate::{clock, environment::Variables};
+use crate::{clock, lambda::process::Variables};
 
 /// Someone with a key to the tables.
 #[derive(Debug)]

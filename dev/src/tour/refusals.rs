@@ -9,7 +9,7 @@ use super::{
     story::{confirm, sign_in},
     token_of,
 };
-use crate::accounts::Account;
+use crate::stack::accounts::Account;
 
 /// Walks the whole of it.
 pub(super) async fn tell(tour: &mut Tour, cast: &Cast) -> Result<()> {

@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
 use super::{Cast, Kind, Tour, Visitor, backup_address, story::sign_in, token_of};
-use crate::accounts::Account;
+use crate::stack::accounts::Account;
 
 /// Sessions that begin in the second of the taking back do not count.
 const ONE_SECOND: Duration = Duration::from_millis(1_100);

@@ -11,7 +11,7 @@ use super::{
     report::Report,
     visitor::{Answer, Visitor},
 };
-use crate::accounts::Account;
+use crate::stack::accounts::Account;
 
 /// Nobody's address, of a domain that never receives mail: nothing is ever sent to it.
 const STRANGER: &str = "stranger@example.org";

@@ -72,7 +72,7 @@ pub fn compare_with_document(rows: &[Row]) -> Result<()> {
     println!("{table}");
     let kept = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("faults.md");
     std::fs::write(&kept, &table)?;
-    let file = dev::build::workspace_root().join(DOCUMENT);
+    let file = dev::workspace::root().join(DOCUMENT);
     let document = std::fs::read_to_string(&file).context(DOCUMENT)?;
     let stands =
         document.split_once(BEGIN).and_then(|(_, rest)| rest.split_once(END)).map(|(table, _)| table);

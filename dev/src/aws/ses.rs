@@ -4,6 +4,7 @@
 //! Follows the API reference of `SendEmail`, and the messages SES was seen to answer.
 
 mod address;
+mod refusal;
 
 use axum::{
     body::Body,
@@ -14,6 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use self::address::Mailable;
+use self::refusal::{Refusal, bad_request};
 use crate::mailbox::{Header, Letter, Mailbox};
 
 /// `SendEmail` takes no more recipients than this in one call, `To`, `Cc` and `Bcc` together.
@@ -135,17 +137,6 @@ struct MessageHeader {
 struct Tag {
     name: String,
     value: String,
-}
-
-/// What SES says no with: the kind of its error and the words.
-#[derive(Debug)]
-struct Refusal {
-    kind: &'static str,
-    message: String,
-}
-
-fn bad_request(message: impl Into<String>) -> Refusal {
-    Refusal { kind: "BadRequestException", message: message.into() }
 }
 
 fn read(body: &[u8]) -> Result<Letter, Refusal> {

@@ -4,7 +4,7 @@
 use axum::body::Bytes;
 use reqwest::Client;
 
-use crate::runtime_api::RuntimeApi;
+use crate::lambda::runtime_api::RuntimeApi;
 
 /// The header by which Lambda tells that the payload is an error and no answer.
 const FUNCTION_ERROR: &str = "x-amz-function-error";

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::operations::Capacity;
+use crate::aws::operations::Capacity;
 
 /// Calls kept; older ones are forgotten, so that a stack that runs for weeks stays small.
 const KEPT: usize = 20_000;

@@ -15,17 +15,18 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-use crate::calls::{Call, Calls};
-use crate::connection::Scissors;
-use crate::faults::{Fault, Faults, Kind};
-use crate::iam::{AccessKeys, Principal};
+use crate::aws::calls::{Call, Calls};
+use crate::aws::connection::ConnectionCutter;
+use crate::aws::database::WriteSignal;
+use crate::aws::faults::{Fault, Faults, Kind};
+use crate::aws::iam::{AccessKeys, Principal};
+use crate::aws::operations::{Capacity, Operation, error_body};
+use crate::aws::ses;
+use crate::lambda::runtime_api::RuntimeApi;
 use crate::mailbox::Mailbox;
-use crate::operations::{Capacity, Operation, error_body};
-use crate::runtime_api::RuntimeApi;
-use crate::statement::Demand;
-use crate::streams::Wake;
+use crate::random;
+use crate::template::statement::Demand;
 use crate::template::{ACCOUNT_ID, REGION};
-use crate::{random, ses};
 
 /// DynamoDB takes requests of up to 16 MB, SES of up to 40 MB.
 const MAX_BODY: usize = 40 * 1024 * 1024;
@@ -35,7 +36,7 @@ const FORWARDED: [&str; 4] = ["authorization", "x-amz-date", "x-amz-target", "co
 
 /// The front and all that it needs; clones share it.
 #[derive(Clone)]
-pub struct Front {
+pub struct AwsEndpoint {
     /// Who owns which access key.
     pub keys: AccessKeys,
     /// Where the database answers.
@@ -50,8 +51,8 @@ pub struct Front {
     pub faults: Faults,
     /// Tells which invocation a call belongs to.
     pub runtime: RuntimeApi,
-    /// Wakes the readers of streams after a write.
-    pub wake: Wake,
+    /// Tells the readers of streams about a write.
+    pub writes: WriteSignal,
 }
 
 /// What a call was answered, before it is a response.
@@ -62,7 +63,7 @@ struct Answer {
     capacity: Capacity,
 }
 
-impl Front {
+impl AwsEndpoint {
     /// The routes of the third port, the Runtime API among them.
     pub fn router(self) -> Router {
         let runtime = self.runtime.router();
@@ -143,8 +144,8 @@ impl Front {
 }
 
 async fn dynamodb(
-    State(front): State<Front>,
-    ConnectInfo(connection): ConnectInfo<Scissors>,
+    State(front): State<AwsEndpoint>,
+    ConnectInfo(connection): ConnectInfo<ConnectionCutter>,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Response {
@@ -196,14 +197,14 @@ async fn dynamodb(
     };
     front.record(who, name, &tables, &answer);
     if operation.writes() && answer.status.is_success() {
-        front.wake.readers();
+        front.writes.send();
     }
     answer.into_dynamodb()
 }
 
 async fn send_email(
-    State(front): State<Front>,
-    ConnectInfo(connection): ConnectInfo<Scissors>,
+    State(front): State<AwsEndpoint>,
+    ConnectInfo(connection): ConnectInfo<ConnectionCutter>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
@@ -319,24 +320,24 @@ impl Answer {
     }
 }
 
-/// `com.amazonaws.dynamodb.v20120810#ResourceNotFoundException:…` without its surroundings.
+/// `com.amazonaws.dynamodb.v20120810#ResourceNotFoundException:…` without what surrounds it.
 fn error_name(kind: impl AsRef<str>) -> String {
     let kind = kind.as_ref();
     let kind = kind.rsplit('#').next().unwrap_or(kind);
     kind.split(':').next().unwrap_or(kind).to_owned()
 }
 
-async fn list_faults(State(front): State<Front>) -> Json<Vec<Fault>> {
+async fn list_faults(State(front): State<AwsEndpoint>) -> Json<Vec<Fault>> {
     Json(front.faults.left())
 }
 
 /// Wants `Content-Type: application/json`, which a page of another site cannot send without asking first.
-async fn add_fault(State(front): State<Front>, Json(fault): Json<Fault>) -> StatusCode {
+async fn add_fault(State(front): State<AwsEndpoint>, Json(fault): Json<Fault>) -> StatusCode {
     front.faults.add(fault);
     StatusCode::CREATED
 }
 
-async fn clear_faults(State(front): State<Front>) -> StatusCode {
+async fn clear_faults(State(front): State<AwsEndpoint>) -> StatusCode {
     front.faults.clear();
     StatusCode::NO_CONTENT
 }

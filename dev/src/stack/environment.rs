@@ -9,8 +9,9 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use serde_json::json;
 
-use crate::containers;
-use crate::iam::{OPERATOR_KEY, access_key_id};
+use crate::aws::containers;
+use crate::aws::iam::{OPERATOR_KEY, access_key_id};
+use crate::lambda::process::Variables;
 use crate::random;
 use crate::template::{Function, REGION, Secret, Template};
 
@@ -26,17 +27,14 @@ const SES_ENDPOINT: &str = "AWS_ENDPOINT_URL_SESV2";
 
 /// What all the environments of one stack have in common.
 #[derive(Debug, Clone)]
-pub struct Surroundings {
+pub struct Environments {
     /// The third port, where DynamoDB, SES and the Runtime API answer.
     pub aws_port: u16,
     /// The values of the template's secrets, by logical id.
     pub secrets: BTreeMap<String, String>,
 }
 
-/// The variables of one process.
-pub type Variables = BTreeMap<String, String>;
-
-impl Surroundings {
+impl Environments {
     /// All the variables of a function.
     pub fn of_function(&self, function: &Function) -> anyhow::Result<Variables> {
         let mut variables = self.of_template(function)?;
@@ -189,7 +187,7 @@ mod tests {
     #[test]
     fn references_to_secrets_are_answered() {
         let secrets = BTreeMap::from([("Key".to_owned(), "s3cret".to_owned())]);
-        let surroundings = Surroundings { aws_port: 3002, secrets };
+        let environments = Environments { aws_port: 3002, secrets };
         for (written, value) in [
             ("plain", Some("plain")),
             ("{{resolve:secretsmanager:Key:SecretString}}", Some("s3cret")),
@@ -197,38 +195,38 @@ mod tests {
             ("{{resolve:secretsmanager:Other:SecretString}}", None),
             ("{{resolve:ssm:/parameter}}", None),
         ] {
-            assert_eq!(surroundings.with_secrets(written).ok().as_deref(), value, "{written}");
+            assert_eq!(environments.with_secrets(written).ok().as_deref(), value, "{written}");
         }
     }
 
     #[test]
     fn a_container_gets_what_the_template_declares_and_an_endpoint_of_its_own() {
-        let template = crate::stack::read_template(3000, &BTreeMap::new()).expect("the template can be read");
+        let template = crate::workspace::template(3000, &BTreeMap::new()).expect("the template can be read");
         let secrets = secrets(&template, None).expect("in memory");
-        let surroundings = Surroundings { aws_port: 3002, secrets };
+        let environments = Environments { aws_port: 3002, secrets };
         for function in &template.functions {
-            let variables = surroundings.of_container(function, "192.0.2.1").expect("all is declared");
+            let variables = environments.of_container(function, "192.0.2.1").expect("all is declared");
             let declared: Vec<_> = function.environment.keys().collect();
             assert_eq!(variables.keys().collect::<Vec<_>>(), declared, "{}", function.name);
             assert_eq!(variables[DYNAMODB_ENDPOINT], format!("http://192.0.2.1:3002/as/{}", function.name));
             assert!(variables.values().all(|value| !value.contains("{{resolve")), "{}", function.name);
         }
-        let mailer = surroundings.of_container(template.function("mailer").expect("it is there"), "x");
+        let mailer = environments.of_container(template.function("mailer").expect("it is there"), "x");
         assert_eq!(mailer.expect("all is declared")["PUBLIC_URL"], "http://127.0.0.1:3000");
     }
 
     #[test]
     fn a_function_that_would_call_aws_itself_is_refused() {
         let mut template =
-            crate::stack::read_template(3000, &BTreeMap::new()).expect("the template can be read");
+            crate::workspace::template(3000, &BTreeMap::new()).expect("the template can be read");
         let secrets = secrets(&template, None).expect("in memory");
-        let surroundings = Surroundings { aws_port: 3002, secrets };
+        let environments = Environments { aws_port: 3002, secrets };
         for name in [DYNAMODB_ENDPOINT, SES_ENDPOINT] {
             let mailer = template.functions.iter_mut().find(|function| function.name == "mailer");
             let mailer = mailer.expect("it is there");
             let value = mailer.environment.remove(name).expect("declared");
             let refusal =
-                surroundings.of_container(mailer, "x").expect_err("it lacks an endpoint").to_string();
+                environments.of_container(mailer, "x").expect_err("it lacks an endpoint").to_string();
             assert!(refusal.contains("MailerFunction") && refusal.contains(name), "{refusal}");
             mailer.environment.insert(name.to_owned(), value);
         }

@@ -12,9 +12,8 @@ use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
-use crate::build::workspace_root;
-use crate::environment::Variables;
-use crate::random;
+use crate::lambda::process::Variables;
+use crate::{random, workspace};
 
 /// A line of the file, as far as it is shown.
 #[derive(Debug, Clone, Deserialize)]
@@ -33,7 +32,7 @@ pub struct Account {
 
 /// The accounts that a stack has when no others are asked for.
 pub fn demo_file() -> PathBuf {
-    workspace_root().join("dev/demo-accounts.jsonl")
+    workspace::root().join("dev/demo-accounts.jsonl")
 }
 
 /// More passwords than that are worth a look whether they are the same: a thousand hashes take half a minute.

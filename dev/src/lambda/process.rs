@@ -1,5 +1,6 @@
 //! Function processes: started, listened to, started again when they die, ended with the stack.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -8,9 +9,8 @@ use anyhow::Context as _;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 
-use crate::environment::Variables;
+use crate::lambda::runtime_api::RuntimeApi;
 use crate::logs::Logs;
-use crate::runtime_api::RuntimeApi;
 
 /// A process that dies more often than this in a minute is not started again.
 const STARTS_PER_MINUTE: usize = 5;
@@ -18,9 +18,12 @@ const STARTS_PER_MINUTE: usize = 5;
 /// Between a death and the next start.
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// The environment variables of one process.
+pub type Variables = BTreeMap<String, String>;
+
 /// One function and how its process is started.
 #[derive(Debug)]
-pub struct Keeper {
+pub struct Supervisor {
     /// The function's name.
     pub function: String,
     /// The binary.
@@ -33,7 +36,7 @@ pub struct Keeper {
     pub logs: Logs,
 }
 
-impl Keeper {
+impl Supervisor {
     /// Keeps the process alive until the stack stops. Aborting the task ends the process too.
     pub async fn run(self) {
         let mut starts: Vec<Instant> = Vec::new();

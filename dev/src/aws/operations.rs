@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::statement::Demand;
 use crate::template::intrinsics::table_arn;
+use crate::template::statement::Demand;
 
 /// A DynamoDB request, as far as the front has to understand it.
 #[derive(Debug)]

@@ -309,7 +309,7 @@ async fn error(
     api.finish(&function, &id, Err(reported(&headers, &body)))
 }
 
-/// The process says why it cannot start; it ends next, which its keeper sees.
+/// The process says why it cannot start; it ends next, which its supervisor sees.
 async fn init_error(Path(function): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
     eprintln!("{function} could not start: {}", reported(&headers, &body));
     (StatusCode::ACCEPTED, axum::Json(json!({ "status": "OK" }))).into_response()

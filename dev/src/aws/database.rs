@@ -4,6 +4,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
@@ -11,6 +12,7 @@ use dynoxide::Database;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::template::{Table, Template};
@@ -20,6 +22,22 @@ const SWEEP_EVERY: Duration = Duration::from_secs(30);
 
 /// The file inside the data directory.
 const FILE: &str = "database.sqlite";
+
+/// Tells the readers of streams that something may have been written; clones reach the same readers.
+#[derive(Debug, Clone, Default)]
+pub struct WriteSignal(Arc<watch::Sender<()>>);
+
+impl WriteSignal {
+    /// Wakes the readers.
+    pub fn send(&self) {
+        self.0.send_replace(());
+    }
+
+    /// The end on which a reader waits for the next write.
+    pub fn subscribe(&self) -> watch::Receiver<()> {
+        self.0.subscribe()
+    }
+}
 
 /// A running database.
 pub struct Server {

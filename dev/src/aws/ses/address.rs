@@ -2,7 +2,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use super::{Refusal, bad_request};
+use super::refusal::{Refusal, bad_request};
 
 /// RFC 5321: 64 bytes before the `@`, 255 after it, 254 for the whole path.
 const ADDRESS_MAX_BYTES: usize = 254;

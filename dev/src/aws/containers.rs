@@ -10,8 +10,8 @@ use axum::http::{HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 
-use crate::front::Front;
-use crate::iam::access_key_id;
+use crate::aws::endpoint::AwsEndpoint;
+use crate::aws::iam::access_key_id;
 
 /// The endpoint of one function at a host and port.
 pub fn endpoint(authority: &str, function: &str) -> String {
@@ -19,7 +19,7 @@ pub fn endpoint(authority: &str, function: &str) -> String {
 }
 
 /// The routes below the endpoints of all functions.
-pub fn router(front: Front) -> Router {
+pub fn router(front: AwsEndpoint) -> Router {
     front.aws("/as/{function}").route_layer(middleware::from_fn(sign))
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::statement::{Demand, Statement};
+use crate::template::statement::{Demand, Statement};
 use crate::template::{ACCOUNT_ID, Template};
 
 /// The access key that may do everything: the operator's, for `ops` and for people with the AWS CLI.

@@ -1,0 +1,11 @@
+//! The AWS services that the local stack plays: DynamoDB and SES behind one endpoint, IAM, and faults on demand.
+
+pub mod calls;
+pub mod connection;
+pub mod containers;
+pub mod database;
+pub mod endpoint;
+pub mod faults;
+pub mod iam;
+pub mod operations;
+pub mod ses;
