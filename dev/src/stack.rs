@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use self::accounts::Account;
 use self::environment::Environments;
 pub use self::options::Options;
-use self::ports::{Ports, port_of};
+use self::ports::{ClosedPort, Ports, port_of};
 use crate::aws::calls::Calls;
 use crate::aws::connection::{ConnectionCutter, CuttableListener};
 use crate::aws::containers;
@@ -72,12 +72,13 @@ fn packages<'t>(template: &'t Template, options: &Options) -> Vec<&'t str> {
 }
 
 impl Stack {
-    /// Starts a stack and waits until every function polls and the accounts are loaded.
+    /// Starts a stack. The page's port opens last: whoever can connect to it meets functions that poll and accounts
+    /// that are loaded.
     pub async fn start(options: &Options) -> anyhow::Result<Self> {
         let file = options.accounts.clone().unwrap_or_else(accounts::demo_file);
         // Whatever can be wrong is found before the build, which may take minutes.
         let accounts = accounts::read(&file)?;
-        let ports = options.ports().await?;
+        let mut ports = options.ports().await?;
         let template = workspace::template(ports.page, &options.parameters)?;
         for name in &options.without {
             if template.function(name).is_none() {
@@ -86,6 +87,7 @@ impl Stack {
         }
         let packages = packages(&template, options);
         let binaries = build::build(&packages, options.profile, options.progress).await?;
+        let page_port = ports.gateway.take();
         let mut stack = Self::assemble(options, ports, template).await?;
         stack.start_functions(options, &binaries)?;
         let ops = binary(&binaries, OPERATOR_PACKAGE)?;
@@ -93,10 +95,13 @@ impl Stack {
         let import = accounts::import(ops, &file, &variables, stack.database.existed);
         tokio::try_join!(import, stack.all_polled(options))?;
         stack.accounts = accounts;
+        if let Some(port) = page_port {
+            stack.open_page(options, port)?;
+        }
         Ok(stack)
     }
 
-    /// Everything but the processes: database, front, gateway, mailbox, streams.
+    /// Everything but the processes and the page: database, AWS endpoint, mailbox, streams.
     async fn assemble(options: &Options, ports: Ports, template: Template) -> anyhow::Result<Self> {
         let data = options.data.as_deref();
         let database = database::Server::start(&template, data).await?;
@@ -138,6 +143,15 @@ impl Stack {
             runtime: self.runtime.clone(),
             writes: writes.clone(),
         };
+        if let Some(listener) = ports.containers {
+            self.serve_aws(listener, containers::router(front.clone()));
+        }
+        self.serve_aws(ports.aws, front.router());
+        self.serve_page(ports.mailbox, mailbox::router(self.mailbox.clone()));
+        self.read_streams(options, &writes)
+    }
+
+    fn open_page(&mut self, options: &Options, port: ClosedPort) -> anyhow::Result<()> {
         let gateway = Gateway::new(
             &self.template,
             self.runtime.clone(),
@@ -145,15 +159,8 @@ impl Stack {
             self.logs.clone(),
             options.without.clone(),
         );
-        if let Some(listener) = ports.containers {
-            self.serve_aws(listener, containers::router(front.clone()));
-        }
-        self.serve_aws(ports.aws, front.router());
-        if let Some(listener) = ports.gateway {
-            self.serve_page(listener, gateway.router());
-        }
-        self.serve_page(ports.mailbox, mailbox::router(self.mailbox.clone()));
-        self.read_streams(options, &writes)
+        self.serve_page(port.open()?, gateway.router());
+        Ok(())
     }
 
     fn read_streams(&mut self, options: &Options, writes: &WriteSignal) -> anyhow::Result<()> {

@@ -1,18 +1,21 @@
 //! The three ports of a stack: page, mailbox, AWS.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use anyhow::{Context as _, bail};
-use tokio::net::TcpListener;
+use anyhow::{Context as _, anyhow};
+use tokio::net::{TcpListener, TcpSocket};
 
-/// The listeners of a stack, bound.
+/// As many connections wait to be accepted as tokio's own listeners let wait.
+const BACKLOG: u32 = 1024;
+
+/// The ports of a stack, bound.
 #[derive(Debug)]
 pub struct Ports {
-    /// Where the site is, or will be.
+    /// The port of the site.
     pub page: u16,
     /// The HTTP API; `None` where `sam local` answers in its place.
-    pub gateway: Option<TcpListener>,
+    pub gateway: Option<ClosedPort>,
     /// The mailbox page.
     pub mailbox: TcpListener,
     /// DynamoDB, SES and the Runtime API.
@@ -25,9 +28,9 @@ impl Ports {
     /// Binds `base`, `base + 1` and `base + 2` on the loopback interface; for 0, three that are free.
     pub async fn bind(base: u16) -> anyhow::Result<Self> {
         let loopback = Ipv4Addr::LOCALHOST.into();
-        let gateway = listen(loopback, base, 0).await?;
+        let gateway = ClosedPort::bind(base)?;
         Ok(Self {
-            page: port_of(&gateway),
+            page: gateway.port()?,
             gateway: Some(gateway),
             mailbox: listen(loopback, base, 1).await?,
             aws: listen(loopback, base, 2).await?,
@@ -35,7 +38,7 @@ impl Ports {
         })
     }
 
-    /// Leaves `base` to `sam local`, and binds `base + 2` besides where containers reach this machine.
+    /// Leaves `base` to `sam local`, and also binds `base + 2` where containers reach this machine.
     pub async fn bind_for_sam_local(base: u16, containers: Option<IpAddr>) -> anyhow::Result<Self> {
         let loopback = Ipv4Addr::LOCALHOST.into();
         let containers = match containers {
@@ -52,27 +55,84 @@ impl Ports {
     }
 }
 
+/// A port of the loopback interface that is bound and refuses connections. A listener would let the system take
+/// connections long before the stack can answer them, and a client that waits for the port would come too early.
+#[derive(Debug)]
+pub struct ClosedPort(TcpSocket);
+
+impl ClosedPort {
+    fn bind(port: u16) -> anyhow::Result<Self> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let bound = TcpSocket::new_v4().and_then(|socket| {
+            // As tokio's own listeners do: connections of an earlier run that linger must not occupy the port.
+            socket.set_reuseaddr(true)?;
+            socket.bind(address)?;
+            Ok(socket)
+        });
+        bound.map(Self).map_err(|error| unusable(address, &error))
+    }
+
+    fn port(&self) -> anyhow::Result<u16> {
+        Ok(self.0.local_addr().context("the page's port")?.port())
+    }
+
+    /// Accepts connections from now on.
+    pub fn open(self) -> anyhow::Result<TcpListener> {
+        let address = self.0.local_addr().context("the page's port")?;
+        self.0.listen(BACKLOG).map_err(|error| unusable(address, &error))
+    }
+}
+
 /// The port at `offset` from the base; 0 stays 0.
 pub fn port(base: u16, offset: u16) -> anyhow::Result<u16> {
     if base == 0 {
         return Ok(0);
     }
     base.checked_add(offset)
-        .with_context(|| format!("--port-base {base} is too high: three ports from it on are needed"))
+        .with_context(|| format!("--port-base {base} is too high: the stack takes three ports"))
 }
 
 async fn listen(address: IpAddr, base: u16, offset: u16) -> anyhow::Result<TcpListener> {
-    let port = port(base, offset)?;
-    match TcpListener::bind((address, port)).await {
-        Ok(listener) => Ok(listener),
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            bail!("port {port} is in use: stop what listens there, or choose other ports with --port-base N")
-        }
-        Err(error) => bail!("cannot listen on {address}, port {port}: {error}"),
+    let address = SocketAddr::from((address, port(base, offset)?));
+    TcpListener::bind(address).await.map_err(|error| unusable(address, &error))
+}
+
+fn unusable(address: SocketAddr, error: &io::Error) -> anyhow::Error {
+    let port = address.port();
+    if error.kind() == io::ErrorKind::AddrInUse {
+        return anyhow!(
+            "port {port} is in use: stop the program that listens there, or choose other ports with --port-base N"
+        );
     }
+    anyhow!("cannot listen on {}, port {port}: {error}", address.ip())
 }
 
 /// The port a listener got.
 pub fn port_of(listener: &TcpListener) -> u16 {
     listener.local_addr().expect("a bound listener has an address").port()
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_page_port_refuses_connections_until_it_is_opened() {
+        let Ports { page, gateway, .. } = Ports::bind(0).await.expect("three free ports");
+        let address = (Ipv4Addr::LOCALHOST, page);
+        let refused = TcpStream::connect(address).await.expect_err("nobody listens yet");
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+        let listener = gateway.expect("the stack has a page").open().expect("the port is ours");
+        TcpStream::connect(address).await.expect("it listens now");
+        assert_eq!(port_of(&listener), page);
+    }
+
+    #[tokio::test]
+    async fn a_page_port_where_another_program_listens_is_refused_at_once() {
+        let other = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
+        let refusal = ClosedPort::bind(port_of(&other)).expect_err("it is in use").to_string();
+        assert!(refusal.contains("is in use") && refusal.contains("--port-base"), "{refusal}");
+    }
 }

@@ -1,16 +1,11 @@
 //! The story of somebody whose account was in the wrong hands: the notice, its link, and what the link does without
 //! anybody signing in. Must not know how anything is printed or sent.
 
-use std::time::Duration;
-
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
 use super::{Cast, Kind, Tour, Visitor, backup_address, story::sign_in, token_of};
 use crate::stack::accounts::Account;
-
-/// Sessions that begin in the second of the taking back do not count.
-const ONE_SECOND: Duration = Duration::from_millis(1_100);
 
 /// Walks the whole of it. The person has a backup email before and the same one after it.
 pub(super) async fn tell(tour: &mut Tour, cast: &Cast) -> Result<()> {
@@ -81,7 +76,6 @@ async fn thief_is_out(tour: &mut Tour, thief: &mut Visitor, mira: &Account, thie
 async fn as_before(tour: &mut Tour, mira: &Account, spare: &str) -> Result<()> {
     let mut browser = tour.visitor();
     tour.report.begin("The former backup email works again");
-    tokio::time::sleep(ONE_SECOND).await;
     let login = json!({ "identifier": spare, "password": mira.password });
     tour.post(&mut browser, "/login", login).await?.expect(200)?;
     tour.get(&mut browser, "/account").await?.expect(200)?.expect_value("/backup/address", spare)?;
