@@ -1,6 +1,7 @@
 //! The AWS services that the local stack plays: DynamoDB and SES behind one endpoint, IAM, and faults on demand.
 
 pub mod calls;
+pub mod checks;
 pub mod connection;
 pub mod containers;
 pub mod database;
@@ -8,4 +9,6 @@ pub mod endpoint;
 pub mod faults;
 pub mod iam;
 pub mod operations;
+pub mod request;
+pub mod response;
 pub mod ses;

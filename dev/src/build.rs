@@ -1,4 +1,4 @@
-//! Builds what the stack runs, with cargo, and learns from it where the binaries are.
+//! Builds the binaries of the stack with cargo, and learns from it where they are.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,12 +13,12 @@ use tokio::process::{ChildStderr, ChildStdout, Command};
 
 use crate::workspace;
 
-/// Which profile of cargo.
+/// A profile of cargo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
     /// Quick to build.
     Dev,
-    /// What is shipped.
+    /// As it is shipped.
     Release,
 }
 
@@ -116,7 +116,7 @@ fn show(progress: Option<&ProgressBar>, step: &str) {
     }
 }
 
-/// Shows what cargo is at, and keeps what it complains about.
+/// Shows the progress of cargo, and keeps its other messages.
 async fn watch(
     mut lines: Lines<BufReader<ChildStderr>>,
     progress: Option<&ProgressBar>,

@@ -11,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::build::Profile;
 use crate::logs::Printing;
-use crate::stack::accounts::Account;
+use crate::stack::accounts::AccountLine;
 use crate::stack::environment::{self, Environments};
 use crate::stack::ports::port;
 use crate::stack::sam_local::{self, SamLocal};
@@ -36,69 +36,69 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Prints the variables that one function gets, KEY=VALUE a line, without starting anything
+    /// Prints the variables of one function, one KEY=VALUE a line, without starting anything
     Env {
         /// The function's name, for example account
         function: String,
         #[command(flatten)]
-        place: Place,
+        location: Location,
     },
-    /// Walks the whole story on a stack of its own, step by step, and fails at the first surprise
+    /// Walks the whole story on a stack of its own, step by step, and fails at the first unexpected response
     Tour(TourOptions),
-    /// Compares two tours that were recorded, exchange by exchange, and fails where they differ
+    /// Compares two recorded tours, exchange by exchange, and fails if they differ
     Compare {
         /// The recording of one tour
         one: PathBuf,
         /// The recording of another
         other: PathBuf,
     },
-    /// Runs what the functions need around them and leaves the functions to `sam local`
+    /// Runs what the functions need (DynamoDB, SES, mailbox, streams) and leaves the functions to `sam local`
     Services {
         #[command(flatten)]
-        place: Place,
+        location: Location,
         /// Load these accounts (JSON, one a line) instead of the demo accounts
         #[arg(id = "residents", long = "accounts", value_name = "FILE")]
         accounts: Option<PathBuf>,
-        /// Answer DynamoDB and SES at this address too, where containers reach this machine (Linux: docker0's)
+        /// Serve DynamoDB and SES at this address too, where containers reach this machine (Linux: docker0's)
         #[arg(long, value_name = "IP")]
         listen: Option<IpAddr>,
         /// Write the variables of the functions here, for `sam local --env-vars`, once everything runs
         #[arg(long, value_name = "FILE")]
         env_file: PathBuf,
-        /// Have the mailer run there, by `sam local start-lambda`, and not here
+        /// Invoke the mailer there, at `sam local start-lambda`, instead of running it here
         #[arg(long, value_name = "URL", value_parser = site)]
         invoke: Option<String>,
     },
     /// Measures each function from the start of its process to its first poll
     Startup {
-        /// How often each function is started
+        /// How many times each function is started
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
         runs: u16,
     },
-    /// Measures whether the time of an answer tells a known identifier from an unknown one, and reports
+    /// Measures whether response times distinguish known identifiers from unknown ones, and reports
     Timing(timing::Plan),
 }
 
-/// Where a tour goes, and what is kept of it.
+/// The site of a tour, and its recording.
 #[derive(Args, Debug)]
 struct TourOptions {
-    /// Visit this site instead and walk the steps that need no operator
+    /// Visit this site instead, and walk the steps that need no operator
     #[arg(long, value_name = "URL", value_parser = site, requires = "people")]
     target: Option<String>,
-    /// The people of that site, in the form of the demo accounts: the first of them regular, with a password
+    /// Accounts of that site, in the form of the demo accounts; one must be regular, with a password
     #[arg(long = "accounts", id = "people", value_name = "FILE", requires = "target")]
     people: Option<PathBuf>,
-    /// A mailbox that receives the mails of that site (docs/sam-local.md says how it answers); without it, the
-    /// steps that need mail are left out
+    /// A mailbox that receives the emails of that site (docs/sam-local.md describes its API); without it, the steps
+    /// that need email are left out
     #[arg(long, value_name = "URL", value_parser = site, requires = "target")]
     mailbox: Option<String>,
-    /// Walk the whole story at a site whose services `cargo dev services` runs on this machine
+    /// Walk the whole story at the site for which `cargo dev services` runs on this machine
     #[arg(long, conflicts_with = "target")]
     services: bool,
     /// The first port of those services
     #[arg(id = "services_port", long = "port-base", value_name = "N", default_value_t = DEFAULT_PORT_BASE, requires = "services")]
     port_base: u16,
-    /// Write every exchange and every mail here, for `cargo dev compare`
+    /// Write every exchange and every email to this file, for `cargo dev compare`
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
 }
@@ -115,16 +115,16 @@ impl TourOptions {
     }
 }
 
-/// Where a stack is.
+/// The ports and the data of a stack.
 #[derive(Args, Debug)]
-struct Place {
-    /// The page is at this port, the mailbox at the next, DynamoDB at the one after; 0 picks three free ones
+struct Location {
+    /// The port of the page; the mailbox is at the next, DynamoDB at the one after; 0 picks three free ports
     #[arg(long, value_name = "N", default_value_t = DEFAULT_PORT_BASE)]
     port_base: u16,
     /// Keep the data here between runs, instead of in memory
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Give a parameter of the template this value; may be given several times
+    /// Set a parameter of the template; may be given several times
     #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
     parameters: Vec<(String, String)>,
 }
@@ -135,12 +135,12 @@ fn parameter(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-impl Place {
+impl Location {
     fn parameters(&self) -> BTreeMap<String, String> {
         self.parameters.iter().cloned().collect()
     }
 
-    /// The options that lead to the same place.
+    /// The options that lead to the same stack.
     fn as_options(&self) -> String {
         let port = (self.port_base != DEFAULT_PORT_BASE).then(|| format!(" --port-base {}", self.port_base));
         let data = self.data.as_ref().map(|data| format!(" --data {}", data.display()));
@@ -152,17 +152,17 @@ impl Place {
 #[derive(Args, Debug)]
 struct Up {
     #[command(flatten)]
-    place: Place,
+    location: Location,
     /// Load these accounts (JSON, one a line) instead of the demo accounts
     #[arg(long, value_name = "FILE")]
     accounts: Option<PathBuf>,
     /// Do not start this function, because you run it yourself with the variables of `cargo dev env`
     #[arg(long, value_name = "FUNCTION")]
     without: Vec<String>,
-    /// Build and run what would be shipped
+    /// Build and run the binaries as they are shipped
     #[arg(long, global = true)]
     release: bool,
-    /// Print everything that the functions say
+    /// Print every log line of the functions
     #[arg(long)]
     verbose: bool,
 }
@@ -174,9 +174,9 @@ impl Up {
 
     fn options(&self) -> Options {
         Options {
-            port_base: self.place.port_base,
-            data: self.place.data.clone(),
-            parameters: self.place.parameters(),
+            port_base: self.location.port_base,
+            data: self.location.data.clone(),
+            parameters: self.location.parameters(),
             accounts: self.accounts.clone(),
             without: self.without.clone(),
             sam_local: None,
@@ -187,20 +187,20 @@ impl Up {
     }
 }
 
-/// Reads the command line and does what it says.
+/// Reads the command line and carries it out.
 pub async fn run() -> ExitCode {
     let cli = Cli::parse();
     let profile = cli.up.profile();
     let done = match cli.command {
         None => up(&cli.up).await,
-        Some(Command::Env { function, place }) => env(&place, &function),
+        Some(Command::Env { function, location }) => env(&location, &function),
         Some(Command::Tour(tour)) => tour::run(tour.destination(), profile, tour.record.as_deref()).await,
         Some(Command::Compare { one, other }) => compare::run(&one, &other),
-        Some(Command::Services { place, accounts, listen, env_file, invoke }) => {
+        Some(Command::Services { location, accounts, listen, env_file, invoke }) => {
             let options = Options {
-                port_base: place.port_base,
-                parameters: place.parameters(),
-                data: place.data,
+                port_base: location.port_base,
+                parameters: location.parameters(),
+                data: location.data,
                 accounts,
                 sam_local: Some(SamLocal { listen, invoke }),
                 profile,
@@ -241,7 +241,7 @@ async fn up(up: &Up) -> anyhow::Result<()> {
 
 async fn services(options: &Options, env_file: &Path) -> anyhow::Result<()> {
     if options.port_base == 0 {
-        bail!("with --port-base 0 nobody knows where sam local has to answer");
+        bail!("--port-base 0 does not work here: sam local needs to know its port");
     }
     let host = options.sam_local.as_ref().map(SamLocal::host).unwrap_or_default();
     stay(options, |stack| {
@@ -252,7 +252,7 @@ async fn services(options: &Options, env_file: &Path) -> anyhow::Result<()> {
     .await
 }
 
-/// Starts a stack, says that it is ready, and stops it when it is told to.
+/// Starts a stack, reports that it is ready, and stops it at a signal.
 async fn stay(options: &Options, ready: impl FnOnce(&Stack) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
@@ -271,18 +271,18 @@ async fn stay(options: &Options, ready: impl FnOnce(&Stack) -> anyhow::Result<()
     Ok(())
 }
 
-fn env(place: &Place, function: &str) -> anyhow::Result<()> {
-    if place.port_base == 0 {
-        bail!("with --port-base 0 nobody knows the ports before the stack runs");
+fn env(location: &Location, function: &str) -> anyhow::Result<()> {
+    if location.port_base == 0 {
+        bail!("--port-base 0 does not work here: the ports are unknown before the stack runs");
     }
-    let template = workspace::template(place.port_base, &place.parameters())?;
+    let template = workspace::template(location.port_base, &location.parameters())?;
     let names: Vec<&str> = template.functions.iter().map(|function| function.name.as_str()).collect();
     let function = template
         .function(function)
         .with_context(|| format!("there is no function {function}; there are: {}", names.join(", ")))?;
     let environments = Environments {
-        aws_port: port(place.port_base, 2)?,
-        secrets: environment::secrets(&template, place.data.as_deref())?,
+        aws_port: port(location.port_base, 2)?,
+        secrets: environment::secrets(&template, location.data.as_deref())?,
     };
     for (name, value) in environments.of_function(function)? {
         println!("{name}={value}");
@@ -296,8 +296,8 @@ fn print_ready(stack: &Stack, up: &Up) {
     println!("  Mailbox   {}", stack.mailbox_url());
     println!("  DynamoDB  {}   (access key: operator)", stack.aws_url());
     for function in &up.without {
-        let options = up.place.as_options();
-        println!("  {function} is yours to start: cargo dev env {function}{options} tells its variables");
+        let options = up.location.as_options();
+        println!("  start {function} yourself; cargo dev env {function}{options} prints its variables");
     }
     println!();
     print_accounts(stack.accounts());
@@ -317,7 +317,7 @@ fn print_services(stack: &Stack, env_file: &Path) {
     println!();
 }
 
-fn print_accounts(accounts: &[Account]) {
+fn print_accounts(accounts: &[AccountLine]) {
     let listed = &accounts[..accounts.len().min(LISTED_ACCOUNTS)];
     let rows: Vec<[&str; 3]> = std::iter::once(["Username", "Email", "Password"])
         .chain(listed.iter().map(|account| {
@@ -339,7 +339,7 @@ fn print_accounts(accounts: &[Account]) {
     }
 }
 
-/// Columns on a terminal, where the scripts of East Asia take two a character.
+/// Columns on a terminal, where a character of an East Asian script takes two.
 fn width(text: &str) -> usize {
     text.chars().map(|letter| if ('\u{1100}'..='\u{ffdc}').contains(&letter) { 2 } else { 1 }).sum()
 }

@@ -1,4 +1,4 @@
-//! The one place of the local stack that reads the clock, and how it writes times.
+//! The only place of the local stack that reads the clock, and the formats of its times.
 
 use time::OffsetDateTime;
 

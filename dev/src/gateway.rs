@@ -1,6 +1,6 @@
-//! The HTTP API: finds the function of a request's route, invokes it, answers with what it said.
+//! The HTTP API: finds the function of a request's route, invokes it and sends its response.
 //!
-//! Knows routes and functions, no flow. What events and answers look like is in `payload`.
+//! Knows routes and functions, no flow. The form of events and responses is in `payload`.
 
 mod payload;
 
@@ -35,7 +35,7 @@ struct Parties {
     runtime: RuntimeApi,
     calls: Calls,
     logs: Logs,
-    /// Functions run by a person, who may stand at a breakpoint for longer than the timeout.
+    /// Functions that a developer runs, whose debugger may stop for longer than the timeout.
     by_hand: Vec<String>,
 }
 
@@ -97,7 +97,7 @@ impl Gateway {
     }
 }
 
-/// What the log says of a request.
+/// The facts of a request that are logged.
 struct RequestLine {
     started: Instant,
     method: String,

@@ -6,6 +6,7 @@
 //! tour and the timing, which use the stack as a person with a browser does.
 
 pub mod aws;
+pub mod browser;
 pub mod build;
 pub mod cli;
 pub mod clock;

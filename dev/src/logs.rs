@@ -1,6 +1,6 @@
-//! What the stack and its functions say: kept for tests, printed for people.
+//! The log lines of the stack and its functions: kept for tests, printed for developers.
 //!
-//! Of a function's lines only warnings, errors and what is no JSON (a panic) are printed, all with `--verbose`.
+//! A function's warnings and errors are printed, and lines that are not JSON (a panic); all lines with `--verbose`.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,13 +9,13 @@ use serde_json::Value;
 
 use crate::clock;
 
-/// Lines kept; older ones are forgotten.
+/// How many lines are kept; older ones are dropped.
 const KEPT: usize = 20_000;
 
 /// How much is printed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Printing {
-    /// Nothing: for tests and the tour, which have something of their own to say.
+    /// Nothing: for tests and the tour, which have output of their own.
     Nothing,
     /// Requests, warnings and errors.
     #[default]
@@ -65,7 +65,7 @@ impl Logs {
         self.lock().iter().cloned().collect()
     }
 
-    /// The lines that a function wrote or that tell of it.
+    /// The lines of a function, and those that name it.
     pub fn lines_about(&self, function: &str) -> Vec<String> {
         self.lock().iter().filter(|line| line.contains(function)).cloned().collect()
     }

@@ -1,5 +1,5 @@
-//! The mailbox of the local stack: every mail that was sent, kept in memory, with a page that shows it as its
-//! reader would see it, and the same as JSON. Must not know who sent a mail, why, or what a link in it does.
+//! The mailbox of the local stack: every email that was sent, kept in memory, with a page that shows it as its
+//! reader would see it, and the same as JSON. Must not know who sent an email, why, or what a link in it does.
 
 mod page;
 
@@ -21,15 +21,15 @@ use tokio::sync::watch;
 
 use crate::clock;
 
-/// Older mails go when there are more than this: a load test must not fill the machine (a mail is about 5 KB).
+/// Older emails go when there are more than this: a load test must not fill the machine (an email is about 5 KB).
 const MAILS_KEPT: usize = 10_000;
 
-/// What the page may load: its own style and script. The sandbox keeps scripts of a mail from running;
-/// pictures are let through, as a mail program would after one click.
+/// What the page may load: its own style and script. The sandbox keeps scripts of an email from running;
+/// pictures are let through, as an email program would after one click.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; \
      style-src 'self' 'unsafe-inline'; img-src data: http: https:; form-action 'self'; frame-ancestors 'none'";
 
-/// One header of a mail beyond the usual ones.
+/// One header of an email beyond the usual ones.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
     /// Its name, as sent.
@@ -38,7 +38,7 @@ pub struct Header {
     pub value: String,
 }
 
-/// A mail as its sender hands it in.
+/// An email as its sender hands it in.
 #[derive(Clone, Debug, Default)]
 pub struct Letter {
     /// All recipients, bare addresses or `Name <address>`, separated by `, `.
@@ -55,7 +55,7 @@ pub struct Letter {
     pub headers: Vec<Header>,
 }
 
-/// A mail in the mailbox.
+/// An email in the mailbox.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Mail {
     /// Counts from 1 in the order of arrival, and is never used twice.
@@ -78,7 +78,7 @@ pub struct Mail {
     pub headers: Vec<Header>,
 }
 
-/// All mails that arrived. Clones share one mailbox.
+/// All emails that arrived. Clones share one mailbox.
 #[derive(Clone, Debug, Default)]
 pub struct Mailbox {
     shared: Arc<Shared>,
@@ -87,12 +87,12 @@ pub struct Mailbox {
 #[derive(Debug, Default)]
 struct Shared {
     mails: Mutex<VecDeque<Mail>>,
-    /// The number of the latest mail that ever arrived; those who wait watch it.
+    /// The number of the latest email that ever arrived; those who wait watch it.
     latest: watch::Sender<u64>,
 }
 
 impl Mailbox {
-    /// Takes a mail in and returns its number.
+    /// Takes an email in and returns its number.
     pub fn receive(&self, letter: Letter) -> u64 {
         let Letter { to, from, subject, text, html, headers } = letter;
         let mut mails = self.lock();
@@ -108,32 +108,32 @@ impl Mailbox {
         number
     }
 
-    /// All mails, newest last.
+    /// All emails, newest last.
     pub fn mails(&self) -> Vec<Mail> {
         self.lock().iter().cloned().collect()
     }
 
-    /// The mails after the one with this number, newest last.
+    /// The emails after the one with this number, newest last.
     pub fn mails_after(&self, number: u64) -> Vec<Mail> {
         self.lock().iter().filter(|mail| mail.number > number).cloned().collect()
     }
 
-    /// The mail with this number, if it is still here.
+    /// The email with this number, if it is still here.
     pub fn mail(&self, number: u64) -> Option<Mail> {
         self.lock().iter().find(|mail| mail.number == number).cloned()
     }
 
-    /// Forgets all mails. Numbers go on from where they were.
+    /// Forgets all emails. Numbers go on from where they were.
     pub fn empty(&self) {
         self.lock().clear();
     }
 
-    /// The first mail that fits, among those already here and those that arrive before the time is up.
+    /// The first email that fits, among those already here and those that arrive before the time is up.
     pub async fn wait_for(&self, timeout: Duration, fits: impl Fn(&Mail) -> bool) -> Option<Mail> {
         self.wait_until(timeout, |mails| mails.iter().find(|mail| fits(mail)).cloned()).await
     }
 
-    /// All mails once there are at least `count`, or those there are when the time is up.
+    /// All emails once there are at least `count`, or those there are when the time is up.
     pub async fn wait_for_count(&self, timeout: Duration, count: usize) -> Vec<Mail> {
         self.wait_until(timeout, |mails| (mails.len() >= count).then_some(())).await;
         self.mails()
@@ -159,7 +159,7 @@ impl Mailbox {
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Mail>> {
-        // A list of whole mails is whole at every moment, so a panic elsewhere does not spoil it.
+        // A list of whole emails is whole at every moment, so a panic elsewhere does not spoil it.
         self.shared.mails.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -185,7 +185,7 @@ struct Since {
     after: u64,
 }
 
-/// Which part of a mail the page shows.
+/// Which part of an email the page shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Part {

@@ -16,11 +16,12 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use self::accounts::Account;
+use self::accounts::AccountLine;
 use self::environment::Environments;
 pub use self::options::Options;
 use self::ports::{ClosedPort, Ports, port_of};
 use crate::aws::calls::Calls;
+use crate::aws::checks::Checks;
 use crate::aws::connection::{ConnectionCutter, CuttableListener};
 use crate::aws::containers;
 use crate::aws::database::{self, WriteSignal};
@@ -50,7 +51,7 @@ pub struct Stack {
     aws_url: String,
     template: Template,
     environments: Environments,
-    accounts: Vec<Account>,
+    accounts: Vec<AccountLine>,
     mailbox: Mailbox,
     calls: Calls,
     faults: Faults,
@@ -61,7 +62,7 @@ pub struct Stack {
     database: database::Server,
     /// Servers and stream readers.
     tasks: Vec<JoinHandle<()>>,
-    /// The supervisors of the function processes.
+    /// The supervisors of the functions' processes.
     supervisors: Vec<JoinHandle<()>>,
 }
 
@@ -76,7 +77,7 @@ impl Stack {
     /// that are loaded.
     pub async fn start(options: &Options) -> anyhow::Result<Self> {
         let file = options.accounts.clone().unwrap_or_else(accounts::demo_file);
-        // Whatever can be wrong is found before the build, which may take minutes.
+        // What can fail early fails before the build, which may take minutes.
         let accounts = accounts::read(&file)?;
         let mut ports = options.ports().await?;
         let template = workspace::template(ports.page, &options.parameters)?;
@@ -133,20 +134,19 @@ impl Stack {
 
     fn serve(&mut self, options: &Options, ports: Ports) -> anyhow::Result<()> {
         let writes = WriteSignal::default();
-        let front = AwsEndpoint {
-            keys: AccessKeys::of(&self.template),
+        let endpoint = AwsEndpoint {
+            checks: Checks { keys: AccessKeys::of(&self.template), faults: self.faults.clone() },
             database: self.database.address,
             client: local_client()?,
             mailbox: self.mailbox.clone(),
             calls: self.calls.clone(),
-            faults: self.faults.clone(),
             runtime: self.runtime.clone(),
             writes: writes.clone(),
         };
         if let Some(listener) = ports.containers {
-            self.serve_aws(listener, containers::router(front.clone()));
+            self.serve_aws(listener, containers::router(endpoint.clone()));
         }
-        self.serve_aws(ports.aws, front.router());
+        self.serve_aws(ports.aws, endpoint.router());
         self.serve_page(ports.mailbox, mailbox::router(self.mailbox.clone()));
         self.read_streams(options, &writes)
     }
@@ -182,7 +182,7 @@ impl Stack {
         Ok(())
     }
 
-    /// How a function without a route is reached.
+    /// How a function without a route is invoked.
     fn invoker(&self, options: &Options, function: &Function) -> anyhow::Result<Invoker> {
         let elsewhere = options.sam_local.as_ref().and_then(|sam_local| sam_local.invoke.as_deref());
         Ok(match elsewhere {
@@ -241,27 +241,27 @@ impl Stack {
         Ok(())
     }
 
-    /// Where the site answers, without a slash at the end.
+    /// The URL of the site, without a slash at the end.
     pub fn page_url(&self) -> &str {
         &self.page_url
     }
 
-    /// Where the mailbox page answers.
+    /// The URL of the mailbox page.
     pub fn mailbox_url(&self) -> &str {
         &self.mailbox_url
     }
 
-    /// Where DynamoDB and SES answer.
+    /// The URL of DynamoDB and SES.
     pub fn aws_url(&self) -> &str {
         &self.aws_url
     }
 
     /// The accounts that were loaded.
-    pub fn accounts(&self) -> &[Account] {
+    pub fn accounts(&self) -> &[AccountLine] {
         &self.accounts
     }
 
-    /// The mails that arrived.
+    /// The emails that arrived.
     pub fn mailbox(&self) -> &Mailbox {
         &self.mailbox
     }
@@ -271,32 +271,32 @@ impl Stack {
         &self.calls
     }
 
-    /// Lets calls to AWS fail.
+    /// The faults to come.
     pub fn faults(&self) -> &Faults {
         &self.faults
     }
 
-    /// Holds the streams back.
+    /// The switch that holds the streams back.
     pub fn stream_pause(&self) -> &StreamPause {
         &self.stream_pause
     }
 
-    /// Everything the stack and its functions said.
+    /// The log of the stack and its functions.
     pub fn logs(&self) -> &Logs {
         &self.logs
     }
 
-    /// The records that were given up.
+    /// The batches that were given up.
     pub fn dead_letters(&self) -> Vec<DeadLetter> {
         self.dead_letters.all()
     }
 
-    /// The tables themselves, past the front: no permission is asked for, nothing fails, nothing is counted.
+    /// The tables themselves, past the endpoint: no permission is asked for, nothing fails, nothing is counted.
     pub fn tables(&self) -> database::Tables<'_> {
         database::Tables::new(&self.database.database, &self.template)
     }
 
-    /// Whether a function is at no invocation.
+    /// Whether a function works on no invocation.
     pub fn is_idle(&self, function: &str) -> bool {
         self.runtime.current(function).is_none()
     }
@@ -327,7 +327,7 @@ impl Stack {
         self.environments.of_operator(&self.template)
     }
 
-    /// Invokes a function with an event of one's own.
+    /// Invokes a function with this event.
     pub async fn invoke(&self, function: &str, event: &Value) -> Result<Completed, Failed> {
         self.runtime.invoke(function, Bytes::from(event.to_string())).await
     }
@@ -336,7 +336,7 @@ impl Stack {
     pub async fn stop(mut self) {
         self.runtime.stop();
         for supervisor in std::mem::take(&mut self.supervisors) {
-            // The error would say that it was aborted, which ends its process as well.
+            // An error means that it was aborted, which ends its process as well.
             let _ = supervisor.await;
         }
     }
@@ -355,7 +355,7 @@ fn binary<'b>(binaries: &'b BTreeMap<String, PathBuf>, name: &str) -> anyhow::Re
     binaries.get(name).with_context(|| format!("the package {name} has no binary of that name"))
 }
 
-/// A client for this machine, which no proxy of the environment may come between.
+/// A client for this machine; it ignores the proxies of the environment.
 fn local_client() -> anyhow::Result<reqwest::Client> {
     reqwest::Client::builder().no_proxy().build().context("no HTTP client")
 }

@@ -62,7 +62,7 @@ async fn first_poll(
     let poll = async {
         loop {
             let (mut connection, _) = listener.accept().await.context("the measurement's listener")?;
-            // Calls to AWS during the start meet no answer here, as on a network without one.
+            // Calls to AWS during the start get no response here.
             let mut line = [0; 512];
             let length = connection.read(&mut line).await.unwrap_or(0);
             let request = String::from_utf8_lossy(&line[..length]);

@@ -5,7 +5,7 @@
 //! Pairs are taken in rounds over all comparisons, so that each has as many when the time is up and none is measured
 //! in a quieter hour than another. Within a pair a coin decides who is asked first.
 
-mod bench;
+mod measured_stack;
 mod plot;
 mod states;
 mod statistics;
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum as _};
 
-use self::bench::{Bench, Benches};
+use self::measured_stack::{MeasuredStack, MeasuredStacks};
 use self::states::{Flow, STATES, State};
 use self::statistics::{Figures, Pairs, SHARE_TARGET, T_TARGET};
 use crate::build::Profile;
@@ -74,9 +74,9 @@ impl Plan {
 /// Measures and reports.
 pub async fn run(plan: &Plan, profile: Profile) -> Result<()> {
     let mut comparisons = plan.comparisons();
-    let benches = Benches::start(&plan.flows(), profile).await?;
-    let outcome = measure(plan, &benches, &mut comparisons).await;
-    benches.stop().await;
+    let stacks = MeasuredStacks::start(&plan.flows(), profile).await?;
+    let outcome = measure(plan, &stacks, &mut comparisons).await;
+    stacks.stop().await;
     outcome?;
     report(&comparisons, profile)?;
     if let Some(csv) = &plan.csv {
@@ -93,25 +93,25 @@ pub async fn run(plan: &Plan, profile: Profile) -> Result<()> {
     Ok(())
 }
 
-async fn measure(plan: &Plan, benches: &Benches, comparisons: &mut [Comparison]) -> Result<()> {
+async fn measure(plan: &Plan, stacks: &MeasuredStacks, comparisons: &mut [Comparison]) -> Result<()> {
     let (wanted, end) = (usize::try_from(plan.pairs)?, Instant::now() + Duration::from_mins(plan.minutes));
-    benches.bring_to_the_limit().await?;
+    stacks.bring_to_the_limit().await?;
     for comparison in comparisons.iter() {
-        let bench = benches.of(comparison.flow)?;
-        bench.assert_same_answer(comparison.flow, comparison.state).await?;
+        let stack = stacks.of(comparison.flow)?;
+        stack.assert_same_answer(comparison.flow, comparison.state).await?;
         for _ in 0..WARM_UP {
-            pair(bench, comparison).await?;
+            pair(stack, comparison).await?;
         }
     }
     let mut taken = 0;
     while taken < wanted {
         // Limits count by the hour: what was at the bound in the last one is not in the next.
-        benches.bring_to_the_limit().await?;
+        stacks.bring_to_the_limit().await?;
         let round = ROUND.min(wanted - taken);
         for comparison in comparisons.iter_mut() {
-            let bench = benches.of(comparison.flow)?;
+            let stack = stacks.of(comparison.flow)?;
             for _ in 0..round {
-                let (known, unknown) = pair(bench, comparison).await?;
+                let (known, unknown) = pair(stack, comparison).await?;
                 comparison.pairs.known.push(known);
                 comparison.pairs.unknown.push(unknown);
             }
@@ -127,15 +127,15 @@ async fn measure(plan: &Plan, benches: &Benches, comparisons: &mut [Comparison])
 }
 
 /// The times of one pair in microseconds, the known identifier's first; asked in an order that a coin decides.
-async fn pair(bench: &Bench, comparison: &Comparison) -> Result<(f64, f64)> {
+async fn pair(stack: &MeasuredStack, comparison: &Comparison) -> Result<(f64, f64)> {
     let Comparison { flow, state, .. } = comparison;
     let [coin] = random::bytes::<1>();
     if coin.is_multiple_of(2) {
-        let known = bench.time(*flow, state.known).await?;
-        Ok((known, bench.time(*flow, state.unknown).await?))
+        let known = stack.time(*flow, state.known).await?;
+        Ok((known, stack.time(*flow, state.unknown).await?))
     } else {
-        let unknown = bench.time(*flow, state.unknown).await?;
-        Ok((bench.time(*flow, state.known).await?, unknown))
+        let unknown = stack.time(*flow, state.unknown).await?;
+        Ok((stack.time(*flow, state.known).await?, unknown))
     }
 }
 

@@ -1,5 +1,5 @@
 //! Faults through the front, with the real binaries: every flow meets every fault that can strike it, and whatever happens, nothing is
-//! half written, nothing is lost, no mail comes more than twice, and the page is a calm one.
+//! half written, nothing is lost, no email comes more than twice, and the page is a calm one.
 //!
 //! What single flows do about single faults is tested in process (`tests/it`); here is the whole table, made of two
 //! lists, so that no pair can be forgotten. `docs/faults.md` shows it, and is compared with what came out.
@@ -9,13 +9,13 @@ mod walk;
 
 use anyhow::{Context as _, Result, ensure};
 use dev::aws::faults::{Fault, Kind};
+use dev::browser::SiteResponse;
 use dev::stack::Stack;
 use serde_json::{Value, json};
 
 use self::image::{Change, Snapshot};
 use self::table::Row;
 use self::walk::{Flow, Scene};
-use crate::client::Answer;
 
 /// Where a fault strikes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ enum At {
     EveryCall,
     /// The mail service, when the mailer sends what the flow asked for.
     MailService,
-    /// The mailer's note that the mail was sent.
+    /// The mailer's note that the email was sent.
     Mark,
     /// The stream, which delivers each of the flow's requests twice in a batch, and then the batch again.
     DeliveredTwice,
@@ -68,7 +68,7 @@ const TROUBLES: [Trouble; 15] = [
 ];
 
 impl Trouble {
-    /// Only where a mail is caused can anything happen to it.
+    /// Only where an email is caused can anything happen to it.
     fn can_strike(&self, flow: Flow) -> bool {
         flow.mails() || matches!(self.at, At::Commit | At::EveryCall)
     }
@@ -165,13 +165,13 @@ impl<'s> Run<'s> {
         Ok(Self { stack, snapshot: &scene.snapshot, mails_before, letters_before })
     }
 
-    /// Recipient and subject of each mail since the start.
+    /// Recipient and subject of each email since the start.
     fn mails(&self) -> Vec<(String, String)> {
         let mails = self.stack.mailbox().mails();
         mails.into_iter().skip(self.mails_before).map(|mail| (mail.to, mail.subject)).collect()
     }
 
-    /// Requests for mails that were given up since the start.
+    /// Requests for emails that were given up since the start.
     fn given_up(&self) -> usize {
         let letters = self.stack.dead_letters();
         letters.iter().skip(self.letters_before).map(|letter| letter.sequence_numbers.len()).sum()
@@ -295,7 +295,7 @@ async fn deliver(run: &Run<'_>, rows: &[Value]) -> Result<()> {
 }
 
 /// A page of ours, and nothing of what broke behind it.
-fn assert_calm(answer: &Answer) -> Result<()> {
+fn assert_calm(answer: &SiteResponse) -> Result<()> {
     let text = answer.body.to_string();
     for raw in ["Exception", "panicked", "TransactWriteItems", "Table", "rror\":"] {
         ensure!(!text.contains(raw), "{} {text} says {raw:?}", answer.status);
@@ -312,7 +312,7 @@ fn assert_calm(answer: &Answer) -> Result<()> {
     Ok(())
 }
 
-/// No mail without a change, all mails with it, at most one of them twice, and no others; how many came twice.
+/// No email without a change, all emails with it, at most one of them twice, and no others; how many came twice.
 fn assert_mails(mails: &[(String, String)], change: Change, good: &Good) -> Result<usize> {
     if change != Change::Everything {
         ensure!(mails.is_empty(), "nothing was done, and there are mails: {mails:?}");

@@ -9,7 +9,7 @@ use dev::stack::Stack;
 use serde_json::json;
 use tokio::process::Command;
 
-use crate::client::{Client, start};
+use crate::client::{new_browser, sign_in, start};
 
 async fn ops(stack: &Stack, arguments: &[&str]) -> Result<(Option<i32>, String)> {
     let binaries = build::build(&["ops"], Profile::Dev, false).await?;
@@ -25,28 +25,28 @@ async fn ops(stack: &Stack, arguments: &[&str]) -> Result<(Option<i32>, String)>
 async fn an_operator_disables_enables_and_signs_out() -> Result<()> {
     const PASSWORD: &str = "correct horse battery";
     let stack = start().await?;
-    let mut mina = Client::new(&stack)?;
-    mina.sign_in("mina", PASSWORD).await?;
+    let mut mina = new_browser(&stack)?;
+    sign_in(&mut mina, "mina", PASSWORD).await?;
 
     let (code, said) = ops(&stack, &["accounts", "disable", "mina@example.com"]).await?;
     assert!(code == Some(0) && said.contains("is disabled"), "{said}");
     assert_eq!(mina.get("/account").await?.status, 401);
-    assert!(mina.sign_in("mina", PASSWORD).await.is_err());
+    assert!(sign_in(&mut mina, "mina", PASSWORD).await.is_err());
     let (code, said) = ops(&stack, &["accounts", "disable", "mina"]).await?;
     assert!(code == Some(0) && said.contains("was disabled already"), "{said}");
 
     let (code, said) = ops(&stack, &["accounts", "enable", "mina"]).await?;
     assert!(code == Some(0) && said.contains("is enabled"), "{said}");
     assert_eq!(mina.get("/account").await?.status, 401, "the session from before stays dead");
-    mina.sign_in("mina", PASSWORD).await?;
+    sign_in(&mut mina, "mina", PASSWORD).await?;
 
-    let mut joris = Client::new(&stack)?;
-    joris.sign_in("joris", "zeven groene fietsen").await?;
+    let mut joris = new_browser(&stack)?;
+    sign_in(&mut joris, "joris", "zeven groene fietsen").await?;
     let (code, said) = ops(&stack, &["accounts", "end-sessions", "mina"]).await?;
     assert_eq!(code, Some(0), "{said}");
     assert_eq!((mina.get("/account").await?.status, joris.get("/account").await?.status), (401, 200));
 
-    mina.sign_in("mina", PASSWORD).await?;
+    sign_in(&mut mina, "mina", PASSWORD).await?;
     let (code, said) = ops(&stack, &["accounts", "end-sessions", "--all"]).await?;
     assert_eq!((code, &*said), (Some(0), "all sessions of 5 accounts are ended\n"));
     assert_eq!((mina.get("/account").await?.status, joris.get("/account").await?.status), (401, 401));
@@ -67,7 +67,7 @@ async fn an_operator_asks_again_for_a_mail_that_was_given_up() -> Result<()> {
     const OLD: &str = "00000000000000000000000001";
     let stack = start().await?;
     let form = json!({ "email": "mina@example.com" });
-    Client::new(&stack)?.post("/forgot-username", &form).await?;
+    new_browser(&stack)?.post("/forgot-username", &form).await?;
     wait_until("the mail", || stack.mailbox().mails().len() == 1 && stack.is_idle("mailer")).await?;
     let (code, said) = ops(&stack, &["mails", "list-unsent"]).await?;
     assert_eq!((code, &*said), (Some(0), "0 mails were given up\n"));

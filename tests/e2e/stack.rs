@@ -6,7 +6,7 @@ use dev::stack::{Options, Stack};
 use dev::tour::Destination;
 use serde_json::json;
 
-use crate::client::{Client, mail, silent, start, token};
+use crate::client::{cookie_values, mail, new_browser, sign_in, silent, start, token};
 use crate::command_line::free_ports;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,12 +44,12 @@ async fn nothing_that_is_logged_holds_an_address_a_secret_or_a_password() -> Res
     const SPARE: &str = "mina.spare@example.org";
     let stack = start().await?;
     let mut secrets: Vec<String> = Vec::new();
-    let mut mina = Client::new(&stack)?;
-    mina.sign_in("mina@example.com", "correct horse battery").await?;
+    let mut mina = new_browser(&stack)?;
+    sign_in(&mut mina, "mina@example.com", "correct horse battery").await?;
     let asked = mina.post("/account/backup", &json!({ "email": SPARE })).await?;
     let code = asked.body["pending_code"].as_str().context("the page shows a code")?.to_owned();
     let confirm = token(&mail(&stack, SPARE, "Confirm your backup email").await?)?;
-    let mut phone = Client::new(&stack)?;
+    let mut phone = new_browser(&stack)?;
     assert_eq!(phone.get(&format!("/backup/confirm?token={confirm}")).await?.status, 200);
     let wrong = json!({ "token": confirm, "code": "000000" });
     assert_eq!(phone.post("/backup/confirm", &wrong).await?.status, 422);
@@ -57,15 +57,15 @@ async fn nothing_that_is_logged_holds_an_address_a_secret_or_a_password() -> Res
     assert_eq!(phone.post("/backup/confirm", &right).await?.status, 200);
     let added = token(&mail(&stack, "mina@example.com", "A backup email was added to your account").await?)?;
 
-    let mut anyone = Client::new(&stack)?;
+    let mut anyone = new_browser(&stack)?;
     anyone.post("/login", &json!({ "identifier": "mina", "password": "not her password" })).await?;
     let page = anyone.post("/login/link", &json!({ "email": SPARE })).await?;
     secrets.push(page.body["code"].as_str().context("the page shows a code")?.to_owned());
-    secrets.extend(anyone.cookies());
+    secrets.extend(cookie_values(&anyone));
     let sign_in = token(&mail(&stack, SPARE, "Your sign-in link").await?)?;
     assert_eq!(anyone.post("/login/open", &json!({ "token": sign_in })).await?.status, 200);
     let undo = token(&mail(&stack, "mina@example.com", "Your backup email was used to sign in").await?)?;
-    secrets.extend(mina.cookies().chain(anyone.cookies()));
+    secrets.extend(cookie_values(&mina).chain(cookie_values(&anyone)));
     let taken_back = json!({ "token": undo, "username": "mina" });
     assert_eq!(phone.post("/undo", &taken_back).await?.status, 200);
     anyone.get("/account").await?;
@@ -113,7 +113,7 @@ async fn a_mail_that_ses_cannot_take_now_comes_later() -> Result<()> {
     let send_email =
         Fault { operation: Some("SendEmail".into()), times: 4, ..Fault::next_call(Kind::ServerError) };
     stack.faults().add(send_email);
-    let mut joris = Client::new(&stack)?;
+    let mut joris = new_browser(&stack)?;
     joris.post("/forgot-username", &json!({ "email": "joris@example.org" })).await?;
     let arrived = mail(&stack, "joris@example.org", "Je gebruikersnaam").await?;
     assert!(arrived.text.contains("joris"));
@@ -126,8 +126,8 @@ async fn a_mail_that_ses_cannot_take_now_comes_later() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_lost_after_the_write_is_no_second_write() -> Result<()> {
     let stack = start().await?;
-    let mut mina = Client::new(&stack)?;
-    mina.sign_in("mina", "correct horse battery").await?;
+    let mut mina = new_browser(&stack)?;
+    sign_in(&mut mina, "mina", "correct horse battery").await?;
     let lost = Fault {
         function: Some("request-backup".into()),
         operation: Some("TransactWriteItems".into()),
@@ -160,7 +160,7 @@ async fn a_broken_database_is_a_calm_page() -> Result<()> {
         ..Fault::next_call(Kind::ServerError)
     };
     stack.faults().add(refuses);
-    let mut anyone = Client::new(&stack)?;
+    let mut anyone = new_browser(&stack)?;
     let answer = anyone.post("/forgot-username", &json!({ "email": "mina@example.com" })).await?;
     assert_eq!((answer.status, &answer.body["code"]), (500, &json!("internal")), "{}", answer.body);
     let log = stack.logs().lines().join("\n");

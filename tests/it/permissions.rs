@@ -5,6 +5,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
 use aws_sdk_dynamodb::types::{AttributeValue, Get, KeysAndAttributes, TransactGetItem};
 use dev::aws::calls::Calls;
+use dev::aws::checks::Checks;
 use dev::aws::connection::{ConnectionCutter, CuttableListener};
 use dev::aws::database::Server;
 use dev::aws::database::WriteSignal;
@@ -13,7 +14,7 @@ use dev::aws::faults::Faults;
 use dev::aws::iam::{AccessKeys, OPERATOR_KEY, access_key_id};
 use dev::lambda::runtime_api::RuntimeApi;
 use dev::mailbox::Mailbox;
-use dev::template::statement::Demand;
+use dev::template::statement::Permission;
 use dev::template::{ACCOUNT_ID, REGION};
 use shared::config::Aws;
 use shared::domain::EmailAddress;
@@ -28,12 +29,11 @@ const ACCOUNTS: &str = "AccountsTable";
 async fn front() -> SocketAddr {
     let database = Server::start(template(), None).await.expect("the database starts");
     let front = AwsEndpoint {
-        keys: AccessKeys::of(template()),
+        checks: Checks { keys: AccessKeys::of(template()), faults: Faults::default() },
         database: database.address,
         client: reqwest::Client::builder().no_proxy().build().expect("a client"),
         mailbox: Mailbox::default(),
         calls: Calls::default(),
-        faults: Faults::default(),
         runtime: RuntimeApi::new(template(), &[]),
         writes: WriteSignal::default(),
     };
@@ -144,7 +144,7 @@ pub fn arn(resource: &str) -> String {
 /// The functions whose statements allow an action on a resource.
 pub fn allowed(action: &str, resource: &str) -> Vec<&'static str> {
     let keys = AccessKeys::of(template());
-    let demand = Demand { action: action.into(), resources: vec![resource.into()], context: [].into() };
+    let demand = Permission { action: action.into(), resources: vec![resource.into()], context: [].into() };
     let names = template().functions.iter().map(|function| &*function.name);
     names
         .filter(|name| {

@@ -1,5 +1,5 @@
-//! The edge of the network: every call to AWS passes here, is checked against the template's permissions, can
-//! be told to fail, is carried out by the embedded database or the local SES, and is written down.
+//! The edge of the network: every call to AWS passes the checks of the local stack (permissions, faults), is carried
+//! out by the embedded database or the local SES, and is written down.
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,14 +13,16 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
-use dev::aws::endpoint::send_demands;
+use dev::aws::checks::{Checks, Decision};
 use dev::aws::faults::{Fault, Faults, Kind};
 use dev::aws::iam::{AccessKeys, Principal};
-use dev::aws::operations::{Operation, error_body};
+use dev::aws::operations::{Capacity, Operation};
+use dev::aws::request::{AwsRequest, transaction_conflict};
+use dev::aws::response::AwsResponse;
 use dev::aws::ses;
 use dev::mailbox::Mailbox;
 use dynoxide::Database;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::dynamodb;
 use super::world::template;
@@ -49,21 +51,14 @@ pub struct Wire(Arc<Inner>);
 
 struct Inner {
     database: Database,
-    keys: AccessKeys,
+    checks: Checks,
     mailbox: Mailbox,
-    faults: Faults,
     calls: Mutex<Vec<Call>>,
     /// Each expression that was sent to DynamoDB.
     expressions: Mutex<BTreeSet<String>>,
     conflicts_left: AtomicU32,
     /// Items that a transaction is writing just now.
     held: Mutex<BTreeSet<String>>,
-}
-
-struct Reply {
-    status: u16,
-    body: String,
-    error: Option<String>,
 }
 
 impl fmt::Debug for Wire {
@@ -77,9 +72,8 @@ impl Wire {
     pub fn new(database: Database) -> Self {
         Self(Arc::new(Inner {
             database,
-            keys: AccessKeys::of(template()),
+            checks: Checks { keys: AccessKeys::of(template()), faults: Faults::default() },
             mailbox: Mailbox::default(),
-            faults: Faults::default(),
             calls: Mutex::default(),
             expressions: Mutex::default(),
             conflicts_left: AtomicU32::default(),
@@ -93,7 +87,7 @@ impl Wire {
         http_client_fn(move |_, _| connector.clone())
     }
 
-    /// The mails that SES took.
+    /// The emails that SES took.
     pub fn mailbox(&self) -> &Mailbox {
         &self.0.mailbox
     }
@@ -101,12 +95,12 @@ impl Wire {
     /// Lets the next calls of an operation fail.
     pub fn fail(&self, operation: &str, times: u32, kind: Kind) {
         let operation = Some(operation.to_owned());
-        self.0.faults.add(Fault { function: None, operation, table: None, times, kind });
+        self.0.checks.faults.add(Fault { function: None, operation, table: None, times, kind });
     }
 
     /// No call fails any more.
     pub fn clear(&self) {
-        self.0.faults.clear();
+        self.0.checks.faults.clear();
     }
 
     /// From now on two transactions at one item at the same time conflict, as they do in DynamoDB, a hundred
@@ -125,63 +119,65 @@ impl Wire {
         lock(&self.0.expressions).clone()
     }
 
-    async fn pass(&self, request: &HttpRequest) -> Result<Reply, ConnectorError> {
+    async fn pass(&self, request: &HttpRequest) -> Result<AwsResponse, ConnectorError> {
         // Others run in between, as they do on a network.
         tokio::task::yield_now().await;
         let authorization = request.headers().get("authorization").unwrap_or_default();
-        let who = self.0.keys.owner(authorization).expect("every app signs with a known key").clone();
+        let caller = self.0.checks.keys.owner(authorization).expect("every app signs with a known key");
         let body = request.body().bytes().unwrap_or_default();
         let target = request.headers().get("x-amz-target").and_then(|target| target.split_once('.'));
         let (what, outcome) = match target {
             Some((_, operation)) => {
                 let body = serde_json::from_slice(body).expect("the SDK sends JSON");
                 expressions_in(&body, &mut lock(&self.0.expressions));
-                (describe(operation, &body), self.dynamodb(&who, operation, &body).await)
+                let request = AwsRequest::DynamoDb(Operation::new(operation, &body));
+                (describe(operation, &body), self.call(caller, &request).await)
             }
-            None => ("SendEmail".to_owned(), self.ses(&who, body).await),
+            None => ("SendEmail".to_owned(), self.call(caller, &AwsRequest::SendEmail(body)).await),
         };
         let error = match &outcome {
-            Ok(reply) => reply.error.clone(),
+            Ok(response) => response.error.clone(),
             Err(_) => Some("LostAnswer".to_owned()),
         };
-        lock(&self.0.calls).push(Call { function: who.name().to_owned(), what, error });
+        lock(&self.0.calls).push(Call { function: caller.name().to_owned(), what, error });
         outcome
     }
 
-    async fn dynamodb(&self, who: &Principal, name: &str, body: &Value) -> Result<Reply, ConnectorError> {
-        let operation = Operation::new(name, body);
-        if let Some(refused) = operation.demands().iter().find(|demand| !who.may(demand)) {
-            return Ok(failure(400, "AccessDeniedException", &who.refusal(refused)));
-        }
-        let fault = self.0.faults.take(who.name(), name, &operation.tables());
-        match fault {
-            Some(Kind::Throttle) => {
-                return Ok(failure(400, "ProvisionedThroughputExceededException", "too fast"));
+    async fn call(
+        &self,
+        caller: &Principal,
+        request: &AwsRequest<'_>,
+    ) -> Result<AwsResponse, ConnectorError> {
+        let lost = |why: &str| ConnectorError::io(why.into());
+        match self.0.checks.decide(caller, request) {
+            Decision::Respond(response) => Ok(response),
+            // There is one process for all functions here, so a killed one is as near as a connection that closes at once.
+            Decision::KillCaller => Err(lost("the process was killed")),
+            Decision::CarryOut { delay, lose_response } => {
+                wait(delay).await;
+                let response = match request {
+                    AwsRequest::DynamoDb(operation) => self.carry_out(operation).await,
+                    AwsRequest::SendEmail(body) => ses::send_email(&self.0.mailbox, body),
+                };
+                if lose_response { Err(lost("the connection closed")) } else { Ok(response) }
             }
-            Some(Kind::ServerError) => return Ok(failure(500, "InternalServerError", "internal error")),
-            Some(Kind::TransactionConflict) => return Ok(conflict(name, body)),
-            Some(Kind::Reject) => return Ok(failure(400, "ValidationException", "invalid")),
-            Some(Kind::Kill) => return Err(killed()),
-            Some(Kind::Delay { delay_ms }) => delay(delay_ms).await,
-            Some(Kind::LostAnswer) | None => {}
         }
+    }
+
+    async fn carry_out(&self, operation: &Operation<'_>) -> AwsResponse {
         let contended = self.0.conflicts_left.load(Ordering::Relaxed) > 0;
-        let keys = if contended { written_keys(body) } else { Vec::new() };
+        let keys = if contended { written_keys(operation.body) } else { Vec::new() };
         if !self.hold(&keys) {
             self.0.conflicts_left.fetch_sub(1, Ordering::Relaxed);
-            return Ok(conflict(name, body));
+            return transaction_conflict(operation);
         }
         if !keys.is_empty() {
             tokio::task::yield_now().await;
         }
-        let (status, answer) = dynamodb::carry_out(&self.0.database, name, body);
+        let (status, body) = dynamodb::carry_out(&self.0.database, operation.name, operation.body);
         lock(&self.0.held).retain(|key| !keys.contains(key));
-        if fault == Some(Kind::LostAnswer) {
-            return Err(ConnectorError::io("the connection closed".into()));
-        }
-        let parsed: Value = serde_json::from_str(&answer).unwrap_or_default();
-        let error = parsed["__type"].as_str().and_then(|kind| kind.rsplit('#').next()).map(str::to_owned);
-        Ok(Reply { status, body: answer, error })
+        let status = status.try_into().expect("a status is a number of three digits");
+        AwsResponse::of_dynamodb(status, body.into_bytes(), Capacity::default())
     }
 
     /// Takes all of the items, or none if one is taken.
@@ -192,32 +188,6 @@ impl Wire {
         }
         held.extend(keys.iter().cloned());
         true
-    }
-
-    async fn ses(&self, who: &Principal, body: &[u8]) -> Result<Reply, ConnectorError> {
-        if let Some(denied) = send_demands(body).iter().find(|demand| !who.may(demand)) {
-            return Ok(failure(403, "AccessDeniedException", &who.refusal(denied)));
-        }
-        let fault = self.0.faults.take(who.name(), "SendEmail", &[]);
-        match fault {
-            Some(Kind::Throttle) => return Ok(failure(429, "TooManyRequestsException", "too fast")),
-            Some(Kind::ServerError | Kind::TransactionConflict) => {
-                return Ok(failure(500, "InternalServiceErrorException", "internal error"));
-            }
-            Some(Kind::Reject) => return Ok(failure(400, "MessageRejected", "not verified")),
-            Some(Kind::Kill) => return Err(killed()),
-            Some(Kind::Delay { delay_ms }) => delay(delay_ms).await,
-            Some(Kind::LostAnswer) | None => {}
-        }
-        let response = ses::send_email(&self.0.mailbox, body).await;
-        if fault == Some(Kind::LostAnswer) {
-            return Err(ConnectorError::io("the connection closed".into()));
-        }
-        let status = response.status().as_u16();
-        let error = response.headers().get("x-amzn-errortype").and_then(|kind| kind.to_str().ok());
-        let error = error.map(str::to_owned);
-        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.expect("it is in memory");
-        Ok(Reply { status, body: String::from_utf8_lossy(&body).into_owned(), error })
     }
 }
 
@@ -231,12 +201,11 @@ impl HttpConnector for Wire {
                     Some(ConnectionMetadata::builder().proxied(false).poison_fn(|| {}).build())
                 });
             }
-            let Reply { status, body, error } = wire.pass(&request).await?;
-            let status = status.try_into().expect("a status is a number of three digits");
-            let mut response = HttpResponse::new(status, SdkBody::from(body));
-            response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
-            if let Some(error) = error {
-                response.headers_mut().insert("x-amzn-errortype", error);
+            let answer = wire.pass(&request).await?;
+            let status = answer.status.as_u16().try_into().expect("a status is a number of three digits");
+            let mut response = HttpResponse::new(status, SdkBody::from(answer.body.as_slice()));
+            for (name, value) in answer.headers() {
+                response.headers_mut().insert(name, value.to_owned());
             }
             Ok(response)
         })
@@ -286,33 +255,11 @@ fn written_keys(body: &Value) -> Vec<String> {
         .collect()
 }
 
-fn conflict(operation: &str, body: &Value) -> Reply {
-    let message = "Transaction is ongoing for the item";
-    if operation != "TransactWriteItems" {
-        return failure(400, "TransactionConflictException", message);
-    }
-    let items = body["TransactItems"].as_array().map_or(1, Vec::len);
-    let mut reasons = vec![json!({ "Code": "None" }); items];
-    reasons[items - 1] = json!({ "Code": "TransactionConflict", "Message": message });
-    let mut reply = failure(400, "TransactionCanceledException", "Transaction cancelled");
-    let mut body = error_body("TransactionCanceledException", "Transaction cancelled");
-    body["CancellationReasons"] = Value::Array(reasons);
-    reply.body = body.to_string();
-    reply
-}
-
-fn failure(status: u16, kind: &str, message: &str) -> Reply {
-    Reply { status, body: error_body(kind, message).to_string(), error: Some(kind.to_owned()) }
-}
-
-/// There is one process for all functions here, so a killed one is as near as a connection that closes at once.
-fn killed() -> ConnectorError {
-    ConnectorError::io("the process was killed".into())
-}
-
 #[expect(clippy::disallowed_methods, reason = "a slow network is what is being played")]
-async fn delay(milliseconds: u64) {
-    tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+async fn wait(time: Duration) {
+    if !time.is_zero() {
+        tokio::time::sleep(time).await;
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

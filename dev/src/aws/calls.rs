@@ -1,4 +1,4 @@
-//! The log of calls to AWS: who called what, on which tables, for how much capacity.
+//! The log of calls to AWS: the caller, the operation, the tables, the consumed capacity.
 //!
 //! Holds names and figures only, never an item, so that it can be printed and compared in tests.
 
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::aws::operations::Capacity;
 
-/// Calls kept; older ones are forgotten, so that a stack that runs for weeks stays small.
+/// How many calls are kept; older ones are dropped, so that a stack that runs for weeks stays small.
 const KEPT: usize = 20_000;
 
 /// One call to DynamoDB or SES.
@@ -19,20 +19,20 @@ pub struct Call {
     pub request_id: Option<String>,
     /// For example `GetItem` or `SendEmail`.
     pub operation: String,
-    /// The tables it named.
+    /// The tables that it named.
     pub tables: Vec<String>,
-    /// What it used.
+    /// The capacity that it consumed.
     pub capacity: Capacity,
     /// The error's name; `None` for success.
     pub error: Option<String>,
 }
 
-/// All the calls of one invocation, added up.
+/// The totals of one invocation.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Summary {
     /// How many calls.
     pub calls: usize,
-    /// What they used.
+    /// The capacity that they consumed.
     pub capacity: Capacity,
 }
 
@@ -43,7 +43,7 @@ pub struct Calls(Arc<Mutex<Log>>);
 #[derive(Debug, Default)]
 struct Log {
     calls: VecDeque<Call>,
-    /// How many calls have been forgotten at the front.
+    /// How many of the oldest calls were dropped.
     forgotten: usize,
 }
 
@@ -58,13 +58,13 @@ impl Calls {
         log.calls.push_back(call);
     }
 
-    /// A place in the log, for [`Calls::since`].
+    /// The present end of the log, for [`Calls::since`].
     pub fn mark(&self) -> usize {
         let log = self.lock();
         log.forgotten + log.calls.len()
     }
 
-    /// The calls made since a place in the log.
+    /// The calls after a mark.
     pub fn since(&self, mark: usize) -> Vec<Call> {
         let log = self.lock();
         log.calls.iter().skip(mark.saturating_sub(log.forgotten)).cloned().collect()
@@ -77,7 +77,7 @@ impl Calls {
         calls.cloned().collect()
     }
 
-    /// The calls of one invocation, added up.
+    /// The totals of one invocation.
     pub fn summary(&self, request_id: &str) -> Summary {
         self.of_request(request_id).iter().fold(Summary::default(), |sum, call| Summary {
             calls: sum.calls + 1,

@@ -1,7 +1,7 @@
-//! The AWS side for functions in containers, where the path of the endpoint tells the caller.
+//! The AWS endpoint for functions in containers, where the path names the caller.
 //!
-//! `sam local` signs for all functions with one key, so each gets an endpoint of its own, and a call that comes
-//! in there counts as signed with that function's key. Nothing else is served to containers: neither the operator's key
+//! `sam local` signs for all functions with one key, so each gets a URL of its own, and a call to it
+//! counts as signed with that function's key. Nothing else is served to containers: neither the operator's key
 //! nor the faults nor the Runtime API can be reached through it.
 
 use axum::Router;
@@ -19,8 +19,8 @@ pub fn endpoint(authority: &str, function: &str) -> String {
 }
 
 /// The routes below the endpoints of all functions.
-pub fn router(front: AwsEndpoint) -> Router {
-    front.aws("/as/{function}").route_layer(middleware::from_fn(sign))
+pub fn router(endpoint: AwsEndpoint) -> Router {
+    endpoint.aws("/as/{function}").route_layer(middleware::from_fn(sign))
 }
 
 /// Puts the key of the function in the place of the one the request was signed with.
@@ -29,7 +29,7 @@ async fn sign(Path(function): Path<String>, mut request: Request, next: Next) ->
     let signed = signed.and_then(|value| signed_by(&access_key_id(&function), value));
     match signed.and_then(|value| HeaderValue::from_str(&value).ok()) {
         Some(value) => request.headers_mut().insert(header::AUTHORIZATION, value),
-        // Signed by nobody: the front refuses the call.
+        // Signed by nobody: the endpoint refuses the call.
         None => request.headers_mut().remove(header::AUTHORIZATION),
     };
     next.run(request).await

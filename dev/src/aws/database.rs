@@ -1,6 +1,6 @@
 //! The embedded DynamoDB: opened, given the tables of the template, served on a loopback port of its own.
 //!
-//! Permissions, counting and faults belong to the front, which stands before it.
+//! Permissions, counting and faults belong to the endpoint in front of it.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 
 use crate::template::{Table, Template};
 
-/// How often expired items are swept. DynamoDB takes up to days; nothing may depend on it.
+/// How often expired items are deleted. DynamoDB takes up to days; nothing may depend on it.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
 
 /// The file inside the data directory.
@@ -41,9 +41,9 @@ impl WriteSignal {
 
 /// A running database.
 pub struct Server {
-    /// The database itself, for the streams.
+    /// The database itself, for the readers of streams.
     pub database: Database,
-    /// Where the front reaches it.
+    /// The address at which the endpoint reaches it.
     pub address: SocketAddr,
     /// Whether it held data before.
     pub existed: bool,
@@ -111,7 +111,7 @@ fn create(database: &Database, table: &Table) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A request of the database's own types, from the JSON of the AWS API.
+/// Reads the JSON of the AWS API into a request of the database.
 pub fn request<T: DeserializeOwned>(body: &Value) -> anyhow::Result<T> {
     serde_json::from_value(body.clone()).context("the embedded database does not understand this")
 }

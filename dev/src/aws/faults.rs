@@ -1,6 +1,6 @@
 //! Faults on demand: which of the next calls to AWS fail, and how.
 //!
-//! Decides only; the front carries the decision out.
+//! Decides only; the endpoint acts on the decision.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,17 +10,17 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Kind {
-    /// AWS refuses for too many requests.
+    /// AWS throttles the call.
     Throttle,
-    /// AWS answers 500.
+    /// AWS responds with a 500.
     ServerError,
-    /// Another transaction is at the same items.
+    /// Another transaction works on the same items.
     TransactionConflict,
     /// The service refuses this request, and would again: SES rejects the message, DynamoDB finds it invalid.
     Reject,
     /// The process of the caller is killed; the call is not carried out.
     Kill,
-    /// The call is carried out, but the connection closes without an answer.
+    /// The call is carried out, but the connection closes without a response.
     LostAnswer,
     /// The call takes longer, and then succeeds.
     Delay {
@@ -29,7 +29,7 @@ pub enum Kind {
     },
 }
 
-/// A rule: the next `times` calls that fit fail. What is left out fits any call.
+/// A rule: the next `times` calls that match fail. A field that is left out matches any call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
     /// The function that calls, or `operator`.
@@ -38,7 +38,7 @@ pub struct Fault {
     pub operation: Option<String>,
     /// A table that the call names.
     pub table: Option<String>,
-    /// How many calls; one, if it is not said.
+    /// How many calls; one by default.
     #[serde(default = "once")]
     pub times: u32,
     /// How they fail.
@@ -55,12 +55,12 @@ fn once() -> u32 {
 pub struct Faults(Arc<Mutex<Vec<Fault>>>);
 
 impl Fault {
-    /// A rule that lets the next call of any kind fail.
+    /// A rule by which the next call fails, whichever it is.
     pub fn next_call(kind: Kind) -> Self {
         Self { function: None, operation: None, table: None, times: 1, kind }
     }
 
-    fn fits(&self, function: &str, operation: &str, tables: &[String]) -> bool {
+    fn matches(&self, function: &str, operation: &str, tables: &[String]) -> bool {
         self.times > 0
             && self.function.as_ref().is_none_or(|wanted| wanted == function)
             && self.operation.as_ref().is_none_or(|wanted| wanted == operation)
@@ -84,10 +84,10 @@ impl Faults {
         self.lock().clear();
     }
 
-    /// Uses up one call of the first rule that fits.
+    /// Uses up one call of the first rule that matches.
     pub fn take(&self, function: &str, operation: &str, tables: &[String]) -> Option<Kind> {
         let mut faults = self.lock();
-        let index = faults.iter().position(|fault| fault.fits(function, operation, tables))?;
+        let index = faults.iter().position(|fault| fault.matches(function, operation, tables))?;
         faults[index].times -= 1;
         let kind = faults[index].kind;
         faults.retain(|fault| fault.times > 0);
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rule_is_used_up_by_the_calls_that_fit() {
+    fn a_rule_is_used_up_by_the_calls_that_match() {
         let faults = Faults::default();
         let written = r#"{"function": "mailer", "table": "T", "times": 2, "kind": "delay", "delay_ms": 5}"#;
         faults.add(serde_json::from_str(written).expect("a rule"));

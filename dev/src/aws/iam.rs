@@ -1,11 +1,11 @@
-//! Permissions: which access key stands for whom, and what that one's statements allow.
+//! Permissions: which principal an access key belongs to, and what its statements allow.
 //!
 //! Follows IAM's evaluation for identity policies: an explicit deny wins, an allow is needed, nothing else
-//! counts. Signatures are not checked: on one machine, naming a key is enough to be its owner.
+//! counts. Signatures are not checked: on one machine, whoever names a key is its owner.
 
 use std::collections::BTreeMap;
 
-use crate::template::statement::{Demand, Statement};
+use crate::template::statement::{Permission, Statement};
 use crate::template::{ACCOUNT_ID, Template};
 
 /// The access key that may do everything: the operator's, for `ops` and for people with the AWS CLI.
@@ -29,7 +29,7 @@ pub enum Principal {
 #[derive(Debug, Clone)]
 pub struct AccessKeys(BTreeMap<String, Principal>);
 
-/// The access key id that a function signs with; readable, so that a log or a capture tells who it was.
+/// The access key id of a function; readable, so that a log or a capture shows who called.
 pub fn access_key_id(function: &str) -> String {
     let letters: String = function.chars().filter(char::is_ascii_alphanumeric).collect();
     format!("AKIA{}", letters.to_ascii_uppercase())
@@ -65,24 +65,24 @@ impl Principal {
     }
 
     /// Whether the principal may do this.
-    pub fn may(&self, demand: &Demand) -> bool {
+    pub fn may(&self, permission: &Permission) -> bool {
         match self {
             Self::Operator => true,
             Self::Function { statements, .. } => {
                 let applying: Vec<_> =
-                    statements.iter().filter(|statement| statement.applies_to(demand)).collect();
+                    statements.iter().filter(|statement| statement.applies_to(permission)).collect();
                 !applying.is_empty() && applying.iter().all(|statement| !statement.denies())
             }
         }
     }
 
-    /// The words of AWS for a refusal.
-    pub fn refusal(&self, demand: &Demand) -> String {
-        let resource = demand.resources.first().map_or("*", String::as_str);
+    /// The message of AWS for a missing permission.
+    pub fn refusal(&self, permission: &Permission) -> String {
+        let resource = permission.resources.first().map_or("*", String::as_str);
         format!(
             "User: arn:aws:sts::{ACCOUNT_ID}:assumed-role/{name}/{name} is not authorized to perform: {} on resource: {resource} because no identity-based policy allows the {} action",
-            demand.action,
-            demand.action,
+            permission.action,
+            permission.action,
             name = self.name(),
         )
     }
@@ -96,8 +96,8 @@ mod tests {
 
     const TABLE: &str = "arn:aws:dynamodb:us-east-1:000000000000:table/T";
 
-    fn demand(action: &str, resource: &str) -> Demand {
-        Demand {
+    fn permission(action: &str, resource: &str) -> Permission {
+        Permission {
             action: action.to_owned(),
             resources: vec![resource.to_owned()],
             context: BTreeMap::from([("ses:FromAddress".to_owned(), "a@example.com".to_owned())]),
@@ -137,7 +137,7 @@ mod tests {
         ] {
             let statements: Vec<Value> = statements.into_iter().cloned().collect();
             assert_eq!(
-                function(&statements).may(&demand(action, resource)),
+                function(&statements).may(&permission(action, resource)),
                 allowed,
                 "{action} on {resource} with {statements:?}",
             );

@@ -1,20 +1,21 @@
-//! What a DynamoDB request touches: the permissions it needs, the tables it names, the capacity it used.
+//! DynamoDB's operations: the permissions a request needs, the tables it names, the capacity it consumed.
 //!
-//! Reads requests and answers as JSON only; knows nothing of who asks or of how they travel.
+//! Reads requests and responses as JSON only; knows nothing of the caller or of how they travel.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
 use crate::template::intrinsics::table_arn;
-use crate::template::statement::Demand;
+use crate::template::statement::Permission;
 
-/// A DynamoDB request, as far as the front has to understand it.
+/// A DynamoDB request, as far as the endpoint has to understand it.
 #[derive(Debug)]
 pub struct Operation<'a> {
     /// The operation's name, for example `GetItem`.
     pub name: &'a str,
-    body: &'a Value,
+    /// The request.
+    pub body: &'a Value,
 }
 
 /// Capacity units, as DynamoDB bills them.
@@ -32,7 +33,7 @@ impl<'a> Operation<'a> {
         Self { name, body }
     }
 
-    /// Whether the operation can change items, and so feed a stream.
+    /// Whether the operation can change items, and so write records to a stream.
     pub fn writes(&self) -> bool {
         matches!(
             self.name,
@@ -54,11 +55,11 @@ impl<'a> Operation<'a> {
         tables.into_iter().collect()
     }
 
-    /// The permissions that AWS asks for. Those of a transaction are the permissions of its parts.
-    pub fn demands(&self) -> Vec<Demand> {
+    /// The permissions that AWS requires. Those of a transaction are the permissions of its parts.
+    pub fn permissions(&self) -> Vec<Permission> {
         let parts = self.items();
         if !parts.is_empty() {
-            return parts.iter().map(|(action, table)| demand(action, table_arn(table))).collect();
+            return parts.iter().map(|(action, table)| permission(action, table_arn(table))).collect();
         }
         let resource = match (self.body["TableName"].as_str(), self.body["IndexName"].as_str()) {
             (Some(table), Some(index)) => format!("{}/index/{index}", table_arn(&table_name(table))),
@@ -66,7 +67,7 @@ impl<'a> Operation<'a> {
             // No table: an operation on streams, PartiQL or the account, which no statement on a table allows.
             (None, _) => "*".to_owned(),
         };
-        vec![demand(self.name, resource)]
+        vec![permission(self.name, resource)]
     }
 
     /// The action and the table of each item of a batch or transaction; empty for other operations.
@@ -97,7 +98,7 @@ impl<'a> Operation<'a> {
         }
     }
 
-    /// Whether the answer can tell the capacity that was used.
+    /// Whether the response can report consumed capacity.
     pub fn tells_capacity(&self) -> bool {
         matches!(
             self.name,
@@ -114,7 +115,7 @@ impl<'a> Operation<'a> {
         )
     }
 
-    /// The capacity that an answer reports, or for a failed condition the least that AWS bills for it:
+    /// The consumed capacity that a response reports, or for a failed condition the least that AWS bills for it:
     /// one write unit an item, two in a transaction.
     pub fn capacity(&self, succeeded: bool, answer: &Value) -> Capacity {
         let units = if succeeded {
@@ -134,8 +135,12 @@ impl<'a> Operation<'a> {
     }
 }
 
-fn demand(operation: &str, resource: String) -> Demand {
-    Demand { action: format!("dynamodb:{operation}"), resources: vec![resource], context: BTreeMap::new() }
+fn permission(operation: &str, resource: String) -> Permission {
+    Permission {
+        action: format!("dynamodb:{operation}"),
+        resources: vec![resource],
+        context: BTreeMap::new(),
+    }
 }
 
 /// Requests may name a table by its ARN.
@@ -159,7 +164,7 @@ pub fn error_body(kind: &str, message: &str) -> Value {
         | "SerializationException" => "com.amazon.coral.service",
         _ => "com.amazonaws.dynamodb.v20120810",
     };
-    // The front's errors are spelled `Message`, the table service's own `message`.
+    // AWS spells the field `Message` in errors before DynamoDB itself, which spells it `message`.
     let field = if namespace == "com.amazon.coral.service" { "Message" } else { "message" };
     json!({ "__type": format!("{namespace}#{kind}"), field: message })
 }
@@ -169,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_operation_asks_for_the_permissions_of_aws() {
+    fn each_operation_needs_the_permissions_that_aws_requires() {
         let table = "arn:aws:dynamodb:us-east-1:000000000000:table/";
         let query = json!({ "TableName": "A", "IndexName": "i" });
         let transaction = json!({ "TransactItems": [
@@ -184,19 +189,21 @@ mod tests {
             ("TransactWriteItems", &transaction, vec!["dynamodb:PutItem B", "dynamodb:ConditionCheckItem A"]),
             ("BatchGetItem", &batch, vec!["dynamodb:BatchGetItem A", "dynamodb:BatchGetItem B"]),
         ] {
-            let demands = Operation::new(name, body).demands();
-            let found: Vec<String> = demands
+            let permissions = Operation::new(name, body).permissions();
+            let found: Vec<String> = permissions
                 .iter()
-                .map(|demand| format!("{} {}", demand.action, demand.resources[0].trim_start_matches(table)))
+                .map(|permission| {
+                    format!("{} {}", permission.action, permission.resources[0].trim_start_matches(table))
+                })
                 .collect();
             assert_eq!(found, wanted, "{name}");
         }
-        assert_eq!(Operation::new("ListTables", &json!({})).demands()[0].resources, ["*"]);
+        assert_eq!(Operation::new("ListTables", &json!({})).permissions()[0].resources, ["*"]);
         assert_eq!(Operation::new("TransactWriteItems", &transaction).tables(), ["A", "B"]);
     }
 
     #[test]
-    fn capacity_is_summed_and_a_failed_condition_costs_its_least() {
+    fn consumed_capacity_is_summed_and_a_failed_condition_costs_its_least() {
         let body =
             json!({ "TransactItems": [{ "Put": { "TableName": "A" } }, { "Put": { "TableName": "B" } }] });
         let operation = Operation::new("TransactWriteItems", &body);

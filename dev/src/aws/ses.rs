@@ -1,22 +1,23 @@
-//! Amazon SES v2, as far as sending one simple mail goes: takes what SES takes, refuses what SES refuses in the
-//! words of SES, and puts the rest into the mailbox. Must not know who may send: the front has decided that.
+//! Amazon SES v2, as far as sending one simple email goes: accepts what SES accepts, refuses what SES refuses with the
+//! messages of SES, and delivers to the mailbox. Must not know who may send: the checks have decided that.
 //!
-//! Follows the API reference of `SendEmail`, and the messages SES was seen to answer.
+//! Follows the API reference of `SendEmail`, and the messages that SES was seen to send.
 
 mod address;
 mod refusal;
 
-use axum::{
-    body::Body,
-    http::{StatusCode, header},
-    response::Response,
-};
+use std::collections::BTreeMap;
+
+use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use self::address::Mailable;
 use self::refusal::{Refusal, bad_request};
+use super::response::{AwsResponse, Service};
 use crate::mailbox::{Header, Letter, Mailbox};
+use crate::template::statement::Permission;
+use crate::template::{ACCOUNT_ID, REGION};
 
 /// `SendEmail` takes no more recipients than this in one call, `To`, `Cc` and `Bcc` together.
 const RECIPIENTS_MAX: usize = 50;
@@ -45,29 +46,43 @@ const OWN_HEADERS: [&str; 12] = [
     "to",
 ];
 
-/// Answers `POST /v2/email/outbound-emails` with this body.
-#[expect(clippy::unused_async, reason = "an endpoint like the others, which do wait")]
-pub async fn send_email(mailbox: &Mailbox, body: &[u8]) -> Response {
+/// Responds to `POST /v2/email/outbound-emails` with this body.
+pub fn send_email(mailbox: &Mailbox, body: &[u8]) -> AwsResponse {
     match read(body) {
         Ok(letter) => {
             let number = mailbox.receive(letter);
-            answer(StatusCode::OK, None, &json!({ "MessageId": format!("local-{number:08}") }))
+            AwsResponse::of_ses(&json!({ "MessageId": format!("local-{number:08}") }))
         }
         Err(Refusal { kind, message }) => {
-            answer(StatusCode::BAD_REQUEST, Some(kind), &json!({ "message": message }))
+            AwsResponse::failure(Service::Ses, StatusCode::BAD_REQUEST, kind, &message)
         }
     }
 }
 
+/// The permissions that a `SendEmail` with this body needs: to send from the address (on its own identity or on its
+/// domain's), and to use the configuration set it names.
+pub fn permissions(body: &[u8]) -> Vec<Permission> {
+    let from = from_address(body).unwrap_or_default();
+    let domain = from.rsplit_once('@').map_or("", |(_, domain)| domain);
+    let arn = |kind: &str, name: &str| format!("arn:aws:ses:{REGION}:{ACCOUNT_ID}:{kind}/{name}");
+    let permission = |resources: Vec<String>| Permission {
+        action: "ses:SendEmail".to_owned(),
+        resources,
+        context: BTreeMap::from([("ses:FromAddress".to_owned(), from.clone())]),
+    };
+    let set = configuration_set(body).map(|name| permission(vec![arn("configuration-set", &name)]));
+    std::iter::once(permission(vec![arn("identity", domain), arn("identity", &from)])).chain(set).collect()
+}
+
 /// The sender's bare address in the body of a `SendEmail`, which a policy may name (`ses:FromAddress`).
-pub fn from_address(body: &[u8]) -> Option<String> {
+fn from_address(body: &[u8]) -> Option<String> {
     let request: SendEmail = serde_json::from_slice(body).ok()?;
     let from = request.from_email_address?;
     Some(Mailable::parse(&from).ok()?.address.to_owned())
 }
 
 /// The configuration set that the body of a `SendEmail` names; it takes a permission of its own.
-pub fn configuration_set(body: &[u8]) -> Option<String> {
+fn configuration_set(body: &[u8]) -> Option<String> {
     serde_json::from_slice::<SendEmail>(body).ok()?.configuration_set_name
 }
 
@@ -253,14 +268,6 @@ impl Data {
     }
 }
 
-fn answer(status: StatusCode, error: Option<&'static str>, body: &Value) -> Response {
-    let mut response = Response::builder().status(status).header(header::CONTENT_TYPE, "application/json");
-    if let Some(error) = error {
-        response = response.header("x-amzn-errortype", error);
-    }
-    response.body(Body::from(body.to_string())).expect("a status and constant headers make a response")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -287,16 +294,16 @@ mod tests {
         request
     }
 
-    async fn send(request: &Value) -> (Mailbox, Response) {
+    fn send(request: &Value) -> (Mailbox, AwsResponse) {
         let mailbox = Mailbox::default();
-        let response = send_email(&mailbox, request.to_string().as_bytes()).await;
+        let response = send_email(&mailbox, request.to_string().as_bytes());
         (mailbox, response)
     }
 
-    #[tokio::test]
-    async fn a_mail_reaches_the_mailbox() {
-        let (mailbox, response) = send(&request()).await;
-        assert_eq!(response.status(), StatusCode::OK);
+    #[test]
+    fn a_mail_reaches_the_mailbox() {
+        let (mailbox, response) = send(&request());
+        assert_eq!(response.status, StatusCode::OK);
         let mails = mailbox.mails();
         assert_eq!(mails[0].to, "olga@example.com");
         assert_eq!(mails[0].from, "Sparekey <no-reply@example.com>");
@@ -305,8 +312,8 @@ mod tests {
         assert_eq!(mails[0].headers[0].name, "Auto-Submitted");
     }
 
-    #[tokio::test]
-    async fn what_ses_refuses_is_refused_with_its_words() {
+    #[test]
+    fn what_ses_refuses_is_refused_with_its_words() {
         let to = |address: &str| with("/Destination/ToAddresses", json!([address]));
         let cases = [
             (to("olga"), "Missing final '@domain'"),
@@ -345,20 +352,20 @@ mod tests {
             (with("/EmailTags/0/Name", json!("a b")), "Invalid tag name or value"),
         ];
         for (request, message) in cases {
-            let (mailbox, response) = send(&request).await;
-            assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{request}");
-            assert_eq!(response.headers()["x-amzn-errortype"], "BadRequestException");
-            let body = axum::body::to_bytes(response.into_body(), 4096).await.expect("the body is in memory");
-            let body: Value = serde_json::from_slice(&body).expect("the answer is JSON");
+            let (mailbox, response) = send(&request);
+            assert_eq!(response.status, StatusCode::BAD_REQUEST, "{request}");
+            assert_eq!(response.error.as_deref(), Some("BadRequestException"));
+            let body: Value = serde_json::from_slice(&response.body).expect("the answer is JSON");
             assert_eq!(body["message"], message, "{request}");
             assert!(mailbox.mails().is_empty());
         }
     }
 
-    #[tokio::test]
-    async fn what_is_not_a_request_is_refused() {
-        let (_, response) = send(&json!({ "Destination": 7 })).await;
-        assert_eq!(response.headers()["x-amzn-errortype"], "SerializationException");
+    #[test]
+    fn what_is_not_a_request_is_refused() {
+        let (_, response) = send(&json!({ "Destination": 7 }));
+        assert_eq!(response.error.as_deref(), Some("SerializationException"));
+        assert!(response.headers().any(|header| header == ("x-amzn-errortype", "SerializationException")));
     }
 
     #[test]

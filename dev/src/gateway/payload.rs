@@ -1,8 +1,8 @@
-//! Payload format 2.0: the event made from a request, the response made from a function's answer.
+//! Payload format 2.0: the event made from a request, the HTTP response made from a function's output.
 //!
 //! Pure: no connection, no function. Follows
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
-//! and, where that is silent, what API Gateway was seen to do: only text, JSON, XML and JavaScript bodies
+//! and, where that is silent, the observed behaviour of API Gateway: only text, JSON, XML and JavaScript bodies
 //! travel as text, forms and bodies without a type as base64.
 
 use std::collections::BTreeMap;
@@ -156,7 +156,7 @@ fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> &'h str {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct FunctionAnswer {
+struct FunctionOutput {
     status_code: u16,
     #[serde(default)]
     headers: Option<BTreeMap<String, Value>>,
@@ -168,14 +168,14 @@ struct FunctionAnswer {
     is_base64_encoded: bool,
 }
 
-/// The response for a function's answer. The error says why it is none.
+/// The HTTP response for a function's output. The error says why there is none.
 pub fn response(payload: &[u8]) -> Result<Response, String> {
     let answer: Value = serde_json::from_slice(payload).map_err(|error| error.to_string())?;
     if answer.get("statusCode").is_none() {
         // Format 2.0 takes any other JSON as the body of a 200.
         return Ok(axum::Json(answer).into_response());
     }
-    let answer = FunctionAnswer::deserialize(&answer).map_err(|error| error.to_string())?;
+    let answer = FunctionOutput::deserialize(&answer).map_err(|error| error.to_string())?;
     let body = answer.body.unwrap_or_default();
     let body = if answer.is_base64_encoded {
         STANDARD.decode(body).map_err(|error| error.to_string())?

@@ -1,4 +1,4 @@
-//! How a stream's function is invoked: as a process of this stack, or through Lambda's own Invoke API, where
+//! How an event source mapping invokes its function: as a process of this stack, or through Lambda's Invoke API where
 //! something else runs it.
 
 use axum::body::Bytes;
@@ -6,7 +6,7 @@ use reqwest::Client;
 
 use crate::lambda::runtime_api::RuntimeApi;
 
-/// The header by which Lambda tells that the payload is an error and no answer.
+/// The header by which Lambda says that the payload is an error.
 const FUNCTION_ERROR: &str = "x-amz-function-error";
 
 /// The way to one function.
@@ -31,7 +31,7 @@ impl Invoker {
         Self(Way::Lambda { client, url })
     }
 
-    /// Invokes the function and waits for its answer; the error says why there is none.
+    /// Invokes the function and waits for its response; the error says why there is none.
     pub async fn invoke(&self, payload: Bytes) -> Result<Bytes, String> {
         match &self.0 {
             Way::Process { runtime, function } => match runtime.invoke(function, payload).await {

@@ -1,4 +1,4 @@
-//! Function processes: started, listened to, started again when they die, ended with the stack.
+//! The processes of the functions: started, logged, restarted when they exit, ended with the stack.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,10 +12,10 @@ use tokio::process::{Child, Command};
 use crate::lambda::runtime_api::RuntimeApi;
 use crate::logs::Logs;
 
-/// A process that dies more often than this in a minute is not started again.
+/// A process that exits more often than this in a minute is not restarted.
 const STARTS_PER_MINUTE: usize = 5;
 
-/// Between a death and the next start.
+/// Between an exit and the next start.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// The environment variables of one process.
@@ -30,9 +30,9 @@ pub struct Supervisor {
     pub binary: PathBuf,
     /// All the variables of the process; it gets no others.
     pub variables: Variables,
-    /// Told of deaths, and tells when a process must end.
+    /// Learns when a process exits, and says when one must be killed.
     pub runtime: RuntimeApi,
-    /// Where the process's lines go.
+    /// Takes the lines that the process writes.
     pub logs: Logs,
 }
 
@@ -74,13 +74,13 @@ impl Supervisor {
                     Err(error) => format!("cannot be waited for: {error}"),
                 },
                 () = self.runtime.kill_wanted(&self.function) => {
-                    // An error means that it is dead already.
+                    // An error means that it has exited already.
                     let _ = child.kill().await;
                     "was ended".to_owned()
                 }
             }
         };
-        // Lines first: what a dying process said belongs before the note of its death.
+        // Lines first: the last words of a process belong before the note that it ended.
         let (_, end) = tokio::join!(lines, end);
         let again = self.runtime.exited(&self.function);
         if again {

@@ -1,7 +1,7 @@
-//! The Lambda Runtime API: hands invocations to function processes and takes their answers.
+//! The Lambda Runtime API: hands invocations to function processes and takes their responses.
 //!
 //! Follows <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>. One process serves one
-//! invocation at a time, as one execution environment does; the next ones wait in line. Knows nothing of
+//! invocation at a time, as one execution environment does; the others wait in a queue. Knows nothing of
 //! HTTP APIs or streams: an invocation is bytes in, bytes out.
 
 use std::collections::{BTreeMap, HashMap};
@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::template::{ACCOUNT_ID, REGION, Template};
 use crate::{clock, random};
 
-/// The largest answer that Lambda takes (6 MB), and a little for errors.
+/// The largest response that Lambda takes (6 MB), and a little for errors.
 const MAX_ANSWER: usize = 6 * 1024 * 1024 + 4096;
 
 /// An invocation that ended well.
@@ -28,7 +28,7 @@ const MAX_ANSWER: usize = 6 * 1024 * 1024 + 4096;
 pub struct Completed {
     /// The invocation's id.
     pub request_id: String,
-    /// The function's answer.
+    /// The function's response.
     pub payload: Bytes,
 }
 
@@ -44,16 +44,16 @@ pub struct Failed {
 /// Why an invocation failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
-    /// The function answered with an error.
+    /// The function reported an error.
     Error {
         /// The error's type, as the function says it.
         kind: String,
         /// The error's message.
         message: String,
     },
-    /// The process ended before it answered.
+    /// The process ended before it responded.
     Exited,
-    /// No answer within the function's timeout.
+    /// No response within the function's timeout.
     TimedOut,
     /// There is no such function, or its process cannot be kept alive.
     Unavailable,
@@ -72,33 +72,33 @@ impl std::fmt::Display for Failure {
 
 /// The Runtime API of all functions; clones share it.
 #[derive(Debug, Clone)]
-pub struct RuntimeApi(Arc<BTreeMap<String, Slot>>);
+pub struct RuntimeApi(Arc<BTreeMap<String, FunctionState>>);
 
-/// What is known of one function.
+/// The queue of one function, and the state of its process.
 #[derive(Debug)]
-struct Slot {
+struct FunctionState {
     name: String,
     timeout: Duration,
-    /// Run by a person, perhaps in a debugger: no timeout ends it.
+    /// Run by a developer, perhaps in a debugger: no timeout ends it.
     by_hand: bool,
     waiting: mpsc::UnboundedSender<Invocation>,
-    line: tokio::sync::Mutex<mpsc::UnboundedReceiver<Invocation>>,
+    queue: tokio::sync::Mutex<mpsc::UnboundedReceiver<Invocation>>,
     running: Mutex<HashMap<String, oneshot::Sender<Result<Bytes, Failure>>>>,
-    /// The invocation that the process is at.
+    /// The invocation that the process works on.
     current: Mutex<Option<String>>,
-    process: watch::Sender<Process>,
+    process: watch::Sender<ProcessState>,
 }
 
-/// How a function's process is.
+/// The state of a function's process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Process {
+enum ProcessState {
     /// It has not polled yet.
     Starting,
     /// It has polled.
     Polling,
-    /// It has to be ended; Lambda throws an execution environment away after a timeout.
-    Doomed,
-    /// It died too often, or the stack stops: it is not started again.
+    /// It must be killed; Lambda discards an execution environment after a timeout.
+    MustEnd,
+    /// It exited too often, or the stack stops: it is not restarted.
     GivenUp,
 }
 
@@ -111,23 +111,23 @@ struct Invocation {
 }
 
 impl RuntimeApi {
-    /// One line of invocations for each function. Those in `by_hand` are started by a person.
+    /// A queue for each function. A developer starts those in `by_hand`.
     pub fn new(template: &Template, by_hand: &[String]) -> Self {
-        let slots = template.functions.iter().map(|function| {
-            let (waiting, line) = mpsc::unbounded_channel();
-            let slot = Slot {
+        let states = template.functions.iter().map(|function| {
+            let (waiting, queue) = mpsc::unbounded_channel();
+            let state = FunctionState {
                 name: function.name.clone(),
                 timeout: function.timeout,
                 by_hand: by_hand.contains(&function.name),
                 waiting,
-                line: tokio::sync::Mutex::new(line),
+                queue: tokio::sync::Mutex::new(queue),
                 running: Mutex::default(),
                 current: Mutex::default(),
-                process: watch::Sender::new(Process::Starting),
+                process: watch::Sender::new(ProcessState::Starting),
             };
-            (function.name.clone(), slot)
+            (function.name.clone(), state)
         });
-        Self(Arc::new(slots.collect()))
+        Self(Arc::new(states.collect()))
     }
 
     /// The routes, for `AWS_LAMBDA_RUNTIME_API=http://<host>/runtime/<function>`.
@@ -141,10 +141,10 @@ impl RuntimeApi {
             .with_state(self.clone())
     }
 
-    /// Invokes a function and waits for its answer.
+    /// Invokes a function and waits for its response.
     ///
-    /// The timeout counts from the moment the process takes the invocation, as in Lambda, where waiting in
-    /// line does not happen. The invocation goes on when the caller stops waiting.
+    /// The timeout counts from the moment the process takes the invocation, as in Lambda, which has no queue here.
+    /// The invocation goes on when the caller stops waiting.
     pub async fn invoke(&self, function: &str, payload: Bytes) -> Result<Completed, Failed> {
         let request_id = random::uuid();
         let (api, function, id) = (self.clone(), function.to_owned(), request_id.clone());
@@ -156,98 +156,99 @@ impl RuntimeApi {
     }
 
     async fn run(&self, function: &str, request_id: String, payload: Bytes) -> Result<Bytes, Failure> {
-        let slot = self.0.get(function).ok_or(Failure::Unavailable)?;
-        if *slot.process.borrow() == Process::GivenUp {
+        let state = self.0.get(function).ok_or(Failure::Unavailable)?;
+        if *state.process.borrow() == ProcessState::GivenUp {
             return Err(Failure::Unavailable);
         }
         let (started, taken) = oneshot::channel();
         let (done, answer) = oneshot::channel();
         let invocation = Invocation { request_id: request_id.clone(), payload, started, done };
-        slot.waiting.send(invocation).map_err(|_| Failure::Unavailable)?;
+        state.waiting.send(invocation).map_err(|_| Failure::Unavailable)?;
         taken.await.map_err(|_| Failure::Unavailable)?;
-        if slot.by_hand {
+        if state.by_hand {
             return answer.await.unwrap_or(Err(Failure::Exited));
         }
-        if let Ok(answer) = tokio::time::timeout(slot.timeout, answer).await {
+        if let Ok(answer) = tokio::time::timeout(state.timeout, answer).await {
             return answer.unwrap_or(Err(Failure::Exited));
         }
-        lock(&slot.running).remove(&request_id);
-        slot.process.send_replace(Process::Doomed);
+        lock(&state.running).remove(&request_id);
+        state.process.send_replace(ProcessState::MustEnd);
         Err(Failure::TimedOut)
     }
 
-    /// The invocation a function is at, to tell which one a call to AWS belongs to.
+    /// The invocation that a function works on, to which its calls to AWS belong.
     pub fn current(&self, function: &str) -> Option<String> {
-        self.0.get(function).and_then(|slot| lock(&slot.current).clone())
+        self.0.get(function).and_then(|state| lock(&state.current).clone())
     }
 
     /// Waits until the function's process polls; `false` when it never will.
     pub async fn polled(&self, function: &str) -> bool {
-        let Some(slot) = self.0.get(function) else { return false };
-        let mut process = slot.process.subscribe();
-        let settled = process.wait_for(|process| *process != Process::Starting).await;
-        settled.is_ok_and(|process| *process == Process::Polling)
+        let Some(state) = self.0.get(function) else { return false };
+        let mut process = state.process.subscribe();
+        let settled = process.wait_for(|process| *process != ProcessState::Starting).await;
+        settled.is_ok_and(|process| *process == ProcessState::Polling)
     }
 
-    /// Has the function's process killed at once, whatever it is at. It is started again.
+    /// Has the function's process killed at once, whatever it works on. It is restarted.
     pub fn kill(&self, function: &str) {
-        if let Some(slot) = self.0.get(function) {
-            slot.process.send_replace(Process::Doomed);
+        if let Some(state) = self.0.get(function) {
+            state.process.send_replace(ProcessState::MustEnd);
         }
     }
 
-    /// Waits until the function's process has to be ended.
+    /// Waits until the function's process must be killed.
     pub async fn kill_wanted(&self, function: &str) {
         match self.0.get(function) {
-            Some(slot) => {
-                let ending = |process: &Process| matches!(process, Process::Doomed | Process::GivenUp);
-                // The sender lives as long as the slot, so the wait ends with such a state.
-                let _ = slot.process.subscribe().wait_for(ending).await;
+            Some(state) => {
+                let ending =
+                    |process: &ProcessState| matches!(process, ProcessState::MustEnd | ProcessState::GivenUp);
+                // The sender lives as long as the state, so the wait ends with such a state.
+                let _ = state.process.subscribe().wait_for(ending).await;
             }
             None => std::future::pending().await,
         }
     }
 
-    /// Says that the function's process has ended; its invocation fails. Whether to start it again.
+    /// Notes that the function's process has ended; its invocation fails. Returns whether to restart it.
     pub fn exited(&self, function: &str) -> bool {
-        let Some(slot) = self.0.get(function) else { return false };
-        lock(&slot.current).take();
-        for (_, done) in lock(&slot.running).drain() {
-            // A caller that has gone away needs no answer.
+        let Some(state) = self.0.get(function) else { return false };
+        lock(&state.current).take();
+        for (_, done) in lock(&state.running).drain() {
+            // A caller that has gone away needs no response.
             let _ = done.send(Err(Failure::Exited));
         }
-        slot.process.send_if_modified(|process| {
-            let again = *process != Process::GivenUp;
+        state.process.send_if_modified(|process| {
+            let again = *process != ProcessState::GivenUp;
             if again {
-                *process = Process::Starting;
+                *process = ProcessState::Starting;
             }
             again
         })
     }
 
-    /// Says that the function's process will not be started again; everything in line fails.
+    /// Notes that the function's process is not restarted; every invocation in the queue fails.
     pub async fn give_up(&self, function: &str) {
-        let Some(slot) = self.0.get(function) else { return };
-        slot.process.send_replace(Process::GivenUp);
+        let Some(state) = self.0.get(function) else { return };
+        state.process.send_replace(ProcessState::GivenUp);
         // Dropping an invocation tells its caller.
-        let mut line = slot.line.lock().await;
-        while line.try_recv().is_ok() {}
+        let mut queue = state.queue.lock().await;
+        while queue.try_recv().is_ok() {}
     }
 
-    /// Says that the stack stops: every process is ended and none started again.
+    /// Stops all functions: every process is ended and none restarted.
     pub fn stop(&self) {
-        for slot in self.0.values() {
-            slot.process.send_replace(Process::GivenUp);
+        for state in self.0.values() {
+            state.process.send_replace(ProcessState::GivenUp);
         }
     }
 
     fn finish(&self, function: &str, id: &str, result: Result<Bytes, Failure>) -> Response {
-        let done = self.0.get(function).and_then(|slot| {
-            let mut current = lock(&slot.current);
+        let done = self.0.get(function).and_then(|state| {
+            let mut current = lock(&state.current);
             if current.as_deref() == Some(id) {
                 current.take();
             }
-            lock(&slot.running).remove(id)
+            lock(&state.running).remove(id)
         });
         match done {
             Some(done) => {
@@ -260,32 +261,32 @@ impl RuntimeApi {
 }
 
 async fn next(State(api): State<RuntimeApi>, Path(function): Path<String>) -> Response {
-    let Some(slot) = api.0.get(&function) else { return unknown_function(&function) };
-    slot.process.send_if_modified(|process| {
-        // A process that answered too late polls again before it is ended.
-        let first = *process == Process::Starting;
+    let Some(state) = api.0.get(&function) else { return unknown_function(&function) };
+    state.process.send_if_modified(|process| {
+        // A process that responded too late polls again before it is killed.
+        let first = *process == ProcessState::Starting;
         if first {
-            *process = Process::Polling;
+            *process = ProcessState::Polling;
         }
         first
     });
-    if *slot.process.borrow() == Process::Doomed {
+    if *state.process.borrow() == ProcessState::MustEnd {
         return std::future::pending().await;
     }
-    // When the process dies while it waits here, its connection closes and this future is dropped; nothing
-    // is taken from the line then.
-    let mut line = slot.line.lock().await;
-    let Some(invocation) = line.recv().await else { return unknown_function(&function) };
-    drop(line);
-    let deadline = clock::epoch_millis(clock::now() + slot.timeout);
-    lock(&slot.running).insert(invocation.request_id.clone(), invocation.done);
-    *lock(&slot.current) = Some(invocation.request_id.clone());
+    // When the process exits while it waits here, its connection closes and this future is dropped; nothing
+    // is taken from the queue then.
+    let mut queue = state.queue.lock().await;
+    let Some(invocation) = queue.recv().await else { return unknown_function(&function) };
+    drop(queue);
+    let deadline = clock::epoch_millis(clock::now() + state.timeout);
+    lock(&state.running).insert(invocation.request_id.clone(), invocation.done);
+    *lock(&state.current) = Some(invocation.request_id.clone());
     // A caller that has gone away does not stop the invocation.
     let _ = invocation.started.send(());
     let headers = [
         ("lambda-runtime-aws-request-id", invocation.request_id),
         ("lambda-runtime-deadline-ms", deadline.to_string()),
-        ("lambda-runtime-invoked-function-arn", arn(&slot.name)),
+        ("lambda-runtime-invoked-function-arn", arn(&state.name)),
         ("lambda-runtime-trace-id", trace_id()),
         ("content-type", "application/json".to_owned()),
     ];

@@ -1,4 +1,4 @@
-//! The mailbox as HTML: a list of mails beside the one that is open. Needs no script. Must not know how mails
+//! The mailbox as HTML: a list of emails beside the one that is open. Needs no script. Must not know how emails
 //! are kept or where the page is served.
 
 use std::fmt::Write as _;
@@ -10,20 +10,20 @@ use super::{Mail, Part, link_ranges};
 /// The list shows this many, newest first; older ones are still in the JSON.
 const MAILS_LISTED: usize = 200;
 
-/// The page that lists the mails.
+/// The page that lists the emails.
 pub(super) fn front(mails: &[Mail]) -> String {
     let open = if mails.is_empty() { EMPTY.to_owned() } else { CHOOSE.to_owned() };
-    // Without script, a page of its own accord is the only way to show a new mail. An open mail stays put.
+    // Without script, a page of its own accord is the only way to show a new email. An open email stays put.
     let refresh = "<noscript><meta http-equiv=\"refresh\" content=\"5\"></noscript>";
     document(&format!("Mailbox ({})", mails.len()), refresh, "listing", mails, None, &open)
 }
 
-/// The page that shows one mail beside the list.
+/// The page that shows one email beside the list.
 pub(super) fn reading(mails: &[Mail], mail: &Mail, part: Part) -> String {
     document(&mail.subject, "", "reading", mails, Some(mail.number), &article(mail, part))
 }
 
-/// The page for a mail that isn't there.
+/// The page for an email that isn't there.
 pub(super) fn missing(mails: &[Mail]) -> String {
     document("No such mail", "", "reading", mails, None, MISSING)
 }
@@ -101,7 +101,7 @@ fn article(mail: &Mail, part: Part) -> String {
         + &tab("Text", &format!("/mails/{number}?part=text"), Part::Text, !mail.text.is_empty());
     let body = match part {
         Part::Html => format!(
-            // Without scripts, sharing the origin gives the mail nothing, and lets the page measure its height.
+            // Without scripts, sharing the origin gives the email nothing, and lets the page measure its height.
             "<iframe title=\"The mail, as its reader sees it\" sandbox=\"allow-same-origin allow-popups \
              allow-popups-to-escape-sandbox\" srcdoc=\"{}\"></iframe>",
             escape(&with_links_in_new_tabs(&mail.html)),
@@ -165,10 +165,10 @@ fn with_links(text: &str) -> String {
     html + &escape(&text[done..])
 }
 
-/// A mail's links must open beside the mailbox, as in a mail program. Only a `base` can say so for all of them.
+/// An email's links must open beside the mailbox, as in an email program. Only a `base` can say so for all of them.
 fn with_links_in_new_tabs(html: &str) -> String {
     const BASE: &str = "<base target=\"_blank\">";
-    // Before `<head>` a `base` would open a head of its own, after the doctype, so the mail keeps its mode.
+    // Before `<head>` a `base` would open a head of its own, after the doctype, so the email keeps its mode.
     match html.to_ascii_lowercase().find("<head>") {
         Some(at) => {
             let at = at + "<head>".len();

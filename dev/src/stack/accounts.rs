@@ -1,4 +1,4 @@
-//! Demo accounts: loaded by the operator's command line, and shown with their passwords.
+//! The accounts of a stack: imported by the operator's command line, and shown with their passwords.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -15,9 +15,9 @@ use tokio::process::Command;
 use crate::lambda::process::Variables;
 use crate::{random, workspace};
 
-/// A line of the file, as far as it is shown.
+/// A line of a file with accounts, as far as it is shown.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Account {
+pub struct AccountLine {
     /// What the person signs in with.
     pub username: String,
     /// The primary address.
@@ -35,7 +35,7 @@ pub fn demo_file() -> PathBuf {
     workspace::root().join("dev/demo-accounts.jsonl")
 }
 
-/// More passwords than that are worth a look whether they are the same: a thousand hashes take half a minute.
+/// From more passwords than this on, equal ones are hashed once: a thousand hashes take half a minute.
 const MOST_BY_THEMSELVES: usize = 50;
 
 /// A file like this one with hashes in the place of its passwords, where it has many of them; line by line, so
@@ -60,7 +60,7 @@ fn hashed(mut line: Value, hashes: &mut HashMap<String, String>) -> Option<Strin
     let password = line.as_object_mut()?.remove("password")?;
     let password = password.as_str()?;
     if !hashes.contains_key(password) {
-        // What the functions use: then the import takes it as it is.
+        // The parameters of the functions, so that the import takes the hash as it is.
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(19_456, 2, 1, None).ok()?);
         let hash = argon2.hash_password_with_salt(password.as_bytes(), &random::bytes::<16>()).ok()?;
         hashes.insert(password.to_owned(), PasswordHash::to_string(&hash));
@@ -69,7 +69,7 @@ fn hashed(mut line: Value, hashes: &mut HashMap<String, String>) -> Option<Strin
     Some(line.to_string())
 }
 
-/// Loads a file into the stack. What the operator's command line complains about is the error.
+/// Imports a file into the stack. The error is the message of the operator's command line.
 pub async fn import(ops: &Path, file: &Path, variables: &Variables, keep: bool) -> anyhow::Result<()> {
     let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     let mut command = Command::new(ops);
@@ -99,8 +99,8 @@ pub async fn import(ops: &Path, file: &Path, variables: &Variables, keep: bool) 
     Ok(())
 }
 
-/// Reads the accounts of a file, as far as they can be shown. What is wrong with a line, the import tells.
-pub fn read(file: &Path) -> anyhow::Result<Vec<Account>> {
+/// Reads the accounts of a file, as far as they can be shown. The import reports lines that are wrong.
+pub fn read(file: &Path) -> anyhow::Result<Vec<AccountLine>> {
     let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
 }

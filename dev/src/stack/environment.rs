@@ -1,6 +1,6 @@
 //! The environment of a function process: the template's variables, and those that Lambda itself sets.
 //!
-//! Everything here follows from the template, the ports and the data directory, so that `cargo dev env` can tell
+//! Everything here follows from the template, the ports and the data directory, so that `cargo dev env` can print
 //! it without starting anything.
 
 use std::collections::BTreeMap;
@@ -18,17 +18,17 @@ use crate::template::{Function, REGION, Secret, Template};
 /// The file of a data directory that keeps its secrets.
 const SECRETS_FILE: &str = "secrets.json";
 
-/// Punctuation that `GetSecretString` may use; a few signs are enough here.
+/// Punctuation that `GetSecretString` may use; a few characters are enough here.
 const PUNCTUATION: &str = "!#%+-./:=?@_~";
 
 /// The variables that name another address for an AWS service than the region's.
 const DYNAMODB_ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 const SES_ENDPOINT: &str = "AWS_ENDPOINT_URL_SESV2";
 
-/// What all the environments of one stack have in common.
+/// The environments of one stack's processes: what they have in common.
 #[derive(Debug, Clone)]
 pub struct Environments {
-    /// The third port, where DynamoDB, SES and the Runtime API answer.
+    /// The third port, of DynamoDB, SES and the Runtime API.
     pub aws_port: u16,
     /// The values of the template's secrets, by logical id.
     pub secrets: BTreeMap<String, String>,
@@ -114,7 +114,7 @@ impl Environments {
         variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
-    /// Answers dynamic references such as `{{resolve:secretsmanager:HashingKey:SecretString}}`.
+    /// Resolves dynamic references such as `{{resolve:secretsmanager:HashingKey:SecretString}}`.
     fn with_secrets(&self, value: &str) -> anyhow::Result<String> {
         let mut text = String::new();
         let mut rest = value;
@@ -140,7 +140,7 @@ impl Environments {
 
 /// The values of the template's secrets.
 ///
-/// In memory they follow from the secret's name alone, so that `cargo dev env` tells what a running stack has;
+/// In memory they follow from the secret's name alone, so that `cargo dev env` prints what a running stack has;
 /// they guard nothing but the data of a stack on one machine. A data directory keeps random ones of its own.
 pub fn secrets(template: &Template, data: Option<&Path>) -> anyhow::Result<BTreeMap<String, String>> {
     let Some(directory) = data else {
@@ -172,7 +172,7 @@ pub fn secrets(template: &Template, data: Option<&Path>) -> anyhow::Result<BTree
 fn generate(rules: &Secret, seed: &[u8]) -> String {
     let mut secret = random::letters_from(seed, rules.length);
     if rules.punctuation {
-        // One sign of each kind that a caller may stumble over, at the end.
+        // The characters that a caller may handle wrongly, at the end.
         let kept = rules.length.saturating_sub(PUNCTUATION.len());
         secret.truncate(kept);
         secret.push_str(&PUNCTUATION[..rules.length - kept]);
@@ -185,7 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn references_to_secrets_are_answered() {
+    fn references_to_secrets_are_resolved() {
         let secrets = BTreeMap::from([("Key".to_owned(), "s3cret".to_owned())]);
         let environments = Environments { aws_port: 3002, secrets };
         for (written, value) in [

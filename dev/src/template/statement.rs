@@ -1,4 +1,4 @@
-//! One statement of an IAM policy, and whether it speaks of a demand. Knows neither keys nor the template.
+//! One statement of an IAM policy, and whether it applies to a permission. Knows neither keys nor the template.
 
 use std::collections::BTreeMap;
 
@@ -17,12 +17,12 @@ pub struct Statement {
 
 /// One permission that a request needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Demand {
+pub struct Permission {
     /// For example `dynamodb:GetItem`.
     pub action: String,
-    /// ARNs of which one must be allowed; more than one where AWS accepts either.
+    /// The ARNs, one of which must be allowed; more than one where AWS accepts either.
     pub resources: Vec<String>,
-    /// Facts about the request that conditions may ask for.
+    /// The condition keys of the request.
     pub context: BTreeMap<String, String>,
 }
 
@@ -75,16 +75,16 @@ impl Statement {
         self.actions.iter().any(|action| action.split(':').next().is_some_and(|name| matches(name, service)))
     }
 
-    /// Whether the statement speaks of this demand.
-    pub fn applies_to(&self, demand: &Demand) -> bool {
-        let action = demand.action.to_ascii_lowercase();
+    /// Whether the statement applies to this permission.
+    pub fn applies_to(&self, permission: &Permission) -> bool {
+        let action = permission.action.to_ascii_lowercase();
         self.actions.iter().any(|pattern| matches(&pattern.to_ascii_lowercase(), &action))
             && self
                 .resources
                 .iter()
-                .any(|pattern| demand.resources.iter().any(|resource| matches(pattern, resource)))
+                .any(|pattern| permission.resources.iter().any(|resource| matches(pattern, resource)))
             && self.string_equals.iter().all(|(key, values)| {
-                demand.context.get(key).is_some_and(|value| values.iter().any(|wanted| wanted == value))
+                permission.context.get(key).is_some_and(|value| values.iter().any(|wanted| wanted == value))
             })
     }
 }

@@ -4,12 +4,15 @@
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 
-use super::{Cast, Kind, Tour, Visitor, backup_address, story::sign_in, token_of, visitor::Answer};
-use crate::stack::accounts::Account;
+use super::mail_reader::EmailKind;
+use super::story::sign_in;
+use super::walk::{People, Walk, backup_address, token_of};
+use crate::browser::{Browser, SiteResponse};
+use crate::stack::accounts::AccountLine;
 
 /// Walks the whole of it. Afterwards the person has a backup email.
-pub(super) async fn tell(tour: &mut Tour, cast: &Cast) -> Result<()> {
-    let mira = &cast.mira;
+pub(super) async fn tell(tour: &mut Walk, people: &People) -> Result<()> {
+    let mira = &people.mira;
     tour.report.chapter("Another device");
     tour.a_day_later().await?;
     open_elsewhere(tour, mira).await?;
@@ -18,16 +21,20 @@ pub(super) async fn tell(tour: &mut Tour, cast: &Cast) -> Result<()> {
 }
 
 /// Asks for a sign-in link in a browser; the link's path, and the code that the browser shows.
-async fn ask_for_link(tour: &mut Tour, laptop: &mut Visitor, person: &Account) -> Result<(String, String)> {
+async fn ask_for_link(
+    tour: &mut Walk,
+    laptop: &mut Browser,
+    person: &AccountLine,
+) -> Result<(String, String)> {
     let answer = tour.post(laptop, "/login/link", json!({ "email": person.email })).await?;
     let code = shown_code(answer.expect(200)?, "/code")?;
-    let mail = tour.mail(&person.email, Kind::SignIn).await?;
+    let mail = tour.mail(&person.email, EmailKind::SignIn).await?;
     ensure!(!mail.text.contains(&code), "expected the code on the page only, it is in the mail too");
     Ok((tour.mails.link_path(&mail)?, code))
 }
 
-async fn open_elsewhere(tour: &mut Tour, mira: &Account) -> Result<()> {
-    let (mut laptop, mut phone) = (tour.visitor(), tour.visitor());
+async fn open_elsewhere(tour: &mut Walk, mira: &AccountLine) -> Result<()> {
+    let (mut laptop, mut phone) = (tour.browser(), tour.browser());
     tour.report.begin("A laptop asks for a sign-in link and shows a code");
     let (link, code) = ask_for_link(tour, &mut laptop, mira).await?;
     let token = token_of(&link)?.to_owned();
@@ -57,9 +64,9 @@ async fn open_elsewhere(tour: &mut Tour, mira: &Account) -> Result<()> {
     Ok(())
 }
 
-async fn too_many_codes(tour: &mut Tour, mira: &Account) -> Result<()> {
+async fn too_many_codes(tour: &mut Walk, mira: &AccountLine) -> Result<()> {
     const TRIES: usize = 5;
-    let (mut laptop, mut stranger) = (tour.visitor(), tour.visitor());
+    let (mut laptop, mut stranger) = (tour.browser(), tour.browser());
     tour.report.begin("Five wrong codes make a link dead, for the laptop that asked too");
     let (link, code) = ask_for_link(tour, &mut laptop, mira).await?;
     let token = token_of(&link)?.to_owned();
@@ -77,13 +84,13 @@ async fn too_many_codes(tour: &mut Tour, mira: &Account) -> Result<()> {
     Ok(())
 }
 
-async fn confirm_elsewhere(tour: &mut Tour, mira: &Account, spare: &str) -> Result<()> {
-    let (mut laptop, mut phone) = (tour.visitor(), tour.visitor());
+async fn confirm_elsewhere(tour: &mut Walk, mira: &AccountLine, spare: &str) -> Result<()> {
+    let (mut laptop, mut phone) = (tour.browser(), tour.browser());
     sign_in(tour, &mut laptop, mira).await?;
     tour.report.begin("The account shows a code while a backup email waits");
     tour.post(&mut laptop, "/account/backup", json!({ "email": spare })).await?.expect(202)?;
     let code = shown_code(tour.get(&mut laptop, "/account").await?.expect(200)?, "/pending_code")?;
-    let link = tour.mail(spare, Kind::Confirm).await?;
+    let link = tour.mail(spare, EmailKind::Confirm).await?;
     let link = tour.mails.link_path(&link)?;
     tour.report.end();
 
@@ -95,12 +102,12 @@ async fn confirm_elsewhere(tour: &mut Tour, mira: &Account, spare: &str) -> Resu
     answer.expect(200)?.expect_value("/address", spare)?;
     ensure!(!phone.has_session(), "expected no session from a confirmation");
     tour.get(&mut laptop, "/account").await?.expect(200)?.expect_value("/backup/address", spare)?;
-    tour.mail(&mira.email, Kind::Words).await?;
+    tour.mail(&mira.email, EmailKind::Words).await?;
     tour.report.end();
     Ok(())
 }
 
-fn shown_code(answer: &Answer, pointer: &str) -> Result<String> {
+fn shown_code(answer: &SiteResponse, pointer: &str) -> Result<String> {
     let code = answer.body.pointer(pointer).and_then(serde_json::Value::as_str);
     Ok(code.with_context(|| format!("expected a code at {pointer}, came {}", answer.body))?.to_owned())
 }

@@ -139,7 +139,7 @@ fn title(entry: &Entry) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::recording::{Exchange, Letter};
+    use super::super::recording::{Exchange, RecordedMail};
     use super::*;
 
     fn exchange() -> Exchange {
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn mails_are_compared_too() {
-        let letter = Letter {
+        let letter = RecordedMail {
             step: "A step".to_owned(),
             to: "mina@example.com".to_owned(),
             from: "no-reply@example.com".to_owned(),
@@ -213,7 +213,7 @@ mod tests {
             html: "<p>mina".to_owned(),
             headers: Vec::new(),
         };
-        let other = Letter { text: "Mina".to_owned(), ..letter.clone() };
+        let other = RecordedMail { text: "Mina".to_owned(), ..letter.clone() };
         let comparison = Comparison::of(&[Entry::Mail(letter)], &[Entry::Mail(other)]);
         assert_eq!(comparison.different, 1);
         assert!(comparison.text.contains("text: \"mina\""), "{}", comparison.text);

@@ -1,4 +1,4 @@
-//! Somebody who reads the mailbox over HTTP, as a person would in a mail program. Must not know why a mail came.
+//! Somebody who reads the mailbox over HTTP, as a person would in an email program. Must not know why an email came.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use reqwest::Client;
 
 use crate::mailbox::Mail;
 
-/// A mail takes a stream poll, a function call and a mail service: tens of milliseconds here, seconds in AWS.
+/// An email takes a stream poll, a function call and a mail service: tens of milliseconds here, seconds in AWS.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// The mails of this product, as far as a reader can tell them apart.
+/// The emails of this product, as far as a reader can tell them apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum EmailKind {
     /// Asks to confirm an address.
     Confirm,
     /// Carries a sign-in link.
@@ -22,7 +22,7 @@ pub(super) enum Kind {
     Words,
 }
 
-/// Reads mails in their order, and remembers those that nobody looked for yet.
+/// Reads emails in their order, and remembers those that nobody looked for yet.
 #[derive(Debug)]
 pub(super) struct MailReader {
     client: Client,
@@ -34,7 +34,7 @@ pub(super) struct MailReader {
 }
 
 impl MailReader {
-    /// A reader of the mailbox at this URL, for mails of the site at that one. Mails already there are ignored.
+    /// A reader of the mailbox at this URL, for emails of the site at that one. Emails already there are ignored.
     pub(super) async fn new(mailbox: &str, site: &str) -> Result<Self> {
         let client = Client::builder().no_proxy().build()?;
         let (mailbox, site) = (mailbox.to_owned(), site.to_owned());
@@ -44,8 +44,8 @@ impl MailReader {
         Ok(reader)
     }
 
-    /// Waits for the next mail to this address, which must be of this kind.
-    pub(super) async fn next(&mut self, to: &str, kind: Kind) -> Result<Mail> {
+    /// Waits for the next email to this address, which must be of this kind.
+    pub(super) async fn next(&mut self, to: &str, kind: EmailKind) -> Result<Mail> {
         let waiting = async {
             loop {
                 if let Some(at) = self.unread.iter().position(|mail| bare(&mail.to) == to) {
@@ -76,7 +76,7 @@ impl MailReader {
         Ok(mail)
     }
 
-    /// No mail to this address may have come. To be asked after a later mail arrived, since mails keep their order.
+    /// No email to this address may have come. To be asked after a later email arrived, since emails keep their order.
     pub(super) fn nothing_to(&self, to: &str) -> Result<()> {
         match self.unread.iter().find(|mail| bare(&mail.to) == to) {
             Some(mail) => bail!("expected no mail to {to}, came “{}”\n{}", mail.subject, mail.text),
@@ -84,14 +84,14 @@ impl MailReader {
         }
     }
 
-    /// No mail may be left that nobody looked for.
+    /// No email may be left that nobody looked for.
     pub(super) async fn nothing_left(&mut self) -> Result<()> {
         self.look().await?;
         ensure!(self.unread.is_empty(), "expected no further mail{}", self.others());
         Ok(())
     }
 
-    /// The link of a mail as a path of the site, its query with it.
+    /// The link of an email as a path of the site, its query with it.
     pub(super) fn link_path(&self, mail: &Mail) -> Result<String> {
         let links = mail.links.iter().filter_map(|link| link.strip_prefix(&self.site));
         let mut with_token = links.filter(|path| path.contains("?token="));
@@ -112,13 +112,13 @@ impl MailReader {
         Ok(path.to_owned())
     }
 
-    fn kind(&self, mail: &Mail) -> Kind {
+    fn kind(&self, mail: &Mail) -> EmailKind {
         let leads_to =
             |path: &str| mail.links.iter().any(|link| link.starts_with(&format!("{}{path}", self.site)));
         match () {
-            () if leads_to("/backup/confirm?token=") => Kind::Confirm,
-            () if leads_to("/login/open?token=") => Kind::SignIn,
-            () => Kind::Words,
+            () if leads_to("/backup/confirm?token=") => EmailKind::Confirm,
+            () if leads_to("/login/open?token=") => EmailKind::SignIn,
+            () => EmailKind::Words,
         }
     }
 

@@ -4,42 +4,43 @@
 use anyhow::{Result, ensure};
 use axum::http::Method;
 
-use super::{Cast, Tour, Visitor, visitor::Asked};
+use super::walk::{People, Walk};
+use crate::browser::{Browser, SiteRequest};
 
 const PAGE: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 
 /// Asks all of it, where the tour is recorded.
-pub(super) async fn tell(tour: &mut Tour, cast: &Cast) -> Result<()> {
+pub(super) async fn tell(tour: &mut Walk, people: &People) -> Result<()> {
     if !tour.report.records() {
         return Ok(());
     }
     tour.report.chapter("For the recording");
     pages(tour).await?;
-    forms(tour, cast).await?;
+    forms(tour, people).await?;
     odd_requests(tour).await
 }
 
-fn page(method: Method, path: &str, language: &str) -> Asked {
+fn page(method: Method, path: &str, language: &str) -> SiteRequest {
     let headers = vec![("accept", PAGE.to_owned()), ("accept-language", language.to_owned())];
-    Asked { method, path: path.to_owned(), headers, body: String::new() }
+    SiteRequest { method, path: path.to_owned(), headers, body: String::new() }
 }
 
-fn body(path: &str, media_type: &str, body: &str) -> Asked {
+fn body(path: &str, media_type: &str, body: &str) -> SiteRequest {
     let mut asked = page(Method::POST, path, "en");
     asked.headers.push(("content-type", media_type.to_owned()));
     body.clone_into(&mut asked.body);
     asked
 }
 
-async fn observe(tour: &mut Tour, visitor: &mut Visitor, asked: &Asked) -> Result<()> {
-    let answer = tour.report.observe(visitor, asked).await?;
+async fn observe(tour: &mut Walk, browser: &mut Browser, asked: &SiteRequest) -> Result<()> {
+    let answer = tour.report.observe(browser, asked).await?;
     ensure!(answer.status < 500, "{} {}: {}", asked.method, asked.path, answer.gist());
     Ok(())
 }
 
-async fn pages(tour: &mut Tour) -> Result<()> {
+async fn pages(tour: &mut Walk) -> Result<()> {
     tour.report.begin("Pages in all languages");
     let token = "A".repeat(43);
     let mut paths =
@@ -49,19 +50,20 @@ async fn pages(tour: &mut Tour) -> Result<()> {
     paths.extend(["/backup/confirm", "/login/open"].map(|path| format!("{path}?token={token}")));
     for language in ["en", "nl", "da;q=0.9, en;q=0.1"] {
         for path in &paths {
-            observe(tour, &mut tour.visitor(), &page(Method::GET, path, language)).await?;
+            observe(tour, &mut tour.browser(), &page(Method::GET, path, language)).await?;
         }
     }
     tour.report.end();
     Ok(())
 }
 
-async fn forms(tour: &mut Tour, cast: &Cast) -> Result<()> {
+async fn forms(tour: &mut Walk, people: &People) -> Result<()> {
     tour.report.begin("Forms");
-    let mut browser = tour.visitor();
-    let password = cast.soren.password.as_deref().unwrap_or_default();
-    let login =
-        |password: &str| format!("identifier={}&password={}", encoded(&cast.soren.email), encoded(password));
+    let mut browser = tour.browser();
+    let password = people.soren.password.as_deref().unwrap_or_default();
+    let login = |password: &str| {
+        format!("identifier={}&password={}", encoded(&people.soren.email), encoded(password))
+    };
     for (path, form) in [
         ("/login", login("not the password")),
         ("/login", login(password)),
@@ -78,12 +80,15 @@ async fn forms(tour: &mut Tour, cast: &Cast) -> Result<()> {
     Ok(())
 }
 
-async fn odd_requests(tour: &mut Tour) -> Result<()> {
+async fn odd_requests(tour: &mut Walk) -> Result<()> {
     tour.report.begin("Other methods, bodies and origins");
-    let mut asked: Vec<Asked> = [Method::HEAD, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS]
-        .into_iter()
-        .flat_map(|method| ["/login", "/account", "/nowhere"].map(|path| page(method.clone(), path, "en")))
-        .collect();
+    let mut asked: Vec<SiteRequest> =
+        [Method::HEAD, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS]
+            .into_iter()
+            .flat_map(|method| {
+                ["/login", "/account", "/nowhere"].map(|path| page(method.clone(), path, "en"))
+            })
+            .collect();
     let large = format!(r#"{{"email":"{}@example.org"}}"#, "a".repeat(17_000));
     for (media_type, text) in [
         (JSON, "{"),
@@ -102,7 +107,7 @@ async fn odd_requests(tour: &mut Tour) -> Result<()> {
         asked.push(foreign);
     }
     for asked in &asked {
-        observe(tour, &mut tour.visitor(), asked).await?;
+        observe(tour, &mut tour.browser(), asked).await?;
     }
     tour.report.end();
     Ok(())

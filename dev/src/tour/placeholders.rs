@@ -138,7 +138,7 @@ fn codes(text: &str) -> String {
     replaced
 }
 
-/// Replaces dates with a time, as mails write them: `22 November 2026 at 14:05 UTC`, `22. november 2026 kl. 14.05 UTC`.
+/// Replaces dates with a time, as emails write them: `22 November 2026 at 14:05 UTC`, `22. november 2026 kl. 14.05 UTC`.
 fn moments(text: &str) -> String {
     let words: Vec<&str> = text.split(' ').collect();
     let mut replaced: Vec<String> = Vec::with_capacity(words.len());

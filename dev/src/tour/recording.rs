@@ -1,4 +1,4 @@
-//! A tour on file: every exchange and every mail, one JSON object a line, so that two tours can be compared. What
+//! A tour on file: every exchange and every email, one JSON object a line, so that two tours can be compared. What
 //! differs by nature stands as a placeholder. Must not know what any of it means.
 
 use std::fs::File;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::placeholders::Placeholders;
-use super::visitor::{Answer, Asked};
+use crate::browser::{SiteRequest, SiteResponse};
 use crate::mailbox::Mail;
 
 /// One line of a recording.
@@ -19,8 +19,8 @@ use crate::mailbox::Mail;
 pub enum Entry {
     /// A request and its answer.
     Exchange(Exchange),
-    /// A mail that was read.
-    Mail(Letter),
+    /// An email that was read.
+    Mail(RecordedMail),
 }
 
 /// A request and its answer.
@@ -48,9 +48,9 @@ pub struct Exchange {
     pub body: Value,
 }
 
-/// A mail.
+/// An email.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Letter {
+pub struct RecordedMail {
     /// The step's title.
     pub step: String,
     /// The recipient.
@@ -86,8 +86,8 @@ impl Recorder {
         &mut self,
         step: &str,
         sent_cookies: &[String],
-        asked: &Asked,
-        answer: &Answer,
+        asked: &SiteRequest,
+        answer: &SiteResponse,
     ) -> Result<()> {
         let rules = &self.placeholders;
         let (cookies, headers): (Vec<_>, Vec<_>) =
@@ -111,11 +111,11 @@ impl Recorder {
         self.write(&Entry::Exchange(exchange))
     }
 
-    /// Writes down a mail.
+    /// Writes down an email.
     pub(super) fn mail(&mut self, step: &str, mail: &Mail) -> Result<()> {
         let rules = &self.placeholders;
         let headers = mail.headers.iter();
-        let letter = Letter {
+        let letter = RecordedMail {
             step: step.to_owned(),
             to: mail.to.clone(),
             from: mail.from.clone(),
@@ -155,9 +155,9 @@ mod tests {
     fn what_is_written_is_read_again_without_what_differs_by_nature() {
         let file = std::env::temp_dir().join(format!("recording-{}.jsonl", std::process::id()));
         let token = "Zm9yZ290dGVuLWJ1dC1uZXZlci1sb3N0LWFuZC1mb3Q";
-        let asked = Asked::json(Method::POST, "/login/open", Some(json!({ "token": token })));
+        let asked = SiteRequest::json(Method::POST, "/login/open", Some(json!({ "token": token })));
         let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let answer = Answer {
+        let answer = SiteResponse {
             status: 200,
             bytes: br#"{"since":1795348800}"#.to_vec(),
             body: Value::Null,

@@ -4,24 +4,23 @@
 use anyhow::{Result, ensure};
 use serde_json::json;
 
-use super::{
-    Cast, Kind, Tour, Visitor, backup_address,
-    story::{confirm, sign_in},
-    token_of,
-};
-use crate::stack::accounts::Account;
+use super::mail_reader::EmailKind;
+use super::story::{confirm, sign_in};
+use super::walk::{People, Walk, backup_address, token_of};
+use crate::browser::Browser;
+use crate::stack::accounts::AccountLine;
 
 /// Walks the whole of it.
-pub(super) async fn tell(tour: &mut Tour, cast: &Cast) -> Result<()> {
-    let (owner, other) = (&cast.soren, &cast.yulia);
+pub(super) async fn tell(tour: &mut Walk, people: &People) -> Result<()> {
+    let (owner, other) = (&people.soren, &people.yulia);
     let spare = backup_address(owner, "spare");
-    let (mut owners, mut others) = (tour.visitor(), tour.visitor());
+    let (mut owners, mut others) = (tour.browser(), tour.browser());
 
     tour.report.chapter("What is refused");
     sign_in(tour, &mut owners, owner).await?;
     bad_addresses(tour, &mut owners, owner).await?;
-    sso_account(tour, cast).await?;
-    wrong_credentials(tour, cast).await?;
+    sso_account(tour, people).await?;
+    wrong_credentials(tour, people).await?;
 
     tour.report.chapter("Someone else's address");
     tour.report.begin(&format!("{} defines a backup email", owner.username));
@@ -38,11 +37,11 @@ pub(super) async fn tell(tour: &mut Tour, cast: &Cast) -> Result<()> {
     unknown_link(tour).await?;
 
     tour.report.chapter("Strangers");
-    strangers(tour, cast, &spare).await?;
+    strangers(tour, people, &spare).await?;
     nothing_left(tour).await
 }
 
-async fn bad_addresses(tour: &mut Tour, browser: &mut Visitor, person: &Account) -> Result<()> {
+async fn bad_addresses(tour: &mut Walk, browser: &mut Browser, person: &AccountLine) -> Result<()> {
     tour.report.begin("What is no address, or the primary one, is no backup email");
     let cases = [("not an address", "not-an-address"), (person.email.as_str(), "same-as-primary")];
     for (email, code) in cases {
@@ -53,12 +52,12 @@ async fn bad_addresses(tour: &mut Tour, browser: &mut Visitor, person: &Account)
     Ok(())
 }
 
-async fn sso_account(tour: &mut Tour, cast: &Cast) -> Result<()> {
-    let (lender, bea) = (&cast.yulia, &cast.bea);
-    let mut browser = tour.visitor();
+async fn sso_account(tour: &mut Walk, people: &People) -> Result<()> {
+    let (lender, bea) = (&people.yulia, &people.bea);
+    let mut browser = tour.browser();
     sign_in(tour, &mut browser, lender).await?;
     tour.report.begin("An SSO account has no backup email");
-    tour.place.operator()?.hand_over_session(&lender.username, &bea.username).await?;
+    tour.site.operator()?.hand_over_session(&lender.username, &bea.username).await?;
     tour.report.line("note", format!("{} is signed in, as by an identity provider", bea.username));
     let account = tour.get(&mut browser, "/account").await?;
     account.expect(200)?.expect_value("/username", &bea.username)?.expect_value("/kind", "sso")?;
@@ -69,11 +68,11 @@ async fn sso_account(tour: &mut Tour, cast: &Cast) -> Result<()> {
     Ok(())
 }
 
-async fn wrong_credentials(tour: &mut Tour, cast: &Cast) -> Result<()> {
+async fn wrong_credentials(tour: &mut Walk, people: &People) -> Result<()> {
     tour.report.begin("A wrong password, an SSO account and nobody get the same answer");
-    let mut browser = tour.visitor();
+    let mut browser = tour.browser();
     let mut answers = Vec::new();
-    for identifier in [&cast.mira.username, &cast.bea.email, &"nobody@example.org".to_owned()] {
+    for identifier in [&people.mira.username, &people.bea.email, &"nobody@example.org".to_owned()] {
         let login = json!({ "identifier": identifier, "password": "not the password" });
         answers.push(tour.post(&mut browser, "/login", login).await?);
     }
@@ -84,20 +83,25 @@ async fn wrong_credentials(tour: &mut Tour, cast: &Cast) -> Result<()> {
     Ok(())
 }
 
-async fn taken_address(tour: &mut Tour, browser: &mut Visitor, owner: &Account, taken: &str) -> Result<()> {
+async fn taken_address(
+    tour: &mut Walk,
+    browser: &mut Browser,
+    owner: &AccountLine,
+    taken: &str,
+) -> Result<()> {
     tour.report.begin("Asking for it looks like success; only its owner hears of it");
     let answer = tour.post(browser, "/account/backup", json!({ "email": taken })).await?;
     answer
         .expect(202)?
         .expect_value("/backup/state", "pending")?
         .expect_value("/backup/pending_address", taken)?;
-    tour.mail(&owner.email, Kind::Words).await?;
+    tour.mail(&owner.email, EmailKind::Words).await?;
     tour.no_mail(taken)?;
     tour.report.end();
     Ok(())
 }
 
-async fn used_link(tour: &mut Tour, browser: &mut Visitor, link: &str) -> Result<()> {
+async fn used_link(tour: &mut Walk, browser: &mut Browser, link: &str) -> Result<()> {
     tour.report.begin("A used link");
     tour.get(browser, link).await?.expect_problem(410, "link-used")?;
     let answer = tour.post(browser, "/backup/confirm", json!({ "token": token_of(link)? })).await?;
@@ -106,13 +110,13 @@ async fn used_link(tour: &mut Tour, browser: &mut Visitor, link: &str) -> Result
     Ok(())
 }
 
-async fn expired_link(tour: &mut Tour, browser: &mut Visitor, spare: &str) -> Result<()> {
+async fn expired_link(tour: &mut Walk, browser: &mut Browser, spare: &str) -> Result<()> {
     tour.report.begin("An expired link");
     tour.a_day_later().await?;
     tour.post(browser, "/account/backup", json!({ "email": spare })).await?.expect(202)?;
-    let mail = tour.mail(spare, Kind::Confirm).await?;
+    let mail = tour.mail(spare, EmailKind::Confirm).await?;
     let link = tour.mails.link_path(&mail)?;
-    let links = tour.place.operator()?.expire_links().await?;
+    let links = tour.site.operator()?.expire_links().await?;
     tour.report.line("later", format!("a day passes for {links} links: the operator sets them back"));
     tour.get(browser, &link).await?.expect_problem(410, "link-expired")?;
     let answer = tour.post(browser, "/backup/confirm", json!({ "token": token_of(&link)? })).await?;
@@ -122,13 +126,13 @@ async fn expired_link(tour: &mut Tour, browser: &mut Visitor, spare: &str) -> Re
     Ok(())
 }
 
-async fn replaced_link(tour: &mut Tour, person: &Account) -> Result<()> {
+async fn replaced_link(tour: &mut Walk, person: &AccountLine) -> Result<()> {
     tour.report.begin("A sign-in link dies when a newer one is asked for");
-    let mut browser = tour.visitor();
+    let mut browser = tour.browser();
     let mut links = Vec::new();
     for _ in 0..2 {
         tour.post(&mut browser, "/login/link", json!({ "email": person.email })).await?.expect(200)?;
-        let mail = tour.mail(&person.email, Kind::SignIn).await?;
+        let mail = tour.mail(&person.email, EmailKind::SignIn).await?;
         links.push(tour.mails.link_path(&mail)?);
     }
     let older = json!({ "token": token_of(&links[0])? });
@@ -140,9 +144,9 @@ async fn replaced_link(tour: &mut Tour, person: &Account) -> Result<()> {
     Ok(())
 }
 
-async fn unknown_link(tour: &mut Tour) -> Result<()> {
+async fn unknown_link(tour: &mut Walk) -> Result<()> {
     tour.report.begin("A link that nobody sent");
-    let mut browser = tour.visitor();
+    let mut browser = tour.browser();
     let token = "A".repeat(43);
     for path in ["/backup/confirm", "/login/open", "/undo"] {
         tour.get(&mut browser, &format!("{path}?token={token}"))
@@ -155,22 +159,22 @@ async fn unknown_link(tour: &mut Tour) -> Result<()> {
     Ok(())
 }
 
-async fn strangers(tour: &mut Tour, cast: &Cast, spare: &str) -> Result<()> {
+async fn strangers(tour: &mut Walk, people: &People, spare: &str) -> Result<()> {
     let stranger = "stranger@example.org";
-    let pending = backup_address(&cast.yulia, "spare");
-    for (path, kind) in [("/forgot-username", Kind::Words), ("/login/link", Kind::SignIn)] {
+    let pending = backup_address(&people.yulia, "spare");
+    for (path, kind) in [("/forgot-username", EmailKind::Words), ("/login/link", EmailKind::SignIn)] {
         tour.report.begin(&format!("{path} says the same to a stranger, and mails nothing"));
-        let mut browser = tour.visitor();
+        let mut browser = tour.browser();
         let mut answers = Vec::new();
-        // The known address comes last, so that its mail shows that none is still on its way.
-        for email in [stranger, &cast.bea.email, &pending, spare] {
+        // The known address comes last, so that its email shows that none is still on its way.
+        for email in [stranger, &people.bea.email, &pending, spare] {
             answers.push(tour.post(&mut browser, path, json!({ "email": email })).await?);
         }
         for answer in &answers {
             answer.expect(200)?.expect_same_as(&answers[0])?;
         }
         tour.mail(spare, kind).await?;
-        for email in [stranger, &cast.bea.email, &pending] {
+        for email in [stranger, &people.bea.email, &pending] {
             tour.no_mail(email)?;
         }
         tour.report.end();
@@ -178,7 +182,7 @@ async fn strangers(tour: &mut Tour, cast: &Cast, spare: &str) -> Result<()> {
     Ok(())
 }
 
-async fn nothing_left(tour: &mut Tour) -> Result<()> {
+async fn nothing_left(tour: &mut Walk) -> Result<()> {
     tour.report.begin("No mail came that the story does not know of");
     tour.mails.nothing_left().await?;
     tour.report.end();

@@ -11,7 +11,7 @@ use axum::http::Method;
 use serde_json::Value;
 
 use super::recording::Recorder;
-use super::visitor::{Answer, Asked, Visitor};
+use crate::browser::{Browser, SiteRequest, SiteResponse};
 use crate::mailbox::Mail;
 
 /// Where the times stand.
@@ -77,15 +77,15 @@ impl Report {
     /// Asks the site, and tells what was asked and what came.
     pub(super) async fn ask(
         &mut self,
-        visitor: &mut Visitor,
+        browser: &mut Browser,
         method: Method,
         path: &str,
         body: Option<Value>,
-    ) -> Result<Answer> {
+    ) -> Result<SiteResponse> {
         let fields = body.as_ref().map(fields).unwrap_or_default();
         self.line("asked", format!("{method} {}{fields}", without_token(path)));
-        let asked = Asked::json(method, path, body);
-        let answer = self.observe(visitor, &asked).await?;
+        let asked = SiteRequest::json(method, path, body);
+        let answer = self.observe(browser, &asked).await?;
         self.line("came", answer.gist());
         Ok(answer)
     }
@@ -96,9 +96,13 @@ impl Report {
     }
 
     /// Asks the site, and tells it to the recording only.
-    pub(super) async fn observe(&mut self, visitor: &mut Visitor, asked: &Asked) -> Result<Answer> {
-        let cookies = visitor.cookie_names();
-        let answer = visitor.send(asked).await?;
+    pub(super) async fn observe(
+        &mut self,
+        browser: &mut Browser,
+        asked: &SiteRequest,
+    ) -> Result<SiteResponse> {
+        let cookies: Vec<String> = browser.cookies().keys().cloned().collect();
+        let answer = browser.send(asked).await?;
         if let Some(recorder) = &mut self.recorder {
             let step = self.step.as_ref().map_or("", |step| step.title.as_str());
             recorder.exchange(step, &cookies, asked, &answer)?;
@@ -106,7 +110,7 @@ impl Report {
         Ok(answer)
     }
 
-    /// Records a mail that was read.
+    /// Records an email that was read.
     pub(super) fn record_mail(&mut self, mail: &Mail) -> Result<()> {
         let step = self.step.as_ref().map_or("", |step| step.title.as_str());
         match &mut self.recorder {

@@ -4,14 +4,16 @@
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 
-use super::{Cast, Kind, Tour, Visitor, backup_address, token_of};
-use crate::stack::accounts::Account;
+use super::mail_reader::EmailKind;
+use super::walk::{People, Walk, backup_address, token_of};
+use crate::browser::Browser;
+use crate::stack::accounts::AccountLine;
 
 /// Walks the whole of it.
-pub(super) async fn tell(tour: &mut Tour, cast: &Cast) -> Result<()> {
-    let mira = &cast.mira;
+pub(super) async fn tell(tour: &mut Walk, people: &People) -> Result<()> {
+    let mira = &people.mira;
     let (spare, newer) = (backup_address(mira, "spare"), backup_address(mira, "newer"));
-    let mut browser = tour.visitor();
+    let mut browser = tour.browser();
 
     tour.report.chapter("A spare key");
     sign_in(tour, &mut browser, mira).await?;
@@ -31,11 +33,11 @@ pub(super) async fn tell(tour: &mut Tour, cast: &Cast) -> Result<()> {
 }
 
 /// Walks the part that needs no operator, as one person of a site that runs already.
-pub(super) async fn tell_without_operator(tour: &mut Tour, person: &Account) -> Result<()> {
-    // At the person's own domain, whose mails the mailbox receives.
+pub(super) async fn tell_without_operator(tour: &mut Walk, person: &AccountLine) -> Result<()> {
+    // At the person's own domain, whose emails the mailbox receives.
     let (local, domain) = person.email.split_once('@').context("an account's email has a domain")?;
     let spare = format!("{local}.spare@{domain}");
-    let mut browser = tour.visitor();
+    let mut browser = tour.browser();
 
     tour.report.chapter("A spare key");
     sign_in(tour, &mut browser, person).await?;
@@ -54,7 +56,7 @@ pub(super) async fn tell_without_operator(tour: &mut Tour, person: &Account) -> 
 }
 
 /// Signs in with username and password. Others begin like this too.
-pub(super) async fn sign_in(tour: &mut Tour, browser: &mut Visitor, person: &Account) -> Result<()> {
+pub(super) async fn sign_in(tour: &mut Walk, browser: &mut Browser, person: &AccountLine) -> Result<()> {
     tour.report.begin(&format!("{} signs in with username and password", person.username));
     let login = json!({ "identifier": person.username, "password": person.password });
     let answer = tour.post(browser, "/login", login).await?;
@@ -64,7 +66,7 @@ pub(super) async fn sign_in(tour: &mut Tour, browser: &mut Visitor, person: &Acc
     Ok(())
 }
 
-async fn define(tour: &mut Tour, browser: &mut Visitor, mira: &Account, spare: &str) -> Result<()> {
+async fn define(tour: &mut Walk, browser: &mut Browser, mira: &AccountLine, spare: &str) -> Result<()> {
     tour.report.begin("Account details show no backup email");
     let account = tour.get(browser, "/account").await?;
     account
@@ -84,21 +86,21 @@ async fn define(tour: &mut Tour, browser: &mut Visitor, mira: &Account, spare: &
 
     tour.report.begin("While it is pending it opens nothing");
     let login = json!({ "identifier": spare, "password": mira.password });
-    tour.post(&mut tour.visitor(), "/login", login).await?.expect_problem(401, "wrong-credentials")?;
+    tour.post(&mut tour.browser(), "/login", login).await?.expect_problem(401, "wrong-credentials")?;
     tour.report.end();
     Ok(())
 }
 
-/// Finds the mail that asks to confirm an address, looks at its page twice and presses the button. Gives the
+/// Finds the email that asks to confirm an address, looks at its page twice and presses the button. Gives the
 /// link's path.
 pub(super) async fn confirm(
-    tour: &mut Tour,
-    browser: &mut Visitor,
-    person: &Account,
+    tour: &mut Walk,
+    browser: &mut Browser,
+    person: &AccountLine,
     spare: &str,
 ) -> Result<String> {
     tour.report.begin("The link in the mail shows whose account and which address");
-    let mail = tour.mail(spare, Kind::Confirm).await?;
+    let mail = tour.mail(spare, EmailKind::Confirm).await?;
     let link = tour.mails.link_path(&mail)?;
     for _ in 0..2 {
         let page = tour.get(browser, &link).await?;
@@ -115,12 +117,12 @@ pub(super) async fn confirm(
         .expect(200)?
         .expect_value("/backup/state", "confirmed")?
         .expect_value("/backup/address", spare)?;
-    tour.mail(&person.email, Kind::Words).await?;
+    tour.mail(&person.email, EmailKind::Words).await?;
     tour.report.end();
     Ok(link)
 }
 
-async fn sign_out(tour: &mut Tour, browser: &mut Visitor) -> Result<()> {
+async fn sign_out(tour: &mut Walk, browser: &mut Browser) -> Result<()> {
     tour.report.begin("Signs out");
     tour.post(browser, "/logout", json!({})).await?.expect(200)?;
     ensure!(!browser.has_session(), "expected the session cookie to be cleared, it is still there");
@@ -129,10 +131,10 @@ async fn sign_out(tour: &mut Tour, browser: &mut Visitor) -> Result<()> {
     Ok(())
 }
 
-async fn forgot_username(tour: &mut Tour, person: &Account, address: &str) -> Result<()> {
+async fn forgot_username(tour: &mut Walk, person: &AccountLine, address: &str) -> Result<()> {
     tour.report.begin("First door: the username, mailed to the backup email");
-    tour.post(&mut tour.visitor(), "/forgot-username", json!({ "email": address })).await?.expect(200)?;
-    let mail = tour.mail(address, Kind::Words).await?;
+    tour.post(&mut tour.browser(), "/forgot-username", json!({ "email": address })).await?.expect(200)?;
+    let mail = tour.mail(address, EmailKind::Words).await?;
     let parts = [&mail.text, &mail.html];
     ensure!(
         parts.iter().all(|part| part.contains(&person.username)),
@@ -144,11 +146,11 @@ async fn forgot_username(tour: &mut Tour, person: &Account, address: &str) -> Re
     Ok(())
 }
 
-async fn magic_link(tour: &mut Tour, mira: &Account, spare: &str) -> Result<()> {
-    let mut other = tour.visitor();
+async fn magic_link(tour: &mut Walk, mira: &AccountLine, spare: &str) -> Result<()> {
+    let mut other = tour.browser();
     tour.report.begin("Second door: a sign-in link to the backup email");
     tour.post(&mut other, "/login/link", json!({ "email": spare })).await?.expect(200)?;
-    let mail = tour.mail(spare, Kind::SignIn).await?;
+    let mail = tour.mail(spare, EmailKind::SignIn).await?;
     let link = tour.mails.link_path(&mail)?;
     tour.get(&mut other, &link).await?.expect(200)?.expect_value("/username", &mira.username)?;
     tour.get(&mut other, "/account").await?.expect_problem(401, "not-signed-in")?;
@@ -158,31 +160,31 @@ async fn magic_link(tour: &mut Tour, mira: &Account, spare: &str) -> Result<()> 
     let answer = tour.post(&mut other, "/login/open", json!({ "token": token_of(&link)? })).await?;
     answer.expect(200)?.expect_value("/username", &mira.username)?;
     tour.get(&mut other, "/account").await?.expect(200)?.expect_value("/username", &mira.username)?;
-    tour.mail(&mira.email, Kind::Words).await?;
+    tour.mail(&mira.email, EmailKind::Words).await?;
     tour.report.end();
 
     tour.report.begin("The same link once more: it was used");
     let again = json!({ "token": token_of(&link)? });
-    tour.post(&mut tour.visitor(), "/login/open", again).await?.expect_problem(410, "link-used")?;
+    tour.post(&mut tour.browser(), "/login/open", again).await?.expect_problem(410, "link-used")?;
     tour.report.end();
     Ok(())
 }
 
-async fn password(tour: &mut Tour, mira: &Account, spare: &str) -> Result<()> {
-    let mut other = tour.visitor();
+async fn password(tour: &mut Walk, mira: &AccountLine, spare: &str) -> Result<()> {
+    let mut other = tour.browser();
     tour.report.begin("Third door: the backup email and the password");
     let login = json!({ "identifier": spare.to_uppercase(), "password": mira.password });
     tour.post(&mut other, "/login", login).await?.expect(200)?.expect_value("/username", &mira.username)?;
     tour.get(&mut other, "/account").await?.expect(200)?.expect_value("/backup/address", spare)?;
-    tour.mail(&mira.email, Kind::Words).await?;
+    tour.mail(&mira.email, EmailKind::Words).await?;
     tour.report.end();
     Ok(())
 }
 
 async fn change(
-    tour: &mut Tour,
-    browser: &mut Visitor,
-    mira: &Account,
+    tour: &mut Walk,
+    browser: &mut Browser,
+    mira: &AccountLine,
     spare: &str,
     newer: &str,
 ) -> Result<()> {
@@ -200,8 +202,8 @@ async fn change(
 
     tour.report.begin("The former one stays in force meanwhile");
     let login = json!({ "identifier": spare, "password": mira.password });
-    tour.post(&mut tour.visitor(), "/login", login).await?.expect(200)?;
-    tour.mail(&mira.email, Kind::Words).await?;
+    tour.post(&mut tour.browser(), "/login", login).await?.expect(200)?;
+    tour.mail(&mira.email, EmailKind::Words).await?;
     tour.report.end();
 
     confirm(tour, browser, mira, newer).await?;
@@ -209,29 +211,29 @@ async fn change(
     tour.report.begin("The former one opens nothing any more");
     for (identifier, status) in [(spare, 401), (newer, 200)] {
         let login = json!({ "identifier": identifier, "password": mira.password });
-        tour.post(&mut tour.visitor(), "/login", login).await?.expect(status)?;
+        tour.post(&mut tour.browser(), "/login", login).await?.expect(status)?;
     }
-    tour.mail(&mira.email, Kind::Words).await?;
+    tour.mail(&mira.email, EmailKind::Words).await?;
     tour.report.end();
     Ok(())
 }
 
-async fn remove(tour: &mut Tour, browser: &mut Visitor, mira: &Account, newer: &str) -> Result<()> {
+async fn remove(tour: &mut Walk, browser: &mut Browser, mira: &AccountLine, newer: &str) -> Result<()> {
     tour.report.begin("Removes it, and the owner hears of it");
     let answer = tour.post(browser, "/account/backup/remove", json!({})).await?;
     answer.expect(200)?.expect_value("/backup/state", "none")?;
-    tour.mail(&mira.email, Kind::Words).await?;
+    tour.mail(&mira.email, EmailKind::Words).await?;
     tour.report.end();
 
     tour.report.begin("It opens nothing any more");
-    let mut other = tour.visitor();
+    let mut other = tour.browser();
     let login = json!({ "identifier": newer, "password": mira.password });
     tour.post(&mut other, "/login", login).await?.expect_problem(401, "wrong-credentials")?;
     tour.post(&mut other, "/forgot-username", json!({ "email": newer })).await?.expect(200)?;
     tour.post(&mut other, "/login/link", json!({ "email": newer })).await?.expect(200)?;
-    // A later mail that does arrive shows that none is still on its way.
+    // A later email that does arrive shows that none is still on its way.
     tour.post(&mut other, "/forgot-username", json!({ "email": mira.email })).await?.expect(200)?;
-    tour.mail(&mira.email, Kind::Words).await?;
+    tour.mail(&mira.email, EmailKind::Words).await?;
     tour.no_mail(newer)?;
     tour.report.end();
 

@@ -4,14 +4,17 @@
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
-use super::{Cast, Kind, Tour, Visitor, backup_address, story::sign_in, token_of};
-use crate::stack::accounts::Account;
+use super::mail_reader::EmailKind;
+use super::story::sign_in;
+use super::walk::{People, Walk, backup_address, token_of};
+use crate::browser::Browser;
+use crate::stack::accounts::AccountLine;
 
 /// Walks the whole of it. The person has a backup email before and the same one after it.
-pub(super) async fn tell(tour: &mut Tour, cast: &Cast) -> Result<()> {
-    let mira = &cast.mira;
+pub(super) async fn tell(tour: &mut Walk, people: &People) -> Result<()> {
+    let mira = &people.mira;
     let (spare, thiefs) = (backup_address(mira, "spare"), backup_address(mira, "thief"));
-    let mut thief = tour.visitor();
+    let mut thief = tour.browser();
     tour.report.chapter("This wasn’t me");
     tour.a_day_later().await?;
     let link = change(tour, &mut thief, mira, &thiefs).await?;
@@ -23,32 +26,32 @@ pub(super) async fn tell(tour: &mut Tour, cast: &Cast) -> Result<()> {
 
 /// A thief who knows the password puts an address of their own in the place of the backup email. Gives the path of
 /// the link in the notice.
-async fn change(tour: &mut Tour, thief: &mut Visitor, mira: &Account, thiefs: &str) -> Result<String> {
+async fn change(tour: &mut Walk, thief: &mut Browser, mira: &AccountLine, thiefs: &str) -> Result<String> {
     tour.report.begin(&format!("A thief knows {}’s password and changes the backup email", mira.username));
     let login = json!({ "identifier": mira.username, "password": mira.password });
     tour.post(thief, "/login", login).await?.expect(200)?;
     tour.post(thief, "/account/backup", json!({ "email": thiefs })).await?.expect(202)?;
-    let mail = tour.mail(thiefs, Kind::Confirm).await?;
+    let mail = tour.mail(thiefs, EmailKind::Confirm).await?;
     let link = tour.mails.link_path(&mail)?;
     let answer = tour.post(thief, "/backup/confirm", json!({ "token": token_of(&link)? })).await?;
     answer.expect(200)?.expect_value("/address", thiefs)?;
     tour.report.end();
 
     tour.report.begin("The notice to the primary has a link that tells what happened");
-    let notice = tour.mail(&mira.email, Kind::Words).await?;
+    let notice = tour.mail(&mira.email, EmailKind::Words).await?;
     let link = tour.mails.link_path(&notice)?;
     ensure!(link.starts_with("/undo?"), "expected a link that takes the change back, came {link}");
     ensure!(!notice.text.contains(thiefs), "expected the address masked, came\n{}", notice.text);
-    let mut owner = tour.visitor();
+    let mut owner = tour.browser();
     let page = tour.get(&mut owner, &link).await?;
     page.expect(200)?.expect_value("/what", "changed")?;
     tour.report.end();
     Ok(link)
 }
 
-async fn take_back(tour: &mut Tour, mira: &Account, link: &str) -> Result<()> {
+async fn take_back(tour: &mut Walk, mira: &AccountLine, link: &str) -> Result<()> {
     let token = token_of(link)?;
-    let mut owner = tour.visitor();
+    let mut owner = tour.browser();
     tour.report.begin("The button alone takes nothing back: the username is asked for");
     let answer = tour.post(&mut owner, "/undo", json!({ "token": token })).await?;
     answer.expect_problem(422, "other-username")?;
@@ -59,12 +62,12 @@ async fn take_back(tour: &mut Tour, mira: &Account, link: &str) -> Result<()> {
     let answer = tour.post(&mut owner, "/undo", form).await?;
     answer.expect(200)?.expect_flag("/former_taken", false)?;
     ensure!(!owner.has_session(), "expected that taking back signs nobody in");
-    tour.mail(&mira.email, Kind::Words).await?;
+    tour.mail(&mira.email, EmailKind::Words).await?;
     tour.report.end();
     Ok(())
 }
 
-async fn thief_is_out(tour: &mut Tour, thief: &mut Visitor, mira: &Account, thiefs: &str) -> Result<()> {
+async fn thief_is_out(tour: &mut Walk, thief: &mut Browser, mira: &AccountLine, thiefs: &str) -> Result<()> {
     tour.report.begin("The thief is signed out, and the thief’s address opens nothing");
     tour.get(thief, "/account").await?.expect_problem(401, "not-signed-in")?;
     let login = json!({ "identifier": thiefs, "password": mira.password });
@@ -73,13 +76,13 @@ async fn thief_is_out(tour: &mut Tour, thief: &mut Visitor, mira: &Account, thie
     Ok(())
 }
 
-async fn as_before(tour: &mut Tour, mira: &Account, spare: &str) -> Result<()> {
-    let mut browser = tour.visitor();
+async fn as_before(tour: &mut Walk, mira: &AccountLine, spare: &str) -> Result<()> {
+    let mut browser = tour.browser();
     tour.report.begin("The former backup email works again");
     let login = json!({ "identifier": spare, "password": mira.password });
     tour.post(&mut browser, "/login", login).await?.expect(200)?;
     tour.get(&mut browser, "/account").await?.expect(200)?.expect_value("/backup/address", spare)?;
-    tour.mail(&mira.email, Kind::Words).await?;
+    tour.mail(&mira.email, EmailKind::Words).await?;
     tour.report.end();
 
     sign_in(tour, &mut browser, mira).await?;
@@ -95,9 +98,9 @@ async fn as_before(tour: &mut Tour, mira: &Account, spare: &str) -> Result<()> {
     Ok(())
 }
 
-async fn once_only(tour: &mut Tour, mira: &Account, link: &str) -> Result<()> {
+async fn once_only(tour: &mut Walk, mira: &AccountLine, link: &str) -> Result<()> {
     tour.report.begin("The link once more: it was used");
-    let mut anybody = tour.visitor();
+    let mut anybody = tour.browser();
     tour.get(&mut anybody, link).await?.expect_problem(410, "link-used")?;
     let form = json!({ "token": token_of(link)?, "username": mira.username });
     tour.post(&mut anybody, "/undo", form).await?.expect_problem(410, "link-used")?;

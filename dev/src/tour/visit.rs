@@ -1,23 +1,20 @@
 //! The part of the story that needs neither mailbox nor operator, for a site that runs already: after a deployment
 //! it says whether routes, functions, permissions and tables fit together there. It leaves the site as it was but
-//! for mails, which go to the people of its file only, and counts against limits. Must not know where the site is.
+//! for emails, which go to the people of its file only, and counts against limits. Must not know where the site is.
 
 use anyhow::{Context as _, Result, ensure};
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::{
-    Wire,
-    report::Report,
-    visitor::{Answer, Visitor},
-};
-use crate::stack::accounts::Account;
+use super::report::Report;
+use crate::browser::{Browser, Connections, SiteResponse};
+use crate::stack::accounts::AccountLine;
 
-/// Nobody's address, of a domain that never receives mail: nothing is ever sent to it.
+/// Nobody's address, of a domain that never receives email: nothing is ever sent to it.
 const STRANGER: &str = "stranger@example.org";
 
 /// Whom the visit is made as.
-pub(super) fn person(people: &[Account]) -> Result<&Account> {
+pub(super) fn person(people: &[AccountLine]) -> Result<&AccountLine> {
     let person = people.iter().find(|person| person.kind == "regular" && person.password.is_some());
     person.context("the file must have a regular account with a password")
 }
@@ -25,20 +22,20 @@ pub(super) fn person(people: &[Account]) -> Result<&Account> {
 /// A visit under way.
 pub(super) struct Visit {
     site: String,
-    pub(super) wire: Wire,
+    pub(super) connections: Connections,
     pub(super) report: Report,
 }
 
 impl Visit {
     /// A visit that has not begun.
-    pub(super) fn new(site: &str, wire: Wire, report: Report) -> Self {
-        Self { site: site.to_owned(), wire, report }
+    pub(super) fn new(site: &str, connections: Connections, report: Report) -> Self {
+        Self { site: site.to_owned(), connections, report }
     }
 
     /// Walks the whole of it. The first surprise ends it.
-    pub(super) async fn tell(&mut self, people: &[Account]) -> Result<()> {
+    pub(super) async fn tell(&mut self, people: &[AccountLine]) -> Result<()> {
         let person = person(people)?;
-        let mut browser = self.visitor();
+        let mut browser = self.browser();
 
         self.report.chapter("Somebody of the site");
         self.sign_in(&mut browser, person).await?;
@@ -65,19 +62,19 @@ impl Visit {
         self.report.close(outcome)
     }
 
-    fn visitor(&self) -> Visitor {
-        Visitor::new(&self.site, &self.wire)
+    fn browser(&self) -> Browser {
+        Browser::new(&self.site, &self.connections)
     }
 
-    async fn get(&mut self, visitor: &mut Visitor, path: &str) -> Result<Answer> {
-        self.report.ask(visitor, Method::GET, path, None).await
+    async fn get(&mut self, browser: &mut Browser, path: &str) -> Result<SiteResponse> {
+        self.report.ask(browser, Method::GET, path, None).await
     }
 
-    async fn post(&mut self, visitor: &mut Visitor, path: &str, body: Value) -> Result<Answer> {
-        self.report.ask(visitor, Method::POST, path, Some(body)).await
+    async fn post(&mut self, browser: &mut Browser, path: &str, body: Value) -> Result<SiteResponse> {
+        self.report.ask(browser, Method::POST, path, Some(body)).await
     }
 
-    async fn sign_in(&mut self, browser: &mut Visitor, person: &Account) -> Result<()> {
+    async fn sign_in(&mut self, browser: &mut Browser, person: &AccountLine) -> Result<()> {
         self.report.begin(&format!("{} signs in with username and password", person.username));
         let login = json!({ "identifier": person.username, "password": person.password });
         let answer = self.post(browser, "/login", login).await?;
@@ -87,7 +84,7 @@ impl Visit {
         Ok(())
     }
 
-    async fn account(&mut self, browser: &mut Visitor, person: &Account) -> Result<()> {
+    async fn account(&mut self, browser: &mut Browser, person: &AccountLine) -> Result<()> {
         self.report.begin("Account details");
         let account = self.get(browser, "/account").await?;
         account
@@ -98,7 +95,7 @@ impl Visit {
         Ok(())
     }
 
-    async fn refused_addresses(&mut self, browser: &mut Visitor, person: &Account) -> Result<()> {
+    async fn refused_addresses(&mut self, browser: &mut Browser, person: &AccountLine) -> Result<()> {
         self.report.begin("What is no address, or the primary one, is no backup email");
         let cases = [("not an address", "not-an-address"), (person.email.as_str(), "same-as-primary")];
         for (email, code) in cases {
@@ -109,7 +106,7 @@ impl Visit {
         Ok(())
     }
 
-    async fn sign_out(&mut self, browser: &mut Visitor) -> Result<()> {
+    async fn sign_out(&mut self, browser: &mut Browser) -> Result<()> {
         self.report.begin("Signs out");
         self.post(browser, "/logout", json!({})).await?.expect(200)?;
         ensure!(!browser.has_session(), "expected the session cookie to be cleared, it is still there");
@@ -118,12 +115,12 @@ impl Visit {
         Ok(())
     }
 
-    async fn wrong_credentials(&mut self, person: &Account) -> Result<()> {
+    async fn wrong_credentials(&mut self, person: &AccountLine) -> Result<()> {
         self.report.begin("A wrong password and nobody get the same answer");
         let mut answers = Vec::new();
         for identifier in [person.username.as_str(), STRANGER] {
             let login = json!({ "identifier": identifier, "password": "not the password" });
-            answers.push(self.post(&mut self.visitor(), "/login", login).await?);
+            answers.push(self.post(&mut self.browser(), "/login", login).await?);
         }
         for answer in &answers {
             answer.expect_problem(401, "wrong-credentials")?.expect_same_as(&answers[0])?;
@@ -134,7 +131,7 @@ impl Visit {
 
     async fn unknown_links(&mut self) -> Result<()> {
         self.report.begin("A link that nobody sent");
-        let mut browser = self.visitor();
+        let mut browser = self.browser();
         let token = "A".repeat(43);
         for path in ["/backup/confirm", "/login/open"] {
             let page = self.get(&mut browser, &format!("{path}?token={token}")).await?;
@@ -146,12 +143,12 @@ impl Visit {
         Ok(())
     }
 
-    async fn strangers(&mut self, person: &Account) -> Result<()> {
+    async fn strangers(&mut self, person: &AccountLine) -> Result<()> {
         for path in ["/forgot-username", "/login/link"] {
             self.report.begin(&format!("{path} says the same to a stranger"));
             let mut answers = Vec::new();
             for email in [STRANGER, person.email.as_str()] {
-                answers.push(self.post(&mut self.visitor(), path, json!({ "email": email })).await?);
+                answers.push(self.post(&mut self.browser(), path, json!({ "email": email })).await?);
             }
             for answer in &answers {
                 answer.expect(200)?.expect_same_as(&answers[0])?;

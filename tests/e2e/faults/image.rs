@@ -25,7 +25,7 @@ pub enum Change {
     Nothing,
     /// Nothing but a count of the attempt.
     Counted,
-    /// All that a run without faults changes, but for the mail, which waits in the outbox.
+    /// All that a run without faults changes, but for the email, which waits in the outbox.
     AllButTheMail,
     /// All that a run without faults changes.
     Everything,
@@ -106,7 +106,7 @@ impl Snapshot {
         let mut rows: Vec<String> = rows.iter().map(|row| self.blank(row).to_string()).collect();
         rows.sort();
         if table == LINKS {
-            // A mail that was tried twice has two links, of which only one is ever used.
+            // An email that was tried twice has two links, of which only one is ever used.
             rows.dedup();
         }
         rows

@@ -3,24 +3,24 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
+use dev::browser::SiteResponse;
 
 use super::image::Change;
 use super::walk::Flow;
-use crate::client::Answer;
 
 /// One flow that met one fault.
 #[derive(Clone)]
 pub struct Row {
     pub flow: Flow,
     pub trouble: &'static str,
-    pub page: Answer,
+    pub page: SiteResponse,
     pub change: Change,
-    /// Whether it was asked for twice, so that two mails may be right.
+    /// Whether it was asked for twice, so that two emails may be right.
     pub asked_twice: bool,
-    /// Mails that came a second time.
+    /// Emails that came a second time.
     pub doubles: usize,
     /// The answer when the person asks again.
-    pub again: Answer,
+    pub again: SiteResponse,
 }
 
 const DOCUMENT: &str = "docs/faults.md";
@@ -46,7 +46,7 @@ impl Row {
     }
 }
 
-fn page(answer: &Answer) -> String {
+fn page(answer: &SiteResponse) -> String {
     match answer.body["code"].as_str().filter(|_| answer.status >= 400) {
         Some(code) => format!("{} `{code}`", answer.status),
         None => answer.status.to_string(),

@@ -2,18 +2,19 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use dev::browser::{Browser, SiteResponse};
 use dev::stack::Stack;
 use serde_json::{Value, json};
 
 use super::image::Snapshot;
-use crate::client::{Answer, Client};
+use crate::client::{new_browser, sign_in};
 
 /// A mailer that meets a fault for good takes five tries, each with the SDK's own retries.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
 const USERNAME: &str = "mina";
 const PRIMARY: &str = "mina@example.com";
-/// Who gets the mail that [`Scene::ask_for_another_mail`] asks for.
+/// Who gets the email that [`Scene::ask_for_another_mail`] asks for.
 pub const ANOTHER: &str = "joris@example.org";
 const PASSWORD: &str = "correct horse battery";
 const BACKUP: &str = "mina.spare@example.org";
@@ -96,7 +97,7 @@ impl Flow {
         }
     }
 
-    /// Whether it causes a mail.
+    /// Whether it causes an email.
     pub fn mails(self) -> bool {
         !matches!(self, Self::Cancel | Self::SignOut | Self::EndSession | Self::EndOthers)
     }
@@ -134,9 +135,9 @@ pub struct Scene<'s> {
     pub flow: Flow,
     pub snapshot: Snapshot,
     /// Its cookies are those of the moment before the request.
-    browser: Client,
+    browser: Browser,
     /// Another browser of the same person.
-    other: Client,
+    other: Browser,
     /// The link that was mailed, or the name of the session that is to end.
     token: Option<String>,
 }
@@ -144,24 +145,24 @@ pub struct Scene<'s> {
 impl<'s> Scene<'s> {
     /// Walks to the point right before the flow's own request.
     pub async fn set(stack: &'s Stack, flow: Flow) -> Result<Self> {
-        let (mut browser, mut other, mut token) = (Client::new(stack)?, Client::new(stack)?, None);
+        let (mut browser, mut other, mut token) = (new_browser(stack)?, new_browser(stack)?, None);
         match flow {
             Flow::ForgotUsername | Flow::RequestLink | Flow::Mailer => {}
             Flow::SignOut | Flow::EndSession | Flow::EndOthers => {
-                browser.sign_in(PRIMARY, PASSWORD).await?;
-                other.sign_in(PRIMARY, PASSWORD).await?;
+                sign_in(&mut browser, PRIMARY, PASSWORD).await?;
+                sign_in(&mut other, PRIMARY, PASSWORD).await?;
             }
             Flow::Cancel => {
-                browser.sign_in(PRIMARY, PASSWORD).await?;
+                sign_in(&mut browser, PRIMARY, PASSWORD).await?;
                 define(stack, &mut browser, BACKUP).await?;
             }
-            Flow::Define => browser.sign_in(PRIMARY, PASSWORD).await?,
+            Flow::Define => sign_in(&mut browser, PRIMARY, PASSWORD).await?,
             Flow::Confirm => {
-                browser.sign_in(PRIMARY, PASSWORD).await?;
+                sign_in(&mut browser, PRIMARY, PASSWORD).await?;
                 token = Some(define(stack, &mut browser, BACKUP).await?);
             }
             Flow::SignIn | Flow::Remove | Flow::OpenLink | Flow::TakeBack | Flow::Change => {
-                browser.sign_in(PRIMARY, PASSWORD).await?;
+                sign_in(&mut browser, PRIMARY, PASSWORD).await?;
                 let link = define(stack, &mut browser, BACKUP).await?;
                 let confirmed = browser.post("/backup/confirm", &json!({ "token": link })).await?;
                 ensure!(confirmed.status == 200, "confirming: {} {}", confirmed.status, confirmed.body);
@@ -169,7 +170,7 @@ impl<'s> Scene<'s> {
         }
         match flow {
             Flow::OpenLink => {
-                browser = Client::new(stack)?;
+                browser = new_browser(stack)?;
                 browser.post("/login/link", &json!({ "email": BACKUP })).await?;
                 token = Some(mailed(stack, BACKUP, "/login/open?token=").await?);
             }
@@ -187,12 +188,12 @@ impl<'s> Scene<'s> {
     }
 
     /// The request that matters, from the browser as it was; and the browser as it is then.
-    pub async fn act(&self) -> Result<(Answer, Client)> {
+    pub async fn act(&self) -> Result<(SiteResponse, Browser)> {
         self.act_again(&self.browser).await
     }
 
     /// The same request from a browser that has made it before.
-    pub async fn act_again(&self, browser: &Client) -> Result<(Answer, Client)> {
+    pub async fn act_again(&self, browser: &Browser) -> Result<(SiteResponse, Browser)> {
         let mut browser = browser.clone();
         let (path, body) = self.request();
         Ok((browser.post(path, &body).await?, browser))
@@ -217,9 +218,9 @@ impl<'s> Scene<'s> {
 
     /// Whoever had to be out is out, whatever cookies were kept, and nobody else is. A browser whose session got
     /// another secret, but not the answer with it, is out too.
-    pub async fn assert_ended(&self, browser: &Client, heard: bool) -> Result<()> {
+    pub async fn assert_ended(&self, browser: &Browser, heard: bool) -> Result<()> {
         let is_in =
-            async |who: &Client| Ok::<_, anyhow::Error>(who.clone().get("/account").await?.status == 200);
+            async |who: &Browser| Ok::<_, anyhow::Error>(who.clone().get("/account").await?.status == 200);
         let (kept, now, other) =
             (is_in(&self.browser).await?, is_in(browser).await?, is_in(&self.other).await?);
         let wanted = match self.flow {
@@ -232,23 +233,23 @@ impl<'s> Scene<'s> {
         Ok(())
     }
 
-    /// Somebody else asks for something, so that two mails are under way.
+    /// Somebody else asks for something, so that two emails are under way.
     pub async fn ask_for_another_mail(&self) -> Result<()> {
         let form = json!({ "email": ANOTHER });
-        let answer = Client::new(self.stack)?.post("/forgot-username", &form).await?;
+        let answer = new_browser(self.stack)?.post("/forgot-username", &form).await?;
         ensure!(answer.status == 200, "{} {}", answer.status, answer.body);
         Ok(())
     }
 }
 
-/// Asks for a backup email; the token of the mail.
-async fn define(stack: &Stack, mina: &mut Client, address: &str) -> Result<String> {
+/// Asks for a backup email; the token of the email.
+async fn define(stack: &Stack, mina: &mut Browser, address: &str) -> Result<String> {
     let asked = mina.post("/account/backup", &json!({ "email": address })).await?;
     ensure!(asked.status == 202, "defining: {} {}", asked.status, asked.body);
     mailed(stack, address, "/backup/confirm?token=").await
 }
 
-/// Waits for a mail with such a link; the link's token.
+/// Waits for an email with such a link; the link's token.
 async fn mailed(stack: &Stack, to: &str, link: &str) -> Result<String> {
     let fits = |mail: &dev::mailbox::Mail| mail.to == to && mail.links.iter().any(|own| own.contains(link));
     let mail = stack.mailbox().wait_for(PATIENCE, fits).await;
@@ -258,7 +259,7 @@ async fn mailed(stack: &Stack, to: &str, link: &str) -> Result<String> {
 }
 
 /// The name under which a browser's own session is listed.
-async fn name_of_session(browser: &mut Client) -> Result<String> {
+async fn name_of_session(browser: &mut Browser) -> Result<String> {
     let page = browser.get("/account").await?;
     let own = page.body["sessions"][0]["session"].as_str();
     own.map(str::to_owned).with_context(|| format!("no list of sessions: {}", page.body))

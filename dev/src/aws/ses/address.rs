@@ -1,4 +1,4 @@
-//! Addresses as SES takes them in a request, and as a mail program shows them. Must not know what is sent.
+//! Addresses as SES takes them in a request, and as an email program shows them. Must not know what is sent.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
@@ -36,7 +36,7 @@ impl<'a> Mailable<'a> {
         Ok(Self { name, address })
     }
 
-    /// As a mail program shows it.
+    /// As an email program shows it.
     pub(super) fn shown(&self) -> String {
         if self.name.is_empty() {
             return self.address.to_owned();
@@ -74,7 +74,7 @@ fn check_address(address: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Undoes RFC 2047's `=?UTF-8?B?…?=`, so that the mailbox shows a name as a mail program does. Anything else
+/// Undoes RFC 2047's `=?UTF-8?B?…?=`, so that the mailbox shows a name as an email program does. Anything else
 /// stays as it is.
 fn decoded_words(text: &str) -> String {
     let word = |word: &str| -> Option<String> {

@@ -21,7 +21,7 @@ use crate::workspace;
 /// The people of the measurement, in the form of the demo accounts; from the root of the workspace.
 const ACCOUNTS: &str = "dev/src/timing/accounts.jsonl";
 
-/// How long the mailer may be at one mail.
+/// How long the mailer may be at one email.
 const PATIENCE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -29,44 +29,44 @@ const PAUSE: Duration = Duration::from_millis(20);
 const EMPTIED: [&str; 2] = ["LIMITS_TABLE", "OUTBOX_TABLE"];
 
 /// A stack for each value of `FormerHashes`. One is measured at a time, while the others wait for requests.
-pub(super) struct Benches(Vec<(Vec<Flow>, Bench)>);
+pub(super) struct MeasuredStacks(Vec<(Vec<Flow>, MeasuredStack)>);
 
-impl Benches {
+impl MeasuredStacks {
     /// What these flows need.
     pub(super) async fn start(flows: &[Flow], profile: Profile) -> Result<Self> {
-        let mut benches: Vec<(Vec<Flow>, Bench)> = Vec::new();
+        let mut stacks: Vec<(Vec<Flow>, MeasuredStack)> = Vec::new();
         for &flow in flows {
             let former_hashes = flow.former_hashes();
-            match benches.iter_mut().find(|(others, _)| others[0].former_hashes() == former_hashes) {
+            match stacks.iter_mut().find(|(others, _)| others[0].former_hashes() == former_hashes) {
                 Some((others, _)) => others.push(flow),
-                None => benches.push((vec![flow], Bench::start(former_hashes, profile).await?)),
+                None => stacks.push((vec![flow], MeasuredStack::start(former_hashes, profile).await?)),
             }
         }
-        Ok(Self(benches))
+        Ok(Self(stacks))
     }
 
     /// The stack that a flow is measured on.
-    pub(super) fn of(&self, flow: Flow) -> Result<&Bench> {
+    pub(super) fn of(&self, flow: Flow) -> Result<&MeasuredStack> {
         let found = self.0.iter().find(|(flows, _)| flows.contains(&flow));
-        found.map(|(_, bench)| bench).with_context(|| format!("{flow} was not asked for"))
+        found.map(|(_, stack)| stack).with_context(|| format!("{flow} was not asked for"))
     }
 
     pub(super) async fn bring_to_the_limit(&self) -> Result<()> {
-        for (flows, bench) in &self.0 {
-            bench.bring_to_the_limit(flows).await?;
+        for (flows, stack) in &self.0 {
+            stack.bring_to_the_limit(flows).await?;
         }
         Ok(())
     }
 
     pub(super) async fn stop(self) {
-        for (_, bench) in self.0 {
-            bench.stop().await;
+        for (_, stack) in self.0 {
+            stack.stop().await;
         }
     }
 }
 
 /// A stack with the people of all states.
-pub(super) struct Bench {
+pub(super) struct MeasuredStack {
     stack: Stack,
     client: Client,
     /// The counts of those who are at their limit.
@@ -75,14 +75,14 @@ pub(super) struct Bench {
 
 /// What came back, as far as two answers can be compared.
 #[derive(Debug, PartialEq)]
-struct Answer {
+struct ComparedResponse {
     status: u16,
     body: Vec<u8>,
     /// The cookies as a browser would send them back.
     cookies: String,
 }
 
-impl Bench {
+impl MeasuredStack {
     /// A stack with this in `FormerHashes`.
     async fn start(former_hashes: &str, profile: Profile) -> Result<Self> {
         let options = Options {
@@ -98,14 +98,14 @@ impl Bench {
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .pool_max_idle_per_host(1);
-        let bench = Self { stack, client: client.build()?, kept: RefCell::default() };
+        let measured = Self { stack, client: client.build()?, kept: RefCell::default() };
         for (username, making) in MADE {
-            bench.make(username, making).await.with_context(|| format!("{username} cannot be made"))?;
+            measured.make(username, making).await.with_context(|| format!("{username} cannot be made"))?;
         }
-        bench.rest().await?;
-        bench.stack.stream_pause().begin();
-        bench.stack.tables().end_stream(&bench.table("OUTBOX_TABLE")?)?;
-        Ok(bench)
+        measured.rest().await?;
+        measured.stack.stream_pause().begin();
+        measured.stack.tables().end_stream(&measured.table("OUTBOX_TABLE")?)?;
+        Ok(measured)
     }
 
     async fn stop(self) {
@@ -201,13 +201,13 @@ impl Bench {
         request.header("accept", "application/json").json(body)
     }
 
-    async fn ask(&self, request: reqwest::RequestBuilder) -> Result<Answer> {
+    async fn ask(&self, request: reqwest::RequestBuilder) -> Result<ComparedResponse> {
         let response = request.send().await?;
         let status = response.status().as_u16();
         let set = response.headers().get_all("set-cookie").iter().filter_map(|line| line.to_str().ok());
         let cookies: Vec<&str> = set.filter_map(|line| line.split(';').next()).collect();
         let cookies = cookies.join("; ");
-        Ok(Answer { status, body: response.bytes().await?.to_vec(), cookies })
+        Ok(ComparedResponse { status, body: response.bytes().await?.to_vec(), cookies })
     }
 
     fn table(&self, variable: &str) -> Result<String> {

@@ -1,0 +1,57 @@
+//! What every call passes before a service carries it out: may the caller do this, and shall the call fail?
+//!
+//! The endpoint of the local stack and the tests in process use the same checks.
+
+use std::time::Duration;
+
+use super::faults::{Faults, Kind};
+use super::iam::{AccessKeys, Principal};
+use super::request::AwsRequest;
+use super::response::AwsResponse;
+
+/// The permissions of all callers, and the faults to come; clones share the faults.
+#[derive(Debug, Clone)]
+pub struct Checks {
+    /// Who owns which access key.
+    pub keys: AccessKeys,
+    /// The faults to come.
+    pub faults: Faults,
+}
+
+/// What happens to a call.
+#[derive(Debug)]
+pub enum Decision {
+    /// This is the response; the call is not carried out.
+    Respond(AwsResponse),
+    /// The caller's process is killed; the call is not carried out.
+    KillCaller,
+    /// The call is carried out.
+    CarryOut {
+        /// How long the caller waits for it in addition.
+        delay: Duration,
+        /// Whether the connection closes without a response.
+        lose_response: bool,
+    },
+}
+
+impl Checks {
+    /// Decides about a call, and uses up a fault that fits it.
+    pub fn decide(&self, caller: &Principal, request: &AwsRequest<'_>) -> Decision {
+        if let Some(lacking) = request.permissions().iter().find(|permission| !caller.may(permission)) {
+            return Decision::Respond(request.denied(&caller.refusal(lacking)));
+        }
+        let fault = self.faults.take(caller.name(), request.operation(), &request.tables());
+        if let Some(failure) = fault.and_then(|fault| request.failure(fault)) {
+            return Decision::Respond(failure);
+        }
+        match fault {
+            Some(Kind::Kill) => Decision::KillCaller,
+            Some(Kind::Delay { delay_ms }) => {
+                Decision::CarryOut { delay: Duration::from_millis(delay_ms), lose_response: false }
+            }
+            fault => {
+                Decision::CarryOut { delay: Duration::ZERO, lose_response: fault == Some(Kind::LostAnswer) }
+            }
+        }
+    }
+}

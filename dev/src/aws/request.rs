@@ -1,0 +1,119 @@
+//! A call to an AWS service: what it needs permission for, which tables it names, and how it can fail.
+//!
+//! Must not know who calls, nor how the call travels.
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use super::faults::Kind;
+use super::operations::{Operation, error_body};
+use super::response::{AwsResponse, Service};
+use super::ses;
+use crate::template::statement::Permission;
+
+/// One call.
+#[derive(Debug)]
+pub enum AwsRequest<'a> {
+    /// To DynamoDB.
+    DynamoDb(Operation<'a>),
+    /// To SES: the body of a `SendEmail`.
+    SendEmail(&'a [u8]),
+}
+
+impl AwsRequest<'_> {
+    /// The operation's name, for example `GetItem` or `SendEmail`.
+    pub fn operation(&self) -> &str {
+        match self {
+            Self::DynamoDb(operation) => operation.name,
+            Self::SendEmail(_) => "SendEmail",
+        }
+    }
+
+    /// The tables that it names.
+    pub fn tables(&self) -> Vec<String> {
+        match self {
+            Self::DynamoDb(operation) => operation.tables(),
+            Self::SendEmail(_) => Vec::new(),
+        }
+    }
+
+    /// The permissions that it needs.
+    pub fn permissions(&self) -> Vec<Permission> {
+        match self {
+            Self::DynamoDb(operation) => operation.permissions(),
+            Self::SendEmail(body) => ses::permissions(body),
+        }
+    }
+
+    /// The response to a caller who lacks a permission.
+    pub fn denied(&self, message: &str) -> AwsResponse {
+        let status = match self {
+            Self::DynamoDb(_) => StatusCode::BAD_REQUEST,
+            Self::SendEmail(_) => StatusCode::FORBIDDEN,
+        };
+        AwsResponse::failure(self.service(), status, "AccessDeniedException", message)
+    }
+
+    /// The error that a fault makes of this call; `None` for a fault with which the call is carried out or its caller
+    /// dies.
+    pub fn failure(&self, fault: Kind) -> Option<AwsResponse> {
+        let (status, error, message) = match (self, fault) {
+            (Self::DynamoDb(operation), Kind::TransactionConflict) => {
+                return Some(transaction_conflict(operation));
+            }
+            (Self::DynamoDb(_), Kind::Throttle) => (
+                StatusCode::BAD_REQUEST,
+                "ProvisionedThroughputExceededException",
+                "The level of configured provisioned throughput for the table was exceeded. Consider increasing your provisioning level with the UpdateTable API.",
+            ),
+            (Self::DynamoDb(_), Kind::ServerError) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", "Internal server error")
+            }
+            (Self::DynamoDb(_), Kind::Reject) => {
+                (StatusCode::BAD_REQUEST, "ValidationException", "One or more parameter values were invalid")
+            }
+            (Self::SendEmail(_), Kind::Throttle) => {
+                (StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException", "Maximum sending rate exceeded.")
+            }
+            (Self::SendEmail(_), Kind::ServerError | Kind::TransactionConflict) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "InternalServiceErrorException", "Internal error")
+            }
+            (Self::SendEmail(_), Kind::Reject) => (
+                StatusCode::BAD_REQUEST,
+                "MessageRejected",
+                "Email address is not verified. The following identities failed the check in region US-EAST-1",
+            ),
+            (_, Kind::Kill | Kind::LostAnswer | Kind::Delay { .. }) => return None,
+        };
+        Some(AwsResponse::failure(self.service(), status, error, message))
+    }
+
+    fn service(&self) -> Service {
+        match self {
+            Self::DynamoDb(_) => Service::DynamoDb,
+            Self::SendEmail(_) => Service::Ses,
+        }
+    }
+}
+
+/// The error of DynamoDB where another transaction is at the same items.
+pub fn transaction_conflict(operation: &Operation<'_>) -> AwsResponse {
+    let (conflict, cancelled) = ("TransactionConflictException", "TransactionCanceledException");
+    let message = "Transaction is ongoing for the item";
+    let failure = |error| AwsResponse::failure(Service::DynamoDb, StatusCode::BAD_REQUEST, error, message);
+    if !matches!(operation.name, "TransactWriteItems" | "TransactGetItems") {
+        return failure(conflict);
+    }
+    let items = operation.body["TransactItems"].as_array().map_or(1, |items| items.len().max(1));
+    let mut reasons = vec![json!({ "Code": "None" }); items];
+    // The last one: a caller must look at all reasons.
+    reasons[items - 1] = json!({ "Code": "TransactionConflict", "Message": message });
+    let codes: Vec<&str> = reasons.iter().filter_map(|reason| reason["Code"].as_str()).collect();
+    let message = format!(
+        "Transaction cancelled, please refer cancellation reasons for specific reasons [{}]",
+        codes.join(", ")
+    );
+    let mut body = error_body(cancelled, &message);
+    body["CancellationReasons"] = Value::Array(reasons);
+    AwsResponse { body: body.to_string().into_bytes(), ..failure(cancelled) }
+}
