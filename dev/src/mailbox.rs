@@ -1,6 +1,6 @@
-//! The mailbox of the local stack: every email that was sent, kept in memory, with a page that shows it as its
-//! reader would see it, and the same as JSON. Must not know who sent an email, why, or what a link in it does.
+//! The mailbox of the local stack: every email that was sent, kept in memory, as a page and as JSON. Must not know who sent an email, why, or what a link in it does.
 
+mod mail;
 mod page;
 
 use std::{
@@ -16,67 +16,21 @@ use axum::{
     response::{Html, IntoResponse, Redirect, Response},
     routing::{get, post},
 };
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tokio::sync::watch;
 
+use self::mail::links_in;
+pub use self::mail::{Header, Mail, NewMail};
+use self::page::Part;
 use crate::clock;
 
-/// Older emails go when there are more than this: a load test must not fill the machine (an email is about 5 KB).
+/// The oldest emails are dropped when there are more than this: a load test must not fill the machine (an email is about 5 KB).
 const MAILS_KEPT: usize = 10_000;
 
 /// What the page may load: its own style and script. The sandbox keeps scripts of an email from running;
-/// pictures are let through, as an email program would after one click.
+/// images are allowed, as in an email program after one click.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; \
      style-src 'self' 'unsafe-inline'; img-src data: http: https:; form-action 'self'; frame-ancestors 'none'";
-
-/// One header of an email beyond the usual ones.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Header {
-    /// Its name, as sent.
-    pub name: String,
-    /// Its value, as sent.
-    pub value: String,
-}
-
-/// An email as its sender hands it in.
-#[derive(Clone, Debug, Default)]
-pub struct Letter {
-    /// All recipients, bare addresses or `Name <address>`, separated by `, `.
-    pub to: String,
-    /// The sender, a bare address or `Name <address>`.
-    pub from: String,
-    /// The subject line.
-    pub subject: String,
-    /// The text part; empty when there is none.
-    pub text: String,
-    /// The HTML part; empty when there is none.
-    pub html: String,
-    /// Further headers, in the order they were given.
-    pub headers: Vec<Header>,
-}
-
-/// An email in the mailbox.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Mail {
-    /// Counts from 1 in the order of arrival, and is never used twice.
-    pub number: u64,
-    /// When it arrived, in seconds since the epoch.
-    pub received_at: i64,
-    /// All recipients, separated by `, `.
-    pub to: String,
-    /// The sender.
-    pub from: String,
-    /// The subject line.
-    pub subject: String,
-    /// The text part; empty when there is none.
-    pub text: String,
-    /// The HTML part; empty when there is none.
-    pub html: String,
-    /// The http and https addresses of the text part, in their order.
-    pub links: Vec<String>,
-    /// Further headers, in the order they were given.
-    pub headers: Vec<Header>,
-}
 
 /// All emails that arrived. Clones share one mailbox.
 #[derive(Clone, Debug, Default)]
@@ -92,9 +46,9 @@ struct Shared {
 }
 
 impl Mailbox {
-    /// Takes an email in and returns its number.
-    pub fn receive(&self, letter: Letter) -> u64 {
-        let Letter { to, from, subject, text, html, headers } = letter;
+    /// Stores an email and returns its number.
+    pub fn receive(&self, mail: NewMail) -> u64 {
+        let NewMail { to, from, subject, text, html, headers } = mail;
         let mut mails = self.lock();
         let number = *self.shared.latest.borrow() + 1;
         let links = links_in(&text);
@@ -123,17 +77,17 @@ impl Mailbox {
         self.lock().iter().find(|mail| mail.number == number).cloned()
     }
 
-    /// Forgets all emails. Numbers go on from where they were.
+    /// Deletes all emails. Numbers continue.
     pub fn empty(&self) {
         self.lock().clear();
     }
 
-    /// The first email that fits, among those already here and those that arrive before the time is up.
+    /// The first matching email, among those already here and those that arrive before the timeout.
     pub async fn wait_for(&self, timeout: Duration, fits: impl Fn(&Mail) -> bool) -> Option<Mail> {
         self.wait_until(timeout, |mails| mails.iter().find(|mail| fits(mail)).cloned()).await
     }
 
-    /// All emails once there are at least `count`, or those there are when the time is up.
+    /// All emails once there are at least `count`, or those there are at the timeout.
     pub async fn wait_for_count(&self, timeout: Duration, count: usize) -> Vec<Mail> {
         self.wait_until(timeout, |mails| (mails.len() >= count).then_some(())).await;
         self.mails()
@@ -159,7 +113,7 @@ impl Mailbox {
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Mail>> {
-        // A list of whole emails is whole at every moment, so a panic elsewhere does not spoil it.
+        // The list is consistent at every moment, so a panic elsewhere does no harm.
         self.shared.mails.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -183,14 +137,6 @@ pub fn router(mailbox: Mailbox) -> Router {
 struct Since {
     #[serde(default)]
     after: u64,
-}
-
-/// Which part of an email the page shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Part {
-    Html,
-    Text,
 }
 
 #[derive(Deserialize)]
@@ -259,54 +205,12 @@ fn asset(media_type: &'static str, content: &'static str) -> Response {
     ([(header::CONTENT_TYPE, media_type), (header::CACHE_CONTROL, "no-cache")], content).into_response()
 }
 
-/// The http and https addresses in a text, in their order.
-fn links_in(text: &str) -> Vec<String> {
-    link_ranges(text).into_iter().map(|range| text[range].to_owned()).collect()
-}
-
-/// Where the addresses stand in a text. One ends before white space, quotes and angle brackets, and without
-/// the punctuation of the sentence around it.
-fn link_ranges(text: &str) -> Vec<std::ops::Range<usize>> {
-    let mut ranges = Vec::new();
-    let mut from = 0;
-    while let Some(start) = text[from..].find("http").map(|at| from + at) {
-        let rest = &text[start..];
-        let end = rest.find(|c: char| c.is_whitespace() || "<>\"".contains(c)).unwrap_or(rest.len());
-        let link = rest[..end].trim_end_matches(|c: char| ".,;:!?)]}'".contains(c));
-        let host = link.strip_prefix("https://").or_else(|| link.strip_prefix("http://"));
-        if host.is_some_and(|host| !host.is_empty()) {
-            ranges.push(start..start + link.len());
-            from = start + link.len();
-        } else {
-            from = start + "http".len();
-        }
-    }
-    ranges
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn letter(subject: &str, text: &str) -> Letter {
-        Letter { subject: subject.into(), text: text.into(), ..Letter::default() }
-    }
-
-    #[test]
-    fn links_end_where_the_sentence_goes_on() {
-        let cases = [
-            ("go to https://a.example/x?t=1.", vec!["https://a.example/x?t=1"]),
-            (
-                "(http://127.0.0.1:3000/a) and\nhttps://b.example",
-                vec!["http://127.0.0.1:3000/a", "https://b.example"],
-            ),
-            ("<https://a.example/>", vec!["https://a.example/"]),
-            ("http:// https:/ http httpx", vec![]),
-            ("ünïcode https://a.example/ü …", vec!["https://a.example/ü"]),
-        ];
-        for (text, links) in cases {
-            assert_eq!(links_in(text), links, "{text}");
-        }
+    fn letter(subject: &str, text: &str) -> NewMail {
+        NewMail { subject: subject.into(), text: text.into(), ..NewMail::default() }
     }
 
     #[test]

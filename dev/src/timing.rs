@@ -1,9 +1,9 @@
-//! Whether an answer's time tells what its bytes don't: asks for known and unknown identifiers in turn, in pairs, on a
-//! stack of its own, and reports what the pairs say. Reports only; a time is no test of a change, because it depends
-//! on the machine and on what else that does.
+//! Whether response times reveal what the responses don't: requests with known and unknown identifiers, in pairs, on a
+//! stack of its own, and a report of the differences. It is no test of a change, because times depend on the machine and
+//! its load.
 //!
-//! Pairs are taken in rounds over all comparisons, so that each has as many when the time is up and none is measured
-//! in a quieter hour than another. Within a pair a coin decides who is asked first.
+//! Pairs are taken in rounds over all comparisons, so that all have equally many when the time is up, and the load of the
+//! machine affects all alike. The order within a pair is random.
 
 mod measured_stack;
 mod plot;
@@ -23,10 +23,10 @@ use self::statistics::{Figures, Pairs, SHARE_TARGET, T_TARGET};
 use crate::build::Profile;
 use crate::random;
 
-/// Pairs of one comparison before the next one's turn.
+/// Pairs of one comparison in each round.
 const ROUND: usize = 50;
 
-/// Pairs of each comparison that are thrown away: connections, caches and processes get warm.
+/// Pairs of each comparison that are discarded: connections, caches and processes warm up.
 const WARM_UP: usize = 20;
 
 /// What is measured, and for how long.
@@ -38,13 +38,13 @@ pub struct Plan {
     /// Measure only this flow; may be given several times
     #[arg(long, value_enum, value_name = "FLOW")]
     only: Vec<Flow>,
-    /// Stop after so many minutes, with the pairs there are by then
+    /// Stop after this many minutes, with the pairs taken by then
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     minutes: u64,
-    /// Where the plot goes; target/timing.svg, if it is not said
+    /// Write the plot to this file, instead of target/timing.svg
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
-    /// Write every pair to this file too (CSV), for statistics of one's own
+    /// Write every pair to this file too (CSV), for other statistics
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
 }
@@ -105,7 +105,7 @@ async fn measure(plan: &Plan, stacks: &MeasuredStacks, comparisons: &mut [Compar
     }
     let mut taken = 0;
     while taken < wanted {
-        // Limits count by the hour: what was at the bound in the last one is not in the next.
+        // Rate limits count by the hour: an identifier at its limit in one hour is not in the next.
         stacks.bring_to_the_limit().await?;
         let round = ROUND.min(wanted - taken);
         for comparison in comparisons.iter_mut() {
@@ -126,7 +126,7 @@ async fn measure(plan: &Plan, stacks: &MeasuredStacks, comparisons: &mut [Compar
     Ok(())
 }
 
-/// The times of one pair in microseconds, the known identifier's first; asked in an order that a coin decides.
+/// The times of one pair in microseconds, the known identifier's first; the order of the requests is random.
 async fn pair(stack: &MeasuredStack, comparison: &Comparison) -> Result<(f64, f64)> {
     let Comparison { flow, state, .. } = comparison;
     let [coin] = random::bytes::<1>();

@@ -38,12 +38,12 @@ use crate::stack::ports::port;
 use crate::stack::{Options, Stack};
 use crate::workspace;
 
-/// Where a tour goes.
+/// The site of a tour.
 #[derive(Debug, Clone, Copy)]
 pub enum Destination<'a> {
     /// A stack that is started for it, on free ports and in memory.
     OwnStack,
-    /// The services on this machine, and the site before them, which were started with the accounts of the tour.
+    /// A site under `sam local` with `cargo dev services` on this machine, started with the accounts of the tour.
     Services {
         /// The first of their ports.
         port_base: u16,
@@ -52,14 +52,14 @@ pub enum Destination<'a> {
     Site {
         /// Its URL, without a path.
         site: &'a str,
-        /// The file with its people.
+        /// The file with its accounts.
         people: &'a Path,
         /// The URL of a mailbox that receives its emails.
         mailbox: Option<&'a str>,
     },
 }
 
-/// Walks a tour and, where a file is named, records it.
+/// Walks a tour and, if a file is named, records it.
 pub async fn run(destination: Destination<'_>, profile: Profile, record: Option<&Path>) -> Result<()> {
     match destination {
         Destination::OwnStack => on_own_stack(profile, record).await,
@@ -106,7 +106,7 @@ async fn on_own_stack(profile: Profile, record: Option<&Path>) -> Result<()> {
     outcome
 }
 
-/// Walks the whole story at a site. The first surprise ends it.
+/// Walks the whole story at a site. The first unexpected response ends it.
 async fn walk(site: Site, report: Report, people: People) -> Result<()> {
     let mut tour = Walk::new(site, report).await?;
     tour.report.note(&format!("site {}  mailbox {}", tour.site.url, tour.site.mailbox));
@@ -144,7 +144,7 @@ async fn visit(url: &str, people: &[AccountLine], mailbox: Option<&str>, report:
     visit.close(outcome, true)
 }
 
-/// A report; where a file is named, it records the requests to this site.
+/// A report; if a file is named, it records the requests to this site.
 fn report(record: Option<&Path>, site: &str) -> Result<Report> {
     let recorder = record.map(|file| Recorder::create(file, site)).transpose()?;
     Ok(Report::new(recorder))

@@ -1,4 +1,4 @@
-//! Faults through the front, with the real binaries: every flow meets every fault that can strike it, and whatever happens, nothing is
+//! Faults of AWS, with the real binaries: every flow meets every fault that can strike it, and whatever happens, nothing is
 //! half written, nothing is lost, no email comes more than twice, and the page is a calm one.
 //!
 //! What single flows do about single faults is tested in process (`tests/it`); here is the whole table, made of two

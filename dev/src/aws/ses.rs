@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use self::address::Mailable;
 use self::refusal::{Refusal, bad_request};
 use super::response::{AwsResponse, Service};
-use crate::mailbox::{Header, Letter, Mailbox};
+use crate::mailbox::{Header, Mailbox, NewMail};
 use crate::template::statement::Permission;
 use crate::template::{ACCOUNT_ID, REGION};
 
@@ -49,8 +49,8 @@ const OWN_HEADERS: [&str; 12] = [
 /// Responds to `POST /v2/email/outbound-emails` with this body.
 pub fn send_email(mailbox: &Mailbox, body: &[u8]) -> AwsResponse {
     match read(body) {
-        Ok(letter) => {
-            let number = mailbox.receive(letter);
+        Ok(mail) => {
+            let number = mailbox.receive(mail);
             AwsResponse::of_ses(&json!({ "MessageId": format!("local-{number:08}") }))
         }
         Err(Refusal { kind, message }) => {
@@ -154,7 +154,7 @@ struct Tag {
     value: String,
 }
 
-fn read(body: &[u8]) -> Result<Letter, Refusal> {
+fn read(body: &[u8]) -> Result<NewMail, Refusal> {
     let request: SendEmail = serde_json::from_slice(body)
         .map_err(|error| Refusal { kind: "SerializationException", message: error.to_string() })?;
 
@@ -186,7 +186,7 @@ fn read(body: &[u8]) -> Result<Letter, Refusal> {
     let set =
         request.configuration_set_name.map(|value| Header { name: CONFIGURATION_SET.to_owned(), value });
     headers.extend(set);
-    Ok(Letter { to: to.join(", "), from, subject, text, html, headers })
+    Ok(NewMail { to: to.join(", "), from, subject, text, html, headers })
 }
 
 fn recipients(destination: Option<Destination>) -> Result<Vec<String>, Refusal> {

@@ -3,12 +3,21 @@
 
 use std::fmt::Write as _;
 
+use serde::Deserialize;
 use time::OffsetDateTime;
 
-use super::{Mail, Part, link_ranges};
+use super::mail::{Mail, link_ranges};
 
 /// The list shows this many, newest first; older ones are still in the JSON.
 const MAILS_LISTED: usize = 200;
+
+/// Which part of an email the page shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Part {
+    Html,
+    Text,
+}
 
 /// The page that lists the emails.
 pub(super) fn front(mails: &[Mail]) -> String {
@@ -25,17 +34,17 @@ pub(super) fn reading(mails: &[Mail], mail: &Mail, part: Part) -> String {
 
 /// The page for an email that isn't there.
 pub(super) fn missing(mails: &[Mail]) -> String {
-    document("No such mail", "", "reading", mails, None, MISSING)
+    document("No such email", "", "reading", mails, None, MISSING)
 }
 
 const EMPTY: &str = "<div class=\"hint\"><h2>Nothing here yet</h2>\
-     <p>Every mail that this stack sends ends up here. None leaves this machine.</p></div>";
+     <p>Every email that this stack sends arrives here. None leaves this machine.</p></div>";
 
-const CHOOSE: &str = "<div class=\"hint\"><h2>Choose a mail</h2>\
-     <p>Every mail that this stack sends ends up here. None leaves this machine.</p></div>";
+const CHOOSE: &str = "<div class=\"hint\"><h2>Choose an email</h2>\
+     <p>Every email that this stack sends arrives here. None leaves this machine.</p></div>";
 
-const MISSING: &str = "<div class=\"hint\"><h2>No such mail</h2>\
-     <p>It may have gone when the mailbox was emptied. <a href=\"/\">All mails</a></p></div>";
+const MISSING: &str = "<div class=\"hint\"><h2>No such email</h2>\
+     <p>It may have gone when the mailbox was emptied. <a href=\"/\">All emails</a></p></div>";
 
 fn document(title: &str, head: &str, kind: &str, mails: &[Mail], open: Option<u64>, main: &str) -> String {
     let list = list(mails, open);
@@ -59,7 +68,7 @@ fn document(title: &str, head: &str, kind: &str, mails: &[Mail], open: Option<u6
 <h1><a href="/">Mailbox</a></h1>
 <form method="post" action="/empty">{button}</form>
 </header>
-<nav aria-label="Mails">{list}</nav>
+<nav aria-label="Emails">{list}</nav>
 <main>{main}</main>
 </body>
 </html>
@@ -102,7 +111,7 @@ fn article(mail: &Mail, part: Part) -> String {
     let body = match part {
         Part::Html => format!(
             // Without scripts, sharing the origin gives the email nothing, and lets the page measure its height.
-            "<iframe title=\"The mail, as its reader sees it\" sandbox=\"allow-same-origin allow-popups \
+            "<iframe title=\"The email, as its reader sees it\" sandbox=\"allow-same-origin allow-popups \
              allow-popups-to-escape-sandbox\" srcdoc=\"{}\"></iframe>",
             escape(&with_links_in_new_tabs(&mail.html)),
         ),
@@ -110,7 +119,7 @@ fn article(mail: &Mail, part: Part) -> String {
     };
     format!(
         r#"<article>
-<p class="back"><a href="/">All mails</a></p>
+<p class="back"><a href="/">All emails</a></p>
 <h2>{}</h2>
 <dl>
 <div><dt>To</dt><dd>{}</dd></div>

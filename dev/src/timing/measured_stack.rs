@@ -1,7 +1,6 @@
-//! The stack that is measured, and the one who measures: a single connection, kept open, and a clock that is read
-//! right before a request goes out and right after its answer's last byte. What must not be in a time is taken out of the
-//! way: the counts of limits and the outbox are cleared between requests, and the stream is switched off, because the mailer
-//! at work on the last request has a processor of its own in AWS and here it would share that of the next one.
+//! The stack that is measured, through a single open connection: a time runs from before a request is sent to the last
+//! byte of its response. Between requests the counts of rate limits and the outbox are cleared. The stream is off: in AWS
+//! the mailer has a processor of its own, here it would share that of the next request.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -21,18 +20,18 @@ use crate::workspace;
 /// The people of the measurement, in the form of the demo accounts; from the root of the workspace.
 const ACCOUNTS: &str = "dev/src/timing/accounts.jsonl";
 
-/// How long the mailer may be at one email.
+/// How long the mailer may take for one email.
 const PATIENCE: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// What happened before a request must not be remembered: these tables are emptied.
+/// The tables that are emptied before each request.
 const EMPTIED: [&str; 2] = ["LIMITS_TABLE", "OUTBOX_TABLE"];
 
 /// A stack for each value of `FormerHashes`. One is measured at a time, while the others wait for requests.
 pub(super) struct MeasuredStacks(Vec<(Vec<Flow>, MeasuredStack)>);
 
 impl MeasuredStacks {
-    /// What these flows need.
+    /// Starts the stacks that these flows need.
     pub(super) async fn start(flows: &[Flow], profile: Profile) -> Result<Self> {
         let mut stacks: Vec<(Vec<Flow>, MeasuredStack)> = Vec::new();
         for &flow in flows {
@@ -73,7 +72,7 @@ pub(super) struct MeasuredStack {
     kept: RefCell<Vec<Value>>,
 }
 
-/// What came back, as far as two answers can be compared.
+/// A response, as far as it is compared.
 #[derive(Debug, PartialEq)]
 struct ComparedResponse {
     status: u16,
@@ -112,7 +111,7 @@ impl MeasuredStack {
         self.stack.stop().await;
     }
 
-    /// The time from sending a request to the last byte of its answer, in microseconds.
+    /// The time from sending a request to the last byte of its response, in microseconds.
     pub(super) async fn time(&self, flow: Flow, identifier: &str) -> Result<f64> {
         let request = self.request(flow, identifier).build()?;
         self.forget()?;
@@ -122,7 +121,7 @@ impl MeasuredStack {
         Ok(started.elapsed().as_secs_f64() * 1e6)
     }
 
-    /// Sees that a comparison of times makes sense: the answers are of one status and one length.
+    /// Checks that times can be compared: the responses have the same status and length.
     pub(super) async fn assert_same_answer(&self, flow: Flow, state: &State) -> Result<()> {
         self.forget()?;
         let known = self.ask(self.request(flow, state.known)).await?;
@@ -133,8 +132,8 @@ impl MeasuredStack {
         Ok(())
     }
 
-    /// Uses up the limits of those who have to be at them. What is counted for them alone, and not for the client or
-    /// for everybody, is put back from then on whenever the counts are cleared.
+    /// Uses up the rate limits of some identifiers. From then on their own counts, not those of the client or of
+    /// everybody, are restored whenever the counts are cleared.
     async fn bring_to_the_limit(&self, flows: &[Flow]) -> Result<()> {
         self.kept.borrow_mut().clear();
         for &flow in flows {
@@ -172,10 +171,10 @@ impl MeasuredStack {
         let asked = self.ask(asking.header("cookie", &signed_in.cookies)).await?;
         ensure!(asked.status == 202, "the backup request failed with {}", asked.status);
         let mail = self.stack.mailbox().wait_for(PATIENCE, |mail| mail.to == address).await;
-        let mail = mail.context("no confirmation mail came")?;
+        let mail = mail.context("no confirmation email came")?;
         if let Making::Backup(_) = making {
             let token = mail.links.iter().find_map(|link| link.split_once("token="));
-            let (_, token) = token.context("the confirmation mail has no link")?;
+            let (_, token) = token.context("the confirmation email has no link")?;
             let confirming = self.post("/backup/confirm", &json!({ "token": token }));
             let confirmed = self.ask(confirming.header("cookie", &signed_in.cookies)).await?;
             ensure!(confirmed.status == 200, "the confirmation failed with {}", confirmed.status);
@@ -219,7 +218,7 @@ impl MeasuredStack {
         self.stack.tables().items(&self.table("LIMITS_TABLE")?)
     }
 
-    /// Waits until the mailer has nothing more to do.
+    /// Waits until the mailer has nothing left to do.
     async fn rest(&self) -> Result<()> {
         let outbox = self.table("OUTBOX_TABLE")?;
         let at_rest = async {
@@ -235,7 +234,7 @@ impl MeasuredStack {
         tokio::time::timeout(PATIENCE, at_rest).await.context("the mailer does not come to rest")?
     }
 
-    /// Forgets what requests left behind, but for what keeps some at their limit.
+    /// Deletes what requests left behind, and restores the counts of identifiers at their limit.
     fn forget(&self) -> Result<()> {
         let tables = self.stack.tables();
         for variable in EMPTIED {

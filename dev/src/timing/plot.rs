@@ -1,4 +1,4 @@
-//! The differences of pairs as a picture: for each state a box around zero, in one SVG that follows the reader's light
+//! Plots the differences of pairs: for each state a box around zero, in one SVG that follows the reader's light
 //! or dark mode. Must not know what was measured.
 
 use std::fmt::Write as _;
@@ -12,7 +12,7 @@ pub(super) struct Panel {
 }
 
 const WIDTH: f64 = 960.0;
-/// Where the boxes begin and end; before them stands the state, behind them the figures.
+/// The left and right end of the boxes; the state is to the left, the figures are to the right.
 const LEFT: f64 = 180.0;
 const RIGHT: f64 = 740.0;
 const ROW: f64 = 26.0;
@@ -20,7 +20,7 @@ const HEAD: f64 = 74.0;
 const PANEL_HEAD: f64 = 34.0;
 const AXIS: f64 = 40.0;
 
-/// A difference of this share needs no picture to be seen.
+/// From this share on a difference is plain without a plot.
 const PLAINLY_DIFFERENT: f64 = 0.1;
 
 /// Colours by name, for light and for dark mode; text on them has a contrast of at least 4.5.
@@ -37,7 +37,7 @@ const STYLE: &str = "\
     .box { fill: var(--box); stroke: var(--edge) } .whisker { stroke: var(--edge) } \
     .median { stroke: var(--mark); stroke-width: 3 } .interval { fill: var(--mark); opacity: .35 }";
 
-/// Where a difference is on the page.
+/// The horizontal scale.
 struct Scale {
     /// The difference at both ends, in microseconds.
     end: f64,
@@ -64,7 +64,7 @@ impl Scale {
         LEFT + (RIGHT - LEFT) * f64::midpoint(share, 1.0)
     }
 
-    /// A difference in words: milliseconds where microseconds would be long numbers.
+    /// The label of a difference: milliseconds where microseconds would be long numbers.
     fn label(&self, difference: f64) -> String {
         if difference == 0.0 {
             "0".to_owned()

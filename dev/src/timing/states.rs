@@ -1,5 +1,5 @@
 //! What is compared with what: the flows open to strangers, and the states that an account can be in. A table; a new
-//! state is a line here, and where it takes some making, a line in [`MADE`].
+//! state is a line here, and a line in [`MADE`] if it has to be set up.
 //!
 //! Like is compared with like: a username with a username, an address with an address (one is found by a read, the
 //! other by a query of an index), and all identifiers of a pair have the same length.
@@ -20,7 +20,7 @@ pub enum Flow {
     Username,
 }
 
-/// The password that nobody has.
+/// A password that no account has.
 const WRONG: &str = "not the password of anyone";
 
 impl Flow {
@@ -48,7 +48,7 @@ impl Flow {
         }
     }
 
-    /// What is asked for this identifier.
+    /// The request for this identifier.
     pub(super) fn body(self, identifier: &str) -> Value {
         match self {
             Self::Login | Self::LoginFormer => json!({ "identifier": identifier, "password": WRONG }),
@@ -57,7 +57,7 @@ impl Flow {
     }
 }
 
-/// A state, and whom it is compared with.
+/// A state, and the identifiers that are compared.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) name: &'static str,
@@ -108,17 +108,17 @@ pub(super) const AT_THE_LIMIT: [&str; 2] = ["olga@example.com", "kurt@example.co
 /// More requests than any limit on one identifier lets pass, and fewer than one client may send.
 pub(super) const REQUESTS_TO_THE_LIMIT: usize = 12;
 
-/// Somebody who is in no table and at no limit.
+/// An identifier that is in no table and at no limit.
 pub(super) const NOBODY: &str = "nora@example.com";
 
-/// Who has what to be made before it can be measured.
+/// The accounts whose state has to be set up before the measurement.
 pub(super) const MADE: [(&str, Making); 3] = [
     ("rosa", Making::Backup("rosa@example.org")),
     ("ines", Making::Pending("ines@example.org")),
     ("dora", Making::Disabled),
 ];
 
-/// How a state comes about.
+/// How a state is set up.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Making {
     /// This address is asked for and confirmed.

@@ -1,10 +1,10 @@
-//! Whether two samples of times differ, by how much, and how sure that is. Pure functions of numbers; must not know
+//! Whether two samples of times differ, by how much, and with which confidence. Pure functions of numbers; must not know
 //! what was timed.
 //!
 //! Pairs are taken moments apart, so what slows the machine down slows both of a pair, and the tests of the
 //! differences (sign, Wilcoxon) are the ones to trust on a noisy machine. Welch's t compares the samples as they are,
 //! cropped at a percentile as dudect does it (Reparaz, Balasch, Verbauwhede: *Dude, is my code constant time?*, 2017),
-//! because the slowest tenth tells of interruptions and not of the program.
+//! because the slowest tenth measures interruptions and not the program.
 
 /// The bound that dudect calls a leak beyond doubt when t passes it.
 pub(super) const T_TARGET: f64 = 4.5;
@@ -12,7 +12,7 @@ pub(super) const T_TARGET: f64 = 4.5;
 /// The most that a median may differ, as a share of what is compared with.
 pub(super) const SHARE_TARGET: f64 = 0.01;
 
-/// What lies above this percentile of both samples together is left out of t, in thousandths.
+/// The percentile of both samples together above which t leaves values out, in thousandths.
 const CROPPED_AT: usize = 900;
 
 /// Times in microseconds, taken in pairs: `known[i]` and `unknown[i]` moments apart.
@@ -22,7 +22,7 @@ pub(super) struct Pairs {
     pub(super) unknown: Vec<f64>,
 }
 
-/// What the pairs say.
+/// The statistics of the pairs.
 #[derive(Debug)]
 pub(super) struct Figures {
     pub(super) pairs: usize,

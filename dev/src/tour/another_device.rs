@@ -1,5 +1,4 @@
-//! The story with two devices: a link that was asked for on one is opened on another, with the code that the first
-//! one shows. Must not know how anything is printed or sent.
+//! The story with two devices: one requests a link, the other opens it with the code that the first one shows. Must not know how anything is printed or sent.
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
@@ -10,7 +9,7 @@ use super::walk::{People, Walk, backup_address, token_of};
 use crate::browser::{Browser, SiteResponse};
 use crate::stack::accounts::AccountLine;
 
-/// Walks the whole of it. Afterwards the person has a backup email.
+/// Walks this part. Afterwards the person has a backup email.
 pub(super) async fn tell(tour: &mut Walk, people: &People) -> Result<()> {
     let mira = &people.mira;
     tour.report.chapter("Another device");
@@ -29,7 +28,7 @@ async fn ask_for_link(
     let answer = tour.post(laptop, "/login/link", json!({ "email": person.email })).await?;
     let code = shown_code(answer.expect(200)?, "/code")?;
     let mail = tour.mail(&person.email, EmailKind::SignIn).await?;
-    ensure!(!mail.text.contains(&code), "expected the code on the page only, it is in the mail too");
+    ensure!(!mail.text.contains(&code), "expected the code on the page only, it is in the email too");
     Ok((tour.mails.link_path(&mail)?, code))
 }
 
@@ -112,7 +111,7 @@ fn shown_code(answer: &SiteResponse, pointer: &str) -> Result<String> {
     Ok(code.with_context(|| format!("expected a code at {pointer}, came {}", answer.body))?.to_owned())
 }
 
-/// A code that is another one.
+/// Another code.
 fn other_than(code: &str) -> &'static str {
     if code == "000 000" { "000 001" } else { "000 000" }
 }

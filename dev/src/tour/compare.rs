@@ -1,5 +1,5 @@
-//! Two recorded tours side by side: one line an exchange, a count, and at the end the differences in full. Must not
-//! know what any of it means.
+//! Compares two recorded tours: one line an exchange, a count, and at the end the differences in full. Must not know
+//! what the exchanges mean.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -10,15 +10,15 @@ use serde_json::{Value, json};
 
 use super::recording::{self, Entry};
 
-/// Headers that say something of the program that answers and nothing of the site, and why they are left alone.
-/// Each is named by hand: a header that is not here has to be the same.
+/// Headers that depend on the server and not on the site, and why they are not compared. A header that is not listed
+/// here has to be the same.
 const SET_ASIDE: [(&str, &str); 3] = [
     ("apigw-requestid", "API Gateway's own number of a request; sam local gives none"),
     ("connection", "sam local closes the connection after each answer; AWS keeps it open"),
     ("server", "sam local's web server names itself"),
 ];
 
-/// Compares two recordings, prints what there is to say, and fails where they differ.
+/// Compares two recordings, prints the result, and fails if they differ.
 pub fn run(one: &Path, other: &Path) -> Result<()> {
     let comparison = Comparison::of(&recording::read(one)?, &recording::read(other)?);
     print!("{}", comparison.text);
@@ -28,7 +28,7 @@ pub fn run(one: &Path, other: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What there is to say, and how many entries differ.
+/// The result: a text, and how many entries differ.
 #[derive(Debug, Default)]
 struct Comparison {
     text: String,
@@ -103,10 +103,10 @@ impl Comparison {
     }
 }
 
-/// What the name of a header's field begins with.
+/// The prefix of a field that is a header.
 const HEADER: &str = "header ";
 
-/// What of an entry is compared, by name.
+/// The fields of an entry that are compared, by name.
 fn fields(entry: &Entry) -> BTreeMap<String, Value> {
     let whole = serde_json::to_value(entry).unwrap_or_default();
     let all = whole.as_object().into_iter().flatten();
@@ -133,7 +133,7 @@ fn title(entry: &Entry) -> String {
             let asked = format!("{} {}", exchange.method, exchange.path);
             format!("{asked:<38} {}  {}", exchange.status, exchange.step)
         }
-        Entry::Mail(letter) => format!("{:<38} mail {}", letter.to, letter.subject),
+        Entry::Mail(letter) => format!("{:<38} email {}", letter.to, letter.subject),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Somebody who reads the mailbox over HTTP, as a person would in an email program. Must not know why an email came.
+//! Reads the mailbox over HTTP. Must not know why an email came.
 
 use std::time::Duration;
 
@@ -22,12 +22,12 @@ pub(super) enum EmailKind {
     Words,
 }
 
-/// Reads emails in their order, and remembers those that nobody looked for yet.
+/// Reads emails in their order, and keeps those that no step has expected yet.
 #[derive(Debug)]
 pub(super) struct MailReader {
     client: Client,
     mailbox: String,
-    /// What a genuine link begins with.
+    /// The URL of the site, with which a genuine link begins.
     site: String,
     seen: u64,
     unread: Vec<Mail>,
@@ -58,13 +58,13 @@ impl MailReader {
         let mail = match tokio::time::timeout(PATIENCE, waiting).await {
             Ok(mail) => mail?,
             Err(_) => {
-                bail!("expected a mail to {to}, none came in {} s{}", PATIENCE.as_secs(), self.others())
+                bail!("expected an email to {to}, none came in {} s{}", PATIENCE.as_secs(), self.others())
             }
         };
         let came = self.kind(&mail);
         ensure!(
             came == kind,
-            "expected a mail of kind {kind:?} to {to}, came {came:?}: {}\n{}",
+            "expected an email of kind {kind:?} to {to}, came {came:?}: {}\n{}",
             mail.subject,
             mail.text
         );
@@ -76,18 +76,18 @@ impl MailReader {
         Ok(mail)
     }
 
-    /// No email to this address may have come. To be asked after a later email arrived, since emails keep their order.
+    /// No email to this address may have come. Ask after a later email arrived: emails keep their order.
     pub(super) fn nothing_to(&self, to: &str) -> Result<()> {
         match self.unread.iter().find(|mail| bare(&mail.to) == to) {
-            Some(mail) => bail!("expected no mail to {to}, came “{}”\n{}", mail.subject, mail.text),
+            Some(mail) => bail!("expected no email to {to}, came “{}”\n{}", mail.subject, mail.text),
             None => Ok(()),
         }
     }
 
-    /// No email may be left that nobody looked for.
+    /// No email may be left that no step expected.
     pub(super) async fn nothing_left(&mut self) -> Result<()> {
         self.look().await?;
-        ensure!(self.unread.is_empty(), "expected no further mail{}", self.others());
+        ensure!(self.unread.is_empty(), "expected no further email{}", self.others());
         Ok(())
     }
 
@@ -126,7 +126,7 @@ impl MailReader {
         let url = format!("{}/mails?after={}", self.mailbox, self.seen);
         let answer = self.client.get(url).send().await.context("the mailbox does not answer")?;
         let mails: Vec<Mail> =
-            answer.json().await.context("the mailbox answers something else than mails")?;
+            answer.json().await.context("the mailbox sends something other than emails")?;
         self.seen = mails.last().map_or(self.seen, |mail| mail.number);
         self.unread.extend(mails);
         Ok(())

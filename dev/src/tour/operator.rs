@@ -1,5 +1,5 @@
-//! What only an operator can do: make time pass, and stand in for an identity provider, by changing what the
-//! tables say. Speaks the JSON of the database. Must not know the story.
+//! What only an operator can do by changing the tables: make time pass, and stand in for an identity provider.
+//! Speaks the JSON of DynamoDB. Must not know the story.
 
 use anyhow::{Context as _, Result, ensure};
 use reqwest::Client;
@@ -35,7 +35,7 @@ impl Operator {
         })
     }
 
-    /// Lets all links expire, as if their time had passed, and says how many there were.
+    /// Makes all links expire, and returns how many there were.
     pub(super) async fn expire_links(&self) -> Result<usize> {
         let past = clock::now().unix_timestamp() - 1;
         let links = self.scan(&self.links_table).await?;
@@ -51,7 +51,7 @@ impl Operator {
         Ok(links.len())
     }
 
-    /// Forgets what was counted against limits, as if their windows had passed.
+    /// Deletes the counts of all rate limits, as if their windows had passed.
     pub(super) async fn clear_limits(&self) -> Result<usize> {
         let counts = self.scan(&self.limits_table).await?;
         for count in &counts {
@@ -62,7 +62,7 @@ impl Operator {
     }
 
     /// Hands the one session of an account to another account, as an identity provider would sign its people in:
-    /// an SSO account has no door of its own here.
+    /// an SSO account cannot sign in here by itself.
     pub(super) async fn hand_over_session(&self, from: &str, to: &str) -> Result<()> {
         let (from, to) = (self.account_id(from).await?, self.account_id(to).await?);
         let sessions = self.scan(&self.sessions_table).await?;
@@ -92,7 +92,7 @@ impl Operator {
     }
 
     async fn call(&self, operation: &str, request: &Value) -> Result<Value> {
-        // The stack tells callers apart by their key and checks no signature.
+        // The stack reads the access key only and checks no signature.
         let authorization = format!(
             "AWS4-HMAC-SHA256 Credential={}/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0",
             self.key_id

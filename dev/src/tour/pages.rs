@@ -1,5 +1,5 @@
-//! Beside the story, for recordings only: what browsers and strangers to the API ask, page by page, so that a
-//! comparison sees forms, redirects, other methods and bad input too. Judges nothing but that the site never breaks.
+//! For recordings only: requests of browsers, other methods and bad input, so that a comparison sees forms and
+//! redirects too. Expects nothing but that the site never answers with a 5xx.
 
 use anyhow::{Result, ensure};
 use axum::http::Method;
@@ -11,7 +11,7 @@ const PAGE: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 
-/// Asks all of it, where the tour is recorded.
+/// Walks this part if the tour is recorded.
 pub(super) async fn tell(tour: &mut Walk, people: &People) -> Result<()> {
     if !tour.report.records() {
         return Ok(());

@@ -1,14 +1,14 @@
-//! What two tours can never have in common, and the words that stand in its place. Must not know the story.
+//! Replaces what differs between any two tours (tokens, codes, times) by placeholders. Must not know the story.
 
 use serde_json::{Map, Value};
 
 /// Characters of a token: 256 bits in base64url without padding.
 const TOKEN_LENGTH: usize = 43;
 
-/// Seconds since the epoch that are a time of our days (2020 to 2096) and no length or limit.
+/// Numbers that are taken for seconds since the epoch (2020 to 2096); a length or a limit is smaller.
 const TIMES: std::ops::Range<i64> = 1_577_836_800..4_000_000_000;
 
-/// Headers whose whole value is different each time.
+/// Headers whose whole value differs each time.
 const BY_NATURE: [(&str, &str); 4] = [
     ("date", "<date>"),
     ("content-length", "<length>"),
@@ -16,7 +16,7 @@ const BY_NATURE: [(&str, &str); 4] = [
     ("x-amzn-requestid", "<id>"),
 ];
 
-/// Puts placeholders in for what is asked of one site.
+/// The placeholders for one site.
 #[derive(Debug)]
 pub(super) struct Placeholders {
     site: String,
@@ -42,7 +42,7 @@ impl Placeholders {
         whole.map_or_else(|| self.text(value), |(_, placeholder)| (*placeholder).to_owned())
     }
 
-    /// A body: JSON where it is some, else a text; null for none.
+    /// A body: as JSON if it is JSON, else as text; null for none.
     pub(super) fn body(&self, bytes: &[u8]) -> Value {
         match serde_json::from_slice(bytes) {
             Ok(value) => self.value(value),
@@ -66,7 +66,7 @@ impl Placeholders {
             }
             Value::Object(fields) => {
                 let fields = fields.into_iter().map(|(name, value)| match name.as_str() {
-                    // A recording is read by others than its maker.
+                    // Others than its author may read a recording.
                     "password" => (name, Value::String("<password>".to_owned())),
                     // However it is typed; the code of a problem is a word or more.
                     "code" if value.as_str().is_some_and(is_typed_code) => {
@@ -81,8 +81,8 @@ impl Placeholders {
     }
 }
 
-/// Whether an entry of a list says when something was. Such lists are told in the order of their times, which are whole
-/// seconds: entries of one second come in any order, so that two tours of different speed cannot agree on one.
+/// Whether an entry of a list says when something was. Such lists are ordered by times, which are whole seconds: the
+/// order within one second differs between two tours of different speed.
 fn holds_a_time(entry: &Value) -> bool {
     entry.as_object().is_some_and(|fields| fields.values().any(|value| value == "<time>"))
 }

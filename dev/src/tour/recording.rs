@@ -1,5 +1,5 @@
-//! A tour on file: every exchange and every email, one JSON object a line, so that two tours can be compared. What
-//! differs by nature stands as a placeholder. Must not know what any of it means.
+//! A tour in a file: every exchange and every email, one JSON object a line, so that two tours can be compared.
+//! Placeholders replace what always differs. Must not know what the exchanges mean.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -17,13 +17,13 @@ use crate::mailbox::Mail;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Entry {
-    /// A request and its answer.
+    /// A request and its response.
     Exchange(Exchange),
     /// An email that was read.
     Mail(RecordedMail),
 }
 
-/// A request and its answer.
+/// A request and its response.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Exchange {
     /// The step's title.
@@ -36,15 +36,15 @@ pub struct Exchange {
     pub sent_headers: Vec<(String, String)>,
     /// The names of the cookies that went with the request.
     pub sent_cookies: Vec<String>,
-    /// The request's body: JSON, else a text, null for none.
+    /// The request's body: JSON, else text, null for none.
     pub sent_body: Value,
     /// The status.
     pub status: u16,
-    /// The answer's headers apart from its cookies.
+    /// The response's headers apart from its cookies.
     pub headers: Vec<(String, String)>,
     /// The cookies that were set, with their attributes.
     pub cookies: Vec<String>,
-    /// The answer's body: JSON, else a text, null for none.
+    /// The response's body: JSON, else text, null for none.
     pub body: Value,
 }
 
@@ -75,13 +75,13 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    /// Writes to this file, in the place of what was there, what is asked of this site.
+    /// Records the exchanges with this site in this file, which is overwritten.
     pub(super) fn create(file: &Path, site: &str) -> Result<Self> {
         let created = File::create(file).with_context(|| format!("cannot write {}", file.display()))?;
         Ok(Self { file: created, placeholders: Placeholders::new(site) })
     }
 
-    /// Writes down a request and its answer.
+    /// Records a request and its response.
     pub(super) fn exchange(
         &mut self,
         step: &str,
@@ -111,7 +111,7 @@ impl Recorder {
         self.write(&Entry::Exchange(exchange))
     }
 
-    /// Writes down an email.
+    /// Records an email.
     pub(super) fn mail(&mut self, step: &str, mail: &Mail) -> Result<()> {
         let rules = &self.placeholders;
         let headers = mail.headers.iter();

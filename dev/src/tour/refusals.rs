@@ -1,4 +1,4 @@
-//! The story as others try to bend it: wrong addresses, an SSO account, someone else's address, dead links and
+//! What must be refused: wrong addresses, an SSO account, someone else's address, dead links and
 //! strangers. Must not know how anything is printed or sent.
 
 use anyhow::{Result, ensure};
@@ -10,7 +10,7 @@ use super::walk::{People, Walk, backup_address, token_of};
 use crate::browser::Browser;
 use crate::stack::accounts::AccountLine;
 
-/// Walks the whole of it.
+/// Walks this part.
 pub(super) async fn tell(tour: &mut Walk, people: &People) -> Result<()> {
     let (owner, other) = (&people.soren, &people.yulia);
     let spare = backup_address(owner, "spare");
@@ -163,7 +163,7 @@ async fn strangers(tour: &mut Walk, people: &People, spare: &str) -> Result<()> 
     let stranger = "stranger@example.org";
     let pending = backup_address(&people.yulia, "spare");
     for (path, kind) in [("/forgot-username", EmailKind::Words), ("/login/link", EmailKind::SignIn)] {
-        tour.report.begin(&format!("{path} says the same to a stranger, and mails nothing"));
+        tour.report.begin(&format!("{path} says the same to a stranger, and sends nothing"));
         let mut browser = tour.browser();
         let mut answers = Vec::new();
         // The known address comes last, so that its email shows that none is still on its way.
@@ -183,7 +183,7 @@ async fn strangers(tour: &mut Walk, people: &People, spare: &str) -> Result<()> 
 }
 
 async fn nothing_left(tour: &mut Walk) -> Result<()> {
-    tour.report.begin("No mail came that the story does not know of");
+    tour.report.begin("No email came that the tour does not expect");
     tour.mails.nothing_left().await?;
     tour.report.end();
     Ok(())

@@ -1,4 +1,4 @@
-//! The tour on the terminal: one block a step, with what was asked, what came back and how long it took. Must
+//! Prints the tour: one block a step, with requests, responses and the time it took. Must
 //! not know the site.
 
 use std::{
@@ -14,7 +14,7 @@ use super::recording::Recorder;
 use crate::browser::{Browser, SiteRequest, SiteResponse};
 use crate::mailbox::Mail;
 
-/// Where the times stand.
+/// The column of the times.
 const WIDTH: usize = 76;
 
 /// Collects the lines of a step and prints them when its outcome is known.
@@ -58,15 +58,15 @@ impl Report {
         self.step = Some(Step { title: title.to_owned(), started: Instant::now(), lines: Vec::new() });
     }
 
-    /// Adds a line to the step: `asked`, `came`, `mail` and the like.
+    /// Adds a line to the step: `asked`, `came`, `email` and so on.
     pub(super) fn line(&mut self, label: &'static str, text: String) {
-        self.mails += usize::from(label == "mail");
+        self.mails += usize::from(label == "email");
         if let Some(step) = &mut self.step {
             step.lines.push((label, text));
         }
     }
 
-    /// Ends the step well.
+    /// Ends the step: it went as expected.
     pub(super) fn end(&mut self) {
         if let Some(step) = self.step.take() {
             self.steps += 1;
@@ -74,7 +74,7 @@ impl Report {
         }
     }
 
-    /// Asks the site, and tells what was asked and what came.
+    /// Sends a request, and reports it and its response.
     pub(super) async fn ask(
         &mut self,
         browser: &mut Browser,
@@ -95,7 +95,7 @@ impl Report {
         self.recorder.is_some()
     }
 
-    /// Asks the site, and tells it to the recording only.
+    /// Sends a request, and records it only.
     pub(super) async fn observe(
         &mut self,
         browser: &mut Browser,
@@ -119,7 +119,7 @@ impl Report {
         }
     }
 
-    /// Ends the tour, well or with the surprise that it met.
+    /// Ends the tour and reports its outcome.
     pub(super) fn close(&mut self, outcome: Result<()>) -> Result<()> {
         if let Err(surprise) = outcome {
             self.fail(&surprise);
@@ -129,7 +129,7 @@ impl Report {
         Ok(())
     }
 
-    /// Ends the step, and with it the tour, with what was expected and what came.
+    /// Ends the step with an error.
     fn fail(&mut self, error: &anyhow::Error) {
         if let Some(step) = self.step.take() {
             self.print(&step, &self.paint("31", "✗"));
@@ -140,7 +140,7 @@ impl Report {
     /// The last line.
     fn summary(&self) {
         let text = format!(
-            "{} steps as expected, {} mails, {}",
+            "{} steps as expected, {} emails, {}",
             self.steps,
             self.mails,
             duration(self.started.elapsed())
@@ -153,7 +153,7 @@ impl Report {
         let gap = WIDTH.saturating_sub(step.title.chars().count() + time.chars().count()).max(2);
         write(&format!("  {mark} {}{:gap$}{}\n", step.title, "", self.paint("2", &time)));
         for (label, text) in &step.lines {
-            write(&format!("      {} {text}\n", self.paint("2", &format!("{label:<7}"))));
+            write(&format!("      {} {text}\n", self.paint("2", &format!("{label:<8}"))));
         }
     }
 
@@ -162,7 +162,7 @@ impl Report {
     }
 }
 
-/// The fields of a request for the eye: no password, no token.
+/// The fields of a request as they are printed: without password and token.
 fn fields(body: &Value) -> String {
     let Some(fields) = body.as_object() else { return String::new() };
     let field = |(name, value): (&String, &Value)| match name.as_str() {
@@ -185,7 +185,7 @@ pub(super) fn duration(time: Duration) -> String {
     }
 }
 
-/// A reader that goes away (`| head`) is no failure of the tour.
+/// Prints; a closed pipe (`| head`) is no failure of the tour.
 fn write(text: &str) {
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
 }

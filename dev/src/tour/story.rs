@@ -1,5 +1,5 @@
-//! The story as it is meant to go: a backup email is defined, confirmed, opens the account by each of three
-//! doors, is changed and is removed. Must not know how anything is printed or sent.
+//! The main story: a backup email is defined, confirmed, used for each of the three ways to sign in or recover, changed
+//! and removed. Must not know how anything is printed or sent.
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
@@ -9,7 +9,7 @@ use super::walk::{People, Walk, backup_address, token_of};
 use crate::browser::Browser;
 use crate::stack::accounts::AccountLine;
 
-/// Walks the whole of it.
+/// Walks this part.
 pub(super) async fn tell(tour: &mut Walk, people: &People) -> Result<()> {
     let mira = &people.mira;
     let (spare, newer) = (backup_address(mira, "spare"), backup_address(mira, "newer"));
@@ -55,7 +55,7 @@ pub(super) async fn tell_without_operator(tour: &mut Walk, person: &AccountLine)
     remove(tour, &mut browser, person, &spare).await
 }
 
-/// Signs in with username and password. Others begin like this too.
+/// Signs in with username and password.
 pub(super) async fn sign_in(tour: &mut Walk, browser: &mut Browser, person: &AccountLine) -> Result<()> {
     tour.report.begin(&format!("{} signs in with username and password", person.username));
     let login = json!({ "identifier": person.username, "password": person.password });
@@ -99,7 +99,7 @@ pub(super) async fn confirm(
     person: &AccountLine,
     spare: &str,
 ) -> Result<String> {
-    tour.report.begin("The link in the mail shows whose account and which address");
+    tour.report.begin("The link in the email shows whose account and which address");
     let mail = tour.mail(spare, EmailKind::Confirm).await?;
     let link = tour.mails.link_path(&mail)?;
     for _ in 0..2 {

@@ -1,5 +1,5 @@
-//! The story of somebody whose account was in the wrong hands: the notice, its link, and what the link does without
-//! anybody signing in. Must not know how anything is printed or sent.
+//! The story of an account that a thief changes: the notice, its link, and how the link takes the change back without a
+//! sign-in. Must not know how anything is printed or sent.
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use super::walk::{People, Walk, backup_address, token_of};
 use crate::browser::Browser;
 use crate::stack::accounts::AccountLine;
 
-/// Walks the whole of it. The person has a backup email before and the same one after it.
+/// Walks this part. The person has a backup email before and the same one after it.
 pub(super) async fn tell(tour: &mut Walk, people: &People) -> Result<()> {
     let mira = &people.mira;
     let (spare, thiefs) = (backup_address(mira, "spare"), backup_address(mira, "thief"));
@@ -24,8 +24,7 @@ pub(super) async fn tell(tour: &mut Walk, people: &People) -> Result<()> {
     once_only(tour, mira, &link).await
 }
 
-/// A thief who knows the password puts an address of their own in the place of the backup email. Gives the path of
-/// the link in the notice.
+/// A thief who knows the password replaces the backup email by their own. Returns the path of the link in the notice.
 async fn change(tour: &mut Walk, thief: &mut Browser, mira: &AccountLine, thiefs: &str) -> Result<String> {
     tour.report.begin(&format!("A thief knows {}’s password and changes the backup email", mira.username));
     let login = json!({ "identifier": mira.username, "password": mira.password });

@@ -1,6 +1,6 @@
 //! The part of the story that needs neither mailbox nor operator, for a site that runs already: after a deployment
-//! it says whether routes, functions, permissions and tables fit together there. It leaves the site as it was but
-//! for emails, which go to the people of its file only, and counts against limits. Must not know where the site is.
+//! it shows whether routes, functions, permissions and tables fit together. It changes nothing at the site but the
+//! counts of rate limits, and causes emails only to the accounts of its file. Must not know where the site is.
 
 use anyhow::{Context as _, Result, ensure};
 use axum::http::Method;
@@ -10,10 +10,10 @@ use super::report::Report;
 use crate::browser::{Browser, Connections, SiteResponse};
 use crate::stack::accounts::AccountLine;
 
-/// Nobody's address, of a domain that never receives email: nothing is ever sent to it.
+/// An address that no account has, of a domain that never receives email.
 const STRANGER: &str = "stranger@example.org";
 
-/// Whom the visit is made as.
+/// The account that the visit uses.
 pub(super) fn person(people: &[AccountLine]) -> Result<&AccountLine> {
     let person = people.iter().find(|person| person.kind == "regular" && person.password.is_some());
     person.context("the file must have a regular account with a password")
@@ -32,7 +32,7 @@ impl Visit {
         Self { site: site.to_owned(), connections, report }
     }
 
-    /// Walks the whole of it. The first surprise ends it.
+    /// Walks all steps. The first unexpected response ends it.
     pub(super) async fn tell(&mut self, people: &[AccountLine]) -> Result<()> {
         let person = person(people)?;
         let mut browser = self.browser();
@@ -50,12 +50,12 @@ impl Visit {
         Ok(())
     }
 
-    /// Ends the visit, and says what it had to leave out.
+    /// Ends the visit, and reports which steps it left out.
     pub(super) fn close(mut self, outcome: Result<()>, with_mailbox: bool) -> Result<()> {
         if outcome.is_ok() {
             self.report.chapter("Left out");
             if !with_mailbox {
-                self.report.note("  what needs a mailbox: confirming, opening a link, the mails themselves");
+                self.report.note("  what needs a mailbox: confirming, opening a link, the emails themselves");
             }
             self.report.note("  what needs an operator: expired links, an SSO session, limits that pass");
         }

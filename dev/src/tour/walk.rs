@@ -1,5 +1,4 @@
-//! A tour under way: the site, its people, and the means of asking the site and telling what came. Must not know the
-//! story.
+//! A tour under way: the site, its people, and the means to ask the site and to report. Must not know the story.
 
 use anyhow::{Context as _, Result, bail};
 use axum::http::Method;
@@ -86,22 +85,22 @@ impl Walk {
     pub(super) async fn mail(&mut self, to: &str, kind: EmailKind) -> Result<Mail> {
         let mail = self.mails.next(to, kind).await?;
         self.report.record_mail(&mail)?;
-        self.report.line("mail", format!("to {to}: “{}”", mail.subject));
+        self.report.line("email", format!("to {to}: “{}”", mail.subject));
         Ok(mail)
     }
 
     /// No email to this address came before the latest one that did.
     pub(super) fn no_mail(&mut self, to: &str) -> Result<()> {
         self.mails.nothing_to(to)?;
-        self.report.line("no mail", format!("to {to}"));
+        self.report.line("no email", format!("to {to}"));
         Ok(())
     }
 
-    /// Lets the windows of all limits pass.
+    /// Makes the windows of all rate limits pass.
     pub(super) async fn a_day_later(&mut self) -> Result<()> {
         let counts = self.site.operator()?.clear_limits().await?;
         self.report
-            .line("later", format!("a day passes for the limits: the operator forgets {counts} counts"));
+            .line("later", format!("a day passes for the limits: the operator deletes {counts} counts"));
         Ok(())
     }
 }
@@ -112,7 +111,7 @@ pub(super) fn backup_address(person: &AccountLine, name: &str) -> String {
     format!("{local}.{name}@example.net")
 }
 
-/// The token out of a link's path.
+/// The token in a link's path.
 pub(super) fn token_of(path: &str) -> Result<&str> {
     path.split_once("token=").map(|(_, token)| token).context("a link without a token")
 }
