@@ -4,11 +4,6 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domain::link::CODE_TRIES;
-use crate::domain::{
-    Account, AskedBy, CodeRefused, FormerHashes, HashingKey, Language, Limit, Link, LinkCode, MailRequest,
-    MessageId, Proof, Session, Timestamp, Token, TypedAddress,
-};
 use crate::entropy::Entropy;
 use crate::error::Error;
 use crate::mail::Outbound;
@@ -16,6 +11,11 @@ use crate::metrics::{Event, Metrics};
 use crate::store::{LimitReached, Store};
 use crate::texts::Texts;
 use crate::web::Request;
+use domain::link::MAX_CODE_ATTEMPTS;
+use domain::{
+    Account, CodeRejected, EmailRequest, FormerHashes, HashingKey, Language, Limit, Link, LinkAuthorization,
+    LinkCode, MessageId, Requester, Session, Timestamp, Token, TypedAddress,
+};
 
 use aws_types::SdkConfig;
 
@@ -38,7 +38,7 @@ pub struct App {
 
 /// What the mailer needs.
 #[derive(Debug, Clone)]
-pub struct MailApp {
+pub struct MailerApp {
     /// What every flow needs.
     pub app: App,
     /// The mail service.
@@ -93,67 +93,72 @@ impl App {
     pub fn hashing_key(&self) -> Result<&HashingKey, Error> {
         self.hashing_key
             .as_ref()
-            .ok_or_else(|| Error::Broken("this function was started without HASHING_KEY".into()))
+            .ok_or_else(|| Error::Internal("this function was started without HASHING_KEY".into()))
     }
 
     /// Whether the browser made the request of a link: it holds the cookie of the request, or the account is signed
     /// in there.
-    pub fn is_asker(&self, link: &Link, asked: &[Token], signed_in: Option<&Account>) -> Result<bool, Error> {
+    pub fn is_same_browser(
+        &self,
+        link: &Link,
+        asked: &[Token],
+        signed_in: Option<&Account>,
+    ) -> Result<bool, Error> {
         let key = self.hashing_key()?;
-        let has_cookie = asked.iter().any(|asked| key.is_asker_of(&link.request, asked));
+        let has_cookie = asked.iter().any(|asked| key.is_browser_token_of(&link.request, asked));
         Ok(has_cookie || signed_in.is_some_and(|account| account.id == link.account_id))
     }
 
     /// How a browser shows that it may use a link: by being the one that asked, or else by the code that the asking
     /// page shows, which is compared for one of the link's tries. What cannot be a code costs none.
-    pub async fn prove(
+    pub async fn authorize(
         &self,
         link: &Link,
-        is_asker: bool,
+        is_same_browser: bool,
         typed: Option<&str>,
         now: Timestamp,
-    ) -> Result<Result<Proof, CodeRefused>, Error> {
-        if is_asker {
-            return Ok(Ok(Proof::Asker));
+    ) -> Result<Result<LinkAuthorization, CodeRejected>, Error> {
+        if is_same_browser {
+            return Ok(Ok(LinkAuthorization::SameBrowser));
         }
         let Some(typed) = typed.filter(|typed| !typed.trim().is_empty()) else {
-            return Ok(Err(CodeRefused::Needed));
+            return Ok(Err(CodeRejected::Needed));
         };
-        let Ok(code) = LinkCode::parse(typed) else { return Ok(Err(CodeRefused::Wrong)) };
-        let Some(tries) = self.store.take_try(link, now).await? else {
-            return Ok(Err(CodeRefused::Locked));
+        let Ok(code) = LinkCode::parse(typed) else { return Ok(Err(CodeRejected::Wrong)) };
+        let Some(tries) = self.store.record_code_attempt(link, now).await? else {
+            return Ok(Err(CodeRejected::Locked));
         };
         let right = self.hashing_key()?.is_code_of(&link.request, &code);
         Ok(if right {
-            Ok(Proof::Code)
-        } else if tries < CODE_TRIES {
-            Err(CodeRefused::Wrong)
+            Ok(LinkAuthorization::Code)
+        } else if tries < MAX_CODE_ATTEMPTS {
+            Err(CodeRejected::Wrong)
         } else {
-            Err(CodeRefused::Locked)
+            Err(CodeRejected::Locked)
         })
     }
 
     /// Asks for a mail on behalf of a stranger: one transaction that counts and queues, the same for every
     /// address. A reached limit is noted for the operator; the stranger is told nothing of it.
-    pub async fn request_mail(
+    pub async fn request_email(
         &self,
         request: &Request,
         id: &MessageId,
-        mail: MailRequest,
+        mail: EmailRequest,
         typed: &TypedAddress,
         now: Timestamp,
     ) -> Result<(), Error> {
         self.count(Event::Requested((&mail).into()));
-        let day = self.store.mails_of_the_day(AskedBy::Client(request.client))?;
-        let limits = [Limit::mails_to(typed), Limit::mails_from(request.client), day];
-        if let Err(LimitReached(limit)) = self.store.request_mail(id, mail, &limits, now).await? {
-            self.note_limit(request, &limit);
+        let day = self.store.daily_email_limit(Requester::Client(request.client))?;
+        let limits = [Limit::emails_to(typed), Limit::emails_from(request.client), day];
+        if let Err(LimitReached(limit)) = self.store.request_email(id, mail, &limits, now).await? {
+            self.record_limit_reached(request, &limit);
         }
         Ok(())
     }
 
     /// Notes for the operator that a limit is reached: its name, never its subject, which may be an address.
-    pub fn note_limit(&self, request: &Request, limit: &Limit) {
+    pub fn record_limit_reached(&self, request: &Request, limit: &Limit) {
         self.count(Event::Refused(limit.into()));
         let account_id = request.about.account_id();
         tracing::warn!(request_id = request.id, account_id, limit = limit.name, "a limit is reached");
@@ -164,7 +169,7 @@ impl App {
         let Some(token) = request.session() else { return Ok(None) };
         let Some(session) = self.store.touch_session(&token.hash(), now).await? else { return Ok(None) };
         let account = self.store.load_account(&session.account_id).await?;
-        let account = account.filter(|account| session.is_honoured_by(account));
+        let account = account.filter(|account| session.is_valid_for(account));
         Ok(account.map(|account| {
             request.is_about(&account.id);
             Visitor { session, account }

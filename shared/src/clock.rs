@@ -1,7 +1,7 @@
 //! The one place where the time is read.
 use std::time::SystemTime;
 
-use crate::domain::Timestamp;
+use domain::Timestamp;
 
 /// Where the time comes from.
 #[derive(Debug, Clone)]

@@ -2,7 +2,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::domain::{DailyMails, EmailAddress, FormerHashes, HashingKey};
+use domain::{DailyEmails, EmailAddress, FormerHashes, HashingKey};
 
 /// What one function needs beyond what all need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,9 +14,9 @@ pub enum Needs {
     /// The key of keyed hashes: it counts limits, or knows the codes of links.
     HashingKey,
     /// That key, and the bound on the mails of a day: it asks for mail on somebody's behalf.
-    DailyMails,
+    DailyEmails,
     /// The sender's address and the public URL.
-    Mail,
+    Email,
 }
 
 /// The names of the tables.
@@ -87,7 +87,7 @@ pub struct Config {
     /// The kinds of hashes that accounts were imported with, where the function verifies passwords.
     pub former_hashes: FormerHashes,
     /// Where the function asks for mail on somebody's behalf.
-    pub daily_mails: Option<DailyMails>,
+    pub daily_emails: Option<DailyEmails>,
     /// Where the function sends mail.
     pub sender: Option<Sender>,
     /// The least level that is logged.
@@ -127,13 +127,13 @@ impl Config {
             },
             product_name: reader.required_for_pages(needs, "PRODUCT_NAME"),
             metrics_namespace: reader.required_for_pages(needs, "METRICS_NAMESPACE"),
-            hashing_key: matches!(needs, Needs::HashingKey | Needs::DailyMails)
+            hashing_key: matches!(needs, Needs::HashingKey | Needs::DailyEmails)
                 .then(|| reader.hashing_key())
                 .flatten(),
             backup_hold: reader.backup_hold(),
             former_hashes: reader.former_hashes(),
-            daily_mails: (needs == Needs::DailyMails).then(|| reader.daily_mails()).flatten(),
-            sender: (needs == Needs::Mail).then(|| reader.sender()).flatten(),
+            daily_emails: (needs == Needs::DailyEmails).then(|| reader.daily_emails()).flatten(),
+            sender: (needs == Needs::Email).then(|| reader.sender()).flatten(),
             log_level: reader.log_level(),
         };
         if reader.problems.is_empty() { Ok(config) } else { Err(Incomplete(reader.problems)) }
@@ -191,13 +191,13 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         })
     }
 
-    fn daily_mails(&mut self) -> Option<DailyMails> {
+    fn daily_emails(&mut self) -> Option<DailyEmails> {
         let text = self.required("DAILY_MAILS");
         if text.is_empty() {
             return None;
         }
         let mails = text.parse().map_err(|_| "not a number".to_owned());
-        match mails.and_then(|mails| DailyMails::new(mails).map_err(|error| error.to_string())) {
+        match mails.and_then(|mails| DailyEmails::new(mails).map_err(|error| error.to_string())) {
             Ok(mails) => Some(mails),
             Err(problem) => {
                 self.problems.push(format!("DAILY_MAILS is {problem}"));
@@ -270,7 +270,7 @@ mod tests {
 
     #[test]
     fn a_complete_environment_is_read() {
-        let config = with(&[], Needs::Mail).expect("complete");
+        let config = with(&[], Needs::Email).expect("complete");
         assert_eq!(config.sender.expect("a sender").public_url, "https://account.example.com");
     }
 
@@ -284,13 +284,13 @@ mod tests {
             ("BACKUP_HOLD_HOURS", "a day"),
             ("FORMER_HASHES", "md5"),
         ];
-        let Err(Incomplete(problems)) = with(&changes, Needs::Mail) else { panic!("six problems") };
+        let Err(Incomplete(problems)) = with(&changes, Needs::Email) else { panic!("six problems") };
         assert_eq!(problems.len(), 6, "{problems:?}");
         let Err(Incomplete(problems)) = with(&[("HASHING_KEY", "short")], Needs::HashingKey) else {
             panic!("a short key")
         };
         assert_eq!(problems, ["HASHING_KEY is shorter than 32 characters"]);
-        let limits = |mails| with(&[("HASHING_KEY", "short"), ("DAILY_MAILS", mails)], Needs::DailyMails);
+        let limits = |mails| with(&[("HASHING_KEY", "short"), ("DAILY_MAILS", mails)], Needs::DailyEmails);
         for (mails, problem) in [
             ("", "DAILY_MAILS is not set"),
             ("many", "DAILY_MAILS is not a number"),

@@ -1,8 +1,8 @@
 //! The one place where randomness is read.
 use ring::rand::{SecureRandom, SystemRandom};
 
-use crate::domain::Token;
-use crate::domain::password::SALT_BYTES;
+use domain::Token;
+use domain::password::SALT_BYTES;
 
 /// Where random bytes come from.
 #[derive(Debug, Clone)]

@@ -1,5 +1,5 @@
 //! Why a flow has no answer of its own: the request was malformed or forged, or we are broken.
-use crate::mail::MailError;
+use crate::mail::SendError;
 use crate::store::StoreError;
 use crate::web::Problem;
 
@@ -14,18 +14,18 @@ pub enum Error {
     NotSignedIn,
     /// We are broken (5xx). The visitor is told nothing but that; the log has the chain of causes.
     #[error("a step failed")]
-    Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
-        Self::Broken(error.into())
+        Self::Internal(error.into())
     }
 }
 
-impl From<MailError> for Error {
-    fn from(error: MailError) -> Self {
-        Self::Broken(error.into())
+impl From<SendError> for Error {
+    fn from(error: SendError) -> Self {
+        Self::Internal(error.into())
     }
 }
 
@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn the_chain_is_one_line_and_names_no_address() {
-        let error = Error::Broken(Box::new(Refusal));
+        let error = Error::Internal(Box::new(Refusal));
         assert_eq!(chain(&error), "a step failed: not verified: ***@*** ***@*** region eu-north-1");
     }
 }

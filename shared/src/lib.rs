@@ -6,7 +6,6 @@
 pub mod app;
 pub mod clock;
 pub mod config;
-pub mod domain;
 pub mod entropy;
 pub mod error;
 pub mod mail;

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::domain::limit::MAILS_OF_THE_DAY;
-use crate::domain::{Limit, MailRequest, Purpose, SignInMethod};
+use domain::limit::DAILY_EMAILS;
+use domain::{EmailRequest, Limit, Purpose, SignInMethod};
 
 /// Something that is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,13 +62,13 @@ pub struct Metrics {
 #[cfg(feature = "testing")]
 pub type Lines = Arc<std::sync::Mutex<Vec<String>>>;
 
-impl From<&MailRequest> for Subject {
-    fn from(request: &MailRequest) -> Self {
+impl From<&EmailRequest> for Subject {
+    fn from(request: &EmailRequest) -> Self {
         match request {
-            MailRequest::ForgotUsername { .. } => Self::Username,
-            MailRequest::SignInLink { .. } => Self::SignIn,
-            MailRequest::ConfirmBackup { .. } => Self::Confirmation,
-            MailRequest::Notice { .. } => Self::Notice,
+            EmailRequest::ForgotUsername { .. } => Self::Username,
+            EmailRequest::SignInLink { .. } => Self::SignIn,
+            EmailRequest::ConfirmBackup { .. } => Self::Confirmation,
+            EmailRequest::Notice { .. } => Self::Notice,
         }
     }
 }
@@ -90,7 +90,7 @@ impl Event {
             Self::Expired(_) => "Expired",
             Self::NotMe => "NotMe",
             // By itself, so that an alarm can watch it.
-            Self::Refused(LimitName(MAILS_OF_THE_DAY)) => "RefusedForTheDay",
+            Self::Refused(LimitName(DAILY_EMAILS)) => "RefusedForTheDay",
             Self::Refused(_) => "Refused",
             Self::SignedIn(SignInMethod::Password) => "SignedInWithPassword",
             Self::SignedIn(SignInMethod::LinkToPrimary) => "SignedInWithLinkToPrimary",
@@ -147,7 +147,7 @@ impl Metrics {
     /// Keeps the lines for a test.
     #[cfg(feature = "testing")]
     #[must_use]
-    pub fn keeping(self, lines: &Lines) -> Self {
+    pub fn create_link(self, lines: &Lines) -> Self {
         Self { kept: Some(Arc::clone(lines)), ..self }
     }
 

@@ -10,15 +10,15 @@ use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventR
 use futures_util::FutureExt as _;
 use lambda_runtime::{LambdaEvent, service_fn};
 
-use crate::app::{App, MailApp};
+use crate::app::{App, MailerApp};
 use crate::clock::Clock;
 use crate::config::{Config, Needs};
-use crate::domain::MessageId;
 use crate::entropy::Entropy;
 use crate::error::{Error, chain};
 use crate::mail::Outbound;
 use crate::network;
 use crate::web::{Code, Reply, Request};
+use domain::MessageId;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -41,13 +41,13 @@ where
 /// Serves the mailer behind the outbox's stream until Lambda ends the process.
 pub fn serve_stream<F>(handle: &F) -> ExitCode
 where
-    F: AsyncFn(&MailApp, &MessageId) -> Result<(), Error>,
+    F: AsyncFn(&MailerApp, &MessageId) -> Result<(), Error>,
 {
-    start(Needs::Mail, async |config| {
+    start(Needs::Email, async |config| {
         let sdk = network::sdk_config(&config.aws, network::http_client());
         let app = App::new(&config, &sdk, Clock::System, Entropy::system());
         let outbound = Outbound::new(&config, &sdk).ok_or("the configuration names no sender")?;
-        let app = &MailApp { app, outbound };
+        let app = &MailerApp { app, outbound };
         lambda_runtime::run(service_fn(|event: LambdaEvent<StreamEvent>| async move {
             Ok::<_, BoxError>(answer_stream(app, event.payload, handle).await)
         }))
@@ -112,7 +112,7 @@ where
             tracing::warn!(request_id, code = problem.code.as_str(), "refused");
             Reply::problem(problem, texts)
         }
-        Ok(Err(error @ Error::Broken(_))) => {
+        Ok(Err(error @ Error::Internal(_))) => {
             tracing::error!(request_id, error = chain(&error), "failed");
             Reply::problem(Code::Internal.into(), texts)
         }
@@ -130,9 +130,9 @@ where
 ///
 /// The stream starts again at the first failure it is told of, so the records are taken in order and those
 /// behind a failure are left alone.
-pub async fn answer_stream<F>(app: &MailApp, event: StreamEvent, handle: &F) -> DynamoDbEventResponse
+pub async fn answer_stream<F>(app: &MailerApp, event: StreamEvent, handle: &F) -> DynamoDbEventResponse
 where
-    F: AsyncFn(&MailApp, &MessageId) -> Result<(), Error>,
+    F: AsyncFn(&MailerApp, &MessageId) -> Result<(), Error>,
 {
     let mut failures = DynamoDbEventResponse::default();
     for record in event.records {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::SdkConfig;
 
-use crate::app::{App, MailApp};
+use crate::app::{App, MailerApp};
 use crate::clock::Clock;
 use crate::config::{Config, Needs};
 use crate::entropy::Entropy;
@@ -65,11 +65,11 @@ impl Bench {
     }
 
     /// What the mailer is handed, in an environment of these variables.
-    pub fn mail_app(&self, variables: impl Fn(&str) -> Option<String>) -> MailApp {
-        let config = Config::read(Needs::Mail, variables).expect("the test's variables are complete");
+    pub fn mailer_app(&self, variables: impl Fn(&str) -> Option<String>) -> MailerApp {
+        let config = Config::read(Needs::Email, variables).expect("the test's variables are complete");
         let sdk = self.sdk(&config);
         let outbound = Outbound::new(&config, &sdk).expect("the configuration names a sender");
-        MailApp { app: self.build(&config, &sdk), outbound }
+        MailerApp { app: self.build(&config, &sdk), outbound }
     }
 
     fn sdk(&self, config: &Config) -> SdkConfig {
@@ -80,7 +80,7 @@ impl Bench {
 
     fn build(&self, config: &Config, sdk: &SdkConfig) -> App {
         let mut app = App::new(config, sdk, Clock::Fixed(Arc::clone(&self.clock.0)), self.entropy.clone());
-        app.metrics = app.metrics.keeping(&self.counted);
+        app.metrics = app.metrics.create_link(&self.counted);
         app
     }
 }

@@ -1,12 +1,12 @@
 //! The stack in the environment, and people in it.
 use std::time::Duration;
 
-use shared::app::{App, MailApp};
-use shared::config::Needs;
-use shared::domain::{
-    Account, AccountId, EmailAddress, Kind, Language, Link, MessageId, PendingAddress, Proof, Purpose,
-    Source, Timestamp, Username,
+use domain::{
+    Account, AccountId, AccountKind, ClientInfo, EmailAddress, Language, Link, LinkAuthorization, MessageId,
+    PendingAddress, Purpose, Timestamp, Username,
 };
+use shared::app::{App, MailerApp};
+use shared::config::Needs;
 use shared::network;
 use shared::store::{ConfirmRefused, Confirmation, NewAccount, NotCreated, Store};
 use shared::testing::{Bench, TestClock};
@@ -44,8 +44,8 @@ impl Stack {
     }
 
     /// What the mailer is handed.
-    pub fn mail_app(&self) -> MailApp {
-        self.bench.mail_app(variable)
+    pub fn mailer_app(&self) -> MailerApp {
+        self.bench.mailer_app(variable)
     }
 
     /// The tables.
@@ -69,7 +69,7 @@ impl Stack {
             id: AccountId::new(format!("{:032x}", self.app.entropy.id())),
             username: Username::parse(username).expect("a username"),
             primary: primary.clone(),
-            kind: Kind::Regular,
+            kind: AccountKind::Regular,
             password_hash: None,
             language: Language::En,
         };
@@ -92,7 +92,7 @@ impl Stack {
     pub async fn ask(&self, id: &AccountId, backup: &EmailAddress) -> PendingAddress {
         let request = self.app.message_id();
         let pending = PendingAddress { address: backup.clone(), since: self.now(), request };
-        let asked = self.store().ask_for_backup(id, &pending, &[], self.now()).await;
+        let asked = self.store().request_backup(id, &pending, &[], self.now()).await;
         asked.expect("a backup email is asked for").expect("there is no limit");
         pending
     }
@@ -114,17 +114,17 @@ impl Stack {
     /// A confirmation link that is kept, for this request.
     pub async fn confirmation_link(&self, id: &AccountId, pending: &PendingAddress) -> Link {
         let link = self.link(Purpose::ConfirmBackup, id, &pending.address, &pending.request);
-        self.store().keep_confirmation_link(&link).await.expect("a link is kept");
+        self.store().create_confirmation_link(&link).await.expect("a link is kept");
         link
     }
 
     /// Confirms with an account as it was read.
     pub async fn confirm(&self, account: &Account, link: &Link) -> Result<(), ConfirmRefused> {
         let notice_id = self.app.message_id();
-        let (proof, source) = (Proof::Asker, &source());
+        let (authorization, source) = (LinkAuthorization::SameBrowser, &source());
         let confirmation = Confirmation {
             link,
-            proof,
+            authorization,
             account,
             notice_id: &notice_id,
             source,
@@ -142,6 +142,6 @@ impl Stack {
 }
 
 /// A program somewhere.
-pub fn source() -> Source {
-    Source::new("curl/8.14.1", std::net::Ipv4Addr::LOCALHOST.into())
+pub fn source() -> ClientInfo {
+    ClientInfo::new("curl/8.14.1", std::net::Ipv4Addr::LOCALHOST.into())
 }

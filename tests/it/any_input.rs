@@ -115,8 +115,8 @@ fn every_body_is_a_fuzz_target() {
 #[test]
 fn the_fuzz_targets_have_every_variable_that_a_function_needs() {
     let bench = Bench::new(&TestClock::at(1), 0, empty_tables());
-    bench.app(Needs::DailyMails, variable);
-    bench.mail_app(variable);
+    bench.app(Needs::DailyEmails, variable);
+    bench.mailer_app(variable);
 }
 
 /// Requests to the functions behind routes, signed in or not, with a real session among the cookies now and then.

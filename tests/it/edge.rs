@@ -1,7 +1,7 @@
 //! What every answer has, and what happens when a flow fails.
 use dev::faults::Kind;
+use domain::Token;
 use serde_json::json;
-use shared::domain::Token;
 use shared::runtime::answer;
 
 use crate::support::{Answer, Ask, PASSWORD, World, assert_sealed};

@@ -1,8 +1,8 @@
 //! The username by mail.
 use std::time::Duration;
 
+use domain::Language;
 use serde_json::json;
-use shared::domain::Language;
 
 use crate::support::{Ask, World};
 
@@ -19,7 +19,7 @@ async fn the_username_goes_to_the_stored_address_primary_or_backup() {
     Forgot your username?
     Enter your primary or your backup email. We mail your username to that address.
     Email address
-    Mail me my username
+    Email me my username
     Go to sign-in
     ");
     for (typed, to) in [

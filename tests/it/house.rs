@@ -291,14 +291,14 @@ fn the_outbox_feeds_the_mailer_without_ever_blocking_for_long() {
     assert!(stream.report_batch_item_failures && stream.bisect_batch && stream.from_the_beginning);
     assert!(stream.maximum_retry_attempts.is_some_and(|retries| (3..=5).contains(&retries)));
     let age = stream.maximum_record_age.expect("there is a limit");
-    assert!(age <= shared::domain::link::SIGN_IN_LIFETIME, "a later mail would carry a dead link");
+    assert!(age <= domain::link::SIGN_IN_LIFETIME, "a later mail would carry a dead link");
     assert_eq!(stream.event_names, BTreeSet::from(["INSERT".to_owned()]), "not its own marks");
     assert!(stream.on_failure.as_deref().is_some_and(|queue| queue.contains("UnsentQueue")));
 }
 
 #[test]
 fn figures_are_what_the_design_says() {
-    use shared::domain::{link, password, session};
+    use domain::{link, password, session};
     assert_eq!(link::SIGN_IN_LIFETIME, Duration::from_mins(10));
     assert_eq!(link::CONFIRMATION_LIFETIME, Duration::from_hours(24));
     assert_eq!(session::ABSOLUTE_LIFETIME, Duration::from_hours(30 * 24));

@@ -15,8 +15,8 @@ use dev::runtime_api::RuntimeApi;
 use dev::statement::Demand;
 use dev::streams::Wake;
 use dev::template::{ACCOUNT_ID, REGION};
+use domain::EmailAddress;
 use shared::config::Aws;
-use shared::domain::EmailAddress;
 use shared::error::chain;
 use tokio::net::TcpListener;
 

@@ -2,9 +2,9 @@
 use std::collections::BTreeMap;
 
 use dev::faults::Kind;
+use domain::Identifier;
+use domain::limit::PasswordAttempt;
 use serde_json::{Value, json};
-use shared::domain::Identifier;
-use shared::domain::limit::PasswordTry;
 use tokio::sync::OnceCell;
 
 use crate::support::{Ask, NOON, World};
@@ -163,8 +163,8 @@ async fn use_up(world: &World, typed: &[&str]) {
             visitor.ask(&Ask::form("/forgot-username", &[("email", typed)])).await;
         }
         for _ in 0..10 {
-            let password = PasswordTry::new(&Identifier::parse(typed), client);
-            login.store.admit_password(&password, login.now()).await.expect("the database works");
+            let password = PasswordAttempt::new(&Identifier::parse(typed), client);
+            login.store.count_password_attempt(&password, login.now()).await.expect("the database works");
         }
     }
 }

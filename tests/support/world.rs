@@ -9,11 +9,11 @@ use dev::environment::{Surroundings, Variables, secrets};
 use dev::iam::OPERATOR_KEY;
 use dev::mailbox::Mail;
 use dev::template::{Function, Template};
+use domain::{AccountId, password};
 use dynoxide::Database;
 use serde_json::{Value, json};
-use shared::app::{App, MailApp};
+use shared::app::{App, MailerApp};
 use shared::config::Needs;
-use shared::domain::{AccountId, password};
 use shared::metrics::Lines;
 use shared::runtime::answer;
 use shared::testing::{Bench, TestClock};
@@ -65,7 +65,7 @@ pub struct World {
     pub wire: Wire,
     /// The tables.
     pub database: Database,
-    pub(super) mailer: MailApp,
+    pub(super) mailer: MailerApp,
     /// What the operator's command line is handed: it may do everything.
     pub operator: App,
     pub(super) position: Position,
@@ -93,7 +93,7 @@ impl World {
         operator.insert("AWS_ACCESS_KEY_ID".into(), OPERATOR_KEY.into());
         Self {
             apps: apps(&bench),
-            mailer: bench.mail_app(|name| mailer.get(name).cloned()),
+            mailer: bench.mailer_app(|name| mailer.get(name).cloned()),
             operator: bench.app(Needs::HashingKey, |name| operator.get(name).cloned()),
             counted: bench.counted(),
             clock,
@@ -264,7 +264,7 @@ fn apps(bench: &Bench) -> BTreeMap<String, App> {
 
 fn needs_of(variables: &Variables) -> Needs {
     match (variables.contains_key("HASHING_KEY"), variables.contains_key("DAILY_MAILS")) {
-        (_, true) => Needs::DailyMails,
+        (_, true) => Needs::DailyEmails,
         (true, false) => Needs::HashingKey,
         (false, false) => Needs::Nothing,
     }

@@ -1,7 +1,7 @@
 //! Confirms a backup email through the link mailed to it. GET shows, POST acts: where the account is signed in by its
 //! button, elsewhere with the code that the account page shows.
+use domain::{Account, ClientInfo, Link, LinkAuthorization, Purpose, Timestamp, Token};
 use shared::app::App;
-use shared::domain::{Account, Link, Proof, Purpose, Source, Timestamp, Token};
 use shared::error::Error;
 use shared::metrics::Event;
 use shared::store::{ConfirmRefused, Confirmation};
@@ -23,20 +23,22 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
         Err(code) => return Ok(dead(app, &request, code)),
     };
     let visitor = app.visitor(&request, now).await?;
-    let is_asker = app.is_asker(&link, &[], visitor.as_ref().map(|visitor| &visitor.account))?;
+    let is_same_browser =
+        app.is_same_browser(&link, &[], visitor.as_ref().map(|visitor| &visitor.account))?;
     let texts = app.texts(account.language);
-    let page = ConfirmPage::new(&account, &link.address, &token, is_asker, texts.clone());
+    let page = ConfirmPage::new(&account, &link.address, &token, is_same_browser, texts.clone());
     if request.method == Method::GET {
         app.count(Event::Opened(link.purpose));
         return Ok(Reply::page(StatusCode::OK, page));
     }
 
-    let proof = match app.prove(&link, is_asker, code.as_deref(), now).await?.map_err(Code::from) {
-        Ok(proof) => proof,
-        Err(Code::LinkLocked) => return Ok(dead(app, &request, Code::LinkLocked)),
-        Err(code) => return Ok(Reply::refusal(code, page.with_problem(&code.into()), texts)),
-    };
-    Ok(match confirm(app, &link, proof, account, &request.source()).await? {
+    let authorization =
+        match app.authorize(&link, is_same_browser, code.as_deref(), now).await?.map_err(Code::from) {
+            Ok(authorization) => authorization,
+            Err(Code::LinkLocked) => return Ok(dead(app, &request, Code::LinkLocked)),
+            Err(code) => return Ok(Reply::refusal(code, page.with_problem(&code.into()), texts)),
+        };
+    Ok(match confirm(app, &link, authorization, account, &request.source()).await? {
         Err(code) => dead(app, &request, code),
         Ok((account, now)) => {
             app.count(Event::Used(link.purpose));
@@ -68,19 +70,19 @@ async fn find(app: &App, request: &Request, token: &Token, now: Timestamp) -> Re
 async fn confirm(
     app: &App,
     link: &Link,
-    proof: Proof,
+    authorization: LinkAuthorization,
     account: Account,
-    source: &Source,
+    source: &ClientInfo,
 ) -> Result<Result<(Account, Timestamp), Code>, Error> {
     const READINGS: usize = 3;
     let mut now = app.now();
-    app.store.release_lapsed(&link.address, now).await?;
+    app.store.release_expired_claim(&link.address, now).await?;
     let notice_id = app.message_id();
     let mut account = account;
     for _ in 0..READINGS {
         let confirmation = Confirmation {
             link,
-            proof,
+            authorization,
             account: &account,
             notice_id: &notice_id,
             source,
@@ -93,7 +95,7 @@ async fn confirm(
             ConfirmRefused::LinkDead => return Ok(Err(Code::LinkUsed)),
             ConfirmRefused::NoLongerPending => return Ok(Err(Code::LinkReplaced)),
             ConfirmRefused::Taken => return Ok(Err(Code::AddressTaken)),
-            ConfirmRefused::Barred => {
+            ConfirmRefused::ChangesNotAllowed => {
                 let account = app.store.load_account(&link.account_id).await?;
                 return Ok(Err(match account.filter(|account| !account.is_disabled()) {
                     None => Code::LinkUnknown,
@@ -108,7 +110,7 @@ async fn confirm(
         }
         now = app.now();
     }
-    Err(Error::Broken("the account changed at every try".into()))
+    Err(Error::Internal("the account changed at every try".into()))
 }
 
 /// A calm page; the way on leads to the account, where a new link can be asked for.

@@ -1,7 +1,7 @@
 //! Ends sessions of one's own account: one of them, or all but this browser's.
+use domain::{Timestamp, Token, TokenHash};
 use serde::{Deserialize, Serialize};
 use shared::app::{App, Visitor};
-use shared::domain::{Timestamp, Token, TokenHash};
 use shared::error::Error;
 use shared::web::pages::ProblemPage;
 use shared::web::{Code, Problem, Reply, Request, SessionCookie, StatusCode};

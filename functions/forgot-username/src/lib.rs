@@ -1,10 +1,10 @@
 //! Asks for the username by mail. Open to strangers, so it has no permission to read accounts: every address
 //! takes the same way through the outbox, and the mailer decides behind it.
+use domain::{EmailRequest, TypedAddress};
 use serde::Deserialize;
 use shared::app::App;
-use shared::domain::{MailRequest, TypedAddress};
 use shared::error::Error;
-use shared::web::pages::{Asked, CheckMailPage, ForgotUsernamePage};
+use shared::web::pages::{Asked, CheckMailboxPage, ForgotUsernamePage};
 use shared::web::{Method, Problem, Reply, Request, StatusCode};
 
 #[derive(Deserialize)]
@@ -30,7 +30,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
             return Ok(Reply::refusal(problem, page, texts));
         }
     };
-    let mail = MailRequest::ForgotUsername { typed: typed.clone() };
-    app.request_mail(&request, &app.message_id(), mail, &typed, now).await?;
-    Ok(Reply::page(StatusCode::OK, CheckMailPage::new(Asked::Username, texts)))
+    let mail = EmailRequest::ForgotUsername { typed: typed.clone() };
+    app.request_email(&request, &app.message_id(), mail, &typed, now).await?;
+    Ok(Reply::page(StatusCode::OK, CheckMailboxPage::new(Asked::Username, texts)))
 }

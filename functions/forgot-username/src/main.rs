@@ -2,5 +2,5 @@
 use shared::config::Needs;
 
 fn main() -> std::process::ExitCode {
-    shared::runtime::serve(Needs::DailyMails, &forgot_username::handle)
+    shared::runtime::serve(Needs::DailyEmails, &forgot_username::handle)
 }

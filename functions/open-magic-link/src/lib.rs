@@ -1,7 +1,7 @@
 //! Signs in through a link from a mail. GET asks "as whom", POST opens a session: in the browser that asked for the
 //! link by its button, in another with the code that the asking page shows.
+use domain::{Account, Link, Purpose, Session, SignInEmail, Timestamp, Token};
 use shared::app::App;
-use shared::domain::{Account, Door, Link, Purpose, Session, Timestamp, Token};
 use shared::error::Error;
 use shared::metrics::Event;
 use shared::store::{LinkSignIn, Slot};
@@ -9,7 +9,7 @@ use shared::web::pages::{OpenLinkPage, ProblemPage, SignedIn};
 use shared::web::{Code, Method, OpenedLink, Reply, Request, SessionCookie, StatusCode};
 
 /// The link, its account and the door it opens, or what to say instead.
-type Found = Result<(Link, Account, Door), Code>;
+type Found = Result<(Link, Account, SignInEmail), Code>;
 
 /// GET and POST `/login/open`.
 pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
@@ -18,35 +18,37 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
     let OpenedLink { token, code } = request.opened_link()?;
     let Some(token) = token else { return Ok(dead(app, &request, Code::LinkUnknown)) };
 
-    let (link, account, door) = match find(app, &request, &token, now).await? {
+    let (link, account, sign_in_email) = match find(app, &request, &token, now).await? {
         Ok(found) => found,
         Err(code) => return Ok(dead(app, &request, code)),
     };
     let visitor = app.visitor(&request, now).await?;
     let signed_in = visitor.as_ref().map(|visitor| &visitor.account);
-    let is_asker = app.is_asker(&link, &request.asked(), signed_in)?;
+    let is_same_browser = app.is_same_browser(&link, &request.asked(), signed_in)?;
     let texts = app.texts(account.language);
-    let page = OpenLinkPage::new(&account, signed_in, &token, is_asker, texts.clone());
+    let page = OpenLinkPage::new(&account, signed_in, &token, is_same_browser, texts.clone());
     if request.method == Method::GET {
         app.count(Event::Opened(link.purpose));
         return Ok(Reply::page(StatusCode::OK, page));
     }
 
-    let proof = match app.prove(&link, is_asker, code.as_deref(), now).await?.map_err(Code::from) {
-        Ok(proof) => proof,
-        Err(Code::LinkLocked) => return Ok(dead(app, &request, Code::LinkLocked)),
-        Err(code) => return Ok(Reply::refusal(code, page.with_problem(&code.into()), texts)),
-    };
+    let authorization =
+        match app.authorize(&link, is_same_browser, code.as_deref(), now).await?.map_err(Code::from) {
+            Ok(authorization) => authorization,
+            Err(Code::LinkLocked) => return Ok(dead(app, &request, Code::LinkLocked)),
+            Err(code) => return Ok(Reply::refusal(code, page.with_problem(&code.into()), texts)),
+        };
     let secret = app.entropy.token();
-    let session = Session::begin(secret.hash(), account.id.clone(), door.into(), request.source(), now);
+    let session =
+        Session::begin(secret.hash(), account.id.clone(), sign_in_email.into(), request.source(), now);
     let former = request.session().map(|former| former.hash());
     let notice_id = app.message_id();
     let sign_in = LinkSignIn {
         session: &session,
         former: former.as_ref(),
         link: &link,
-        proof,
-        door,
+        authorization,
+        sign_in_email,
         notice_id: &notice_id,
     };
     if !app.store.open_session_with_link(sign_in, now).await? {
@@ -93,10 +95,12 @@ async fn find(app: &App, request: &Request, token: &Token, now: Timestamp) -> Re
         Slot::Closed => return Ok(Err(Code::LinkUsed)),
     }
     let account = app.store.load_account(&link.account_id).await?;
-    let door = account.as_ref().and_then(|account| account.door(&link.address, now));
-    Ok(match (account, door) {
-        (Some(account), Some(_)) if link.asked_at() < account.sessions_valid_from => Err(Code::LinkReplaced),
-        (Some(account), Some(door)) => Ok((link, account, door)),
+    let sign_in_email = account.as_ref().and_then(|account| account.sign_in_email(&link.address, now));
+    Ok(match (account, sign_in_email) {
+        (Some(account), Some(_)) if link.requested_at() < account.sessions_valid_from => {
+            Err(Code::LinkReplaced)
+        }
+        (Some(account), Some(sign_in_email)) => Ok((link, account, sign_in_email)),
         _ => Err(Code::LinkUnknown),
     })
 }

@@ -2,15 +2,15 @@
 //!
 //! Every identifier costs the same: one count, one look-up, one account read, one Argon2id run (and one of each
 //! former function that the operator named); then one answer.
+use domain::{
+    Account, AccountId, Identifier, PasswordAttempt, Session, SignInEmail, SignInMethod, Timestamp,
+    TypedPassword, Verdict, password,
+};
 use serde::Deserialize;
 use shared::app::App;
-use shared::domain::{
-    Account, AccountId, Door, Identifier, PasswordTry, Session, SignInMethod, Timestamp, TypedPassword,
-    Verdict, password,
-};
 use shared::error::{Error, chain};
 use shared::metrics::Event;
-use shared::store::{Admission, PasswordSignIn};
+use shared::store::{PasswordSignIn, RateLimitDecision};
 use shared::texts::Texts;
 use shared::web::pages::{Reason, SignInPage, SignedIn};
 use shared::web::{Code, LocalPath, Method, Problem, Reply, Request, SessionCookie, StatusCode};
@@ -31,7 +31,7 @@ struct Form {
 struct Named {
     account: Account,
     /// The address that was typed, if it was one.
-    door: Option<Door>,
+    sign_in_email: Option<SignInEmail>,
 }
 
 /// GET and POST `/login`.
@@ -46,13 +46,13 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
     }
     let form: Form = request.form()?;
     let identifier = Identifier::parse(&form.identifier);
-    let password = PasswordTry::new(&identifier, request.client);
+    let password = PasswordAttempt::new(&identifier, request.client);
 
-    let admission = app.store.admit_password(&password, now).await?;
-    if let Admission::Refused(limit) = &admission {
-        app.note_limit(&request, limit);
+    let decision = app.store.count_password_attempt(&password, now).await?;
+    if let RateLimitDecision::Limited(limit) = &decision {
+        app.record_limit_reached(&request, limit);
     }
-    let allowed = !matches!(admission, Admission::Refused(_));
+    let allowed = !matches!(decision, RateLimitDecision::Limited(_));
     let named = find(app, &request, &identifier, now).await?;
     if let Some(named) = &named {
         request.is_about(&named.account.id);
@@ -70,7 +70,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
     let begins = now.max(named.account.sessions_valid_from);
     let (id, source) = (named.account.id.clone(), request.source());
     let session = Session::begin(secret.hash(), id, SignInMethod::Password, source, begins);
-    if !open(app, &request, named, &session, (&password, &admission), now).await? {
+    if !open(app, &request, named, &session, (&password, &decision), now).await? {
         let account_id = request.about.account_id();
         tracing::warn!(
             request_id = request.id,
@@ -125,14 +125,14 @@ async fn find(
             continue;
         }
         // The index may lag: the account itself decides whether the address is (still) its own.
-        let door = match identifier {
-            Identifier::Email(address) => match account.door(address, now) {
-                Some(door) => Some(door),
+        let sign_in_email = match identifier {
+            Identifier::Email(address) => match account.sign_in_email(address, now) {
+                Some(sign_in_email) => Some(sign_in_email),
                 None => continue,
             },
             Identifier::Username(_) | Identifier::Neither(_) => None,
         };
-        return Ok(Some(Named { account, door }));
+        return Ok(Some(Named { account, sign_in_email }));
     }
     Ok(None)
 }
@@ -152,13 +152,14 @@ async fn open(
     request: &Request,
     named: &Named,
     session: &Session,
-    password: (&PasswordTry, &Admission),
+    password: (&PasswordAttempt, &RateLimitDecision),
     now: Timestamp,
 ) -> Result<bool, Error> {
     let notice_id = app.message_id();
-    let door = named.door.filter(|door| *door != Door::Primary);
-    let backup_used =
-        door.and_then(|door| named.account.address_of(door)).map(|address| (address, &notice_id));
+    let sign_in_email = named.sign_in_email.filter(|sign_in_email| *sign_in_email != SignInEmail::Primary);
+    let backup_used = sign_in_email
+        .and_then(|sign_in_email| named.account.address_of(sign_in_email))
+        .map(|address| (address, &notice_id));
     let former = request.session().map(|former| former.hash());
     let sign_in = PasswordSignIn { session, former: former.as_ref(), password, backup_used };
     Ok(app.store.open_session_with_password(sign_in, now).await?)

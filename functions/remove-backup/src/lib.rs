@@ -1,7 +1,7 @@
 //! Removes the backup email, or cancels a pending one.
+use domain::{Account, Backup};
 use serde::Deserialize;
 use shared::app::App;
-use shared::domain::{Account, Backup};
 use shared::error::Error;
 use shared::web::pages::AccountPage;
 use shared::web::{Code, Reply, Request, StatusCode};

@@ -1,9 +1,7 @@
 //! Asks for a backup email: define, change, send again.
+use domain::{Account, Backup, EmailAddress, Limit, PendingAddress, Requester, Timestamp, TypedAddress};
 use serde::Deserialize;
 use shared::app::{App, Visitor};
-use shared::domain::{
-    Account, AskedBy, Backup, EmailAddress, Limit, PendingAddress, Timestamp, TypedAddress,
-};
 use shared::error::Error;
 use shared::metrics::{Event, Subject};
 use shared::store::LimitReached;
@@ -39,17 +37,17 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
             let limits = [
                 Limit::backup_request_spacing(account),
                 Limit::backup_requests(account),
-                Limit::mails_to(&TypedAddress::from(&address)),
-                app.store.mails_of_the_day(AskedBy::Account(account))?,
+                Limit::emails_to(&TypedAddress::from(&address)),
+                app.store.daily_email_limit(Requester::Account(account))?,
             ];
             // What was asked for before all sessions ended is void; after that in this very second is of the next.
             let since = now.max(visitor.account.sessions_valid_from);
             let pending = PendingAddress { address, since, request: app.message_id() };
             app.count(Event::Requested(Subject::Confirmation));
-            match app.store.ask_for_backup(account, &pending, &limits, since).await? {
+            match app.store.request_backup(account, &pending, &limits, since).await? {
                 Ok(()) => Outcome::Asked(pending),
                 Err(LimitReached(limit)) => {
-                    app.note_limit(&request, &limit);
+                    app.record_limit_reached(&request, &limit);
                     let code = if limit == limits[0] { Code::TooSoon } else { Code::TooMany };
                     Outcome::Refused(code.into())
                 }
@@ -80,6 +78,6 @@ fn may_become_backup(visitor: &Visitor, typed: &str, now: Timestamp) -> Result<E
         return Err(Code::BackupFrozen.into());
     }
     let address = EmailAddress::parse(typed)?;
-    visitor.account.may_request(&address)?;
+    visitor.account.may_become_backup(&address)?;
     Ok(address)
 }

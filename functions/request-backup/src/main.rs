@@ -2,5 +2,5 @@
 use shared::config::Needs;
 
 fn main() -> std::process::ExitCode {
-    shared::runtime::serve(Needs::DailyMails, &request_backup::handle)
+    shared::runtime::serve(Needs::DailyEmails, &request_backup::handle)
 }

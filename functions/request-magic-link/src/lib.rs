@@ -1,10 +1,10 @@
 //! Asks for a sign-in link by mail. Open to strangers, so it has no permission to read accounts: every address
 //! takes the same way through the outbox, and the mailer decides behind it.
+use domain::{EmailRequest, Purpose, TypedAddress};
 use serde::Deserialize;
 use shared::app::App;
-use shared::domain::{MailRequest, Purpose, TypedAddress};
 use shared::error::Error;
-use shared::web::pages::{Asked, CheckMailPage, SignInPage};
+use shared::web::pages::{Asked, CheckMailboxPage, SignInPage};
 use shared::web::{LocalPath, Method, Problem, Reply, Request, StatusCode};
 
 #[derive(Deserialize)]
@@ -32,13 +32,13 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
         }
     };
     let id = app.message_id();
-    let mail = MailRequest::SignInLink { typed: typed.clone() };
-    app.request_mail(&request, &id, mail, &typed, now).await?;
+    let mail = EmailRequest::SignInLink { typed: typed.clone() };
+    app.request_email(&request, &id, mail, &typed, now).await?;
     // Shown and set whether or not there will be a link, and computed alike.
     let key = app.hashing_key()?;
-    let page = CheckMailPage::new(Asked::SignInLink, texts).with_code(&key.code_of(&id));
+    let page = CheckMailboxPage::new(Asked::SignInLink, texts).with_code(&key.code_of(&id));
     Ok(Reply::page(StatusCode::OK, page).with_asked(
-        &key.asker_of(&id),
+        &key.browser_token_of(&id),
         &request.asked(),
         Purpose::SignIn.lifetime(),
     ))

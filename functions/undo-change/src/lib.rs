@@ -3,13 +3,13 @@
 //!
 //! The username is asked for, since a mail gateway that presses buttons must not take anybody's change back: it
 //! stands in the mail, and no machine writes it into the form.
+use domain::{Account, ClientInfo, EmailAddress, MessageId, Timestamp, Token, UndoLink, Username};
 use serde::Deserialize;
 use shared::app::App;
-use shared::domain::{Account, EmailAddress, MessageId, Source, Timestamp, Token, UndoLink, Username};
 use shared::error::Error;
 use shared::metrics::Event;
-use shared::store::{TakeBackRefused, TakingBack};
-use shared::web::pages::{ProblemPage, TakenBackPage, UndoPage};
+use shared::store::{Undo, UndoRefused};
+use shared::web::pages::{ProblemPage, UndoPage, UndonePage};
 use shared::web::{Code, Method, Reply, Request, SessionCookie, StatusCode};
 
 #[derive(Deserialize)]
@@ -23,7 +23,7 @@ struct Form {
 /// What became of the backup email.
 enum Outcome {
     /// It is what it was before.
-    TakenBack(Account),
+    Undone(Account),
     /// Another account has the former address, so there is none; all the rest is done.
     FormerTaken(Account),
     /// The link does not work.
@@ -53,15 +53,15 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
     }
 
     let (account, former_taken) =
-        match take_back(app, &link, account, &app.message_id(), &request.source(), now).await? {
+        match undo(app, &link, account, &app.message_id(), &request.source(), now).await? {
             Outcome::Dead(code) => return Ok(dead(app, &request, code)),
-            Outcome::TakenBack(account) => (account, false),
+            Outcome::Undone(account) => (account, false),
             Outcome::FormerTaken(account) => (account, true),
         };
     app.count(Event::NotMe);
     let account_id = account.id.as_str();
     tracing::warn!(request_id = request.id, account_id, former_taken, "a change was taken back");
-    let page = TakenBackPage::new(&link, &account, former_taken, now, texts);
+    let page = UndonePage::new(&link, &account, former_taken, now, texts);
     Ok(Reply::page(StatusCode::OK, page).with_session(SessionCookie::Clear))
 }
 
@@ -93,36 +93,36 @@ fn names(typed: &str, account: &Account) -> bool {
 
 /// Takes back in one transaction. When the account changed under our hands, it is read again and decided anew; when
 /// another account has the former address, all the rest is done.
-async fn take_back(
+async fn undo(
     app: &App,
     link: &UndoLink,
     account: Account,
     notice_id: &MessageId,
-    source: &Source,
+    source: &ClientInfo,
     now: Timestamp,
 ) -> Result<Outcome, Error> {
     const TRIES: usize = 4;
     let (mut account, mut taken) = (account, false);
     for _ in 0..TRIES {
         let current = account.backup.confirmed().map(|current| &current.address);
-        let before: Option<EmailAddress> = link.notice.taken_back(current).unwrap_or_default();
+        let before: Option<EmailAddress> = link.notice.backup_after_undo(current).unwrap_or_default();
         let backup = before.as_ref().filter(|_| !taken);
         if let Some(address) = backup {
-            app.store.release_lapsed(address, now).await?;
+            app.store.release_expired_claim(address, now).await?;
         }
-        let taking = TakingBack { link, account: &account, backup, notice_id, source };
-        match app.store.take_back(taking, now).await? {
+        let taking = Undo { link, account: &account, backup, notice_id, source };
+        match app.store.undo(taking, now).await? {
             Ok(()) if taken => return Ok(Outcome::FormerTaken(account)),
-            Ok(()) => return Ok(Outcome::TakenBack(account)),
-            Err(TakeBackRefused::LinkDead) => return Ok(Outcome::Dead(Code::LinkUsed)),
-            Err(TakeBackRefused::Taken) => taken = true,
-            Err(TakeBackRefused::AccountChanged) => match app.store.load_account(&link.account_id).await? {
+            Ok(()) => return Ok(Outcome::Undone(account)),
+            Err(UndoRefused::LinkDead) => return Ok(Outcome::Dead(Code::LinkUsed)),
+            Err(UndoRefused::Taken) => taken = true,
+            Err(UndoRefused::AccountChanged) => match app.store.load_account(&link.account_id).await? {
                 Some(changed) => account = changed,
                 None => return Ok(Outcome::Dead(Code::LinkUnknown)),
             },
         }
     }
-    Err(Error::Broken("the account changed at every try".into()))
+    Err(Error::Internal("the account changed at every try".into()))
 }
 
 /// A calm page; the way on leads to the account, where things can still be set right by hand.

@@ -4,15 +4,16 @@ use std::fmt;
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use domain::{
+    AccountId, AccountKind, EmailAddress, ImportedHash, Language, Timestamp, TypedPassword, Username,
+    password,
+};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Deserialize;
 use shared::app::App;
-use shared::domain::{
-    AccountId, EmailAddress, ImportedHash, Kind, Language, Timestamp, TypedPassword, Username, password,
-};
 use shared::store::NewAccount;
 
-use super::{app, standing};
+use super::{account_admin, app};
 use crate::error::Failure;
 
 /// Accounts written at a time; one transaction each.
@@ -63,7 +64,7 @@ pub enum Accounts {
 struct Line {
     username: String,
     email: String,
-    kind: Kind,
+    kind: AccountKind,
     password: Option<TypedPassword>,
     password_hash: Option<String>,
     #[serde(default)]
@@ -75,7 +76,7 @@ struct Parsed {
     number: usize,
     username: Username,
     primary: EmailAddress,
-    kind: Kind,
+    kind: AccountKind,
     password: Option<Secret>,
     language: Language,
 }
@@ -157,13 +158,13 @@ impl fmt::Display for Summary {
 pub async fn run(command: Accounts) -> Result<(), Failure> {
     match command {
         Accounts::Import { file, skip_existing } => import(file, skip_existing).await,
-        Accounts::Disable { account } => standing::disable(&app()?, &account).await,
-        Accounts::Enable { account } => standing::enable(&app()?, &account).await,
+        Accounts::Disable { account } => account_admin::disable(&app()?, &account).await,
+        Accounts::Enable { account } => account_admin::enable(&app()?, &account).await,
         Accounts::EndSessions { account: Some(account), .. } => {
-            standing::end_sessions(&app()?, &account).await
+            account_admin::end_sessions(&app()?, &account).await
         }
         Accounts::EndSessions { after, .. } => {
-            standing::end_all_sessions(&app()?, after.map(AccountId::new).as_ref()).await
+            account_admin::end_all_sessions(&app()?, after.map(AccountId::new).as_ref()).await
         }
     }
 }
@@ -244,7 +245,7 @@ fn parse_line(number: usize, line: &str) -> Result<Parsed, String> {
         }
         (None, None) => None,
     };
-    if line.kind == Kind::Sso && password.is_some() {
+    if line.kind == AccountKind::Sso && password.is_some() {
         return Err("an sso account has no password here".into());
     }
     let language = match line.locale {
@@ -277,7 +278,9 @@ async fn hash(lines: Vec<Parsed>, app: &App) -> Result<Vec<Ready>, Failure> {
             tokio::task::spawn_blocking(move || {
                 let (password_hash, foreign) = match line.password {
                     None => (None, None),
-                    Some(Secret::Hash(hash)) => (Some(password::take_in(&hash, salt)), Foreign::new(&hash)),
+                    Some(Secret::Hash(hash)) => {
+                        (Some(password::wrap_imported(&hash, salt)), Foreign::new(&hash))
+                    }
                     Some(Secret::Typed(typed)) => {
                         (Some(password::hash(&typed, salt).ok_or(line.number)?), None)
                     }

@@ -1,7 +1,7 @@
 //! One file for each command.
+mod account_admin;
 pub mod accounts;
-pub mod mails;
-mod standing;
+pub mod emails;
 
 use shared::app::App;
 use shared::clock::Clock;

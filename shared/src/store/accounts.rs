@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::write::{Write, key, number, text};
 use super::{Store, StoreError};
-use crate::domain::{
-    Account, AccountId, Backup, ConfirmedAddress, EmailAddress, FormerAddress, Kind, Language, MessageId,
-    PasswordHash, PendingAddress, Timestamp, Username,
+use domain::{
+    Account, AccountId, AccountKind, Backup, ConfirmedAddress, EmailAddress, FormerAddress, Language,
+    MessageId, PasswordHash, PendingAddress, Timestamp, Username,
 };
 
 pub(super) const PROFILE: &str = "profile";
@@ -50,7 +50,7 @@ pub(super) enum Record {
 #[derive(Serialize, Deserialize)]
 pub(super) struct Profile {
     username: String,
-    kind: Kind,
+    kind: AccountKind,
     #[serde(skip_serializing_if = "Option::is_none")]
     password_hash: Option<String>,
     locale: Language,
@@ -160,7 +160,7 @@ pub struct NewAccount {
     /// Its primary email, taken as confirmed.
     pub primary: EmailAddress,
     /// Who answers for its authentication.
-    pub kind: Kind,
+    pub kind: AccountKind,
     /// Its password.
     pub password_hash: Option<PasswordHash>,
     /// The language of its pages and mails.
@@ -188,7 +188,7 @@ impl Store {
     }
 
     /// The write that claims an address. Key: the claim. Its condition is false when anyone has the address.
-    pub(super) fn claiming(
+    pub(super) fn create_claim(
         &self,
         address: &EmailAddress,
         owner: &AccountId,
@@ -202,7 +202,7 @@ impl Store {
 
     /// The write that lets the claim of an address end at that time, or not at all. Its condition is false when the
     /// claim is another account's.
-    pub(super) fn ending_claim(
+    pub(super) fn set_claim_end(
         &self,
         address: &EmailAddress,
         owner: &AccountId,
@@ -218,7 +218,7 @@ impl Store {
     }
 
     /// The write that gives an address free. Its condition is false when the claim is another account's.
-    pub(super) fn giving_free(&self, address: &EmailAddress, owner: &AccountId) -> Write {
+    pub(super) fn release_claim(&self, address: &EmailAddress, owner: &AccountId) -> Write {
         Write::delete(&self.tables.accounts, key([("account_id", &email_claim(address)), ("record", CLAIM)]))
             .when("owner_id = :owner")
             .value(":owner", text(owner.as_str()))
@@ -234,7 +234,7 @@ impl Store {
         Ok(Write::put(&self.tables.accounts, &claim)?.when("attribute_not_exists(account_id)"))
     }
 
-    pub(super) fn putting(&self, id: &AccountId, record: Record) -> Result<Write, StoreError> {
+    pub(super) fn put_record(&self, id: &AccountId, record: Record) -> Result<Write, StoreError> {
         Write::put(&self.tables.accounts, &Row { account_id: id.clone(), record })
     }
 
@@ -256,9 +256,9 @@ impl Store {
         };
         let writes = vec![
             self.claim(username_claim(&new.username), &new.id)?,
-            self.claiming(&new.primary, &new.id, now)?,
-            self.putting(&new.id, Record::Profile(profile))?,
-            self.putting(
+            self.create_claim(&new.primary, &new.id, now)?,
+            self.put_record(&new.id, Record::Profile(profile))?,
+            self.put_record(
                 &new.id,
                 Record::Primary(Confirmed::from(&ConfirmedAddress::new(new.primary.clone(), now))),
             )?,
@@ -320,7 +320,7 @@ impl Store {
     }
 
     /// The account that still has the claim of an address, though its time is over.
-    pub(super) async fn lapsed_holder(
+    pub(super) async fn expired_claim_owner(
         &self,
         address: &EmailAddress,
         now: Timestamp,
@@ -331,7 +331,7 @@ impl Store {
     }
 
     /// Key: the claim. The condition is false when it is another account's, or its time is not over.
-    pub(super) fn releasing_claim(
+    pub(super) fn delete_expired_claim(
         &self,
         address: &EmailAddress,
         holder: &AccountId,

@@ -6,9 +6,9 @@ use super::accounts::{BACKUP, Confirmed, FORMER, Former, PENDING, PROFILE, Pendi
 use super::limits::LimitReached;
 use super::write::{Write, number, text};
 use super::{Store, StoreError};
-use crate::domain::{
-    Account, AccountId, ConfirmedAddress, EmailAddress, FormerAddress, Limit, Link, MailRequest, MessageId,
-    Notice, PendingAddress, Proof, Source, SpareKeys, Timestamp,
+use domain::{
+    Account, AccountId, ClientInfo, ConfirmedAddress, EmailAddress, EmailRequest, FormerAddress, Limit, Link,
+    LinkAuthorization, MessageId, Notice, PendingAddress, RecoveryEmails, Timestamp,
 };
 
 /// What a confirmation takes.
@@ -17,13 +17,13 @@ pub struct Confirmation<'a> {
     /// The link that was clicked.
     pub link: &'a Link,
     /// How the browser showed that it may use it.
-    pub proof: Proof,
+    pub authorization: LinkAuthorization,
     /// Its account, as last read.
     pub account: &'a Account,
     /// The key of the notice to the primary.
     pub notice_id: &'a MessageId,
     /// Where the request came from, for the notice.
-    pub source: &'a Source,
+    pub source: &'a ClientInfo,
     /// How long the address is held before it opens the account.
     pub hold: Duration,
 }
@@ -38,7 +38,7 @@ pub enum ConfirmRefused {
     /// Another account has the address.
     Taken,
     /// Since it was asked for, a change was taken back, the account disabled, or all its sessions ended.
-    Barred,
+    ChangesNotAllowed,
     /// The backup email changed since the account was read: read it again.
     AccountChanged,
 }
@@ -46,7 +46,7 @@ pub enum ConfirmRefused {
 impl Store {
     /// Notes the pending address, counts the request and asks for the confirmation mail. A former pending
     /// address is forgotten, and the links to it are dead with it.
-    pub async fn ask_for_backup(
+    pub async fn request_backup(
         &self,
         id: &AccountId,
         pending: &PendingAddress,
@@ -58,8 +58,9 @@ impl Store {
             requested_at: pending.since,
             request_id: pending.request.clone(),
         });
-        let request = MailRequest::ConfirmBackup { account_id: id.clone(), address: pending.address.clone() };
-        let writes = vec![self.putting(id, record)?, self.queueing(&pending.request, request, now)?];
+        let request =
+            EmailRequest::ConfirmBackup { account_id: id.clone(), address: pending.address.clone() };
+        let writes = vec![self.put_record(id, record)?, self.enqueue(&pending.request, request, now)?];
         self.transact_within("ask for a backup email", limits, writes, now).await
     }
 
@@ -73,24 +74,24 @@ impl Store {
         const LINK: usize = 0;
         const PENDING_ITEM: usize = 1;
         const PROFILE_ITEM: usize = 2;
-        let Confirmation { link, proof, account, notice_id, source, hold } = confirmation;
+        let Confirmation { link, authorization, account, notice_id, source, hold } = confirmation;
         let mut writes = vec![
-            self.spending(link, proof, now),
-            self.ending_pending(&account.id, &link.request),
-            self.changeable(&account.id, link.asked_at(), now),
+            self.spend_link(link, authorization, now),
+            self.delete_pending(&account.id, &link.request),
+            self.check_changes_allowed(&account.id, link.requested_at(), now),
         ];
         let current = account.backup.confirmed();
         // The same address again (two requests that crossed): claimed and told already.
         let keys = if current.is_some_and(|current| current.address == link.address) {
-            SpareKeys { backup: current.cloned(), former: account.former.clone() }
+            RecoveryEmails { backup: current.cloned(), former: account.former.clone() }
         } else {
-            let keys = account.keys_with(&link.address, hold, now);
+            let keys = account.after_confirming(&link.address, hold, now);
             let notice = notice_of_change(account, &keys, link, now);
             let (account_id, source) = (account.id.clone(), source.clone());
-            writes.push(self.queueing(notice_id, MailRequest::Notice { account_id, notice, source }, now)?);
+            writes.push(self.enqueue(notice_id, EmailRequest::Notice { account_id, notice, source }, now)?);
             keys
         };
-        let exchange = self.exchanging(account, &keys, now)?;
+        let exchange = self.replace_recovery_emails(account, &keys, now)?;
         let claim = exchange.claim.map(|claim| claim + writes.len());
         writes.extend(exchange.writes);
         let outcome = self.transact("confirm a backup email", writes).await?;
@@ -100,7 +101,7 @@ impl Store {
             } else if failed.at(PENDING_ITEM) {
                 ConfirmRefused::NoLongerPending
             } else if failed.at(PROFILE_ITEM) {
-                ConfirmRefused::Barred
+                ConfirmRefused::ChangesNotAllowed
             } else if claim.is_some_and(|claim| failed.at(claim)) {
                 ConfirmRefused::Taken
             } else {
@@ -111,15 +112,19 @@ impl Store {
 
     /// Sweeps what another account has left of an address whose time as its former one is over: the record, so that
     /// the index leads to one account only, then the claim. Each goes only if its time is over.
-    pub async fn release_lapsed(&self, address: &EmailAddress, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn release_expired_claim(
+        &self,
+        address: &EmailAddress,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         const DOING: &str = "release an address whose time is over";
-        let Some(holder) = self.lapsed_holder(address, now).await? else { return Ok(()) };
+        let Some(holder) = self.expired_claim_owner(address, now).await? else { return Ok(()) };
         let record = Write::delete(&self.tables.accounts, Self::account_key(&holder, FORMER))
             .when("email = :email AND in_force_until <= :now")
             .value(":email", text(address.canonical()))
             .value(":now", number(now.unix_seconds()));
         self.write(DOING, record).await?;
-        self.write(DOING, self.releasing_claim(address, &holder, now)).await.map(|_| ())
+        self.write(DOING, self.delete_expired_claim(address, &holder, now)).await.map(|_| ())
     }
 
     /// Takes the backup email away: the address stops working at once, and with it the links mailed to it. False
@@ -129,33 +134,33 @@ impl Store {
         &self,
         account: &Account,
         notice_id: &MessageId,
-        source: Source,
+        source: ClientInfo,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let Some(backup) = account.in_force(now).or_else(|| account.backup.confirmed().cloned()) else {
+        let Some(backup) = account.active_backup(now).or_else(|| account.backup.confirmed().cloned()) else {
             return Ok(false);
         };
         let usable_from = Some(backup.usable_from).filter(|from| *from > now);
         let notice = Notice::BackupRemoved { address: backup.address, usable_from };
         let account_id = account.id.clone();
         let mut writes = vec![
-            self.changeable(&account.id, account.sessions_valid_from, now),
-            self.queueing(notice_id, MailRequest::Notice { account_id, notice, source }, now)?,
+            self.check_changes_allowed(&account.id, account.sessions_valid_from, now),
+            self.enqueue(notice_id, EmailRequest::Notice { account_id, notice, source }, now)?,
         ];
-        writes.extend(self.exchanging(account, &SpareKeys::default(), now)?.writes);
+        writes.extend(self.replace_recovery_emails(account, &RecoveryEmails::default(), now)?.writes);
         Ok(self.transact("remove a backup email", writes).await?.is_ok())
     }
 
     /// Forgets a pending address. False when it was no longer the pending one.
     pub async fn cancel_pending(&self, id: &AccountId, pending: &PendingAddress) -> Result<bool, StoreError> {
-        let ending = self.ending_pending(id, &pending.request);
+        let ending = self.delete_pending(id, &pending.request);
         // A transaction of one, so that a lost answer is not followed by "nothing to remove".
         Ok(self.transact("cancel a pending backup email", vec![ending]).await?.is_ok())
     }
 
     /// Key: the profile. The condition is false while changes of the backup email are frozen, for a disabled account,
     /// and when all sessions have ended since what asks for the change began.
-    fn changeable(&self, id: &AccountId, began: Timestamp, now: Timestamp) -> Write {
+    fn check_changes_allowed(&self, id: &AccountId, began: Timestamp, now: Timestamp) -> Write {
         Write::check(&self.tables.accounts, Self::account_key(id, PROFILE))
             .when(
                 "attribute_not_exists(disabled_at) AND sessions_valid_from <= :began \
@@ -166,7 +171,7 @@ impl Store {
     }
 
     /// Key: the pending record. The condition is false when another request has taken its place.
-    fn ending_pending(&self, id: &AccountId, request: &MessageId) -> Write {
+    fn delete_pending(&self, id: &AccountId, request: &MessageId) -> Write {
         Write::delete(&self.tables.accounts, Self::account_key(id, PENDING))
             .when("request_id = :request")
             .value(":request", text(request.as_str()))
@@ -174,17 +179,17 @@ impl Store {
 
     /// The writes that give an account these spare keys in place of those it had when it was read, claims included.
     /// The condition of the backup record is false when the account has others by now.
-    pub(super) fn exchanging(
+    pub(super) fn replace_recovery_emails(
         &self,
         account: &Account,
-        keys: &SpareKeys,
+        keys: &RecoveryEmails,
         now: Timestamp,
     ) -> Result<Exchange, StoreError> {
         let id = &account.id;
-        let mut writes = vec![self.exchanging_backup(account, keys.backup.as_ref())?];
+        let mut writes = vec![self.replace_backup(account, keys.backup.as_ref())?];
         match (&account.former, &keys.former) {
             (before, after) if before == after => {}
-            (_, Some(former)) => writes.push(self.putting(id, Record::Former(Former::from(former)))?),
+            (_, Some(former)) => writes.push(self.put_record(id, Record::Former(Former::from(former)))?),
             (_, None) => {
                 writes.push(Write::delete(&self.tables.accounts, Self::account_key(id, FORMER)));
             }
@@ -194,17 +199,17 @@ impl Store {
         let after = claims(keys.backup.as_ref(), keys.former.as_ref());
         for (address, _) in &before {
             if !after.iter().any(|(kept, _)| kept == address) {
-                writes.push(self.giving_free(address, id));
+                writes.push(self.release_claim(address, id));
             }
         }
         let mut claim = None;
         for (address, until) in after {
             match before.iter().find(|(claimed, _)| *claimed == address) {
                 Some((_, same)) if *same == until => {}
-                Some(_) => writes.push(self.ending_claim(address, id, until)),
+                Some(_) => writes.push(self.set_claim_end(address, id, until)),
                 None => {
                     claim = Some(writes.len());
-                    writes.push(self.claiming(address, id, now)?);
+                    writes.push(self.create_claim(address, id, now)?);
                 }
             }
         }
@@ -212,7 +217,7 @@ impl Store {
     }
 
     /// Key: the backup record. The condition is false when it is not what the account had when it was read.
-    fn exchanging_backup(
+    fn replace_backup(
         &self,
         account: &Account,
         backup: Option<&ConfirmedAddress>,
@@ -221,7 +226,7 @@ impl Store {
         let current = account.backup.confirmed();
         let write = match backup {
             _ if backup == current => Write::check(&self.tables.accounts, record),
-            Some(backup) => self.putting(&account.id, Record::Backup(Confirmed::from(backup)))?,
+            Some(backup) => self.put_record(&account.id, Record::Backup(Confirmed::from(backup)))?,
             None => Write::delete(&self.tables.accounts, record),
         };
         Ok(match current {
@@ -249,12 +254,12 @@ fn claims<'a>(
     backup.into_iter().chain(former.map(|former| (&former.address, Some(former.until)))).collect()
 }
 
-fn notice_of_change(account: &Account, keys: &SpareKeys, link: &Link, now: Timestamp) -> Notice {
+fn notice_of_change(account: &Account, keys: &RecoveryEmails, link: &Link, now: Timestamp) -> Notice {
     let address = link.address.clone();
     let held = keys.backup.as_ref().map(|backup| backup.usable_from).filter(|from| *from > now);
     // Back to the former one: what was to come in its place is what it replaces.
-    let in_force = account.in_force(now).filter(|in_force| in_force.address != address);
-    match in_force.or_else(|| account.backup.confirmed().cloned()) {
+    let active_backup = account.active_backup(now).filter(|active_backup| active_backup.address != address);
+    match active_backup.or_else(|| account.backup.confirmed().cloned()) {
         None => Notice::BackupAdded { address, usable_from: held },
         Some(former) => Notice::BackupChanged {
             former_usable_from: Some(former.usable_from).filter(|from| *from > now),

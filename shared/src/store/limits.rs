@@ -5,8 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::write::{Item, Write, key, number};
 use super::{Store, StoreError};
-use crate::domain::limit::{Pace, REMEMBERED};
-use crate::domain::{AskedBy, HashingKey, Limit, PasswordTry, Timestamp};
+use domain::limit::{Pace, REMEMBERED};
+use domain::{HashingKey, Limit, PasswordAttempt, Requester, Timestamp};
 
 /// The bound that a request would have passed. Nothing of the request was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,59 +14,61 @@ pub struct LimitReached(pub Limit);
 
 /// Whether a password is looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Admission {
+pub enum RateLimitDecision {
     /// It is, and the try is counted for the identifier and for the network.
-    Counted,
+    Allowed,
     /// It is, because the identifier signed in from the network lately, though the network's bound is reached. The try
     /// is counted for the identifier only.
-    Known,
+    AllowedKnownNetwork,
     /// It is not: this bound is reached. Nothing is counted.
-    Refused(Limit),
+    Limited(Limit),
 }
 
 impl Store {
     /// The bound on all mails of the day, as far as it counts what is asked for by this one.
-    pub fn mails_of_the_day(&self, asked_by: AskedBy<'_>) -> Result<Limit, StoreError> {
+    pub fn daily_email_limit(&self, requester: Requester<'_>) -> Result<Limit, StoreError> {
         let missing = || StoreError::new("count a mail", "this function was started without DAILY_MAILS");
-        Ok(self.daily_mails.ok_or_else(missing)?.part_of(asked_by, self.key_of_hashes()?))
+        Ok(self.daily_emails.ok_or_else(missing)?.part_of(requester, self.key_of_hashes()?))
     }
 
     /// Counts a try of a password before anything else is known, so that many tries at once never get past a bound.
     ///
     /// One transaction, and a second one where the network's bound is reached: the same for every identifier.
-    pub async fn admit_password(
+    pub async fn count_password_attempt(
         &self,
-        password: &PasswordTry,
+        password: &PasswordAttempt,
         now: Timestamp,
-    ) -> Result<Admission, StoreError> {
+    ) -> Result<RateLimitDecision, StoreError> {
         const DOING: &str = "count a try of a password";
         const IDENTIFIER: usize = 0;
         const NETWORK: usize = 1;
-        let writes = vec![self.counting(&password.identifier, now)?, self.counting(&password.network, now)?];
-        let Err(failed) = self.transact(DOING, writes).await? else { return Ok(Admission::Counted) };
+        let writes =
+            vec![self.count_attempt(&password.identifier, now)?, self.count_attempt(&password.network, now)?];
+        let Err(failed) = self.transact(DOING, writes).await? else { return Ok(RateLimitDecision::Allowed) };
         if !failed.at(NETWORK) {
-            return Ok(Admission::Refused(password.identifier.clone()));
+            return Ok(RateLimitDecision::Limited(password.identifier.clone()));
         }
-        let writes = vec![self.counting(&password.identifier, now)?, self.knowing(password, now)?];
+        let writes =
+            vec![self.count_attempt(&password.identifier, now)?, self.check_known_network(password, now)?];
         Ok(match self.transact(DOING, writes).await? {
-            Ok(()) => Admission::Known,
-            Err(failed) if failed.at(IDENTIFIER) => Admission::Refused(password.identifier.clone()),
-            Err(_) => Admission::Refused(password.network.clone()),
+            Ok(()) => RateLimitDecision::AllowedKnownNetwork,
+            Err(failed) if failed.at(IDENTIFIER) => RateLimitDecision::Limited(password.identifier.clone()),
+            Err(_) => RateLimitDecision::Limited(password.network.clone()),
         })
     }
 
     /// The writes after a right password: its own try is not counted any more, the identifier's count starts anew, and
     /// identifier and network are remembered together.
-    pub(super) fn settling(
+    pub(super) fn record_success(
         &self,
-        password: &PasswordTry,
-        admission: &Admission,
+        password: &PasswordAttempt,
+        decision: &RateLimitDecision,
         now: Timestamp,
     ) -> Result<Vec<Write>, StoreError> {
         let remembering = Write::update(&self.tables.limits, self.pair(password)?, "SET expires_at = :end")
             .value(":end", number((now + REMEMBERED).unix_seconds()));
-        let mut writes = vec![self.forgetting(&password.identifier, now)?, remembering];
-        if *admission == Admission::Counted {
+        let mut writes = vec![self.reset_count(&password.identifier, now)?, remembering];
+        if *decision == RateLimitDecision::Allowed {
             let bucket = key([("bucket", &*self.bucket(&password.network, now)?)]);
             let giving_back = Write::update(&self.tables.limits, bucket, "ADD counted :minus_one");
             writes.push(giving_back.value(":minus_one", number(-1)));
@@ -75,20 +77,20 @@ impl Store {
     }
 
     /// Writes nothing. Key: the pair. The condition is false when the identifier did not sign in from there lately.
-    fn knowing(&self, password: &PasswordTry, now: Timestamp) -> Result<Write, StoreError> {
+    fn check_known_network(&self, password: &PasswordAttempt, now: Timestamp) -> Result<Write, StoreError> {
         Ok(Write::check(&self.tables.limits, self.pair(password)?)
             .when("expires_at > :now")
             .value(":now", number(now.unix_seconds())))
     }
 
-    fn pair(&self, password: &PasswordTry) -> Result<Item, StoreError> {
+    fn pair(&self, password: &PasswordAttempt) -> Result<Item, StoreError> {
         let hash = self.key_of_hashes()?.hash(&["signed-in-from", &password.pair]);
         Ok(key([("bucket", &*URL_SAFE_NO_PAD.encode(hash))]))
     }
 
     /// Counts one attempt; false, and nothing counted, when the bound is reached.
     pub async fn count(&self, limit: &Limit, now: Timestamp) -> Result<bool, StoreError> {
-        Ok(self.write("count an attempt", self.counting(limit, now)?).await?.is_some())
+        Ok(self.write("count an attempt", self.count_attempt(limit, now)?).await?.is_some())
     }
 
     /// Counts against the limits and writes, all in one transaction and thus in one call. When a limit is reached,
@@ -100,7 +102,7 @@ impl Store {
         writes: Vec<Write>,
         now: Timestamp,
     ) -> Result<Result<(), LimitReached>, StoreError> {
-        let counted = limits.iter().map(|limit| self.counting(limit, now));
+        let counted = limits.iter().map(|limit| self.count_attempt(limit, now));
         let writes = counted.chain(writes.into_iter().map(Ok)).collect::<Result<_, _>>()?;
         let outcome = self.transact(doing, writes).await?;
         Ok(outcome.or_else(|failed| match limits.get(failed.first()) {
@@ -111,7 +113,7 @@ impl Store {
     }
 
     /// The write that counts one attempt. Key: the bucket. Its condition is false when the bound is reached.
-    fn counting(&self, limit: &Limit, now: Timestamp) -> Result<Write, StoreError> {
+    fn count_attempt(&self, limit: &Limit, now: Timestamp) -> Result<Write, StoreError> {
         let bucket = key([("bucket", &*self.bucket(limit, now)?)]);
         Ok(match limit.pace {
             Pace::AtMost { count, window } => {
@@ -130,7 +132,7 @@ impl Store {
     }
 
     /// The write that forgets what was counted in this window.
-    pub(super) fn forgetting(&self, limit: &Limit, now: Timestamp) -> Result<Write, StoreError> {
+    pub(super) fn reset_count(&self, limit: &Limit, now: Timestamp) -> Result<Write, StoreError> {
         Ok(Write::delete(&self.tables.limits, key([("bucket", &*self.bucket(limit, now)?)])))
     }
 

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::write::{Write, key, number, text};
 use super::{Store, StoreError};
-use crate::domain::link::CODE_TRIES;
-use crate::domain::{AccountId, EmailAddress, Link, MessageId, Proof, Purpose, Timestamp, TokenHash};
+use domain::link::MAX_CODE_ATTEMPTS;
+use domain::{AccountId, EmailAddress, Link, LinkAuthorization, MessageId, Purpose, Timestamp, TokenHash};
 
 #[derive(Serialize, Deserialize)]
 struct Row {
@@ -98,13 +98,13 @@ impl Store {
     }
 
     /// Keeps a new confirmation link.
-    pub async fn keep_confirmation_link(&self, link: &Link) -> Result<(), StoreError> {
-        self.write("keep a confirmation link", self.keeping(link)?).await.map(|_| ())
+    pub async fn create_confirmation_link(&self, link: &Link) -> Result<(), StoreError> {
+        self.write("keep a confirmation link", self.create_link(link)?).await.map(|_| ())
     }
 
     /// Keeps a new sign-in link and gives it the slot. Key: the slot. The condition is false when a later request has
     /// taken it, or a link of this request was used.
-    pub async fn keep_sign_in_link(&self, link: &Link) -> Result<Result<(), Superseded>, StoreError> {
+    pub async fn create_sign_in_link(&self, link: &Link) -> Result<Result<(), Superseded>, StoreError> {
         let slot = SlotRow {
             token_hash: slot_key(&link.account_id, &link.address),
             request_id: link.request.clone(),
@@ -116,11 +116,11 @@ impl Store {
                  OR (request_id = :request AND attribute_not_exists(closed_at))",
             )
             .value(":request", text(link.request.as_str()));
-        let outcome = self.transact("keep a sign-in link", vec![self.keeping(link)?, taking]).await?;
+        let outcome = self.transact("keep a sign-in link", vec![self.create_link(link)?, taking]).await?;
         Ok(outcome.map_err(|_| Superseded))
     }
 
-    fn keeping(&self, link: &Link) -> Result<Write, StoreError> {
+    fn create_link(&self, link: &Link) -> Result<Write, StoreError> {
         let row = Row {
             token_hash: link.token_hash.clone(),
             purpose: link.purpose,
@@ -137,7 +137,7 @@ impl Store {
     /// Takes one of the link's tries, before a code is compared: however many come at once, no more codes are
     /// compared than there are tries. Key: the link. Gives how many were taken so far; nothing when none was left, or
     /// the link is dead.
-    pub async fn take_try(&self, link: &Link, now: Timestamp) -> Result<Option<u32>, StoreError> {
+    pub async fn record_code_attempt(&self, link: &Link, now: Timestamp) -> Result<Option<u32>, StoreError> {
         const DOING: &str = "take a try of a link";
         let taking = Write::update(
             &self.tables.links,
@@ -147,7 +147,7 @@ impl Store {
         .when("attribute_not_exists(spent_at) AND expires_at >= :now AND tries < :most")
         .value(":now", number(now.unix_seconds()))
         .value(":one", number(1))
-        .value(":most", number(CODE_TRIES));
+        .value(":most", number(MAX_CODE_ATTEMPTS));
         let row: Option<Row> = self
             .write(DOING, taking)
             .await?
@@ -159,17 +159,17 @@ impl Store {
 
     /// Key: the link. The condition is false when it was used, its time is over, or wrong codes have made it dead:
     /// a right code holds a try of its own, so for it the last try counts too.
-    pub(super) fn spending(&self, link: &Link, proof: Proof, now: Timestamp) -> Write {
-        let spending = Write::update(
+    pub(super) fn spend_link(&self, link: &Link, authorization: LinkAuthorization, now: Timestamp) -> Write {
+        let spend_link = Write::update(
             &self.tables.links,
             key([("token_hash", link.token_hash.as_str())]),
             "SET spent_at = :now",
         );
-        let most = match proof {
-            Proof::Asker => CODE_TRIES - 1,
-            Proof::Code => CODE_TRIES,
+        let most = match authorization {
+            LinkAuthorization::SameBrowser => MAX_CODE_ATTEMPTS - 1,
+            LinkAuthorization::Code => MAX_CODE_ATTEMPTS,
         };
-        spending
+        spend_link
             .when("attribute_not_exists(spent_at) AND expires_at >= :now AND tries <= :most")
             .value(":now", number(now.unix_seconds()))
             .value(":most", number(most))
@@ -177,7 +177,7 @@ impl Store {
 
     /// Key: the slot. The condition is false when a later request has taken it, or a link of it was used. The item
     /// stays, so that no older link can take the slot again, until all links of the request are dead by their time.
-    pub(super) fn closing_slot(&self, link: &Link, now: Timestamp) -> Write {
+    pub(super) fn close_slot(&self, link: &Link, now: Timestamp) -> Write {
         let slot = slot_key(&link.account_id, &link.address);
         Write::update(&self.tables.links, key([("token_hash", &*slot)]), "SET closed_at = :now")
             .when("request_id = :request AND attribute_not_exists(closed_at)")

@@ -2,13 +2,13 @@
 //!
 //! Each change is one conditional write or one transaction of them; nothing is read and then written. Row
 //! types are private to the file of their table.
+mod account_admin;
 mod accounts;
 mod backup;
 mod limits;
 mod links;
 mod outbox;
 mod sessions;
-mod standing;
 mod undo;
 mod write;
 
@@ -17,18 +17,18 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_types::SdkConfig;
 
+pub use account_admin::{AccountBatch, Cursor};
 pub use accounts::{NewAccount, NotCreated};
 pub use backup::{ConfirmRefused, Confirmation};
-pub use limits::{Admission, LimitReached};
+pub use limits::{LimitReached, RateLimitDecision};
 pub use links::{Slot, Superseded};
-pub use outbox::{NotAgain, Queued, QueuedState, Unsent};
+pub use outbox::{Queued, QueuedState, ResendRefused, Unsent};
 pub use sessions::{LinkSignIn, PasswordSignIn};
-pub use standing::{Place, SomeAccounts};
-pub use undo::{TakeBackRefused, TakingBack};
+pub use undo::{Undo, UndoRefused};
 
 use crate::config::{Config, Tables};
-use crate::domain::{DailyMails, HashingKey};
 use crate::entropy::Entropy;
+use domain::{DailyEmails, HashingKey};
 
 /// The tables, and what it takes to reach them.
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ pub struct Store {
     dynamodb: Client,
     tables: Tables,
     hashing_key: Option<HashingKey>,
-    daily_mails: Option<DailyMails>,
+    daily_emails: Option<DailyEmails>,
     entropy: Entropy,
 }
 
@@ -63,7 +63,7 @@ impl Store {
             dynamodb: Client::from_conf(dynamodb.build()),
             tables: config.tables.clone(),
             hashing_key: config.hashing_key.clone(),
-            daily_mails: config.daily_mails,
+            daily_emails: config.daily_emails,
             entropy,
         }
     }

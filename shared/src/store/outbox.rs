@@ -7,13 +7,13 @@ use super::accounts::PENDING;
 use super::limits::LimitReached;
 use super::write::{Write, key, number, text};
 use super::{Store, StoreError};
-use crate::domain::{Limit, MailRequest, MessageId, Purpose, Timestamp};
+use domain::{EmailRequest, Limit, MessageId, Purpose, Timestamp};
 
 /// A request outlives a weekend's outage and no more: it holds what strangers typed.
 const KEPT: Duration = Duration::from_hours(3 * 24);
 
 /// For how long the mailer may be at work on a request: `MaximumRecordAgeInSeconds` of its stream, and its last run.
-const UNDER_WAY: Duration = Duration::from_mins(11);
+const DELIVERY_WINDOW: Duration = Duration::from_mins(11);
 
 #[derive(Serialize, Deserialize)]
 struct Row {
@@ -21,7 +21,7 @@ struct Row {
     mail_state: Status,
     requested_at: Timestamp,
     expires_at: Timestamp,
-    request: MailRequest,
+    request: EmailRequest,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -50,7 +50,7 @@ pub struct Queued {
     /// When it was asked for.
     pub requested_at: Timestamp,
     /// What was asked for.
-    pub request: MailRequest,
+    pub request: EmailRequest,
 }
 
 /// Requests that the mailer gave up, the oldest first.
@@ -64,27 +64,27 @@ pub struct Unsent {
 
 /// Why a request is not put into the outbox again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotAgain {
+pub enum ResendRefused {
     /// The mailer is through with it, or it was put there again already.
     Done,
     /// The mailer may still be at work on it, so that its mail would come twice.
-    UnderWay,
+    InProgress,
     /// The link in its mail would be dead.
-    Dead,
+    LinkExpired,
     /// The address it would confirm is not pending any more, or a later request is to confirm it.
-    Unwanted,
+    Superseded,
 }
 
 impl Queued {
     /// Why asking for it again is pointless at that time; the outbox itself may know more.
-    pub fn not_again(&self, now: Timestamp) -> Option<NotAgain> {
+    pub fn resend_refused(&self, now: Timestamp) -> Option<ResendRefused> {
         let lifetime = self.request.link().map(Purpose::lifetime);
         if self.state == QueuedState::Done {
-            Some(NotAgain::Done)
-        } else if self.id >= MessageId::first_of(now - UNDER_WAY) {
-            Some(NotAgain::UnderWay)
+            Some(ResendRefused::Done)
+        } else if self.id >= MessageId::first_of(now - DELIVERY_WINDOW) {
+            Some(ResendRefused::InProgress)
         } else if lifetime.is_some_and(|lifetime| now >= self.requested_at + lifetime) {
-            Some(NotAgain::Dead)
+            Some(ResendRefused::LinkExpired)
         } else {
             None
         }
@@ -104,22 +104,22 @@ impl From<Row> for Queued {
 impl Store {
     /// Counts against the limits and puts the request into the outbox, in one transaction and thus in one call,
     /// whoever asks and whatever for. When a limit is reached, nothing is written.
-    pub async fn request_mail(
+    pub async fn request_email(
         &self,
         id: &MessageId,
-        request: MailRequest,
+        request: EmailRequest,
         limits: &[Limit],
         now: Timestamp,
     ) -> Result<Result<(), LimitReached>, StoreError> {
-        let queueing = self.queueing(id, request, now)?;
-        self.transact_within("ask for a mail", limits, vec![queueing], now).await
+        let enqueue = self.enqueue(id, request, now)?;
+        self.transact_within("ask for a mail", limits, vec![enqueue], now).await
     }
 
     /// The write that puts a request into the outbox. Key: the message. It must be new.
-    pub(super) fn queueing(
+    pub(super) fn enqueue(
         &self,
         id: &MessageId,
-        request: MailRequest,
+        request: EmailRequest,
         now: Timestamp,
     ) -> Result<Write, StoreError> {
         let row = Row {
@@ -133,7 +133,7 @@ impl Store {
     }
 
     /// Reads a request, consistently.
-    pub async fn find_mail_request(&self, id: &MessageId) -> Result<Option<Queued>, StoreError> {
+    pub async fn find_email_request(&self, id: &MessageId) -> Result<Option<Queued>, StoreError> {
         const DOING: &str = "read a mail request";
         let call = self.dynamodb.get_item().table_name(&self.tables.outbox);
         let call = call.set_key(Some(key([("message_id", id.as_str())]))).consistent_read(true);
@@ -153,7 +153,10 @@ impl Store {
             let call = call
                 .filter_expression("mail_state = :waiting AND message_id < :since AND expires_at > :now")
                 .expression_attribute_values(":waiting", text("waiting"))
-                .expression_attribute_values(":since", text(MessageId::first_of(now - UNDER_WAY).as_str()))
+                .expression_attribute_values(
+                    ":since",
+                    text(MessageId::first_of(now - DELIVERY_WINDOW).as_str()),
+                )
                 .expression_attribute_values(":now", number(now.unix_seconds()));
             let answer = call.send().await.map_err(|error| StoreError::new(DOING, error))?;
             for item in answer.items.unwrap_or_default() {
@@ -176,21 +179,21 @@ impl Store {
     /// mailer. All times go on from the first request. Keys: both messages and, for a confirmation, the pending
     /// address, which waits for one request by name. The condition of the former message is false when another has
     /// done this, or the mailer has come so far.
-    pub async fn send_again(
+    pub async fn resend(
         &self,
         former: &Queued,
         id: &MessageId,
         now: Timestamp,
-    ) -> Result<Result<(), NotAgain>, StoreError> {
+    ) -> Result<Result<(), ResendRefused>, StoreError> {
         const FORMER: usize = 0;
-        if let Some(why) = former.not_again(now) {
+        if let Some(why) = former.resend_refused(now) {
             return Ok(Err(why));
         }
         let mut writes = vec![
-            self.marking_done(&former.id).when("mail_state = :waiting").value(":waiting", text("waiting")),
-            self.queueing(id, former.request.clone(), former.requested_at)?,
+            self.set_done(&former.id).when("mail_state = :waiting").value(":waiting", text("waiting")),
+            self.enqueue(id, former.request.clone(), former.requested_at)?,
         ];
-        if let MailRequest::ConfirmBackup { account_id, .. } = &former.request {
+        if let EmailRequest::ConfirmBackup { account_id, .. } = &former.request {
             let pending = Self::account_key(account_id, PENDING);
             let renaming = Write::update(&self.tables.accounts, pending, "SET request_id = :id")
                 .when("request_id = :former")
@@ -199,17 +202,19 @@ impl Store {
             writes.push(renaming);
         }
         let outcome = self.transact("ask for a mail again", writes).await?;
-        Ok(outcome.map_err(|failed| if failed.at(FORMER) { NotAgain::Done } else { NotAgain::Unwanted }))
+        Ok(outcome.map_err(
+            |failed| if failed.at(FORMER) { ResendRefused::Done } else { ResendRefused::Superseded },
+        ))
     }
 
-    fn marking_done(&self, id: &MessageId) -> Write {
+    fn set_done(&self, id: &MessageId) -> Write {
         Write::update(&self.tables.outbox, key([("message_id", id.as_str())]), "SET mail_state = :done")
             .value(":done", text("done"))
     }
 
     /// Notes that the mailer is through with a request. Key: the message. One that is gone meanwhile stays gone.
-    pub async fn mark_mail_request_done(&self, id: &MessageId) -> Result<(), StoreError> {
-        let done = self.marking_done(id).when("attribute_exists(message_id)");
+    pub async fn mark_email_request_done(&self, id: &MessageId) -> Result<(), StoreError> {
+        let done = self.set_done(id).when("attribute_exists(message_id)");
         self.write("note that a mail request is done", done).await.map(|_| ())
     }
 }

@@ -2,13 +2,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::accounts::{BACKUP, FORMER, PRIMARY};
-use super::limits::Admission;
+use super::limits::RateLimitDecision;
 use super::write::{Write, key, number, text};
 use super::{Store, StoreError};
-use crate::domain::session::{ABSOLUTE_LIFETIME, IDLE_LIFETIME, valid_again};
-use crate::domain::{
-    Account, AccountId, Door, EmailAddress, Link, MailRequest, MessageId, Notice, PasswordTry, Proof,
-    Session, SignInMethod, Source, Timestamp, TokenHash,
+use domain::session::{ABSOLUTE_LIFETIME, IDLE_LIFETIME, valid_after_ending_all};
+use domain::{
+    Account, AccountId, ClientInfo, EmailAddress, EmailRequest, Link, LinkAuthorization, MessageId, Notice,
+    PasswordAttempt, Session, SignInEmail, SignInMethod, Timestamp, TokenHash,
 };
 
 /// The newest sessions of an account that one list looks at; no person has more that live.
@@ -21,7 +21,7 @@ struct Row {
     how: SignInMethod,
     /// Sessions from before it was kept have none.
     #[serde(default)]
-    source: Source,
+    source: ClientInfo,
     created_at: Timestamp,
     seen_at: Timestamp,
     authenticated_at: Timestamp,
@@ -66,7 +66,7 @@ pub struct PasswordSignIn<'a> {
     /// The session this browser had before; it ends.
     pub former: Option<&'a TokenHash>,
     /// The try that was right, and how it was let in.
-    pub password: (&'a PasswordTry, &'a Admission),
+    pub password: (&'a PasswordAttempt, &'a RateLimitDecision),
     /// Where the backup email stood in the identifier's place: the address, and the key of the notice.
     pub backup_used: Option<(&'a EmailAddress, &'a MessageId)>,
 }
@@ -81,9 +81,9 @@ pub struct LinkSignIn<'a> {
     /// The link.
     pub link: &'a Link,
     /// How the browser showed that it may use it.
-    pub proof: Proof,
+    pub authorization: LinkAuthorization,
     /// Which of the account's addresses it was mailed to.
-    pub door: Door,
+    pub sign_in_email: SignInEmail,
     /// The key of the notice, for the backup email.
     pub notice_id: &'a MessageId,
 }
@@ -123,13 +123,13 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let session = sign_in.session;
-        let (password, admission) = sign_in.password;
+        let (password, decision) = sign_in.password;
         let mut writes =
-            vec![self.honouring(&session.account_id, session.created_at), self.opening(session)?];
-        writes.extend(self.settling(password, admission, now)?);
+            vec![self.check_session_valid(&session.account_id, session.created_at), self.opening(session)?];
+        writes.extend(self.record_success(password, decision, now)?);
         writes.extend(sign_in.former.map(|former| self.ending(former)));
         if let Some((address, notice_id)) = sign_in.backup_used {
-            writes.push(self.telling_of_use(
+            writes.push(self.enqueue_use_notice(
                 &session.account_id,
                 address,
                 notice_id,
@@ -148,17 +148,17 @@ impl Store {
         sign_in: LinkSignIn<'_>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let LinkSignIn { session, former, link, proof, door, notice_id } = sign_in;
+        let LinkSignIn { session, former, link, authorization, sign_in_email, notice_id } = sign_in;
         let mut writes = vec![
-            self.spending(link, proof, now),
-            self.closing_slot(link, now),
-            self.honouring(&link.account_id, link.asked_at()),
-            self.opening_door(link, door, now),
+            self.spend_link(link, authorization, now),
+            self.close_slot(link, now),
+            self.check_session_valid(&link.account_id, link.requested_at()),
+            self.check_sign_in_email(link, sign_in_email, now),
             self.opening(session)?,
         ];
         writes.extend(former.map(|former| self.ending(former)));
-        if door != Door::Primary {
-            writes.push(self.telling_of_use(
+        if sign_in_email != SignInEmail::Primary {
+            writes.push(self.enqueue_use_notice(
                 &link.account_id,
                 &link.address,
                 notice_id,
@@ -176,18 +176,22 @@ impl Store {
 
     /// Key: the record of the address. The condition is false when it is not the account's any more, is held, or was
     /// in force until now only.
-    fn opening_door(&self, link: &Link, door: Door, now: Timestamp) -> Write {
-        let (record, condition) = match door {
-            Door::Primary => (PRIMARY, "email = :email"),
-            Door::Backup => {
+    fn check_sign_in_email(&self, link: &Link, sign_in_email: SignInEmail, now: Timestamp) -> Write {
+        let (record, condition) = match sign_in_email {
+            SignInEmail::Primary => (PRIMARY, "email = :email"),
+            SignInEmail::Backup => {
                 (BACKUP, "email = :email AND (attribute_not_exists(usable_from) OR usable_from <= :now)")
             }
-            Door::Former => (FORMER, "email = :email AND in_force_until > :now"),
+            SignInEmail::Former => (FORMER, "email = :email AND in_force_until > :now"),
         };
         let check = Write::check(&self.tables.accounts, Self::account_key(&link.account_id, record))
             .when(condition)
             .value(":email", text(link.address.canonical()));
-        if door == Door::Primary { check } else { check.value(":now", number(now.unix_seconds())) }
+        if sign_in_email == SignInEmail::Primary {
+            check
+        } else {
+            check.value(":now", number(now.unix_seconds()))
+        }
     }
 
     /// The living sessions of an account, the newest first, whatever their number as far as one list goes. The
@@ -229,7 +233,7 @@ impl Store {
         renewed: &TokenHash,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let begins = valid_again(account, now);
+        let begins = valid_after_ending_all(account, now);
         let renewed = session.renewed(renewed.clone(), begins);
         let writes = vec![
             self.ending_all(&account.id, session.created_at, begins),
@@ -248,16 +252,16 @@ impl Store {
         Write::delete(&self.tables.sessions, key([("session_hash", hash.as_str())]))
     }
 
-    fn telling_of_use(
+    fn enqueue_use_notice(
         &self,
         account: &AccountId,
         address: &EmailAddress,
         notice_id: &MessageId,
-        source: &Source,
+        source: &ClientInfo,
         now: Timestamp,
     ) -> Result<Write, StoreError> {
         let notice = Notice::BackupUsed { address: address.clone() };
         let (account_id, source) = (account.clone(), source.clone());
-        self.queueing(notice_id, MailRequest::Notice { account_id, notice, source }, now)
+        self.enqueue(notice_id, EmailRequest::Notice { account_id, notice, source }, now)
     }
 }

@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 use super::accounts::{PENDING, PROFILE};
 use super::write::{Write, key, number};
 use super::{Store, StoreError};
-use crate::domain::account::FREEZE;
-use crate::domain::session::valid_again;
-use crate::domain::{
-    Account, AccountId, ConfirmedAddress, EmailAddress, MailRequest, MessageId, Notice, Purpose, Source,
-    SpareKeys, Timestamp, TokenHash, UndoLink,
+use domain::account::FREEZE;
+use domain::session::valid_after_ending_all;
+use domain::{
+    Account, AccountId, ClientInfo, ConfirmedAddress, EmailAddress, EmailRequest, MessageId, Notice, Purpose,
+    RecoveryEmails, Timestamp, TokenHash, UndoLink,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -18,7 +18,7 @@ struct Row {
     account_id: AccountId,
     notice: Notice,
     happened_at: Timestamp,
-    source: Source,
+    source: ClientInfo,
     expires_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     spent_at: Option<Timestamp>,
@@ -26,7 +26,7 @@ struct Row {
 
 /// What taking a change back takes.
 #[derive(Debug, Clone, Copy)]
-pub struct TakingBack<'a> {
+pub struct Undo<'a> {
     /// The link that was opened.
     pub link: &'a UndoLink,
     /// Its account, as last read.
@@ -36,12 +36,12 @@ pub struct TakingBack<'a> {
     /// The key of the notice to the primary.
     pub notice_id: &'a MessageId,
     /// Where the request came from, for the notice.
-    pub source: &'a Source,
+    pub source: &'a ClientInfo,
 }
 
 /// Why nothing was taken back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TakeBackRefused {
+pub enum UndoRefused {
     /// The link was used, or its time is over.
     LinkDead,
     /// Another account has the address by now: take back all the rest.
@@ -65,7 +65,7 @@ impl Store {
     }
 
     /// Keeps a new link that takes a change back.
-    pub async fn keep_undo_link(&self, link: &UndoLink) -> Result<(), StoreError> {
+    pub async fn create_undo_link(&self, link: &UndoLink) -> Result<(), StoreError> {
         let row = Row {
             token_hash: link.token_hash.clone(),
             purpose: Purpose::Undo,
@@ -83,16 +83,16 @@ impl Store {
     /// Takes a change back: the link is spent, the backup email is what it was before, with its claim; what waited for
     /// confirmation is forgotten; all sessions and the sign-in links asked for so far are dead; the backup email
     /// rests for a while; the primary is told. All or nothing.
-    pub async fn take_back(
+    pub async fn undo(
         &self,
-        taking: TakingBack<'_>,
+        taking: Undo<'_>,
         now: Timestamp,
-    ) -> Result<Result<(), TakeBackRefused>, StoreError> {
+    ) -> Result<Result<(), UndoRefused>, StoreError> {
         const LINK: usize = 0;
-        let TakingBack { link, account, backup, notice_id, source } = taking;
+        let Undo { link, account, backup, notice_id, source } = taking;
         let id = &account.id;
-        let notice = Notice::TakenBack { backup: backup.cloned() };
-        let notice = MailRequest::Notice { account_id: id.clone(), notice, source: source.clone() };
+        let notice = Notice::Undone { backup: backup.cloned() };
+        let notice = EmailRequest::Notice { account_id: id.clone(), notice, source: source.clone() };
         let current = account.backup.confirmed();
         let usable_from = link.notice.restored_from().map_or(now, |from| from.max(now));
         let restored = |backup: &EmailAddress| match current.filter(|current| current.address == *backup) {
@@ -103,30 +103,30 @@ impl Store {
             }
             None => ConfirmedAddress { usable_from, ..ConfirmedAddress::new(backup.clone(), now) },
         };
-        let keys = SpareKeys { backup: backup.map(restored), former: None };
+        let keys = RecoveryEmails { backup: backup.map(restored), former: None };
         let mut writes = vec![
-            self.spending_undo(link, now),
-            self.beginning_anew(account, now),
+            self.spend_undo_link(link, now),
+            self.end_sessions_and_freeze(account, now),
             Write::delete(&self.tables.accounts, Self::account_key(id, PENDING)),
-            self.queueing(notice_id, notice, now)?,
+            self.enqueue(notice_id, notice, now)?,
         ];
-        let exchange = self.exchanging(account, &keys, now)?;
+        let exchange = self.replace_recovery_emails(account, &keys, now)?;
         let claim = exchange.claim.map(|claim| claim + writes.len());
         writes.extend(exchange.writes);
         let outcome = self.transact("take a change back", writes).await?;
         Ok(outcome.map_err(|failed| {
             if failed.at(LINK) {
-                TakeBackRefused::LinkDead
+                UndoRefused::LinkDead
             } else if claim.is_some_and(|claim| failed.at(claim)) {
-                TakeBackRefused::Taken
+                UndoRefused::Taken
             } else {
-                TakeBackRefused::AccountChanged
+                UndoRefused::AccountChanged
             }
         }))
     }
 
     /// Key: the link. The condition is false when it was used or its time is over.
-    fn spending_undo(&self, link: &UndoLink, now: Timestamp) -> Write {
+    fn spend_undo_link(&self, link: &UndoLink, now: Timestamp) -> Write {
         let key = key([("token_hash", link.token_hash.as_str())]);
         Write::update(&self.tables.links, key, "SET spent_at = :now")
             .when("attribute_not_exists(spent_at) AND expires_at >= :now")
@@ -134,11 +134,11 @@ impl Store {
     }
 
     /// Key: the profile. Its condition is false when the account is gone.
-    fn beginning_anew(&self, account: &Account, now: Timestamp) -> Write {
+    fn end_sessions_and_freeze(&self, account: &Account, now: Timestamp) -> Write {
         let expression = "SET sessions_valid_from = :from, backup_frozen_until = :until";
         Write::update(&self.tables.accounts, Self::account_key(&account.id, PROFILE), expression)
             .when("attribute_exists(account_id)")
-            .value(":from", number(valid_again(account, now).unix_seconds()))
+            .value(":from", number(valid_after_ending_all(account, now).unix_seconds()))
             .value(":until", number((now + FREEZE).unix_seconds()))
     }
 }

@@ -16,15 +16,15 @@ use url::Url;
 
 use super::requests::{SITE, variable};
 use super::{Bench, TestClock};
-use crate::app::MailApp;
-use crate::domain::email_address::{MAX_BYTES, MAX_LOCAL_BYTES};
-use crate::domain::{
-    EmailAddress, HashingKey, Identifier, Language, LinkCode, MessageId, Source, Token, TypedAddress,
-    TypedPassword, Username, username,
-};
+use crate::app::MailerApp;
 use crate::error::Error;
 use crate::runtime::answer_stream;
-use crate::web::{Code, LocalPath, MAX_BODY_BYTES, NoFields, Request};
+use crate::web::{Code, EmptyForm, LocalPath, MAX_BODY_BYTES, Request};
+use domain::email_address::{MAX_BYTES, MAX_LOCAL_BYTES};
+use domain::{
+    ClientInfo, EmailAddress, HashingKey, Identifier, Language, LinkCode, MessageId, Token, TypedAddress,
+    TypedPassword, Username, username,
+};
 
 /// A property of all bytes.
 pub type Body = fn(&[u8]);
@@ -93,7 +93,7 @@ pub fn event(data: &[u8]) {
 fn read_everything(request: &Request) {
     let _ = request.wants_json();
     assert!(Language::ALL.contains(&request.language()));
-    let Source { network, .. } = request.source();
+    let ClientInfo { network, .. } = request.source();
     assert!(network.contains('x') || network.contains('…'), "an address is never told in full: {network}");
     if request.check_origin().is_err() {
         assert_ne!(request.method, Method::GET, "reading is allowed from anywhere");
@@ -103,10 +103,10 @@ fn read_everything(request: &Request) {
     let _ = code.map(LinkCode::parse);
     let tokens = opened.and_then(|opened| opened.token).into_iter().chain(request.session());
     tokens.chain(request.asked()).for_each(|token| assert_shows_itself(&token));
-    let _ = request.typed(&crate::domain::AccountId::nobody());
+    let _ = request.typed(&domain::AccountId::nobody());
     let next = request.query("next").unwrap_or_default().to_owned();
     assert_stays_here(&LocalPath::from(next));
-    let _ = request.form::<NoFields>();
+    let _ = request.form::<EmptyForm>();
     let _ = request.form::<EmailForm>();
     if let Ok(form) = request.form::<PasswordForm>() {
         let _ = (Identifier::parse(&form.identifier), form.password);
@@ -154,7 +154,7 @@ pub fn form(data: &[u8]) {
         } else {
             assert_eq!(read.ok().map(|form| form.email).as_deref(), Some(typed), "read as it was written");
         }
-        assert!(posted(choice, written.as_bytes()).form::<NoFields>().is_err(), "a field too many");
+        assert!(posted(choice, written.as_bytes()).form::<EmptyForm>().is_err(), "a field too many");
     }
     let twice = format!("{as_form}&{as_form}");
     assert!(posted(0, twice.as_bytes()).form::<EmailForm>().is_err(), "a field twice");
@@ -319,13 +319,13 @@ pub fn next(data: &[u8]) {
 }
 
 /// A mailer that no flow asks anything.
-fn mailer() -> MailApp {
+fn mailer() -> MailerApp {
     let nobody = http_client_fn(|_, _| -> SharedHttpConnector { unreachable!("nothing is called") });
-    Bench::new(&TestClock::at(1), 0, nobody).mail_app(variable)
+    Bench::new(&TestClock::at(1), 0, nobody).mailer_app(variable)
 }
 
 thread_local! {
-    static MAILER: MailApp = mailer();
+    static MAILER: MailerApp = mailer();
 }
 
 /// A batch of the stream is handled in order up to the first failure, which alone is named.
@@ -348,9 +348,9 @@ pub fn stream(data: &[u8]) {
     let expected: Vec<_> = known[..first_failure.map_or(known.len(), |place| place + 1)].to_vec();
 
     let handled = std::cell::RefCell::new(Vec::new());
-    let handle = async |_: &MailApp, id: &MessageId| {
+    let handle = async |_: &MailerApp, id: &MessageId| {
         handled.borrow_mut().push(id.as_str().to_owned());
-        if fails(id.as_str()) { Err(Error::Broken("it fails".into())) } else { Ok(()) }
+        if fails(id.as_str()) { Err(Error::Internal("it fails".into())) } else { Ok(()) }
     };
     let answer = MAILER.with(|mailer| answer_stream(mailer, event, &handle).now_or_never());
     let failures = answer.expect("nothing is waited for").batch_item_failures;

@@ -9,8 +9,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cookie::{Cookie, SameSite};
 use ring::digest::{SHA256, digest};
 
-use crate::domain::session::FRESH_FOR;
-use crate::domain::{AccountId, Token};
+use domain::session::FRESH_FOR;
+use domain::{AccountId, Token};
 
 /// Who is signed in.
 pub(super) const SESSION: &str = "__Host-session";

@@ -11,4 +11,4 @@ pub use http::{Method, StatusCode};
 pub use local_path::LocalPath;
 pub use problem::{Code, Problem};
 pub use reply::{Page, Reply, SessionCookie};
-pub use request::{About, MAX_BODY_BYTES, NoFields, OpenedLink, Request};
+pub use request::{About, EmptyForm, MAX_BODY_BYTES, OpenedLink, Request};

@@ -10,12 +10,12 @@ use serde::Serialize;
 pub use links::{ConfirmPage, ConfirmedPage, OpenLinkPage};
 pub use sessions::{ListedSession, SessionList};
 pub use sign_in::{Reason, SignInPage, SignedIn};
-pub use undo::{TakenBackPage, UndoPage};
+pub use undo::{UndoPage, UndonePage};
 
 use super::problem::{Code, Problem};
-use crate::domain::link::CONFIRMATION_LIFETIME;
-use crate::domain::{Account, Backup, HashingKey, Kind, LinkCode, Timestamp};
 use crate::texts::Texts;
+use domain::link::CONFIRMATION_LIFETIME;
+use domain::{Account, AccountKind, Backup, HashingKey, LinkCode, Timestamp};
 
 /// The stylesheet. Every page carries it byte for byte, since the content security policy names its hash.
 pub const STYLE: &str = include_str!("../../templates/pages/style.css");
@@ -136,7 +136,7 @@ pub struct AccountPage {
     #[serde(skip)]
     text: Texts,
     username: String,
-    kind: Kind,
+    kind: AccountKind,
     primary_email: String,
     backup: BackupState,
     /// What another browser needs to confirm the address that waits.
@@ -271,7 +271,7 @@ pub enum Asked {
 /// The one answer to whoever asks for a mail: it does not even repeat the address.
 #[derive(Debug, Clone, Template, Serialize)]
 #[template(path = "pages/check-mail.html")]
-pub struct CheckMailPage {
+pub struct CheckMailboxPage {
     #[serde(skip)]
     text: Texts,
     asked: Asked,
@@ -280,7 +280,7 @@ pub struct CheckMailPage {
     code: Option<String>,
 }
 
-impl CheckMailPage {
+impl CheckMailboxPage {
     /// The answer.
     pub fn new(asked: Asked, text: Texts) -> Self {
         Self { text, asked, code: None }

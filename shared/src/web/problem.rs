@@ -2,9 +2,9 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::domain::email_address::NotAnAddress;
-use crate::domain::{CodeRefused, LinkState, RequestRefused};
 use crate::texts::Texts;
+use domain::email_address::NotAnAddress;
+use domain::{BackupRefused, CodeRejected, LinkState};
 
 /// What is wrong. The kebab-case name is the stable `code` of the problem document and the stem of its texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -201,23 +201,23 @@ impl From<NotAnAddress> for Problem {
     }
 }
 
-impl From<RequestRefused> for Problem {
-    fn from(refused: RequestRefused) -> Self {
+impl From<BackupRefused> for Problem {
+    fn from(refused: BackupRefused) -> Self {
         match refused {
-            RequestRefused::SsoAccount => Code::SsoAccount,
-            RequestRefused::SameAsPrimary => Code::SameAsPrimary,
-            RequestRefused::SameAsBackup => Code::SameAsBackup,
+            BackupRefused::SsoAccount => Code::SsoAccount,
+            BackupRefused::SameAsPrimary => Code::SameAsPrimary,
+            BackupRefused::SameAsBackup => Code::SameAsBackup,
         }
         .into()
     }
 }
 
-impl From<CodeRefused> for Code {
-    fn from(refused: CodeRefused) -> Self {
+impl From<CodeRejected> for Code {
+    fn from(refused: CodeRejected) -> Self {
         match refused {
-            CodeRefused::Needed => Self::CodeNeeded,
-            CodeRefused::Wrong => Self::WrongCode,
-            CodeRefused::Locked => Self::LinkLocked,
+            CodeRejected::Needed => Self::CodeNeeded,
+            CodeRejected::Wrong => Self::WrongCode,
+            CodeRejected::Locked => Self::LinkLocked,
         }
     }
 }

@@ -20,9 +20,9 @@ use serde_json::Value;
 use super::cookies;
 use super::pages::{ProblemPage, Reason, STYLE};
 use super::problem::{Code, Problem};
-use crate::domain::session::ABSOLUTE_LIFETIME;
-use crate::domain::{AccountId, Token};
 use crate::texts::Texts;
+use domain::session::ABSOLUTE_LIFETIME;
+use domain::{AccountId, Token};
 
 /// Two years, as the HSTS preload list asks (ASVS 5.0 V3.4.1 asks for one).
 const HSTS: &str = "max-age=63072000; includeSubDomains";

@@ -11,8 +11,8 @@ use serde::de::DeserializeOwned;
 
 use super::problem::{Code, Problem};
 use super::{cookies, origin};
-use crate::domain::{AccountId, Language, Source, Token};
 use crate::texts;
+use domain::{AccountId, ClientInfo, Language, Token};
 
 /// The largest body that is read; the longest honest form has a password of 1,024 bytes in it.
 pub const MAX_BODY_BYTES: usize = 16 * 1_024;
@@ -20,7 +20,7 @@ pub const MAX_BODY_BYTES: usize = 16 * 1_024;
 /// A form without fields.
 #[derive(Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct NoFields {}
+pub struct EmptyForm {}
 
 /// A link as somebody opens it.
 pub struct OpenedLink {
@@ -114,8 +114,8 @@ impl Request {
     }
 
     /// Where it came from, as far as the owner of an account is told.
-    pub fn source(&self) -> Source {
-        Source::new(self.header(&USER_AGENT), self.client)
+    pub fn source(&self) -> ClientInfo {
+        ClientInfo::new(self.header(&USER_AGENT), self.client)
     }
 
     /// The first value of a query parameter.

@@ -6,16 +6,16 @@ use serde::Deserialize;
 use super::accounts::PROFILE;
 use super::write::{Write, key, number, text};
 use super::{Store, StoreError};
-use crate::domain::{AccountId, Timestamp};
+use domain::{AccountId, Timestamp};
 
 /// A place in the walk through all accounts.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct Cursor {
     account_id: String,
     record: String,
 }
 
-impl Place {
+impl Cursor {
     /// Right behind this account.
     pub fn after(id: &AccountId) -> Self {
         Self { account_id: id.as_str().to_owned(), record: PROFILE.into() }
@@ -24,17 +24,17 @@ impl Place {
 
 /// Some of all accounts.
 #[derive(Debug)]
-pub struct SomeAccounts {
+pub struct AccountBatch {
     /// Their keys.
     pub ids: Vec<AccountId>,
     /// Where the walk goes on; nothing at its end.
-    pub next: Option<Place>,
+    pub next: Option<Cursor>,
 }
 
 impl Store {
     /// Part of every sign-in. Key: the profile. The condition is false for a disabled account, and when what began
     /// then (a session, the request for a link) has ended with all others since.
-    pub(super) fn honouring(&self, id: &AccountId, began: Timestamp) -> Write {
+    pub(super) fn check_session_valid(&self, id: &AccountId, began: Timestamp) -> Write {
         Write::check(&self.tables.accounts, Self::account_key(id, PROFILE))
             .when("attribute_not_exists(disabled_at) AND sessions_valid_from <= :began")
             .value(":began", number(began.unix_seconds()))
@@ -101,7 +101,7 @@ impl Store {
 
     /// The keys of all accounts, some at a time, in an order of the table's own that stays the same: a walk that was
     /// broken off can go on behind the last account it was through with.
-    pub async fn list_accounts(&self, from: Option<&Place>) -> Result<SomeAccounts, StoreError> {
+    pub async fn list_accounts(&self, from: Option<&Cursor>) -> Result<AccountBatch, StoreError> {
         const DOING: &str = "list accounts";
         #[derive(Deserialize)]
         struct Key {
@@ -123,9 +123,9 @@ impl Store {
             .map(serde_dynamo::from_item)
             .transpose()
             .map_err(|error| StoreError::new(DOING, error))?;
-        Ok(SomeAccounts {
+        Ok(AccountBatch {
             ids: keys.into_iter().map(|key| AccountId::new(key.account_id)).collect(),
-            next: next.map(|Key { account_id, record }| Place { account_id, record }),
+            next: next.map(|Key { account_id, record }| Cursor { account_id, record }),
         })
     }
 }

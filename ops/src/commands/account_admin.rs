@@ -1,8 +1,8 @@
 //! `ops accounts disable`, `enable` and `end-sessions`: what an operator does when an account, or more than one, is in
 //! the wrong hands.
+use domain::{AccountId, Identifier};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use shared::app::App;
-use shared::domain::{AccountId, Identifier};
 use shared::store::Place;
 
 use crate::error::Failure;

@@ -1,14 +1,14 @@
 //! `ops mails`: what the mailer gave up, and asking for it again. Shows keys, kinds and times, never an address.
 use clap::Subcommand;
+use domain::{MessageId, Timestamp};
 use shared::app::App;
-use shared::domain::{MessageId, Timestamp};
-use shared::store::{NotAgain, Queued};
+use shared::store::{Queued, ResendRefused};
 
 use crate::error::Failure;
 
 /// Commands for mails.
 #[derive(Debug, Subcommand)]
-pub enum Mails {
+pub enum Emails {
     /// Lists the mail requests that the mailer gave up and the outbox still has.
     ListUnsent,
     /// Asks again for the mail of one of them, or of all whose mail would still be of use. Sign-in links are dead by
@@ -24,12 +24,12 @@ pub enum Mails {
 }
 
 /// Runs a command.
-pub async fn run(command: Mails) -> Result<(), Failure> {
+pub async fn run(command: Emails) -> Result<(), Failure> {
     let app = super::app()?;
     match command {
-        Mails::ListUnsent => list_unsent(&app).await,
-        Mails::Resend { key: Some(key), .. } => resend(&app, &MessageId::from_stored(key)).await,
-        Mails::Resend { .. } => resend_all(&app).await,
+        Emails::ListUnsent => list_unsent(&app).await,
+        Emails::Resend { key: Some(key), .. } => resend(&app, &MessageId::from_stored(key)).await,
+        Emails::Resend { .. } => resend_all(&app).await,
     }
 }
 
@@ -47,7 +47,7 @@ async fn list_unsent(app: &App) -> Result<(), Failure> {
 }
 
 async fn resend(app: &App, id: &MessageId) -> Result<(), Failure> {
-    let Some(queued) = app.store.find_mail_request(id).await? else {
+    let Some(queued) = app.store.find_email_request(id).await? else {
         return Err(Failure::Input(vec![format!("the outbox has no request {:?}", id.as_str())]));
     };
     ask_again(app, &queued).await.map(drop)
@@ -70,7 +70,7 @@ async fn resend_all(app: &App) -> Result<(), Failure> {
 /// Asks for the mail of one request again, and says what came of it; false when it is refused.
 async fn ask_again(app: &App, queued: &Queued) -> Result<bool, Failure> {
     let (id, again) = (queued.id.as_str(), app.message_id());
-    let outcome = app.store.send_again(queued, &again, app.now()).await?;
+    let outcome = app.store.resend(queued, &again, app.now()).await?;
     match outcome {
         Ok(()) => println!("{id} is asked for again as {}", again.as_str()),
         Err(why) => println!("{id} is not sent again: {}", reason(why)),
@@ -87,16 +87,16 @@ fn line(queued: &Queued, now: Timestamp) -> String {
         .account_id()
         .map(|account| format!("  account {}", account.as_str()))
         .unwrap_or_default();
-    let why = queued.not_again(now).map(|why| format!("  ({})", reason(why))).unwrap_or_default();
+    let why = queued.resend_refused(now).map(|why| format!("  ({})", reason(why))).unwrap_or_default();
     format!("{id}  {kind}  {date} {:02}:{:02} UTC{account}{why}", at.hour(), at.minute())
 }
 
-fn reason(why: NotAgain) -> &'static str {
+fn reason(why: ResendRefused) -> &'static str {
     match why {
-        NotAgain::Done => "it is done, or was asked for again already",
-        NotAgain::UnderWay => "the mailer may still be at work on it; wait some minutes",
-        NotAgain::Dead => "the link in it would be dead",
-        NotAgain::Unwanted => "its address is not pending any more, or was asked for anew",
+        ResendRefused::Done => "it is done, or was asked for again already",
+        ResendRefused::InProgress => "the mailer may still be at work on it; wait some minutes",
+        ResendRefused::LinkExpired => "the link in it would be dead",
+        ResendRefused::Superseded => "its address is not pending any more, or was asked for anew",
     }
 }
 
@@ -104,7 +104,7 @@ fn reason(why: NotAgain) -> &'static str {
 mod tests {
     use std::time::Duration;
 
-    use shared::domain::{AccountId, EmailAddress, MailRequest, Notice, Source, TypedAddress};
+    use domain::{AccountId, ClientInfo, EmailAddress, EmailRequest, Notice, TypedAddress};
     use shared::store::QueuedState;
 
     use super::*;
@@ -115,11 +115,11 @@ mod tests {
         let address = EmailAddress::parse("mina@example.com").expect("an address");
         let account_id = AccountId::new("01A".to_owned());
         let confirmation =
-            MailRequest::ConfirmBackup { account_id: account_id.clone(), address: address.clone() };
+            EmailRequest::ConfirmBackup { account_id: account_id.clone(), address: address.clone() };
         let notice = Notice::BackupUsed { address: address.clone() };
-        let notice = MailRequest::Notice { account_id, notice, source: Source::default() };
-        let link = MailRequest::SignInLink { typed: TypedAddress::from(&address) };
-        let line_after = |minutes: u64, request: MailRequest, state: QueuedState| {
+        let notice = EmailRequest::Notice { account_id, notice, source: ClientInfo::default() };
+        let link = EmailRequest::SignInLink { typed: TypedAddress::from(&address) };
+        let line_after = |minutes: u64, request: EmailRequest, state: QueuedState| {
             let queued = Queued { id: MessageId::first_of(asked), state, requested_at: asked, request };
             line(&queued, asked + Duration::from_mins(minutes)).replace(queued.id.as_str(), "ID")
         };
