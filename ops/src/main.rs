@@ -6,12 +6,15 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use commands::Connection;
 use commands::accounts::{self, Accounts};
 use commands::emails::{self, Emails};
 
 #[derive(Parser)]
 #[command(name = "ops", about = "Operates a Sparekey deployment.", version)]
 struct Arguments {
+    #[command(flatten)]
+    connection: Connection,
     #[command(subcommand)]
     command: Command,
 }
@@ -28,9 +31,10 @@ enum Command {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let outcome = match Arguments::parse().command {
-        Command::Accounts(command) => accounts::run(command).await,
-        Command::Emails(command) => emails::run(command).await,
+    let Arguments { connection, command } = Arguments::parse();
+    let outcome = match command {
+        Command::Accounts(command) => accounts::run(command, &connection).await,
+        Command::Emails(command) => emails::run(command, &connection).await,
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,20 +1,75 @@
-//! Why a flow has no answer of its own: the request was malformed or forged, or we are broken.
+//! Why a flow has no page of its own to show: the request is refused, or we are broken.
+use domain::Purpose;
+
 use crate::mail::SendError;
 use crate::store::StoreError;
-use crate::web::Problem;
+use crate::texts::Texts;
+use crate::web::{Code, Page, Problem};
 
-/// What a flow ends with when none of its expected outcomes came about.
+/// What a flow ends with when it does not reply.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The request cannot be taken as it is (4xx). The visitor is told what is wrong with it.
+    /// The request cannot be taken as it is (4xx). The visitor sees what is wrong with it on a page of its own.
     #[error("the request was refused: {0:?}")]
     Refused(Problem),
+    /// The same, shown on the page where it can be corrected.
+    #[error("the request was refused: {:?}", .0.problem)]
+    RefusedOnPage(Box<RefusedOnPage>),
+    /// The link does not work (4xx). The visitor sees why, and the way to another.
+    #[error("the link was refused: {code:?}")]
+    LinkRefused {
+        /// What the link was for.
+        purpose: Purpose,
+        /// Why it does not work.
+        code: Code,
+    },
     /// The page is for people who are signed in.
     #[error("nobody is signed in")]
     NotSignedIn,
-    /// We are broken (5xx). The visitor is told nothing but that; the log has the chain of causes.
+    /// We are broken (5xx). The visitor learns nothing but that; the log has the chain of causes.
     #[error("a step failed")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// A problem with the page that shows it.
+pub struct RefusedOnPage {
+    /// What is wrong.
+    pub problem: Problem,
+    /// The page, for people.
+    pub page: Box<dyn Page>,
+    /// The words of the problem document, for programs.
+    pub texts: Texts,
+}
+
+impl Error {
+    /// The request is refused, and this page says why.
+    pub fn on_page(problem: impl Into<Problem>, page: impl Page + 'static, texts: Texts) -> Self {
+        let (problem, page) = (problem.into(), Box::new(page));
+        Self::RefusedOnPage(Box::new(RefusedOnPage { problem, page, texts }))
+    }
+
+    /// A refusal shown on the page that the function makes of it. Any other error stays what it is.
+    #[must_use]
+    pub fn on<P: Page + 'static>(self, page: impl FnOnce(&Problem) -> P, texts: &Texts) -> Self {
+        match self {
+            Self::Refused(problem) => {
+                let page = page(&problem);
+                Self::on_page(problem, page, texts.clone())
+            }
+            other => other,
+        }
+    }
+
+    /// The link does not work.
+    pub const fn link(purpose: Purpose, code: Code) -> Self {
+        Self::LinkRefused { purpose, code }
+    }
+}
+
+impl std::fmt::Debug for RefusedOnPage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.problem.fmt(f)
+    }
 }
 
 impl From<StoreError> for Error {
@@ -35,7 +90,13 @@ impl From<Problem> for Error {
     }
 }
 
-/// An error and its causes on one line, for the log. Addresses in it are hidden: SES names the recipient it
+impl From<Code> for Error {
+    fn from(code: Code) -> Self {
+        Self::Refused(code.into())
+    }
+}
+
+/// An error and its causes on one line, for the log. Addresses in it are hidden: SES names the recipient that it
 /// refuses.
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());

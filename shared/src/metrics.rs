@@ -4,6 +4,7 @@
 //! An event says what happened and never to whom: there is no place in it for an address, an account or a token.
 //!
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
+use std::fmt;
 use std::io::Write as _;
 use std::sync::Arc;
 
@@ -54,13 +55,32 @@ pub struct LimitName(&'static str);
 #[derive(Debug, Clone)]
 pub struct Metrics {
     namespace: Arc<str>,
-    #[cfg(feature = "testing")]
-    kept: Option<Lines>,
+    sink: Sink,
 }
 
-/// The lines that a test keeps in place of writing them.
-#[cfg(feature = "testing")]
-pub type Lines = Arc<std::sync::Mutex<Vec<String>>>;
+/// Where the lines of metrics go.
+#[derive(Clone)]
+pub struct Sink(Arc<dyn Fn(&str) + Send + Sync>);
+
+impl Sink {
+    /// A function that takes each line.
+    pub fn new(write: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(write))
+    }
+
+    /// Standard output, where CloudWatch reads them. A number that is lost must not cost anybody their answer.
+    pub fn standard_output() -> Self {
+        Self::new(|line| {
+            let _ = writeln!(std::io::stdout().lock(), "{line}");
+        })
+    }
+}
+
+impl fmt::Debug for Sink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sink")
+    }
+}
 
 impl From<&EmailRequest> for Subject {
     fn from(request: &EmailRequest) -> Self {
@@ -136,31 +156,13 @@ impl Event {
 
 impl Metrics {
     /// Counts under this namespace.
-    pub fn new(namespace: &str) -> Self {
-        Self {
-            namespace: namespace.into(),
-            #[cfg(feature = "testing")]
-            kept: None,
-        }
-    }
-
-    /// Keeps the lines for a test.
-    #[cfg(feature = "testing")]
-    #[must_use]
-    pub fn create_link(self, lines: &Lines) -> Self {
-        Self { kept: Some(Arc::clone(lines)), ..self }
+    pub fn new(namespace: &str, sink: Sink) -> Self {
+        Self { namespace: namespace.into(), sink }
     }
 
     /// Counts one event.
     pub fn count(&self, event: Event, unix_milliseconds: u64) {
-        let line = event.line(&self.namespace, unix_milliseconds);
-        #[cfg(feature = "testing")]
-        if let Some(kept) = &self.kept {
-            kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(line.to_string());
-            return;
-        }
-        // A number that is lost must not cost anybody their answer.
-        let _ = writeln!(std::io::stdout().lock(), "{line}");
+        (self.sink.0)(&event.line(&self.namespace, unix_milliseconds).to_string());
     }
 }
 

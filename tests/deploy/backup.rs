@@ -138,7 +138,7 @@ async fn a_limit_in_a_transaction_keeps_all_of_it_from_being_written() {
         let pending =
             PendingAddress { address: address(backup), since: stack.now(), request: stack.app.message_id() };
         let limits = std::slice::from_ref(&spacing);
-        let asked = stack.store().request_backup(&fay, &pending, limits, stack.now()).await;
+        let asked = stack.counted().request_backup(&fay, &pending, limits, stack.now()).await;
         (asked.expect("a request is decided"), pending)
     };
     let (asked, first) = ask("f@first.example").await;

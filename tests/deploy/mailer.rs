@@ -26,7 +26,7 @@ impl Stack {
         let client = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7));
         let limits = [Limit::emails_to(&typed), Limit::emails_from(client)];
         let id = self.app.message_id();
-        let asked = self.store().request_email(&id, mail(typed), &limits, self.now()).await;
+        let asked = self.counted().request_email(&id, mail(typed), &limits, self.now()).await;
         let refused = asked.expect("a request is decided").err();
         (id, refused.map(|LimitReached(limit)| limit.name))
     }
@@ -36,7 +36,7 @@ impl Stack {
 #[ignore = "tests/deploy/run gives it a stack"]
 async fn a_stream_record_becomes_a_mail_and_the_request_is_done() {
     let stack = Stack::reach(21);
-    let mailer = stack.mailer_app();
+    let mailer = stack.mailer();
     let (lea, spare) = (stack.person("lea").await, address("lea@spare.example"));
     stack.back_up(&lea, &spare).await;
     let asked = stack.ask(&stack.person("max").await, &address("max@spare.example")).await.request;

@@ -103,7 +103,7 @@ async fn a_session_ends_idle_in_the_end_and_when_told_to() {
     let sign_in = async |former: Option<&TokenHash>| {
         let session = stack.session(&ivo, SignInMethod::Password);
         let sign_in = PasswordSignIn { session: &session, former, password, backup_used: None };
-        let opened = stack.store().open_session_with_password(sign_in, stack.now()).await;
+        let opened = stack.counted().open_session_with_password(sign_in, stack.now()).await;
         assert!(opened.expect("a session is kept"));
         session.hash
     };
@@ -132,7 +132,7 @@ async fn failures_are_counted_to_the_bound_and_forgotten_by_a_sign_in() {
     let jan = stack.person("jan").await;
     let password = PasswordAttempt::new(&Identifier::parse("jan"), CLIENT);
     let admit = async || {
-        stack.store().count_password_attempt(&password, stack.now()).await.expect("a try is counted")
+        stack.counted().count_password_attempt(&password, stack.now()).await.expect("a try is counted")
     };
     for attempt in 0..10 {
         assert_eq!(admit().await, RateLimitDecision::Allowed, "try {attempt}");
@@ -141,7 +141,7 @@ async fn failures_are_counted_to_the_bound_and_forgotten_by_a_sign_in() {
     let session = stack.session(&jan, SignInMethod::Password);
     let password = (&password, &RateLimitDecision::Allowed);
     let sign_in = PasswordSignIn { session: &session, former: None, password, backup_used: None };
-    let opened = stack.store().open_session_with_password(sign_in, stack.now()).await;
+    let opened = stack.counted().open_session_with_password(sign_in, stack.now()).await;
     assert!(opened.expect("a session is kept"));
     assert_eq!(admit().await, RateLimitDecision::Allowed);
 }

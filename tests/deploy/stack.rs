@@ -5,11 +5,11 @@ use domain::{
     Account, AccountId, AccountKind, ClientInfo, EmailAddress, Language, Link, LinkAuthorization, MessageId,
     PendingAddress, Purpose, Timestamp, Username,
 };
-use shared::app::{App, MailerApp};
-use shared::config::Needs;
-use shared::network;
-use shared::store::{ConfirmRefused, Confirmation, NewAccount, NotCreated, Store};
-use shared::testing::{Bench, TestClock};
+use shared::app::{App, Mailer};
+use shared::requirements::PasswordChecks;
+use shared::store::{ConfirmRefused, Confirmation, Counted, NewAccount, NotCreated, Store};
+
+use super::platform::{TestClock, TestPlatform};
 
 /// 22 November 2026, noon UTC.
 const NOON: u64 = 1_795_348_800;
@@ -19,9 +19,9 @@ const DRAWS: u64 = 1_000_000;
 /// The functions' surroundings, with a clock that stands still.
 pub struct Stack {
     /// What every flow is handed.
-    pub app: App,
+    pub app: App<PasswordChecks>,
     clock: TestClock,
-    bench: Bench,
+    platform: TestPlatform,
 }
 
 /// A variable as the template gives it to the functions.
@@ -39,18 +39,23 @@ impl Stack {
     /// Reaches the stack. The number is the test's own, so that no two tests draw the same ids.
     pub fn reach(test: u64) -> Self {
         let clock = TestClock::at(NOON);
-        let bench = Bench::new(&clock, test * DRAWS, network::http_client());
-        Self { app: bench.app(Needs::HashingKey, variable), clock, bench }
+        let platform = TestPlatform::new(&clock, test * DRAWS, shared::aws::amazon_roots_client());
+        Self { app: platform.app(&variable), clock, platform }
     }
 
     /// What the mailer is handed.
-    pub fn mailer_app(&self) -> MailerApp {
-        self.bench.mailer_app(variable)
+    pub fn mailer(&self) -> Mailer {
+        self.platform.mailer(&variable)
     }
 
     /// The tables.
     pub fn store(&self) -> &Store {
         &self.app.store
+    }
+
+    /// The tables, for what counts limits.
+    pub fn counted(&self) -> Counted<'_> {
+        self.app.store.counted(&self.app.needs.key)
     }
 
     /// The time.
@@ -92,7 +97,7 @@ impl Stack {
     pub async fn ask(&self, id: &AccountId, backup: &EmailAddress) -> PendingAddress {
         let request = self.app.message_id();
         let pending = PendingAddress { address: backup.clone(), since: self.now(), request };
-        let asked = self.store().request_backup(id, &pending, &[], self.now()).await;
+        let asked = self.counted().request_backup(id, &pending, &[], self.now()).await;
         asked.expect("a backup email is asked for").expect("there is no limit");
         pending
     }

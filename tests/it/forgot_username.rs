@@ -19,7 +19,7 @@ async fn the_username_goes_to_the_stored_address_primary_or_backup() {
     Forgot your username?
     Enter your primary or your backup email. We mail your username to that address.
     Email address
-    Email me my username
+    Mail me my username
     Go to sign-in
     ");
     for (typed, to) in [

@@ -51,7 +51,7 @@ fn entries(world: &World, email: &str) -> usize {
 
 #[tokio::test]
 async fn the_new_address_rests_and_the_former_one_works_until_then() {
-    let world = World::new().holding(HOLD);
+    let world = World::new().with_waiting_period(HOLD);
     let mina = world.person("mina").create().await;
     let browser = world.signed_in(&mina).await;
     let first = browser.mailed_token("/account/backup", "old@example.org").await;
@@ -103,7 +103,7 @@ async fn the_new_address_rests_and_the_former_one_works_until_then() {
 #[tokio::test]
 async fn a_link_to_the_former_address_opens_until_the_second_in_which_the_hold_ends() {
     for (early, status) in [(Duration::from_secs(1), 200), (Duration::ZERO, 404)] {
-        let world = World::new().holding(HOLD);
+        let world = World::new().with_waiting_period(HOLD);
         let mina = world.person("mina").backup("old@example.org").create().await;
         let browser = world.signed_in(&mina).await;
         let change = browser.mailed_token("/account/backup", "new@example.org").await;
@@ -120,7 +120,7 @@ async fn a_link_to_the_former_address_opens_until_the_second_in_which_the_hold_e
 
 #[tokio::test]
 async fn what_a_thief_changed_is_taken_back_before_it_opens_anything() {
-    let world = World::new().holding(HOLD);
+    let world = World::new().with_waiting_period(HOLD);
     let mina = world.person("mina").backup("old@example.org").create().await;
     let thief = world.signed_in(&mina).await;
     let change = thief.mailed_token("/account/backup", "thief@example.net").await;
@@ -137,7 +137,7 @@ async fn what_a_thief_changed_is_taken_back_before_it_opens_anything() {
 
 #[tokio::test]
 async fn removing_takes_both_away() {
-    let world = World::new().holding(HOLD);
+    let world = World::new().with_waiting_period(HOLD);
     let mina = world.person("mina").backup("old@example.org").create().await;
     let browser = world.signed_in(&mina).await;
     let change = browser.mailed_token("/account/backup", "new@example.org").await;
@@ -150,7 +150,7 @@ async fn removing_takes_both_away() {
 
 #[tokio::test]
 async fn going_back_to_the_former_address_needs_no_hold() {
-    let world = World::new().holding(HOLD);
+    let world = World::new().with_waiting_period(HOLD);
     let mina = world.person("mina").backup("old@example.org").create().await;
     let browser = world.signed_in(&mina).await;
     for email in ["new@example.org", "old@example.org"] {
@@ -170,7 +170,7 @@ async fn going_back_to_the_former_address_needs_no_hold() {
 
 #[tokio::test]
 async fn when_the_hold_is_over_the_former_address_is_free_for_others() {
-    let world = World::new().holding(HOLD);
+    let world = World::new().with_waiting_period(HOLD);
     let mina = world.person("mina").backup("old@example.org").create().await;
     let browser = world.signed_in(&mina).await;
     let change = browser.mailed_token("/account/backup", "new@example.org").await;
@@ -198,7 +198,7 @@ async fn when_the_hold_is_over_the_former_address_is_free_for_others() {
 
 #[tokio::test]
 async fn an_address_that_two_accounts_gave_up_is_found_for_its_third_owner() {
-    let world = World::new().holding(HOLD);
+    let world = World::new().with_waiting_period(HOLD);
     for (number, username) in ["mina", "joris", "ana"].into_iter().enumerate() {
         let person = world.person(username).create().await;
         let own = format!("own{number}@example.org");
@@ -221,7 +221,7 @@ async fn an_address_that_two_accounts_gave_up_is_found_for_its_third_owner() {
 #[tokio::test]
 async fn taking_back_does_not_end_a_hold() {
     for removed in [false, true] {
-        let world = World::new().holding(HOLD);
+        let world = World::new().with_waiting_period(HOLD);
         let mina = world.person("mina").create().await;
         let thief = world.signed_in(&mina).await;
         confirmed(&world, &thief, "first@example.net").await;
@@ -241,7 +241,7 @@ async fn taking_back_does_not_end_a_hold() {
 
 #[tokio::test]
 async fn a_restored_address_leads_to_its_account_only() {
-    let world = World::new().holding(HOLD);
+    let world = World::new().with_waiting_period(HOLD);
     let mina = world.person("mina").backup("old@example.org").create().await;
     let undo_token = confirmed(&world, &world.signed_in(&mina).await, "new@example.org").await;
     let joris = world.person("joris").create().await;
@@ -257,7 +257,7 @@ async fn a_restored_address_leads_to_its_account_only() {
 
 #[tokio::test]
 async fn an_address_whose_hold_ends_during_a_change_stays_as_the_former_one() {
-    let world = World::new().holding(HOLD);
+    let world = World::new().with_waiting_period(HOLD);
     let mina = world.person("mina").backup("old@example.org").create().await;
     confirmed(&world, &world.signed_in(&mina).await, "new@example.org").await;
     world.after(HOLD.saturating_sub(Duration::from_mins(5)));

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use domain::{DailyEmails, EmailRequest, Identifier, PasswordAttempt, TypedAddress};
 use futures_util::future::join_all;
+use lambda_http::request::LambdaRequest;
 use serde_json::{Value, json};
 use shared::store::RateLimitDecision;
 use shared::web::Request;
+use shared::web::guard::{Event, guard};
 
 use crate::support::{Answer, Ask, NOON, PASSWORD, Visitor, World};
 
@@ -28,9 +30,10 @@ async fn ask_for_mail(visitor: &Visitor<'_>, email: &str) -> Answer {
 }
 
 async fn admit(world: &World, identifier: &str, client: &str) -> RateLimitDecision {
-    let app = world.app("password-login");
-    let password = PasswordAttempt::new(&Identifier::parse(identifier), ip(client));
-    app.store.count_password_attempt(&password, app.now()).await.expect("the database works")
+    let app = &world.functions.password_login;
+    let attempt = PasswordAttempt::new(&Identifier::parse(identifier), ip(client));
+    let counted = app.store.counted(&app.needs.key);
+    counted.count_password_attempt(&attempt, app.now()).await.expect("the database works")
 }
 
 /// So many failed passwords from one network, each for a name of its own, as from a stolen list.
@@ -42,12 +45,13 @@ pub async fn fail_in_network(world: &World, client: &str, times: usize) {
 
 /// Asks for a mail as a stranger would, without the page around it.
 async fn request_email(world: &World, email: &str, client: &str) {
-    let app = world.app("forgot-username");
+    let app = &world.functions.forgot_username;
     let typed = TypedAddress::parse(email).expect("it looks like an address");
     let mail = EmailRequest::ForgotUsername { typed: typed.clone() };
     let event = Ask::page("/forgot-username").event(ip(client), &[]);
-    let request = Request::read(serde_json::from_value(event).expect("an event"));
-    app.request_email(&request, &app.message_id(), mail, &typed, app.now())
+    let event: Event = serde_json::from_value(event).expect("an event");
+    let request = lambda_http::Request::from(LambdaRequest::ApiGatewayV2(guard(event)));
+    app.request_email(&Request::from(request), &app.message_id(), mail, &typed)
         .await
         .expect("the database works");
 }

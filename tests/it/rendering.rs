@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use domain::{
     Account, AccountId, AccountKind, Backup, ClientInfo, ConfirmedAddress, Device, EmailAddress, HashingKey,
-    Language, MessageId, Notice, PendingAddress, Session, SignInEmail, SignInMethod, Timestamp, Token,
-    UndoLink, Username,
+    Language, MessageId, Notice, PendingAddress, Purpose, Session, SignInEmail, SignInMethod, Timestamp,
+    Token, UndoLink, Username,
 };
 use shared::mail::{Email, PrimaryAddress, SignInAddress, UnconfirmedAddress};
 use shared::texts::Texts;
 use shared::web::pages::{
-    AccountPage, Asked, CheckMailboxPage, ConfirmPage, ConfirmedPage, ForgotUsernamePage, OpenLinkPage,
-    ProblemPage, Reason, SessionList, SignInPage, SignedOutPage, UndoPage, UndonePage,
+    AccountPage, CheckMailboxPage, ConfirmPage, ConfirmedPage, ForgotUsernamePage, OpenLinkPage, ProblemPage,
+    Reason, RequestedEmail, SessionList, SignInPage, SignedOutPage, UndoPage, UndonePage,
 };
 use shared::web::{Code, LocalPath, Page, Problem};
 
@@ -127,9 +127,9 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
         "problem".into(),
         &forgot.clone().with_problem(&Code::NotAnAddress.into(), "x"),
     );
-    add("check-mail.html", "username".into(), &CheckMailboxPage::new(Asked::Username, texts()));
+    add("check-mail.html", "username".into(), &CheckMailboxPage::new(RequestedEmail::Username, texts()));
     let code = HashingKey::new(&"k".repeat(32)).expect("long enough").code_of(&MessageId::new(0, 0));
-    let check_mail = CheckMailboxPage::new(Asked::SignInLink, texts()).with_code(&code);
+    let check_mail = CheckMailboxPage::new(RequestedEmail::SignInLink, texts()).with_code(&code);
     add("check-mail.html", "link".into(), &check_mail);
     for asker in [true, false] {
         let page = ConfirmPage::new(&mina, &address("new@example.org"), &token, asker, texts());
@@ -166,7 +166,7 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
     for code in Code::ALL {
         let page = ProblemPage::new(&code.into(), texts());
         add("problem.html", code.as_str().into(), &page);
-        add("problem.html", code.as_str().into(), &page.clone().leading_to("/login", "way-on-new-link"));
+        add("problem.html", code.as_str().into(), &ProblemPage::of_link(Purpose::SignIn, code, texts()));
     }
     pages
 }

@@ -69,7 +69,12 @@ impl World {
         let password = PasswordAttempt::new(&Identifier::parse(&person.username), HOME);
         let password = (&password, &RateLimitDecision::AllowedKnownNetwork);
         let sign_in = PasswordSignIn { session: &session, former: None, password, backup_used: None };
-        let opened = self.operator.store.open_session_with_password(sign_in, now).await;
+        let opened = self
+            .operator
+            .store
+            .counted(&self.operator.needs.key)
+            .open_session_with_password(sign_in, now)
+            .await;
         assert!(opened.expect("the database works"), "the account may be signed in to");
         self.visitor().with_session(&secret.expose())
     }
@@ -185,7 +190,8 @@ impl World {
     async fn request_backup(&self, person: &Person, email: &str) -> PendingAddress {
         let app = &self.operator;
         let pending = PendingAddress { address: address(email), since: app.now(), request: app.message_id() };
-        let asked = app.store.request_backup(&person.id, &pending, &[], app.now()).await;
+        let asked =
+            app.store.counted(&app.needs.key).request_backup(&person.id, &pending, &[], app.now()).await;
         asked.expect("the database works").expect("no limit is asked for");
         pending
     }

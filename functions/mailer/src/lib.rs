@@ -7,8 +7,9 @@ use domain::{
     Account, AccountId, ClientInfo, EmailAddress, EmailRequest, Link, MessageId, Notice, Purpose,
     SignInEmail, Timestamp, TypedAddress, UndoLink,
 };
-use shared::app::{App, MailerApp};
+use shared::app::{App, Mailer};
 use shared::error::Error;
+use shared::logging;
 use shared::mail::{Email, PrimaryAddress, SignInAddress, UnconfirmedAddress};
 use shared::metrics::Event;
 use shared::store::{Queued, QueuedState};
@@ -20,23 +21,24 @@ enum Decision {
 }
 
 /// Handles one request of the outbox.
-pub async fn handle(mailer: &MailerApp, id: &MessageId) -> Result<(), Error> {
+pub async fn handle(mailer: &Mailer, id: &MessageId) -> Result<(), Error> {
     let app = &mailer.app;
     let now = app.now();
     let Some(queued) = app.store.find_email_request(id).await? else {
-        tracing::warn!(message_id = id.as_str(), "a mail request is gone");
+        tracing::warn!("a mail request is gone");
         return Ok(());
     };
     if queued.state == QueuedState::Done {
         return Ok(());
     }
     match decide(app, &queued, now).await? {
-        Decision::Drop(why) => tracing::info!(message_id = id.as_str(), why, "no mail"),
+        Decision::Drop(why) => tracing::info!(why, "no mail"),
         Decision::Send(to_send) => {
             let (mail, account) = &*to_send;
             mailer.outbound.send(mail, &app.texts(account.language)).await?;
             app.count(Event::Sent((&queued.request).into()));
-            tracing::info!(message_id = id.as_str(), account_id = account.id.as_str(), "mail sent");
+            logging::record_account(&account.id);
+            tracing::info!("mail sent");
         }
     }
     Ok(app.store.mark_email_request_done(id).await?)

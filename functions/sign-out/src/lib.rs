@@ -5,8 +5,7 @@ use shared::web::pages::SignedOutPage;
 use shared::web::{EmptyForm, Reply, Request, SessionCookie, StatusCode};
 
 /// POST `/logout`. Without a session there is nothing to end, and the answer is the same.
-pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
-    request.allow("POST")?;
+pub async fn post(app: &App, request: Request) -> Result<Reply, Error> {
     let EmptyForm {} = request.form()?;
     if let Some(session) = request.session() {
         app.store.end_session(&session.hash()).await?;

@@ -1,9 +1,9 @@
 //! `ops mails`: what the mailer gave up, and asking for it again. Shows keys, kinds and times, never an address.
 use clap::Subcommand;
 use domain::{MessageId, Timestamp};
-use shared::app::App;
 use shared::store::{Queued, ResendRefused};
 
+use super::{Connection, Operator};
 use crate::error::Failure;
 
 /// Commands for mails.
@@ -24,18 +24,18 @@ pub enum Emails {
 }
 
 /// Runs a command.
-pub async fn run(command: Emails) -> Result<(), Failure> {
-    let app = super::app()?;
+pub async fn run(command: Emails, connection: &Connection) -> Result<(), Failure> {
+    let operator = Operator::connect(connection).await?;
     match command {
-        Emails::ListUnsent => list_unsent(&app).await,
-        Emails::Resend { key: Some(key), .. } => resend(&app, &MessageId::from_stored(key)).await,
-        Emails::Resend { .. } => resend_all(&app).await,
+        Emails::ListUnsent => list_unsent(&operator).await,
+        Emails::Resend { key: Some(key), .. } => resend(&operator, &MessageId::from_stored(key)).await,
+        Emails::Resend { .. } => resend_all(&operator).await,
     }
 }
 
-async fn list_unsent(app: &App) -> Result<(), Failure> {
-    let now = app.now();
-    let unsent = app.store.list_unsent(now).await?;
+async fn list_unsent(operator: &Operator) -> Result<(), Failure> {
+    let now = operator.now();
+    let unsent = operator.store.list_unsent(now).await?;
     for queued in &unsent.requests {
         println!("{}", line(queued, now));
     }
@@ -46,19 +46,19 @@ async fn list_unsent(app: &App) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn resend(app: &App, id: &MessageId) -> Result<(), Failure> {
-    let Some(queued) = app.store.find_email_request(id).await? else {
+async fn resend(operator: &Operator, id: &MessageId) -> Result<(), Failure> {
+    let Some(queued) = operator.store.find_email_request(id).await? else {
         return Err(Failure::Input(vec![format!("the outbox has no request {:?}", id.as_str())]));
     };
-    ask_again(app, &queued).await.map(drop)
+    ask_again(operator, &queued).await.map(drop)
 }
 
-async fn resend_all(app: &App) -> Result<(), Failure> {
-    let unsent = app.store.list_unsent(app.now()).await?;
+async fn resend_all(operator: &Operator) -> Result<(), Failure> {
+    let unsent = operator.store.list_unsent(operator.now()).await?;
     let mut asked: usize = 0;
     for queued in &unsent.requests {
         // Broken off here, the next run goes on with those that are left.
-        asked += usize::from(ask_again(app, queued).await?);
+        asked += usize::from(ask_again(operator, queued).await?);
     }
     for id in &unsent.unreadable {
         println!("{} is not sent again: it cannot be read", id.as_str());
@@ -68,9 +68,9 @@ async fn resend_all(app: &App) -> Result<(), Failure> {
 }
 
 /// Asks for the mail of one request again, and says what came of it; false when it is refused.
-async fn ask_again(app: &App, queued: &Queued) -> Result<bool, Failure> {
-    let (id, again) = (queued.id.as_str(), app.message_id());
-    let outcome = app.store.resend(queued, &again, app.now()).await?;
+async fn ask_again(operator: &Operator, queued: &Queued) -> Result<bool, Failure> {
+    let (id, again) = (queued.id.as_str(), operator.message_id());
+    let outcome = operator.store.resend(queued, &again, operator.now()).await?;
     match outcome {
         Ok(()) => println!("{id} is asked for again as {}", again.as_str()),
         Err(why) => println!("{id} is not sent again: {}", reason(why)),

@@ -4,7 +4,7 @@ use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message, Me
 use aws_types::SdkConfig;
 
 use super::Email;
-use crate::config::{Config, Sender};
+use crate::requirements::Sender;
 use crate::texts::Texts;
 
 /// The mail service, the sender, and where links lead.
@@ -24,15 +24,9 @@ pub struct SendError {
 }
 
 impl Outbound {
-    /// Reaches SES as this sender; nothing where the configuration names none.
-    pub fn new(config: &Config, sdk: &SdkConfig) -> Option<Self> {
-        let mut ses = aws_sdk_sesv2::config::Builder::from(sdk);
-        ses.set_endpoint_url(config.aws.ses_endpoint.clone());
-        Some(Self {
-            ses: Client::from_conf(ses.build()),
-            sender: config.sender.clone()?,
-            product_name: config.product_name.clone(),
-        })
+    /// Reaches SES as this sender.
+    pub fn new(sender: Sender, product_name: &str, sdk: &SdkConfig) -> Self {
+        Self { ses: Client::new(sdk), sender, product_name: product_name.to_owned() }
     }
 
     /// Sends one mail to its one recipient.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::accounts::{BACKUP, Confirmed, FORMER, Former, PENDING, PROFILE, Pending, Record};
-use super::limits::LimitReached;
+use super::limits::{Counted, LimitReached};
 use super::write::{Write, number, text};
 use super::{Store, StoreError};
 use domain::{
@@ -43,7 +43,7 @@ pub enum ConfirmRefused {
     AccountChanged,
 }
 
-impl Store {
+impl Counted<'_> {
     /// Notes the pending address, counts the request and asks for the confirmation mail. A former pending
     /// address is forgotten, and the links to it are dead with it.
     pub async fn request_backup(
@@ -60,10 +60,13 @@ impl Store {
         });
         let request =
             EmailRequest::ConfirmBackup { account_id: id.clone(), address: pending.address.clone() };
-        let writes = vec![self.put_record(id, record)?, self.enqueue(&pending.request, request, now)?];
+        let writes =
+            vec![self.store.put_record(id, record)?, self.store.enqueue(&pending.request, request, now)?];
         self.transact_within("ask for a backup email", limits, writes, now).await
     }
+}
 
+impl Store {
     /// Confirms a pending address: the link is spent, the address becomes the backup email and is claimed, the
     /// former one and its claim are gone, the primary is told. All or nothing.
     pub async fn confirm_backup(

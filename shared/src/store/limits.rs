@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::write::{Item, Write, key, number};
 use super::{Store, StoreError};
 use domain::limit::{Pace, REMEMBERED};
-use domain::{HashingKey, Limit, PasswordAttempt, Requester, Timestamp};
+use domain::{HashingKey, Limit, PasswordAttempt, Timestamp};
 
 /// The bound that a request would have passed. Nothing of the request was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,13 +24,21 @@ pub enum RateLimitDecision {
     Limited(Limit),
 }
 
-impl Store {
-    /// The bound on all mails of the day, as far as it counts what is asked for by this one.
-    pub fn daily_email_limit(&self, requester: Requester<'_>) -> Result<Limit, StoreError> {
-        let missing = || StoreError::new("count a mail", "this function was started without DAILY_MAILS");
-        Ok(self.daily_emails.ok_or_else(missing)?.part_of(requester, self.key_of_hashes()?))
-    }
+/// The store as a flow sees it that counts limits, under this key.
+#[derive(Debug, Clone, Copy)]
+pub struct Counted<'a> {
+    pub(super) store: &'a Store,
+    pub(super) key: &'a HashingKey,
+}
 
+impl Store {
+    /// The same store, counting limits under this key.
+    pub fn counted<'a>(&'a self, key: &'a HashingKey) -> Counted<'a> {
+        Counted { store: self, key }
+    }
+}
+
+impl Counted<'_> {
     /// Counts a try of a password before anything else is known, so that many tries at once never get past a bound.
     ///
     /// One transaction, and a second one where the network's bound is reached: the same for every identifier.
@@ -44,13 +52,15 @@ impl Store {
         const NETWORK: usize = 1;
         let writes =
             vec![self.count_attempt(&password.identifier, now)?, self.count_attempt(&password.network, now)?];
-        let Err(failed) = self.transact(DOING, writes).await? else { return Ok(RateLimitDecision::Allowed) };
+        let Err(failed) = self.store.transact(DOING, writes).await? else {
+            return Ok(RateLimitDecision::Allowed);
+        };
         if !failed.at(NETWORK) {
             return Ok(RateLimitDecision::Limited(password.identifier.clone()));
         }
         let writes =
             vec![self.count_attempt(&password.identifier, now)?, self.check_known_network(password, now)?];
-        Ok(match self.transact(DOING, writes).await? {
+        Ok(match self.store.transact(DOING, writes).await? {
             Ok(()) => RateLimitDecision::AllowedKnownNetwork,
             Err(failed) if failed.at(IDENTIFIER) => RateLimitDecision::Limited(password.identifier.clone()),
             Err(_) => RateLimitDecision::Limited(password.network.clone()),
@@ -65,12 +75,13 @@ impl Store {
         decision: &RateLimitDecision,
         now: Timestamp,
     ) -> Result<Vec<Write>, StoreError> {
-        let remembering = Write::update(&self.tables.limits, self.pair(password)?, "SET expires_at = :end")
-            .value(":end", number((now + REMEMBERED).unix_seconds()));
+        let remembering =
+            Write::update(&self.store.tables.limits, self.pair(password)?, "SET expires_at = :end")
+                .value(":end", number((now + REMEMBERED).unix_seconds()));
         let mut writes = vec![self.reset_count(&password.identifier, now)?, remembering];
         if *decision == RateLimitDecision::Allowed {
             let bucket = key([("bucket", &*self.bucket(&password.network, now)?)]);
-            let giving_back = Write::update(&self.tables.limits, bucket, "ADD counted :minus_one");
+            let giving_back = Write::update(&self.store.tables.limits, bucket, "ADD counted :minus_one");
             writes.push(giving_back.value(":minus_one", number(-1)));
         }
         Ok(writes)
@@ -78,19 +89,19 @@ impl Store {
 
     /// Writes nothing. Key: the pair. The condition is false when the identifier did not sign in from there lately.
     fn check_known_network(&self, password: &PasswordAttempt, now: Timestamp) -> Result<Write, StoreError> {
-        Ok(Write::check(&self.tables.limits, self.pair(password)?)
+        Ok(Write::check(&self.store.tables.limits, self.pair(password)?)
             .when("expires_at > :now")
             .value(":now", number(now.unix_seconds())))
     }
 
     fn pair(&self, password: &PasswordAttempt) -> Result<Item, StoreError> {
-        let hash = self.key_of_hashes()?.hash(&["signed-in-from", &password.pair]);
+        let hash = self.key.hash(&["signed-in-from", &password.pair]);
         Ok(key([("bucket", &*URL_SAFE_NO_PAD.encode(hash))]))
     }
 
     /// Counts one attempt; false, and nothing counted, when the bound is reached.
     pub async fn count(&self, limit: &Limit, now: Timestamp) -> Result<bool, StoreError> {
-        Ok(self.write("count an attempt", self.count_attempt(limit, now)?).await?.is_some())
+        Ok(self.store.write("count an attempt", self.count_attempt(limit, now)?).await?.is_some())
     }
 
     /// Counts against the limits and writes, all in one transaction and thus in one call. When a limit is reached,
@@ -104,7 +115,7 @@ impl Store {
     ) -> Result<Result<(), LimitReached>, StoreError> {
         let counted = limits.iter().map(|limit| self.count_attempt(limit, now));
         let writes = counted.chain(writes.into_iter().map(Ok)).collect::<Result<_, _>>()?;
-        let outcome = self.transact(doing, writes).await?;
+        let outcome = self.store.transact(doing, writes).await?;
         Ok(outcome.or_else(|failed| match limits.get(failed.first()) {
             Some(limit) => Err(LimitReached(limit.clone())),
             // What was to be added is there already: an earlier try of this call got through.
@@ -118,13 +129,13 @@ impl Store {
         Ok(match limit.pace {
             Pace::AtMost { count, window } => {
                 // `counted`, because COUNT is a reserved word of DynamoDB's expressions.
-                Write::update(&self.tables.limits, bucket, "SET expires_at = :end ADD counted :one")
+                Write::update(&self.store.tables.limits, bucket, "SET expires_at = :end ADD counted :one")
                     .when("attribute_not_exists(counted) OR counted < :most")
                     .value(":end", number((now + window).unix_seconds()))
                     .value(":one", number(1))
                     .value(":most", number(count))
             }
-            Pace::OneEvery(time) => Write::update(&self.tables.limits, bucket, "SET expires_at = :end")
+            Pace::OneEvery(time) => Write::update(&self.store.tables.limits, bucket, "SET expires_at = :end")
                 .when("attribute_not_exists(expires_at) OR expires_at <= :now")
                 .value(":end", number((now + time).unix_seconds()))
                 .value(":now", number(now.unix_seconds())),
@@ -133,7 +144,7 @@ impl Store {
 
     /// The write that forgets what was counted in this window.
     pub(super) fn reset_count(&self, limit: &Limit, now: Timestamp) -> Result<Write, StoreError> {
-        Ok(Write::delete(&self.tables.limits, key([("bucket", &*self.bucket(limit, now)?)])))
+        Ok(Write::delete(&self.store.tables.limits, key([("bucket", &*self.bucket(limit, now)?)])))
     }
 
     fn bucket(&self, limit: &Limit, now: Timestamp) -> Result<String, StoreError> {
@@ -143,15 +154,6 @@ impl Store {
             }
             Pace::OneEvery(_) => 0,
         };
-        Ok(URL_SAFE_NO_PAD.encode(self.key_of_hashes()?.hash(&[
-            limit.name,
-            &limit.subject,
-            &window.to_string(),
-        ])))
-    }
-
-    fn key_of_hashes(&self) -> Result<&HashingKey, StoreError> {
-        let missing = || StoreError::new("count an attempt", "this function was started without HASHING_KEY");
-        self.hashing_key.as_ref().ok_or_else(missing)
+        Ok(URL_SAFE_NO_PAD.encode(self.key.hash(&[limit.name, &limit.subject, &window.to_string()])))
     }
 }

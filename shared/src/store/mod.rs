@@ -20,23 +20,20 @@ use aws_types::SdkConfig;
 pub use account_admin::{AccountBatch, Cursor};
 pub use accounts::{NewAccount, NotCreated};
 pub use backup::{ConfirmRefused, Confirmation};
-pub use limits::{LimitReached, RateLimitDecision};
+pub use limits::{Counted, LimitReached, RateLimitDecision};
 pub use links::{Slot, Superseded};
 pub use outbox::{Queued, QueuedState, ResendRefused, Unsent};
 pub use sessions::{LinkSignIn, PasswordSignIn};
 pub use undo::{Undo, UndoRefused};
 
-use crate::config::{Config, Tables};
+use crate::config::Tables;
 use crate::entropy::Entropy;
-use domain::{DailyEmails, HashingKey};
 
 /// The tables, and what it takes to reach them.
 #[derive(Debug, Clone)]
 pub struct Store {
     dynamodb: Client,
     tables: Tables,
-    hashing_key: Option<HashingKey>,
-    daily_emails: Option<DailyEmails>,
     entropy: Entropy,
 }
 
@@ -55,17 +52,9 @@ impl StoreError {
 }
 
 impl Store {
-    /// Reaches the tables that the configuration names.
-    pub fn new(config: &Config, sdk: &SdkConfig, entropy: Entropy) -> Self {
-        let mut dynamodb = aws_sdk_dynamodb::config::Builder::from(sdk);
-        dynamodb.set_endpoint_url(config.aws.dynamodb_endpoint.clone());
-        Self {
-            dynamodb: Client::from_conf(dynamodb.build()),
-            tables: config.tables.clone(),
-            hashing_key: config.hashing_key.clone(),
-            daily_emails: config.daily_emails,
-            entropy,
-        }
+    /// Reaches these tables.
+    pub fn new(tables: Tables, sdk: &SdkConfig, entropy: Entropy) -> Self {
+        Self { dynamodb: Client::new(sdk), tables, entropy }
     }
 
     /// Waits before a retry: full jitter under a bound that doubles each time.

@@ -4,7 +4,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::accounts::PENDING;
-use super::limits::LimitReached;
+use super::limits::{Counted, LimitReached};
 use super::write::{Write, key, number, text};
 use super::{Store, StoreError};
 use domain::{EmailRequest, Limit, MessageId, Purpose, Timestamp};
@@ -101,7 +101,7 @@ impl From<Row> for Queued {
     }
 }
 
-impl Store {
+impl Counted<'_> {
     /// Counts against the limits and puts the request into the outbox, in one transaction and thus in one call,
     /// whoever asks and whatever for. When a limit is reached, nothing is written.
     pub async fn request_email(
@@ -111,10 +111,12 @@ impl Store {
         limits: &[Limit],
         now: Timestamp,
     ) -> Result<Result<(), LimitReached>, StoreError> {
-        let enqueue = self.enqueue(id, request, now)?;
+        let enqueue = self.store.enqueue(id, request, now)?;
         self.transact_within("ask for a mail", limits, vec![enqueue], now).await
     }
+}
 
+impl Store {
     /// The write that puts a request into the outbox. Key: the message. It must be new.
     pub(super) fn enqueue(
         &self,

@@ -2,7 +2,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::accounts::{BACKUP, FORMER, PRIMARY};
-use super::limits::RateLimitDecision;
+use super::limits::{Counted, RateLimitDecision};
 use super::write::{Write, key, number, text};
 use super::{Store, StoreError};
 use domain::session::{ABSOLUTE_LIFETIME, IDLE_LIFETIME, valid_after_ending_all};
@@ -88,6 +88,36 @@ pub struct LinkSignIn<'a> {
     pub notice_id: &'a MessageId,
 }
 
+impl Counted<'_> {
+    /// Opens a session for a right password, ends the browser's former one, settles its counts and, where the
+    /// backup email was used, asks for the notice. All or nothing. False when the account was disabled, or all its
+    /// sessions ended, since it was read.
+    pub async fn open_session_with_password(
+        &self,
+        sign_in: PasswordSignIn<'_>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let session = sign_in.session;
+        let (password, decision) = sign_in.password;
+        let mut writes = vec![
+            self.store.check_session_valid(&session.account_id, session.created_at),
+            self.store.opening(session)?,
+        ];
+        writes.extend(self.record_success(password, decision, now)?);
+        writes.extend(sign_in.former.map(|former| self.store.ending(former)));
+        if let Some((address, notice_id)) = sign_in.backup_used {
+            writes.push(self.store.enqueue_use_notice(
+                &session.account_id,
+                address,
+                notice_id,
+                &session.source,
+                now,
+            )?);
+        }
+        Ok(self.store.transact("open a session", writes).await?.is_ok())
+    }
+}
+
 impl Store {
     /// Finds a living session and notes that it was seen, in one write. Key: the session. The condition holds its
     /// absolute and its idle end (ASVS 5.0 V7.3); expired or unknown, there is none.
@@ -112,32 +142,6 @@ impl Store {
             .transpose()
             .map_err(|error| StoreError::new(DOING, error))?;
         Ok(row.map(Session::from))
-    }
-
-    /// Opens a session for a right password, ends the browser's former one, settles its counts and, where the
-    /// backup email was used, asks for the notice. All or nothing. False when the account was disabled, or all its
-    /// sessions ended, since it was read.
-    pub async fn open_session_with_password(
-        &self,
-        sign_in: PasswordSignIn<'_>,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let session = sign_in.session;
-        let (password, decision) = sign_in.password;
-        let mut writes =
-            vec![self.check_session_valid(&session.account_id, session.created_at), self.opening(session)?];
-        writes.extend(self.record_success(password, decision, now)?);
-        writes.extend(sign_in.former.map(|former| self.ending(former)));
-        if let Some((address, notice_id)) = sign_in.backup_used {
-            writes.push(self.enqueue_use_notice(
-                &session.account_id,
-                address,
-                notice_id,
-                &session.source,
-                now,
-            )?);
-        }
-        Ok(self.transact("open a session", writes).await?.is_ok())
     }
 
     /// Spends a link and opens a session for it, ends the browser's former one and, for the backup email, asks for

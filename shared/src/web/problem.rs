@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::texts::Texts;
 use domain::email_address::NotAnAddress;
-use domain::{BackupRefused, CodeRejected, LinkState};
+use domain::{BackupRefused, LinkState};
 
 /// What is wrong. The kebab-case name is the stable `code` of the problem document and the stem of its texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,19 +151,12 @@ pub struct Problem {
     pub code: Code,
     /// Which field, and what of it; only for malformed bodies. It may repeat input, so it is never logged.
     detail: Option<String>,
-    /// The methods the page does answer, for the `Allow` header.
-    pub(super) allow: Option<&'static str>,
 }
 
 impl Problem {
     /// A body that does not parse.
     pub fn malformed_body(error: &impl std::fmt::Display) -> Self {
         Self { detail: Some(error.to_string()), ..Code::MalformedBody.into() }
-    }
-
-    /// A method that the page does not answer; `allow` lists those it does.
-    pub fn method_not_allowed(allow: &'static str) -> Self {
-        Self { allow: Some(allow), ..Code::MethodNotAllowed.into() }
     }
 
     /// One line that says what is wrong.
@@ -191,7 +184,7 @@ impl Problem {
 
 impl From<Code> for Problem {
     fn from(code: Code) -> Self {
-        Self { code, detail: None, allow: None }
+        Self { code, detail: None }
     }
 }
 
@@ -209,16 +202,6 @@ impl From<BackupRefused> for Problem {
             BackupRefused::SameAsBackup => Code::SameAsBackup,
         }
         .into()
-    }
-}
-
-impl From<CodeRejected> for Code {
-    fn from(refused: CodeRejected) -> Self {
-        match refused {
-            CodeRejected::Needed => Self::CodeNeeded,
-            CodeRejected::Wrong => Self::WrongCode,
-            CodeRejected::Locked => Self::LinkLocked,
-        }
     }
 }
 

@@ -7,6 +7,7 @@ use domain::{
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use shared::app::App;
+use shared::requirements::PasswordChecks;
 use shared::store::{LinkSignIn, Slot as RowSlot, Undo};
 use stateright::Model;
 
@@ -58,7 +59,7 @@ impl Real {
         real
     }
 
-    fn app(&self) -> &App {
+    fn app(&self) -> &App<PasswordChecks> {
         &self.world.operator
     }
 
@@ -182,7 +183,7 @@ impl Real {
                 app.store.record_code_attempt(&link, now).await.expect("the database works").is_some()
             }
             At::Comparing { .. } => {
-                let key = app.hashing_key().expect("it has the key");
+                let key = &app.needs.key;
                 // A code of another request is what a guess is.
                 let typed = match state.windows[window].who {
                     Who::Thief => key.code_of(&MessageId::new(0, 0)),
