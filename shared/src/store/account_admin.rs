@@ -40,7 +40,12 @@ impl Store {
 
     /// Ends all sessions, on behalf of one that began at `began`. Key: the profile. The condition is false for a disabled
     /// account, and when that session has ended.
-    pub(super) fn end_sessions(&self, id: &AccountId, began: Timestamp, valid_from: Timestamp) -> Write {
+    pub(super) fn end_sessions_if_valid(
+        &self,
+        id: &AccountId,
+        began: Timestamp,
+        valid_from: Timestamp,
+    ) -> Write {
         let profile = Self::account_key(id, PROFILE);
         Write::update(&self.tables.accounts, profile, "SET sessions_valid_from = :from")
             .when("attribute_not_exists(disabled_at) AND sessions_valid_from <= :began")

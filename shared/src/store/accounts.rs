@@ -194,9 +194,11 @@ impl Store {
         tx.add(self.claim_email(&new.primary, &new.id, now)?);
         tx.add(self.put_record(&new.id, Record::Profile(profile))?);
         tx.add(self.put_record(&new.id, Record::Primary(primary))?);
-        Ok(tx.commit(self).await?.map_err(|failed| {
-            if failed.at(username) { NotCreated::UsernameTaken } else { NotCreated::EmailTaken }
-        }))
+        Ok(match tx.commit(self).await? {
+            Ok(()) => Ok(()),
+            Err(failed) if failed.at(username) => Err(NotCreated::UsernameTaken),
+            Err(_) => Err(NotCreated::EmailTaken),
+        })
     }
 
     /// Loads an account, consistently, in one query. An unknown id costs the same call.

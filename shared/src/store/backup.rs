@@ -89,19 +89,14 @@ impl Store {
             emails
         };
         let claim = self.replace_recovery_emails(&mut tx, account, &emails, now)?;
-        Ok(tx.commit(self).await?.map_err(|failed| {
-            if failed.at(spent) {
-                ConfirmRefused::LinkDead
-            } else if failed.at(pending) {
-                ConfirmRefused::NoLongerPending
-            } else if failed.at(profile) {
-                ConfirmRefused::ChangesNotAllowed
-            } else if claim.is_some_and(|claim| failed.at(claim)) {
-                ConfirmRefused::Taken
-            } else {
-                ConfirmRefused::AccountChanged
-            }
-        }))
+        Ok(match tx.commit(self).await? {
+            Ok(()) => Ok(()),
+            Err(failed) if failed.at(spent) => Err(ConfirmRefused::LinkDead),
+            Err(failed) if failed.at(pending) => Err(ConfirmRefused::NoLongerPending),
+            Err(failed) if failed.at(profile) => Err(ConfirmRefused::ChangesNotAllowed),
+            Err(failed) if failed.at(claim) => Err(ConfirmRefused::Taken),
+            Err(_) => Err(ConfirmRefused::AccountChanged),
+        })
     }
 
     /// Removes the backup email: it stops working at once, and so do the links sent to it. False when the backup email
@@ -128,10 +123,7 @@ impl Store {
 
     /// Cancels a pending address. Key: the pending record. False when another request has replaced it, or it is gone.
     pub async fn cancel_pending(&self, id: &AccountId, pending: &PendingAddress) -> Result<bool, StoreError> {
-        // A transaction of one, so that a lost answer is not followed by "nothing to remove".
-        let mut tx = Transaction::new("cancel a pending backup email");
-        tx.add(self.delete_pending(id, &pending.request));
-        Ok(tx.commit(self).await?.is_ok())
+        self.write_once("cancel a pending backup email", self.delete_pending(id, &pending.request)).await
     }
 
     /// Key: the profile. The condition is false while changes of the backup email are frozen, for a disabled account,

@@ -194,10 +194,11 @@ impl Store {
                     .value(":former", text(former.id.as_str())),
             );
         }
-        Ok(tx
-            .commit(self)
-            .await?
-            .map_err(|failed| if failed.at(done) { ResendRefused::Done } else { ResendRefused::Superseded }))
+        Ok(match tx.commit(self).await? {
+            Ok(()) => Ok(()),
+            Err(failed) if failed.at(done) => Err(ResendRefused::Done),
+            Err(_) => Err(ResendRefused::Superseded),
+        })
     }
 
     fn set_done(&self, id: &MessageId) -> Write {

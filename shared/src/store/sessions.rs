@@ -22,7 +22,7 @@ struct Row {
     session_hash: TokenHash,
     account_id: AccountId,
     how: SignInMethod,
-    /// Older sessions have none.
+    /// Sessions that began before it was stored have none.
     #[serde(default)]
     source: ClientInfo,
     created_at: Timestamp,
@@ -87,7 +87,7 @@ pub struct LinkSignIn<'a> {
     pub authorization: LinkAuthorization,
     /// Which of the account's addresses it was sent to.
     pub sign_in_email: SignInEmail,
-    /// The key of the notice, which is sent unless it was the primary.
+    /// The key of the notice, which is sent unless that is the primary.
     pub notice_id: &'a MessageId,
 }
 
@@ -207,10 +207,7 @@ impl Store {
     /// 5.0 V8.2.2).
     pub async fn end_session_of(&self, id: &AccountId, hash: &TokenHash) -> Result<bool, StoreError> {
         let delete = self.delete_session(hash).when("account_id = :me").value(":me", text(id.as_str()));
-        // A transaction of one, so that a lost answer is not followed by "no such session".
-        let mut tx = Transaction::new("end a session of an account");
-        tx.add(delete);
-        Ok(tx.commit(self).await?.is_ok())
+        self.write_once("end a session of an account", delete).await
     }
 
     /// Ends all sessions of an account but one, which continues under a new token. The profile determines which sessions
@@ -226,7 +223,7 @@ impl Store {
         let begins = valid_after_ending_all(account, now);
         let renewed = session.renewed(renewed.clone(), begins);
         let mut tx = Transaction::new("end all other sessions");
-        tx.add(self.end_sessions(&account.id, session.created_at, begins));
+        tx.add(self.end_sessions_if_valid(&account.id, session.created_at, begins));
         tx.add(self.create_session(&renewed)?);
         tx.add(self.delete_session(&session.hash).when("attribute_exists(session_hash)"));
         Ok(tx.commit(self).await?.is_ok())

@@ -15,9 +15,9 @@ pub(super) struct Part(usize);
 pub(super) struct ConditionsFailed(Vec<Part>);
 
 impl ConditionsFailed {
-    /// Whether this write is among them.
-    pub(super) fn at(&self, part: Part) -> bool {
-        self.0.contains(&part)
+    /// Whether this write is among them. A write that was not added is not.
+    pub(super) fn at(&self, part: impl Into<Option<Part>>) -> bool {
+        part.into().is_some_and(|part| self.0.contains(&part))
     }
 }
 
@@ -52,6 +52,16 @@ impl Transaction {
             }
             attempt += 1;
         }
+    }
+}
+
+impl Store {
+    /// Writes one item as a transaction of one. DynamoDB recognises a retry of it, so that a lost answer never makes
+    /// the condition look false.
+    pub(super) async fn write_once(&self, doing: &'static str, write: Write) -> Result<bool, StoreError> {
+        let mut tx = Transaction::new(doing);
+        tx.add(write);
+        Ok(tx.commit(self).await?.is_ok())
     }
 }
 

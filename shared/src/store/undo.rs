@@ -104,20 +104,17 @@ impl Store {
         };
         let restored = RecoveryEmails { backup: backup.map(restored), former: None };
         let mut tx = Transaction::new("take a change back");
-        let link = tx.add(self.spend_undo_link(link, now));
+        let spent = tx.add(self.spend_undo_link(link, now));
         tx.add(self.end_sessions_and_freeze(account, now));
         tx.add(Write::delete(&self.tables.accounts, Self::account_key(id, PENDING)));
         tx.add(self.enqueue(notice_id, notice, now)?);
         let claim = self.replace_recovery_emails(&mut tx, account, &restored, now)?;
-        Ok(tx.commit(self).await?.map_err(|failed| {
-            if failed.at(link) {
-                UndoRefused::LinkDead
-            } else if claim.is_some_and(|claim| failed.at(claim)) {
-                UndoRefused::Taken
-            } else {
-                UndoRefused::AccountChanged
-            }
-        }))
+        Ok(match tx.commit(self).await? {
+            Ok(()) => Ok(()),
+            Err(failed) if failed.at(spent) => Err(UndoRefused::LinkDead),
+            Err(failed) if failed.at(claim) => Err(UndoRefused::Taken),
+            Err(_) => Err(UndoRefused::AccountChanged),
+        })
     }
 
     /// Key: the link. The condition is false when it was used or has expired.

@@ -135,8 +135,7 @@ impl Store {
     /// is false.
     ///
     /// Conflicts with transactions are tried again. So are calls whose answer is lost; a condition that the write
-    /// itself made false is false on that second try. Who must tell the two apart commits a transaction of one, which
-    /// DynamoDB recognises as the same request.
+    /// itself made false is false on that second try. Where the two must be told apart, use [`Store::write_once`].
     pub(super) async fn write_item(&self, write: Write) -> Result<Option<Item>, Cause> {
         let mut attempt = 0;
         loop {
