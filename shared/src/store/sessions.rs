@@ -185,7 +185,7 @@ impl Store {
         }
     }
 
-    /// Lists the valid sessions of an account, the newest first, [`MAX_LISTED`] at most. The index lags, so the list may
+    /// Lists the valid sessions of an account, the newest first, `MAX_LISTED` at most. The index lags, so the list may
     /// be briefly stale.
     pub async fn list_sessions(&self, account: &Account, now: Timestamp) -> Result<Vec<Session>, StoreError> {
         let oldest = account.sessions_valid_from.max(now - ABSOLUTE_LIFETIME);
