@@ -133,7 +133,7 @@ impl Stack {
             account,
             notice_id: &notice_id,
             source,
-            hold: std::time::Duration::ZERO,
+            waiting_period: std::time::Duration::ZERO,
         };
         self.store().confirm_backup(confirmation, self.now()).await.expect("a confirmation is decided")
     }

@@ -219,7 +219,7 @@ impl World {
             account: &account,
             notice_id,
             source,
-            hold: Duration::ZERO,
+            waiting_period: Duration::ZERO,
         };
         let confirmed = app.store.confirm_backup(confirmation, app.now()).await;
         confirmed.expect("the database works").expect("the link is alive");

@@ -99,7 +99,7 @@ async fn confirm(
             account: &account,
             notice_id: &notice_id,
             source,
-            hold: app.needs.waiting_period,
+            waiting_period: app.needs.waiting_period,
         };
         let Err(refused) = app.store.confirm_backup(confirmation, now).await? else {
             return Ok((account, now));

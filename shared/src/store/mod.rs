@@ -1,14 +1,18 @@
-//! What is kept in DynamoDB, in verbs of the domain.
+//! DynamoDB storage, in verbs of the domain.
 //!
-//! Each change is one conditional write or one transaction of them; nothing is read and then written. Row
-//! types are private to the file of their table.
+//! Each change is one conditional write or one transaction of them; nothing is read and then written. Row types are
+//! private to this module.
 mod account_admin;
 mod accounts;
 mod backup;
+mod claims;
+mod error;
 mod limits;
 mod links;
 mod outbox;
+mod read;
 mod sessions;
+mod transaction;
 mod undo;
 mod write;
 
@@ -20,6 +24,7 @@ use aws_types::SdkConfig;
 pub use account_admin::{AccountBatch, Cursor};
 pub use accounts::{NewAccount, NotCreated};
 pub use backup::{ConfirmRefused, Confirmation};
+pub use error::StoreError;
 pub use limits::{Counted, LimitReached, RateLimitDecision};
 pub use links::{Slot, Superseded};
 pub use outbox::{Queued, QueuedState, ResendRefused, Unsent};
@@ -29,26 +34,12 @@ pub use undo::{Undo, UndoRefused};
 use crate::config::Tables;
 use crate::entropy::Entropy;
 
-/// The tables, and what it takes to reach them.
+/// The tables, and the client to reach them.
 #[derive(Debug, Clone)]
 pub struct Store {
     dynamodb: Client,
     tables: Tables,
     entropy: Entropy,
-}
-
-/// A call that failed, or an item that is not what it should be.
-#[derive(Debug, thiserror::Error)]
-#[error("could not {doing}")]
-pub struct StoreError {
-    doing: &'static str,
-    source: Box<dyn std::error::Error + Send + Sync>,
-}
-
-impl StoreError {
-    fn new(doing: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self { doing, source: source.into() }
-    }
 }
 
 impl Store {
@@ -57,7 +48,7 @@ impl Store {
         Self { dynamodb: Client::new(sdk), tables, entropy }
     }
 
-    /// Waits before a retry: full jitter under a bound that doubles each time.
+    /// Waits before a retry: full jitter below a limit that doubles each time.
     async fn back_off(&self, attempt: u32) {
         const FIRST: Duration = Duration::from_millis(20);
         #[expect(clippy::disallowed_methods, reason = "a transaction conflict is over in milliseconds")]
