@@ -16,7 +16,7 @@ thread_local! {
 
 fn site() -> (App, Runtime) {
     let bench = Bench::new(&TestClock::at(1_795_348_800), 0, empty_tables());
-    let app = bench.app(Needs::DailyMails, variable);
+    let app = bench.app(Needs::DailyEmails, variable);
     let tokio = Builder::new_current_thread().enable_time().build().expect("a runtime");
     (app, tokio)
 }

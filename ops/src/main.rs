@@ -6,12 +6,15 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use commands::Connection;
 use commands::accounts::{self, Accounts};
-use commands::mails::{self, Mails};
+use commands::emails::{self, Emails};
 
 #[derive(Parser)]
 #[command(name = "ops", about = "Operates a Sparekey deployment.", version)]
 struct Arguments {
+    #[command(flatten)]
+    connection: Connection,
     #[command(subcommand)]
     command: Command,
 }
@@ -21,16 +24,17 @@ enum Command {
     /// Accounts: bring them in, disable them, end their sessions.
     #[command(subcommand)]
     Accounts(Accounts),
-    /// Mails that were given up: list them, ask for them again.
-    #[command(subcommand)]
-    Mails(Mails),
+    /// Emails that were not sent: list them, send them again
+    #[command(subcommand, alias = "mails")]
+    Emails(Emails),
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let outcome = match Arguments::parse().command {
-        Command::Accounts(command) => accounts::run(command).await,
-        Command::Mails(command) => mails::run(command).await,
+    let Arguments { connection, command } = Arguments::parse();
+    let outcome = match command {
+        Command::Accounts(command) => accounts::run(command, &connection).await,
+        Command::Emails(command) => emails::run(command, &connection).await,
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

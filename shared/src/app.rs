@@ -1,71 +1,82 @@
-//! What a flow is handed: the store, the clock, randomness. Built once for each process.
+//! What a flow is handed, built once for each process.
 use std::sync::Arc;
-use std::time::Duration;
+
+use aws_types::SdkConfig;
+use domain::{Account, Language, MessageId, Session, Timestamp};
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domain::link::CODE_TRIES;
-use crate::domain::{
-    Account, AskedBy, CodeRefused, FormerHashes, HashingKey, Language, Limit, Link, LinkCode, MailRequest,
-    MessageId, Proof, Session, Timestamp, Token, TypedAddress,
-};
 use crate::entropy::Entropy;
 use crate::error::Error;
+use crate::logging;
 use crate::mail::Outbound;
-use crate::metrics::{Event, Metrics};
-use crate::store::{LimitReached, Store};
+use crate::metrics::{Event, Metrics, Sink};
+use crate::store::Store;
 use crate::texts::Texts;
 use crate::web::Request;
 
-use aws_types::SdkConfig;
-
-/// What every flow needs.
+/// What every flow needs and, in `needs`, what this one needs beyond that (see [`crate::requirements`]).
 #[derive(Debug, Clone)]
-pub struct App {
+pub struct App<R = ()> {
     /// The database.
     pub store: Store,
     /// Randomness.
     pub entropy: Entropy,
-    pub(crate) metrics: Metrics,
+    /// What this flow is handed and others are not.
+    pub needs: R,
     clock: Clock,
+    metrics: Metrics,
     product_name: Arc<str>,
-    hashing_key: Option<HashingKey>,
-    /// How long a newly confirmed backup email is held before it opens the account.
-    pub backup_hold: Duration,
-    /// The kinds of hashes that accounts were imported with.
-    pub former_hashes: FormerHashes,
 }
 
-/// What the mailer needs.
+/// What the mailer is handed.
 #[derive(Debug, Clone)]
-pub struct MailApp {
+pub struct Mailer {
     /// What every flow needs.
     pub app: App,
     /// The mail service.
     pub outbound: Outbound,
 }
 
+/// What surrounds a process. Tests bring their own.
+#[derive(Debug, Clone)]
+pub struct Platform {
+    /// How AWS is reached.
+    pub sdk: SdkConfig,
+    /// The time.
+    pub clock: Clock,
+    /// Randomness.
+    pub entropy: Entropy,
+    /// Where the lines of metrics go.
+    pub metrics: Sink,
+}
+
+impl Platform {
+    /// The system's clock and randomness, and metrics on standard output, where CloudWatch reads them.
+    pub fn system(sdk: SdkConfig) -> Self {
+        Self { sdk, clock: Clock::system(), entropy: Entropy::system(), metrics: Sink::standard_output() }
+    }
+}
+
 /// Somebody who is signed in.
 #[derive(Debug, Clone)]
-pub struct Visitor {
+pub struct Authenticated {
     /// Their session.
     pub session: Session,
     /// Their account, as read a moment ago.
     pub account: Account,
 }
 
-impl App {
+impl<R> App<R> {
     /// Puts the parts together.
-    pub fn new(config: &Config, sdk: &SdkConfig, clock: Clock, entropy: Entropy) -> Self {
+    pub fn new(config: &Config, needs: R, platform: &Platform) -> Self {
         Self {
-            store: Store::new(config, sdk, entropy.clone()),
-            entropy,
-            metrics: Metrics::new(&config.metrics_namespace),
-            clock,
+            store: Store::new(config.tables.clone(), &platform.sdk, platform.entropy.clone()),
+            entropy: platform.entropy.clone(),
+            needs,
+            clock: platform.clock.clone(),
+            metrics: Metrics::new(&config.metrics_namespace, platform.metrics.clone()),
             product_name: config.product_name.as_str().into(),
-            hashing_key: config.hashing_key.clone(),
-            backup_hold: config.backup_hold,
-            former_hashes: config.former_hashes.clone(),
         }
     }
 
@@ -74,12 +85,12 @@ impl App {
         self.clock.now()
     }
 
-    /// A key for a mail request, later than all before.
+    /// A key for an email request, later than all before.
     pub fn message_id(&self) -> MessageId {
         MessageId::new(self.clock.unix_milliseconds(), self.entropy.id())
     }
 
-    /// Counts an event of the story.
+    /// Counts an event.
     pub fn count(&self, event: Event) {
         self.metrics.count(event, self.clock.unix_milliseconds());
     }
@@ -89,85 +100,27 @@ impl App {
         Texts::new(language, Arc::clone(&self.product_name))
     }
 
-    /// The key from which the codes of links follow.
-    pub fn hashing_key(&self) -> Result<&HashingKey, Error> {
-        self.hashing_key
-            .as_ref()
-            .ok_or_else(|| Error::Broken("this function was started without HASHING_KEY".into()))
-    }
-
-    /// Whether the browser made the request of a link: it holds the cookie of the request, or the account is signed
-    /// in there.
-    pub fn is_asker(&self, link: &Link, asked: &[Token], signed_in: Option<&Account>) -> Result<bool, Error> {
-        let key = self.hashing_key()?;
-        let has_cookie = asked.iter().any(|asked| key.is_asker_of(&link.request, asked));
-        Ok(has_cookie || signed_in.is_some_and(|account| account.id == link.account_id))
-    }
-
-    /// How a browser shows that it may use a link: by being the one that asked, or else by the code that the asking
-    /// page shows, which is compared for one of the link's tries. What cannot be a code costs none.
-    pub async fn prove(
-        &self,
-        link: &Link,
-        is_asker: bool,
-        typed: Option<&str>,
-        now: Timestamp,
-    ) -> Result<Result<Proof, CodeRefused>, Error> {
-        if is_asker {
-            return Ok(Ok(Proof::Asker));
-        }
-        let Some(typed) = typed.filter(|typed| !typed.trim().is_empty()) else {
-            return Ok(Err(CodeRefused::Needed));
-        };
-        let Ok(code) = LinkCode::parse(typed) else { return Ok(Err(CodeRefused::Wrong)) };
-        let Some(tries) = self.store.take_try(link, now).await? else {
-            return Ok(Err(CodeRefused::Locked));
-        };
-        let right = self.hashing_key()?.is_code_of(&link.request, &code);
-        Ok(if right {
-            Ok(Proof::Code)
-        } else if tries < CODE_TRIES {
-            Err(CodeRefused::Wrong)
-        } else {
-            Err(CodeRefused::Locked)
-        })
-    }
-
-    /// Asks for a mail on behalf of a stranger: one transaction that counts and queues, the same for every
-    /// address. A reached limit is noted for the operator; the stranger is told nothing of it.
-    pub async fn request_mail(
+    /// Who is signed in with the session of a request, if it lives and is still valid for its account.
+    pub async fn authenticate(
         &self,
         request: &Request,
-        id: &MessageId,
-        mail: MailRequest,
-        typed: &TypedAddress,
         now: Timestamp,
-    ) -> Result<(), Error> {
-        self.count(Event::Requested((&mail).into()));
-        let day = self.store.mails_of_the_day(AskedBy::Client(request.client))?;
-        let limits = [Limit::mails_to(typed), Limit::mails_from(request.client), day];
-        if let Err(LimitReached(limit)) = self.store.request_mail(id, mail, &limits, now).await? {
-            self.note_limit(request, &limit);
-        }
-        Ok(())
-    }
-
-    /// Notes for the operator that a limit is reached: its name, never its subject, which may be an address.
-    pub fn note_limit(&self, request: &Request, limit: &Limit) {
-        self.count(Event::Refused(limit.into()));
-        let account_id = request.about.account_id();
-        tracing::warn!(request_id = request.id, account_id, limit = limit.name, "a limit is reached");
-    }
-
-    /// Who is signed in with the session of a request, if it is alive and its account still honours it.
-    pub async fn visitor(&self, request: &Request, now: Timestamp) -> Result<Option<Visitor>, Error> {
+    ) -> Result<Option<Authenticated>, Error> {
         let Some(token) = request.session() else { return Ok(None) };
         let Some(session) = self.store.touch_session(&token.hash(), now).await? else { return Ok(None) };
         let account = self.store.load_account(&session.account_id).await?;
-        let account = account.filter(|account| session.is_honoured_by(account));
-        Ok(account.map(|account| {
-            request.is_about(&account.id);
-            Visitor { session, account }
-        }))
+        let account = account.filter(|account| session.is_valid_for(account));
+        Ok(account.map(|account| Authenticated { session, account }))
+    }
+
+    /// The same where nobody else is let in: the request is about that account from then on.
+    pub async fn require_authenticated(
+        &self,
+        request: &Request,
+        now: Timestamp,
+    ) -> Result<Authenticated, Error> {
+        let authenticated = self.authenticate(request, now).await?.ok_or(Error::NotSignedIn)?;
+        logging::record_account(&authenticated.account.id);
+        Ok(authenticated)
     }
 }

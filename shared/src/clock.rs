@@ -1,33 +1,43 @@
 //! The one place where the time is read.
+use std::fmt;
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::domain::Timestamp;
+use domain::Timestamp;
 
-/// Where the time comes from.
-#[derive(Debug, Clone)]
-pub enum Clock {
-    /// The system's clock.
-    System,
-    /// A clock that stands still until a test moves it; it holds milliseconds since the epoch.
-    #[cfg(feature = "testing")]
-    Fixed(std::sync::Arc<std::sync::atomic::AtomicU64>),
-}
+/// Where the time comes from; clones are the same clock.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> u64 + Send + Sync>);
 
 impl Clock {
+    /// The system's clock.
+    pub fn system() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+        Self::new(|| {
+            SystemTime::now()
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+        })
+    }
+
+    /// A clock that tells what the function returns, in milliseconds since the Unix epoch.
+    pub fn new(unix_milliseconds: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+        Self(Arc::new(unix_milliseconds))
+    }
+
     /// Milliseconds since the Unix epoch.
     pub fn unix_milliseconds(&self) -> u64 {
-        match self {
-            #[expect(clippy::disallowed_methods, reason = "this is the one place")]
-            Self::System => SystemTime::now()
-                .duration_since(SystemTime::UNIX_EPOCH)
-                .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX)),
-            #[cfg(feature = "testing")]
-            Self::Fixed(milliseconds) => milliseconds.load(std::sync::atomic::Ordering::Relaxed),
-        }
+        (self.0)()
     }
 
     /// The current second.
     pub fn now(&self) -> Timestamp {
         Timestamp::from_unix_seconds(i64::try_from(self.unix_milliseconds() / 1_000).unwrap_or(i64::MAX))
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Clock")
     }
 }

@@ -1,41 +1,33 @@
 //! The one place where randomness is read.
-use ring::rand::{SecureRandom, SystemRandom};
+use std::fmt;
+use std::sync::Arc;
 
-use crate::domain::Token;
-use crate::domain::password::SALT_BYTES;
+use domain::Token;
+use domain::password::SALT_BYTES;
+use ring::rand::{SecureRandom as _, SystemRandom};
 
-/// Where random bytes come from.
-#[derive(Debug, Clone)]
-pub enum Entropy {
-    /// The operating system's generator, through `ring`.
-    System(SystemRandom),
-    /// A sequence that a test can repeat.
-    #[cfg(feature = "testing")]
-    Seeded(std::sync::Arc<std::sync::atomic::AtomicU64>),
-}
+/// Where random bytes come from; clones draw from the same source.
+#[derive(Clone)]
+pub struct Entropy(Arc<dyn Fn(&mut [u8]) + Send + Sync>);
 
 impl Entropy {
-    /// The operating system's generator.
+    /// The operating system's generator, through `ring`.
     pub fn system() -> Self {
-        Self::System(SystemRandom::new())
+        let random = SystemRandom::new();
+        Self::new(move |bytes| {
+            random.fill(bytes).expect("the operating system has a random number generator");
+        })
+    }
+
+    /// Randomness from a function that fills a slice. Outside tests it must be a cryptographically secure generator
+    /// (ASVS 5.0 V11.5.1).
+    pub fn new(fill: impl Fn(&mut [u8]) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(fill))
     }
 
     fn bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
-        match self {
-            Self::System(random) => {
-                random.fill(&mut bytes).expect("the operating system has a random number generator");
-            }
-            #[cfg(feature = "testing")]
-            Self::Seeded(counter) => {
-                let step = counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                let block = ring::digest::digest(&ring::digest::SHA256, &step.to_be_bytes());
-                bytes
-                    .iter_mut()
-                    .zip(block.as_ref().iter().cycle())
-                    .for_each(|(byte, random)| *byte = *random);
-            }
-        }
+        (self.0)(&mut bytes);
         bytes
     }
 
@@ -57,5 +49,11 @@ impl Entropy {
     /// A fraction from 0 to 1, to spread retries.
     pub fn jitter(&self) -> f64 {
         f64::from(u32::from_be_bytes(self.bytes())) / f64::from(u32::MAX)
+    }
+}
+
+impl fmt::Debug for Entropy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Entropy")
     }
 }

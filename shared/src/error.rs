@@ -1,31 +1,86 @@
-//! Why a flow has no answer of its own: the request was malformed or forged, or we are broken.
-use crate::mail::MailError;
-use crate::store::StoreError;
-use crate::web::Problem;
+//! Why a flow has no page of its own to show: the request is refused, or we are broken.
+use domain::Purpose;
 
-/// What a flow ends with when none of its expected outcomes came about.
+use crate::mail::SendError;
+use crate::store::StoreError;
+use crate::texts::Texts;
+use crate::web::{Code, Page, Problem};
+
+/// What a flow ends with when it does not reply.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The request cannot be taken as it is (4xx). The visitor is told what is wrong with it.
+    /// The request cannot be taken as it is (4xx). The visitor sees what is wrong with it on a page of its own.
     #[error("the request was refused: {0:?}")]
     Refused(Problem),
+    /// The same, shown on the page where it can be corrected.
+    #[error("the request was refused: {:?}", .0.problem)]
+    RefusedOnPage(Box<RefusedOnPage>),
+    /// The link does not work (4xx). The visitor sees why, and the way to another.
+    #[error("the link was refused: {code:?}")]
+    LinkRefused {
+        /// What the link was for.
+        purpose: Purpose,
+        /// Why it does not work.
+        code: Code,
+    },
     /// The page is for people who are signed in.
     #[error("nobody is signed in")]
     NotSignedIn,
-    /// We are broken (5xx). The visitor is told nothing but that; the log has the chain of causes.
+    /// We are broken (5xx). The visitor learns nothing but that; the log has the chain of causes.
     #[error("a step failed")]
-    Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// A problem with the page that shows it.
+pub struct RefusedOnPage {
+    /// What is wrong.
+    pub problem: Problem,
+    /// The page, for people.
+    pub page: Box<dyn Page>,
+    /// The words of the problem document, for programs.
+    pub texts: Texts,
+}
+
+impl Error {
+    /// The request is refused, and this page says why.
+    pub fn on_page(problem: impl Into<Problem>, page: impl Page + 'static, texts: Texts) -> Self {
+        let (problem, page) = (problem.into(), Box::new(page));
+        Self::RefusedOnPage(Box::new(RefusedOnPage { problem, page, texts }))
+    }
+
+    /// A refusal shown on the page that the function makes of it. Any other error stays what it is.
+    #[must_use]
+    pub fn on<P: Page + 'static>(self, page: impl FnOnce(&Problem) -> P, texts: &Texts) -> Self {
+        match self {
+            Self::Refused(problem) => {
+                let page = page(&problem);
+                Self::on_page(problem, page, texts.clone())
+            }
+            other => other,
+        }
+    }
+
+    /// The link does not work.
+    pub const fn link(purpose: Purpose, code: Code) -> Self {
+        Self::LinkRefused { purpose, code }
+    }
+}
+
+impl std::fmt::Debug for RefusedOnPage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.problem.fmt(f)
+    }
 }
 
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
-        Self::Broken(error.into())
+        Self::Internal(error.into())
     }
 }
 
-impl From<MailError> for Error {
-    fn from(error: MailError) -> Self {
-        Self::Broken(error.into())
+impl From<SendError> for Error {
+    fn from(error: SendError) -> Self {
+        Self::Internal(error.into())
     }
 }
 
@@ -35,7 +90,13 @@ impl From<Problem> for Error {
     }
 }
 
-/// An error and its causes on one line, for the log. Addresses in it are hidden: SES names the recipient it
+impl From<Code> for Error {
+    fn from(code: Code) -> Self {
+        Self::Refused(code.into())
+    }
+}
+
+/// An error and its causes on one line, for the log. Addresses in it are hidden: SES names the recipient that it
 /// refuses.
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
@@ -54,7 +115,7 @@ mod tests {
 
     #[test]
     fn the_chain_is_one_line_and_names_no_address() {
-        let error = Error::Broken(Box::new(Refusal));
+        let error = Error::Internal(Box::new(Refusal));
         assert_eq!(chain(&error), "a step failed: not verified: ***@*** ***@*** region eu-north-1");
     }
 }

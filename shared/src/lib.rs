@@ -1,20 +1,21 @@
 //! What Sparekey's functions share.
 //!
-//! [`domain`] holds the rules and is pure. [`store`], [`mail`] and [`web`] each know one neighbour (the
-//! database, the mail service, the browser) and the domain, never each other. [`app`] is what a flow is
-//! handed, [`metrics`] is what it counts; [`runtime`] runs a flow as a Lambda function.
+//! [`store`], [`mail`] and [`web`] each know one neighbour (the database, the mail service, the browser) and the rules
+//! in the crate `domain`, never each other. [`app`] is what a flow is handed, [`requirements`] what single flows need
+//! beyond that. [`runtime`] runs a flow as a Lambda function.
 pub mod app;
+pub mod aws;
 pub mod clock;
 pub mod config;
-pub mod domain;
 pub mod entropy;
 pub mod error;
+pub mod link_access;
+pub mod logging;
 pub mod mail;
 pub mod metrics;
-pub mod network;
+pub mod rate_limit;
+pub mod requirements;
 pub mod runtime;
 pub mod store;
-#[cfg(feature = "testing")]
-pub mod testing;
 pub mod texts;
 pub mod web;

@@ -4,13 +4,14 @@
 //! An event says what happened and never to whom: there is no place in it for an address, an account or a token.
 //!
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
+use std::fmt;
 use std::io::Write as _;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::domain::limit::MAILS_OF_THE_DAY;
-use crate::domain::{Limit, MailRequest, Purpose, SignInMethod};
+use domain::limit::DAILY_EMAILS;
+use domain::{EmailRequest, Limit, Purpose, SignInMethod};
 
 /// Something that is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,21 +55,40 @@ pub struct LimitName(&'static str);
 #[derive(Debug, Clone)]
 pub struct Metrics {
     namespace: Arc<str>,
-    #[cfg(feature = "testing")]
-    kept: Option<Lines>,
+    sink: Sink,
 }
 
-/// The lines that a test keeps in place of writing them.
-#[cfg(feature = "testing")]
-pub type Lines = Arc<std::sync::Mutex<Vec<String>>>;
+/// Where the lines of metrics go.
+#[derive(Clone)]
+pub struct Sink(Arc<dyn Fn(&str) + Send + Sync>);
 
-impl From<&MailRequest> for Subject {
-    fn from(request: &MailRequest) -> Self {
+impl Sink {
+    /// A function that takes each line.
+    pub fn new(write: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(write))
+    }
+
+    /// Standard output, where CloudWatch reads them. A number that is lost must not cost anybody their answer.
+    pub fn standard_output() -> Self {
+        Self::new(|line| {
+            let _ = writeln!(std::io::stdout().lock(), "{line}");
+        })
+    }
+}
+
+impl fmt::Debug for Sink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sink")
+    }
+}
+
+impl From<&EmailRequest> for Subject {
+    fn from(request: &EmailRequest) -> Self {
         match request {
-            MailRequest::ForgotUsername { .. } => Self::Username,
-            MailRequest::SignInLink { .. } => Self::SignIn,
-            MailRequest::ConfirmBackup { .. } => Self::Confirmation,
-            MailRequest::Notice { .. } => Self::Notice,
+            EmailRequest::ForgotUsername { .. } => Self::Username,
+            EmailRequest::SignInLink { .. } => Self::SignIn,
+            EmailRequest::ConfirmBackup { .. } => Self::Confirmation,
+            EmailRequest::Notice { .. } => Self::Notice,
         }
     }
 }
@@ -90,7 +110,7 @@ impl Event {
             Self::Expired(_) => "Expired",
             Self::NotMe => "NotMe",
             // By itself, so that an alarm can watch it.
-            Self::Refused(LimitName(MAILS_OF_THE_DAY)) => "RefusedForTheDay",
+            Self::Refused(LimitName(DAILY_EMAILS)) => "RefusedForTheDay",
             Self::Refused(_) => "Refused",
             Self::SignedIn(SignInMethod::Password) => "SignedInWithPassword",
             Self::SignedIn(SignInMethod::LinkToPrimary) => "SignedInWithLinkToPrimary",
@@ -136,31 +156,13 @@ impl Event {
 
 impl Metrics {
     /// Counts under this namespace.
-    pub fn new(namespace: &str) -> Self {
-        Self {
-            namespace: namespace.into(),
-            #[cfg(feature = "testing")]
-            kept: None,
-        }
-    }
-
-    /// Keeps the lines for a test.
-    #[cfg(feature = "testing")]
-    #[must_use]
-    pub fn keeping(self, lines: &Lines) -> Self {
-        Self { kept: Some(Arc::clone(lines)), ..self }
+    pub fn new(namespace: &str, sink: Sink) -> Self {
+        Self { namespace: namespace.into(), sink }
     }
 
     /// Counts one event.
     pub fn count(&self, event: Event, unix_milliseconds: u64) {
-        let line = event.line(&self.namespace, unix_milliseconds);
-        #[cfg(feature = "testing")]
-        if let Some(kept) = &self.kept {
-            kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(line.to_string());
-            return;
-        }
-        // A number that is lost must not cost anybody their answer.
-        let _ = writeln!(std::io::stdout().lock(), "{line}");
+        (self.sink.0)(&event.line(&self.namespace, unix_milliseconds).to_string());
     }
 }
 

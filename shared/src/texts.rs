@@ -6,7 +6,7 @@ use fluent_bundle::{FluentArgs, FluentResource};
 use fluent_langneg::{NegotiationStrategy, negotiate_languages};
 use unic_langid::LanguageIdentifier;
 
-use crate::domain::{Device, Language, Notice, Source, Timestamp};
+use domain::{ClientInfo, Device, Language, Notice, Timestamp};
 
 type Bundle = FluentBundle<FluentResource>;
 
@@ -103,8 +103,8 @@ impl Texts {
             Notice::BackupAdded { address, .. }
             | Notice::BackupRemoved { address, .. }
             | Notice::BackupUsed { address }
-            | Notice::TakenBack { backup: Some(address) } => (String::new(), address.masked()),
-            Notice::TakenBack { backup: None } => (String::new(), String::new()),
+            | Notice::Undone { backup: Some(address) } => (String::new(), address.masked()),
+            Notice::Undone { backup: None } => (String::new(), String::new()),
         };
         let arguments = [("date", &*self.date_time(at)), ("former", &*former), ("backup", &*backup)];
         let lead = self.with(&format!("{}-lead", notice.stem()), &arguments);
@@ -121,7 +121,7 @@ impl Texts {
     }
 
     /// Where a request came from.
-    pub fn source(&self, source: &Source) -> String {
+    pub fn source(&self, source: &ClientInfo) -> String {
         let device = self.say(&format!("device-{}", source.device.as_str()));
         self.with("source", &[("device", &*device), ("network", &*source.network)])
     }

@@ -1,7 +1,7 @@
 //! Accounts and the life of a backup email: what the base table decides, what the index finds.
-use shared::domain::limit::Limit;
-use shared::domain::{Backup, Notice, PendingAddress, Purpose, UndoLink};
-use shared::store::{ConfirmRefused, LimitReached, NotCreated, TakeBackRefused, TakingBack};
+use domain::limit::Limit;
+use domain::{Backup, Notice, PendingAddress, Purpose, UndoLink};
+use shared::store::{ConfirmRefused, LimitReached, NotCreated, Undo, UndoRefused};
 
 use crate::stack::{Stack, address, source};
 
@@ -138,7 +138,7 @@ async fn a_limit_in_a_transaction_keeps_all_of_it_from_being_written() {
         let pending =
             PendingAddress { address: address(backup), since: stack.now(), request: stack.app.message_id() };
         let limits = std::slice::from_ref(&spacing);
-        let asked = stack.store().ask_for_backup(&fay, &pending, limits, stack.now()).await;
+        let asked = stack.counted().request_backup(&fay, &pending, limits, stack.now()).await;
         (asked.expect("a request is decided"), pending)
     };
     let (asked, first) = ask("f@first.example").await;
@@ -146,7 +146,7 @@ async fn a_limit_in_a_transaction_keeps_all_of_it_from_being_written() {
     let (asked, second) = ask("f@second.example").await;
     assert_eq!(asked, Err(LimitReached(spacing.clone())));
     assert_eq!(stack.load(&fay).await.backup.pending(), Some(&first));
-    let queued = stack.store().find_mail_request(&second.request).await.expect("the outbox is read");
+    let queued = stack.store().find_email_request(&second.request).await.expect("the outbox is read");
     assert!(queued.is_none(), "no mail was asked for");
 }
 
@@ -171,20 +171,20 @@ async fn a_change_is_taken_back_once_and_the_backup_email_rests() {
         source: source(),
         spent_at: None,
     };
-    stack.store().keep_undo_link(&link).await.expect("a link is kept");
-    let take_back = async || {
+    stack.store().create_undo_link(&link).await.expect("a link is kept");
+    let undo = async || {
         let notice_id = stack.app.message_id();
-        let taking = TakingBack {
+        let taking = Undo {
             link: &link,
             account: &account,
             backup: Some(&old),
             notice_id: &notice_id,
             source: &source(),
         };
-        stack.store().take_back(taking, stack.now()).await.expect("a taking back is decided")
+        stack.store().undo(taking, stack.now()).await.expect("a taking back is decided")
     };
-    assert_eq!(take_back().await, Ok(()));
-    assert_eq!(take_back().await, Err(TakeBackRefused::LinkDead));
+    assert_eq!(undo().await, Ok(()));
+    assert_eq!(undo().await, Err(UndoRefused::LinkDead));
     let found = async |address| stack.store().find_by_email(address).await.expect("the index answers");
     assert_eq!(found(&old).await, std::slice::from_ref(&gus));
     assert!(found(&new).await.is_empty());

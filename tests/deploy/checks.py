@@ -59,9 +59,7 @@ def functions(stack):
             secret = SECRET.match(value)
             if secret:
                 value = stack.aws("secretsmanager").get_secret_value(SecretId=secret[1])["SecretString"]
-            # Empty in AWS: the region's own endpoint.
-            may_be_empty = name.startswith("AWS_ENDPOINT_URL_")
-            if "${" in value or "{{" in value or not (value or may_be_empty):
+            if "${" in value or "{{" in value or not value:
                 stack.findings.surprise(f"{logical_id}: {name}", f"is {value!r}")
             if together.setdefault(name, value) != value:
                 stack.findings.surprise(f"{logical_id}: {name}", "differs from another function's")

@@ -1,9 +1,9 @@
 //! From the outbox through its stream and the mailer to SES.
 use std::net::{IpAddr, Ipv4Addr};
 
+use domain::limit::Limit;
+use domain::{EmailRequest, MessageId, TypedAddress};
 use serde_json::json;
-use shared::domain::limit::Limit;
-use shared::domain::{MailRequest, MessageId, TypedAddress};
 use shared::runtime::answer_stream;
 use shared::store::{LimitReached, QueuedState};
 
@@ -12,17 +12,21 @@ use crate::stream::records_of;
 
 impl Stack {
     async fn state_of(&self, id: &MessageId) -> Option<QueuedState> {
-        let queued = self.store().find_mail_request(id).await.expect("the outbox is read");
+        let queued = self.store().find_email_request(id).await.expect("the outbox is read");
         queued.map(|queued| queued.state)
     }
 
     /// Asks as a stranger does.
-    async fn request(&self, mail: fn(TypedAddress) -> MailRequest, typed: &str) -> (MessageId, Option<&str>) {
+    async fn request(
+        &self,
+        mail: fn(TypedAddress) -> EmailRequest,
+        typed: &str,
+    ) -> (MessageId, Option<&str>) {
         let typed = TypedAddress::parse(typed).expect("an address");
         let client = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7));
-        let limits = [Limit::mails_to(&typed), Limit::mails_from(client)];
+        let limits = [Limit::emails_to(&typed), Limit::emails_from(client)];
         let id = self.app.message_id();
-        let asked = self.store().request_mail(&id, mail(typed), &limits, self.now()).await;
+        let asked = self.counted().request_email(&id, mail(typed), &limits, self.now()).await;
         let refused = asked.expect("a request is decided").err();
         (id, refused.map(|LimitReached(limit)| limit.name))
     }
@@ -32,13 +36,13 @@ impl Stack {
 #[ignore = "tests/deploy/run gives it a stack"]
 async fn a_stream_record_becomes_a_mail_and_the_request_is_done() {
     let stack = Stack::reach(21);
-    let mailer = stack.mail_app();
+    let mailer = stack.mailer();
     let (lea, spare) = (stack.person("lea").await, address("lea@spare.example"));
     stack.back_up(&lea, &spare).await;
     let asked = stack.ask(&stack.person("max").await, &address("max@spare.example")).await.request;
-    let (name, _) = stack.request(|typed| MailRequest::ForgotUsername { typed }, "LEA@spare.example").await;
-    let (link, _) = stack.request(|typed| MailRequest::SignInLink { typed }, "lea@spare.example").await;
-    let (nobody, _) = stack.request(|typed| MailRequest::SignInLink { typed }, "nobody@example.net").await;
+    let (name, _) = stack.request(|typed| EmailRequest::ForgotUsername { typed }, "LEA@spare.example").await;
+    let (link, _) = stack.request(|typed| EmailRequest::SignInLink { typed }, "lea@spare.example").await;
+    let (nobody, _) = stack.request(|typed| EmailRequest::SignInLink { typed }, "nobody@example.net").await;
     let all = [&asked, &name, &link, &nobody];
 
     let records = records_of(&all).await;
@@ -56,11 +60,11 @@ async fn a_stream_record_becomes_a_mail_and_the_request_is_done() {
 async fn the_sixth_mail_to_an_address_in_an_hour_is_not_asked_for() {
     let stack = Stack::reach(22);
     for _ in 0..5 {
-        let (id, refused) = stack.request(|typed| MailRequest::SignInLink { typed }, "n@example.net").await;
+        let (id, refused) = stack.request(|typed| EmailRequest::SignInLink { typed }, "n@example.net").await;
         assert_eq!(refused, None);
         assert_eq!(stack.state_of(&id).await, Some(QueuedState::Waiting));
     }
-    let (id, refused) = stack.request(|typed| MailRequest::SignInLink { typed }, "n@example.net").await;
+    let (id, refused) = stack.request(|typed| EmailRequest::SignInLink { typed }, "n@example.net").await;
     assert_eq!(refused, Some("mails-to"));
     assert_eq!(stack.state_of(&id).await, None);
 }

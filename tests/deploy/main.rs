@@ -4,6 +4,9 @@
 //! without it these tests have nothing to reach and are ignored. Each takes accounts of its own.
 mod backup;
 mod mailer;
+#[expect(dead_code, reason = "it is made for the flows' tests, which use the rest")]
+#[path = "../support/platform.rs"]
+mod platform;
 mod sign_in;
 mod stack;
 mod stream;

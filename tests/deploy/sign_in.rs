@@ -2,13 +2,13 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use shared::domain::identifier::Identifier;
-use shared::domain::session::{ABSOLUTE_LIFETIME, IDLE_LIFETIME};
-use shared::domain::{
-    AccountId, Door, EmailAddress, Link, PasswordTry, Proof, Purpose, Session, SignInMethod, Source,
-    TokenHash, TypedPassword, password,
+use domain::identifier::Identifier;
+use domain::session::{ABSOLUTE_LIFETIME, IDLE_LIFETIME};
+use domain::{
+    AccountId, ClientInfo, EmailAddress, Link, LinkAuthorization, PasswordAttempt, Purpose, Session,
+    SignInEmail, SignInMethod, TokenHash, TypedPassword, password,
 };
-use shared::store::{Admission, LinkSignIn, NewAccount, PasswordSignIn, Slot, Superseded};
+use shared::store::{LinkSignIn, NewAccount, PasswordSignIn, RateLimitDecision, Slot, Superseded};
 
 use crate::stack::{Stack, address, source};
 
@@ -17,18 +17,18 @@ const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 impl Stack {
     fn session(&self, id: &AccountId, method: SignInMethod) -> Session {
         let hash = self.app.entropy.token().hash();
-        Session::begin(hash, id.clone(), method, Source::default(), self.now())
+        Session::begin(hash, id.clone(), method, ClientInfo::default(), self.now())
     }
 
-    async fn open(&self, link: &Link, door: Door) -> Option<TokenHash> {
-        let session = self.session(&link.account_id, door.into());
+    async fn open(&self, link: &Link, sign_in_email: SignInEmail) -> Option<TokenHash> {
+        let session = self.session(&link.account_id, sign_in_email.into());
         let notice_id = self.app.message_id();
         let sign_in = LinkSignIn {
             session: &session,
             former: None,
             link,
-            proof: Proof::Asker,
-            door,
+            authorization: LinkAuthorization::SameBrowser,
+            sign_in_email,
             notice_id: &notice_id,
         };
         let opened = self.store().open_session_with_link(sign_in, self.now()).await;
@@ -52,7 +52,7 @@ async fn a_link_opens_once_and_a_later_one_takes_its_place() {
     let first = stack.sign_in_link(&gil, &primary);
     stack.after(Duration::from_secs(1));
     let second = stack.sign_in_link(&gil, &primary);
-    let keep = async |link| stack.store().keep_sign_in_link(link).await.expect("a link is decided");
+    let keep = async |link| stack.store().create_sign_in_link(link).await.expect("a link is decided");
     let slot_of = async |link| stack.store().slot_of(link).await.expect("a slot is read");
 
     assert_eq!(keep(&first).await, Ok(()));
@@ -62,10 +62,10 @@ async fn a_link_opens_once_and_a_later_one_takes_its_place() {
     let late = stack.link(Purpose::SignIn, &gil, &primary, &first.request);
     assert_eq!(keep(&late).await, Err(Superseded), "the first request's mail, sent again");
 
-    assert_eq!(stack.open(&first, Door::Primary).await, None);
-    let session = stack.open(&second, Door::Primary).await.expect("the newest link opens");
+    assert_eq!(stack.open(&first, SignInEmail::Primary).await, None);
+    let session = stack.open(&second, SignInEmail::Primary).await.expect("the newest link opens");
     assert!(stack.is_alive(&session).await);
-    assert_eq!(stack.open(&second, Door::Primary).await, None, "once");
+    assert_eq!(stack.open(&second, SignInEmail::Primary).await, None, "once");
     assert_eq!(slot_of(&second).await, Slot::Closed);
     let found = stack.store().find_link(&second.token_hash, Purpose::SignIn).await.expect("a link is read");
     assert!(found.expect("it stays until its time is over").spent_at.is_some());
@@ -80,17 +80,17 @@ async fn a_link_to_a_removed_backup_email_and_a_link_past_its_time_open_nothing(
     let (hana, spare) = (stack.person("hana").await, address("h@spare.example"));
     stack.back_up(&hana, &spare).await;
     let link = stack.sign_in_link(&hana, &spare);
-    stack.store().keep_sign_in_link(&link).await.expect("a link is decided").expect("it is the newest");
+    stack.store().create_sign_in_link(&link).await.expect("a link is decided").expect("it is the newest");
     let account = stack.load(&hana).await;
     let notice = stack.app.message_id();
     let removed = stack.store().remove_backup(&account, &notice, source(), stack.now()).await;
     assert!(removed.expect("a removal is decided"));
-    assert_eq!(stack.open(&link, Door::Backup).await, None);
+    assert_eq!(stack.open(&link, SignInEmail::Backup).await, None);
 
     let link = stack.sign_in_link(&hana, &address("hana@example.com"));
-    stack.store().keep_sign_in_link(&link).await.expect("a link is decided").expect("it is the newest");
+    stack.store().create_sign_in_link(&link).await.expect("a link is decided").expect("it is the newest");
     stack.after(Purpose::SignIn.lifetime() + Duration::from_secs(1));
-    assert_eq!(stack.open(&link, Door::Primary).await, None, "no sweep is waited for");
+    assert_eq!(stack.open(&link, SignInEmail::Primary).await, None, "no sweep is waited for");
 }
 
 #[tokio::test]
@@ -98,12 +98,12 @@ async fn a_link_to_a_removed_backup_email_and_a_link_past_its_time_open_nothing(
 async fn a_session_ends_idle_in_the_end_and_when_told_to() {
     let stack = Stack::reach(13);
     let ivo = stack.person("ivo").await;
-    let password = PasswordTry::new(&Identifier::parse("ivo"), CLIENT);
-    let password = (&password, &Admission::Known);
+    let password = PasswordAttempt::new(&Identifier::parse("ivo"), CLIENT);
+    let password = (&password, &RateLimitDecision::AllowedKnownNetwork);
     let sign_in = async |former: Option<&TokenHash>| {
         let session = stack.session(&ivo, SignInMethod::Password);
         let sign_in = PasswordSignIn { session: &session, former, password, backup_used: None };
-        let opened = stack.store().open_session_with_password(sign_in, stack.now()).await;
+        let opened = stack.counted().open_session_with_password(sign_in, stack.now()).await;
         assert!(opened.expect("a session is kept"));
         session.hash
     };
@@ -130,19 +130,20 @@ async fn a_session_ends_idle_in_the_end_and_when_told_to() {
 async fn failures_are_counted_to_the_bound_and_forgotten_by_a_sign_in() {
     let stack = Stack::reach(14);
     let jan = stack.person("jan").await;
-    let password = PasswordTry::new(&Identifier::parse("jan"), CLIENT);
-    let admit =
-        async || stack.store().admit_password(&password, stack.now()).await.expect("a try is counted");
+    let password = PasswordAttempt::new(&Identifier::parse("jan"), CLIENT);
+    let admit = async || {
+        stack.counted().count_password_attempt(&password, stack.now()).await.expect("a try is counted")
+    };
     for attempt in 0..10 {
-        assert_eq!(admit().await, Admission::Counted, "try {attempt}");
+        assert_eq!(admit().await, RateLimitDecision::Allowed, "try {attempt}");
     }
-    assert_eq!(admit().await, Admission::Refused(password.identifier.clone()));
+    assert_eq!(admit().await, RateLimitDecision::Limited(password.identifier.clone()));
     let session = stack.session(&jan, SignInMethod::Password);
-    let password = (&password, &Admission::Counted);
+    let password = (&password, &RateLimitDecision::Allowed);
     let sign_in = PasswordSignIn { session: &session, former: None, password, backup_used: None };
-    let opened = stack.store().open_session_with_password(sign_in, stack.now()).await;
+    let opened = stack.counted().open_session_with_password(sign_in, stack.now()).await;
     assert!(opened.expect("a session is kept"));
-    assert_eq!(admit().await, Admission::Counted);
+    assert_eq!(admit().await, RateLimitDecision::Allowed);
 }
 
 #[tokio::test]
@@ -157,11 +158,11 @@ async fn a_costlier_hash_replaces_only_the_one_it_was_verified_against() {
     let kim = AccountId::new("kim");
     let account = NewAccount {
         id: kim.clone(),
-        username: shared::domain::Username::parse("kim").expect("a username"),
+        username: domain::Username::parse("kim").expect("a username"),
         primary: address("kim@example.com"),
-        kind: shared::domain::Kind::Regular,
+        kind: domain::AccountKind::Regular,
         password_hash: Some(former.clone()),
-        language: shared::domain::Language::En,
+        language: domain::Language::En,
     };
     let made = stack.store().create_account(&account, stack.now()).await.expect("an account is made");
     made.expect("the name is free");
@@ -182,8 +183,8 @@ async fn the_sessions_of_an_account_are_listed_and_one_of_them_ended() {
     let mut sessions = Vec::new();
     for _ in 0..2 {
         let link = stack.sign_in_link(&nia, &address("nia@example.com"));
-        stack.store().keep_sign_in_link(&link).await.expect("a link is decided").expect("it is the newest");
-        sessions.push(stack.open(&link, Door::Primary).await.expect("the link is new"));
+        stack.store().create_sign_in_link(&link).await.expect("a link is decided").expect("it is the newest");
+        sessions.push(stack.open(&link, SignInEmail::Primary).await.expect("the link is new"));
         stack.after(Duration::from_secs(1));
     }
     let listed = async || {

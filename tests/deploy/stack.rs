@@ -1,15 +1,15 @@
 //! The stack in the environment, and people in it.
 use std::time::Duration;
 
-use shared::app::{App, MailApp};
-use shared::config::Needs;
-use shared::domain::{
-    Account, AccountId, EmailAddress, Kind, Language, Link, MessageId, PendingAddress, Proof, Purpose,
-    Source, Timestamp, Username,
+use domain::{
+    Account, AccountId, AccountKind, ClientInfo, EmailAddress, Language, Link, LinkAuthorization, MessageId,
+    PendingAddress, Purpose, Timestamp, Username,
 };
-use shared::network;
-use shared::store::{ConfirmRefused, Confirmation, NewAccount, NotCreated, Store};
-use shared::testing::{Bench, TestClock};
+use shared::app::{App, Mailer};
+use shared::requirements::PasswordChecks;
+use shared::store::{ConfirmRefused, Confirmation, Counted, NewAccount, NotCreated, Store};
+
+use super::platform::{TestClock, TestPlatform};
 
 /// 22 November 2026, noon UTC.
 const NOON: u64 = 1_795_348_800;
@@ -19,9 +19,9 @@ const DRAWS: u64 = 1_000_000;
 /// The functions' surroundings, with a clock that stands still.
 pub struct Stack {
     /// What every flow is handed.
-    pub app: App,
+    pub app: App<PasswordChecks>,
     clock: TestClock,
-    bench: Bench,
+    platform: TestPlatform,
 }
 
 /// A variable as the template gives it to the functions.
@@ -39,18 +39,23 @@ impl Stack {
     /// Reaches the stack. The number is the test's own, so that no two tests draw the same ids.
     pub fn reach(test: u64) -> Self {
         let clock = TestClock::at(NOON);
-        let bench = Bench::new(&clock, test * DRAWS, network::http_client());
-        Self { app: bench.app(Needs::HashingKey, variable), clock, bench }
+        let platform = TestPlatform::new(&clock, test * DRAWS, shared::aws::amazon_roots_client());
+        Self { app: platform.app(&variable), clock, platform }
     }
 
     /// What the mailer is handed.
-    pub fn mail_app(&self) -> MailApp {
-        self.bench.mail_app(variable)
+    pub fn mailer(&self) -> Mailer {
+        self.platform.mailer(&variable)
     }
 
     /// The tables.
     pub fn store(&self) -> &Store {
         &self.app.store
+    }
+
+    /// The tables, for what counts limits.
+    pub fn counted(&self) -> Counted<'_> {
+        self.app.store.counted(&self.app.needs.key)
     }
 
     /// The time.
@@ -69,7 +74,7 @@ impl Stack {
             id: AccountId::new(format!("{:032x}", self.app.entropy.id())),
             username: Username::parse(username).expect("a username"),
             primary: primary.clone(),
-            kind: Kind::Regular,
+            kind: AccountKind::Regular,
             password_hash: None,
             language: Language::En,
         };
@@ -92,7 +97,7 @@ impl Stack {
     pub async fn ask(&self, id: &AccountId, backup: &EmailAddress) -> PendingAddress {
         let request = self.app.message_id();
         let pending = PendingAddress { address: backup.clone(), since: self.now(), request };
-        let asked = self.store().ask_for_backup(id, &pending, &[], self.now()).await;
+        let asked = self.counted().request_backup(id, &pending, &[], self.now()).await;
         asked.expect("a backup email is asked for").expect("there is no limit");
         pending
     }
@@ -114,21 +119,21 @@ impl Stack {
     /// A confirmation link that is kept, for this request.
     pub async fn confirmation_link(&self, id: &AccountId, pending: &PendingAddress) -> Link {
         let link = self.link(Purpose::ConfirmBackup, id, &pending.address, &pending.request);
-        self.store().keep_confirmation_link(&link).await.expect("a link is kept");
+        self.store().create_confirmation_link(&link).await.expect("a link is kept");
         link
     }
 
     /// Confirms with an account as it was read.
     pub async fn confirm(&self, account: &Account, link: &Link) -> Result<(), ConfirmRefused> {
         let notice_id = self.app.message_id();
-        let (proof, source) = (Proof::Asker, &source());
+        let (authorization, source) = (LinkAuthorization::SameBrowser, &source());
         let confirmation = Confirmation {
             link,
-            proof,
+            authorization,
             account,
             notice_id: &notice_id,
             source,
-            hold: std::time::Duration::ZERO,
+            waiting_period: std::time::Duration::ZERO,
         };
         self.store().confirm_backup(confirmation, self.now()).await.expect("a confirmation is decided")
     }
@@ -142,6 +147,6 @@ impl Stack {
 }
 
 /// A program somewhere.
-pub fn source() -> Source {
-    Source::new("curl/8.14.1", std::net::Ipv4Addr::LOCALHOST.into())
+pub fn source() -> ClientInfo {
+    ClientInfo::new("curl/8.14.1", std::net::Ipv4Addr::LOCALHOST.into())
 }

@@ -1,6 +1,6 @@
 //! The outbox's stream, read over HTTP as the emulator serves it.
+use domain::MessageId;
 use serde_json::{Value, json};
-use shared::domain::MessageId;
 
 use crate::stack::variable;
 

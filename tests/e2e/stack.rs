@@ -83,7 +83,7 @@ async fn nothing_that_is_logged_holds_an_address_a_secret_or_a_password() -> Res
     let short: Vec<String> = secrets.iter().map(|secret| secret.replace(' ', "")).collect();
     let hashes: Vec<String> = secrets
         .iter()
-        .filter_map(|secret| shared::domain::Token::parse(secret).ok())
+        .filter_map(|secret| domain::Token::parse(secret).ok())
         .map(|token| token.hash().as_str().to_owned())
         .collect();
     assert!(hashes.len() >= 7, "sessions, an asker's cookie, links: {}", hashes.len());

@@ -1,8 +1,8 @@
 //! The account page: what it shows, and to whom.
 use std::time::Duration;
 
+use domain::Language;
 use serde_json::json;
-use shared::domain::Language;
 
 use crate::support::{Answer, NOON, World};
 

@@ -1,11 +1,12 @@
 //! What holds for every input: the bodies of the fuzz targets, here on input that is close to right.
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use shared::config::Needs;
-use shared::testing::bodies::{self, Body};
-use shared::testing::requests::{ask, assert_calm, empty_tables, variable};
-use shared::testing::{Bench, TestClock};
+use shared::app::App;
+use shared::requirements::{BackupConfirmation, EmailRequests, PasswordChecks};
 
+use crate::properties::requests::{ask, assert_calm, empty_tables, variable};
+use crate::properties::{self, Property};
+use crate::support::platform::{TestClock, TestPlatform};
 use crate::support::{World, file, template, workspace_file};
 
 /// Inputs of each body: patterns of what it reads, and real ones to be damaged.
@@ -77,7 +78,7 @@ fn inputs(patterns: &[&str], real: Vec<String>) -> BoxedStrategy<Vec<u8>> {
     prop_oneof![2 => patterns, 2 => damaged(real), 1 => any::<Vec<u8>>()].boxed()
 }
 
-fn holds(cases: u32, inputs: &BoxedStrategy<Vec<u8>>, body: Body) {
+fn holds(cases: u32, inputs: &BoxedStrategy<Vec<u8>>, body: Property) {
     let config = Config { cases, failure_persistence: None, ..Config::default() };
     let outcome = TestRunner::new(config).run(inputs, |bytes| {
         body(&bytes);
@@ -91,8 +92,8 @@ fn holds(cases: u32, inputs: &BoxedStrategy<Vec<u8>>, body: Body) {
 #[test]
 fn every_body_holds_for_input_that_is_close_to_right() {
     let kinds = kinds();
-    assert_eq!(kinds.iter().map(|kind| kind.0).collect::<Vec<_>>(), bodies::ALL.map(|(name, _)| name));
-    for ((_, body), (_, patterns, real)) in bodies::ALL.into_iter().zip(kinds) {
+    assert_eq!(kinds.iter().map(|kind| kind.0).collect::<Vec<_>>(), properties::ALL.map(|(name, _)| name));
+    for ((_, body), (_, patterns, real)) in properties::ALL.into_iter().zip(kinds) {
         for whole in &real {
             body(whole.as_bytes());
         }
@@ -103,20 +104,22 @@ fn every_body_holds_for_input_that_is_close_to_right() {
 #[test]
 fn every_body_is_a_fuzz_target() {
     let manifest = file("fuzz/Cargo.toml");
-    for (name, _) in bodies::ALL {
+    for (name, _) in properties::ALL {
         let target = file(&format!("fuzz/fuzz_targets/{name}.rs"));
-        assert!(target.contains(&format!("bodies::{name}(data)")), "{name}");
+        assert!(target.contains(&format!("properties::{name}(data)")), "{name}");
         assert!(manifest.contains(&format!("path = \"fuzz_targets/{name}.rs\"")), "{name}");
     }
     let targets = std::fs::read_dir(workspace_file("fuzz/fuzz_targets")).expect("there are targets");
-    assert_eq!(targets.count(), bodies::ALL.len() + 1, "and whole answers");
+    assert_eq!(targets.count(), properties::ALL.len() + 1, "and whole answers");
 }
 
 #[test]
 fn the_fuzz_targets_have_every_variable_that_a_function_needs() {
-    let bench = Bench::new(&TestClock::at(1), 0, empty_tables());
-    bench.app(Needs::DailyMails, variable);
-    bench.mail_app(variable);
+    let platform = TestPlatform::new(&TestClock::at(1), 0, empty_tables());
+    let _: App<EmailRequests> = platform.app(&variable);
+    let _: App<BackupConfirmation> = platform.app(&variable);
+    let _: App<PasswordChecks> = platform.app(&variable);
+    platform.mailer(&variable);
 }
 
 /// Requests to the functions behind routes, signed in or not, with a real session among the cookies now and then.
@@ -165,7 +168,7 @@ fn every_function_answers_any_request_calmly() {
             bytes.extend([&*target, &cookies, &kind, &accept, &site, &body].join("\n").bytes());
             let Some(event) = ask(&bytes) else { return Ok(()) };
             let function = which.get(&functions);
-            let event = serde_json::to_value(&event).expect("an event is JSON");
+            let event = serde_json::to_value(&event.0).expect("an event is JSON");
             assert_calm(&tokio.block_on(world.answer_by(&function.name, &event)));
             Ok(())
         },

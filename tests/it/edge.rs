@@ -1,10 +1,14 @@
 //! What every answer has, and what happens when a flow fails.
 use dev::aws::faults::Kind;
+use domain::Token;
 use serde_json::json;
-use shared::domain::Token;
-use shared::runtime::answer;
+use shared::app::App;
+use shared::error::Error;
+use shared::requirements::LinkCodes;
+use shared::runtime::get;
+use shared::web::{Reply, Request};
 
-use crate::support::{Answer, Ask, PASSWORD, World, assert_sealed};
+use crate::support::{Answer, Ask, PASSWORD, World, assert_sealed, respond};
 use crate::tour::{Tour, WRONG};
 
 #[tokio::test]
@@ -157,15 +161,16 @@ async fn an_answer_that_is_lost_does_not_tell_that_there_was_nothing() {
     assert_eq!((cancelled.status, &cancelled.json()["backup"]["state"]), (200, &json!("none")));
 }
 
+async fn panics(_: &App<LinkCodes>, _: Request) -> Result<Reply, Error> {
+    panic!("hunter2")
+}
+
 #[tokio::test]
 async fn a_panic_is_a_calm_page_too() {
     let world = World::new();
     let ask = Ask::page("/account");
     let event = ask.event("203.0.113.7".parse().expect("an address"), &[]);
-    let event = serde_json::from_value(event).expect("an event");
-    let flow = async |_: &shared::app::App, _: shared::web::Request| panic!("hunter2");
-    let response = answer(world.app("account"), event, &flow).await.expect("it renders");
-    let page = Answer::from(response);
+    let page = Answer::from(respond(&world.functions.account, &get(panics), &event).await);
     assert_eq!(page.status, 500);
     assert_sealed(&page);
     assert!(!page.body.contains("hunter2") && !world.log().contains("hunter2"));

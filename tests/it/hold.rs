@@ -2,8 +2,8 @@
 use std::time::Duration;
 
 use dev::aws::faults::Kind;
+use domain::EmailAddress;
 use serde_json::json;
-use shared::domain::EmailAddress;
 
 use crate::support::{NOON, PASSWORD, Visitor, World, read, token_in};
 
@@ -19,7 +19,7 @@ async fn opens(world: &World, email: &str) -> bool {
 }
 
 /// How many mails asking for a username and for a link bring to an address.
-async fn mails_to(world: &World, email: &str) -> usize {
+async fn emails_to(world: &World, email: &str) -> usize {
     let visitor = world.visitor();
     for path in ["/forgot-username", "/login/link"] {
         visitor.post_form(path, &[("email", email)]).await;
@@ -35,7 +35,7 @@ async fn confirmed(world: &World, browser: &Visitor<'_>, email: &str) -> String 
     token_in(&world.deliver().await[0])
 }
 
-async fn take_back(world: &World, token: &str) {
+async fn undo(world: &World, token: &str) {
     let form = json!({ "token": token, "username": "mina" });
     let answer = world.visitor().post_json("/undo", &form).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
@@ -51,7 +51,7 @@ fn entries(world: &World, email: &str) -> usize {
 
 #[tokio::test]
 async fn the_new_address_rests_and_the_former_one_works_until_then() {
-    let world = World::new().holding(HOLD);
+    let world = World::new().with_waiting_period(HOLD);
     let mina = world.person("mina").create().await;
     let browser = world.signed_in(&mina).await;
     let first = browser.mailed_token("/account/backup", "old@example.org").await;
@@ -88,13 +88,13 @@ async fn the_new_address_rests_and_the_former_one_works_until_then() {
     world.after(HOLD.saturating_sub(Duration::from_secs(1)));
     assert!(opens(&world, "old@example.org").await && !opens(&world, "new@example.org").await);
     assert_eq!(
-        (mails_to(&world, "old@example.org").await, mails_to(&world, "new@example.org").await),
+        (emails_to(&world, "old@example.org").await, emails_to(&world, "new@example.org").await),
         (2, 0)
     );
     world.after(Duration::from_secs(1));
     assert!(!opens(&world, "old@example.org").await && opens(&world, "new@example.org").await);
     assert_eq!(
-        (mails_to(&world, "old@example.org").await, mails_to(&world, "new@example.org").await),
+        (emails_to(&world, "old@example.org").await, emails_to(&world, "new@example.org").await),
         (0, 2)
     );
     world.assert_claims_fit();
@@ -103,7 +103,7 @@ async fn the_new_address_rests_and_the_former_one_works_until_then() {
 #[tokio::test]
 async fn a_link_to_the_former_address_opens_until_the_second_in_which_the_hold_ends() {
     for (early, status) in [(Duration::from_secs(1), 200), (Duration::ZERO, 404)] {
-        let world = World::new().holding(HOLD);
+        let world = World::new().with_waiting_period(HOLD);
         let mina = world.person("mina").backup("old@example.org").create().await;
         let browser = world.signed_in(&mina).await;
         let change = browser.mailed_token("/account/backup", "new@example.org").await;
@@ -120,14 +120,14 @@ async fn a_link_to_the_former_address_opens_until_the_second_in_which_the_hold_e
 
 #[tokio::test]
 async fn what_a_thief_changed_is_taken_back_before_it_opens_anything() {
-    let world = World::new().holding(HOLD);
+    let world = World::new().with_waiting_period(HOLD);
     let mina = world.person("mina").backup("old@example.org").create().await;
     let thief = world.signed_in(&mina).await;
     let change = thief.mailed_token("/account/backup", "thief@example.net").await;
     thief.post_json("/backup/confirm", &json!({ "token": change })).await;
-    let undo = token_in(&world.deliver().await[0]);
+    let undo_token = token_in(&world.deliver().await[0]);
     world.after(Duration::from_hours(8));
-    let form = json!({ "token": undo, "username": "mina" });
+    let form = json!({ "token": undo_token, "username": "mina" });
     assert_eq!(world.visitor().post_json("/undo", &form).await.status, 200);
     world.assert_claims_fit();
     world.deliver().await;
@@ -137,7 +137,7 @@ async fn what_a_thief_changed_is_taken_back_before_it_opens_anything() {
 
 #[tokio::test]
 async fn removing_takes_both_away() {
-    let world = World::new().holding(HOLD);
+    let world = World::new().with_waiting_period(HOLD);
     let mina = world.person("mina").backup("old@example.org").create().await;
     let browser = world.signed_in(&mina).await;
     let change = browser.mailed_token("/account/backup", "new@example.org").await;
@@ -150,7 +150,7 @@ async fn removing_takes_both_away() {
 
 #[tokio::test]
 async fn going_back_to_the_former_address_needs_no_hold() {
-    let world = World::new().holding(HOLD);
+    let world = World::new().with_waiting_period(HOLD);
     let mina = world.person("mina").backup("old@example.org").create().await;
     let browser = world.signed_in(&mina).await;
     for email in ["new@example.org", "old@example.org"] {
@@ -170,7 +170,7 @@ async fn going_back_to_the_former_address_needs_no_hold() {
 
 #[tokio::test]
 async fn when_the_hold_is_over_the_former_address_is_free_for_others() {
-    let world = World::new().holding(HOLD);
+    let world = World::new().with_waiting_period(HOLD);
     let mina = world.person("mina").backup("old@example.org").create().await;
     let browser = world.signed_in(&mina).await;
     let change = browser.mailed_token("/account/backup", "new@example.org").await;
@@ -198,7 +198,7 @@ async fn when_the_hold_is_over_the_former_address_is_free_for_others() {
 
 #[tokio::test]
 async fn an_address_that_two_accounts_gave_up_is_found_for_its_third_owner() {
-    let world = World::new().holding(HOLD);
+    let world = World::new().with_waiting_period(HOLD);
     for (number, username) in ["mina", "joris", "ana"].into_iter().enumerate() {
         let person = world.person(username).create().await;
         let own = format!("own{number}@example.org");
@@ -221,18 +221,18 @@ async fn an_address_that_two_accounts_gave_up_is_found_for_its_third_owner() {
 #[tokio::test]
 async fn taking_back_does_not_end_a_hold() {
     for removed in [false, true] {
-        let world = World::new().holding(HOLD);
+        let world = World::new().with_waiting_period(HOLD);
         let mina = world.person("mina").create().await;
         let thief = world.signed_in(&mina).await;
         confirmed(&world, &thief, "first@example.net").await;
         world.after(Duration::from_mins(2));
-        let undo = if removed {
+        let undo_token = if removed {
             assert_eq!(thief.post_json("/account/backup/remove", &json!({})).await.status, 200);
             token_in(&world.deliver().await[0])
         } else {
             confirmed(&world, &thief, "second@example.net").await
         };
-        take_back(&world, &undo).await;
+        undo(&world, &undo_token).await;
         assert!(!opens(&world, "first@example.net").await, "it rests as it did");
         world.after(HOLD);
         assert!(opens(&world, "first@example.net").await);
@@ -241,23 +241,23 @@ async fn taking_back_does_not_end_a_hold() {
 
 #[tokio::test]
 async fn a_restored_address_leads_to_its_account_only() {
-    let world = World::new().holding(HOLD);
+    let world = World::new().with_waiting_period(HOLD);
     let mina = world.person("mina").backup("old@example.org").create().await;
-    let undo = confirmed(&world, &world.signed_in(&mina).await, "new@example.org").await;
+    let undo_token = confirmed(&world, &world.signed_in(&mina).await, "new@example.org").await;
     let joris = world.person("joris").create().await;
     for email in ["old@example.org", "own@example.org"] {
         world.after(HOLD);
         confirmed(&world, &world.signed_in(&joris).await, email).await;
     }
     world.after(HOLD);
-    take_back(&world, &undo).await;
+    undo(&world, &undo_token).await;
     assert_eq!(entries(&world, "old@example.org"), 1);
     assert!(opens(&world, "old@example.org").await);
 }
 
 #[tokio::test]
 async fn an_address_whose_hold_ends_during_a_change_stays_as_the_former_one() {
-    let world = World::new().holding(HOLD);
+    let world = World::new().with_waiting_period(HOLD);
     let mina = world.person("mina").backup("old@example.org").create().await;
     confirmed(&world, &world.signed_in(&mina).await, "new@example.org").await;
     world.after(HOLD.saturating_sub(Duration::from_mins(5)));
@@ -275,7 +275,7 @@ async fn an_address_whose_hold_ends_during_a_change_stays_as_the_former_one() {
         world.after(Duration::from_secs(1));
         let former = EmailAddress::parse("old@example.org").expect("an address");
         let now = world.operator.now();
-        world.operator.store.release_lapsed(&former, now).await.expect("the database works");
+        world.operator.store.release_expired_claim(&former, now).await.expect("the database works");
     };
     let form = json!({ "token": token });
     let (answer, ()) = tokio::join!(browser.post_json("/backup/confirm", &form), others);

@@ -7,7 +7,7 @@ use serde_json::Value;
 use shared::web::Code;
 
 use crate::rendering::keys;
-use crate::support::{file, template, template_text, workspace_file};
+use crate::support::{file, starts, template, template_text, variables, workspace_file};
 
 /// The longest file, by a little more than what the style guide calls about.
 const LINES_OF_A_FILE: usize = 420;
@@ -291,14 +291,14 @@ fn the_outbox_feeds_the_mailer_without_ever_blocking_for_long() {
     assert!(stream.report_batch_item_failures && stream.bisect_batch && stream.from_the_beginning);
     assert!(stream.maximum_retry_attempts.is_some_and(|retries| (3..=5).contains(&retries)));
     let age = stream.maximum_record_age.expect("there is a limit");
-    assert!(age <= shared::domain::link::SIGN_IN_LIFETIME, "a later mail would carry a dead link");
+    assert!(age <= domain::link::SIGN_IN_LIFETIME, "a later mail would carry a dead link");
     assert_eq!(stream.event_names, BTreeSet::from(["INSERT".to_owned()]), "not its own marks");
     assert!(stream.on_failure.as_deref().is_some_and(|queue| queue.contains("UnsentQueue")));
 }
 
 #[test]
 fn figures_are_what_the_design_says() {
-    use shared::domain::{link, password, session};
+    use domain::{link, password, session};
     assert_eq!(link::SIGN_IN_LIFETIME, Duration::from_mins(10));
     assert_eq!(link::CONFIRMATION_LIFETIME, Duration::from_hours(24));
     assert_eq!(session::ABSOLUTE_LIFETIME, Duration::from_hours(30 * 24));
@@ -312,14 +312,17 @@ fn figures_are_what_the_design_says() {
 }
 
 #[test]
-fn the_hashing_key_is_only_where_limits_are_counted() {
+fn the_template_gives_each_function_what_it_needs_and_no_more() {
+    // Each has a default where it is left out.
+    let optional = ["BACKUP_HOLD_HOURS", "FORMER_HASHES", "LOG_LEVEL", "AWS_SESSION_TOKEN"];
     for function in &template().functions {
-        let source = file(&format!("functions/{}/src/main.rs", function.name));
-        let has = |variable: &str| function.environment.contains_key(variable);
-        let asks = source.contains("Needs::DailyMails");
-        assert_eq!(asks, has("DAILY_MAILS"), "{}", function.name);
-        assert_eq!(asks || source.contains("Needs::HashingKey"), has("HASHING_KEY"), "{}", function.name);
-        let sends = function.environment.contains_key("MAIL_FROM");
-        assert_eq!(source.contains("serve_stream"), sends, "{}", function.name);
+        let given = variables(&function.name);
+        assert!(starts(&function.name, &|name| given.get(name).cloned()).is_ok(), "{}", function.name);
+        for left_out in given.keys() {
+            let started =
+                starts(&function.name, &|name| given.get(name).filter(|_| name != left_out).cloned());
+            let may_go = optional.contains(&&**left_out) || left_out.starts_with("AWS_ENDPOINT_URL_");
+            assert_eq!(started.is_ok(), may_go, "{} without {left_out}", function.name);
+        }
     }
 }

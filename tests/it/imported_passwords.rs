@@ -1,6 +1,6 @@
 //! Passwords whose hashes another system made: they open the account, and the first time replaces the hash.
+use domain::password::former_hashes;
 use serde_json::json;
-use shared::domain::former_hashes;
 
 use crate::support::{PASSWORD, Visitor, World};
 
@@ -36,12 +36,12 @@ fn kept(world: &World) -> String {
 
 #[tokio::test]
 async fn an_imported_password_signs_in_and_the_first_time_makes_its_hash_our_own() {
-    for (hash, recipe) in HASHES {
+    for (hash, kdf) in HASHES {
         let world = World::new();
         world.person("mina").imported(hash).create().await;
         assert_eq!(sign_in(&world.visitor(), "Correct horse battery").await, 401, "{hash}");
         let before = kept(&world);
-        assert!(before.starts_with(recipe), "{before}");
+        assert!(before.starts_with(kdf), "{before}");
         assert_eq!(sign_in(&world.visitor(), PASSWORD).await, 200, "{hash}");
         assert!(kept(&world).starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
         let (again, runs) = world.argon2_runs_of(sign_in(&world.visitor(), PASSWORD)).await;

@@ -3,11 +3,13 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use domain::{DailyEmails, EmailRequest, Identifier, PasswordAttempt, TypedAddress};
 use futures_util::future::join_all;
+use lambda_http::request::LambdaRequest;
 use serde_json::{Value, json};
-use shared::domain::{DailyMails, Identifier, MailRequest, PasswordTry, TypedAddress};
-use shared::store::Admission;
+use shared::store::RateLimitDecision;
 use shared::web::Request;
+use shared::web::guard::{Event, guard};
 
 use crate::support::{Answer, Ask, NOON, PASSWORD, Visitor, World};
 
@@ -27,27 +29,31 @@ async fn ask_for_mail(visitor: &Visitor<'_>, email: &str) -> Answer {
     visitor.post_form("/forgot-username", &[("email", email)]).await
 }
 
-async fn admit(world: &World, identifier: &str, client: &str) -> Admission {
-    let app = world.app("password-login");
-    let password = PasswordTry::new(&Identifier::parse(identifier), ip(client));
-    app.store.admit_password(&password, app.now()).await.expect("the database works")
+async fn admit(world: &World, identifier: &str, client: &str) -> RateLimitDecision {
+    let app = &world.functions.password_login;
+    let attempt = PasswordAttempt::new(&Identifier::parse(identifier), ip(client));
+    let counted = app.store.counted(&app.needs.key);
+    counted.count_password_attempt(&attempt, app.now()).await.expect("the database works")
 }
 
 /// So many failed passwords from one network, each for a name of its own, as from a stolen list.
 pub async fn fail_in_network(world: &World, client: &str, times: usize) {
     for number in 0..times {
-        assert_eq!(admit(world, &format!("stolen{number}"), client).await, Admission::Counted);
+        assert_eq!(admit(world, &format!("stolen{number}"), client).await, RateLimitDecision::Allowed);
     }
 }
 
 /// Asks for a mail as a stranger would, without the page around it.
-async fn request_mail(world: &World, email: &str, client: &str) {
-    let app = world.app("forgot-username");
+async fn request_email(world: &World, email: &str, client: &str) {
+    let app = &world.functions.forgot_username;
     let typed = TypedAddress::parse(email).expect("it looks like an address");
-    let mail = MailRequest::ForgotUsername { typed: typed.clone() };
+    let mail = EmailRequest::ForgotUsername { typed: typed.clone() };
     let event = Ask::page("/forgot-username").event(ip(client), &[]);
-    let request = Request::read(serde_json::from_value(event).expect("an event"));
-    app.request_mail(&request, &app.message_id(), mail, &typed, app.now()).await.expect("the database works");
+    let event: Event = serde_json::from_value(event).expect("an event");
+    let request = lambda_http::Request::from(LambdaRequest::ApiGatewayV2(guard(event)));
+    app.request_email(&Request::from(request), &app.message_id(), mail, &typed)
+        .await
+        .expect("the database works");
 }
 
 fn queued(world: &World) -> usize {
@@ -65,12 +71,12 @@ fn parts_of_the_day(world: &World) -> Vec<Value> {
 /// Fills all parts of the day's mails.
 async fn fill_the_day(world: &World) {
     for third in 0..160 {
-        request_mail(world, &format!("early{third}@example.com"), &format!("198.18.{third}.1")).await;
+        request_email(world, &format!("early{third}@example.com"), &format!("198.18.{third}.1")).await;
     }
     let parts = parts_of_the_day(world);
-    assert_eq!(parts.len() as u64, u64::from(DailyMails::SHARDS), "so many networks meet all parts");
+    assert_eq!(parts.len() as u64, u64::from(DailyEmails::SHARDS), "so many networks meet all parts");
     for mut part in parts {
-        part["counted"] = json!({ "N": (DAILY / u64::from(DailyMails::SHARDS)).to_string() });
+        part["counted"] = json!({ "N": (DAILY / u64::from(DailyEmails::SHARDS)).to_string() });
         world.put("LimitsTable", &part);
     }
 }
@@ -80,7 +86,7 @@ async fn many_at_once_never_get_past_a_bound() {
     let world = World::new();
     let (browser, world) = (&world.visitor(), &world);
     let one_address = (0..20).map(|number| async move {
-        request_mail(world, "mina@example.com", &format!("198.51.100.{number}")).await;
+        request_email(world, "mina@example.com", &format!("198.51.100.{number}")).await;
     });
     join_all(one_address).await;
     assert_eq!(queued(world), 5, "for one address");
@@ -94,7 +100,7 @@ async fn many_at_once_never_get_past_a_bound() {
     let counted = async |tries: Vec<(String, String)>| {
         let admissions = tries.iter().map(|(name, client)| admit(world, name, client));
         let admissions = join_all(admissions).await;
-        admissions.into_iter().filter(|admission| *admission == Admission::Counted).count()
+        admissions.into_iter().filter(|decision| *decision == RateLimitDecision::Allowed).count()
     };
     let one_name = (0..40).map(|number| ("mina".to_owned(), format!("198.51.100.{number}")));
     assert_eq!(counted(one_name.collect()).await, 10, "for one name");
@@ -107,12 +113,12 @@ async fn a_restart_forgets_nothing() {
     let mut world = World::new();
     world.person("mina").create().await;
     for number in 0..5 {
-        request_mail(&world, "mina@example.com", &format!("198.51.100.{number}")).await;
+        request_email(&world, "mina@example.com", &format!("198.51.100.{number}")).await;
         sign_in(&world.visitor(), "mina", "wrong").await;
         sign_in(&world.visitor(), "mina", "wrong").await;
     }
     world.restart();
-    request_mail(&world, "mina@example.com", "198.51.100.9").await;
+    request_email(&world, "mina@example.com", "198.51.100.9").await;
     assert_eq!(queued(&world), 5);
     assert_eq!(sign_in(&world.visitor(), "mina", PASSWORD).await.status, 401);
 }
@@ -195,8 +201,12 @@ async fn right_passwords_do_not_count_against_a_network() {
     for name in ["mina", "joris", "ana"] {
         assert_eq!(sign_in(&world.visitor(), name, PASSWORD).await.status, 200, "{name}");
     }
-    assert_eq!(admit(&world, "nobody", "203.0.113.7").await, Admission::Counted, "the hundredth failure");
-    assert!(matches!(admit(&world, "somebody", "203.0.113.7").await, Admission::Refused(_)));
+    assert_eq!(
+        admit(&world, "nobody", "203.0.113.7").await,
+        RateLimitDecision::Allowed,
+        "the hundredth failure"
+    );
+    assert!(matches!(admit(&world, "somebody", "203.0.113.7").await, RateLimitDecision::Limited(_)));
 }
 
 #[tokio::test]
@@ -232,24 +242,24 @@ async fn one_client_cannot_use_up_the_day_nor_its_neighbours_part_of_it() {
     for _ in 0..24 {
         for _ in 0..31 {
             address += 1;
-            request_mail(&world, &format!("victim{address}@example.com"), "198.51.100.1").await;
+            request_email(&world, &format!("victim{address}@example.com"), "198.51.100.1").await;
         }
         world.after(HOUR);
     }
     assert_eq!(queued(&world), 24 * 30, "720 in a day");
-    let lowest = u64::from(DailyMails::LEAST / DailyMails::SHARDS);
-    assert!(24 * 30 < lowest && lowest <= DAILY / u64::from(DailyMails::SHARDS));
+    let lowest = u64::from(DailyEmails::LEAST / DailyEmails::SHARDS);
+    assert!(24 * 30 < lowest && lowest <= DAILY / u64::from(DailyEmails::SHARDS));
     assert!(!world.counted().iter().any(|line| line.contains("RefusedForTheDay")));
 }
 
 #[tokio::test]
 async fn a_place_with_many_clients_fills_one_part_of_the_day_and_leaves_the_others() {
     let world = World::new();
-    let of_a_part = usize::try_from(DAILY / u64::from(DailyMails::SHARDS)).expect("a small number");
+    let of_a_part = usize::try_from(DAILY / u64::from(DailyEmails::SHARDS)).expect("a small number");
     let ask = async |numbers: std::ops::Range<usize>| {
         for number in numbers {
             let client = format!("2001:db8:1:{:x}::1", number / 30);
-            request_mail(&world, &format!("victim{number}@example.com"), &client).await;
+            request_email(&world, &format!("victim{number}@example.com"), &client).await;
         }
     };
     ask(0..60).await;
@@ -270,7 +280,7 @@ async fn a_place_with_many_clients_fills_one_part_of_the_day_and_leaves_the_othe
 
     let before = queued(&world);
     for third in 0..32 {
-        request_mail(&world, &format!("honest{third}@example.com"), &format!("198.51.{third}.1")).await;
+        request_email(&world, &format!("honest{third}@example.com"), &format!("198.51.{third}.1")).await;
     }
     assert!(queued(&world) - before >= 24, "of 32 other networks two or so share the part");
 }
@@ -328,13 +338,13 @@ async fn windows_begin_at_full_hours_and_at_midnight() {
     let world = World::new();
     world.after(Duration::from_mins(59));
     for number in 0..7 {
-        request_mail(&world, "mina@example.com", &format!("198.51.100.{number}")).await;
+        request_email(&world, "mina@example.com", &format!("198.51.100.{number}")).await;
     }
     assert_eq!(queued(&world), 5);
     world.after(Duration::from_secs(59));
-    request_mail(&world, "mina@example.com", "198.51.100.8").await;
+    request_email(&world, "mina@example.com", "198.51.100.8").await;
     assert_eq!(queued(&world), 5, "a second before one o'clock");
     world.after(Duration::from_secs(1));
-    request_mail(&world, "mina@example.com", "198.51.100.8").await;
+    request_email(&world, "mina@example.com", "198.51.100.8").await;
     assert_eq!(queued(&world), 6);
 }

@@ -2,8 +2,8 @@
 use std::time::Duration;
 
 use dev::aws::faults::Kind;
+use domain::Language;
 use serde_json::json;
-use shared::domain::Language;
 
 use crate::support::{World, token_in};
 

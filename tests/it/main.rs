@@ -1,6 +1,8 @@
 //! The flows, in process: real handlers, a database in memory, a clock that stands still.
 #![expect(clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
+#[path = "../properties/mod.rs"]
+mod properties;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -2,6 +2,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
 use aws_sdk_dynamodb::types::{AttributeValue, Get, KeysAndAttributes, TransactGetItem};
 use dev::aws::calls::Calls;
@@ -16,8 +17,7 @@ use dev::lambda::runtime_api::RuntimeApi;
 use dev::mailbox::Mailbox;
 use dev::template::statement::Permission;
 use dev::template::{ACCOUNT_ID, REGION};
-use shared::config::Aws;
-use shared::domain::EmailAddress;
+use domain::EmailAddress;
 use shared::error::chain;
 use tokio::net::TcpListener;
 
@@ -45,16 +45,12 @@ async fn front() -> SocketAddr {
 }
 
 fn client(front: SocketAddr, key: &str) -> Client {
-    let aws = Aws {
-        region: REGION.into(),
-        access_key_id: key.into(),
-        secret_access_key: "local".into(),
-        session_token: None,
-        dynamodb_endpoint: None,
-        ses_endpoint: None,
-    };
-    let sdk = shared::network::sdk_config(&aws, shared::network::http_client());
-    let config = aws_sdk_dynamodb::config::Builder::from(&sdk).endpoint_url(format!("http://{front}"));
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(REGION))
+        .credentials_provider(Credentials::new(key, "local", None, None, "test"))
+        .http_client(shared::aws::amazon_roots_client())
+        .endpoint_url(format!("http://{front}"));
     Client::from_conf(config.build())
 }
 
@@ -123,18 +119,22 @@ async fn flows_in_these_tests_run_with_their_own_permissions_only() {
     let world = World::new();
     let mina = world.person("mina").create().await;
     let address = EmailAddress::parse(&mina.email).expect("an address");
-    for function in ["forgot-username", "request-magic-link", "sign-out"] {
-        let store = &world.app(function).store;
+    let functions = &world.functions;
+    for (function, store) in [
+        ("forgot-username", &functions.forgot_username.store),
+        ("request-magic-link", &functions.request_magic_link.store),
+        ("sign-out", &functions.sign_out.store),
+    ] {
         for outcome in [
             store.load_account(&mina.id).await.map(|_| ()),
             store.find_by_email(&address).await.map(|_| ()),
-            store.owner_of(&address, world.app(function).now()).await.map(|_| ()),
+            store.owner_of(&address, world.operator.now()).await.map(|_| ()),
         ] {
             let error = chain(&outcome.expect_err("it is denied"));
             assert!(error.contains("AccessDeniedException"), "{function}: {error}");
         }
     }
-    assert!(world.app("account").store.load_account(&mina.id).await.is_ok());
+    assert!(functions.account.store.load_account(&mina.id).await.is_ok());
 }
 
 pub fn arn(resource: &str) -> String {

@@ -3,15 +3,16 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use shared::domain::{
-    Account, AccountId, Backup, ConfirmedAddress, Device, Door, EmailAddress, HashingKey, Kind, Language,
-    MessageId, Notice, PendingAddress, Session, SignInMethod, Source, Timestamp, Token, UndoLink, Username,
+use domain::{
+    Account, AccountId, AccountKind, Backup, ClientInfo, ConfirmedAddress, Device, EmailAddress, HashingKey,
+    Language, MessageId, Notice, PendingAddress, Purpose, Session, SignInEmail, SignInMethod, Timestamp,
+    Token, UndoLink, Username,
 };
-use shared::mail::{DoorAddress, Mail, PrimaryAddress, UnconfirmedAddress};
+use shared::mail::{Email, PrimaryAddress, SignInAddress, UnconfirmedAddress};
 use shared::texts::Texts;
 use shared::web::pages::{
-    AccountPage, Asked, CheckMailPage, ConfirmPage, ConfirmedPage, ForgotUsernamePage, OpenLinkPage,
-    ProblemPage, Reason, SessionList, SignInPage, SignedOutPage, TakenBackPage, UndoPage,
+    AccountPage, CheckMailboxPage, ConfirmPage, ConfirmedPage, ForgotUsernamePage, OpenLinkPage, ProblemPage,
+    Reason, RequestedEmail, SessionList, SignInPage, SignedOutPage, UndoPage, UndonePage,
 };
 use shared::web::{Code, LocalPath, Page, Problem};
 
@@ -27,7 +28,7 @@ fn since() -> Timestamp {
     Timestamp::from_unix_seconds(i64::try_from(NOON).expect("noon fits"))
 }
 
-fn account(kind: Kind, backup: Backup) -> Account {
+fn account(kind: AccountKind, backup: Backup) -> Account {
     Account {
         id: AccountId::new("a"),
         username: Username::parse("<b>mína&").expect("a username"),
@@ -61,7 +62,7 @@ fn backups() -> [Backup; 4] {
 fn session(number: u8, method: SignInMethod) -> Session {
     let network = "203.0.113.9".parse().expect("an IP address");
     let hash = Token::from_bytes([number; 32]).hash();
-    Session::begin(hash, AccountId::new("a"), method, Source::new("iPhone", network), since())
+    Session::begin(hash, AccountId::new("a"), method, ClientInfo::new("iPhone", network), since())
 }
 
 /// Sessions that began in each of the ways.
@@ -74,14 +75,14 @@ fn sessions(count: u8) -> Vec<Session> {
 fn pages(language: Language) -> Vec<(&'static str, String, String)> {
     let texts = || Texts::new(language, PRODUCT.into());
     let token = Token::from_bytes([9; 32]);
-    let mina = account(Kind::Regular, Backup::None);
+    let mina = account(AccountKind::Regular, Backup::None);
     let mut pages: Vec<(&'static str, String, String)> = Vec::new();
     let mut add = |template, what: String, page: &dyn Page| {
         pages.push((template, what, page.html().expect("the page renders")));
         assert!(page.json().is_object(), "{template}");
     };
     for backup in backups() {
-        let account = account(Kind::Regular, backup);
+        let account = account(AccountKind::Regular, backup);
         let since = account.backup.pending().map_or(account.created_at, |pending| pending.since);
         let two_days_later = AccountPage::new(&account, since + Duration::from_hours(48), texts());
         add("account.html", format!("{:?} two days later", account.backup), &two_days_later);
@@ -101,7 +102,7 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
             add("account.html", format!("{:?} {}", account.backup, code.as_str()), &page);
         }
     }
-    let sso = account(Kind::Sso, Backup::None);
+    let sso = account(AccountKind::Sso, Backup::None);
     add("account.html", "sso".into(), &AccountPage::new(&sso, sso.created_at, texts()));
     for (method, others) in [(SignInMethod::Password, 0), (SignInMethod::LinkToBackup, 30)] {
         let listed = SessionList::new(&session(1, method), &sessions(others));
@@ -126,9 +127,9 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
         "problem".into(),
         &forgot.clone().with_problem(&Code::NotAnAddress.into(), "x"),
     );
-    add("check-mail.html", "username".into(), &CheckMailPage::new(Asked::Username, texts()));
+    add("check-mail.html", "username".into(), &CheckMailboxPage::new(RequestedEmail::Username, texts()));
     let code = HashingKey::new(&"k".repeat(32)).expect("long enough").code_of(&MessageId::new(0, 0));
-    let check_mail = CheckMailPage::new(Asked::SignInLink, texts()).with_code(&code);
+    let check_mail = CheckMailboxPage::new(RequestedEmail::SignInLink, texts()).with_code(&code);
     add("check-mail.html", "link".into(), &check_mail);
     for asker in [true, false] {
         let page = ConfirmPage::new(&mina, &address("new@example.org"), &token, asker, texts());
@@ -148,7 +149,7 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
             "other name".into(),
             &page.clone().with_problem(&Code::OtherUsername.into(), "x\"<"),
         );
-        let page = TakenBackPage::new(link, &mina, taken, since(), texts());
+        let page = UndonePage::new(link, &mina, taken, since(), texts());
         add("taken-back.html", format!("{} {taken}", link.notice.stem()), &page);
     }
     for held in [None, Some(since())] {
@@ -156,8 +157,8 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
         add("confirmed.html", format!("held until {held:?}"), &page);
     }
     for before in [None, Some(ConfirmedAddress::new(address("old@example.org"), since()))] {
-        let mut held = account(Kind::Regular, Backup::new(before, None));
-        let keys = held.keys_with(&address("new@example.org"), Duration::from_hours(1), since());
+        let mut held = account(AccountKind::Regular, Backup::new(before, None));
+        let keys = held.after_confirming(&address("new@example.org"), Duration::from_hours(1), since());
         (held.backup, held.former) = (Backup::new(keys.backup, None), keys.former);
         add("account.html", format!("held: {:?}", held.former), &AccountPage::new(&held, since(), texts()));
     }
@@ -165,7 +166,7 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
     for code in Code::ALL {
         let page = ProblemPage::new(&code.into(), texts());
         add("problem.html", code.as_str().into(), &page);
-        add("problem.html", code.as_str().into(), &page.clone().leading_to("/login", "way-on-new-link"));
+        add("problem.html", code.as_str().into(), &ProblemPage::of_link(Purpose::SignIn, code, texts()));
     }
     pages
 }
@@ -185,13 +186,13 @@ fn notices() -> [Notice; 8] {
         changed(Some(since())),
         Notice::BackupRemoved { address: backup(), usable_from: None },
         Notice::BackupUsed { address: backup() },
-        Notice::TakenBack { backup: Some(backup()) },
-        Notice::TakenBack { backup: None },
+        Notice::Undone { backup: Some(backup()) },
+        Notice::Undone { backup: None },
     ]
 }
 
-fn source(device: Device) -> Source {
-    Source { device, network: "203.0.x.x".into() }
+fn source(device: Device) -> ClientInfo {
+    ClientInfo { device, network: "203.0.x.x".into() }
 }
 
 fn undo_links() -> Vec<UndoLink> {
@@ -216,31 +217,31 @@ fn undo_links() -> Vec<UndoLink> {
     links.collect()
 }
 
-fn mails() -> Vec<Mail> {
+fn mails() -> Vec<Email> {
     let [_, pending, confirmed, _] = backups();
     let pending_address = pending.pending().expect("it is pending").clone();
-    let owner = account(Kind::Regular, confirmed);
-    let to = || DoorAddress::of(&owner, Door::Backup).expect("it has a backup");
+    let owner = account(AccountKind::Regular, confirmed);
+    let to = || SignInAddress::of(&owner, SignInEmail::Backup).expect("it has a backup");
     let username = || owner.username.as_str().to_owned();
     let token = || Token::from_bytes([9; 32]);
     let mut mails = vec![
-        Mail::VerifyBackup {
+        Email::VerifyBackup {
             to: UnconfirmedAddress::of(&pending_address),
             username: username(),
             token: token(),
         },
-        Mail::YourUsername { to: to(), username: username() },
-        Mail::SignInLink { to: to(), username: username(), token: token() },
+        Email::YourUsername { to: to(), username: username() },
+        Email::SignInLink { to: to(), username: username(), token: token() },
     ];
-    mails.extend(notices().map(|notice| Mail::Notice {
+    mails.extend(notices().map(|notice| Email::Notice {
         to: PrimaryAddress::of(&owner),
         username: username(),
-        undo: notice.taken_back(None).map(|_| token()),
+        undo: notice.backup_after_undo(None).map(|_| token()),
         notice,
         at: since(),
         source: source(Device::Mac),
     }));
-    mails.push(Mail::Wanted {
+    mails.push(Email::AddressClaimAttempt {
         to: PrimaryAddress::of(&owner),
         username: username(),
         address: address("spare@example.org"),
@@ -365,7 +366,7 @@ fn every_mail_is_complete_in_every_language_and_says_the_same_twice() {
 fn mails_of_two_languages_differ() {
     let subjects = |language| -> Vec<String> {
         let texts = Texts::new(language, PRODUCT.into());
-        let composed = |mail: Mail| mail.compose(&texts, PUBLIC_URL).expect("the mail renders").subject;
+        let composed = |mail: Email| mail.compose(&texts, PUBLIC_URL).expect("the mail renders").subject;
         mails().into_iter().map(composed).collect()
     };
     let [en, nl, da] = Language::ALL.map(subjects);

@@ -1,8 +1,8 @@
 //! A sign-in link by mail.
 use std::time::Duration;
 
+use domain::Language;
 use serde_json::json;
-use shared::domain::Language;
 
 use crate::support::{Ask, World, token_in};
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
@@ -12,13 +13,11 @@ use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use domain::LinkCode;
+use domain::link_code::CODE_CHARACTERS;
 use ring::digest::{SHA256, digest};
-use shared::config::Aws;
-use shared::domain::LinkCode;
-use shared::domain::link_code::CODE_CHARACTERS;
 use shared::entropy::Entropy;
 use shared::error::chain;
-use shared::network;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -111,8 +110,8 @@ fn secrets_come_from_the_operating_system_and_never_repeat() {
 fn a_code_has_thirty_bits() {
     // Of 1,000 codes each character takes each of 32 values, and no two are the same but by chance.
     let world = World::new();
-    let app = world.app("request-magic-link");
-    let key = app.hashing_key().expect("it has the key");
+    let app = &world.functions.request_magic_link;
+    let key = &app.needs.key;
     let codes: Vec<_> = (0..1_000).map(|_| key.code_of(&app.message_id())).collect();
     for place in 0..CODE_CHARACTERS {
         let values: BTreeSet<_> = codes.iter().filter_map(|code| code.as_str().chars().nth(place)).collect();
@@ -240,14 +239,19 @@ async fn calls_to_aws_take_no_server_without_a_certificate_of_amazon() {
     let port = somebody_else().await;
     let there = format!("https://localhost:{port}");
     let call = async |client: SharedHttpClient| {
-        let config = network::sdk_config(&Aws { dynamodb_endpoint: Some(there.clone()), ..aws() }, client);
-        let once = RetryConfig::standard().with_max_attempts(1);
-        let config = config.into_builder().endpoint_url(&*there).retry_config(once).build();
-        let table = aws_sdk_dynamodb::Client::new(&config).get_item().table_name("t");
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(Credentials::new("AKIDEXAMPLE", "example", None, None, "test"))
+            .http_client(client)
+            .endpoint_url(&*there)
+            .retry_config(RetryConfig::standard().with_max_attempts(1));
+        let table = aws_sdk_dynamodb::Client::from_conf(config.build()).get_item().table_name("t");
         let answer = table.key("k", AttributeValue::S("v".into())).send().await;
         answer.map(|_| ()).map_err(|error| chain(&error))
     };
-    let refused = call(network::http_client()).await.expect_err("its certificate is not Amazon's");
+    let refused =
+        call(shared::aws::amazon_roots_client()).await.expect_err("its certificate is not Amazon's");
     assert!(refused.contains("certificate"), "{refused}");
 
     // The same server answers a client that trusts it, so it was the certificate.
@@ -260,20 +264,9 @@ async fn calls_to_aws_take_no_server_without_a_certificate_of_amazon() {
     assert_eq!(call(trusting.build_https()).await, Ok(()));
 }
 
-fn aws() -> Aws {
-    Aws {
-        region: "eu-west-1".into(),
-        access_key_id: "AKIDEXAMPLE".into(),
-        secret_access_key: "example".into(),
-        session_token: None,
-        dynamodb_endpoint: None,
-        ses_endpoint: None,
-    }
-}
-
-#[test]
-fn waits_for_aws_are_those_that_are_written_down() {
-    let config = network::sdk_config(&aws(), network::http_client());
+#[tokio::test]
+async fn waits_for_aws_are_those_that_are_written_down() {
+    let config = shared::aws::for_function().await;
     let waits = config.timeout_config().expect("waits are set");
     let seconds = |wait: Option<Duration>| wait.expect("it is set").as_secs();
     let (connect, attempt, all) =

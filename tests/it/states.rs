@@ -2,9 +2,9 @@
 use std::collections::BTreeMap;
 
 use dev::aws::faults::Kind;
+use domain::Identifier;
+use domain::limit::PasswordAttempt;
 use serde_json::{Value, json};
-use shared::domain::Identifier;
-use shared::domain::limit::PasswordTry;
 use tokio::sync::OnceCell;
 
 use crate::support::{Ask, NOON, World};
@@ -157,14 +157,19 @@ impl State {
 async fn use_up(world: &World, typed: &[&str]) {
     let visitor = world.visitor_from(ELSEWHERE);
     let client = ELSEWHERE.parse().expect("an address");
-    let login = world.app("password-login");
+    let login = &world.functions.password_login;
     for typed in typed {
         for _ in 0..5 {
             visitor.ask(&Ask::form("/forgot-username", &[("email", typed)])).await;
         }
         for _ in 0..10 {
-            let password = PasswordTry::new(&Identifier::parse(typed), client);
-            login.store.admit_password(&password, login.now()).await.expect("the database works");
+            let password = PasswordAttempt::new(&Identifier::parse(typed), client);
+            login
+                .store
+                .counted(&login.needs.key)
+                .count_password_attempt(&password, login.now())
+                .await
+                .expect("the database works");
         }
     }
 }

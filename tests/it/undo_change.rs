@@ -9,7 +9,7 @@ use crate::support::{Answer, Ask, PASSWORD, Visitor, World, read, token_in};
 
 const PATH: &str = "/undo";
 
-async fn take_back(visitor: &Visitor<'_>, token: &str) -> Answer {
+async fn undo(visitor: &Visitor<'_>, token: &str) -> Answer {
     visitor.post_json(PATH, &json!({ "token": token, "username": "mina" })).await
 }
 
@@ -108,7 +108,7 @@ async fn each_notice_takes_back_what_it_tells_of() {
         };
         let page = world.visitor().get_json(&format!("{PATH}?token={token}")).await.json();
         assert_eq!((&page["what"], &page["device"]), (&json!(what), &json!("linux")), "{page}");
-        let answer = take_back(&world.visitor(), &token).await;
+        let answer = undo(&world.visitor(), &token).await;
         assert_eq!((answer.status, &answer.json()["former_taken"]), (200, &json!(false)), "{what}");
         assert!(!thief.is_signed_in().await, "{what}");
         world.assert_claims_fit();
@@ -151,7 +151,7 @@ async fn outstanding_links_are_dead_then() {
     let pending = thief.mailed_token("/account/backup", "other@example.net").await;
     thief.post_form("/login/link", &[("email", "mina@example.com")]).await;
 
-    assert_eq!(take_back(&world.visitor(), &token).await.status, 200);
+    assert_eq!(undo(&world.visitor(), &token).await.status, 200);
     for (path, token, code) in [
         ("/login/open", &to_thief, "link-unknown"),
         ("/login/open", &to_primary, "link-replaced"),
@@ -171,7 +171,7 @@ async fn changes_of_the_backup_email_rest_for_72_hours() {
     let mina = world.person("mina").backup("former@example.org").create().await;
     let thief = world.signed_in(&mina).await;
     let token = changed(&world, &thief, "thief@example.net").await;
-    take_back(&world.visitor(), &token).await;
+    undo(&world.visitor(), &token).await;
     world.deliver().await;
 
     let change = json!({ "email": "thief@example.net" });
@@ -212,10 +212,10 @@ async fn a_confirmation_at_the_same_moment_does_not_slip_through() {
         let owner = world.visitor();
         let next = json!({ "token": next });
         let (undone, _) = if seed % 2 == 0 {
-            tokio::join!(take_back(&owner, &token), thief.post_json("/backup/confirm", &next))
+            tokio::join!(undo(&owner, &token), thief.post_json("/backup/confirm", &next))
         } else {
             let (confirmed, undone) =
-                tokio::join!(thief.post_json("/backup/confirm", &next), take_back(&owner, &token));
+                tokio::join!(thief.post_json("/backup/confirm", &next), undo(&owner, &token));
             (undone, confirmed)
         };
         assert_eq!(undone.status, 200);
@@ -244,7 +244,7 @@ async fn a_machine_that_presses_buttons_takes_nothing_back() {
     }
     assert_eq!(scanner.post_form(PATH, &[("token", &token)]).await.status, 422);
     assert_eq!(world.dump(), before);
-    assert_eq!(take_back(&world.visitor(), &token).await.status, 200, "it still works for its owner");
+    assert_eq!(undo(&world.visitor(), &token).await.status, 200, "it still works for its owner");
 }
 
 #[tokio::test]
@@ -256,13 +256,13 @@ async fn a_link_works_once_and_for_seven_days() {
     world.after(Duration::from_hours(7 * 24));
     assert_eq!(world.visitor().get(&format!("{PATH}?token={token}")).await.status, 200);
     world.after(Duration::from_secs(1));
-    let late = take_back(&world.visitor(), &token).await;
+    let late = undo(&world.visitor(), &token).await;
     assert_eq!((late.status, &*late.code()), (410, "link-expired"));
 
     let browser = world.signed_in(&mina).await;
     let token = changed(&world, &browser, "third@example.net").await;
     let owners: Vec<_> = (0..20).map(|_| world.visitor()).collect();
-    let answers = join_all(owners.iter().map(|owner| take_back(owner, &token))).await;
+    let answers = join_all(owners.iter().map(|owner| undo(owner, &token))).await;
     let statuses = |wanted| answers.iter().filter(|answer| answer.status == wanted).count();
     assert_eq!((statuses(200), statuses(410)), (1, 19));
     world.assert_claims_fit();
@@ -273,12 +273,12 @@ async fn the_links_of_one_purpose_are_unknown_to_the_others() {
     let world = World::new();
     let mina = world.person("mina").backup("former@example.org").create().await;
     let browser = world.signed_in(&mina).await;
-    let undo = changed(&world, &browser, "new@example.net").await;
+    let undo_token = changed(&world, &browser, "new@example.net").await;
     let sign_in = browser.mailed_token("/login/link", "mina@example.com").await;
     for path in ["/login/open", "/backup/confirm"] {
-        assert_eq!(browser.post_json(path, &json!({ "token": undo })).await.code(), "link-unknown");
+        assert_eq!(browser.post_json(path, &json!({ "token": undo_token })).await.code(), "link-unknown");
     }
-    assert_eq!(take_back(&browser, &sign_in).await.code(), "link-unknown");
+    assert_eq!(undo(&browser, &sign_in).await.code(), "link-unknown");
 }
 
 #[tokio::test]
@@ -289,7 +289,7 @@ async fn a_failing_database_leaves_the_link_alive_and_nothing_half_done() {
     let token = changed(&world, &browser, "new@example.net").await;
     let before = world.dump();
     world.wire.fail("TransactWriteItems", 3, Kind::ServerError);
-    assert_eq!(take_back(&world.visitor(), &token).await.status, 500);
+    assert_eq!(undo(&world.visitor(), &token).await.status, 500);
     assert_eq!(world.dump(), before);
-    assert_eq!(take_back(&world.visitor(), &token).await.status, 200);
+    assert_eq!(undo(&world.visitor(), &token).await.status, 200);
 }

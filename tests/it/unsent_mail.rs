@@ -2,9 +2,9 @@
 use std::time::Duration;
 
 use dev::aws::faults::Kind;
+use domain::MessageId;
 use serde_json::json;
-use shared::domain::MessageId;
-use shared::store::{NotAgain, Queued, Unsent};
+use shared::store::{Queued, ResendRefused, Unsent};
 
 use crate::support::{World, template, token_in};
 
@@ -26,9 +26,9 @@ async fn only(world: &World) -> Queued {
     queued.clone()
 }
 
-async fn again(world: &World, queued: &Queued) -> Result<(), NotAgain> {
+async fn again(world: &World, queued: &Queued) -> Result<(), ResendRefused> {
     let app = &world.operator;
-    app.store.send_again(queued, &app.message_id(), app.now()).await.expect("the database works")
+    app.store.resend(queued, &app.message_id(), app.now()).await.expect("the database works")
 }
 
 #[tokio::test]
@@ -44,7 +44,7 @@ async fn a_notice_that_was_given_up_is_sent_again_once() {
     let queued = only(&world).await;
     world.wire.fail("TransactWriteItems", 1, Kind::LostAnswer);
     assert_eq!(again(&world, &queued).await, Ok(()));
-    assert_eq!(again(&world, &queued).await, Err(NotAgain::Done), "twice asks for one mail");
+    assert_eq!(again(&world, &queued).await, Err(ResendRefused::Done), "twice asks for one mail");
     assert!(unsent(&world).await.requests.is_empty(), "it is under way");
     let [notice] = &world.deliver().await[..] else { panic!("one mail") };
     assert_eq!(notice.to, "mina@example.com");
@@ -55,7 +55,7 @@ async fn a_notice_that_was_given_up_is_sent_again_once() {
 
     world.after(LONG_ENOUGH);
     assert!(unsent(&world).await.requests.is_empty());
-    assert_eq!(again(&world, &queued).await, Err(NotAgain::Done));
+    assert_eq!(again(&world, &queued).await, Err(ResendRefused::Done));
     assert!(world.deliver().await.is_empty());
 }
 
@@ -93,11 +93,11 @@ async fn a_confirmation_is_sent_again_while_its_address_is_pending_and_its_link_
     let queued = only(&world).await;
     browser.post_json("/account/backup/remove", &json!({ "what": "pending" })).await;
     let before = world.dump();
-    assert_eq!(again(&world, &queued).await, Err(NotAgain::Unwanted));
+    assert_eq!(again(&world, &queued).await, Err(ResendRefused::Superseded));
     assert_eq!(world.dump(), before);
 
     world.after(Duration::from_hours(24));
-    assert_eq!(again(&world, &queued).await, Err(NotAgain::Dead));
+    assert_eq!(again(&world, &queued).await, Err(ResendRefused::LinkExpired));
     assert!(world.deliver().await.is_empty());
 }
 
@@ -107,7 +107,7 @@ async fn a_dead_sign_in_link_is_never_mailed_and_what_cannot_be_read_is_named() 
     world.person("mina").create().await;
     world.visitor().post_form("/login/link", &[("email", "mina@example.com")]).await;
     give_up(&world);
-    assert_eq!(again(&world, &only(&world).await).await, Err(NotAgain::Dead));
+    assert_eq!(again(&world, &only(&world).await).await, Err(ResendRefused::LinkExpired));
     assert!(world.deliver().await.is_empty());
 
     let poison = json!({
@@ -127,6 +127,6 @@ async fn a_dead_sign_in_link_is_never_mailed_and_what_cannot_be_read_is_named() 
 fn what_is_called_given_up_is_older_than_the_mailer_tries() {
     let mailer = template().function("mailer").expect("there is a mailer");
     let age = mailer.stream.as_ref().and_then(|stream| stream.maximum_record_age);
-    // A minute is left of `UNDER_WAY` for the last run, which has thirty seconds.
+    // A minute is left of `DELIVERY_WINDOW` for the last run, which has thirty seconds.
     assert_eq!(age, Some(Duration::from_mins(10)));
 }

@@ -6,15 +6,15 @@
 //!
 //! | step | call |
 //! | --- | --- |
-//! | [`Action::Ask`] | `Store::ask_for_backup` |
-//! | [`Action::Mail`] | `Store::keep_confirmation_link`; the mailer is at-least-once |
-//! | [`Action::Tell`] | `Store::keep_undo_link`, for a notice of the outbox; at-least-once too |
+//! | [`Action::Ask`] | `Store::request_backup` |
+//! | [`Action::Email`] | `Store::create_confirmation_link`; the mailer is at-least-once |
+//! | [`Action::Tell`] | `Store::create_undo_link`, for a notice of the outbox; at-least-once too |
 //! | [`Action::Begin`] | POST: `App::now`, then `Store::find_link`, `Store::find_undo_link` or `Store::touch_session` |
 //! | [`At::Reading`] | `Store::load_account` |
-//! | [`At::Sweeping`] | `Store::release_lapsed`: who has the claim, though its time is over |
+//! | [`At::Sweeping`] | `Store::release_expired_claim`: who has the claim, though its time is over |
 //! | [`At::Releasing`] | the same: the record `email#former` goes, if its time is over |
 //! | [`At::Freeing`] | the same: the claim goes, if its time is over |
-//! | [`At::Writing`] | `Store::confirm_backup`, `Store::remove_backup`, `Store::take_back`: one transaction, on the account as it was read |
+//! | [`At::Writing`] | `Store::confirm_backup`, `Store::remove_backup`, `Store::undo`: one transaction, on the account as it was read |
 //! | [`Action::Cancel`] | `Store::cancel_pending`: of a request that was read before, which only that request's record obeys |
 //! | [`Action::Disable`] | `Store::disable_account` |
 //! | [`Action::Enable`] | `Store::enable_account` |
@@ -97,7 +97,7 @@ pub enum Wrong {
     /// A request was confirmed that had been cancelled, or had been replaced by a newer one.
     Replaced,
     /// A request was confirmed that was made before everything was taken back.
-    TakenBack,
+    Undone,
     /// A change was taken back twice by one link.
     UndoneTwice,
     /// Taking back left neither the former address nor, because somebody else has it, none.
@@ -141,7 +141,7 @@ pub struct Request {
     /// Truth: it was cancelled, replaced by a newer one, or confirmed.
     pub over: bool,
     /// Truth: a change was taken back since.
-    pub taken_back: bool,
+    pub backup_after_undo: bool,
     /// Truth: the account was disabled since.
     pub disabled: bool,
 }
@@ -243,7 +243,7 @@ pub enum Action {
     /// An account asks for an address.
     Ask { account: usize, address: usize },
     /// The mailer makes a link for a request.
-    Mail(usize),
+    Email(usize),
     /// The mailer makes a link for a notice.
     Tell(usize),
     /// A button is pressed in a window.

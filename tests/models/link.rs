@@ -6,18 +6,18 @@
 //!
 //! | step | call |
 //! | --- | --- |
-//! | [`Action::Ask`] | `Store::request_mail`, or `Store::ask_for_backup` |
-//! | [`Action::Mail`] | `Store::keep_sign_in_link`, or `Store::keep_confirmation_link`; the mailer is at-least-once |
+//! | [`Action::Ask`] | `Store::request_email`, or `Store::request_backup` |
+//! | [`Action::Email`] | `Store::create_sign_in_link`, or `Store::create_confirmation_link`; the mailer is at-least-once |
 //! | [`Action::Get`] | GET or HEAD of the link: reads only |
 //! | [`Action::Press`] | POST of the button: `App::now` is read, once |
 //! | [`At::ReadingLink`] | `Store::find_link`, then `Link::state` |
 //! | [`At::ReadingSlot`] | `Store::slot_of` (a confirmation's slot is the account's pending record) |
 //! | [`At::ReadingAccount`] | `Store::load_account`, then whether this browser needs a code |
-//! | [`At::TakingTry`] | `Store::take_try` |
+//! | [`At::TakingTry`] | `Store::record_code_attempt` |
 //! | [`At::Comparing`] | `HashingKey::is_code_of` |
 //! | [`At::Opening`] | `Store::open_session_with_link`, or `Store::confirm_backup`: one transaction |
 //! | [`Action::Lose`] | a write whose answer is lost: it happened, the person sees an error and presses again |
-//! | [`Action::TakeTwice`] | `Store::take_try` whose answer is lost on the way to the function: the SDK calls again |
+//! | [`Action::TakeTwice`] | `Store::record_code_attempt` whose answer is lost on the way to the function: the SDK calls again |
 //! | [`Action::Remove`] | `Store::remove_backup`, or `Store::cancel_pending` |
 //! | [`Action::TakeBack`] | the undo of a notice: `sessions_valid_from` is raised, the pending record goes |
 //! | [`Action::Disable`] | `Store::disable_account` |
@@ -88,7 +88,7 @@ pub enum Rule {
     /// Disabling ends all sessions, and with them what was asked for.
     DisablingEnds,
     /// A browser that did not ask needs a code.
-    Proof,
+    LinkAuthorization,
     /// GET reads only.
     SafeGet,
 }
@@ -111,7 +111,7 @@ pub enum Wrong {
     /// A link opened whose address was removed, or whose request was cancelled.
     Removed,
     /// A link opened that was asked for before everything was taken back, or all sessions ended.
-    TakenBack,
+    Undone,
     /// A link opened while the account was disabled.
     Disabled,
     /// GET or HEAD changed something.
@@ -122,9 +122,9 @@ pub enum Wrong {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Request {
     /// When it was asked for.
-    pub asked_at: u8,
+    pub requested_at: u8,
     /// Truth: a change was taken back, or all sessions ended since.
-    pub taken_back: bool,
+    pub backup_after_undo: bool,
     /// Truth: it was cancelled.
     pub cancelled: bool,
 }
@@ -161,7 +161,7 @@ pub enum Shown {
     Asker,
     /// The right code; a try was taken for it.
     Code,
-    /// Nothing: only in a model without [`Rule::Proof`].
+    /// Nothing: only in a model without [`Rule::LinkAuthorization`].
     Nothing,
 }
 
@@ -251,7 +251,7 @@ pub enum Action {
     /// A newer request for the same address.
     Ask,
     /// The mailer makes and mails a link for this request.
-    Mail(usize),
+    Email(usize),
     /// Somebody looks at this link.
     Get(usize),
     /// The button of this link is pressed in this window.
@@ -316,9 +316,9 @@ impl State {
             (Wrong::Unproven, shown == Shown::Nothing),
             (Wrong::AfterLock, link.wrong >= tries),
             (Wrong::Replaced, self.newest > link.request),
-            (Wrong::Expired, now > request.asked_at + LIFETIME),
+            (Wrong::Expired, now > request.requested_at + LIFETIME),
             (Wrong::Removed, !self.held || request.cancelled),
-            (Wrong::TakenBack, request.taken_back),
+            (Wrong::Undone, request.backup_after_undo),
             (Wrong::Disabled, self.disabled),
         ];
         verdicts.into_iter().filter(|(_, guilty)| *guilty).for_each(|(wrong, _)| self.note(wrong));
@@ -327,7 +327,7 @@ impl State {
     /// All sessions so far end, and what was asked for is dead.
     fn end_all(&mut self, valid_from: u8) {
         self.valid_from = valid_from;
-        self.requests.iter_mut().for_each(|request| request.taken_back = true);
+        self.requests.iter_mut().for_each(|request| request.backup_after_undo = true);
         self.sessions.iter_mut().for_each(|session| session.ended = true);
     }
 

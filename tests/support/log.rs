@@ -12,14 +12,7 @@ pub struct Log(Arc<Mutex<Vec<u8>>>);
 impl Log {
     /// Begins to listen on this thread, until the guard is dropped.
     pub fn listen(&self) -> DefaultGuard {
-        let subscriber = tracing_subscriber::fmt()
-            .json()
-            .with_max_level(tracing::Level::INFO)
-            .with_target(false)
-            .with_span_list(false)
-            .without_time()
-            .with_writer(self.clone())
-            .finish();
+        let subscriber = shared::logging::subscriber(tracing::Level::INFO, self.clone(), false);
         tracing::subscriber::set_default(subscriber)
     }
 

@@ -2,15 +2,20 @@
 //! still, a wire that sees every call to AWS, people with accounts, and visitors with browsers.
 mod claims;
 mod dynamodb;
+mod functions;
 mod log;
 mod outbox;
 mod people;
+pub mod platform;
 mod request;
 mod visitor;
 mod wire;
 mod world;
 
+pub use functions::{respond, starts};
 pub use people::{PASSWORD, Person};
 pub use request::Ask;
 pub use visitor::{Answer, Visitor, assert_sealed, read, token_in};
-pub use world::{NOON, PUBLIC_URL, World, file, function_of, template, template_text, workspace_file};
+pub use world::{
+    NOON, PUBLIC_URL, World, file, function_of, template, template_text, variables, workspace_file,
+};

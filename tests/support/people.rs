@@ -4,11 +4,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use shared::domain::{
-    AccountId, EmailAddress, Identifier, ImportedHash, Kind, Language, Link, PasswordHash, PasswordTry,
-    PendingAddress, Proof, Purpose, Session, SignInMethod, Source, TypedPassword, Username, password,
+use domain::{
+    AccountId, AccountKind, ClientInfo, EmailAddress, Identifier, ImportedHash, Language, Link,
+    LinkAuthorization, PasswordAttempt, PasswordHash, PendingAddress, Purpose, Session, SignInMethod,
+    TypedPassword, Username, password,
 };
-use shared::store::{Admission, Confirmation, NewAccount, PasswordSignIn};
+use shared::store::{Confirmation, NewAccount, PasswordSignIn, RateLimitDecision};
 
 use super::visitor::Visitor;
 use super::world::World;
@@ -52,7 +53,7 @@ impl World {
             id: AccountId::new(format!("account-of-{local}")),
             username: Username::parse(username).expect("a username"),
             primary: address(&format!("{local}@example.com")),
-            kind: Kind::Regular,
+            kind: AccountKind::Regular,
             password_hash: Some(HASH.clone()),
             language: Language::En,
         };
@@ -64,11 +65,16 @@ impl World {
         let secret = self.operator.entropy.token();
         let now = self.operator.now();
         let id = person.id.clone();
-        let session = Session::begin(secret.hash(), id, SignInMethod::Password, Source::default(), now);
-        let password = PasswordTry::new(&Identifier::parse(&person.username), HOME);
-        let password = (&password, &Admission::Known);
+        let session = Session::begin(secret.hash(), id, SignInMethod::Password, ClientInfo::default(), now);
+        let password = PasswordAttempt::new(&Identifier::parse(&person.username), HOME);
+        let password = (&password, &RateLimitDecision::AllowedKnownNetwork);
         let sign_in = PasswordSignIn { session: &session, former: None, password, backup_used: None };
-        let opened = self.operator.store.open_session_with_password(sign_in, now).await;
+        let opened = self
+            .operator
+            .store
+            .counted(&self.operator.needs.key)
+            .open_session_with_password(sign_in, now)
+            .await;
         assert!(opened.expect("the database works"), "the account may be signed in to");
         self.visitor().with_session(&secret.expose())
     }
@@ -95,7 +101,7 @@ impl Newcomer<'_> {
 
     /// Signs in elsewhere.
     pub fn sso(mut self) -> Self {
-        self.account.kind = Kind::Sso;
+        self.account.kind = AccountKind::Sso;
         self.without_password()
     }
 
@@ -111,7 +117,7 @@ impl Newcomer<'_> {
         let mut taken_in = TAKEN_IN.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = taken_in.entry(hash.to_owned()).or_insert_with(|| {
             let imported = ImportedHash::parse(hash).expect("a hash of a known kind");
-            password::take_in(&imported, [9; password::SALT_BYTES])
+            password::wrap_imported(&imported, [9; password::SALT_BYTES])
         });
         self.account.password_hash = Some(kept.clone());
         self
@@ -147,11 +153,11 @@ impl Newcomer<'_> {
             email: self.account.primary.as_str().into(),
         };
         if let Some(email) = &self.backup {
-            let pending = world.ask_for_backup(&person, email).await;
+            let pending = world.request_backup(&person, email).await;
             world.confirm(&person, pending).await;
         }
         if let Some(email) = &self.pending {
-            world.ask_for_backup(&person, email).await;
+            world.request_backup(&person, email).await;
         }
         if self.disabled {
             assert!(store.disable_account(&person.id, now).await.expect("the database works"));
@@ -181,10 +187,11 @@ impl World {
         ended.expect("the database works");
     }
 
-    async fn ask_for_backup(&self, person: &Person, email: &str) -> PendingAddress {
+    async fn request_backup(&self, person: &Person, email: &str) -> PendingAddress {
         let app = &self.operator;
         let pending = PendingAddress { address: address(email), since: app.now(), request: app.message_id() };
-        let asked = app.store.ask_for_backup(&person.id, &pending, &[], app.now()).await;
+        let asked =
+            app.store.counted(&app.needs.key).request_backup(&person.id, &pending, &[], app.now()).await;
         asked.expect("the database works").expect("no limit is asked for");
         pending
     }
@@ -201,18 +208,18 @@ impl World {
             spent_at: None,
             tries: 0,
         };
-        app.store.keep_confirmation_link(&link).await.expect("the database works");
+        app.store.create_confirmation_link(&link).await.expect("the database works");
         let account = app.store.load_account(&person.id).await.expect("the database works");
         let account = account.expect("the account was made a moment ago");
         let notice_id = &app.message_id();
         let source = &source();
         let confirmation = Confirmation {
             link: &link,
-            proof: Proof::Asker,
+            authorization: LinkAuthorization::SameBrowser,
             account: &account,
             notice_id,
             source,
-            hold: Duration::ZERO,
+            waiting_period: Duration::ZERO,
         };
         let confirmed = app.store.confirm_backup(confirmation, app.now()).await;
         confirmed.expect("the database works").expect("the link is alive");
@@ -224,6 +231,6 @@ fn address(text: &str) -> EmailAddress {
 }
 
 /// A program somewhere.
-fn source() -> Source {
-    Source::new("curl/8.14.1", std::net::Ipv4Addr::LOCALHOST.into())
+fn source() -> ClientInfo {
+    ClientInfo::new("curl/8.14.1", std::net::Ipv4Addr::LOCALHOST.into())
 }

@@ -4,26 +4,25 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use dev::aws::iam::OPERATOR_KEY;
 use dev::lambda::process::Variables;
 use dev::mailbox::Mail;
 use dev::stack::environment::{Environments, secrets};
 use dev::template::{Function, Template};
+use domain::{AccountId, password};
 use dynoxide::Database;
 use serde_json::{Value, json};
-use shared::app::{App, MailApp};
-use shared::config::Needs;
-use shared::domain::{AccountId, password};
-use shared::metrics::Lines;
-use shared::runtime::answer;
-use shared::testing::{Bench, TestClock};
+use shared::app::{App, Mailer};
+use shared::requirements::PasswordChecks;
 use tracing::subscriber::DefaultGuard;
 
 use super::claims::assert_fit;
 use super::dynamodb::{carry_out, dump};
+use super::functions::Functions;
 use super::log::Log;
 use super::outbox::Position;
+use super::platform::{TestClock, TestPlatform};
 use super::visitor::Visitor;
 use super::wire::{Call, Wire};
 
@@ -66,12 +65,13 @@ pub struct World {
     pub wire: Wire,
     /// The tables.
     pub database: Database,
-    pub(super) mailer: MailApp,
-    /// What the operator's command line is handed: it may do everything.
-    pub operator: App,
+    /// The functions behind routes.
+    pub functions: Functions,
+    pub(super) mailer: Mailer,
+    /// Somebody with the operator's access key: it may do everything.
+    pub operator: App<PasswordChecks>,
     pub(super) position: Position,
-    apps: BTreeMap<String, App>,
-    counted: Lines,
+    platform: TestPlatform,
     log: Log,
     _listening: DefaultGuard,
 }
@@ -88,15 +88,15 @@ impl World {
         }
         let wire = Wire::new(database.clone());
         let clock = TestClock::at(NOON);
-        let bench = Bench::new(&clock, 0, wire.http_client());
-        let mailer = variables(template().function("mailer").expect("there is a mailer"));
-        let mut operator = variables(template().function("password-login").expect("there is a sign-in"));
+        let platform = TestPlatform::new(&clock, 0, wire.http_client());
+        let mailer = variables("mailer");
+        let mut operator = variables("password-login");
         operator.insert("AWS_ACCESS_KEY_ID".into(), OPERATOR_KEY.into());
         Self {
-            apps: apps(&bench),
-            mailer: bench.mail_app(|name| mailer.get(name).cloned()),
-            operator: bench.app(Needs::HashingKey, |name| operator.get(name).cloned()),
-            counted: bench.counted(),
+            functions: Functions::start(&platform, variables),
+            mailer: platform.mailer(&|name| mailer.get(name).cloned()),
+            operator: platform.app(&|name| operator.get(name).cloned()),
+            platform,
             clock,
             wire,
             database,
@@ -106,23 +106,23 @@ impl World {
         }
     }
 
-    /// The same where a new backup email is held for that long.
-    pub fn holding(mut self, hold: Duration) -> Self {
-        self.apps.get_mut("confirm-backup").expect("there is a confirmation").backup_hold = hold;
+    /// The same where a new backup email waits that long before it opens the account.
+    pub fn with_waiting_period(mut self, waiting_period: Duration) -> Self {
+        self.functions.confirm_backup.needs.waiting_period = waiting_period;
         self
     }
 
     /// The same where the operator has named the kinds of hashes that accounts were imported with.
     pub fn with_former_hashes(mut self, named: &str) -> Self {
-        let signing_in = self.apps.get_mut("password-login").expect("there is a sign-in");
-        signing_in.former_hashes = named.parse().expect("kinds of hashes");
+        self.functions.password_login.needs.former_hashes = named.parse().expect("kinds of hashes");
         self
     }
 
     /// Starts the functions behind routes anew, as a deployment does: of what they did, the tables alone stay.
     pub fn restart(&mut self) {
         // Another seed, because the system's randomness does not repeat itself either.
-        self.apps = apps(&Bench::new(&self.clock, 1 << 32, self.wire.http_client()));
+        let platform = TestPlatform::new(&self.clock, 1 << 32, self.wire.http_client());
+        self.functions = Functions::start(&platform, variables);
     }
 
     /// Lets time pass.
@@ -206,12 +206,7 @@ impl World {
 
     /// What the functions counted.
     pub fn counted(&self) -> Vec<String> {
-        self.counted.lock().expect("no test panics while it counts").clone()
-    }
-
-    /// What a function is handed.
-    pub fn app(&self, function: &str) -> &App {
-        self.apps.get(function).expect("the function is in the template")
+        self.platform.counted()
     }
 
     /// Has the function of the event's path answer it.
@@ -222,24 +217,7 @@ impl World {
 
     /// Has a certain function answer an event.
     pub async fn answer_by(&self, function: &str, event: &Value) -> ApiGatewayV2httpResponse {
-        let event: ApiGatewayV2httpRequest =
-            serde_json::from_value(event.clone()).expect("the event is one of API Gateway's");
-        let app = self.app(function);
-        let reply = match function {
-            "account" => answer(app, event, &account::handle).await,
-            "request-backup" => answer(app, event, &request_backup::handle).await,
-            "confirm-backup" => answer(app, event, &confirm_backup::handle).await,
-            "remove-backup" => answer(app, event, &remove_backup::handle).await,
-            "forgot-username" => answer(app, event, &forgot_username::handle).await,
-            "request-magic-link" => answer(app, event, &request_magic_link::handle).await,
-            "undo-change" => answer(app, event, &undo_change::handle).await,
-            "open-magic-link" => answer(app, event, &open_magic_link::handle).await,
-            "password-login" => answer(app, event, &password_login::handle).await,
-            "end-session" => answer(app, event, &end_session::handle).await,
-            "sign-out" => answer(app, event, &sign_out::handle).await,
-            other => panic!("{other} has no handler here"),
-        };
-        reply.expect("every reply renders")
+        self.functions.answer(function, event).await
     }
 }
 
@@ -254,24 +232,9 @@ pub fn function_of(path: &str) -> &'static str {
     &found.expect("there is a default route").name
 }
 
-fn apps(bench: &Bench) -> BTreeMap<String, App> {
-    let behind_routes = template().functions.iter().filter(|function| !function.routes.is_empty());
-    let app = |function: &Function| {
-        let variables = variables(function);
-        (function.name.clone(), bench.app(needs_of(&variables), |name| variables.get(name).cloned()))
-    };
-    behind_routes.map(app).collect()
-}
-
-fn needs_of(variables: &Variables) -> Needs {
-    match (variables.contains_key("HASHING_KEY"), variables.contains_key("DAILY_MAILS")) {
-        (_, true) => Needs::DailyMails,
-        (true, false) => Needs::HashingKey,
-        (false, false) => Needs::Nothing,
-    }
-}
-
-fn variables(function: &Function) -> Variables {
+/// The variables that the template gives a function.
+pub fn variables(function: &str) -> Variables {
+    let function = template().function(function).expect("the function is in the template");
     let secrets = secrets(template(), None).expect("the template's secrets");
     // Nothing listens there: the wire answers before a connection is made.
     let environments = Environments { aws_port: 1, secrets };

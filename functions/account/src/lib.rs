@@ -1,25 +1,25 @@
-//! Shows the account, the state of its backup email and where it is signed in. It is also the front door (`/`) and answers for
-//! paths that no function has.
+//! Shows the account, the state of its backup email and where it is signed in. It also answers at `/` and for paths that no
+//! function has.
 use shared::app::App;
 use shared::error::Error;
+use shared::requirements::LinkCodes;
 use shared::web::pages::{AccountPage, SessionList};
-use shared::web::{Code, Problem, Reply, Request, StatusCode};
+use shared::web::{Code, Reply, Request, StatusCode};
 
 /// GET `/account`.
-pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
+pub async fn get(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error> {
     let now = app.now();
-    if !matches!(&*request.path, "/" | "/account") {
-        return Err(Problem::from(Code::NotFound).into());
+    if !matches!(request.path(), "/" | "/account") {
+        return Err(Code::NotFound.into());
     }
-    request.allow("GET, HEAD")?;
-    let visitor = app.visitor(&request, now).await?.ok_or(Error::NotSignedIn)?;
-    let account = &visitor.account;
+    let user = app.require_authenticated(&request, now).await?;
+    let account = &user.account;
     let sessions = app.store.list_sessions(account, now).await?;
     let page = AccountPage::new(account, now, app.texts(account.language))
-        .with_code(account, app.hashing_key()?)
-        .with_sessions(SessionList::new(&visitor.session, &sessions))
+        .with_code(account, &app.needs.key)
+        .with_sessions(SessionList::new(&user.session, &sessions))
         .with_typed(request.typed(&account.id));
-    Ok(match &*request.path {
+    Ok(match request.path() {
         "/" => Reply::see_other("/account", StatusCode::OK, &page),
         _ => Reply::page(StatusCode::OK, page),
     })

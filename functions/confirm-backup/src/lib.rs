@@ -1,122 +1,122 @@
-//! Confirms a backup email through the link mailed to it. GET shows, POST acts: where the account is signed in by its
+//! Confirms a backup email through the link sent to it. GET shows, POST acts: where the account is signed in by its
 //! button, elsewhere with the code that the account page shows.
+use domain::{Account, ClientInfo, Link, LinkAuthorization, Purpose, Timestamp, Token};
 use shared::app::App;
-use shared::domain::{Account, Link, Proof, Purpose, Source, Timestamp, Token};
 use shared::error::Error;
+use shared::logging;
 use shared::metrics::Event;
+use shared::requirements::BackupConfirmation;
 use shared::store::{ConfirmRefused, Confirmation};
-use shared::web::pages::{ConfirmPage, ConfirmedPage, ProblemPage};
-use shared::web::{Code, Method, OpenedLink, Reply, Request, StatusCode};
+use shared::web::pages::{ConfirmPage, ConfirmedPage};
+use shared::web::{Code, LinkForm, Reply, Request, StatusCode};
 
-/// The link and its account, or what to say instead.
-type Found = Result<(Link, Account), Code>;
-
-/// GET and POST `/backup/confirm`.
-pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
-    let now = app.now();
-    request.allow("GET, HEAD, POST")?;
-    let OpenedLink { token, code } = request.opened_link()?;
-    let Some(token) = token else { return Ok(dead(app, &request, Code::LinkUnknown)) };
-
-    let (link, account) = match find(app, &request, &token, now).await? {
-        Ok(found) => found,
-        Err(code) => return Ok(dead(app, &request, code)),
-    };
-    let visitor = app.visitor(&request, now).await?;
-    let is_asker = app.is_asker(&link, &[], visitor.as_ref().map(|visitor| &visitor.account))?;
-    let texts = app.texts(account.language);
-    let page = ConfirmPage::new(&account, &link.address, &token, is_asker, texts.clone());
-    if request.method == Method::GET {
-        app.count(Event::Opened(link.purpose));
-        return Ok(Reply::page(StatusCode::OK, page));
-    }
-
-    let proof = match app.prove(&link, is_asker, code.as_deref(), now).await?.map_err(Code::from) {
-        Ok(proof) => proof,
-        Err(Code::LinkLocked) => return Ok(dead(app, &request, Code::LinkLocked)),
-        Err(code) => return Ok(Reply::refusal(code, page.with_problem(&code.into()), texts)),
-    };
-    Ok(match confirm(app, &link, proof, account, &request.source()).await? {
-        Err(code) => dead(app, &request, code),
-        Ok((account, now)) => {
-            app.count(Event::Used(link.purpose));
-            let usable_from = now + app.backup_hold;
-            let held_until = Some(usable_from).filter(|from| *from > now);
-            Reply::page(StatusCode::OK, ConfirmedPage::new(&account, &link.address, held_until, texts))
-        }
-    })
-}
-
-/// The link and its account, if it is alive and still the one that the account waits for.
-async fn find(app: &App, request: &Request, token: &Token, now: Timestamp) -> Result<Found, Error> {
-    let Some(link) = app.store.find_link(&token.hash(), Purpose::ConfirmBackup).await? else {
-        return Ok(Err(Code::LinkUnknown));
-    };
-    request.is_about(&link.account_id);
-    if let Some(code) = Code::of_link(link.state(now)) {
-        return Ok(Err(code));
-    }
-    let account = app.store.load_account(&link.account_id).await?.filter(|account| !account.is_disabled());
-    let Some(account) = account else { return Ok(Err(Code::LinkUnknown)) };
-    let awaited = account.backup.pending().is_some_and(|pending| pending.request == link.request);
-    Ok(if awaited { Ok((link, account)) } else { Err(Code::LinkReplaced) })
-}
-
-/// Confirms in one transaction. When the account changed under our hands, it is read again and decided anew. The time
-/// is always read after the account: what somebody else has swept from it is over by then. Gives the account as it was,
-/// and when it was confirmed.
-async fn confirm(
-    app: &App,
-    link: &Link,
-    proof: Proof,
+/// A living link with its account, as this browser sees it.
+struct Opened {
+    link: Link,
     account: Account,
-    source: &Source,
-) -> Result<Result<(Account, Timestamp), Code>, Error> {
-    const READINGS: usize = 3;
+    is_same_browser: bool,
+    page: ConfirmPage,
+}
+
+/// GET `/backup/confirm`.
+pub async fn get(app: &App<BackupConfirmation>, request: Request) -> Result<Reply, Error> {
+    let opened = open(app, &request, request.link_token(), app.now()).await?;
+    app.count(Event::Opened(Purpose::ConfirmBackup));
+    Ok(Reply::page(StatusCode::OK, opened.page))
+}
+
+/// POST `/backup/confirm`.
+pub async fn post(app: &App<BackupConfirmation>, request: Request) -> Result<Reply, Error> {
+    let now = app.now();
+    let form: LinkForm = request.form()?;
+    let Opened { link, account, is_same_browser, page } = open(app, &request, form.token(), now).await?;
+    let texts = app.texts(account.language);
+
+    let authorization = app.authorize(&link, is_same_browser, form.code.as_deref(), now).await;
+    let authorization =
+        authorization.map_err(|error| error.on(|problem| page.with_problem(problem), &texts))?;
+    let (account, now) = confirm(app, &link, authorization, account, &request.client_info()).await?;
+
+    app.count(Event::Used(Purpose::ConfirmBackup));
+    let usable_from = now + app.needs.waiting_period;
+    let waits_until = Some(usable_from).filter(|from| *from > now);
+    Ok(Reply::page(StatusCode::OK, ConfirmedPage::new(&account, &link.address, waits_until, texts)))
+}
+
+const fn dead(code: Code) -> Error {
+    Error::link(Purpose::ConfirmBackup, code)
+}
+
+/// Opens the link, if it is alive and still the one that the account waits for.
+async fn open(
+    app: &App<BackupConfirmation>,
+    request: &Request,
+    token: Option<Token>,
+    now: Timestamp,
+) -> Result<Opened, Error> {
+    let token = token.ok_or(dead(Code::LinkUnknown))?;
+    let link = app.store.find_link(&token.hash(), Purpose::ConfirmBackup).await?;
+    let link = link.ok_or(dead(Code::LinkUnknown))?;
+    logging::record_account(&link.account_id);
+    if let Some(code) = Code::of_link(link.state(now)) {
+        return Err(dead(code));
+    }
+    let account = find_account(app, &link).await?;
+    if !account.backup.pending().is_some_and(|pending| pending.request == link.request) {
+        return Err(dead(Code::LinkReplaced));
+    }
+    let user = app.authenticate(request, now).await?;
+    let is_same_browser = app.is_same_browser(&link, &[], user.as_ref().map(|user| &user.account));
+    let texts = app.texts(account.language);
+    let page = ConfirmPage::new(&account, &link.address, &token, is_same_browser, texts);
+    Ok(Opened { link, account, is_same_browser, page })
+}
+
+/// The account of a link. A link of a disabled account is unknown.
+async fn find_account(app: &App<BackupConfirmation>, link: &Link) -> Result<Account, Error> {
+    let account = app.store.load_account(&link.account_id).await?;
+    account.filter(|account| !account.is_disabled()).ok_or(dead(Code::LinkUnknown))
+}
+
+/// Confirms in one transaction. When the account has changed since it was read, it is read again and decided anew. The
+/// time is always read after the account: what somebody else has deleted from it as expired has expired by then. Gives
+/// the account as it was, and when it was confirmed.
+async fn confirm(
+    app: &App<BackupConfirmation>,
+    link: &Link,
+    authorization: LinkAuthorization,
+    mut account: Account,
+    source: &ClientInfo,
+) -> Result<(Account, Timestamp), Error> {
+    const READS: usize = 3;
     let mut now = app.now();
-    app.store.release_lapsed(&link.address, now).await?;
+    app.store.release_expired_claim(&link.address, now).await?;
     let notice_id = app.message_id();
-    let mut account = account;
-    for _ in 0..READINGS {
+    for _ in 0..READS {
         let confirmation = Confirmation {
             link,
-            proof,
+            authorization,
             account: &account,
             notice_id: &notice_id,
             source,
-            hold: app.backup_hold,
+            waiting_period: app.needs.waiting_period,
         };
         let Err(refused) = app.store.confirm_backup(confirmation, now).await? else {
-            return Ok(Ok((account, now)));
+            return Ok((account, now));
         };
-        match refused {
-            ConfirmRefused::LinkDead => return Ok(Err(Code::LinkUsed)),
-            ConfirmRefused::NoLongerPending => return Ok(Err(Code::LinkReplaced)),
-            ConfirmRefused::Taken => return Ok(Err(Code::AddressTaken)),
-            ConfirmRefused::Barred => {
-                let account = app.store.load_account(&link.account_id).await?;
-                return Ok(Err(match account.filter(|account| !account.is_disabled()) {
-                    None => Code::LinkUnknown,
-                    Some(account) if account.frozen_until(now).is_some() => Code::BackupFrozen,
-                    Some(_) => Code::LinkReplaced,
-                }));
+        account = match refused {
+            ConfirmRefused::LinkDead => return Err(dead(Code::LinkUsed)),
+            ConfirmRefused::NoLongerPending => return Err(dead(Code::LinkReplaced)),
+            ConfirmRefused::Taken => return Err(dead(Code::AddressTaken)),
+            ConfirmRefused::ChangesNotAllowed => {
+                let frozen = find_account(app, link).await?.frozen_until(now).is_some();
+                return Err(dead(if frozen { Code::BackupFrozen } else { Code::LinkReplaced }));
             }
-            ConfirmRefused::AccountChanged => match app.store.load_account(&link.account_id).await? {
-                Some(changed) => account = changed,
-                None => return Ok(Err(Code::LinkUnknown)),
-            },
-        }
+            ConfirmRefused::AccountChanged => {
+                app.store.load_account(&link.account_id).await?.ok_or(dead(Code::LinkUnknown))?
+            }
+        };
         now = app.now();
     }
-    Err(Error::Broken("the account changed at every try".into()))
-}
-
-/// A calm page; the way on leads to the account, where a new link can be asked for.
-fn dead(app: &App, request: &Request, code: Code) -> Reply {
-    if code == Code::LinkExpired {
-        app.count(Event::Expired(Purpose::ConfirmBackup));
-    }
-    let texts = app.texts(request.language());
-    let page = ProblemPage::new(&code.into(), texts.clone()).leading_to("/account", "way-on-account");
-    Reply::refusal(code, page, texts)
+    Err(Error::Internal("the account changed at every attempt".into()))
 }

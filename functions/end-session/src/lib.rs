@@ -1,7 +1,7 @@
 //! Ends sessions of one's own account: one of them, or all but this browser's.
+use domain::{Timestamp, Token, TokenHash};
 use serde::{Deserialize, Serialize};
-use shared::app::{App, Visitor};
-use shared::domain::{Timestamp, Token, TokenHash};
+use shared::app::{App, Authenticated};
 use shared::error::Error;
 use shared::web::pages::ProblemPage;
 use shared::web::{Code, Problem, Reply, Request, SessionCookie, StatusCode};
@@ -37,25 +37,23 @@ enum Outcome {
 }
 
 /// POST `/account/sessions/end`.
-pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
+pub async fn post(app: &App, request: Request) -> Result<Reply, Error> {
     let now = app.now();
-    request.allow("POST")?;
-    let visitor = app.visitor(&request, now).await?.ok_or(Error::NotSignedIn)?;
+    let user = app.require_authenticated(&request, now).await?;
     let what = What::try_from(request.form::<Form>()?)?;
-    let texts = app.texts(visitor.account.language);
-    if !visitor.session.is_fresh(now) {
+    let texts = app.texts(user.account.language);
+    if !user.session.is_fresh(now) {
         return Ok(Reply::to_sign_in_again(&texts));
     }
 
     let outcome = match what {
-        What::One(session) => end_one(app, &visitor, &session).await?,
-        What::Others => end_others(app, &visitor, now).await?,
+        What::One(session) => end_one(app, &user, &session).await?,
+        What::Others => end_others(app, &user, now).await?,
     };
 
     if !matches!(outcome, Outcome::NotThere) {
-        let account_id = visitor.account.id.as_str();
         let others = matches!(outcome, Outcome::OthersEnded(_));
-        tracing::info!(request_id = request.id, account_id, others, "sessions ended by their owner");
+        tracing::info!(others, "sessions ended by their owner");
     }
     Ok(match outcome {
         Outcome::Ended => Reply::see_other("/account", StatusCode::OK, &Ended::Session),
@@ -65,8 +63,9 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
         Outcome::OthersEnded(secret) => Reply::see_other("/account", StatusCode::OK, &Ended::OtherSessions)
             .with_session(SessionCookie::Set(secret)),
         Outcome::NotThere => {
-            let page = ProblemPage::new(&Code::SessionGone.into(), texts.clone());
-            Reply::refusal(Code::SessionGone, page, texts)
+            let problem = Code::SessionGone.into();
+            let page = ProblemPage::new(&problem, texts.clone());
+            return Err(Error::on_page(problem, page, texts));
         }
     })
 }
@@ -85,21 +84,21 @@ impl TryFrom<Form> for What {
 }
 
 /// A session of somebody else is one that is not there.
-async fn end_one(app: &App, visitor: &Visitor, session: &str) -> Result<Outcome, Error> {
+async fn end_one(app: &App, user: &Authenticated, session: &str) -> Result<Outcome, Error> {
     let Ok(hash) = TokenHash::parse(session) else { return Ok(Outcome::NotThere) };
-    Ok(if !app.store.end_session_of(&visitor.account.id, &hash).await? {
+    Ok(if !app.store.end_session_of(&user.account.id, &hash).await? {
         Outcome::NotThere
-    } else if hash == visitor.session.hash {
+    } else if hash == user.session.hash {
         Outcome::OwnEnded
     } else {
         Outcome::Ended
     })
 }
 
-async fn end_others(app: &App, visitor: &Visitor, now: Timestamp) -> Result<Outcome, Error> {
+async fn end_others(app: &App, user: &Authenticated, now: Timestamp) -> Result<Outcome, Error> {
     let secret = app.entropy.token();
-    // Ended itself meanwhile, as by two clicks: then nobody is signed in here.
-    let Visitor { account, session } = visitor;
+    // This session has ended meanwhile, as by two clicks: then nobody is signed in here.
+    let Authenticated { account, session } = user;
     if app.store.end_other_sessions(account, session, &secret.hash(), now).await? {
         Ok(Outcome::OthersEnded(secret))
     } else {

@@ -1,6 +1,6 @@
 //! The Lambda binary of the flow in `lib.rs`.
-use shared::config::Needs;
+use shared::runtime::{post, serve};
 
 fn main() -> std::process::ExitCode {
-    shared::runtime::serve(Needs::Nothing, &end_session::handle)
+    serve(post(end_session::post))
 }

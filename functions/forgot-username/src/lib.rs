@@ -1,11 +1,12 @@
-//! Asks for the username by mail. Open to strangers, so it has no permission to read accounts: every address
-//! takes the same way through the outbox, and the mailer decides behind it.
+//! Asks for the username by email. Open to strangers, so it has no permission to read accounts: every address takes
+//! the same way through the outbox, and the mailer decides later.
+use domain::{EmailRequest, TypedAddress};
 use serde::Deserialize;
 use shared::app::App;
-use shared::domain::{MailRequest, TypedAddress};
 use shared::error::Error;
-use shared::web::pages::{Asked, CheckMailPage, ForgotUsernamePage};
-use shared::web::{Method, Problem, Reply, Request, StatusCode};
+use shared::requirements::EmailRequests;
+use shared::web::pages::{CheckMailboxPage, ForgotUsernamePage, RequestedEmail};
+use shared::web::{Problem, Reply, Request, StatusCode};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -13,24 +14,21 @@ struct Form {
     email: String,
 }
 
-/// GET and POST `/forgot-username`.
-pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
-    let now = app.now();
-    request.allow("GET, HEAD, POST")?;
+/// GET `/forgot-username`.
+pub async fn get(app: &App<EmailRequests>, request: Request) -> Result<Reply, Error> {
+    Ok(Reply::page(StatusCode::OK, ForgotUsernamePage::new(app.texts(request.language()))))
+}
+
+/// POST `/forgot-username`.
+pub async fn post(app: &App<EmailRequests>, request: Request) -> Result<Reply, Error> {
     let texts = app.texts(request.language());
-    if request.method == Method::GET {
-        return Ok(Reply::page(StatusCode::OK, ForgotUsernamePage::new(texts)));
-    }
     let form: Form = request.form()?;
-    let typed = match TypedAddress::parse(&form.email) {
-        Ok(typed) => typed,
-        Err(not_an_address) => {
-            let problem = Problem::from(not_an_address);
-            let page = ForgotUsernamePage::new(texts.clone()).with_problem(&problem, form.email);
-            return Ok(Reply::refusal(problem, page, texts));
-        }
-    };
-    let mail = MailRequest::ForgotUsername { typed: typed.clone() };
-    app.request_mail(&request, &app.message_id(), mail, &typed, now).await?;
-    Ok(Reply::page(StatusCode::OK, CheckMailPage::new(Asked::Username, texts)))
+    let typed = TypedAddress::parse(&form.email).map_err(|not_an_address| {
+        let problem = Problem::from(not_an_address);
+        let page = ForgotUsernamePage::new(texts.clone()).with_problem(&problem, form.email);
+        Error::on_page(problem, page, texts.clone())
+    })?;
+    let email = EmailRequest::ForgotUsername { typed: typed.clone() };
+    app.request_email(&request, &app.message_id(), email, &typed).await?;
+    Ok(Reply::page(StatusCode::OK, CheckMailboxPage::new(RequestedEmail::Username, texts)))
 }

@@ -3,56 +3,58 @@
 //!
 //! At least once: a request is marked as done after its mail was sent, so a mail may come twice and never not
 //! at all. Requests that name nobody, or whose link would already be dead, are done without a mail.
-use shared::app::{App, MailApp};
-use shared::domain::{
-    Account, AccountId, Door, EmailAddress, Link, MailRequest, MessageId, Notice, Purpose, Source, Timestamp,
-    TypedAddress, UndoLink,
+use domain::{
+    Account, AccountId, ClientInfo, EmailAddress, EmailRequest, Link, MessageId, Notice, Purpose,
+    SignInEmail, Timestamp, TypedAddress, UndoLink,
 };
+use shared::app::{App, Mailer};
 use shared::error::Error;
-use shared::mail::{DoorAddress, Mail, PrimaryAddress, UnconfirmedAddress};
+use shared::logging;
+use shared::mail::{Email, PrimaryAddress, SignInAddress, UnconfirmedAddress};
 use shared::metrics::Event;
 use shared::store::{Queued, QueuedState};
 
 /// What became of a request.
 enum Decision {
-    Send(Box<(Mail, Account)>),
+    Send(Box<(Email, Account)>),
     Drop(&'static str),
 }
 
 /// Handles one request of the outbox.
-pub async fn handle(mailer: &MailApp, id: &MessageId) -> Result<(), Error> {
+pub async fn handle(mailer: &Mailer, id: &MessageId) -> Result<(), Error> {
     let app = &mailer.app;
     let now = app.now();
-    let Some(queued) = app.store.find_mail_request(id).await? else {
-        tracing::warn!(message_id = id.as_str(), "a mail request is gone");
+    let Some(queued) = app.store.find_email_request(id).await? else {
+        tracing::warn!("a mail request is gone");
         return Ok(());
     };
     if queued.state == QueuedState::Done {
         return Ok(());
     }
     match decide(app, &queued, now).await? {
-        Decision::Drop(why) => tracing::info!(message_id = id.as_str(), why, "no mail"),
+        Decision::Drop(why) => tracing::info!(why, "no mail"),
         Decision::Send(to_send) => {
             let (mail, account) = &*to_send;
             mailer.outbound.send(mail, &app.texts(account.language)).await?;
             app.count(Event::Sent((&queued.request).into()));
-            tracing::info!(message_id = id.as_str(), account_id = account.id.as_str(), "mail sent");
+            logging::record_account(&account.id);
+            tracing::info!("mail sent");
         }
     }
-    Ok(app.store.mark_mail_request_done(id).await?)
+    Ok(app.store.mark_email_request_done(id).await?)
 }
 
 async fn decide(app: &App, queued: &Queued, now: Timestamp) -> Result<Decision, Error> {
     match &queued.request {
-        MailRequest::ForgotUsername { typed } => Ok(match find(app, typed, now).await? {
-            Some((account, to, _)) => send(Mail::YourUsername { to, username: name(&account) }, account),
+        EmailRequest::ForgotUsername { typed } => Ok(match find(app, typed, now).await? {
+            Some((account, to, _)) => send(Email::YourUsername { to, username: name(&account) }, account),
             None => Decision::Drop("the address opens no account"),
         }),
-        MailRequest::SignInLink { typed } => sign_in_link(app, queued, typed, now).await,
-        MailRequest::ConfirmBackup { account_id, address } => {
+        EmailRequest::SignInLink { typed } => sign_in_link(app, queued, typed, now).await,
+        EmailRequest::ConfirmBackup { account_id, address } => {
             confirmation(app, queued, account_id, address, now).await
         }
-        MailRequest::Notice { account_id, notice, source } => {
+        EmailRequest::Notice { account_id, notice, source } => {
             let Some(account) = app.store.load_account(account_id).await? else {
                 return Ok(Decision::Drop("the account is gone"));
             };
@@ -67,10 +69,10 @@ async fn tell(
     account: Account,
     at: Timestamp,
     notice: &Notice,
-    source: &Source,
+    source: &ClientInfo,
 ) -> Result<Decision, Error> {
     let current = account.backup.confirmed().map(|current| &current.address);
-    let undo = notice.taken_back(current).map(|_| app.entropy.token());
+    let undo = notice.backup_after_undo(current).map(|_| app.entropy.token());
     if let Some(token) = &undo {
         let link = UndoLink {
             token_hash: token.hash(),
@@ -80,9 +82,9 @@ async fn tell(
             source: source.clone(),
             spent_at: None,
         };
-        app.store.keep_undo_link(&link).await?;
+        app.store.create_undo_link(&link).await?;
     }
-    let mail = Mail::Notice {
+    let mail = Email::Notice {
         to: PrimaryAddress::of(&account),
         username: name(&account),
         notice: notice.clone(),
@@ -99,10 +101,10 @@ async fn sign_in_link(
     typed: &TypedAddress,
     now: Timestamp,
 ) -> Result<Decision, Error> {
-    let Some((account, to, door)) = find(app, typed, now).await? else {
+    let Some((account, to, sign_in_email)) = find(app, typed, now).await? else {
         return Ok(Decision::Drop("the address opens no account"));
     };
-    let Some(address) = account.address_of(door).cloned() else {
+    let Some(address) = account.address_of(sign_in_email).cloned() else {
         return Ok(Decision::Drop("the address opens no account"));
     };
     let token = app.entropy.token();
@@ -119,8 +121,8 @@ async fn sign_in_link(
     if now >= link.expires_at {
         return Ok(Decision::Drop("the link would be dead"));
     }
-    Ok(match app.store.keep_sign_in_link(&link).await? {
-        Ok(()) => send(Mail::SignInLink { to, username: name(&account), token }, account),
+    Ok(match app.store.create_sign_in_link(&link).await? {
+        Ok(()) => send(Email::SignInLink { to, username: name(&account), token }, account),
         Err(_) => Decision::Drop("a later link was asked for, or one was used"),
     })
 }
@@ -139,11 +141,11 @@ async fn confirmation(
         return Ok(Decision::Drop("the address is no longer pending"));
     };
     // The one who asked sees the same as for a free address; the owner hears of it, at the primary.
-    let back_to_former = account.door(address, now) == Some(Door::Former);
+    let back_to_former = account.sign_in_email(address, now) == Some(SignInEmail::Former);
     if let Some(owner) = app.store.owner_of(address, now).await?.filter(|_| !back_to_former) {
         return Ok(match app.store.load_account(&owner).await? {
             Some(owner) if owner.id != account.id => {
-                let mail = Mail::Wanted {
+                let mail = Email::AddressClaimAttempt {
                     to: PrimaryAddress::of(&owner),
                     username: name(&owner),
                     address: address.clone(),
@@ -168,8 +170,8 @@ async fn confirmation(
     if now >= link.expires_at {
         return Ok(Decision::Drop("the link would be dead"));
     }
-    app.store.keep_confirmation_link(&link).await?;
-    let mail = Mail::VerifyBackup { to: UnconfirmedAddress::of(&pending), username: name(&account), token };
+    app.store.create_confirmation_link(&link).await?;
+    let mail = Email::VerifyBackup { to: UnconfirmedAddress::of(&pending), username: name(&account), token };
     Ok(send(mail, account))
 }
 
@@ -178,20 +180,20 @@ async fn find(
     app: &App,
     typed: &TypedAddress,
     now: Timestamp,
-) -> Result<Option<(Account, DoorAddress, Door)>, Error> {
+) -> Result<Option<(Account, SignInAddress, SignInEmail)>, Error> {
     let Some(address) = typed.address() else { return Ok(None) };
     for id in app.store.find_by_email(&address).await? {
         let Some(account) = app.store.load_account(&id).await? else { continue };
         // The index may lag: the account itself decides whether the address is (still) its own.
-        let Some(door) = account.door(&address, now) else { continue };
-        if let Some(to) = DoorAddress::of(&account, door) {
-            return Ok(Some((account, to, door)));
+        let Some(sign_in_email) = account.sign_in_email(&address, now) else { continue };
+        if let Some(to) = SignInAddress::of(&account, sign_in_email) {
+            return Ok(Some((account, to, sign_in_email)));
         }
     }
     Ok(None)
 }
 
-fn send(mail: Mail, account: Account) -> Decision {
+fn send(mail: Email, account: Account) -> Decision {
     Decision::Send(Box::new((mail, account)))
 }
 

@@ -1,112 +1,105 @@
-//! Signs in through a link from a mail. GET asks "as whom", POST opens a session: in the browser that asked for the
+//! Signs in through a link from an email. GET asks "as whom", POST opens a session: in the browser that asked for the
 //! link by its button, in another with the code that the asking page shows.
+use domain::{Account, Link, Purpose, Session, SignInEmail, Timestamp, Token};
 use shared::app::App;
-use shared::domain::{Account, Door, Link, Purpose, Session, Timestamp, Token};
 use shared::error::Error;
+use shared::logging;
 use shared::metrics::Event;
+use shared::requirements::LinkCodes;
 use shared::store::{LinkSignIn, Slot};
-use shared::web::pages::{OpenLinkPage, ProblemPage, SignedIn};
-use shared::web::{Code, Method, OpenedLink, Reply, Request, SessionCookie, StatusCode};
+use shared::web::pages::{OpenLinkPage, SignedIn};
+use shared::web::{Code, LinkForm, Reply, Request, SessionCookie, StatusCode};
 
-/// The link, its account and the door it opens, or what to say instead.
-type Found = Result<(Link, Account, Door), Code>;
+/// A living link, its account, and which of the account's addresses it was sent to.
+struct Found {
+    link: Link,
+    account: Account,
+    email: SignInEmail,
+}
 
-/// GET and POST `/login/open`.
-pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
+/// GET `/login/open`.
+pub async fn get(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error> {
     let now = app.now();
-    request.allow("GET, HEAD, POST")?;
-    let OpenedLink { token, code } = request.opened_link()?;
-    let Some(token) = token else { return Ok(dead(app, &request, Code::LinkUnknown)) };
+    let token = request.link_token().ok_or(dead(Code::LinkUnknown))?;
+    let found = find(app, &token, now).await?;
+    let (page, _) = page(app, &request, &found, &token, now).await?;
+    app.count(Event::Opened(Purpose::SignIn));
+    Ok(Reply::page(StatusCode::OK, page))
+}
 
-    let (link, account, door) = match find(app, &request, &token, now).await? {
-        Ok(found) => found,
-        Err(code) => return Ok(dead(app, &request, code)),
-    };
-    let visitor = app.visitor(&request, now).await?;
-    let signed_in = visitor.as_ref().map(|visitor| &visitor.account);
-    let is_asker = app.is_asker(&link, &request.asked(), signed_in)?;
-    let texts = app.texts(account.language);
-    let page = OpenLinkPage::new(&account, signed_in, &token, is_asker, texts.clone());
-    if request.method == Method::GET {
-        app.count(Event::Opened(link.purpose));
-        return Ok(Reply::page(StatusCode::OK, page));
-    }
+/// POST `/login/open`.
+pub async fn post(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error> {
+    let now = app.now();
+    let form: LinkForm = request.form()?;
+    let token = form.token().ok_or(dead(Code::LinkUnknown))?;
+    let found = find(app, &token, now).await?;
+    let (page, is_same_browser) = page(app, &request, &found, &token, now).await?;
+    let Found { link, account, email } = found;
 
-    let proof = match app.prove(&link, is_asker, code.as_deref(), now).await?.map_err(Code::from) {
-        Ok(proof) => proof,
-        Err(Code::LinkLocked) => return Ok(dead(app, &request, Code::LinkLocked)),
-        Err(code) => return Ok(Reply::refusal(code, page.with_problem(&code.into()), texts)),
-    };
+    let authorization = app.authorize(&link, is_same_browser, form.code.as_deref(), now).await;
+    let authorization = authorization
+        .map_err(|error| error.on(|problem| page.with_problem(problem), &app.texts(account.language)))?;
     let secret = app.entropy.token();
-    let session = Session::begin(secret.hash(), account.id.clone(), door.into(), request.source(), now);
+    let session = Session::begin(secret.hash(), account.id.clone(), email.into(), request.client_info(), now);
     let former = request.session().map(|former| former.hash());
-    let notice_id = app.message_id();
     let sign_in = LinkSignIn {
         session: &session,
         former: former.as_ref(),
         link: &link,
-        proof,
-        door,
-        notice_id: &notice_id,
+        authorization,
+        sign_in_email: email,
+        notice_id: &app.message_id(),
     };
     if !app.store.open_session_with_link(sign_in, now).await? {
         // Somebody was faster: the same link in another window, a newer one, a removed address.
-        let code = find(app, &request, &token, now).await?.err().unwrap_or(Code::LinkUsed);
-        return Ok(dead(app, &request, code));
+        find(app, &token, now).await?;
+        return Err(dead(Code::LinkUsed));
     }
-    Ok(signed_in_reply(app, &request, &account, &session, secret))
-}
 
-/// The way on, with the new session's cookie and without the request's.
-fn signed_in_reply(
-    app: &App,
-    request: &Request,
-    account: &Account,
-    session: &Session,
-    secret: Token,
-) -> Reply {
     app.count(Event::Used(Purpose::SignIn));
     app.count(Event::SignedIn(session.method));
-    tracing::info!(
-        request_id = request.id,
-        account_id = account.id.as_str(),
-        method = ?session.method,
-        "signed in through a link"
-    );
-    Reply::see_other("/account", StatusCode::OK, &SignedIn::new(account))
+    tracing::info!(method = ?session.method, "signed in through a link");
+    Ok(Reply::see_other("/account", StatusCode::OK, &SignedIn::new(&account))
         .with_session(SessionCookie::Set(secret))
-        .clearing_asked()
+        .clearing_link_requests())
 }
 
-/// The link, its account and the door it opens, if the address it was mailed to still is the account's.
-async fn find(app: &App, request: &Request, token: &Token, now: Timestamp) -> Result<Found, Error> {
-    let Some(link) = app.store.find_link(&token.hash(), Purpose::SignIn).await? else {
-        return Ok(Err(Code::LinkUnknown));
-    };
-    request.is_about(&link.account_id);
+const fn dead(code: Code) -> Error {
+    Error::link(Purpose::SignIn, code)
+}
+
+/// The page of a link in this browser, and whether it is the one that asked.
+async fn page(
+    app: &App<LinkCodes>,
+    request: &Request,
+    found: &Found,
+    token: &Token,
+    now: Timestamp,
+) -> Result<(OpenLinkPage, bool), Error> {
+    let user = app.authenticate(request, now).await?;
+    let signed_in = user.as_ref().map(|user| &user.account);
+    let is_same_browser = app.is_same_browser(&found.link, &request.link_requests(), signed_in);
+    let texts = app.texts(found.account.language);
+    Ok((OpenLinkPage::new(&found.account, signed_in, token, is_same_browser, texts), is_same_browser))
+}
+
+/// Finds the link, if it is alive and the address it was sent to is still the account's.
+async fn find(app: &App<LinkCodes>, token: &Token, now: Timestamp) -> Result<Found, Error> {
+    let link = app.store.find_link(&token.hash(), Purpose::SignIn).await?;
+    let link = link.ok_or(dead(Code::LinkUnknown))?;
+    logging::record_account(&link.account_id);
     if let Some(code) = Code::of_link(link.state(now)) {
-        return Ok(Err(code));
+        return Err(dead(code));
     }
     match app.store.slot_of(&link).await? {
         Slot::Own => {}
-        Slot::Others => return Ok(Err(Code::LinkReplaced)),
-        Slot::Closed => return Ok(Err(Code::LinkUsed)),
+        Slot::Others => return Err(dead(Code::LinkReplaced)),
+        Slot::Closed => return Err(dead(Code::LinkUsed)),
     }
-    let account = app.store.load_account(&link.account_id).await?;
-    let door = account.as_ref().and_then(|account| account.door(&link.address, now));
-    Ok(match (account, door) {
-        (Some(account), Some(_)) if link.asked_at() < account.sessions_valid_from => Err(Code::LinkReplaced),
-        (Some(account), Some(door)) => Ok((link, account, door)),
-        _ => Err(Code::LinkUnknown),
-    })
-}
-
-/// A calm page with the way to a new link.
-fn dead(app: &App, request: &Request, code: Code) -> Reply {
-    if code == Code::LinkExpired {
-        app.count(Event::Expired(Purpose::SignIn));
+    let account = app.store.load_account(&link.account_id).await?.ok_or(dead(Code::LinkUnknown))?;
+    let email = account.sign_in_email(&link.address, now).ok_or(dead(Code::LinkUnknown))?;
+    if link.requested_at() < account.sessions_valid_from {
+        return Err(dead(Code::LinkReplaced));
     }
-    let texts = app.texts(request.language());
-    let page = ProblemPage::new(&code.into(), texts.clone()).leading_to("/login", "way-on-new-link");
-    Reply::refusal(code, page, texts)
+    Ok(Found { link, account, email })
 }

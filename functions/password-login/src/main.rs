@@ -1,6 +1,6 @@
 //! The Lambda binary of the flow in `lib.rs`.
-use shared::config::Needs;
+use shared::runtime::{get, serve};
 
 fn main() -> std::process::ExitCode {
-    shared::runtime::serve(Needs::HashingKey, &password_login::handle)
+    serve(get(password_login::get).post(password_login::post))
 }

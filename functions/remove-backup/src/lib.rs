@@ -1,7 +1,7 @@
 //! Removes the backup email, or cancels a pending one.
+use domain::{Account, Backup};
 use serde::Deserialize;
-use shared::app::App;
-use shared::domain::{Account, Backup};
+use shared::app::{App, Authenticated};
 use shared::error::Error;
 use shared::web::pages::AccountPage;
 use shared::web::{Code, Reply, Request, StatusCode};
@@ -22,13 +22,11 @@ enum What {
 
 /// POST `/account/backup/remove`. Without `what` the pending address goes if there is one, else the confirmed:
 /// the smaller loss first.
-pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
+pub async fn post(app: &App, request: Request) -> Result<Reply, Error> {
     let now = app.now();
-    request.allow("POST")?;
-    let visitor = app.visitor(&request, now).await?.ok_or(Error::NotSignedIn)?;
+    let Authenticated { session, account } = app.require_authenticated(&request, now).await?;
     let form: Form = request.form()?;
-    let (session, account) = (visitor.session, visitor.account);
-    // Cancelling as well: a thief at an open laptop could else keep an owner from ever getting a spare key.
+    // Cancelling as well: a thief at an open laptop could otherwise block the owner.
     if !session.is_fresh(now) {
         return Ok(Reply::to_sign_in_again(&app.texts(account.language)));
     }
@@ -37,14 +35,14 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
         let texts = app.texts(account.language);
         let page =
             AccountPage::new(&account, now, texts.clone()).with_problem(&Code::BackupFrozen.into(), "");
-        return Ok(Reply::refusal(Code::BackupFrozen, page, texts));
+        return Err(Error::on_page(Code::BackupFrozen, page, texts));
     }
     let what =
         form.what.unwrap_or(if account.backup.pending().is_some() { What::Pending } else { What::Confirmed });
     let done = match (what, account.backup.pending(), account.backup.confirmed()) {
         (What::Pending, Some(pending), _) => app.store.cancel_pending(&account.id, pending).await?,
         (What::Confirmed, _, Some(_)) => {
-            app.store.remove_backup(&account, &app.message_id(), request.source(), now).await?
+            app.store.remove_backup(&account, &app.message_id(), request.client_info(), now).await?
         }
         (What::Pending, None, _) | (What::Confirmed, _, None) => false,
     };
@@ -55,7 +53,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
         return Ok(Reply::see_other("/account", StatusCode::OK, &page));
     }
     let page = AccountPage::new(&account, now, texts.clone()).with_problem(&Code::NothingToRemove.into(), "");
-    Ok(Reply::refusal(Code::NothingToRemove, page, texts))
+    Err(Error::on_page(Code::NothingToRemove, page, texts))
 }
 
 /// The account as it is now.

@@ -1,6 +1,6 @@
 //! The Lambda binary of the flow in `lib.rs`.
-use shared::config::Needs;
+use shared::runtime::{post, serve};
 
 fn main() -> std::process::ExitCode {
-    shared::runtime::serve(Needs::Nothing, &remove_backup::handle)
+    serve(post(remove_backup::post))
 }

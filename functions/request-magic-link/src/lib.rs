@@ -1,11 +1,12 @@
-//! Asks for a sign-in link by mail. Open to strangers, so it has no permission to read accounts: every address
-//! takes the same way through the outbox, and the mailer decides behind it.
+//! Asks for a sign-in link by email. Open to strangers, so it has no permission to read accounts: every address takes
+//! the same way through the outbox, and the mailer decides later.
+use domain::{EmailRequest, Purpose, TypedAddress};
 use serde::Deserialize;
 use shared::app::App;
-use shared::domain::{MailRequest, Purpose, TypedAddress};
 use shared::error::Error;
-use shared::web::pages::{Asked, CheckMailPage, SignInPage};
-use shared::web::{LocalPath, Method, Problem, Reply, Request, StatusCode};
+use shared::requirements::EmailRequests;
+use shared::web::pages::{CheckMailboxPage, RequestedEmail, SignInPage};
+use shared::web::{LocalPath, Problem, Reply, Request, StatusCode};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -13,33 +14,30 @@ struct Form {
     email: String,
 }
 
-/// POST `/login/link`; a GET (a reload, a bookmark) shows the sign-in page.
-pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
-    let now = app.now();
-    request.allow("GET, HEAD, POST")?;
+/// GET `/login/link` (a reload, a bookmark) shows the sign-in page.
+pub async fn get(app: &App<EmailRequests>, request: Request) -> Result<Reply, Error> {
+    let page = SignInPage::new(LocalPath::account(), app.texts(request.language()));
+    Ok(Reply::page(StatusCode::OK, page))
+}
+
+/// POST `/login/link`.
+pub async fn post(app: &App<EmailRequests>, request: Request) -> Result<Reply, Error> {
     let texts = app.texts(request.language());
-    if request.method == Method::GET {
-        return Ok(Reply::page(StatusCode::OK, SignInPage::new(LocalPath::account(), texts)));
-    }
     let form: Form = request.form()?;
-    let typed = match TypedAddress::parse(&form.email) {
-        Ok(typed) => typed,
-        Err(not_an_address) => {
-            let problem = Problem::from(not_an_address);
-            let page =
-                SignInPage::new(LocalPath::account(), texts.clone()).with_link_problem(&problem, form.email);
-            return Ok(Reply::refusal(problem, page, texts));
-        }
-    };
+    let typed = TypedAddress::parse(&form.email).map_err(|not_an_address| {
+        let problem = Problem::from(not_an_address);
+        let page = SignInPage::new(LocalPath::account(), texts.clone());
+        Error::on_page(problem.clone(), page.with_link_problem(&problem, form.email), texts.clone())
+    })?;
     let id = app.message_id();
-    let mail = MailRequest::SignInLink { typed: typed.clone() };
-    app.request_mail(&request, &id, mail, &typed, now).await?;
+    let email = EmailRequest::SignInLink { typed: typed.clone() };
+    app.request_email(&request, &id, email, &typed).await?;
     // Shown and set whether or not there will be a link, and computed alike.
-    let key = app.hashing_key()?;
-    let page = CheckMailPage::new(Asked::SignInLink, texts).with_code(&key.code_of(&id));
-    Ok(Reply::page(StatusCode::OK, page).with_asked(
-        &key.asker_of(&id),
-        &request.asked(),
+    let key = &app.needs.key;
+    let page = CheckMailboxPage::new(RequestedEmail::SignInLink, texts).with_code(&key.code_of(&id));
+    Ok(Reply::page(StatusCode::OK, page).with_link_request(
+        &key.browser_token_of(&id),
+        &request.link_requests(),
         Purpose::SignIn.lifetime(),
     ))
 }

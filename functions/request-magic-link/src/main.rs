@@ -1,6 +1,6 @@
 //! The Lambda binary of the flow in `lib.rs`.
-use shared::config::Needs;
+use shared::runtime::{get, serve};
 
 fn main() -> std::process::ExitCode {
-    shared::runtime::serve(Needs::DailyMails, &request_magic_link::handle)
+    serve(get(request_magic_link::get).post(request_magic_link::post))
 }

@@ -2,12 +2,11 @@
 use shared::app::App;
 use shared::error::Error;
 use shared::web::pages::SignedOutPage;
-use shared::web::{NoFields, Reply, Request, SessionCookie, StatusCode};
+use shared::web::{EmptyForm, Reply, Request, SessionCookie, StatusCode};
 
 /// POST `/logout`. Without a session there is nothing to end, and the answer is the same.
-pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
-    request.allow("POST")?;
-    let NoFields {} = request.form()?;
+pub async fn post(app: &App, request: Request) -> Result<Reply, Error> {
+    let EmptyForm {} = request.form()?;
     if let Some(session) = request.session() {
         app.store.end_session(&session.hash()).await?;
     }

@@ -1,16 +1,17 @@
-//! Takes a change of the backup email back: "this wasn't me". GET shows what happened, POST acts. It needs no
-//! session, because whoever made the change may have all of them.
+//! Undoes a change of the backup email: "this wasn't me". GET shows what happened, POST acts. It needs no session,
+//! because a thief may hold all of them.
 //!
-//! The username is asked for, since a mail gateway that presses buttons must not take anybody's change back: it
-//! stands in the mail, and no machine writes it into the form.
+//! The username is asked for, so that a mail gateway that presses buttons undoes nothing: the email names it, and no
+//! machine types it into the form.
+use domain::{Account, ClientInfo, MessageId, Purpose, Timestamp, Token, UndoLink, Username};
 use serde::Deserialize;
 use shared::app::App;
-use shared::domain::{Account, EmailAddress, MessageId, Source, Timestamp, Token, UndoLink, Username};
 use shared::error::Error;
+use shared::logging;
 use shared::metrics::Event;
-use shared::store::{TakeBackRefused, TakingBack};
-use shared::web::pages::{ProblemPage, TakenBackPage, UndoPage};
-use shared::web::{Code, Method, Reply, Request, SessionCookie, StatusCode};
+use shared::store::{Undo, UndoRefused};
+use shared::web::pages::{UndoPage, UndonePage};
+use shared::web::{Code, Reply, Request, SessionCookie, StatusCode};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,70 +21,57 @@ struct Form {
     username: String,
 }
 
-/// What became of the backup email.
-enum Outcome {
-    /// It is what it was before.
-    TakenBack(Account),
-    /// Another account has the former address, so there is none; all the rest is done.
-    FormerTaken(Account),
-    /// The link does not work.
-    Dead(Code),
+/// A change that was undone.
+struct Undone {
+    /// The account as it was before.
+    account: Account,
+    /// Another account has the former address, so that there is no backup email; all the rest is done.
+    former_taken: bool,
 }
 
-/// GET and POST `/undo`.
-pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
-    let now = app.now();
-    request.allow("GET, HEAD, POST")?;
-    let form = if request.method == Method::POST { Some(request.form::<Form>()?) } else { None };
-    let token = form.as_ref().map_or_else(|| request.query("token"), |form| Some(&form.token));
-    let Some(token) = token.and_then(|token| Token::parse(token).ok()) else {
-        return Ok(dead(app, &request, Code::LinkUnknown));
-    };
+/// GET `/undo`.
+pub async fn get(app: &App, request: Request) -> Result<Reply, Error> {
+    let token = request.link_token().ok_or(dead(Code::LinkUnknown))?;
+    let (link, account) = find(app, &token, app.now()).await?;
+    let page = UndoPage::new(&link, &account, &token, app.texts(account.language));
+    Ok(Reply::page(StatusCode::OK, page))
+}
 
-    let (link, account) = match find(app, &request, &token, now).await? {
-        Ok(found) => found,
-        Err(code) => return Ok(dead(app, &request, code)),
-    };
+/// POST `/undo`.
+pub async fn post(app: &App, request: Request) -> Result<Reply, Error> {
+    let now = app.now();
+    let form: Form = request.form()?;
+    let token = Token::parse(&form.token).map_err(|_| dead(Code::LinkUnknown))?;
+    let (link, account) = find(app, &token, now).await?;
     let texts = app.texts(account.language);
-    let page = UndoPage::new(&link, &account, &token, texts.clone());
-    let Some(form) = form else { return Ok(Reply::page(StatusCode::OK, page)) };
     if !names(&form.username, &account) {
         let code = Code::OtherUsername;
-        return Ok(Reply::refusal(code, page.with_problem(&code.into(), form.username), texts));
+        let page = UndoPage::new(&link, &account, &token, texts.clone());
+        return Err(Error::on_page(code, page.with_problem(&code.into(), form.username), texts));
     }
 
-    let (account, former_taken) =
-        match take_back(app, &link, account, &app.message_id(), &request.source(), now).await? {
-            Outcome::Dead(code) => return Ok(dead(app, &request, code)),
-            Outcome::TakenBack(account) => (account, false),
-            Outcome::FormerTaken(account) => (account, true),
-        };
+    let Undone { account, former_taken } =
+        undo(app, &link, account, &app.message_id(), &request.client_info(), now).await?;
+
     app.count(Event::NotMe);
-    let account_id = account.id.as_str();
-    tracing::warn!(request_id = request.id, account_id, former_taken, "a change was taken back");
-    let page = TakenBackPage::new(&link, &account, former_taken, now, texts);
+    tracing::warn!(former_taken, "a change was taken back");
+    let page = UndonePage::new(&link, &account, former_taken, now, texts);
     Ok(Reply::page(StatusCode::OK, page).with_session(SessionCookie::Clear))
 }
 
-async fn find(
-    app: &App,
-    request: &Request,
-    token: &Token,
-    now: Timestamp,
-) -> Result<Result<(UndoLink, Account), Code>, Error> {
-    let Some(link) = app.store.find_undo_link(&token.hash()).await? else {
-        return Ok(Err(Code::LinkUnknown));
-    };
-    request.is_about(&link.account_id);
+const fn dead(code: Code) -> Error {
+    Error::link(Purpose::Undo, code)
+}
+
+/// Finds the link, if it is alive, and its account.
+async fn find(app: &App, token: &Token, now: Timestamp) -> Result<(UndoLink, Account), Error> {
+    let link = app.store.find_undo_link(&token.hash()).await?.ok_or(dead(Code::LinkUnknown))?;
+    logging::record_account(&link.account_id);
     if let Some(code) = Code::of_link(link.state(now)) {
-        return Ok(Err(code));
+        return Err(dead(code));
     }
-    Ok(app
-        .store
-        .load_account(&link.account_id)
-        .await?
-        .map(|account| (link, account))
-        .ok_or(Code::LinkUnknown))
+    let account = app.store.load_account(&link.account_id).await?.ok_or(dead(Code::LinkUnknown))?;
+    Ok((link, account))
 }
 
 /// Whether this is the account's username, however it is written.
@@ -91,43 +79,35 @@ fn names(typed: &str, account: &Account) -> bool {
     Username::parse(typed.trim()).is_ok_and(|typed| typed.canonical() == account.username.canonical())
 }
 
-/// Takes back in one transaction. When the account changed under our hands, it is read again and decided anew; when
+/// Undoes in one transaction. When the account has changed since it was read, it is read again and decided anew; when
 /// another account has the former address, all the rest is done.
-async fn take_back(
+async fn undo(
     app: &App,
     link: &UndoLink,
-    account: Account,
+    mut account: Account,
     notice_id: &MessageId,
-    source: &Source,
+    source: &ClientInfo,
     now: Timestamp,
-) -> Result<Outcome, Error> {
-    const TRIES: usize = 4;
-    let (mut account, mut taken) = (account, false);
-    for _ in 0..TRIES {
+) -> Result<Undone, Error> {
+    const ATTEMPTS: usize = 4;
+    let mut former_taken = false;
+    for _ in 0..ATTEMPTS {
         let current = account.backup.confirmed().map(|current| &current.address);
-        let before: Option<EmailAddress> = link.notice.taken_back(current).unwrap_or_default();
-        let backup = before.as_ref().filter(|_| !taken);
+        let before = link.notice.backup_after_undo(current).unwrap_or_default();
+        let backup = before.as_ref().filter(|_| !former_taken);
         if let Some(address) = backup {
-            app.store.release_lapsed(address, now).await?;
+            app.store.release_expired_claim(address, now).await?;
         }
-        let taking = TakingBack { link, account: &account, backup, notice_id, source };
-        match app.store.take_back(taking, now).await? {
-            Ok(()) if taken => return Ok(Outcome::FormerTaken(account)),
-            Ok(()) => return Ok(Outcome::TakenBack(account)),
-            Err(TakeBackRefused::LinkDead) => return Ok(Outcome::Dead(Code::LinkUsed)),
-            Err(TakeBackRefused::Taken) => taken = true,
-            Err(TakeBackRefused::AccountChanged) => match app.store.load_account(&link.account_id).await? {
-                Some(changed) => account = changed,
-                None => return Ok(Outcome::Dead(Code::LinkUnknown)),
-            },
+        let change = Undo { link, account: &account, backup, notice_id, source };
+        match app.store.undo(change, now).await? {
+            Ok(()) => return Ok(Undone { account, former_taken }),
+            Err(UndoRefused::LinkDead) => return Err(dead(Code::LinkUsed)),
+            Err(UndoRefused::Taken) => former_taken = true,
+            Err(UndoRefused::AccountChanged) => {
+                let changed = app.store.load_account(&link.account_id).await?;
+                account = changed.ok_or(dead(Code::LinkUnknown))?;
+            }
         }
     }
-    Err(Error::Broken("the account changed at every try".into()))
-}
-
-/// A calm page; the way on leads to the account, where things can still be set right by hand.
-fn dead(app: &App, request: &Request, code: Code) -> Reply {
-    let texts = app.texts(request.language());
-    let page = ProblemPage::new(&code.into(), texts.clone()).leading_to("/account", "way-on-account");
-    Reply::refusal(code, page, texts)
+    Err(Error::Internal("the account changed at every attempt".into()))
 }

@@ -1,6 +1,6 @@
 //! The Lambda binary of the flow in `lib.rs`.
-use shared::config::Needs;
+use shared::runtime::{get, serve};
 
 fn main() -> std::process::ExitCode {
-    shared::runtime::serve(Needs::Nothing, &undo_change::handle)
+    serve(get(undo_change::get).post(undo_change::post))
 }

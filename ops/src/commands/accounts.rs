@@ -1,18 +1,18 @@
-//! `ops accounts`: `import FILE` brings accounts in, one JSON object a line; the others stand in `standing.rs`.
+//! `ops accounts`: `import FILE` brings accounts in, one JSON object a line; `account_admin.rs` has the others.
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use domain::{
+    AccountId, AccountKind, EmailAddress, ImportedHash, Language, Timestamp, TypedPassword, Username,
+    password,
+};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Deserialize;
-use shared::app::App;
-use shared::domain::{
-    AccountId, EmailAddress, ImportedHash, Kind, Language, Timestamp, TypedPassword, Username, password,
-};
 use shared::store::NewAccount;
 
-use super::{app, standing};
+use super::{Connection, Operator, account_admin};
 use crate::error::Failure;
 
 /// Accounts written at a time; one transaction each.
@@ -63,7 +63,7 @@ pub enum Accounts {
 struct Line {
     username: String,
     email: String,
-    kind: Kind,
+    kind: AccountKind,
     password: Option<TypedPassword>,
     password_hash: Option<String>,
     #[serde(default)]
@@ -75,7 +75,7 @@ struct Parsed {
     number: usize,
     username: Username,
     primary: EmailAddress,
-    kind: Kind,
+    kind: AccountKind,
     password: Option<Secret>,
     language: Language,
 }
@@ -154,31 +154,32 @@ impl fmt::Display for Summary {
 }
 
 /// Runs a command.
-pub async fn run(command: Accounts) -> Result<(), Failure> {
+pub async fn run(command: Accounts, connection: &Connection) -> Result<(), Failure> {
+    let connected = || Operator::connect(connection);
     match command {
-        Accounts::Import { file, skip_existing } => import(file, skip_existing).await,
-        Accounts::Disable { account } => standing::disable(&app()?, &account).await,
-        Accounts::Enable { account } => standing::enable(&app()?, &account).await,
+        Accounts::Import { file, skip_existing } => import(file, skip_existing, connection).await,
+        Accounts::Disable { account } => account_admin::disable(&connected().await?, &account).await,
+        Accounts::Enable { account } => account_admin::enable(&connected().await?, &account).await,
         Accounts::EndSessions { account: Some(account), .. } => {
-            standing::end_sessions(&app()?, &account).await
+            account_admin::end_sessions(&connected().await?, &account).await
         }
         Accounts::EndSessions { after, .. } => {
-            standing::end_all_sessions(&app()?, after.map(AccountId::new).as_ref()).await
+            account_admin::end_all_sessions(&connected().await?, after.map(AccountId::new).as_ref()).await
         }
     }
 }
 
-async fn import(file: PathBuf, skip_existing: bool) -> Result<(), Failure> {
+async fn import(file: PathBuf, skip_existing: bool, connection: &Connection) -> Result<(), Failure> {
     let text = match file.as_os_str().as_encoded_bytes() {
         b"-" => std::io::read_to_string(std::io::stdin())?,
         _ => std::fs::read_to_string(&file)?,
     };
     let lines = parse(&text).map_err(Failure::Input)?;
-    let app = app()?;
-    let (app, now) = (&app, app.now());
-    let summary = stream::iter(hash(lines, app).await?)
+    let operator = &Operator::connect(connection).await?;
+    let now = operator.now();
+    let summary = stream::iter(hash(lines, operator).await?)
         .map(|ready| async move {
-            let made = create(app, ready.number, &ready.account, skip_existing, now).await?;
+            let made = create(operator, ready.number, &ready.account, skip_existing, now).await?;
             Ok::<_, Failure>((made, ready.foreign))
         })
         .buffer_unordered(AT_A_TIME)
@@ -192,13 +193,13 @@ async fn import(file: PathBuf, skip_existing: bool) -> Result<(), Failure> {
 }
 
 async fn create(
-    app: &App,
+    operator: &Operator,
     number: usize,
     new: &NewAccount,
     skip: bool,
     now: Timestamp,
 ) -> Result<bool, Failure> {
-    match app.store.create_account(new, now).await? {
+    match operator.store.create_account(new, now).await? {
         Ok(()) => Ok(true),
         Err(_) if skip => Ok(false),
         Err(taken) => {
@@ -244,7 +245,7 @@ fn parse_line(number: usize, line: &str) -> Result<Parsed, String> {
         }
         (None, None) => None,
     };
-    if line.kind == Kind::Sso && password.is_some() {
+    if line.kind == AccountKind::Sso && password.is_some() {
         return Err("an sso account has no password here".into());
     }
     let language = match line.locale {
@@ -269,15 +270,17 @@ fn without_position(error: &serde_json::Error) -> String {
 }
 
 /// Hashes the passwords, and the hashes of other systems, on all cores; each takes a core some hundredths of a second.
-async fn hash(lines: Vec<Parsed>, app: &App) -> Result<Vec<Ready>, Failure> {
+async fn hash(lines: Vec<Parsed>, operator: &Operator) -> Result<Vec<Ready>, Failure> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     stream::iter(lines)
         .map(|line| {
-            let (salt, id) = (app.entropy.salt(), AccountId::new(app.message_id().as_str()));
+            let (salt, id) = (operator.entropy.salt(), AccountId::new(operator.message_id().as_str()));
             tokio::task::spawn_blocking(move || {
                 let (password_hash, foreign) = match line.password {
                     None => (None, None),
-                    Some(Secret::Hash(hash)) => (Some(password::take_in(&hash, salt)), Foreign::new(&hash)),
+                    Some(Secret::Hash(hash)) => {
+                        (Some(password::wrap_imported(&hash, salt)), Foreign::new(&hash))
+                    }
                     Some(Secret::Typed(typed)) => {
                         (Some(password::hash(&typed, salt).ok_or(line.number)?), None)
                     }

@@ -1,19 +1,57 @@
 //! One file for each command.
+mod account_admin;
 pub mod accounts;
-pub mod mails;
-mod standing;
+pub mod emails;
 
-use shared::app::App;
+use clap::Args;
+use domain::{MessageId, Timestamp};
 use shared::clock::Clock;
-use shared::config::{Config, Needs};
+use shared::config;
 use shared::entropy::Entropy;
-use shared::network;
+use shared::store::Store;
 
 use crate::error::Failure;
 
-/// What a command works with, in the environment of this process.
-fn app() -> Result<App, Failure> {
-    let config = Config::from_environment(Needs::Tables)?;
-    let sdk = network::sdk_config(&config.aws, network::http_client());
-    Ok(App::new(&config, &sdk, Clock::System, Entropy::system()))
+/// Which AWS account and region the deployment is in, as the AWS CLI is told it. Without these options the environment
+/// and the shared configuration files decide, in the order of the AWS CLI.
+#[derive(Debug, Args)]
+pub struct Connection {
+    /// A profile of the shared AWS configuration files.
+    #[arg(long, global = true, value_name = "NAME")]
+    profile: Option<String>,
+    /// The region of the deployment.
+    #[arg(long, global = true, value_name = "REGION")]
+    region: Option<String>,
+}
+
+/// What a command works with.
+struct Operator {
+    store: Store,
+    clock: Clock,
+    entropy: Entropy,
+}
+
+impl Operator {
+    /// Reaches the tables that the environment names.
+    async fn connect(connection: &Connection) -> Result<Self, Failure> {
+        let tables = config::read_tables(&config::process_variable)?;
+        let (profile, region) = (connection.profile.as_deref(), connection.region.as_deref());
+        let sdk = shared::aws::for_operator(profile, region).await;
+        if sdk.region().is_none() {
+            return Err(Failure::Input(vec![
+                "no region: give --region, or set AWS_REGION or the profile's region".into(),
+            ]));
+        }
+        let entropy = Entropy::system();
+        let store = Store::new(tables, &sdk, entropy.clone());
+        Ok(Self { store, clock: Clock::system(), entropy })
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn message_id(&self) -> MessageId {
+        MessageId::new(self.clock.unix_milliseconds(), self.entropy.id())
+    }
 }

@@ -1,7 +1,7 @@
 //! Mails in words: a subject, a text part and an HTML part that say the same.
 use askama::Template;
 
-use super::Mail;
+use super::Email;
 use crate::texts::Texts;
 
 /// A mail as it is sent.
@@ -48,7 +48,7 @@ struct HtmlPart<'a> {
     content: &'a Content,
 }
 
-impl Mail {
+impl Email {
     /// Puts the mail in words. Links lead to `public_url`.
     pub fn compose(&self, text: &Texts, public_url: &str) -> Result<Composed, askama::Error> {
         let content = self.content(text, public_url);
@@ -102,7 +102,7 @@ impl Mail {
                 otherwise: text.say(if undo.is_some() { "undo-explain" } else { "notice-explain" }),
                 reason: text.say("mail-notice-reason"),
             },
-            Self::Wanted { username, address, at, .. } => Content {
+            Self::AddressClaimAttempt { username, address, at, .. } => Content {
                 subject: text.say("wanted-subject"),
                 greeting: Some(text.with("mail-greeting", &[("username", username)])),
                 lead: text

@@ -2,14 +2,14 @@
 //!
 //! The set is closed and the types say who may get what: a backup address gets three kinds of mail (verify
 //! this address, your username, your sign-in link), a primary address may get all. A [`PrimaryAddress`] and a
-//! [`DoorAddress`] can only be taken from an account, so nothing is ever mailed to what a stranger typed.
+//! [`SignInAddress`] can only be taken from an account, so nothing is ever mailed to what a stranger typed.
 mod compose;
 mod outbound;
 
 pub use compose::Composed;
-pub use outbound::{MailError, Outbound};
+pub use outbound::{Outbound, SendError};
 
-use crate::domain::{Account, Door, EmailAddress, Notice, PendingAddress, Source, Timestamp, Token};
+use domain::{Account, ClientInfo, EmailAddress, Notice, PendingAddress, SignInEmail, Timestamp, Token};
 
 /// The primary email of an account.
 #[derive(Debug, Clone)]
@@ -24,12 +24,12 @@ impl PrimaryAddress {
 
 /// An address that opens an account: its primary or its confirmed backup.
 #[derive(Debug, Clone)]
-pub struct DoorAddress(EmailAddress);
+pub struct SignInAddress(EmailAddress);
 
-impl DoorAddress {
+impl SignInAddress {
     /// The account's, if it has that door.
-    pub fn of(account: &Account, door: Door) -> Option<Self> {
-        account.address_of(door).cloned().map(Self)
+    pub fn of(account: &Account, sign_in_email: SignInEmail) -> Option<Self> {
+        account.address_of(sign_in_email).cloned().map(Self)
     }
 }
 
@@ -46,7 +46,7 @@ impl UnconfirmedAddress {
 
 /// A mail, with all it says.
 #[derive(Debug)]
-pub enum Mail {
+pub enum Email {
     /// Asks the reader of an address to confirm it.
     VerifyBackup {
         /// The address to confirm.
@@ -59,14 +59,14 @@ pub enum Mail {
     /// Tells the username.
     YourUsername {
         /// The address that was entered.
-        to: DoorAddress,
+        to: SignInAddress,
         /// The username.
         username: String,
     },
     /// Carries a sign-in link.
     SignInLink {
         /// The address that was entered.
-        to: DoorAddress,
+        to: SignInAddress,
         /// Whose session it opens.
         username: String,
         /// The secret of the link.
@@ -83,12 +83,12 @@ pub enum Mail {
         /// When.
         at: Timestamp,
         /// Where the request that did it came from.
-        source: Source,
+        source: ClientInfo,
         /// The secret of the link that takes it back, where it can be.
         undo: Option<Token>,
     },
     /// Tells the owner that somebody asked for an address of this account as the backup email of another.
-    Wanted {
+    AddressClaimAttempt {
         /// The primary.
         to: PrimaryAddress,
         /// The owner.
@@ -100,15 +100,15 @@ pub enum Mail {
     },
 }
 
-impl Mail {
+impl Email {
     /// The one recipient.
     fn recipient(&self) -> &EmailAddress {
         match self {
             Self::VerifyBackup { to: UnconfirmedAddress(address), .. }
-            | Self::YourUsername { to: DoorAddress(address), .. }
-            | Self::SignInLink { to: DoorAddress(address), .. }
+            | Self::YourUsername { to: SignInAddress(address), .. }
+            | Self::SignInLink { to: SignInAddress(address), .. }
             | Self::Notice { to: PrimaryAddress(address), .. }
-            | Self::Wanted { to: PrimaryAddress(address), .. } => address,
+            | Self::AddressClaimAttempt { to: PrimaryAddress(address), .. } => address,
         }
     }
 }

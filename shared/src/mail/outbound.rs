@@ -3,8 +3,8 @@ use aws_sdk_sesv2::Client;
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message, MessageHeader};
 use aws_types::SdkConfig;
 
-use super::Mail;
-use crate::config::{Config, Sender};
+use super::Email;
+use crate::requirements::Sender;
 use crate::texts::Texts;
 
 /// The mail service, the sender, and where links lead.
@@ -18,26 +18,20 @@ pub struct Outbound {
 /// A mail could not be made or sent.
 #[derive(Debug, thiserror::Error)]
 #[error("could not {doing} a mail")]
-pub struct MailError {
+pub struct SendError {
     doing: &'static str,
     source: Box<dyn std::error::Error + Send + Sync>,
 }
 
 impl Outbound {
-    /// Reaches SES as this sender; nothing where the configuration names none.
-    pub fn new(config: &Config, sdk: &SdkConfig) -> Option<Self> {
-        let mut ses = aws_sdk_sesv2::config::Builder::from(sdk);
-        ses.set_endpoint_url(config.aws.ses_endpoint.clone());
-        Some(Self {
-            ses: Client::from_conf(ses.build()),
-            sender: config.sender.clone()?,
-            product_name: config.product_name.clone(),
-        })
+    /// Reaches SES as this sender.
+    pub fn new(sender: Sender, product_name: &str, sdk: &SdkConfig) -> Self {
+        Self { ses: Client::new(sdk), sender, product_name: product_name.to_owned() }
     }
 
     /// Sends one mail to its one recipient.
-    pub async fn send(&self, mail: &Mail, text: &Texts) -> Result<(), MailError> {
-        let made = |error: askama::Error| MailError { doing: "make", source: error.into() };
+    pub async fn send(&self, mail: &Email, text: &Texts) -> Result<(), SendError> {
+        let made = |error: askama::Error| SendError { doing: "make", source: error.into() };
         let composed = mail.compose(text, &self.sender.public_url).map_err(made)?;
         let content =
             |data: String| Content::builder().data(data).charset("UTF-8").build().expect("data is set");
@@ -56,7 +50,7 @@ impl Outbound {
             .configuration_set_name(&self.sender.configuration_set)
             .destination(Destination::builder().to_addresses(mail.recipient().as_str()).build())
             .content(EmailContent::builder().simple(message).build());
-        call.send().await.map(|_| ()).map_err(|error| MailError { doing: "send", source: error.into() })
+        call.send().await.map(|_| ()).map_err(|error| SendError { doing: "send", source: error.into() })
     }
 
     /// `"Product" <address>`, the name as RFC 2047 asks where it is not plain ASCII.

@@ -1,52 +1,52 @@
-//! What happens to a backup email: asked for, confirmed, cancelled, removed. Each is one transaction, with the
-//! mail it causes.
+//! Requesting, confirming, cancelling and removing a backup email. Each is one transaction, with the email it causes.
 use std::time::Duration;
 
 use super::accounts::{BACKUP, Confirmed, FORMER, Former, PENDING, PROFILE, Pending, Record};
-use super::limits::LimitReached;
+use super::limits::{Counted, LimitReached};
+use super::transaction::{Part, Transaction};
 use super::write::{Write, number, text};
 use super::{Store, StoreError};
-use crate::domain::{
-    Account, AccountId, ConfirmedAddress, EmailAddress, FormerAddress, Limit, Link, MailRequest, MessageId,
-    Notice, PendingAddress, Proof, Source, SpareKeys, Timestamp,
+use domain::{
+    Account, AccountId, ClientInfo, ConfirmedAddress, EmailAddress, EmailRequest, FormerAddress, Limit, Link,
+    LinkAuthorization, MessageId, Notice, PendingAddress, RecoveryEmails, Timestamp,
 };
 
 /// What a confirmation takes.
 #[derive(Debug, Clone, Copy)]
 pub struct Confirmation<'a> {
-    /// The link that was clicked.
+    /// The link that was opened.
     pub link: &'a Link,
-    /// How the browser showed that it may use it.
-    pub proof: Proof,
+    /// How the browser was authorized to use it.
+    pub authorization: LinkAuthorization,
     /// Its account, as last read.
     pub account: &'a Account,
     /// The key of the notice to the primary.
     pub notice_id: &'a MessageId,
     /// Where the request came from, for the notice.
-    pub source: &'a Source,
-    /// How long the address is held before it opens the account.
-    pub hold: Duration,
+    pub source: &'a ClientInfo,
+    /// The waiting period before the address can be used to sign in.
+    pub waiting_period: Duration,
 }
 
 /// Why a confirmation did nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConfirmRefused {
-    /// The link was used, or its time is over.
+    /// The link was used, has expired, or was locked by wrong codes.
     LinkDead,
-    /// Another address was asked for since, or the request was cancelled.
+    /// The request was replaced by a later one, or cancelled.
     NoLongerPending,
     /// Another account has the address.
     Taken,
-    /// Since it was asked for, a change was taken back, the account disabled, or all its sessions ended.
-    Barred,
+    /// Since the request, a change was undone, the account was disabled, or all its sessions ended.
+    ChangesNotAllowed,
     /// The backup email changed since the account was read: read it again.
     AccountChanged,
 }
 
-impl Store {
-    /// Notes the pending address, counts the request and asks for the confirmation mail. A former pending
-    /// address is forgotten, and the links to it are dead with it.
-    pub async fn ask_for_backup(
+impl Counted<'_> {
+    /// Counts the request, stores the pending address and queues the confirmation email. A former pending address is
+    /// overwritten, and the links to it are dead.
+    pub async fn request_backup(
         &self,
         id: &AccountId,
         pending: &PendingAddress,
@@ -58,104 +58,80 @@ impl Store {
             requested_at: pending.since,
             request_id: pending.request.clone(),
         });
-        let request = MailRequest::ConfirmBackup { account_id: id.clone(), address: pending.address.clone() };
-        let writes = vec![self.putting(id, record)?, self.queueing(&pending.request, request, now)?];
-        self.transact_within("ask for a backup email", limits, writes, now).await
+        let request =
+            EmailRequest::ConfirmBackup { account_id: id.clone(), address: pending.address.clone() };
+        let writes =
+            vec![self.store.put_record(id, record)?, self.store.enqueue(&pending.request, request, now)?];
+        self.write_within("ask for a backup email", limits, writes, now).await
     }
+}
 
-    /// Confirms a pending address: the link is spent, the address becomes the backup email and is claimed, the
-    /// former one and its claim are gone, the primary is told. All or nothing.
+impl Store {
+    /// Confirms a pending address: the link is spent; the address becomes the backup email and is claimed; the former
+    /// one is deleted with its claim, or both get the end of the waiting period as theirs; the primary is told. All or
+    /// nothing.
     pub async fn confirm_backup(
         &self,
         confirmation: Confirmation<'_>,
         now: Timestamp,
     ) -> Result<Result<(), ConfirmRefused>, StoreError> {
-        const LINK: usize = 0;
-        const PENDING_ITEM: usize = 1;
-        const PROFILE_ITEM: usize = 2;
-        let Confirmation { link, proof, account, notice_id, source, hold } = confirmation;
-        let mut writes = vec![
-            self.spending(link, proof, now),
-            self.ending_pending(&account.id, &link.request),
-            self.changeable(&account.id, link.asked_at(), now),
-        ];
+        let Confirmation { link, authorization, account, notice_id, source, waiting_period } = confirmation;
+        let mut tx = Transaction::new("confirm a backup email");
+        let spent = tx.add(self.spend_link(link, authorization, now));
+        let pending = tx.add(self.delete_pending(&account.id, &link.request));
+        let profile = tx.add(self.check_changes_allowed(&account.id, link.requested_at(), now));
         let current = account.backup.confirmed();
-        // The same address again (two requests that crossed): claimed and told already.
-        let keys = if current.is_some_and(|current| current.address == link.address) {
-            SpareKeys { backup: current.cloned(), former: account.former.clone() }
+        // The same address again, because two requests crossed: it is claimed, and the primary was told.
+        let emails = if current.is_some_and(|current| current.address == link.address) {
+            RecoveryEmails { backup: current.cloned(), former: account.former.clone() }
         } else {
-            let keys = account.keys_with(&link.address, hold, now);
-            let notice = notice_of_change(account, &keys, link, now);
+            let emails = account.after_confirming(&link.address, waiting_period, now);
+            let notice = notice_of_change(account, &emails, link, now);
             let (account_id, source) = (account.id.clone(), source.clone());
-            writes.push(self.queueing(notice_id, MailRequest::Notice { account_id, notice, source }, now)?);
-            keys
+            tx.add(self.enqueue(notice_id, EmailRequest::Notice { account_id, notice, source }, now)?);
+            emails
         };
-        let exchange = self.exchanging(account, &keys, now)?;
-        let claim = exchange.claim.map(|claim| claim + writes.len());
-        writes.extend(exchange.writes);
-        let outcome = self.transact("confirm a backup email", writes).await?;
-        Ok(outcome.map_err(|failed| {
-            if failed.at(LINK) {
-                ConfirmRefused::LinkDead
-            } else if failed.at(PENDING_ITEM) {
-                ConfirmRefused::NoLongerPending
-            } else if failed.at(PROFILE_ITEM) {
-                ConfirmRefused::Barred
-            } else if claim.is_some_and(|claim| failed.at(claim)) {
-                ConfirmRefused::Taken
-            } else {
-                ConfirmRefused::AccountChanged
-            }
-        }))
+        let claim = self.replace_recovery_emails(&mut tx, account, &emails, now)?;
+        Ok(match tx.commit(self).await? {
+            Ok(()) => Ok(()),
+            Err(failed) if failed.at(spent) => Err(ConfirmRefused::LinkDead),
+            Err(failed) if failed.at(pending) => Err(ConfirmRefused::NoLongerPending),
+            Err(failed) if failed.at(profile) => Err(ConfirmRefused::ChangesNotAllowed),
+            Err(failed) if failed.at(claim) => Err(ConfirmRefused::Taken),
+            Err(_) => Err(ConfirmRefused::AccountChanged),
+        })
     }
 
-    /// Sweeps what another account has left of an address whose time as its former one is over: the record, so that
-    /// the index leads to one account only, then the claim. Each goes only if its time is over.
-    pub async fn release_lapsed(&self, address: &EmailAddress, now: Timestamp) -> Result<(), StoreError> {
-        const DOING: &str = "release an address whose time is over";
-        let Some(holder) = self.lapsed_holder(address, now).await? else { return Ok(()) };
-        let record = Write::delete(&self.tables.accounts, Self::account_key(&holder, FORMER))
-            .when("email = :email AND in_force_until <= :now")
-            .value(":email", text(address.canonical()))
-            .value(":now", number(now.unix_seconds()));
-        self.write(DOING, record).await?;
-        self.write(DOING, self.releasing_claim(address, &holder, now)).await.map(|_| ())
-    }
-
-    /// Takes the backup email away: the address stops working at once, and with it the links mailed to it. False
-    /// when it was no longer the backup email, changes have come to be frozen, the account disabled, or its sessions
-    /// ended.
+    /// Removes the backup email: it stops working at once, and so do the links sent to it. False when the backup email
+    /// changed since the account was read, changes are frozen, the account is disabled, or all its sessions ended.
     pub async fn remove_backup(
         &self,
         account: &Account,
         notice_id: &MessageId,
-        source: Source,
+        source: ClientInfo,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let Some(backup) = account.in_force(now).or_else(|| account.backup.confirmed().cloned()) else {
+        let Some(backup) = account.active_backup(now).or_else(|| account.backup.confirmed().cloned()) else {
             return Ok(false);
         };
         let usable_from = Some(backup.usable_from).filter(|from| *from > now);
         let notice = Notice::BackupRemoved { address: backup.address, usable_from };
         let account_id = account.id.clone();
-        let mut writes = vec![
-            self.changeable(&account.id, account.sessions_valid_from, now),
-            self.queueing(notice_id, MailRequest::Notice { account_id, notice, source }, now)?,
-        ];
-        writes.extend(self.exchanging(account, &SpareKeys::default(), now)?.writes);
-        Ok(self.transact("remove a backup email", writes).await?.is_ok())
+        let mut tx = Transaction::new("remove a backup email");
+        tx.add(self.check_changes_allowed(&account.id, account.sessions_valid_from, now));
+        tx.add(self.enqueue(notice_id, EmailRequest::Notice { account_id, notice, source }, now)?);
+        self.replace_recovery_emails(&mut tx, account, &RecoveryEmails::default(), now)?;
+        Ok(tx.commit(self).await?.is_ok())
     }
 
-    /// Forgets a pending address. False when it was no longer the pending one.
+    /// Cancels a pending address. Key: the pending record. False when another request has replaced it, or it is gone.
     pub async fn cancel_pending(&self, id: &AccountId, pending: &PendingAddress) -> Result<bool, StoreError> {
-        let ending = self.ending_pending(id, &pending.request);
-        // A transaction of one, so that a lost answer is not followed by "nothing to remove".
-        Ok(self.transact("cancel a pending backup email", vec![ending]).await?.is_ok())
+        self.write_once("cancel a pending backup email", self.delete_pending(id, &pending.request)).await
     }
 
     /// Key: the profile. The condition is false while changes of the backup email are frozen, for a disabled account,
-    /// and when all sessions have ended since what asks for the change began.
-    fn changeable(&self, id: &AccountId, began: Timestamp, now: Timestamp) -> Write {
+    /// and when all sessions have ended since `began`, the time of the session or request that makes the change.
+    fn check_changes_allowed(&self, id: &AccountId, began: Timestamp, now: Timestamp) -> Write {
         Write::check(&self.tables.accounts, Self::account_key(id, PROFILE))
             .when(
                 "attribute_not_exists(disabled_at) AND sessions_valid_from <= :began \
@@ -165,54 +141,57 @@ impl Store {
             .value(":now", number(now.unix_seconds()))
     }
 
-    /// Key: the pending record. The condition is false when another request has taken its place.
-    fn ending_pending(&self, id: &AccountId, request: &MessageId) -> Write {
+    /// Key: the pending record. The condition is false when another request has replaced it.
+    fn delete_pending(&self, id: &AccountId, request: &MessageId) -> Write {
         Write::delete(&self.tables.accounts, Self::account_key(id, PENDING))
             .when("request_id = :request")
             .value(":request", text(request.as_str()))
     }
 
-    /// The writes that give an account these spare keys in place of those it had when it was read, claims included.
-    /// The condition of the backup record is false when the account has others by now.
-    pub(super) fn exchanging(
+    /// Gives an account these recovery emails in place of those it had when it was read, claims included. The condition
+    /// of the backup record is false when the account has changed since. Returns the write that claims an address the
+    /// account did not have; its condition is false when another account has it.
+    pub(super) fn replace_recovery_emails(
         &self,
+        tx: &mut Transaction,
         account: &Account,
-        keys: &SpareKeys,
+        emails: &RecoveryEmails,
         now: Timestamp,
-    ) -> Result<Exchange, StoreError> {
+    ) -> Result<Option<Part>, StoreError> {
         let id = &account.id;
-        let mut writes = vec![self.exchanging_backup(account, keys.backup.as_ref())?];
-        match (&account.former, &keys.former) {
+        tx.add(self.replace_backup(account, emails.backup.as_ref())?);
+        match (&account.former, &emails.former) {
             (before, after) if before == after => {}
-            (_, Some(former)) => writes.push(self.putting(id, Record::Former(Former::from(former)))?),
+            (_, Some(former)) => {
+                tx.add(self.put_record(id, Record::Former(Former::from(former)))?);
+            }
             (_, None) => {
-                writes.push(Write::delete(&self.tables.accounts, Self::account_key(id, FORMER)));
+                tx.add(Write::delete(&self.tables.accounts, Self::account_key(id, FORMER)));
             }
         }
-        let living = account.former.as_ref().filter(|former| now < former.until);
-        let before = claims(account.backup.confirmed(), living);
-        let after = claims(keys.backup.as_ref(), keys.former.as_ref());
+        let active = account.former.as_ref().filter(|former| now < former.until);
+        let before = claims(account.backup.confirmed(), active);
+        let after = claims(emails.backup.as_ref(), emails.former.as_ref());
         for (address, _) in &before {
             if !after.iter().any(|(kept, _)| kept == address) {
-                writes.push(self.giving_free(address, id));
+                tx.add(self.delete_claim(address, id));
             }
         }
         let mut claim = None;
         for (address, until) in after {
             match before.iter().find(|(claimed, _)| *claimed == address) {
                 Some((_, same)) if *same == until => {}
-                Some(_) => writes.push(self.ending_claim(address, id, until)),
-                None => {
-                    claim = Some(writes.len());
-                    writes.push(self.claiming(address, id, now)?);
+                Some(_) => {
+                    tx.add(self.set_claim_end(address, id, until));
                 }
+                None => claim = Some(tx.add(self.claim_email(address, id, now)?)),
             }
         }
-        Ok(Exchange { writes, claim })
+        Ok(claim)
     }
 
     /// Key: the backup record. The condition is false when it is not what the account had when it was read.
-    fn exchanging_backup(
+    fn replace_backup(
         &self,
         account: &Account,
         backup: Option<&ConfirmedAddress>,
@@ -221,7 +200,7 @@ impl Store {
         let current = account.backup.confirmed();
         let write = match backup {
             _ if backup == current => Write::check(&self.tables.accounts, record),
-            Some(backup) => self.putting(&account.id, Record::Backup(Confirmed::from(backup)))?,
+            Some(backup) => self.put_record(&account.id, Record::Backup(Confirmed::from(backup)))?,
             None => Write::delete(&self.tables.accounts, record),
         };
         Ok(match current {
@@ -233,14 +212,7 @@ impl Store {
     }
 }
 
-/// The writes that exchange spare keys.
-pub(super) struct Exchange {
-    pub(super) writes: Vec<Write>,
-    /// Which of them claims an address that was not the account's.
-    pub(super) claim: Option<usize>,
-}
-
-/// What an account with these keys has claimed, and until when.
+/// The addresses that an account with these recovery emails has claimed, and until when.
 fn claims<'a>(
     backup: Option<&'a ConfirmedAddress>,
     former: Option<&'a FormerAddress>,
@@ -249,18 +221,19 @@ fn claims<'a>(
     backup.into_iter().chain(former.map(|former| (&former.address, Some(former.until)))).collect()
 }
 
-fn notice_of_change(account: &Account, keys: &SpareKeys, link: &Link, now: Timestamp) -> Notice {
+/// The notice that the link's address replaces the backup email, or is the first.
+fn notice_of_change(account: &Account, emails: &RecoveryEmails, link: &Link, now: Timestamp) -> Notice {
     let address = link.address.clone();
-    let held = keys.backup.as_ref().map(|backup| backup.usable_from).filter(|from| *from > now);
-    // Back to the former one: what was to come in its place is what it replaces.
-    let in_force = account.in_force(now).filter(|in_force| in_force.address != address);
-    match in_force.or_else(|| account.backup.confirmed().cloned()) {
-        None => Notice::BackupAdded { address, usable_from: held },
+    let usable_from = emails.backup.as_ref().map(|backup| backup.usable_from).filter(|from| *from > now);
+    // If the former one is confirmed again, it replaces the one that was waiting to replace it.
+    let active_backup = account.active_backup(now).filter(|active_backup| active_backup.address != address);
+    match active_backup.or_else(|| account.backup.confirmed().cloned()) {
+        None => Notice::BackupAdded { address, usable_from },
         Some(former) => Notice::BackupChanged {
             former_usable_from: Some(former.usable_from).filter(|from| *from > now),
             former: former.address,
             address,
-            usable_from: held,
+            usable_from,
         },
     }
 }

@@ -1,155 +1,165 @@
-//! The table of counts, and of who signed in from where. Its key is a keyed hash, so that it cannot be searched for
-//! addresses.
+//! The table of counts, and of the networks from which identifiers signed in. Its keys are keyed hashes, so that it
+//! cannot be searched for addresses.
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::error::Context;
+use super::transaction::Transaction;
 use super::write::{Item, Write, key, number};
 use super::{Store, StoreError};
-use crate::domain::limit::{Pace, REMEMBERED};
-use crate::domain::{AskedBy, HashingKey, Limit, PasswordTry, Timestamp};
+use domain::limit::{Pace, REMEMBERED};
+use domain::{HashingKey, Limit, PasswordAttempt, Timestamp};
 
-/// The bound that a request would have passed. Nothing of the request was written.
+/// The limit that a request would have exceeded. Nothing of the request was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitReached(pub Limit);
 
-/// Whether a password is looked at.
+/// Whether verification of a password proceeds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Admission {
-    /// It is, and the try is counted for the identifier and for the network.
-    Counted,
-    /// It is, because the identifier signed in from the network lately, though the network's bound is reached. The try
-    /// is counted for the identifier only.
-    Known,
-    /// It is not: this bound is reached. Nothing is counted.
-    Refused(Limit),
+pub enum RateLimitDecision {
+    /// It does; the attempt is counted for the identifier and for the network.
+    Allowed,
+    /// It does, although the network's limit is reached, because the identifier signed in from this network recently.
+    /// The attempt is counted for the identifier only.
+    AllowedKnownNetwork,
+    /// It does not: this limit is reached. Nothing is counted.
+    Limited(Limit),
+}
+
+/// The store as a flow sees it that counts limits, under this key.
+#[derive(Debug, Clone, Copy)]
+pub struct Counted<'a> {
+    pub(super) store: &'a Store,
+    pub(super) key: &'a HashingKey,
 }
 
 impl Store {
-    /// The bound on all mails of the day, as far as it counts what is asked for by this one.
-    pub fn mails_of_the_day(&self, asked_by: AskedBy<'_>) -> Result<Limit, StoreError> {
-        let missing = || StoreError::new("count a mail", "this function was started without DAILY_MAILS");
-        Ok(self.daily_mails.ok_or_else(missing)?.part_of(asked_by, self.key_of_hashes()?))
+    /// The same store, counting limits under this key.
+    pub fn counted<'a>(&'a self, key: &'a HashingKey) -> Counted<'a> {
+        Counted { store: self, key }
     }
+}
 
-    /// Counts a try of a password before anything else is known, so that many tries at once never get past a bound.
+impl Counted<'_> {
+    /// Counts an attempt at a password before anything else is known, so that concurrent attempts never exceed a limit.
     ///
-    /// One transaction, and a second one where the network's bound is reached: the same for every identifier.
-    pub async fn admit_password(
+    /// One transaction, and a second one if the network's limit is reached: the same for every identifier.
+    pub async fn count_password_attempt(
         &self,
-        password: &PasswordTry,
+        password: &PasswordAttempt,
         now: Timestamp,
-    ) -> Result<Admission, StoreError> {
-        const DOING: &str = "count a try of a password";
-        const IDENTIFIER: usize = 0;
-        const NETWORK: usize = 1;
-        let writes = vec![self.counting(&password.identifier, now)?, self.counting(&password.network, now)?];
-        let Err(failed) = self.transact(DOING, writes).await? else { return Ok(Admission::Counted) };
-        if !failed.at(NETWORK) {
-            return Ok(Admission::Refused(password.identifier.clone()));
+    ) -> Result<RateLimitDecision, StoreError> {
+        let mut tx = Transaction::new("count a try of a password");
+        tx.add(self.count_attempt(&password.identifier, now));
+        let network = tx.add(self.count_attempt(&password.network, now));
+        let Err(failed) = tx.commit(self.store).await? else { return Ok(RateLimitDecision::Allowed) };
+        if !failed.at(network) {
+            return Ok(RateLimitDecision::Limited(password.identifier.clone()));
         }
-        let writes = vec![self.counting(&password.identifier, now)?, self.knowing(password, now)?];
-        Ok(match self.transact(DOING, writes).await? {
-            Ok(()) => Admission::Known,
-            Err(failed) if failed.at(IDENTIFIER) => Admission::Refused(password.identifier.clone()),
-            Err(_) => Admission::Refused(password.network.clone()),
+        let mut tx = Transaction::new("count a try of a password");
+        let identifier = tx.add(self.count_attempt(&password.identifier, now));
+        tx.add(self.check_known_network(password, now));
+        Ok(match tx.commit(self.store).await? {
+            Ok(()) => RateLimitDecision::AllowedKnownNetwork,
+            Err(failed) if failed.at(identifier) => RateLimitDecision::Limited(password.identifier.clone()),
+            Err(_) => RateLimitDecision::Limited(password.network.clone()),
         })
     }
 
-    /// The writes after a right password: its own try is not counted any more, the identifier's count starts anew, and
-    /// identifier and network are remembered together.
-    pub(super) fn settling(
+    /// Adds what follows a right password: its own attempt no longer counts, the identifier's count starts again from
+    /// zero, and identifier and network are remembered together.
+    pub(super) fn record_success(
         &self,
-        password: &PasswordTry,
-        admission: &Admission,
+        tx: &mut Transaction,
+        password: &PasswordAttempt,
+        decision: &RateLimitDecision,
         now: Timestamp,
-    ) -> Result<Vec<Write>, StoreError> {
-        let remembering = Write::update(&self.tables.limits, self.pair(password)?, "SET expires_at = :end")
-            .value(":end", number((now + REMEMBERED).unix_seconds()));
-        let mut writes = vec![self.forgetting(&password.identifier, now)?, remembering];
-        if *admission == Admission::Counted {
-            let bucket = key([("bucket", &*self.bucket(&password.network, now)?)]);
-            let giving_back = Write::update(&self.tables.limits, bucket, "ADD counted :minus_one");
-            writes.push(giving_back.value(":minus_one", number(-1)));
+    ) {
+        tx.add(Write::delete(&self.store.tables.limits, self.bucket(&password.identifier, now)));
+        tx.add(
+            Write::update(&self.store.tables.limits, self.known_network(password), "SET expires_at = :end")
+                .value(":end", number((now + REMEMBERED).unix_seconds())),
+        );
+        if *decision == RateLimitDecision::Allowed {
+            let network = self.bucket(&password.network, now);
+            let uncount = Write::update(&self.store.tables.limits, network, "ADD counted :minus_one");
+            tx.add(uncount.value(":minus_one", number(-1)));
         }
-        Ok(writes)
     }
 
-    /// Writes nothing. Key: the pair. The condition is false when the identifier did not sign in from there lately.
-    fn knowing(&self, password: &PasswordTry, now: Timestamp) -> Result<Write, StoreError> {
-        Ok(Write::check(&self.tables.limits, self.pair(password)?)
+    /// Key: the pair. The condition is false when the identifier did not sign in from the network recently.
+    fn check_known_network(&self, password: &PasswordAttempt, now: Timestamp) -> Write {
+        Write::check(&self.store.tables.limits, self.known_network(password))
             .when("expires_at > :now")
-            .value(":now", number(now.unix_seconds())))
+            .value(":now", number(now.unix_seconds()))
     }
 
-    fn pair(&self, password: &PasswordTry) -> Result<Item, StoreError> {
-        let hash = self.key_of_hashes()?.hash(&["signed-in-from", &password.pair]);
-        Ok(key([("bucket", &*URL_SAFE_NO_PAD.encode(hash))]))
+    /// The key of a pair of identifier and network.
+    fn known_network(&self, password: &PasswordAttempt) -> Item {
+        self.hashed_key(&["signed-in-from", &password.pair])
     }
 
-    /// Counts one attempt; false, and nothing counted, when the bound is reached.
+    /// Counts one attempt. Key: the bucket. False, and nothing counted, when the limit is reached.
     pub async fn count(&self, limit: &Limit, now: Timestamp) -> Result<bool, StoreError> {
-        Ok(self.write("count an attempt", self.counting(limit, now)?).await?.is_some())
+        self.store.write(self.count_attempt(limit, now)).await.context("count an attempt")
     }
 
-    /// Counts against the limits and writes, all in one transaction and thus in one call. When a limit is reached,
-    /// nothing is written. The writes may have one condition of their own: that what they add is new.
-    pub(super) async fn transact_within(
+    /// Counts against the limits and writes, all in one transaction and thus in one call. Nothing is written when a
+    /// limit is reached. The only condition that the writes may have of their own is that what they create is new.
+    pub(super) async fn write_within(
         &self,
         doing: &'static str,
         limits: &[Limit],
         writes: Vec<Write>,
         now: Timestamp,
     ) -> Result<Result<(), LimitReached>, StoreError> {
-        let counted = limits.iter().map(|limit| self.counting(limit, now));
-        let writes = counted.chain(writes.into_iter().map(Ok)).collect::<Result<_, _>>()?;
-        let outcome = self.transact(doing, writes).await?;
-        Ok(outcome.or_else(|failed| match limits.get(failed.first()) {
-            Some(limit) => Err(LimitReached(limit.clone())),
-            // What was to be added is there already: an earlier try of this call got through.
+        let mut tx = Transaction::new(doing);
+        let mut counted = Vec::new();
+        for limit in limits {
+            counted.push((limit, tx.add(self.count_attempt(limit, now))));
+        }
+        for write in writes {
+            tx.add(write);
+        }
+        let Err(failed) = tx.commit(self.store).await? else { return Ok(Ok(())) };
+        Ok(match counted.into_iter().find(|(_, part)| failed.at(*part)) {
+            Some((limit, _)) => Err(LimitReached(limit.clone())),
+            // What was to be created exists: an earlier try of this call succeeded, and its answer was lost.
             None => Ok(()),
-        }))
+        })
     }
 
-    /// The write that counts one attempt. Key: the bucket. Its condition is false when the bound is reached.
-    fn counting(&self, limit: &Limit, now: Timestamp) -> Result<Write, StoreError> {
-        let bucket = key([("bucket", &*self.bucket(limit, now)?)]);
-        Ok(match limit.pace {
+    /// Counts one attempt. Key: the bucket. The condition is false when the limit is reached.
+    fn count_attempt(&self, limit: &Limit, now: Timestamp) -> Write {
+        let bucket = self.bucket(limit, now);
+        match limit.pace {
             Pace::AtMost { count, window } => {
                 // `counted`, because COUNT is a reserved word of DynamoDB's expressions.
-                Write::update(&self.tables.limits, bucket, "SET expires_at = :end ADD counted :one")
+                Write::update(&self.store.tables.limits, bucket, "SET expires_at = :end ADD counted :one")
                     .when("attribute_not_exists(counted) OR counted < :most")
                     .value(":end", number((now + window).unix_seconds()))
                     .value(":one", number(1))
                     .value(":most", number(count))
             }
-            Pace::OneEvery(time) => Write::update(&self.tables.limits, bucket, "SET expires_at = :end")
+            Pace::OneEvery(time) => Write::update(&self.store.tables.limits, bucket, "SET expires_at = :end")
                 .when("attribute_not_exists(expires_at) OR expires_at <= :now")
                 .value(":end", number((now + time).unix_seconds()))
                 .value(":now", number(now.unix_seconds())),
-        })
+        }
     }
 
-    /// The write that forgets what was counted in this window.
-    pub(super) fn forgetting(&self, limit: &Limit, now: Timestamp) -> Result<Write, StoreError> {
-        Ok(Write::delete(&self.tables.limits, key([("bucket", &*self.bucket(limit, now)?)])))
-    }
-
-    fn bucket(&self, limit: &Limit, now: Timestamp) -> Result<String, StoreError> {
+    /// The key of the count of a limit in the current window.
+    fn bucket(&self, limit: &Limit, now: Timestamp) -> Item {
         let window = match limit.pace {
             Pace::AtMost { window, .. } => {
                 now.unix_seconds() / i64::try_from(window.as_secs()).unwrap_or(i64::MAX)
             }
             Pace::OneEvery(_) => 0,
         };
-        Ok(URL_SAFE_NO_PAD.encode(self.key_of_hashes()?.hash(&[
-            limit.name,
-            &limit.subject,
-            &window.to_string(),
-        ])))
+        self.hashed_key(&[limit.name, &limit.subject, &window.to_string()])
     }
 
-    fn key_of_hashes(&self) -> Result<&HashingKey, StoreError> {
-        let missing = || StoreError::new("count an attempt", "this function was started without HASHING_KEY");
-        self.hashing_key.as_ref().ok_or_else(missing)
+    fn hashed_key(&self, parts: &[&str]) -> Item {
+        key([("bucket", &*URL_SAFE_NO_PAD.encode(self.key.hash(parts)))])
     }
 }

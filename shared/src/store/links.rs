@@ -1,17 +1,20 @@
-//! The table of links, by the hash of their secret.
+//! The table of links, by the hash of their token.
 //!
-//! Sign-in links share a *slot*, one item for each account and address, that names the request whose link
-//! works. A later request takes the slot over and so makes the older link dead; opening a session closes it, and
-//! only a later request opens it again. A request whose mail was sent twice (the mailer is at-least-once, and the
-//! second mail may come when the first was used) has two links and one slot: either works, once. For confirmations
-//! the account's pending record is the slot.
+//! The sign-in links of one account and address share a *slot*, an item that names the request whose link works. A
+//! later request takes the slot over, which makes the older link dead. Opening a session closes the slot, and only a
+//! later request opens it again. A request whose email was sent twice (the mailer delivers at least once, and the second
+//! email may come when the first was used) has two links and one slot: either works, once. For confirmations, the
+//! account's pending record has this part.
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::write::{Write, key, number, text};
+use super::error::Context;
+use super::read::row;
+use super::transaction::Transaction;
+use super::write::{Item, Write, key, number, text};
 use super::{Store, StoreError};
-use crate::domain::link::CODE_TRIES;
-use crate::domain::{AccountId, EmailAddress, Link, MessageId, Proof, Purpose, Timestamp, TokenHash};
+use domain::link::MAX_CODE_ATTEMPTS;
+use domain::{AccountId, EmailAddress, Link, LinkAuthorization, MessageId, Purpose, Timestamp, TokenHash};
 
 #[derive(Serialize, Deserialize)]
 struct Row {
@@ -26,35 +29,46 @@ struct Row {
     tries: u32,
 }
 
-/// Whose the slot of a link is.
+/// Who has the slot of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Slot {
-    /// Its own request's: the link may work.
+    /// The link's own request: the link may work.
     Own,
-    /// A later request's: the link is dead.
+    /// A later request: the link is dead.
     Others,
-    /// Nobody's: a link of the slot was used.
+    /// Nobody: a link of the slot was used.
     Closed,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct SlotRow {
     token_hash: String,
     request_id: MessageId,
     expires_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    closed_at: Option<Timestamp>,
 }
 
-/// A later request has taken the slot, or a link of the request was used: the link would have been dead from the
-/// start and was not made.
+/// A later request has the slot, or a link of this request was used: the link would have been dead from the start and
+/// was not created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Superseded;
 
-fn slot_key(account: &AccountId, address: &EmailAddress) -> String {
-    format!("slot#{}#{}", account.as_str(), address.canonical())
+/// What the slot of an account and address has in the place of a token's hash.
+fn slot_name(link: &Link) -> String {
+    format!("slot#{}#{}", link.account_id.as_str(), link.address.canonical())
+}
+
+fn slot_key(link: &Link) -> Item {
+    key([("token_hash", &*slot_name(link))])
+}
+
+pub(super) fn link_key(hash: &TokenHash) -> Item {
+    key([("token_hash", hash.as_str())])
 }
 
 impl Store {
-    /// Reads a link of this purpose, consistently. One of another purpose is unknown.
+    /// Finds a link of this purpose, consistently. One of another purpose is unknown.
     pub async fn find_link(&self, hash: &TokenHash, purpose: Purpose) -> Result<Option<Link>, StoreError> {
         let row: Option<Row> = self.find_link_row(hash, purpose).await?;
         Ok(row.map(|row| Link {
@@ -69,58 +83,57 @@ impl Store {
         }))
     }
 
-    /// Reads the row of a link of this purpose, whose shape follows from the purpose.
+    /// Finds the row of a link of this purpose; the purpose determines its shape.
     pub(super) async fn find_link_row<R: DeserializeOwned>(
         &self,
         hash: &TokenHash,
         purpose: Purpose,
     ) -> Result<Option<R>, StoreError> {
-        const DOING: &str = "read a link";
-        let call = self.dynamodb.get_item().table_name(&self.tables.links).consistent_read(true);
-        let call = call.set_key(Some(key([("token_hash", hash.as_str())])));
-        let item = call.send().await.map_err(|error| StoreError::new(DOING, error))?.item;
+        let item = self.get_item(&self.tables.links, link_key(hash)).await.context("read a link")?;
         let item = item.filter(|item| item.get("purpose") == Some(&text(purpose.as_str())));
-        item.map(serde_dynamo::from_item).transpose().map_err(|error| StoreError::new(DOING, error))
+        row(item).context("read a link")
     }
 
-    /// Whose the slot of a sign-in link is, read consistently.
+    /// Who has the slot of a sign-in link, read consistently.
     pub async fn slot_of(&self, link: &Link) -> Result<Slot, StoreError> {
-        const DOING: &str = "read a link's slot";
-        let call = self.dynamodb.get_item().table_name(&self.tables.links).consistent_read(true);
-        let call = call.set_key(Some(key([("token_hash", &*slot_key(&link.account_id, &link.address))])));
-        let item = call.send().await.map_err(|error| StoreError::new(DOING, error))?.item;
-        let open = item.as_ref().filter(|item| !item.contains_key("closed_at"));
-        Ok(match open.and_then(|item| item.get("request_id")) {
+        let slot: Option<SlotRow> =
+            self.get(&self.tables.links, slot_key(link)).await.context("read a link's slot")?;
+        Ok(match slot.filter(|slot| slot.closed_at.is_none()) {
             None => Slot::Closed,
-            Some(request) if *request == text(link.request.as_str()) => Slot::Own,
+            Some(slot) if slot.request_id == link.request => Slot::Own,
             Some(_) => Slot::Others,
         })
     }
 
-    /// Keeps a new confirmation link.
-    pub async fn keep_confirmation_link(&self, link: &Link) -> Result<(), StoreError> {
-        self.write("keep a confirmation link", self.keeping(link)?).await.map(|_| ())
+    /// Creates a confirmation link. Key: the link. One that exists stays as it is.
+    pub async fn create_confirmation_link(&self, link: &Link) -> Result<(), StoreError> {
+        self.write(self.create_link(link)?).await.context("keep a confirmation link")?;
+        Ok(())
     }
 
-    /// Keeps a new sign-in link and gives it the slot. Key: the slot. The condition is false when a later request has
-    /// taken it, or a link of this request was used.
-    pub async fn keep_sign_in_link(&self, link: &Link) -> Result<Result<(), Superseded>, StoreError> {
+    /// Creates a sign-in link and takes the slot for it. Key: the slot. The condition is false when a later request has
+    /// it, or a link of this request was used.
+    pub async fn create_sign_in_link(&self, link: &Link) -> Result<Result<(), Superseded>, StoreError> {
         let slot = SlotRow {
-            token_hash: slot_key(&link.account_id, &link.address),
+            token_hash: slot_name(link),
             request_id: link.request.clone(),
             expires_at: link.expires_at,
+            closed_at: None,
         };
-        let taking = Write::put(&self.tables.links, &slot)?
+        let take_slot = Write::put(&self.tables.links, &slot)?
             .when(
                 "attribute_not_exists(token_hash) OR request_id < :request \
                  OR (request_id = :request AND attribute_not_exists(closed_at))",
             )
             .value(":request", text(link.request.as_str()));
-        let outcome = self.transact("keep a sign-in link", vec![self.keeping(link)?, taking]).await?;
-        Ok(outcome.map_err(|_| Superseded))
+        let mut tx = Transaction::new("keep a sign-in link");
+        tx.add(self.create_link(link)?);
+        tx.add(take_slot);
+        Ok(tx.commit(self).await?.map_err(|_| Superseded))
     }
 
-    fn keeping(&self, link: &Link) -> Result<Write, StoreError> {
+    /// Key: the link. The condition is false when it exists.
+    fn create_link(&self, link: &Link) -> Result<Write, StoreError> {
         let row = Row {
             token_hash: link.token_hash.clone(),
             purpose: link.purpose,
@@ -134,52 +147,36 @@ impl Store {
         Ok(Write::put(&self.tables.links, &row)?.when("attribute_not_exists(token_hash)"))
     }
 
-    /// Takes one of the link's tries, before a code is compared: however many come at once, no more codes are
-    /// compared than there are tries. Key: the link. Gives how many were taken so far; nothing when none was left, or
-    /// the link is dead.
-    pub async fn take_try(&self, link: &Link, now: Timestamp) -> Result<Option<u32>, StoreError> {
-        const DOING: &str = "take a try of a link";
-        let taking = Write::update(
-            &self.tables.links,
-            key([("token_hash", link.token_hash.as_str())]),
-            "ADD tries :one",
-        )
-        .when("attribute_not_exists(spent_at) AND expires_at >= :now AND tries < :most")
-        .value(":now", number(now.unix_seconds()))
-        .value(":one", number(1))
-        .value(":most", number(CODE_TRIES));
-        let row: Option<Row> = self
-            .write(DOING, taking)
-            .await?
-            .map(serde_dynamo::from_item)
-            .transpose()
-            .map_err(|error| StoreError::new(DOING, error))?;
+    /// Counts an attempt at the link's code, before the code is compared: however many requests come at once, no more
+    /// codes are compared than there are attempts. Key: the link. Returns how many attempts were counted so far; nothing
+    /// when none was left, or the link is dead.
+    pub async fn record_code_attempt(&self, link: &Link, now: Timestamp) -> Result<Option<u32>, StoreError> {
+        let count = Write::update(&self.tables.links, link_key(&link.token_hash), "ADD tries :one")
+            .when("attribute_not_exists(spent_at) AND expires_at >= :now AND tries < :most")
+            .value(":now", number(now.unix_seconds()))
+            .value(":one", number(1))
+            .value(":most", number(MAX_CODE_ATTEMPTS));
+        let row: Option<Row> = self.update(count).await.context("take a try of a link")?;
         Ok(row.map(|row| row.tries))
     }
 
-    /// Key: the link. The condition is false when it was used, its time is over, or wrong codes have made it dead:
-    /// a right code holds a try of its own, so for it the last try counts too.
-    pub(super) fn spending(&self, link: &Link, proof: Proof, now: Timestamp) -> Write {
-        let spending = Write::update(
-            &self.tables.links,
-            key([("token_hash", link.token_hash.as_str())]),
-            "SET spent_at = :now",
-        );
-        let most = match proof {
-            Proof::Asker => CODE_TRIES - 1,
-            Proof::Code => CODE_TRIES,
+    /// Key: the link. The condition is false when it was used, has expired, or was locked by wrong codes. A right code
+    /// has counted an attempt of its own, so for it the last attempt is allowed too.
+    pub(super) fn spend_link(&self, link: &Link, authorization: LinkAuthorization, now: Timestamp) -> Write {
+        let most = match authorization {
+            LinkAuthorization::SameBrowser => MAX_CODE_ATTEMPTS - 1,
+            LinkAuthorization::Code => MAX_CODE_ATTEMPTS,
         };
-        spending
+        Write::update(&self.tables.links, link_key(&link.token_hash), "SET spent_at = :now")
             .when("attribute_not_exists(spent_at) AND expires_at >= :now AND tries <= :most")
             .value(":now", number(now.unix_seconds()))
             .value(":most", number(most))
     }
 
-    /// Key: the slot. The condition is false when a later request has taken it, or a link of it was used. The item
-    /// stays, so that no older link can take the slot again, until all links of the request are dead by their time.
-    pub(super) fn closing_slot(&self, link: &Link, now: Timestamp) -> Write {
-        let slot = slot_key(&link.account_id, &link.address);
-        Write::update(&self.tables.links, key([("token_hash", &*slot)]), "SET closed_at = :now")
+    /// Key: the slot. The condition is false when a later request has it, or a link of it was used. The item stays until
+    /// all links of the request have expired, so that no older link can take the slot again.
+    pub(super) fn close_slot(&self, link: &Link, now: Timestamp) -> Write {
+        Write::update(&self.tables.links, slot_key(link), "SET closed_at = :now")
             .when("request_id = :request AND attribute_not_exists(closed_at)")
             .value(":request", text(link.request.as_str()))
             .value(":now", number(now.unix_seconds()))

@@ -1,14 +1,18 @@
-//! What is kept in DynamoDB, in verbs of the domain.
+//! DynamoDB storage, in verbs of the domain.
 //!
-//! Each change is one conditional write or one transaction of them; nothing is read and then written. Row
-//! types are private to the file of their table.
+//! Each change is one conditional write or one transaction of them; nothing is read and then written. Row types are
+//! private to this module.
+mod account_admin;
 mod accounts;
 mod backup;
+mod claims;
+mod error;
 mod limits;
 mod links;
 mod outbox;
+mod read;
 mod sessions;
-mod standing;
+mod transaction;
 mod undo;
 mod write;
 
@@ -17,58 +21,34 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_types::SdkConfig;
 
+pub use account_admin::{AccountBatch, Cursor};
 pub use accounts::{NewAccount, NotCreated};
 pub use backup::{ConfirmRefused, Confirmation};
-pub use limits::{Admission, LimitReached};
+pub use error::StoreError;
+pub use limits::{Counted, LimitReached, RateLimitDecision};
 pub use links::{Slot, Superseded};
-pub use outbox::{NotAgain, Queued, QueuedState, Unsent};
+pub use outbox::{Queued, QueuedState, ResendRefused, Unsent};
 pub use sessions::{LinkSignIn, PasswordSignIn};
-pub use standing::{Place, SomeAccounts};
-pub use undo::{TakeBackRefused, TakingBack};
+pub use undo::{Undo, UndoRefused};
 
-use crate::config::{Config, Tables};
-use crate::domain::{DailyMails, HashingKey};
+use crate::config::Tables;
 use crate::entropy::Entropy;
 
-/// The tables, and what it takes to reach them.
+/// The tables, and the client to reach them.
 #[derive(Debug, Clone)]
 pub struct Store {
     dynamodb: Client,
     tables: Tables,
-    hashing_key: Option<HashingKey>,
-    daily_mails: Option<DailyMails>,
     entropy: Entropy,
 }
 
-/// A call that failed, or an item that is not what it should be.
-#[derive(Debug, thiserror::Error)]
-#[error("could not {doing}")]
-pub struct StoreError {
-    doing: &'static str,
-    source: Box<dyn std::error::Error + Send + Sync>,
-}
-
-impl StoreError {
-    fn new(doing: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self { doing, source: source.into() }
-    }
-}
-
 impl Store {
-    /// Reaches the tables that the configuration names.
-    pub fn new(config: &Config, sdk: &SdkConfig, entropy: Entropy) -> Self {
-        let mut dynamodb = aws_sdk_dynamodb::config::Builder::from(sdk);
-        dynamodb.set_endpoint_url(config.aws.dynamodb_endpoint.clone());
-        Self {
-            dynamodb: Client::from_conf(dynamodb.build()),
-            tables: config.tables.clone(),
-            hashing_key: config.hashing_key.clone(),
-            daily_mails: config.daily_mails,
-            entropy,
-        }
+    /// Reaches these tables.
+    pub fn new(tables: Tables, sdk: &SdkConfig, entropy: Entropy) -> Self {
+        Self { dynamodb: Client::new(sdk), tables, entropy }
     }
 
-    /// Waits before a retry: full jitter under a bound that doubles each time.
+    /// Waits before a retry: full jitter below a limit that doubles each time.
     async fn back_off(&self, attempt: u32) {
         const FIRST: Duration = Duration::from_millis(20);
         #[expect(clippy::disallowed_methods, reason = "a transaction conflict is over in milliseconds")]

@@ -1,90 +1,86 @@
-//! The table of mail requests; its stream wakes the mailer.
+//! The table of email requests; its stream starts the mailer.
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::accounts::PENDING;
-use super::limits::LimitReached;
-use super::write::{Write, key, number, text};
+use super::error::Context;
+use super::limits::{Counted, LimitReached};
+use super::transaction::Transaction;
+use super::write::{Item, Write, key, number, text};
 use super::{Store, StoreError};
-use crate::domain::{Limit, MailRequest, MessageId, Purpose, Timestamp};
+use domain::{EmailRequest, Limit, MessageId, Purpose, Timestamp};
 
-/// A request outlives a weekend's outage and no more: it holds what strangers typed.
-const KEPT: Duration = Duration::from_hours(3 * 24);
+/// How long a request is kept: longer than a weekend's outage, and no more, because it contains what strangers typed.
+const RETENTION: Duration = Duration::from_hours(3 * 24);
 
-/// For how long the mailer may be at work on a request: `MaximumRecordAgeInSeconds` of its stream, and its last run.
-const UNDER_WAY: Duration = Duration::from_mins(11);
+/// How long the mailer may be processing a request: `MaximumRecordAgeInSeconds` of its stream, and its last run.
+const DELIVERY_WINDOW: Duration = Duration::from_mins(11);
 
 #[derive(Serialize, Deserialize)]
 struct Row {
     message_id: MessageId,
-    mail_state: Status,
+    mail_state: QueuedState,
     requested_at: Timestamp,
     expires_at: Timestamp,
-    request: MailRequest,
+    request: EmailRequest,
 }
 
-#[derive(Serialize, Deserialize)]
+/// Whether the mailer has processed a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Status {
-    Waiting,
-    Done,
-}
-
-/// Whether the mailer is through with a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QueuedState {
-    /// It is not.
+    /// It has not.
     Waiting,
-    /// It sent the mail, or decided not to.
+    /// It has: it sent the email, or decided not to.
     Done,
 }
 
-/// A mail request as the outbox has it.
+/// An email request in the outbox.
 #[derive(Debug, Clone)]
 pub struct Queued {
     /// Its key.
     pub id: MessageId,
-    /// Whether the mailer is through with it.
+    /// Whether the mailer has processed it.
     pub state: QueuedState,
-    /// When it was asked for.
+    /// When it was made.
     pub requested_at: Timestamp,
-    /// What was asked for.
-    pub request: MailRequest,
+    /// What it asks for.
+    pub request: EmailRequest,
 }
 
-/// Requests that the mailer gave up, the oldest first.
+/// Requests that the mailer gave up on, the oldest first.
 #[derive(Debug, Default)]
 pub struct Unsent {
-    /// Those that can be read.
+    /// Those that parse.
     pub requests: Vec<Queued>,
-    /// Those that cannot, which may be why they were given up.
+    /// Those that do not parse, which may be why the mailer gave up.
     pub unreadable: Vec<MessageId>,
 }
 
-/// Why a request is not put into the outbox again.
+/// Why a request is not queued again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotAgain {
-    /// The mailer is through with it, or it was put there again already.
+pub enum ResendRefused {
+    /// The mailer has processed it, or it was queued again already.
     Done,
-    /// The mailer may still be at work on it, so that its mail would come twice.
-    UnderWay,
-    /// The link in its mail would be dead.
-    Dead,
-    /// The address it would confirm is not pending any more, or a later request is to confirm it.
-    Unwanted,
+    /// The mailer may still be processing it, so that the email would be sent twice.
+    InProgress,
+    /// The link in the email would have expired.
+    LinkExpired,
+    /// The address to confirm is no longer pending, or waits for a later request.
+    Superseded,
 }
 
 impl Queued {
-    /// Why asking for it again is pointless at that time; the outbox itself may know more.
-    pub fn not_again(&self, now: Timestamp) -> Option<NotAgain> {
+    /// Why queueing it again at that time is refused, as far as the request alone shows.
+    pub fn resend_refused(&self, now: Timestamp) -> Option<ResendRefused> {
         let lifetime = self.request.link().map(Purpose::lifetime);
         if self.state == QueuedState::Done {
-            Some(NotAgain::Done)
-        } else if self.id >= MessageId::first_of(now - UNDER_WAY) {
-            Some(NotAgain::UnderWay)
+            Some(ResendRefused::Done)
+        } else if self.id >= MessageId::first_of(now - DELIVERY_WINDOW) {
+            Some(ResendRefused::InProgress)
         } else if lifetime.is_some_and(|lifetime| now >= self.requested_at + lifetime) {
-            Some(NotAgain::Dead)
+            Some(ResendRefused::LinkExpired)
         } else {
             None
         }
@@ -93,69 +89,71 @@ impl Queued {
 
 impl From<Row> for Queued {
     fn from(row: Row) -> Self {
-        let state = match row.mail_state {
-            Status::Waiting => QueuedState::Waiting,
-            Status::Done => QueuedState::Done,
-        };
-        Self { id: row.message_id, state, requested_at: row.requested_at, request: row.request }
+        Self {
+            id: row.message_id,
+            state: row.mail_state,
+            requested_at: row.requested_at,
+            request: row.request,
+        }
+    }
+}
+
+fn message_key(id: &MessageId) -> Item {
+    key([("message_id", id.as_str())])
+}
+
+impl Counted<'_> {
+    /// Counts against the limits and queues the request, in one transaction and thus in one call. Nothing is written
+    /// when a limit is reached.
+    pub async fn request_email(
+        &self,
+        id: &MessageId,
+        request: EmailRequest,
+        limits: &[Limit],
+        now: Timestamp,
+    ) -> Result<Result<(), LimitReached>, StoreError> {
+        let enqueue = self.store.enqueue(id, request, now)?;
+        self.write_within("ask for a mail", limits, vec![enqueue], now).await
     }
 }
 
 impl Store {
-    /// Counts against the limits and puts the request into the outbox, in one transaction and thus in one call,
-    /// whoever asks and whatever for. When a limit is reached, nothing is written.
-    pub async fn request_mail(
+    /// Queues a request. Key: the message. The condition is false when it exists.
+    pub(super) fn enqueue(
         &self,
         id: &MessageId,
-        request: MailRequest,
-        limits: &[Limit],
-        now: Timestamp,
-    ) -> Result<Result<(), LimitReached>, StoreError> {
-        let queueing = self.queueing(id, request, now)?;
-        self.transact_within("ask for a mail", limits, vec![queueing], now).await
-    }
-
-    /// The write that puts a request into the outbox. Key: the message. It must be new.
-    pub(super) fn queueing(
-        &self,
-        id: &MessageId,
-        request: MailRequest,
+        request: EmailRequest,
         now: Timestamp,
     ) -> Result<Write, StoreError> {
         let row = Row {
             message_id: id.clone(),
-            mail_state: Status::Waiting,
+            mail_state: QueuedState::Waiting,
             requested_at: now,
-            expires_at: now + KEPT,
+            expires_at: now + RETENTION,
             request,
         };
         Ok(Write::put(&self.tables.outbox, &row)?.when("attribute_not_exists(message_id)"))
     }
 
-    /// Reads a request, consistently.
-    pub async fn find_mail_request(&self, id: &MessageId) -> Result<Option<Queued>, StoreError> {
-        const DOING: &str = "read a mail request";
-        let call = self.dynamodb.get_item().table_name(&self.tables.outbox);
-        let call = call.set_key(Some(key([("message_id", id.as_str())]))).consistent_read(true);
-        let Some(item) = call.send().await.map_err(|error| StoreError::new(DOING, error))?.item else {
-            return Ok(None);
-        };
-        let row: Row = serde_dynamo::from_item(item).map_err(|error| StoreError::new(DOING, error))?;
-        Ok(Some(row.into()))
+    /// Finds a request, consistently.
+    pub async fn find_email_request(&self, id: &MessageId) -> Result<Option<Queued>, StoreError> {
+        let row: Option<Row> =
+            self.get(&self.tables.outbox, message_key(id)).await.context("read a mail request")?;
+        Ok(row.map(Queued::from))
     }
 
-    /// What waits and is older than the mailer tries. A look at every item: for operators only.
+    /// Lists the requests that wait and are older than the mailer tries. It scans the table: for operators only.
     pub async fn list_unsent(&self, now: Timestamp) -> Result<Unsent, StoreError> {
-        const DOING: &str = "list the mail requests that were given up";
+        let since = MessageId::first_of(now - DELIVERY_WINDOW);
         let (mut unsent, mut start) = (Unsent::default(), None);
         loop {
             let call = self.dynamodb.scan().table_name(&self.tables.outbox).set_exclusive_start_key(start);
             let call = call
                 .filter_expression("mail_state = :waiting AND message_id < :since AND expires_at > :now")
                 .expression_attribute_values(":waiting", text("waiting"))
-                .expression_attribute_values(":since", text(MessageId::first_of(now - UNDER_WAY).as_str()))
+                .expression_attribute_values(":since", text(since.as_str()))
                 .expression_attribute_values(":now", number(now.unix_seconds()));
-            let answer = call.send().await.map_err(|error| StoreError::new(DOING, error))?;
+            let answer = call.send().await.context("list the mail requests that were given up")?;
             for item in answer.items.unwrap_or_default() {
                 let id = item.get("message_id").and_then(|id| id.as_s().ok()).cloned();
                 match serde_dynamo::from_item::<_, Row>(item) {
@@ -172,44 +170,48 @@ impl Store {
         }
     }
 
-    /// Puts a request that was given up into the outbox again, under a new key, because only what is new reaches the
-    /// mailer. All times go on from the first request. Keys: both messages and, for a confirmation, the pending
-    /// address, which waits for one request by name. The condition of the former message is false when another has
-    /// done this, or the mailer has come so far.
-    pub async fn send_again(
+    /// Queues a request again that the mailer gave up on, under a new key, because only new items reach the mailer. All
+    /// times count from the first request. Keys: both messages and, for a confirmation, the pending address, which names
+    /// the request it waits for. The condition of the former message is false when it was queued again already, or the
+    /// mailer has processed it; that of the pending address, when it waits for another request.
+    pub async fn resend(
         &self,
         former: &Queued,
         id: &MessageId,
         now: Timestamp,
-    ) -> Result<Result<(), NotAgain>, StoreError> {
-        const FORMER: usize = 0;
-        if let Some(why) = former.not_again(now) {
+    ) -> Result<Result<(), ResendRefused>, StoreError> {
+        if let Some(why) = former.resend_refused(now) {
             return Ok(Err(why));
         }
-        let mut writes = vec![
-            self.marking_done(&former.id).when("mail_state = :waiting").value(":waiting", text("waiting")),
-            self.queueing(id, former.request.clone(), former.requested_at)?,
-        ];
-        if let MailRequest::ConfirmBackup { account_id, .. } = &former.request {
+        let mut tx = Transaction::new("ask for a mail again");
+        let set_done = self.set_done(&former.id).when("mail_state = :waiting");
+        let done = tx.add(set_done.value(":waiting", text("waiting")));
+        tx.add(self.enqueue(id, former.request.clone(), former.requested_at)?);
+        if let EmailRequest::ConfirmBackup { account_id, .. } = &former.request {
             let pending = Self::account_key(account_id, PENDING);
-            let renaming = Write::update(&self.tables.accounts, pending, "SET request_id = :id")
-                .when("request_id = :former")
-                .value(":id", text(id.as_str()))
-                .value(":former", text(former.id.as_str()));
-            writes.push(renaming);
+            tx.add(
+                Write::update(&self.tables.accounts, pending, "SET request_id = :id")
+                    .when("request_id = :former")
+                    .value(":id", text(id.as_str()))
+                    .value(":former", text(former.id.as_str())),
+            );
         }
-        let outcome = self.transact("ask for a mail again", writes).await?;
-        Ok(outcome.map_err(|failed| if failed.at(FORMER) { NotAgain::Done } else { NotAgain::Unwanted }))
+        Ok(match tx.commit(self).await? {
+            Ok(()) => Ok(()),
+            Err(failed) if failed.at(done) => Err(ResendRefused::Done),
+            Err(_) => Err(ResendRefused::Superseded),
+        })
     }
 
-    fn marking_done(&self, id: &MessageId) -> Write {
-        Write::update(&self.tables.outbox, key([("message_id", id.as_str())]), "SET mail_state = :done")
+    fn set_done(&self, id: &MessageId) -> Write {
+        Write::update(&self.tables.outbox, message_key(id), "SET mail_state = :done")
             .value(":done", text("done"))
     }
 
-    /// Notes that the mailer is through with a request. Key: the message. One that is gone meanwhile stays gone.
-    pub async fn mark_mail_request_done(&self, id: &MessageId) -> Result<(), StoreError> {
-        let done = self.marking_done(id).when("attribute_exists(message_id)");
-        self.write("note that a mail request is done", done).await.map(|_| ())
+    /// Marks a request as processed. Key: the message. One that has expired since stays gone.
+    pub async fn mark_email_request_done(&self, id: &MessageId) -> Result<(), StoreError> {
+        let done = self.set_done(id).when("attribute_exists(message_id)");
+        self.write(done).await.context("note that a mail request is done")?;
+        Ok(())
     }
 }

@@ -1,27 +1,30 @@
-//! The table of sessions, by the hash of the cookie's secret.
+//! The table of sessions, by the hash of the cookie's token.
 use serde::{Deserialize, Serialize};
 
 use super::accounts::{BACKUP, FORMER, PRIMARY};
-use super::limits::Admission;
-use super::write::{Write, key, number, text};
+use super::error::Context;
+use super::limits::{Counted, RateLimitDecision};
+use super::read::query;
+use super::transaction::Transaction;
+use super::write::{Item, Write, key, number, text};
 use super::{Store, StoreError};
-use crate::domain::session::{ABSOLUTE_LIFETIME, IDLE_LIFETIME, valid_again};
-use crate::domain::{
-    Account, AccountId, Door, EmailAddress, Link, MailRequest, MessageId, Notice, PasswordTry, Proof,
-    Session, SignInMethod, Source, Timestamp, TokenHash,
+use domain::session::{ABSOLUTE_LIFETIME, IDLE_LIFETIME, valid_after_ending_all};
+use domain::{
+    Account, AccountId, ClientInfo, EmailAddress, EmailRequest, Link, LinkAuthorization, MessageId, Notice,
+    PasswordAttempt, Session, SignInEmail, SignInMethod, Timestamp, TokenHash,
 };
 
-/// The newest sessions of an account that one list looks at; no person has more that live.
-const MOST_LISTED: i32 = 100;
+/// How many sessions of an account one list reads, the newest first; nobody has more that are valid.
+const MAX_LISTED: i32 = 100;
 
 #[derive(Serialize, Deserialize)]
 struct Row {
     session_hash: TokenHash,
     account_id: AccountId,
     how: SignInMethod,
-    /// Sessions from before it was kept have none.
+    /// Sessions that began before it was stored have none.
     #[serde(default)]
-    source: Source,
+    source: ClientInfo,
     created_at: Timestamp,
     seen_at: Timestamp,
     authenticated_at: Timestamp,
@@ -63,11 +66,11 @@ impl From<&Session> for Row {
 pub struct PasswordSignIn<'a> {
     /// The new session.
     pub session: &'a Session,
-    /// The session this browser had before; it ends.
+    /// The session that this browser had before; it ends.
     pub former: Option<&'a TokenHash>,
-    /// The try that was right, and how it was let in.
-    pub password: (&'a PasswordTry, &'a Admission),
-    /// Where the backup email stood in the identifier's place: the address, and the key of the notice.
+    /// The successful attempt, and why it was allowed.
+    pub password: (&'a PasswordAttempt, &'a RateLimitDecision),
+    /// If the backup email was typed as the identifier: the address, and the key of the notice.
     pub backup_used: Option<(&'a EmailAddress, &'a MessageId)>,
 }
 
@@ -76,124 +79,117 @@ pub struct PasswordSignIn<'a> {
 pub struct LinkSignIn<'a> {
     /// The new session.
     pub session: &'a Session,
-    /// The session this browser had before; it ends.
+    /// The session that this browser had before; it ends.
     pub former: Option<&'a TokenHash>,
     /// The link.
     pub link: &'a Link,
-    /// How the browser showed that it may use it.
-    pub proof: Proof,
-    /// Which of the account's addresses it was mailed to.
-    pub door: Door,
-    /// The key of the notice, for the backup email.
+    /// How the browser was authorized to use it.
+    pub authorization: LinkAuthorization,
+    /// Which of the account's addresses it was sent to.
+    pub sign_in_email: SignInEmail,
+    /// The key of the notice, which is sent unless that is the primary.
     pub notice_id: &'a MessageId,
 }
 
-impl Store {
-    /// Finds a living session and notes that it was seen, in one write. Key: the session. The condition holds its
-    /// absolute and its idle end (ASVS 5.0 V7.3); expired or unknown, there is none.
-    pub async fn touch_session(
-        &self,
-        hash: &TokenHash,
-        now: Timestamp,
-    ) -> Result<Option<Session>, StoreError> {
-        const DOING: &str = "find a session";
-        let touch = Write::update(
-            &self.tables.sessions,
-            key([("session_hash", hash.as_str())]),
-            "SET seen_at = :now",
-        )
-        .when("expires_at > :now AND seen_at > :idle")
-        .value(":now", number(now.unix_seconds()))
-        .value(":idle", number((now - IDLE_LIFETIME).unix_seconds()));
-        let row: Option<Row> = self
-            .write(DOING, touch)
-            .await?
-            .map(serde_dynamo::from_item)
-            .transpose()
-            .map_err(|error| StoreError::new(DOING, error))?;
-        Ok(row.map(Session::from))
-    }
+fn session_key(hash: &TokenHash) -> Item {
+    key([("session_hash", hash.as_str())])
+}
 
-    /// Opens a session for a right password, ends the browser's former one, settles its counts and, where the
-    /// backup email was used, asks for the notice. All or nothing. False when the account was disabled, or all its
-    /// sessions ended, since it was read.
+impl Counted<'_> {
+    /// Opens a session for a right password, ends the browser's former one, updates the counts and, if the backup email
+    /// was used, queues the notice. All or nothing. False when the account was disabled, or all its sessions ended,
+    /// since it was read.
     pub async fn open_session_with_password(
         &self,
         sign_in: PasswordSignIn<'_>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let session = sign_in.session;
-        let (password, admission) = sign_in.password;
-        let mut writes =
-            vec![self.honouring(&session.account_id, session.created_at), self.opening(session)?];
-        writes.extend(self.settling(password, admission, now)?);
-        writes.extend(sign_in.former.map(|former| self.ending(former)));
-        if let Some((address, notice_id)) = sign_in.backup_used {
-            writes.push(self.telling_of_use(
-                &session.account_id,
-                address,
-                notice_id,
-                &session.source,
-                now,
-            )?);
+        let (password, decision) = sign_in.password;
+        let mut tx = Transaction::new("open a session");
+        tx.add(self.store.check_session_valid(&session.account_id, session.created_at));
+        tx.add(self.store.create_session(session)?);
+        self.record_success(&mut tx, password, decision, now);
+        if let Some(former) = sign_in.former {
+            tx.add(self.store.delete_session(former));
         }
-        Ok(self.transact("open a session", writes).await?.is_ok())
+        if let Some((address, notice_id)) = sign_in.backup_used {
+            tx.add(self.store.enqueue_use_notice(session, address, notice_id, now)?);
+        }
+        Ok(tx.commit(self.store).await?.is_ok())
+    }
+}
+
+impl Store {
+    /// Finds a valid session and records that it was seen, in one write. Key: the session. The condition contains its
+    /// absolute and its idle end (ASVS 5.0 V7.3). Returns nothing for an expired or unknown session.
+    pub async fn touch_session(
+        &self,
+        hash: &TokenHash,
+        now: Timestamp,
+    ) -> Result<Option<Session>, StoreError> {
+        let touch = Write::update(&self.tables.sessions, session_key(hash), "SET seen_at = :now")
+            .when("expires_at > :now AND seen_at > :idle")
+            .value(":now", number(now.unix_seconds()))
+            .value(":idle", number((now - IDLE_LIFETIME).unix_seconds()));
+        let row: Option<Row> = self.update(touch).await.context("find a session")?;
+        Ok(row.map(Session::from))
     }
 
-    /// Spends a link and opens a session for it, ends the browser's former one and, for the backup email, asks for
-    /// the notice. All or nothing: of a hundred openings of one link one succeeds. False when the link was dead by
-    /// then (used, expired, replaced, taken back), its address no longer the account's, or the account disabled.
+    /// Spends a link and opens a session for it, ends the browser's former one and, unless the primary email was used,
+    /// queues the notice. All or nothing: if one link is opened a hundred times at once, one succeeds. False when the
+    /// link was dead by then (used, expired, replaced, undone), its address no longer the account's, or the account
+    /// disabled.
     pub async fn open_session_with_link(
         &self,
         sign_in: LinkSignIn<'_>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let LinkSignIn { session, former, link, proof, door, notice_id } = sign_in;
-        let mut writes = vec![
-            self.spending(link, proof, now),
-            self.closing_slot(link, now),
-            self.honouring(&link.account_id, link.asked_at()),
-            self.opening_door(link, door, now),
-            self.opening(session)?,
-        ];
-        writes.extend(former.map(|former| self.ending(former)));
-        if door != Door::Primary {
-            writes.push(self.telling_of_use(
-                &link.account_id,
-                &link.address,
-                notice_id,
-                &session.source,
-                now,
-            )?);
+        let LinkSignIn { session, former, link, authorization, sign_in_email, notice_id } = sign_in;
+        let mut tx = Transaction::new("open a session through a link");
+        tx.add(self.spend_link(link, authorization, now));
+        tx.add(self.close_slot(link, now));
+        tx.add(self.check_session_valid(&link.account_id, link.requested_at()));
+        tx.add(self.check_sign_in_email(link, sign_in_email, now));
+        tx.add(self.create_session(session)?);
+        if let Some(former) = former {
+            tx.add(self.delete_session(former));
         }
-        Ok(self.transact("open a session through a link", writes).await?.is_ok())
+        if sign_in_email != SignInEmail::Primary {
+            tx.add(self.enqueue_use_notice(session, &link.address, notice_id, now)?);
+        }
+        Ok(tx.commit(self).await?.is_ok())
     }
 
-    /// Ends a session; one that is not there has ended.
+    /// Ends a session. Key: the session. One that does not exist has ended.
     pub async fn end_session(&self, hash: &TokenHash) -> Result<(), StoreError> {
-        self.write("end a session", self.ending(hash)).await.map(|_| ())
+        self.write(self.delete_session(hash)).await.context("end a session")?;
+        Ok(())
     }
 
-    /// Key: the record of the address. The condition is false when it is not the account's any more, is held, or was
-    /// in force until now only.
-    fn opening_door(&self, link: &Link, door: Door, now: Timestamp) -> Write {
-        let (record, condition) = match door {
-            Door::Primary => (PRIMARY, "email = :email"),
-            Door::Backup => {
+    /// Key: the record of the address. The condition is false when it is no longer the account's, its waiting period is
+    /// not over, or it has expired as a former one.
+    fn check_sign_in_email(&self, link: &Link, sign_in_email: SignInEmail, now: Timestamp) -> Write {
+        let (record, condition) = match sign_in_email {
+            SignInEmail::Primary => (PRIMARY, "email = :email"),
+            SignInEmail::Backup => {
                 (BACKUP, "email = :email AND (attribute_not_exists(usable_from) OR usable_from <= :now)")
             }
-            Door::Former => (FORMER, "email = :email AND in_force_until > :now"),
+            SignInEmail::Former => (FORMER, "email = :email AND in_force_until > :now"),
         };
         let check = Write::check(&self.tables.accounts, Self::account_key(&link.account_id, record))
             .when(condition)
             .value(":email", text(link.address.canonical()));
-        if door == Door::Primary { check } else { check.value(":now", number(now.unix_seconds())) }
+        if sign_in_email == SignInEmail::Primary {
+            check
+        } else {
+            check.value(":now", number(now.unix_seconds()))
+        }
     }
 
-    /// The living sessions of an account, the newest first, whatever their number as far as one list goes. The
-    /// index lags: one that has just begun or ended may be told wrongly for a moment.
+    /// Lists the valid sessions of an account, the newest first, `MAX_LISTED` at most. The index lags, so the list may
+    /// be briefly stale.
     pub async fn list_sessions(&self, account: &Account, now: Timestamp) -> Result<Vec<Session>, StoreError> {
-        const DOING: &str = "list an account's sessions";
         let oldest = account.sessions_valid_from.max(now - ABSOLUTE_LIFETIME);
         let call = self.dynamodb.query().table_name(&self.tables.sessions).index_name("account-index");
         let call = call
@@ -204,24 +200,21 @@ impl Store {
             .expression_attribute_values(":now", number(now.unix_seconds()))
             .expression_attribute_values(":idle", number((now - IDLE_LIFETIME).unix_seconds()))
             .scan_index_forward(false)
-            .limit(MOST_LISTED);
-        let answer = call.send().await.map_err(|error| StoreError::new(DOING, error))?;
-        let rows: Vec<Row> = serde_dynamo::from_items(answer.items.unwrap_or_default())
-            .map_err(|error| StoreError::new(DOING, error))?;
+            .limit(MAX_LISTED);
+        let rows: Vec<Row> = query(call).await.context("list an account's sessions")?;
         Ok(rows.into_iter().map(Session::from).collect())
     }
 
-    /// Ends one session of an account. Key: the session. False when there is none of that hash, and just so when it
-    /// is another account's (ASVS 5.0 V8.2.2).
+    /// Ends one session of an account. Key: the session. False when it does not exist, or it is another account's (ASVS
+    /// 5.0 V8.2.2).
     pub async fn end_session_of(&self, id: &AccountId, hash: &TokenHash) -> Result<bool, StoreError> {
-        let ending = self.ending(hash).when("account_id = :me").value(":me", text(id.as_str()));
-        // A transaction of one, so that a lost answer is not followed by "no such session".
-        Ok(self.transact("end a session of an account", vec![ending]).await?.is_ok())
+        let delete = self.delete_session(hash).when("account_id = :me").value(":me", text(id.as_str()));
+        self.write_once("end a session of an account", delete).await
     }
 
-    /// Ends all sessions of an account but one, which goes on under another secret. The profile says which sessions
-    /// count, so that one the index does not show yet ends too. All or nothing; false when the session itself has
-    /// ended by then.
+    /// Ends all sessions of an account but one, which continues under a new token. The profile determines which sessions
+    /// are valid, so that sessions the index does not show yet end too. All or nothing. False when the session itself
+    /// has ended, or the account is disabled.
     pub async fn end_other_sessions(
         &self,
         account: &Account,
@@ -229,35 +222,35 @@ impl Store {
         renewed: &TokenHash,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let begins = valid_again(account, now);
+        let begins = valid_after_ending_all(account, now);
         let renewed = session.renewed(renewed.clone(), begins);
-        let writes = vec![
-            self.ending_all(&account.id, session.created_at, begins),
-            self.opening(&renewed)?,
-            self.ending(&session.hash).when("attribute_exists(session_hash)"),
-        ];
-        Ok(self.transact("end all other sessions", writes).await?.is_ok())
+        let mut tx = Transaction::new("end all other sessions");
+        tx.add(self.end_sessions_if_valid(&account.id, session.created_at, begins));
+        tx.add(self.create_session(&renewed)?);
+        tx.add(self.delete_session(&session.hash).when("attribute_exists(session_hash)"));
+        Ok(tx.commit(self).await?.is_ok())
     }
 
-    fn opening(&self, session: &Session) -> Result<Write, StoreError> {
+    /// Key: the session. The condition is false when it exists.
+    fn create_session(&self, session: &Session) -> Result<Write, StoreError> {
         let put = Write::put(&self.tables.sessions, &Row::from(session))?;
         Ok(put.when("attribute_not_exists(session_hash)"))
     }
 
-    fn ending(&self, hash: &TokenHash) -> Write {
-        Write::delete(&self.tables.sessions, key([("session_hash", hash.as_str())]))
+    fn delete_session(&self, hash: &TokenHash) -> Write {
+        Write::delete(&self.tables.sessions, session_key(hash))
     }
 
-    fn telling_of_use(
+    /// Queues the notice that a backup email, current or former, was used to sign in.
+    fn enqueue_use_notice(
         &self,
-        account: &AccountId,
+        session: &Session,
         address: &EmailAddress,
         notice_id: &MessageId,
-        source: &Source,
         now: Timestamp,
     ) -> Result<Write, StoreError> {
         let notice = Notice::BackupUsed { address: address.clone() };
-        let (account_id, source) = (account.clone(), source.clone());
-        self.queueing(notice_id, MailRequest::Notice { account_id, notice, source }, now)
+        let (account_id, source) = (session.account_id.clone(), session.source.clone());
+        self.enqueue(notice_id, EmailRequest::Notice { account_id, notice, source }, now)
     }
 }

@@ -1,14 +1,17 @@
-//! Taking a change of the backup email back, and the links that do it. They live in the table of links.
+//! Undoing a change of the backup email, and the links that do it, which are in the table of links.
 use serde::{Deserialize, Serialize};
 
 use super::accounts::{PENDING, PROFILE};
-use super::write::{Write, key, number};
+use super::error::Context;
+use super::links::link_key;
+use super::transaction::Transaction;
+use super::write::{Write, number};
 use super::{Store, StoreError};
-use crate::domain::account::FREEZE;
-use crate::domain::session::valid_again;
-use crate::domain::{
-    Account, AccountId, ConfirmedAddress, EmailAddress, MailRequest, MessageId, Notice, Purpose, Source,
-    SpareKeys, Timestamp, TokenHash, UndoLink,
+use domain::account::FREEZE;
+use domain::session::valid_after_ending_all;
+use domain::{
+    Account, AccountId, ClientInfo, ConfirmedAddress, EmailAddress, EmailRequest, MessageId, Notice, Purpose,
+    RecoveryEmails, Timestamp, TokenHash, UndoLink,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -18,40 +21,40 @@ struct Row {
     account_id: AccountId,
     notice: Notice,
     happened_at: Timestamp,
-    source: Source,
+    source: ClientInfo,
     expires_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     spent_at: Option<Timestamp>,
 }
 
-/// What taking a change back takes.
+/// What undoing a change takes.
 #[derive(Debug, Clone, Copy)]
-pub struct TakingBack<'a> {
+pub struct Undo<'a> {
     /// The link that was opened.
     pub link: &'a UndoLink,
     /// Its account, as last read.
     pub account: &'a Account,
-    /// The backup email from now on.
+    /// The backup email after it.
     pub backup: Option<&'a EmailAddress>,
     /// The key of the notice to the primary.
     pub notice_id: &'a MessageId,
     /// Where the request came from, for the notice.
-    pub source: &'a Source,
+    pub source: &'a ClientInfo,
 }
 
-/// Why nothing was taken back.
+/// Why nothing was undone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TakeBackRefused {
-    /// The link was used, or its time is over.
+pub enum UndoRefused {
+    /// The link was used, or has expired.
     LinkDead,
-    /// Another account has the address by now: take back all the rest.
+    /// Another account has the address: undo without restoring it.
     Taken,
     /// The backup email changed since the account was read: read it again.
     AccountChanged,
 }
 
 impl Store {
-    /// Reads a link that takes a change back, consistently.
+    /// Finds an undo link, consistently.
     pub async fn find_undo_link(&self, hash: &TokenHash) -> Result<Option<UndoLink>, StoreError> {
         let row: Option<Row> = self.find_link_row(hash, Purpose::Undo).await?;
         Ok(row.map(|row| UndoLink {
@@ -64,8 +67,8 @@ impl Store {
         }))
     }
 
-    /// Keeps a new link that takes a change back.
-    pub async fn keep_undo_link(&self, link: &UndoLink) -> Result<(), StoreError> {
+    /// Creates an undo link. Key: the link. One that exists stays as it is.
+    pub async fn create_undo_link(&self, link: &UndoLink) -> Result<(), StoreError> {
         let row = Row {
             token_hash: link.token_hash.clone(),
             purpose: Purpose::Undo,
@@ -77,68 +80,56 @@ impl Store {
             spent_at: link.spent_at,
         };
         let put = Write::put(&self.tables.links, &row)?.when("attribute_not_exists(token_hash)");
-        self.write("keep a link that takes a change back", put).await.map(|_| ())
+        self.write(put).await.context("keep a link that takes a change back")?;
+        Ok(())
     }
 
-    /// Takes a change back: the link is spent, the backup email is what it was before, with its claim; what waited for
-    /// confirmation is forgotten; all sessions and the sign-in links asked for so far are dead; the backup email
-    /// rests for a while; the primary is told. All or nothing.
-    pub async fn take_back(
-        &self,
-        taking: TakingBack<'_>,
-        now: Timestamp,
-    ) -> Result<Result<(), TakeBackRefused>, StoreError> {
-        const LINK: usize = 0;
-        let TakingBack { link, account, backup, notice_id, source } = taking;
+    /// Undoes a change: the link is spent; the backup email and its claim are what they were before; the pending address
+    /// is deleted; all sessions and the sign-in links requested so far end; changes of the backup email are frozen for a
+    /// while; the primary is told. All or nothing.
+    pub async fn undo(&self, undo: Undo<'_>, now: Timestamp) -> Result<Result<(), UndoRefused>, StoreError> {
+        let Undo { link, account, backup, notice_id, source } = undo;
         let id = &account.id;
-        let notice = Notice::TakenBack { backup: backup.cloned() };
-        let notice = MailRequest::Notice { account_id: id.clone(), notice, source: source.clone() };
+        let notice = Notice::Undone { backup: backup.cloned() };
+        let notice = EmailRequest::Notice { account_id: id.clone(), notice, source: source.clone() };
         let current = account.backup.confirmed();
         let usable_from = link.notice.restored_from().map_or(now, |from| from.max(now));
         let restored = |backup: &EmailAddress| match current.filter(|current| current.address == *backup) {
-            // It stays, and nothing is restored.
+            // It was only used, not changed.
             Some(current) if matches!(link.notice, Notice::BackupUsed { .. }) => current.clone(),
             Some(current) => {
                 ConfirmedAddress { usable_from: current.usable_from.min(usable_from), ..current.clone() }
             }
             None => ConfirmedAddress { usable_from, ..ConfirmedAddress::new(backup.clone(), now) },
         };
-        let keys = SpareKeys { backup: backup.map(restored), former: None };
-        let mut writes = vec![
-            self.spending_undo(link, now),
-            self.beginning_anew(account, now),
-            Write::delete(&self.tables.accounts, Self::account_key(id, PENDING)),
-            self.queueing(notice_id, notice, now)?,
-        ];
-        let exchange = self.exchanging(account, &keys, now)?;
-        let claim = exchange.claim.map(|claim| claim + writes.len());
-        writes.extend(exchange.writes);
-        let outcome = self.transact("take a change back", writes).await?;
-        Ok(outcome.map_err(|failed| {
-            if failed.at(LINK) {
-                TakeBackRefused::LinkDead
-            } else if claim.is_some_and(|claim| failed.at(claim)) {
-                TakeBackRefused::Taken
-            } else {
-                TakeBackRefused::AccountChanged
-            }
-        }))
+        let restored = RecoveryEmails { backup: backup.map(restored), former: None };
+        let mut tx = Transaction::new("take a change back");
+        let spent = tx.add(self.spend_undo_link(link, now));
+        tx.add(self.end_sessions_and_freeze(account, now));
+        tx.add(Write::delete(&self.tables.accounts, Self::account_key(id, PENDING)));
+        tx.add(self.enqueue(notice_id, notice, now)?);
+        let claim = self.replace_recovery_emails(&mut tx, account, &restored, now)?;
+        Ok(match tx.commit(self).await? {
+            Ok(()) => Ok(()),
+            Err(failed) if failed.at(spent) => Err(UndoRefused::LinkDead),
+            Err(failed) if failed.at(claim) => Err(UndoRefused::Taken),
+            Err(_) => Err(UndoRefused::AccountChanged),
+        })
     }
 
-    /// Key: the link. The condition is false when it was used or its time is over.
-    fn spending_undo(&self, link: &UndoLink, now: Timestamp) -> Write {
-        let key = key([("token_hash", link.token_hash.as_str())]);
-        Write::update(&self.tables.links, key, "SET spent_at = :now")
+    /// Key: the link. The condition is false when it was used or has expired.
+    fn spend_undo_link(&self, link: &UndoLink, now: Timestamp) -> Write {
+        Write::update(&self.tables.links, link_key(&link.token_hash), "SET spent_at = :now")
             .when("attribute_not_exists(spent_at) AND expires_at >= :now")
             .value(":now", number(now.unix_seconds()))
     }
 
-    /// Key: the profile. Its condition is false when the account is gone.
-    fn beginning_anew(&self, account: &Account, now: Timestamp) -> Write {
+    /// Key: the profile. The condition is false when the account does not exist.
+    fn end_sessions_and_freeze(&self, account: &Account, now: Timestamp) -> Write {
         let expression = "SET sessions_valid_from = :from, backup_frozen_until = :until";
         Write::update(&self.tables.accounts, Self::account_key(&account.id, PROFILE), expression)
             .when("attribute_exists(account_id)")
-            .value(":from", number(valid_again(account, now).unix_seconds()))
+            .value(":from", number(valid_after_ending_all(account, now).unix_seconds()))
             .value(":until", number((now + FREEZE).unix_seconds()))
     }
 }

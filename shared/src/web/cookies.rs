@@ -9,23 +9,23 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cookie::{Cookie, SameSite};
 use ring::digest::{SHA256, digest};
 
-use crate::domain::session::FRESH_FOR;
-use crate::domain::{AccountId, Token};
+use domain::session::FRESH_FOR;
+use domain::{AccountId, Token};
 
 /// Who is signed in.
 pub(super) const SESSION: &str = "__Host-session";
-/// Which request for a link this browser made.
-pub(super) const ASKED: &str = "__Host-asked";
+/// The requests for a link that this browser made.
+pub(super) const LINK_REQUESTS: &str = "__Host-asked";
 /// What was typed before somebody had to sign in again.
 pub(super) const TYPED: &str = "__Host-typed";
 
-/// What was typed is kept as long as a sign-in is fresh: whoever comes back later begins anew.
+/// What was typed is kept as long as a sign-in is fresh. After that the form is empty again.
 pub(super) const TYPED_LIFETIME: Duration = FRESH_FOR;
 /// The longest address (RFC 5321 section 4.5.3.1.3 without the angle brackets), in bytes: nothing longer could
 /// become a backup email, so nothing longer is kept.
-const MOST_TYPED_BYTES: usize = 254;
+const MAX_TYPED_BYTES: usize = 254;
 
-/// A cookie that lives as long as told.
+/// A cookie of this lifetime.
 pub(super) fn kept(name: &'static str, value: String, lifetime: Duration) -> Cookie<'static> {
     let seconds = i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX);
     Cookie::build((name, value))
@@ -48,25 +48,20 @@ pub(super) fn read(lines: &[String], name: &str) -> Option<String> {
     cookies.into_iter().find(|cookie| cookie.name() == name).map(|cookie| cookie.value().to_owned())
 }
 
-/// A cookie's secret. What is none counts as not there.
-pub(super) fn read_token(lines: &[String], name: &str) -> Option<Token> {
-    read(lines, name).and_then(|value| Token::parse(&value).ok())
-}
-
 /// Requests for a link that one browser keeps apart: as many as an impatient person makes.
-const MOST_ASKED: usize = 3;
-/// Stands in no base64url.
-const BETWEEN_ASKED: char = '.';
+const MAX_LINK_REQUESTS: usize = 3;
+/// No character of base64url.
+const SEPARATOR: char = '.';
 
 /// The secrets of the last requests for a link, the latest first.
-pub(super) fn encode_asked(latest: &Token, former: &[Token]) -> String {
-    let kept = std::iter::once(latest).chain(former).take(MOST_ASKED).map(Token::expose);
-    kept.collect::<Vec<_>>().join(&BETWEEN_ASKED.to_string())
+pub(super) fn encode_link_requests(latest: &Token, former: &[Token]) -> String {
+    let kept = std::iter::once(latest).chain(former).take(MAX_LINK_REQUESTS).map(Token::expose);
+    kept.collect::<Vec<_>>().join(&SEPARATOR.to_string())
 }
 
-/// The secrets of the last requests for a link. What is none is left out.
-pub(super) fn decode_asked(value: &str) -> Vec<Token> {
-    let parts = value.split(BETWEEN_ASKED).take(MOST_ASKED);
+/// The secrets of the last requests for a link. Anything else is left out.
+pub(super) fn decode_link_requests(value: &str) -> Vec<Token> {
+    let parts = value.split(SEPARATOR).take(MAX_LINK_REQUESTS);
     parts.filter_map(|part| Token::parse(part).ok()).collect()
 }
 
@@ -74,17 +69,17 @@ pub(super) fn decode_asked(value: &str) -> Vec<Token> {
 /// ASCII. With a mark of its account, so that whoever signs in next in a shared browser does not read it. Nothing
 /// for a text too long to be an address.
 pub(super) fn encode_typed(owner: &AccountId, typed: &str) -> Option<String> {
-    (typed.len() <= MOST_TYPED_BYTES).then(|| format!("{}.{}", mark(owner), URL_SAFE_NO_PAD.encode(typed)))
+    (typed.len() <= MAX_TYPED_BYTES).then(|| format!("{}.{}", mark(owner), URL_SAFE_NO_PAD.encode(typed)))
 }
 
 /// What was typed for this account, as anybody could have made it up: a text of bounded length or nothing.
 pub(super) fn decode_typed(owner: &AccountId, value: &str) -> Option<String> {
     let typed = value.strip_prefix(&mark(owner))?.strip_prefix('.')?;
-    if typed.len() > MOST_TYPED_BYTES.div_ceil(3) * 4 {
+    if typed.len() > MAX_TYPED_BYTES.div_ceil(3) * 4 {
         return None;
     }
     let typed = String::from_utf8(URL_SAFE_NO_PAD.decode(typed).ok()?).ok()?;
-    (typed.len() <= MOST_TYPED_BYTES && !typed.is_empty()).then_some(typed)
+    (typed.len() <= MAX_TYPED_BYTES && !typed.is_empty()).then_some(typed)
 }
 
 /// Tells accounts apart without naming them. It protects nothing that is worth a forgery.
@@ -106,26 +101,25 @@ mod tests {
     fn a_cookie_is_found_on_any_line_and_the_first_of_a_name_counts() {
         let lines =
             ["a=1; __Host-asked=x".to_owned(), "broken; __Host-session=y; __Host-session=z".to_owned()];
-        assert_eq!(read(&lines, ASKED).as_deref(), Some("x"));
+        assert_eq!(read(&lines, LINK_REQUESTS).as_deref(), Some("x"));
         assert_eq!(read(&lines, SESSION).as_deref(), Some("y"));
         assert_eq!(read(&lines, TYPED), None);
-        assert!(read_token(&lines, SESSION).is_none());
     }
 
     #[test]
     fn the_last_three_requests_are_kept_and_nothing_else_is_read() {
         let [one, two, three, four] = [1, 2, 3, 4].map(|byte| Token::from_bytes([byte; 32]));
-        let value = encode_asked(&four, &[three, two, one]);
-        let read: Vec<_> = decode_asked(&value).iter().map(Token::expose).collect();
+        let value = encode_link_requests(&four, &[three, two, one]);
+        let read: Vec<_> = decode_link_requests(&value).iter().map(Token::expose).collect();
         assert_eq!(read.join("."), value);
-        assert_eq!(read.len(), MOST_ASKED);
-        assert!(decode_asked("").is_empty() && decode_asked(&"x.".repeat(9_999)).is_empty());
+        assert_eq!(read.len(), MAX_LINK_REQUESTS);
+        assert!(decode_link_requests("").is_empty() && decode_link_requests(&"x.".repeat(9_999)).is_empty());
     }
 
     #[test]
     fn every_cookie_has_all_attributes() {
         assert_eq!(
-            kept(ASKED, "x".into(), Duration::from_mins(10)).to_string(),
+            kept(LINK_REQUESTS, "x".into(), Duration::from_mins(10)).to_string(),
             "__Host-asked=x; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=600"
         );
         assert_eq!(
@@ -137,9 +131,9 @@ mod tests {
     #[test]
     fn nothing_too_long_for_an_address_is_kept_or_read() {
         let made_up = |typed: &str| format!("{}.{typed}", mark(&mina()));
-        assert_eq!(encode_typed(&mina(), &"a".repeat(MOST_TYPED_BYTES + 1)), None);
+        assert_eq!(encode_typed(&mina(), &"a".repeat(MAX_TYPED_BYTES + 1)), None);
         assert_eq!(decode_typed(&mina(), &made_up(&"A".repeat(10_000))), None);
-        let too_long = URL_SAFE_NO_PAD.encode("a".repeat(MOST_TYPED_BYTES + 1));
+        let too_long = URL_SAFE_NO_PAD.encode("a".repeat(MAX_TYPED_BYTES + 1));
         assert_eq!(decode_typed(&mina(), &made_up(&too_long)), None);
         assert_eq!(decode_typed(&mina(), &made_up("")), None);
         assert_eq!(decode_typed(&mina(), ""), None);
@@ -165,7 +159,7 @@ mod tests {
         #[test]
         fn no_cookie_is_too_odd_to_be_read(lines in proptest::collection::vec("(__Host-typed=)?\\PC*", 0..3)) {
             let typed = read(&lines, TYPED).and_then(|value| decode_typed(&mina(), &value));
-            prop_assert!(typed.is_none_or(|typed| typed.len() <= MOST_TYPED_BYTES));
+            prop_assert!(typed.is_none_or(|typed| typed.len() <= MAX_TYPED_BYTES));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The browser's side: requests, replies, pages, problems. Knows neither database nor mail service.
 mod cookies;
+pub mod guard;
 mod local_path;
 mod origin;
 pub mod pages;
@@ -11,4 +12,4 @@ pub use http::{Method, StatusCode};
 pub use local_path::LocalPath;
 pub use problem::{Code, Problem};
 pub use reply::{Page, Reply, SessionCookie};
-pub use request::{About, MAX_BODY_BYTES, NoFields, OpenedLink, Request};
+pub use request::{EmptyForm, LinkForm, MAX_BODY_BYTES, Request};

@@ -10,12 +10,12 @@ use serde::Serialize;
 pub use links::{ConfirmPage, ConfirmedPage, OpenLinkPage};
 pub use sessions::{ListedSession, SessionList};
 pub use sign_in::{Reason, SignInPage, SignedIn};
-pub use undo::{TakenBackPage, UndoPage};
+pub use undo::{UndoPage, UndonePage};
 
 use super::problem::{Code, Problem};
-use crate::domain::link::CONFIRMATION_LIFETIME;
-use crate::domain::{Account, Backup, HashingKey, Kind, LinkCode, Timestamp};
 use crate::texts::Texts;
+use domain::link::CONFIRMATION_LIFETIME;
+use domain::{Account, AccountKind, Backup, HashingKey, LinkCode, Purpose, Timestamp};
 
 /// The stylesheet. Every page carries it byte for byte, since the content security policy names its hash.
 pub const STYLE: &str = include_str!("../../templates/pages/style.css");
@@ -136,7 +136,7 @@ pub struct AccountPage {
     #[serde(skip)]
     text: Texts,
     username: String,
-    kind: Kind,
+    kind: AccountKind,
     primary_email: String,
     backup: BackupState,
     /// What another browser needs to confirm the address that waits.
@@ -261,7 +261,7 @@ impl ForgotUsernamePage {
 /// What a stranger asked to be mailed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Asked {
+pub enum RequestedEmail {
     /// The username.
     Username,
     /// A sign-in link.
@@ -271,18 +271,18 @@ pub enum Asked {
 /// The one answer to whoever asks for a mail: it does not even repeat the address.
 #[derive(Debug, Clone, Template, Serialize)]
 #[template(path = "pages/check-mail.html")]
-pub struct CheckMailPage {
+pub struct CheckMailboxPage {
     #[serde(skip)]
     text: Texts,
-    asked: Asked,
+    asked: RequestedEmail,
     /// What another browser needs to use the link.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<String>,
 }
 
-impl CheckMailPage {
+impl CheckMailboxPage {
     /// The answer.
-    pub fn new(asked: Asked, text: Texts) -> Self {
+    pub fn new(asked: RequestedEmail, text: Texts) -> Self {
         Self { text, asked, code: None }
     }
 
@@ -337,10 +337,13 @@ impl ProblemPage {
         Self { problem: Shown::new(problem, &text), way_on, text }
     }
 
-    /// The page of a link that does not work, with the way to a new one.
-    #[must_use]
-    pub fn leading_to(mut self, href: &'static str, label: &str) -> Self {
-        self.way_on = WayOn { href, label: self.text.say(label) };
-        self
+    /// The page of a link that does not work, with the way to another.
+    pub fn of_link(purpose: Purpose, code: Code, text: Texts) -> Self {
+        let (href, label) = match purpose {
+            Purpose::SignIn => ("/login", "way-on-new-link"),
+            Purpose::ConfirmBackup | Purpose::Undo => ("/account", "way-on-account"),
+        };
+        let way_on = WayOn { href, label: text.say(label) };
+        Self { problem: Shown::new(&code.into(), &text), way_on, text }
     }
 }

@@ -2,9 +2,9 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::domain::email_address::NotAnAddress;
-use crate::domain::{CodeRefused, LinkState, RequestRefused};
 use crate::texts::Texts;
+use domain::email_address::NotAnAddress;
+use domain::{BackupRefused, LinkState};
 
 /// What is wrong. The kebab-case name is the stable `code` of the problem document and the stem of its texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,19 +151,12 @@ pub struct Problem {
     pub code: Code,
     /// Which field, and what of it; only for malformed bodies. It may repeat input, so it is never logged.
     detail: Option<String>,
-    /// The methods the page does answer, for the `Allow` header.
-    pub(super) allow: Option<&'static str>,
 }
 
 impl Problem {
     /// A body that does not parse.
     pub fn malformed_body(error: &impl std::fmt::Display) -> Self {
         Self { detail: Some(error.to_string()), ..Code::MalformedBody.into() }
-    }
-
-    /// A method that the page does not answer; `allow` lists those it does.
-    pub fn method_not_allowed(allow: &'static str) -> Self {
-        Self { allow: Some(allow), ..Code::MethodNotAllowed.into() }
     }
 
     /// One line that says what is wrong.
@@ -191,7 +184,7 @@ impl Problem {
 
 impl From<Code> for Problem {
     fn from(code: Code) -> Self {
-        Self { code, detail: None, allow: None }
+        Self { code, detail: None }
     }
 }
 
@@ -201,24 +194,14 @@ impl From<NotAnAddress> for Problem {
     }
 }
 
-impl From<RequestRefused> for Problem {
-    fn from(refused: RequestRefused) -> Self {
+impl From<BackupRefused> for Problem {
+    fn from(refused: BackupRefused) -> Self {
         match refused {
-            RequestRefused::SsoAccount => Code::SsoAccount,
-            RequestRefused::SameAsPrimary => Code::SameAsPrimary,
-            RequestRefused::SameAsBackup => Code::SameAsBackup,
+            BackupRefused::SsoAccount => Code::SsoAccount,
+            BackupRefused::SameAsPrimary => Code::SameAsPrimary,
+            BackupRefused::SameAsBackup => Code::SameAsBackup,
         }
         .into()
-    }
-}
-
-impl From<CodeRefused> for Code {
-    fn from(refused: CodeRefused) -> Self {
-        match refused {
-            CodeRefused::Needed => Self::CodeNeeded,
-            CodeRefused::Wrong => Self::WrongCode,
-            CodeRefused::Locked => Self::LinkLocked,
-        }
     }
 }
 

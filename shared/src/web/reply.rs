@@ -3,16 +3,15 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use askama::Template;
-use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
-use aws_lambda_events::encodings::Body;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cookie::Cookie;
 use http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, LOCATION, REFERRER_POLICY,
+    SET_COOKIE, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
-use http::header::{STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use lambda_http::{Body, Response};
 use ring::digest::{SHA256, digest};
 use serde::Serialize;
 use serde_json::Value;
@@ -20,9 +19,9 @@ use serde_json::Value;
 use super::cookies;
 use super::pages::{ProblemPage, Reason, STYLE};
 use super::problem::{Code, Problem};
-use crate::domain::session::ABSOLUTE_LIFETIME;
-use crate::domain::{AccountId, Token};
 use crate::texts::Texts;
+use domain::session::ABSOLUTE_LIFETIME;
+use domain::{AccountId, Token};
 
 /// Two years, as the HSTS preload list asks (ASVS 5.0 V3.4.1 asks for one).
 const HSTS: &str = "max-age=63072000; includeSubDomains";
@@ -41,14 +40,14 @@ const JSON_POLICY: &str =
     "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'; sandbox";
 
 /// A page: HTML for people, the same fields as JSON for programs.
-pub trait Page {
+pub trait Page: Send {
     /// The HTML document.
     fn html(&self) -> Result<String, askama::Error>;
     /// The same as JSON.
     fn json(&self) -> Value;
 }
 
-impl<T: Template + Serialize> Page for T {
+impl<T: Template + Serialize + Send> Page for T {
     fn html(&self) -> Result<String, askama::Error> {
         self.render()
     }
@@ -68,6 +67,7 @@ pub enum SessionCookie {
 }
 
 enum Content {
+    Nothing,
     Page(Box<dyn Page>),
     /// Browsers are led on; programs get the JSON.
     SeeOther {
@@ -89,11 +89,12 @@ pub struct Reply {
     /// At most one of each name.
     cookies: Vec<Cookie<'static>>,
     clear_site_data: bool,
+    allow: Option<String>,
 }
 
 impl Reply {
     fn new(status: StatusCode, content: Content) -> Self {
-        Self { status, content, cookies: Vec::new(), clear_site_data: false }
+        Self { status, content, cookies: Vec::new(), clear_site_data: false, allow: None }
     }
 
     /// A page.
@@ -109,14 +110,23 @@ impl Reply {
 
     /// A problem on a page of its own.
     pub fn problem(problem: Problem, texts: Texts) -> Self {
-        let page = ProblemPage::new(&problem, texts.clone());
+        let page = Box::new(ProblemPage::new(&problem, texts.clone()));
         Self::refusal(problem, page, texts)
     }
 
-    /// A problem told on the page where it can be mended.
-    pub fn refusal(problem: impl Into<Problem>, page: impl Page + 'static, texts: Texts) -> Self {
-        let problem = problem.into();
-        Self::new(problem.code.status(), Content::Refusal { problem, page: Box::new(page), texts })
+    /// A problem on this page.
+    pub fn refusal(problem: Problem, page: Box<dyn Page>, texts: Texts) -> Self {
+        Self::new(problem.code.status(), Content::Refusal { problem, page, texts })
+    }
+
+    /// The methods that a resource answers (RFC 9110 section 9.3.7).
+    pub fn options(allow: String) -> Self {
+        Self { allow: Some(allow), ..Self::new(StatusCode::NO_CONTENT, Content::Nothing) }
+    }
+
+    /// A method that a resource does not answer, with those that it does (RFC 9110 section 15.5.6).
+    pub fn method_not_allowed(allow: String, texts: Texts) -> Self {
+        Self { allow: Some(allow), ..Self::problem(Code::MethodNotAllowed.into(), texts) }
     }
 
     /// Nobody is signed in: for browsers the sign-in page and back, for programs 401.
@@ -145,17 +155,21 @@ impl Reply {
         })
     }
 
-    /// Has the browser keep the secret of the request for a link that it made, as long as the link lives, beside
-    /// those of the requests just before: an impatient person may open the first mail after asking for a second.
+    /// Sets the cookie that identifies the requesting browser, for the lifetime of the link. It keeps the requests just
+    /// before too: an impatient person may open the first email after asking for a second.
     #[must_use]
-    pub fn with_asked(self, token: &Token, former: &[Token], lifetime: Duration) -> Self {
-        self.with_cookie(cookies::kept(cookies::ASKED, cookies::encode_asked(token, former), lifetime))
+    pub fn with_link_request(self, token: &Token, former: &[Token], lifetime: Duration) -> Self {
+        self.with_cookie(cookies::kept(
+            cookies::LINK_REQUESTS,
+            cookies::encode_link_requests(token, former),
+            lifetime,
+        ))
     }
 
-    /// Has the browser forget the request for a link.
+    /// Clears the cookie that identifies the requesting browser.
     #[must_use]
-    pub fn clearing_asked(self) -> Self {
-        self.with_cookie(cookies::cleared(cookies::ASKED))
+    pub fn clearing_link_requests(self) -> Self {
+        self.with_cookie(cookies::cleared(cookies::LINK_REQUESTS))
     }
 
     /// Has the browser keep what was typed until somebody has signed in again. A cookie, so that no address stands
@@ -191,7 +205,7 @@ impl Reply {
     pub fn code(&self) -> Option<Code> {
         match &self.content {
             Content::Refusal { problem, .. } => Some(problem.code),
-            Content::Page(_) | Content::SeeOther { .. } => None,
+            Content::Nothing | Content::Page(_) | Content::SeeOther { .. } => None,
         }
     }
 
@@ -203,49 +217,53 @@ impl Reply {
         }
     }
 
-    /// Renders the reply for API Gateway.
-    pub fn into_response(self, json: bool) -> Result<ApiGatewayV2httpResponse, askama::Error> {
+    /// Renders the reply.
+    pub fn into_response(self, json: bool) -> Result<Response<Body>, askama::Error> {
         let status = self.status(json);
         let mut headers = HeaderMap::new();
-        let mut set = |name: HeaderName, value: &str| {
+        let mut add = |name: HeaderName, value: &str| {
             let value =
                 HeaderValue::from_str(value).expect("header values are constants, paths and cookies of ours");
             headers.append(name, value);
         };
-        set(STRICT_TRANSPORT_SECURITY, HSTS);
-        set(X_CONTENT_TYPE_OPTIONS, "nosniff");
-        set(REFERRER_POLICY, "no-referrer");
-        set(CACHE_CONTROL, "no-store");
-        set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
-        set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
-        set(CONTENT_SECURITY_POLICY, if json { JSON_POLICY } else { &PAGE_POLICY });
+        add(STRICT_TRANSPORT_SECURITY, HSTS);
+        add(X_CONTENT_TYPE_OPTIONS, "nosniff");
+        add(REFERRER_POLICY, "no-referrer");
+        add(CACHE_CONTROL, "no-store");
+        add(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+        add(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
+        add(CONTENT_SECURITY_POLICY, if json { JSON_POLICY } else { &PAGE_POLICY });
         if self.clear_site_data {
-            set(HeaderName::from_static("clear-site-data"), "\"cache\", \"storage\"");
+            add(HeaderName::from_static("clear-site-data"), "\"cache\", \"storage\"");
         }
-        if let Content::Refusal { problem: Problem { allow: Some(allow), .. }, .. } = &self.content {
-            set(ALLOW, allow);
+        if let Some(allow) = &self.allow {
+            add(ALLOW, allow);
+        }
+        for cookie in &self.cookies {
+            add(SET_COOKIE, &cookie.to_string());
         }
         let (media_type, body) = match self.content {
             Content::SeeOther { location, .. } if !json => {
-                set(LOCATION, &location);
-                ("text/html; charset=utf-8", String::new())
+                add(LOCATION, &location);
+                (HTML, String::new())
             }
+            Content::Nothing => (HTML, String::new()),
             Content::SeeOther { json, .. } => (json_type(status), json.to_string()),
             Content::Refusal { problem, texts, .. } if json => {
                 (json_type(status), problem.document(&texts).to_string())
             }
             Content::Page(page) if json => (json_type(status), page.json().to_string()),
-            Content::Page(page) | Content::Refusal { page, .. } => ("text/html; charset=utf-8", page.html()?),
+            Content::Page(page) | Content::Refusal { page, .. } => (HTML, page.html()?),
         };
-        set(CONTENT_TYPE, media_type);
-        let mut response = ApiGatewayV2httpResponse::default();
-        response.status_code = i64::from(status.as_u16());
-        response.headers = headers;
-        response.cookies = self.cookies.iter().map(ToString::to_string).collect();
-        response.body = Some(Body::Text(body));
+        add(CONTENT_TYPE, media_type);
+        let mut response = Response::new(Body::Text(body));
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
         Ok(response)
     }
 }
+
+const HTML: &str = "text/html; charset=utf-8";
 
 /// RFC 9457 for whatever is not a success.
 fn json_type(status: StatusCode) -> &'static str {

@@ -1,4 +1,4 @@
-//! Spare keys and the claims on them, as `Account::in_force`, `Account::keys_with` and `Store::exchanging` have them.
+//! Spare keys and the claims on them, as `Account::active_backup`, `Account::after_confirming` and `Store::replace_recovery_emails` have them.
 use super::{ADDRESSES, Life, Rule, State};
 
 /// `email#backup`: an address, in force or held.
@@ -55,8 +55,8 @@ impl Keys {
         self.former.filter(|former| now < former.until)
     }
 
-    /// `Account::in_force`.
-    pub fn in_force(self, now: u8) -> Option<usize> {
+    /// `Account::active_backup`.
+    pub fn active_backup(self, now: u8) -> Option<usize> {
         let backup = self.backup.filter(|backup| now >= backup.usable_from);
         backup.map(|backup| backup.address).or_else(|| self.living_former(now).map(|former| former.address))
     }
@@ -86,21 +86,21 @@ pub enum Exchanged {
 }
 
 impl Life {
-    /// `Account::keys_with`.
-    pub fn keys_with(&self, keys: Keys, confirmed: usize, now: u8) -> Keys {
-        let in_force = keys.in_force(now);
-        if in_force == Some(confirmed) {
+    /// `Account::after_confirming`.
+    pub fn after_confirming(&self, keys: Keys, confirmed: usize, now: u8) -> Keys {
+        let active_backup = keys.active_backup(now);
+        if active_backup == Some(confirmed) {
             return Keys { backup: Some(Confirmed { address: confirmed, usable_from: 0 }), former: None };
         }
         let usable_from = now + self.hold;
-        let former = in_force.filter(|_| usable_from > now && self.has(Rule::FormerKept));
+        let former = active_backup.filter(|_| usable_from > now && self.has(Rule::FormerKept));
         Keys {
             backup: Some(Confirmed { address: confirmed, usable_from }),
             former: former.map(|address| Former { address, until: usable_from }),
         }
     }
 
-    /// `Store::exchanging`: the account gets `after` in place of what it had when it was read, all or nothing.
+    /// `Store::replace_recovery_emails`: the account gets `after` in place of what it had when it was read, all or nothing.
     pub fn exchange(
         &self,
         state: &mut State,

@@ -109,7 +109,7 @@ impl Model for Life {
         let made = |links: [Option<bool>; 2]| links.into_iter().flatten().count();
         let requests =
             state.requests.iter().enumerate().filter(|(_, request)| made(request.links) < self.copies);
-        actions.extend(requests.map(|(number, _)| Action::Mail(number)));
+        actions.extend(requests.map(|(number, _)| Action::Email(number)));
         let notices = state.notices.iter().enumerate();
         let told = notices.filter(|(_, notice)| notice.undoable && made(notice.links) < self.copies);
         actions.extend(told.map(|(number, _)| Action::Tell(number)));
@@ -153,7 +153,7 @@ impl Model for Life {
             (FROZEN, |_, state| state.is_free_of(Wrong::ChangedWhileFrozen)),
             (STAYS, |_, state| state.is_free_of(Wrong::ChangedByTheWay)),
             (DEAD, |_, state| state.is_free_of(Wrong::Replaced)),
-            (UNDONE, |_, state| state.is_free_of(Wrong::TakenBack)),
+            (UNDONE, |_, state| state.is_free_of(Wrong::Undone)),
             (ONCE, |_, state| state.is_free_of(Wrong::UndoneTwice)),
             (RESTORED, |_, state| state.is_free_of(Wrong::NotRestored)),
             (WORKS, |_, state| state.is_free_of(Wrong::LeftWithNone)),
@@ -185,7 +185,10 @@ impl Model for Life {
             }),
             ("the former address opens the account while the new one is held", |life, state| {
                 let held = |account: &Account| {
-                    account.keys.in_force(state.now).is_some_and(|open| account.keys.address() != Some(open))
+                    account
+                        .keys
+                        .active_backup(state.now)
+                        .is_some_and(|open| account.keys.address() != Some(open))
                 };
                 life.hold == 0 || state.accounts.iter().any(held)
             }),

@@ -38,14 +38,14 @@ impl State {
             if had.keys.address() != has.keys.address() && !changed {
                 self.note(Wrong::ChangedByTheWay);
             }
-            let in_force = (had.keys.in_force(self.now), has.keys.in_force(self.now));
+            let active_backup = (had.keys.active_backup(self.now), has.keys.active_backup(self.now));
             let same_tick = before.now == self.now;
-            if !changed && same_tick && in_force.0 != in_force.1 {
+            if !changed && same_tick && active_backup.0 != active_backup.1 {
                 self.note(Wrong::ChangedByTheWay);
             }
             let ended = had.raised != has.raised || has.keys.backup.is_none();
-            let worked = had.keys.in_force(before.now).is_some();
-            if worked && in_force.1.is_none() && !(changed && ended) {
+            let worked = had.keys.active_backup(before.now).is_some();
+            if worked && active_backup.1.is_none() && !(changed && ended) {
                 self.note(Wrong::LeftWithNone);
             }
         }

@@ -18,7 +18,7 @@ impl Life {
         let before = state.clone();
         match action {
             Action::Ask { account, address } => self.ask(state, account, address),
-            Action::Mail(request) => add_link(&mut state.requests[request].links),
+            Action::Email(request) => add_link(&mut state.requests[request].links),
             Action::Tell(notice) => add_link(&mut state.notices[notice].links),
             Action::Begin(window, errand) => self.begin(state, window, errand),
             Action::Step(window) => self.step(state, window),
@@ -43,7 +43,7 @@ impl Life {
         }
     }
 
-    /// `Store::ask_for_backup`: one put, without a condition. Nobody looks for the owner of the address.
+    /// `Store::request_backup`: one put, without a condition. Nobody looks for the owner of the address.
     fn ask(&self, state: &mut State, account: usize, address: usize) {
         state.end_request(account);
         state.accounts[account].pending = Some(state.requests.len());
@@ -53,7 +53,7 @@ impl Life {
             asked_in: state.accounts[account].ends,
             links: self.first_links(),
             over: false,
-            taken_back: false,
+            backup_after_undo: false,
             disabled: false,
         });
         if !self.has(Rule::FormerStays)
@@ -139,7 +139,7 @@ impl Life {
         let outcome = match window.errand {
             Errand::Confirm { request, link } => self.confirm(state, request, link, window),
             Errand::Remove { account } => self.remove(state, account, window),
-            Errand::TakeBack { notice, link } => self.take_back(state, notice, link, window),
+            Errand::TakeBack { notice, link } => self.undo(state, notice, link, window),
         };
         let disabled = before.accounts[account].disabled;
         match outcome {
@@ -154,7 +154,7 @@ impl Life {
                 let again = Window { at: At::Reading, again: true, ..window };
                 if self.hold == 0 { self.read(state, again) } else { Some(again) }
             }
-            // `TakeBackRefused::Taken`: the next call is for all the rest.
+            // `UndoRefused::Taken`: the next call is for all the rest.
             Err(Exchanged::Taken) if matches!(window.errand, Errand::TakeBack { .. }) && !window.taken => {
                 *state = before;
                 Some(Window { taken: true, ..window })
@@ -188,15 +188,15 @@ impl Life {
             return Err(Exchanged::Done);
         }
         let new = window.read.address() != Some(address);
-        let keys = if new { self.keys_with(window.read, address, window.now) } else { window.read };
-        let rests = window.read.in_force(window.now) != Some(address);
+        let keys = if new { self.after_confirming(window.read, address, window.now) } else { window.read };
+        let rests = window.read.active_backup(window.now) != Some(address);
         let exchanged = self.exchange(state, account, (window.read, keys), window.now);
         if exchanged != Exchanged::Done {
             return Err(exchanged);
         }
         for (wrong, guilty) in [
             (Wrong::Replaced, request.over),
-            (Wrong::TakenBack, request.taken_back),
+            (Wrong::Undone, request.backup_after_undo),
             (Wrong::Revived, request.disabled),
         ] {
             if guilty {
@@ -209,9 +209,9 @@ impl Life {
         state.accounts[account].proven[address] = true;
         if new {
             // As `notice_of_change` has it.
-            let in_force = window.read.in_force(window.now);
+            let active_backup = window.read.active_backup(window.now);
             let replaced = window.read.address();
-            let former = if in_force == Some(address) { replaced } else { in_force.or(replaced) };
+            let former = if active_backup == Some(address) { replaced } else { active_backup.or(replaced) };
             self.note_change(state, account, (former, window.read), true);
             if rests {
                 state.accounts[account].rests_until[address] = window.now + self.hold;
@@ -232,7 +232,7 @@ impl Life {
             return Err(Exchanged::Done);
         }
         let raised = state.accounts[account].raised;
-        let former = window.read.in_force(window.now).or_else(|| window.read.address());
+        let former = window.read.active_backup(window.now).or_else(|| window.read.address());
         match self.exchange(state, account, (window.read, Keys::default()), window.now) {
             Exchanged::Done => self.note_change(state, account, (former, window.read), true),
             refused => return Err(refused),
@@ -243,14 +243,8 @@ impl Life {
         Ok(())
     }
 
-    /// `Store::take_back`, with what `Notice::taken_back` says.
-    fn take_back(
-        &self,
-        state: &mut State,
-        number: usize,
-        link: usize,
-        window: Window,
-    ) -> Result<(), Exchanged> {
+    /// `Store::undo`, with what `Notice::backup_after_undo` says.
+    fn undo(&self, state: &mut State, number: usize, link: usize, window: Window) -> Result<(), Exchanged> {
         let notice = state.notices[number];
         let account = notice.account;
         if notice.links[link] != Some(false) && self.has(Rule::UndoOnce) {
@@ -282,7 +276,7 @@ impl Life {
             state.accounts[account].pending = None;
         }
         let owned = |request: &&mut Request| request.account == account;
-        state.requests.iter_mut().filter(owned).for_each(|request| request.taken_back = true);
+        state.requests.iter_mut().filter(owned).for_each(|request| request.backup_after_undo = true);
         state.accounts[account].frozen = true;
         state.accounts[account].raised += 1;
         state.accounts[account].ends += 1;
@@ -291,9 +285,11 @@ impl Life {
             *rests = notice.rests_until.min(*rests);
         }
         // What was in force before is so again at once.
-        let in_force = restored.filter(|_| notice.rests_until <= state.now);
+        let active_backup = restored.filter(|_| notice.rests_until <= state.now);
         let now = state.accounts[account].keys;
-        if now.address() != restored || (in_force.is_some() && now.in_force(state.now) != in_force) {
+        if now.address() != restored
+            || (active_backup.is_some() && now.active_backup(state.now) != active_backup)
+        {
             state.note(Wrong::NotRestored);
         }
         Ok(())
@@ -324,21 +320,21 @@ impl Life {
 
     /// Whom an address opens: what the index finds and the account itself confirms.
     pub fn opens(&self, state: &State, address: usize) -> Vec<usize> {
-        let door = |account: &usize| {
+        let sign_in_email = |account: &usize| {
             let Account { keys, pending, .. } = state.accounts[*account];
             let waits = pending.is_some_and(|request| state.requests[request].address == address);
             let indexed = state.index[*account][address];
             let held = keys.address() == Some(address) && !self.has(Rule::Held);
             let lapsed = keys.former.is_some_and(|former| former.address == address);
             let lapsed = lapsed && !self.has(Rule::FormerEnds);
-            let own = keys.in_force(state.now) == Some(address) || held || lapsed;
+            let own = keys.active_backup(state.now) == Some(address) || held || lapsed;
             match (self.has(Rule::BaseDecides), self.has(Rule::ConfirmedOnly)) {
                 (true, true) => indexed && own,
                 (true, false) => (indexed && own) || waits,
                 (false, _) => indexed,
             }
         };
-        ACCOUNTS.into_iter().filter(door).collect()
+        ACCOUNTS.into_iter().filter(sign_in_email).collect()
     }
 }
 

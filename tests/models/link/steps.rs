@@ -28,20 +28,20 @@ impl Life {
 
     /// A link is not older than the last undo, and than the last end of all sessions; a confirmation waits until changes
     /// are no longer frozen, which in this model is never.
-    fn is_valid(&self, state: &State, asked_at: u8) -> bool {
+    fn is_valid(&self, state: &State, requested_at: u8) -> bool {
         let frozen = state.frozen && self.purpose == Purpose::Confirm;
-        !frozen && state.valid_from <= asked_at * SECONDS
+        !frozen && state.valid_from <= requested_at * SECONDS
     }
 
-    /// `Store::keep_sign_in_link`: the link and its slot in one transaction, or the mailer's look at the pending
-    /// record and `Store::keep_confirmation_link`.
+    /// `Store::create_sign_in_link`: the link and its slot in one transaction, or the mailer's look at the pending
+    /// record and `Store::create_confirmation_link`.
     fn mail(&self, state: &mut State, request: usize) -> bool {
         let free = match (self.purpose, state.slot) {
             (Purpose::SignIn, Slot::Empty) => true,
             (Purpose::SignIn, Slot::Of(holder)) => holder <= request,
             (Purpose::SignIn, Slot::UsedBy(holder)) => holder < request,
             (Purpose::Confirm, slot) => {
-                slot == Slot::Of(request) && self.is_valid(state, state.requests[request].asked_at)
+                slot == Slot::Of(request) && self.is_valid(state, state.requests[request].requested_at)
             }
         };
         // The mailer finds no door of a disabled account.
@@ -60,14 +60,14 @@ impl Life {
         match action {
             Action::Tick => state.now += 1,
             Action::Ask => {
-                let asked_at = state.now;
-                state.requests.push(Request { asked_at, taken_back: false, cancelled: false });
+                let requested_at = state.now;
+                state.requests.push(Request { requested_at, backup_after_undo: false, cancelled: false });
                 if self.purpose == Purpose::Confirm {
                     state.newest = state.requests.len() - 1;
                     state.slot = Slot::Of(state.newest);
                 }
             }
-            Action::Mail(request) => {
+            Action::Email(request) => {
                 self.mail(state, request);
             }
             Action::Get(link) => {
@@ -89,9 +89,9 @@ impl Life {
             }
             Action::TakeTwice(window) => {
                 let number = state.windows[window].link;
-                let asked_at = state.requests[state.links[number].request].asked_at;
-                let dead = state.windows[window].now > asked_at + LIFETIME;
-                self.take_try(&mut state.links[number], dead);
+                let requested_at = state.requests[state.links[number].request].requested_at;
+                let dead = state.windows[window].now > requested_at + LIFETIME;
+                self.record_code_attempt(&mut state.links[number], dead);
                 self.step(state, window, false);
                 state.lost += 1;
             }
@@ -130,8 +130,8 @@ impl Life {
     fn step(&self, state: &mut State, window: usize, answer_lost: bool) {
         let Window { who, link: number, now, at } = state.windows[window];
         let link = state.links[number].clone();
-        let asked_at = state.requests[link.request].asked_at;
-        let dead = now > asked_at + LIFETIME;
+        let requested_at = state.requests[link.request].requested_at;
+        let dead = now > requested_at + LIFETIME;
         let next = match at {
             At::ReadingLink
                 if link.spent || (dead && self.has(Rule::Unexpired)) || link.tries >= self.tries =>
@@ -140,15 +140,15 @@ impl Life {
             }
             At::ReadingLink => At::ReadingSlot,
             At::ReadingSlot if state.slot == Slot::Of(link.request) => At::ReadingAccount,
-            At::ReadingAccount if state.held && !state.disabled && self.is_valid(state, asked_at) => {
+            At::ReadingAccount if state.held && !state.disabled && self.is_valid(state, requested_at) => {
                 match who {
                     Who::Asker => At::Opening(Shown::Asker),
-                    Who::Gateway if self.has(Rule::Proof) => At::Idle,
+                    Who::Gateway if self.has(Rule::LinkAuthorization) => At::Idle,
                     Who::Gateway => At::Opening(Shown::Nothing),
                     Who::Elsewhere | Who::Thief => At::TakingTry,
                 }
             }
-            At::TakingTry => self.take_try(&mut state.links[number], dead),
+            At::TakingTry => self.record_code_attempt(&mut state.links[number], dead),
             At::Comparing { seen } => {
                 let link = &mut state.links[number];
                 link.compared += 1;
@@ -180,8 +180,8 @@ impl Life {
         };
     }
 
-    /// `Store::take_try`.
-    fn take_try(&self, link: &mut Link, dead: bool) -> At {
+    /// `Store::record_code_attempt`.
+    fn record_code_attempt(&self, link: &mut Link, dead: bool) -> At {
         if link.spent || dead || (link.tries >= self.tries && self.has(Rule::TriesLeft)) {
             return At::Idle;
         }
@@ -200,11 +200,11 @@ impl Life {
         let most = if shown == Shown::Code { self.tries } else { self.tries - 1 };
         let conditions = [
             (Rule::Unspent, !link.spent),
-            (Rule::Unexpired, now <= request.asked_at + LIFETIME),
+            (Rule::Unexpired, now <= request.requested_at + LIFETIME),
             (Rule::Unlocked, link.tries <= most),
             (Rule::OwnSlot, state.slot == Slot::Of(link.request)),
             (Rule::HeldAddress, state.held),
-            (Rule::ValidFrom, self.is_valid(state, request.asked_at)),
+            (Rule::ValidFrom, self.is_valid(state, request.requested_at)),
             (Rule::Enabled, !state.disabled),
         ];
         if conditions.iter().any(|(rule, holds)| !holds && self.has(*rule)) {
@@ -234,7 +234,7 @@ impl Model for Life {
         let idle = |who: &Who| Window { who: *who, link: 0, now: 0, at: At::Idle };
         vec![State {
             now: 0,
-            requests: vec![Request { asked_at: 0, taken_back: false, cancelled: false }],
+            requests: vec![Request { requested_at: 0, backup_after_undo: false, cancelled: false }],
             links: Vec::new(),
             slot: if self.purpose == Purpose::Confirm { Slot::Of(0) } else { Slot::Empty },
             held: true,
@@ -259,7 +259,7 @@ impl Model for Life {
             actions.push(Action::Ask);
         }
         let requests = (0..state.requests.len()).filter(|_| state.links.len() < self.links);
-        actions.extend(requests.filter(|request| made(*request) < self.copies).map(Action::Mail));
+        actions.extend(requests.filter(|request| made(*request) < self.copies).map(Action::Email));
         actions.extend((0..state.links.len()).map(Action::Get));
         for (number, window) in state.windows.iter().enumerate() {
             match window.at {
@@ -311,7 +311,7 @@ impl Model for Life {
             (NEWER, |_, state| state.is_free_of(Wrong::Replaced)),
             (TIME, |_, state| state.is_free_of(Wrong::Expired)),
             (REMOVED, |_, state| state.is_free_of(Wrong::Removed)),
-            (UNDONE, |_, state| state.is_free_of(Wrong::TakenBack)),
+            (UNDONE, |_, state| state.is_free_of(Wrong::Undone)),
             (DISABLED, |_, state| state.is_free_of(Wrong::Disabled)),
             (REVIVED, |_, state| state.honoured().all(|session| !session.ended)),
             (READ, |_, state| state.is_free_of(Wrong::GetChanged)),

@@ -93,7 +93,7 @@ fn without_any_of_its_rules_the_model_fails() {
         assert_breaks(without(&[TryFirst], guessing(purpose)), COUNTED);
         assert_breaks(without(&[TriesLeft], guessing(purpose)), COUNTED);
         assert_breaks(without(&[Unlocked], guessing(purpose)), LOCKED);
-        assert_breaks(without(&[Proof], scanned(purpose)), PROVEN);
+        assert_breaks(without(&[LinkAuthorization], scanned(purpose)), PROVEN);
         assert_breaks(without(&[SafeGet], scanned(purpose)), READ);
     }
 }

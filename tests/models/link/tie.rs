@@ -1,13 +1,14 @@
 //! The model and the store take the same random steps, call by call, and must agree after each: whether the call
 //! went through, the tries and the spending of each link, the slot, how many sessions there are and how many notices.
+use domain::{
+    AccountId, ClientInfo, EmailAddress, Link as Row, LinkAuthorization, LinkState, MessageId, Notice,
+    Purpose as AccountKind, Session, SignInEmail, SignInMethod, Timestamp, UndoLink,
+};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use shared::app::App;
-use shared::domain::{
-    AccountId, Door, EmailAddress, Link as Row, LinkState, MessageId, Notice, Proof, Purpose as Kind,
-    Session, SignInMethod, Source, Timestamp, UndoLink,
-};
-use shared::store::{LinkSignIn, Slot as RowSlot, TakingBack};
+use shared::requirements::PasswordChecks;
+use shared::store::{LinkSignIn, Slot as RowSlot, Undo};
 use stateright::Model;
 
 use super::{Action, At, Life, Purpose, Shown, Slot, State, Who};
@@ -58,7 +59,7 @@ impl Real {
         real
     }
 
-    fn app(&self) -> &App {
+    fn app(&self) -> &App<PasswordChecks> {
         &self.world.operator
     }
 
@@ -73,11 +74,11 @@ impl Real {
         match action {
             Action::Tick => self.world.after(std::time::Duration::from_secs(TICK)),
             Action::Ask => self.ask(),
-            Action::Mail(request) => return self.mail(request).await,
+            Action::Email(request) => return self.mail(request).await,
             Action::Get(link) => {
                 let store = &self.app().store;
                 let hash = &self.links[link].token_hash;
-                store.find_link(hash, Kind::SignIn).await.expect("the database works");
+                store.find_link(hash, AccountKind::SignIn).await.expect("the database works");
                 store.slot_of(&self.links[link]).await.expect("the database works");
             }
             Action::Press(window, link) => {
@@ -96,7 +97,7 @@ impl Real {
                 self.notices += 1;
                 return removed.expect("the database works");
             }
-            Action::TakeBack => self.take_back().await,
+            Action::TakeBack => self.undo().await,
             Action::Disable => {
                 let disabled = self.app().store.disable_account(&self.account, self.app().now()).await;
                 return disabled.expect("the database works");
@@ -113,7 +114,7 @@ impl Real {
         true
     }
 
-    async fn load(&self) -> shared::domain::Account {
+    async fn load(&self) -> domain::Account {
         let account = self.app().store.load_account(&self.account).await;
         account.expect("the database works").expect("there is an account")
     }
@@ -122,18 +123,18 @@ impl Real {
         if self.load().await.is_disabled() {
             return false;
         }
-        let (id, asked_at) = self.requests[request].clone();
+        let (id, requested_at) = self.requests[request].clone();
         let link = Row {
             token_hash: self.app().entropy.token().hash(),
-            purpose: Kind::SignIn,
+            purpose: AccountKind::SignIn,
             account_id: self.account.clone(),
             address: self.address.clone(),
             request: id,
-            expires_at: asked_at + Kind::SignIn.lifetime(),
+            expires_at: requested_at + AccountKind::SignIn.lifetime(),
             spent_at: None,
             tries: 0,
         };
-        let kept = self.app().store.keep_sign_in_link(&link).await.expect("the database works");
+        let kept = self.app().store.create_sign_in_link(&link).await.expect("the database works");
         if kept.is_ok() {
             self.links.push(link);
         }
@@ -141,7 +142,7 @@ impl Real {
     }
 
     /// Takes everything back and leaves the backup email as it is.
-    async fn take_back(&mut self) {
+    async fn undo(&mut self) {
         let account = self.load().await;
         let app = self.app();
         let link = UndoLink {
@@ -152,15 +153,11 @@ impl Real {
             source: source(),
             spent_at: None,
         };
-        app.store.keep_undo_link(&link).await.expect("the database works");
+        app.store.create_undo_link(&link).await.expect("the database works");
         let backup = account.backup.confirmed().map(|backup| &backup.address);
         let (notice_id, source) = (&app.message_id(), &source());
-        let taking = TakingBack { link: &link, account: &account, backup, notice_id, source };
-        app.store
-            .take_back(taking, app.now())
-            .await
-            .expect("the database works")
-            .expect("nobody else is here");
+        let taking = Undo { link: &link, account: &account, backup, notice_id, source };
+        app.store.undo(taking, app.now()).await.expect("the database works").expect("nobody else is here");
         self.notices += 1;
     }
 
@@ -170,7 +167,7 @@ impl Real {
         let app = self.app();
         match state.windows[window].at {
             At::ReadingLink => {
-                let found = app.store.find_link(&link.token_hash, Kind::SignIn).await;
+                let found = app.store.find_link(&link.token_hash, AccountKind::SignIn).await;
                 let found = found.expect("the database works").expect("links stay");
                 let live = found.state(now) == LinkState::Live;
                 self.windows[window] = Some((found, now));
@@ -179,11 +176,14 @@ impl Real {
             At::ReadingSlot => app.store.slot_of(&link).await.expect("the database works") == RowSlot::Own,
             At::ReadingAccount => {
                 let account = self.load().await;
-                account.door(&link.address, now).is_some() && link.asked_at() >= account.sessions_valid_from
+                account.sign_in_email(&link.address, now).is_some()
+                    && link.requested_at() >= account.sessions_valid_from
             }
-            At::TakingTry => app.store.take_try(&link, now).await.expect("the database works").is_some(),
+            At::TakingTry => {
+                app.store.record_code_attempt(&link, now).await.expect("the database works").is_some()
+            }
             At::Comparing { .. } => {
-                let key = app.hashing_key().expect("it has the key");
+                let key = &app.needs.key;
                 // A code of another request is what a guess is.
                 let typed = match state.windows[window].who {
                     Who::Thief => key.code_of(&MessageId::new(0, 0)),
@@ -193,14 +193,18 @@ impl Real {
             }
             At::Opening(shown) => {
                 let secret = app.entropy.token();
-                let method = SignInMethod::from(Door::Backup);
+                let method = SignInMethod::from(SignInEmail::Backup);
                 let session = Session::begin(secret.hash(), self.account.clone(), method, source(), now);
                 let sign_in = LinkSignIn {
                     session: &session,
                     former: None,
                     link: &link,
-                    proof: if shown == Shown::Asker { Proof::Asker } else { Proof::Code },
-                    door: Door::Backup,
+                    authorization: if shown == Shown::Asker {
+                        LinkAuthorization::SameBrowser
+                    } else {
+                        LinkAuthorization::Code
+                    },
+                    sign_in_email: SignInEmail::Backup,
                     notice_id: &app.message_id(),
                 };
                 let opened = app.store.open_session_with_link(sign_in, now).await;
@@ -217,7 +221,7 @@ impl Real {
         let (links, slot, opened) = state.stored();
         let store = &self.app().store;
         for (link, (tries, spent)) in self.links.iter().zip(&links) {
-            let row = store.find_link(&link.token_hash, Kind::SignIn).await;
+            let row = store.find_link(&link.token_hash, AccountKind::SignIn).await;
             let row = row.expect("the database works").expect("links stay");
             assert_eq!((row.tries, row.spent_at.is_some()), (u32::from(*tries), *spent));
             let request = self.requests.iter().position(|(id, _)| *id == link.request).expect("its request");
@@ -234,13 +238,13 @@ impl Real {
         assert_eq!(tables["OutboxTable"].len(), self.notices + opened, "every opening has its notice");
         let account = self.load().await;
         assert_eq!(account.is_disabled(), state.disabled);
-        let honoured = self.sessions.iter().filter(|session| session.is_honoured_by(&account)).count();
+        let honoured = self.sessions.iter().filter(|session| session.is_valid_for(&account)).count();
         assert_eq!(honoured, state.honoured().count(), "sessions that are honoured");
     }
 }
 
-fn source() -> Source {
-    Source::new("", std::net::Ipv4Addr::new(203, 0, 113, 7).into())
+fn source() -> ClientInfo {
+    ClientInfo::new("", std::net::Ipv4Addr::new(203, 0, 113, 7).into())
 }
 
 /// Steps of the model that the store has no like of are left out: while changes are frozen, nothing is removed.

@@ -3,8 +3,8 @@ use askama::Template;
 use serde::Serialize;
 
 use super::{Problem, Shown};
-use crate::domain::{Account, EmailAddress, Timestamp, Token};
 use crate::texts::Texts;
+use domain::{Account, EmailAddress, Timestamp, Token};
 
 /// Whose account, which address, and the button that confirms.
 #[derive(Debug, Clone, Template, Serialize)]
@@ -28,14 +28,14 @@ impl ConfirmPage {
         account: &Account,
         address: &EmailAddress,
         token: &Token,
-        is_asker: bool,
+        is_same_browser: bool,
         text: Texts,
     ) -> Self {
         Self {
             text,
             username: account.username.as_str().to_owned(),
             address: address.shown(),
-            needs_code: !is_asker,
+            needs_code: !is_same_browser,
             problem: None,
             token: token.expose(),
         }
@@ -96,14 +96,14 @@ impl OpenLinkPage {
         account: &Account,
         signed_in: Option<&Account>,
         token: &Token,
-        is_asker: bool,
+        is_same_browser: bool,
         text: Texts,
     ) -> Self {
         Self {
             text,
             username: account.username.as_str().to_owned(),
             signed_in_as: signed_in.map(|account| account.username.as_str().to_owned()),
-            needs_code: !is_asker,
+            needs_code: !is_same_browser,
             problem: None,
             token: token.expose(),
         }

@@ -1,8 +1,8 @@
 //! Where an account is signed in, as a part of the account page.
 use serde::Serialize;
 
-use crate::domain::{Device, Session, SignInMethod, Timestamp, TokenHash};
 use crate::texts::Texts;
+use domain::{Device, Session, SignInMethod, Timestamp, TokenHash};
 
 /// As many as a person can look through. All the others are ended all the same by "all others".
 const MOST_SHOWN: usize = 20;

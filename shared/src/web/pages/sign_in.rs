@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::super::local_path::LocalPath;
 use super::super::problem::Problem;
 use super::Shown;
-use crate::domain::Account;
 use crate::texts::Texts;
+use domain::Account;
 
 /// Why somebody is led to the sign-in page. The URL names one of these and nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

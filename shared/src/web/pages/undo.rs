@@ -3,9 +3,9 @@ use askama::Template;
 use serde::Serialize;
 
 use super::{Problem, Shown};
-use crate::domain::account::FREEZE;
-use crate::domain::{Account, Device, Timestamp, Token, UndoLink};
 use crate::texts::Texts;
+use domain::account::FREEZE;
+use domain::{Account, Device, Timestamp, Token, UndoLink};
 
 /// What happened, when and from where, what taking it back does, and the button that does.
 #[derive(Debug, Clone, Template, Serialize)]
@@ -40,7 +40,7 @@ impl UndoPage {
             at: link.at,
             device: link.source.device,
             network: link.source.network.clone(),
-            backup_then: link.notice.taken_back(current).flatten().map(|backup| backup.masked()),
+            backup_then: link.notice.backup_after_undo(current).flatten().map(|backup| backup.masked()),
             happened: text.notice(&link.notice, link.at),
             came_from: text.source(&link.source),
             typed: String::new(),
@@ -62,7 +62,7 @@ impl UndoPage {
 /// The change is taken back.
 #[derive(Debug, Clone, Template, Serialize)]
 #[template(path = "pages/taken-back.html")]
-pub struct TakenBackPage {
+pub struct UndonePage {
     #[serde(skip)]
     text: Texts,
     /// The backup email now, masked.
@@ -72,11 +72,11 @@ pub struct TakenBackPage {
     frozen_until: Timestamp,
 }
 
-impl TakenBackPage {
+impl UndonePage {
     /// The page after the button.
     pub fn new(link: &UndoLink, account: &Account, former_taken: bool, now: Timestamp, text: Texts) -> Self {
         let current = account.backup.confirmed().map(|current| &current.address);
-        let backup = link.notice.taken_back(current).flatten().filter(|_| !former_taken);
+        let backup = link.notice.backup_after_undo(current).flatten().filter(|_| !former_taken);
         Self { text, backup: backup.map(|backup| backup.masked()), former_taken, frozen_until: now + FREEZE }
     }
 }

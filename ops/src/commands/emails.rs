@@ -1,14 +1,14 @@
 //! `ops mails`: what the mailer gave up, and asking for it again. Shows keys, kinds and times, never an address.
 use clap::Subcommand;
-use shared::app::App;
-use shared::domain::{MessageId, Timestamp};
-use shared::store::{NotAgain, Queued};
+use domain::{MessageId, Timestamp};
+use shared::store::{Queued, ResendRefused};
 
+use super::{Connection, Operator};
 use crate::error::Failure;
 
 /// Commands for mails.
 #[derive(Debug, Subcommand)]
-pub enum Mails {
+pub enum Emails {
     /// Lists the mail requests that the mailer gave up and the outbox still has.
     ListUnsent,
     /// Asks again for the mail of one of them, or of all whose mail would still be of use. Sign-in links are dead by
@@ -24,18 +24,18 @@ pub enum Mails {
 }
 
 /// Runs a command.
-pub async fn run(command: Mails) -> Result<(), Failure> {
-    let app = super::app()?;
+pub async fn run(command: Emails, connection: &Connection) -> Result<(), Failure> {
+    let operator = Operator::connect(connection).await?;
     match command {
-        Mails::ListUnsent => list_unsent(&app).await,
-        Mails::Resend { key: Some(key), .. } => resend(&app, &MessageId::from_stored(key)).await,
-        Mails::Resend { .. } => resend_all(&app).await,
+        Emails::ListUnsent => list_unsent(&operator).await,
+        Emails::Resend { key: Some(key), .. } => resend(&operator, &MessageId::from_stored(key)).await,
+        Emails::Resend { .. } => resend_all(&operator).await,
     }
 }
 
-async fn list_unsent(app: &App) -> Result<(), Failure> {
-    let now = app.now();
-    let unsent = app.store.list_unsent(now).await?;
+async fn list_unsent(operator: &Operator) -> Result<(), Failure> {
+    let now = operator.now();
+    let unsent = operator.store.list_unsent(now).await?;
     for queued in &unsent.requests {
         println!("{}", line(queued, now));
     }
@@ -46,19 +46,19 @@ async fn list_unsent(app: &App) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn resend(app: &App, id: &MessageId) -> Result<(), Failure> {
-    let Some(queued) = app.store.find_mail_request(id).await? else {
+async fn resend(operator: &Operator, id: &MessageId) -> Result<(), Failure> {
+    let Some(queued) = operator.store.find_email_request(id).await? else {
         return Err(Failure::Input(vec![format!("the outbox has no request {:?}", id.as_str())]));
     };
-    ask_again(app, &queued).await.map(drop)
+    ask_again(operator, &queued).await.map(drop)
 }
 
-async fn resend_all(app: &App) -> Result<(), Failure> {
-    let unsent = app.store.list_unsent(app.now()).await?;
+async fn resend_all(operator: &Operator) -> Result<(), Failure> {
+    let unsent = operator.store.list_unsent(operator.now()).await?;
     let mut asked: usize = 0;
     for queued in &unsent.requests {
         // Broken off here, the next run goes on with those that are left.
-        asked += usize::from(ask_again(app, queued).await?);
+        asked += usize::from(ask_again(operator, queued).await?);
     }
     for id in &unsent.unreadable {
         println!("{} is not sent again: it cannot be read", id.as_str());
@@ -68,9 +68,9 @@ async fn resend_all(app: &App) -> Result<(), Failure> {
 }
 
 /// Asks for the mail of one request again, and says what came of it; false when it is refused.
-async fn ask_again(app: &App, queued: &Queued) -> Result<bool, Failure> {
-    let (id, again) = (queued.id.as_str(), app.message_id());
-    let outcome = app.store.send_again(queued, &again, app.now()).await?;
+async fn ask_again(operator: &Operator, queued: &Queued) -> Result<bool, Failure> {
+    let (id, again) = (queued.id.as_str(), operator.message_id());
+    let outcome = operator.store.resend(queued, &again, operator.now()).await?;
     match outcome {
         Ok(()) => println!("{id} is asked for again as {}", again.as_str()),
         Err(why) => println!("{id} is not sent again: {}", reason(why)),
@@ -87,16 +87,16 @@ fn line(queued: &Queued, now: Timestamp) -> String {
         .account_id()
         .map(|account| format!("  account {}", account.as_str()))
         .unwrap_or_default();
-    let why = queued.not_again(now).map(|why| format!("  ({})", reason(why))).unwrap_or_default();
+    let why = queued.resend_refused(now).map(|why| format!("  ({})", reason(why))).unwrap_or_default();
     format!("{id}  {kind}  {date} {:02}:{:02} UTC{account}{why}", at.hour(), at.minute())
 }
 
-fn reason(why: NotAgain) -> &'static str {
+fn reason(why: ResendRefused) -> &'static str {
     match why {
-        NotAgain::Done => "it is done, or was asked for again already",
-        NotAgain::UnderWay => "the mailer may still be at work on it; wait some minutes",
-        NotAgain::Dead => "the link in it would be dead",
-        NotAgain::Unwanted => "its address is not pending any more, or was asked for anew",
+        ResendRefused::Done => "it is done, or was asked for again already",
+        ResendRefused::InProgress => "the mailer may still be at work on it; wait some minutes",
+        ResendRefused::LinkExpired => "the link in it would be dead",
+        ResendRefused::Superseded => "its address is not pending any more, or was asked for anew",
     }
 }
 
@@ -104,7 +104,7 @@ fn reason(why: NotAgain) -> &'static str {
 mod tests {
     use std::time::Duration;
 
-    use shared::domain::{AccountId, EmailAddress, MailRequest, Notice, Source, TypedAddress};
+    use domain::{AccountId, ClientInfo, EmailAddress, EmailRequest, Notice, TypedAddress};
     use shared::store::QueuedState;
 
     use super::*;
@@ -115,11 +115,11 @@ mod tests {
         let address = EmailAddress::parse("mina@example.com").expect("an address");
         let account_id = AccountId::new("01A".to_owned());
         let confirmation =
-            MailRequest::ConfirmBackup { account_id: account_id.clone(), address: address.clone() };
+            EmailRequest::ConfirmBackup { account_id: account_id.clone(), address: address.clone() };
         let notice = Notice::BackupUsed { address: address.clone() };
-        let notice = MailRequest::Notice { account_id, notice, source: Source::default() };
-        let link = MailRequest::SignInLink { typed: TypedAddress::from(&address) };
-        let line_after = |minutes: u64, request: MailRequest, state: QueuedState| {
+        let notice = EmailRequest::Notice { account_id, notice, source: ClientInfo::default() };
+        let link = EmailRequest::SignInLink { typed: TypedAddress::from(&address) };
+        let line_after = |minutes: u64, request: EmailRequest, state: QueuedState| {
             let queued = Queued { id: MessageId::first_of(asked), state, requested_at: asked, request };
             line(&queued, asked + Duration::from_mins(minutes)).replace(queued.id.as_str(), "ID")
         };

@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::account::{Account, AccountId, Door};
-use super::source::Source;
+use super::account::{Account, AccountId, SignInEmail};
+use super::client_info::ClientInfo;
 use super::timestamp::Timestamp;
 use super::token::TokenHash;
 
@@ -29,11 +29,11 @@ pub enum SignInMethod {
     LinkToBackup,
 }
 
-impl From<Door> for SignInMethod {
-    fn from(door: Door) -> Self {
-        match door {
-            Door::Primary => Self::LinkToPrimary,
-            Door::Backup | Door::Former => Self::LinkToBackup,
+impl From<SignInEmail> for SignInMethod {
+    fn from(sign_in_email: SignInEmail) -> Self {
+        match sign_in_email {
+            SignInEmail::Primary => Self::LinkToPrimary,
+            SignInEmail::Backup | SignInEmail::Former => Self::LinkToBackup,
         }
     }
 }
@@ -48,7 +48,7 @@ pub struct Session {
     /// How it began.
     pub method: SignInMethod,
     /// Where it began; unknown for one that is older than this is kept.
-    pub source: Source,
+    pub source: ClientInfo,
     /// When it began; one that took the place of another began then, whenever its sign-in was.
     pub created_at: Timestamp,
     /// When it was last used.
@@ -65,7 +65,7 @@ impl Session {
         hash: TokenHash,
         account_id: AccountId,
         method: SignInMethod,
-        source: Source,
+        source: ClientInfo,
         now: Timestamp,
     ) -> Self {
         Self {
@@ -81,7 +81,7 @@ impl Session {
     }
 
     /// Whether the account still honours it.
-    pub fn is_honoured_by(&self, account: &Account) -> bool {
+    pub fn is_valid_for(&self, account: &Account) -> bool {
         self.account_id == account.id
             && !account.is_disabled()
             && self.created_at >= account.sessions_valid_from
@@ -101,21 +101,21 @@ impl Session {
 
 /// When all sessions of an account end, only those live that begin at or after this second. Times are whole
 /// seconds, so that those of the present second end too, and when all were ended a moment ago, those since then.
-pub fn valid_again(account: &Account, now: Timestamp) -> Timestamp {
+pub fn valid_after_ending_all(account: &Account, now: Timestamp) -> Timestamp {
     now.max(account.sessions_valid_from) + Duration::from_secs(1)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Token;
+    use crate::Token;
 
     #[test]
     fn a_sign_in_is_fresh_for_fifteen_minutes_and_renewing_does_not_prolong_that() {
         let begins = Timestamp::from_unix_seconds(1_000);
         let hash = |byte| Token::from_bytes([byte; 32]).hash();
         let account = AccountId::new("a");
-        let session = Session::begin(hash(1), account, SignInMethod::Password, Source::default(), begins);
+        let session = Session::begin(hash(1), account, SignInMethod::Password, ClientInfo::default(), begins);
         let later = begins + FRESH_FOR;
         assert!(session.is_fresh(later) && !session.is_fresh(later + Duration::from_secs(1)));
         let renewed = session.renewed(hash(2), later);

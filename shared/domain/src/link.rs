@@ -18,7 +18,7 @@ pub const CONFIRMATION_LIFETIME: Duration = Duration::from_hours(24);
 pub const UNDO_LIFETIME: Duration = Duration::from_hours(7 * 24);
 
 /// Wrong codes that a link bears; the last of them makes it dead (ASVS 5.0 V6.6.3).
-pub const CODE_TRIES: u32 = 5;
+pub const MAX_CODE_ATTEMPTS: u32 = 5;
 
 /// What a link is for; one made for one purpose is unknown to the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,16 +75,16 @@ pub struct Link {
 
 /// How a browser shows that it may use a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Proof {
+pub enum LinkAuthorization {
     /// It is the one that asked, or the account is signed in there.
-    Asker,
+    SameBrowser,
     /// It was given the code that the asking page shows; a try was taken for it.
     Code,
 }
 
 /// Why a browser may not use a link, or not yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CodeRefused {
+pub enum CodeRejected {
     /// It is not the one that asked, and gave no code.
     Needed,
     /// The code is not the one that the asking page shows.
@@ -108,7 +108,7 @@ pub enum LinkState {
 
 impl Link {
     /// When it was asked for.
-    pub fn asked_at(&self) -> Timestamp {
+    pub fn requested_at(&self) -> Timestamp {
         self.expires_at - self.purpose.lifetime()
     }
 
@@ -118,7 +118,7 @@ impl Link {
             LinkState::Used
         } else if now > self.expires_at {
             LinkState::Expired
-        } else if self.tries >= CODE_TRIES {
+        } else if self.tries >= MAX_CODE_ATTEMPTS {
             LinkState::Locked
         } else {
             LinkState::Live

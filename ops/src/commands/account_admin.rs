@@ -1,46 +1,46 @@
 //! `ops accounts disable`, `enable` and `end-sessions`: what an operator does when an account, or more than one, is in
 //! the wrong hands.
+use domain::{AccountId, Identifier};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use shared::app::App;
-use shared::domain::{AccountId, Identifier};
-use shared::store::Place;
+use shared::store::Cursor;
 
+use super::Operator;
 use crate::error::Failure;
 
 /// Accounts written at a time; one write each.
 const AT_A_TIME: usize = 16;
 
 /// Disables an account.
-pub async fn disable(app: &App, typed: &str) -> Result<(), Failure> {
-    let id = find(app, typed).await?;
-    let done = app.store.disable_account(&id, app.now()).await?;
+pub async fn disable(operator: &Operator, typed: &str) -> Result<(), Failure> {
+    let id = find(operator, typed).await?;
+    let done = operator.store.disable_account(&id, operator.now()).await?;
     println!("{typed} ({}) {}", id.as_str(), if done { "is disabled" } else { "was disabled already" });
     Ok(())
 }
 
 /// Enables an account.
-pub async fn enable(app: &App, typed: &str) -> Result<(), Failure> {
-    let id = find(app, typed).await?;
-    let done = app.store.enable_account(&id).await?;
+pub async fn enable(operator: &Operator, typed: &str) -> Result<(), Failure> {
+    let id = find(operator, typed).await?;
+    let done = operator.store.enable_account(&id).await?;
     println!("{typed} ({}) {}", id.as_str(), if done { "is enabled" } else { "was not disabled" });
     Ok(())
 }
 
 /// Ends all sessions of an account.
-pub async fn end_sessions(app: &App, typed: &str) -> Result<(), Failure> {
-    let id = find(app, typed).await?;
-    app.store.end_all_sessions(&id, app.now()).await?;
+pub async fn end_sessions(operator: &Operator, typed: &str) -> Result<(), Failure> {
+    let id = find(operator, typed).await?;
+    operator.store.end_all_sessions(&id, operator.now()).await?;
     println!("all sessions of {typed} ({}) are ended", id.as_str());
     Ok(())
 }
 
 /// Ends all sessions of all accounts, behind a certain one where a run was broken off.
-pub async fn end_all_sessions(app: &App, after: Option<&AccountId>) -> Result<(), Failure> {
-    let mut place = after.map(Place::after);
+pub async fn end_all_sessions(operator: &Operator, after: Option<&AccountId>) -> Result<(), Failure> {
+    let mut place = after.map(Cursor::after);
     let mut last: Option<AccountId> = after.cloned();
     let mut ended: usize = 0;
     loop {
-        let outcome = end_some(app, place.as_ref()).await;
+        let outcome = end_some(operator, place.as_ref()).await;
         let (ids, next) = match outcome {
             Ok(some) => some,
             Err(failure) => {
@@ -62,11 +62,14 @@ pub async fn end_all_sessions(app: &App, after: Option<&AccountId>) -> Result<()
     Ok(())
 }
 
-async fn end_some(app: &App, place: Option<&Place>) -> Result<(Vec<AccountId>, Option<Place>), Failure> {
-    let some = app.store.list_accounts(place).await?;
-    let now = app.now();
+async fn end_some(
+    operator: &Operator,
+    place: Option<&Cursor>,
+) -> Result<(Vec<AccountId>, Option<Cursor>), Failure> {
+    let some = operator.store.list_accounts(place).await?;
+    let now = operator.now();
     stream::iter(&some.ids)
-        .map(|id| async move { app.store.end_all_sessions(id, now).await })
+        .map(|id| async move { operator.store.end_all_sessions(id, now).await })
         .buffer_unordered(AT_A_TIME)
         .try_collect::<()>()
         .await?;
@@ -74,10 +77,10 @@ async fn end_some(app: &App, place: Option<&Place>) -> Result<(Vec<AccountId>, O
 }
 
 /// The account that a person means, by the claims, which never lag.
-async fn find(app: &App, typed: &str) -> Result<AccountId, Failure> {
+async fn find(operator: &Operator, typed: &str) -> Result<AccountId, Failure> {
     let found = match Identifier::parse(typed) {
-        Identifier::Username(username) => app.store.find_by_username(&username).await?,
-        Identifier::Email(address) => app.store.owner_of(&address, app.now()).await?,
+        Identifier::Username(username) => operator.store.find_by_username(&username).await?,
+        Identifier::Email(address) => operator.store.owner_of(&address, operator.now()).await?,
         Identifier::Neither(_) => None,
     };
     found.ok_or_else(|| Failure::Input(vec![format!("no account has the username or email {typed:?}")]))

@@ -5,7 +5,7 @@
 //! them, whoever it names (docs/decisions/0018).
 use std::str::FromStr;
 
-use super::recipe::Recipe;
+use super::kdf::LegacyKdf;
 
 /// Each costs every sign-in up to a second or two of a core; nobody comes from more systems at once.
 const MOST: usize = 4;
@@ -16,7 +16,7 @@ const SALT: &str = "c2l4dGVlbiBieXRlIHNhbA";
 /// The functions with their costs, as `bcrypt$c=10,l=23`, with spaces between; `l` is the length of the digest in
 /// bytes. None by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FormerHashes(Vec<Recipe>);
+pub struct FormerHashes(Vec<LegacyKdf>);
 
 /// A text names no functions that can be run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,12 +35,12 @@ impl FromStr for FormerHashes {
     type Err = NotFormerHashes;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut recipes: Vec<Recipe> = Vec::new();
+        let mut recipes: Vec<LegacyKdf> = Vec::new();
         for named in text.split_whitespace() {
-            let recipe = Recipe::read(&format!("${named}${SALT}"));
-            let recipe = recipe.ok_or_else(|| NotFormerHashes::Unknown(named.to_owned()))?;
-            if !recipes.iter().any(|other| other.costs_like(&recipe)) {
-                recipes.push(recipe);
+            let kdf = LegacyKdf::read(&format!("${named}${SALT}"));
+            let kdf = kdf.ok_or_else(|| NotFormerHashes::Unknown(named.to_owned()))?;
+            if !recipes.iter().any(|other| other.costs_like(&kdf)) {
+                recipes.push(kdf);
             }
         }
         if recipes.len() > MOST { Err(NotFormerHashes::TooMany) } else { Ok(Self(recipes)) }
@@ -50,20 +50,20 @@ impl FromStr for FormerHashes {
 impl FormerHashes {
     /// The digest of a password by an account's recipe, if it has one, and the same work whether it does or not: of
     /// each function one run.
-    pub(super) fn digest(&self, recipe: Option<&Recipe>, password: &[u8]) -> Option<Vec<u8>> {
+    pub(super) fn digest(&self, kdf: Option<&LegacyKdf>, password: &[u8]) -> Option<Vec<u8>> {
         for former in &self.0 {
-            if recipe.is_none_or(|recipe| !recipe.costs_like(former)) {
+            if kdf.is_none_or(|kdf| !kdf.costs_like(former)) {
                 std::hint::black_box(counted(former, password));
             }
         }
-        recipe.map(|recipe| counted(recipe, password))
+        kdf.map(|kdf| counted(kdf, password))
     }
 }
 
-fn counted(recipe: &Recipe, password: &[u8]) -> Vec<u8> {
+fn counted(kdf: &LegacyKdf, password: &[u8]) -> Vec<u8> {
     #[cfg(feature = "testing")]
-    RUNS.with_borrow_mut(|runs| runs.push(recipe.cost()));
-    recipe.digest(password)
+    RUNS.with_borrow_mut(|runs| runs.push(kdf.cost()));
+    kdf.digest(password)
 }
 
 #[cfg(feature = "testing")]
@@ -86,7 +86,7 @@ mod tests {
         let all =
             "bcrypt$c=10,l=23 scrypt$ln=14,r=8,p=1,l=64 pbkdf2-sha256$i=29000,l=32 pbkdf2-sha512$i=1000,l=64";
         let read: FormerHashes = all.parse().expect("four kinds");
-        assert_eq!(read.0.iter().map(Recipe::cost).collect::<Vec<_>>().join(" "), all);
+        assert_eq!(read.0.iter().map(LegacyKdf::cost).collect::<Vec<_>>().join(" "), all);
         assert_eq!("".parse(), Ok(FormerHashes::default()));
         let twice: FormerHashes = "bcrypt$c=10,l=23  bcrypt$c=10,l=23 ".parse().expect("one kind");
         assert_eq!(twice.0.len(), 1);

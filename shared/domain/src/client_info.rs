@@ -63,14 +63,14 @@ impl Device {
 
 /// Where a request came from; by default nothing is known of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Source {
+pub struct ClientInfo {
     /// The kind of device.
     pub device: Device,
     /// The first half of an IPv4 address, the first two groups of an IPv6 address: a provider or a town.
     pub network: String,
 }
 
-impl Source {
+impl ClientInfo {
     /// The source of a request from this client.
     pub fn new(user_agent: &str, client: IpAddr) -> Self {
         Self { device: Device::of_user_agent(user_agent), network: rough(client) }
@@ -118,7 +118,7 @@ mod tests {
             ("::ffff:203.0.113.9", "203.0.x.x"),
             ("2001:db8:1:2:3:4:5:6", "2001:db8:…"),
         ] {
-            assert_eq!(Source::new("", client.parse().expect("an IP address")).network, network);
+            assert_eq!(ClientInfo::new("", client.parse().expect("an IP address")).network, network);
         }
     }
 }

@@ -4,9 +4,13 @@ use std::fmt;
 use argon2::password_hash::phc;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 
-use super::former_hashes::FormerHashes;
-use super::imported_hash::ImportedHash;
-use super::recipe::Recipe;
+pub mod former_hashes;
+pub mod imported;
+pub mod kdf;
+
+pub use former_hashes::FormerHashes;
+pub use imported::ImportedHash;
+use kdf::LegacyKdf;
 
 /// Memory of one Argon2id run in KiB, from the OWASP Password Storage sheet.
 pub const MEMORY_KIB: u32 = 19_456;
@@ -47,11 +51,11 @@ impl fmt::Debug for TypedPassword {
 const LAID_OVER: char = '|';
 
 /// A hash as it is kept: Argon2id in PHC string format, either of the password itself or of the digest that another
-/// system's hash had; then that hash's [`Recipe`] stands before it.
+/// system's hash had; then that hash's [`LegacyKdf`] stands before it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash {
     text: String,
-    recipe: Option<Recipe>,
+    kdf: Option<LegacyKdf>,
 }
 
 /// The text is not a hash this service can verify.
@@ -62,8 +66,8 @@ pub struct NotAPasswordHash;
 impl PasswordHash {
     /// Reads a hash as the database has it. One from elsewhere is an [`ImportedHash`].
     pub fn parse(stored: &str) -> Result<Self, NotAPasswordHash> {
-        let (recipe, phc) = match stored.split_once(LAID_OVER) {
-            Some((recipe, phc)) => (Some(Recipe::read(recipe).ok_or(NotAPasswordHash)?), phc),
+        let (kdf, phc) = match stored.split_once(LAID_OVER) {
+            Some((kdf, phc)) => (Some(LegacyKdf::read(kdf).ok_or(NotAPasswordHash)?), phc),
             None => (None, stored),
         };
         let hash = phc::PasswordHash::new(phc).map_err(|_| NotAPasswordHash)?;
@@ -71,7 +75,7 @@ impl PasswordHash {
         let affordable =
             params.m_cost() <= MAX_MEMORY_KIB && params.t_cost() <= MAX_PASSES && params.p_cost() <= 16;
         let complete = hash.algorithm.as_str() == "argon2id" && hash.salt.is_some() && hash.hash.is_some();
-        if affordable && complete { Ok(Self { text: stored.into(), recipe }) } else { Err(NotAPasswordHash) }
+        if affordable && complete { Ok(Self { text: stored.into(), kdf }) } else { Err(NotAPasswordHash) }
     }
 
     /// The text to keep.
@@ -122,17 +126,17 @@ fn current() -> Argon2<'static> {
 /// Hashes a new password. It fails when the password is longer than [`MAX_BYTES`].
 pub fn hash(password: &TypedPassword, salt: [u8; SALT_BYTES]) -> Option<PasswordHash> {
     let text = (password.0.len() <= MAX_BYTES).then(|| run(password.0.as_bytes(), salt))?;
-    Some(PasswordHash { text, recipe: None })
+    Some(PasswordHash { text, kdf: None })
 }
 
 /// Takes in a hash that another system made: one that this service would have made itself as it is, any other under an
 /// Argon2id of today's cost over its digest.
-pub fn take_in(imported: &ImportedHash, salt: [u8; SALT_BYTES]) -> PasswordHash {
+pub fn wrap_imported(imported: &ImportedHash, salt: [u8; SALT_BYTES]) -> PasswordHash {
     if imported.is_todays() {
-        return PasswordHash { text: imported.text.clone(), recipe: None };
+        return PasswordHash { text: imported.text.clone(), kdf: None };
     }
-    let text = format!("{}{LAID_OVER}{}", imported.recipe, run(&imported.digest, salt));
-    PasswordHash { text, recipe: Some(imported.recipe.clone()) }
+    let text = format!("{}{LAID_OVER}{}", imported.kdf, run(&imported.digest, salt));
+    PasswordHash { text, kdf: Some(imported.kdf.clone()) }
 }
 
 /// Verifies a password with one Argon2id run of today's cost and one of each former function, whatever there is to
@@ -152,8 +156,8 @@ pub fn verify(
         return Verdict::Wrong;
     };
     let typed_bytes = typed.0.as_bytes();
-    let recipe = stored.recipe.as_ref();
-    let digest = former.digest(recipe, typed_bytes);
+    let kdf = stored.kdf.as_ref();
+    let digest = former.digest(kdf, typed_bytes);
     let of_todays_cost = stored.is_of_todays_cost();
     if of_todays_cost {
         count_run();
@@ -161,9 +165,9 @@ pub fn verify(
     // `Argon2::verify_password` takes the parameters from the hash, not from `self`.
     let right = current().verify_password(digest.as_deref().unwrap_or(typed_bytes), stored.phc()).is_ok();
     // Where bcrypt has not read all that was typed, nobody knows whether the rest is right: then its hash stays.
-    let known_whole = recipe.is_none_or(|recipe| recipe.reads_all_of(typed_bytes));
+    let known_whole = kdf.is_none_or(|kdf| kdf.reads_all_of(typed_bytes));
     match (right, of_todays_cost) {
-        (true, true) if recipe.is_none() || !known_whole => Verdict::Right,
+        (true, true) if kdf.is_none() || !known_whole => Verdict::Right,
         (true, _) if known_whole => hash(typed, salt).map_or(Verdict::Right, Verdict::RightButOutdated),
         (false, true) => Verdict::Wrong,
         (right, _) => {
@@ -264,7 +268,7 @@ mod tests {
     #[test]
     fn an_imported_hash_is_laid_under_argon2id_and_replaced_when_the_password_is_right() {
         let text = "$2b$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS";
-        let stored = take_in(&ImportedHash::parse(text).expect("a hash"), SALT);
+        let stored = wrap_imported(&ImportedHash::parse(text).expect("a hash"), SALT);
         assert!(stored.as_str().starts_with("$bcrypt$c=4,l=23$"), "{}", stored.as_str());
         assert!(stored.as_str().contains("|$argon2id$v=19$m=19456,t=2,p=1$"), "{}", stored.as_str());
         assert_eq!(PasswordHash::parse(stored.as_str()), Ok(stored.clone()));
@@ -280,7 +284,7 @@ mod tests {
     fn a_bcrypt_hash_stays_where_it_has_not_read_the_whole_password() {
         // Of eighty times p.
         let text = "$2b$04$abcdefghijklmnopqrstuuNt.0ah97gHY3F7JC1Z6EXmQc0bQBhIO";
-        let stored = take_in(&ImportedHash::parse(text).expect("a hash"), SALT);
+        let stored = wrap_imported(&ImportedHash::parse(text).expect("a hash"), SALT);
         let typo = "p".repeat(72) + "xpppppp";
         for (password, verdict) in [("p".repeat(80), Verdict::Right), (typo, Verdict::Right)] {
             assert_eq!(verified(&typed(&password), Some(&stored)), verdict);
@@ -292,13 +296,13 @@ mod tests {
     fn a_hash_like_our_own_is_taken_in_as_it_is_and_any_other_cost_is_brought_to_todays() {
         let own = hash(&typed("x"), SALT).expect("not too long");
         let imported = ImportedHash::parse(own.as_str()).expect("a hash");
-        assert_eq!(take_in(&imported, SALT), own);
+        assert_eq!(wrap_imported(&imported, SALT), own);
         for (memory_kib, passes) in [(64, 1), (MEMORY_KIB + 1_024, PASSES), (MEMORY_KIB, PASSES + 1)] {
             let params = Params::new(memory_kib, passes, 1, None).expect("parameters");
             let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
             let other: phc::PasswordHash = argon2.hash_password_with_salt(b"x", &SALT).expect("a hash");
             let kept = PasswordHash::parse(&other.to_string()).expect("its own hash");
-            let taken_in = take_in(&ImportedHash::parse(&other.to_string()).expect("a hash"), SALT);
+            let taken_in = wrap_imported(&ImportedHash::parse(&other.to_string()).expect("a hash"), SALT);
             for stored in [kept, taken_in] {
                 assert!(matches!(verified(&typed("x"), Some(&stored)), Verdict::RightButOutdated(_)));
                 assert_eq!(verified(&typed("y"), Some(&stored)), Verdict::Wrong);

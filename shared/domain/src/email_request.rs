@@ -2,16 +2,16 @@
 use serde::{Deserialize, Serialize};
 
 use super::account::AccountId;
+use super::client_info::ClientInfo;
 use super::email_address::EmailAddress;
 use super::identifier::TypedAddress;
 use super::link::Purpose;
-use super::source::Source;
 use super::timestamp::Timestamp;
 
 /// What someone asked to be mailed. It names no recipient: the mailer looks that up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum MailRequest {
+pub enum EmailRequest {
     /// The username, to the stored address that equals what a stranger typed.
     ForgotUsername {
         /// What was typed.
@@ -36,11 +36,11 @@ pub enum MailRequest {
         /// What happened.
         notice: Notice,
         /// Where the request that did it came from.
-        source: Source,
+        source: ClientInfo,
     },
 }
 
-impl MailRequest {
+impl EmailRequest {
     /// The name of its kind, as the database has it.
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -106,7 +106,8 @@ pub enum Notice {
         address: EmailAddress,
     },
     /// One of the above was taken back by its "this wasn't me" link.
-    TakenBack {
+    #[serde(rename = "taken-back")]
+    Undone {
         /// The backup email since then.
         backup: Option<EmailAddress>,
     },
@@ -120,20 +121,20 @@ impl Notice {
             Self::BackupChanged { .. } => "changed",
             Self::BackupRemoved { .. } => "removed",
             Self::BackupUsed { .. } => "used",
-            Self::TakenBack { backup: Some(_) } => "taken-back",
-            Self::TakenBack { backup: None } => "taken-back-to-none",
+            Self::Undone { backup: Some(_) } => "taken-back",
+            Self::Undone { backup: None } => "taken-back-to-none",
         }
     }
 
     /// The backup email that taking this back leaves, where the account has `current`: what was in force before. An
     /// address that somebody else used is no key any more. None where there is nothing to take back.
-    pub fn taken_back(&self, current: Option<&EmailAddress>) -> Option<Option<EmailAddress>> {
+    pub fn backup_after_undo(&self, current: Option<&EmailAddress>) -> Option<Option<EmailAddress>> {
         match self {
             Self::BackupAdded { .. } => Some(None),
             Self::BackupChanged { former, .. } => Some(Some(former.clone())),
             Self::BackupRemoved { address, .. } => Some(Some(address.clone())),
             Self::BackupUsed { address } => Some(current.filter(|current| *current != address).cloned()),
-            Self::TakenBack { .. } => None,
+            Self::Undone { .. } => None,
         }
     }
 
@@ -143,7 +144,7 @@ impl Notice {
         match self {
             Self::BackupChanged { former_usable_from: from, .. }
             | Self::BackupRemoved { usable_from: from, .. } => *from,
-            Self::BackupAdded { .. } | Self::BackupUsed { .. } | Self::TakenBack { .. } => None,
+            Self::BackupAdded { .. } | Self::BackupUsed { .. } | Self::Undone { .. } => None,
         }
     }
 }
@@ -176,9 +177,9 @@ mod tests {
             (&used, Some(&new), Some(None)),
             (&used, Some(&third), Some(Some(third.clone()))),
             (&used, None, Some(None)),
-            (&Notice::TakenBack { backup: None }, Some(&new), None),
+            (&Notice::Undone { backup: None }, Some(&new), None),
         ] {
-            assert_eq!(notice.taken_back(current), left, "{notice:?} where there is {current:?}");
+            assert_eq!(notice.backup_after_undo(current), left, "{notice:?} where there is {current:?}");
         }
     }
 }

@@ -1,6 +1,8 @@
-//! What holds for every input, however it was made up: one function for each kind of input. Each takes bytes, reads
-//! them as that kind and panics where a property fails. The fuzz targets in `fuzz/` and the property tests in
-//! `tests/` run the same functions.
+//! What holds for every input: one function for each kind of input. Each takes bytes, reads them as that kind and
+//! panics where a property fails. The fuzz targets in `fuzz/` and the property tests in `tests/it` run the same
+//! functions.
+pub mod requests;
+
 use std::collections::BTreeMap;
 
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
@@ -14,23 +16,26 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::requests::{SITE, variable};
-use super::{Bench, TestClock};
-use crate::app::MailApp;
-use crate::domain::email_address::{MAX_BYTES, MAX_LOCAL_BYTES};
-use crate::domain::{
-    EmailAddress, HashingKey, Identifier, Language, LinkCode, MessageId, Source, Token, TypedAddress,
+use lambda_http::request::LambdaRequest;
+use requests::{SITE, variable};
+use shared::app::Mailer;
+use shared::error::Error;
+use shared::runtime::answer_stream;
+use shared::web::guard::{Event, guard};
+use shared::web::{Code, EmptyForm, LinkForm, LocalPath, MAX_BODY_BYTES, Request};
+
+use crate::support::platform::{TestClock, TestPlatform};
+use domain::email_address::{MAX_BYTES, MAX_LOCAL_BYTES};
+use domain::{
+    ClientInfo, EmailAddress, HashingKey, Identifier, Language, LinkCode, MessageId, Token, TypedAddress,
     TypedPassword, Username, username,
 };
-use crate::error::Error;
-use crate::runtime::answer_stream;
-use crate::web::{Code, LocalPath, MAX_BODY_BYTES, NoFields, Request};
 
 /// A property of all bytes.
-pub type Body = fn(&[u8]);
+pub type Property = fn(&[u8]);
 
-/// Every body by the name of its fuzz target.
-pub const ALL: [(&str, Body); 9] = [
+/// Every property by the name of its fuzz target.
+pub const ALL: [(&str, Property); 9] = [
     ("event", event),
     ("form", form),
     ("cookie", cookie),
@@ -76,37 +81,42 @@ struct PasswordForm {
     next: LocalPath,
 }
 
-/// Whatever API Gateway hands over is read without a panic, a header cannot change the client's address, and every
-/// part that was read is what it should be.
+/// Every event that deserialises becomes a request without a panic, a header cannot change the client's address, and
+/// every part that was read is what it should be.
 pub fn event(data: &[u8]) {
-    let Ok(event) = serde_json::from_slice::<ApiGatewayV2httpRequest>(data) else { return };
-    let said = event.request_context.http.source_ip.as_deref();
+    let Ok(event) = serde_json::from_slice::<Event>(data) else { return };
+    let said = event.0.request_context.http.source_ip.as_deref();
     let said = said.and_then(|address| address.parse::<std::net::IpAddr>().ok());
-    let request = Request::read(event);
-    assert_ne!(request.method, Method::HEAD, "HEAD reads as GET");
+    let request = read(event);
     if let Some(said) = said {
-        assert_eq!(request.client, said, "the client's address is the gateway's word");
+        assert_eq!(request.client(), said, "the client's address is the gateway's word");
     }
+    assert!(request.path().starts_with('/'), "{:?}", request.path());
     read_everything(&request);
+}
+
+/// The request of an event, as the runtime makes it.
+fn read(event: Event) -> Request {
+    Request::from(lambda_http::Request::from(LambdaRequest::ApiGatewayV2(guard(event))))
 }
 
 fn read_everything(request: &Request) {
     let _ = request.wants_json();
     assert!(Language::ALL.contains(&request.language()));
-    let Source { network, .. } = request.source();
+    let ClientInfo { network, .. } = request.client_info();
     assert!(network.contains('x') || network.contains('…'), "an address is never told in full: {network}");
     if request.check_origin().is_err() {
-        assert_ne!(request.method, Method::GET, "reading is allowed from anywhere");
+        assert!(!request.method().is_safe(), "reading is allowed from anywhere");
     }
-    let opened = request.opened_link().ok();
-    let code = opened.as_ref().and_then(|opened| opened.code.as_deref());
-    let _ = code.map(LinkCode::parse);
-    let tokens = opened.and_then(|opened| opened.token).into_iter().chain(request.session());
-    tokens.chain(request.asked()).for_each(|token| assert_shows_itself(&token));
-    let _ = request.typed(&crate::domain::AccountId::nobody());
-    let next = request.query("next").unwrap_or_default().to_owned();
+    let form = request.form::<LinkForm>().ok();
+    let _ = form.as_ref().and_then(|form| form.code.as_deref()).map(LinkCode::parse);
+    let tokens = request.link_token().into_iter().chain(form.and_then(|form| form.token()));
+    let tokens = tokens.chain(request.session());
+    tokens.chain(request.link_requests()).for_each(|token| assert_shows_itself(&token));
+    let _ = request.typed(&domain::AccountId::nobody());
+    let next = request.query("next").unwrap_or_default();
     assert_stays_here(&LocalPath::from(next));
-    let _ = request.form::<NoFields>();
+    let _ = request.form::<EmptyForm>();
     let _ = request.form::<EmailForm>();
     if let Ok(form) = request.form::<PasswordForm>() {
         let _ = (Identifier::parse(&form.identifier), form.password);
@@ -130,7 +140,7 @@ fn posted(choice: u8, body: &[u8]) -> Request {
         Some(text) if !event.is_base64_encoded => text.to_owned(),
         _ => STANDARD.encode(body),
     });
-    Request::read(event)
+    read(Event(event))
 }
 
 /// A body over 16 KB is never parsed, one of another type neither; the same fields say the same as a form, as JSON
@@ -154,7 +164,7 @@ pub fn form(data: &[u8]) {
         } else {
             assert_eq!(read.ok().map(|form| form.email).as_deref(), Some(typed), "read as it was written");
         }
-        assert!(posted(choice, written.as_bytes()).form::<NoFields>().is_err(), "a field too many");
+        assert!(posted(choice, written.as_bytes()).form::<EmptyForm>().is_err(), "a field too many");
     }
     let twice = format!("{as_form}&{as_form}");
     assert!(posted(0, twice.as_bytes()).form::<EmailForm>().is_err(), "a field twice");
@@ -175,7 +185,7 @@ fn assert_too_large<T: DeserializeOwned>(request: &Request) {
 fn with_cookies(lines: &[String]) -> Request {
     let mut event = ApiGatewayV2httpRequest::default();
     event.cookies = Some(lines.to_vec());
-    Request::read(event)
+    read(Event(event))
 }
 
 /// A cookie that is not ours, or not of our making, reads as none; ours is found among any others.
@@ -296,7 +306,7 @@ pub fn identifier(data: &[u8]) {
     }
 }
 
-pub(super) fn assert_stays_here(path: &LocalPath) {
+pub fn assert_stays_here(path: &LocalPath) {
     let shown = path.as_str();
     assert!(shown.starts_with('/') && !shown.starts_with("//") && !shown.starts_with("/\\"), "{shown:?}");
     assert!(HeaderValue::from_str(shown).is_ok(), "{shown:?} is no header");
@@ -319,13 +329,13 @@ pub fn next(data: &[u8]) {
 }
 
 /// A mailer that no flow asks anything.
-fn mailer() -> MailApp {
+fn mailer() -> Mailer {
     let nobody = http_client_fn(|_, _| -> SharedHttpConnector { unreachable!("nothing is called") });
-    Bench::new(&TestClock::at(1), 0, nobody).mail_app(variable)
+    TestPlatform::new(&TestClock::at(1), 0, nobody).mailer(&variable)
 }
 
 thread_local! {
-    static MAILER: MailApp = mailer();
+    static MAILER: Mailer = mailer();
 }
 
 /// A batch of the stream is handled in order up to the first failure, which alone is named.
@@ -348,9 +358,9 @@ pub fn stream(data: &[u8]) {
     let expected: Vec<_> = known[..first_failure.map_or(known.len(), |place| place + 1)].to_vec();
 
     let handled = std::cell::RefCell::new(Vec::new());
-    let handle = async |_: &MailApp, id: &MessageId| {
+    let handle = async |_: &Mailer, id: &MessageId| {
         handled.borrow_mut().push(id.as_str().to_owned());
-        if fails(id.as_str()) { Err(Error::Broken("it fails".into())) } else { Ok(()) }
+        if fails(id.as_str()) { Err(Error::Internal("it fails".into())) } else { Ok(()) }
     };
     let answer = MAILER.with(|mailer| answer_stream(mailer, event, &handle).now_or_never());
     let failures = answer.expect("nothing is waited for").batch_item_failures;

@@ -1,8 +1,8 @@
 //! The links that take a change back: "this wasn't me".
 use super::account::AccountId;
+use super::client_info::ClientInfo;
+use super::email_request::Notice;
 use super::link::{LinkState, Purpose};
-use super::mail_request::Notice;
-use super::source::Source;
 use super::timestamp::Timestamp;
 use super::token::TokenHash;
 
@@ -18,7 +18,7 @@ pub struct UndoLink {
     /// When it happened.
     pub at: Timestamp,
     /// Where the request that did it came from.
-    pub source: Source,
+    pub source: ClientInfo,
     /// When it was used.
     pub spent_at: Option<Timestamp>,
 }

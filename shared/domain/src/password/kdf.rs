@@ -1,6 +1,6 @@
 //! How other systems get from a password to the digest of its hash: function, cost, salt.
 //!
-//! Of an imported hash this is what is kept; its digest is not (see [`super::imported_hash`]).
+//! Of an imported hash this is what is kept; its digest is not (see [`super::imported`]).
 use std::fmt;
 use std::num::NonZeroU32;
 
@@ -10,7 +10,7 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use ring::pbkdf2;
 
-use super::password::{MEMORY_KIB, PASSES};
+use super::{MEMORY_KIB, PASSES};
 
 /// bcrypt has 2^cost rounds: 14 take a core about a second, sixteen times what the OWASP sheet asks for.
 const MAX_BCRYPT_COST: u32 = 14;
@@ -198,13 +198,13 @@ impl fmt::Display for Function {
 
 /// How to get from a password to the digest of an imported hash: everything that the hash said but the digest.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Recipe {
+pub struct LegacyKdf {
     pub(super) function: Function,
     salt: Vec<u8>,
     digest_bytes: usize,
 }
 
-impl Recipe {
+impl LegacyKdf {
     pub(super) fn new(function: Function, salt: Vec<u8>, digest_bytes: usize) -> Result<Self, NotImportable> {
         let salts = match function {
             Function::Argon2id { .. } => argon2::MIN_SALT_LEN..=MAX_PART_BYTES,
@@ -276,14 +276,14 @@ impl Recipe {
     }
 }
 
-impl fmt::Display for Recipe {
+impl fmt::Display for LegacyKdf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "${}${}", self.cost(), BASE64.encode(&self.salt))
     }
 }
 
 /// Without the salt, which is part of an account's secret.
-impl fmt::Debug for Recipe {
+impl fmt::Debug for LegacyKdf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Recipe({})", self.cost())
     }

@@ -42,14 +42,14 @@ impl HashingKey {
     }
 
     /// What the browser that made a request keeps in a cookie. With it, the link of that request needs no code.
-    pub fn asker_of(&self, request: &MessageId) -> Token {
+    pub fn browser_token_of(&self, request: &MessageId) -> Token {
         Token::from_bytes(self.hash(&["link-asker", request.as_str()]))
     }
 
     /// Whether this is the cookie of the request.
-    pub fn is_asker_of(&self, request: &MessageId, cookie: &Token) -> bool {
+    pub fn is_browser_token_of(&self, request: &MessageId, cookie: &Token) -> bool {
         // Hashes are compared, so that the time says nothing about the secret.
-        self.asker_of(request).hash() == cookie.hash()
+        self.browser_token_of(request).hash() == cookie.hash()
     }
 }
 
@@ -75,10 +75,10 @@ mod tests {
     #[test]
     fn code_and_cookie_belong_to_one_request_and_one_key() {
         let (request, other) = (MessageId::new(1, 1), MessageId::new(1, 2));
-        let (code, asker) = (key('a').code_of(&request), key('a').asker_of(&request));
-        assert!(key('a').is_code_of(&request, &code) && key('a').is_asker_of(&request, &asker));
+        let (code, asker) = (key('a').code_of(&request), key('a').browser_token_of(&request));
+        assert!(key('a').is_code_of(&request, &code) && key('a').is_browser_token_of(&request, &asker));
         for (key, request) in [(key('a'), &other), (key('b'), &request)] {
-            assert!(!key.is_code_of(request, &code) && !key.is_asker_of(request, &asker));
+            assert!(!key.is_code_of(request, &code) && !key.is_browser_token_of(request, &asker));
         }
     }
 

@@ -45,7 +45,7 @@ impl AccountId {
 /// Who answers for the account's authentication.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum AccountKind {
     /// This service: password, magic link, backup email.
     Regular,
     /// An identity provider elsewhere, so that nothing here can recover the account.
@@ -83,7 +83,7 @@ pub struct FormerAddress {
 
 /// The confirmed addresses of an account beside its primary. An address is claimed for as long as it is among them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SpareKeys {
+pub struct RecoveryEmails {
     /// The backup email, in force or held.
     pub backup: Option<ConfirmedAddress>,
     /// The one before, while the backup email is held.
@@ -154,7 +154,7 @@ impl Backup {
 /// Which of an account's addresses was used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Door {
+pub enum SignInEmail {
     /// The primary email.
     Primary,
     /// The confirmed backup email.
@@ -165,7 +165,7 @@ pub enum Door {
 
 /// Why an address cannot become the backup email.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RequestRefused {
+pub enum BackupRefused {
     /// The account signs in elsewhere, so there is nothing to recover here.
     SsoAccount,
     /// A second key to the same mailbox helps nobody.
@@ -182,7 +182,7 @@ pub struct Account {
     /// The username.
     pub username: Username,
     /// Who answers for its authentication.
-    pub kind: Kind,
+    pub kind: AccountKind,
     /// The password, if it has one.
     pub password_hash: Option<PasswordHash>,
     /// The language of its pages and mails.
@@ -206,7 +206,7 @@ pub struct Account {
 impl Account {
     /// The backup email that opens the account at `now`, whether it is the confirmed one or, while that is held, the
     /// one before.
-    pub fn in_force(&self, now: Timestamp) -> Option<ConfirmedAddress> {
+    pub fn active_backup(&self, now: Timestamp) -> Option<ConfirmedAddress> {
         match (self.backup.confirmed(), &self.former) {
             (Some(backup), _) if now >= backup.usable_from => Some(backup.clone()),
             (_, Some(former)) if now < former.until => {
@@ -218,19 +218,26 @@ impl Account {
 
     /// The spare keys after this address was confirmed at `now`. With a hold, a new address opens nothing before its
     /// end, and the one that is in force stays until then. One that is in force already needs no hold.
-    pub fn keys_with(&self, confirmed: &EmailAddress, hold: Duration, now: Timestamp) -> SpareKeys {
-        let in_force = self.in_force(now);
-        if let Some(in_force) = in_force.as_ref().filter(|in_force| in_force.address == *confirmed) {
-            return SpareKeys { backup: Some(in_force.clone()), former: None };
+    pub fn after_confirming(
+        &self,
+        confirmed: &EmailAddress,
+        hold: Duration,
+        now: Timestamp,
+    ) -> RecoveryEmails {
+        let active_backup = self.active_backup(now);
+        if let Some(active_backup) =
+            active_backup.as_ref().filter(|active_backup| active_backup.address == *confirmed)
+        {
+            return RecoveryEmails { backup: Some(active_backup.clone()), former: None };
         }
         let usable_from = now + hold;
         let backup = ConfirmedAddress { usable_from, ..ConfirmedAddress::new(confirmed.clone(), now) };
-        let former = in_force.filter(|_| usable_from > now).map(|in_force| FormerAddress {
-            address: in_force.address,
-            since: in_force.since,
+        let former = active_backup.filter(|_| usable_from > now).map(|active_backup| FormerAddress {
+            address: active_backup.address,
+            since: active_backup.since,
             until: usable_from,
         });
-        SpareKeys { backup: Some(backup), former }
+        RecoveryEmails { backup: Some(backup), former }
     }
 
     /// The end of the time in which the backup email cannot be changed, while it lasts.
@@ -244,39 +251,39 @@ impl Account {
     }
 
     /// Whether this address may become the backup email, as far as this account alone can tell.
-    pub fn may_request(&self, address: &EmailAddress) -> Result<(), RequestRefused> {
-        if self.kind == Kind::Sso {
-            return Err(RequestRefused::SsoAccount);
+    pub fn may_become_backup(&self, address: &EmailAddress) -> Result<(), BackupRefused> {
+        if self.kind == AccountKind::Sso {
+            return Err(BackupRefused::SsoAccount);
         }
         if self.primary.address == *address {
-            return Err(RequestRefused::SameAsPrimary);
+            return Err(BackupRefused::SameAsPrimary);
         }
         if self.backup.confirmed().is_some_and(|backup| backup.address == *address) {
-            return Err(RequestRefused::SameAsBackup);
+            return Err(BackupRefused::SameAsBackup);
         }
         Ok(())
     }
 
     /// Which door this address opens at `now`. SSO accounts and disabled ones have none, and an address that is pending
     /// or held opens none.
-    pub fn door(&self, address: &EmailAddress, now: Timestamp) -> Option<Door> {
-        if self.kind == Kind::Sso || self.is_disabled() {
+    pub fn sign_in_email(&self, address: &EmailAddress, now: Timestamp) -> Option<SignInEmail> {
+        if self.kind == AccountKind::Sso || self.is_disabled() {
             return None;
         }
         if self.primary.address == *address {
-            return Some(Door::Primary);
+            return Some(SignInEmail::Primary);
         }
-        self.in_force(now).filter(|in_force| in_force.address == *address)?;
+        self.active_backup(now).filter(|active_backup| active_backup.address == *address)?;
         let is_backup = self.backup.confirmed().is_some_and(|backup| backup.address == *address);
-        Some(if is_backup { Door::Backup } else { Door::Former })
+        Some(if is_backup { SignInEmail::Backup } else { SignInEmail::Former })
     }
 
     /// The address behind a door.
-    pub fn address_of(&self, door: Door) -> Option<&EmailAddress> {
-        match door {
-            Door::Primary => Some(&self.primary.address),
-            Door::Backup => self.backup.confirmed().map(|backup| &backup.address),
-            Door::Former => self.former.as_ref().map(|former| &former.address),
+    pub fn address_of(&self, sign_in_email: SignInEmail) -> Option<&EmailAddress> {
+        match sign_in_email {
+            SignInEmail::Primary => Some(&self.primary.address),
+            SignInEmail::Backup => self.backup.confirmed().map(|backup| &backup.address),
+            SignInEmail::Former => self.former.as_ref().map(|former| &former.address),
         }
     }
 }
@@ -291,7 +298,7 @@ mod tests {
         EmailAddress::parse(text).expect("an address")
     }
 
-    fn account(kind: Kind, confirmed: Option<&str>, pending: Option<&str>) -> Account {
+    fn account(kind: AccountKind, confirmed: Option<&str>, pending: Option<&str>) -> Account {
         let since = NOW;
         Account {
             id: AccountId::new("a"),
@@ -318,74 +325,80 @@ mod tests {
 
     #[test]
     fn only_primary_and_confirmed_backup_of_a_regular_account_open_a_door() {
-        let replacing = account(Kind::Regular, Some("old@example.org"), Some("new@example.org"));
-        for (typed, door) in [
-            ("MINA@example.com", Some(Door::Primary)),
-            ("old@example.org", Some(Door::Backup)),
+        let replacing = account(AccountKind::Regular, Some("old@example.org"), Some("new@example.org"));
+        for (typed, sign_in_email) in [
+            ("MINA@example.com", Some(SignInEmail::Primary)),
+            ("old@example.org", Some(SignInEmail::Backup)),
             ("new@example.org", None),
             ("other@example.org", None),
         ] {
-            assert_eq!(replacing.door(&address(typed), NOW), door, "{typed}");
+            assert_eq!(replacing.sign_in_email(&address(typed), NOW), sign_in_email, "{typed}");
         }
-        let sso = account(Kind::Sso, None, None);
-        assert_eq!(sso.door(&address("mina@example.com"), NOW), None);
+        let sso = account(AccountKind::Sso, None, None);
+        assert_eq!(sso.sign_in_email(&address("mina@example.com"), NOW), None);
         let disabled = Account { disabled_at: Some(NOW), ..replacing };
         for typed in ["mina@example.com", "old@example.org"] {
-            assert_eq!(disabled.door(&address(typed), NOW), None, "{typed}");
+            assert_eq!(disabled.sign_in_email(&address(typed), NOW), None, "{typed}");
         }
     }
 
     #[test]
     fn a_held_address_opens_nothing_until_its_time_and_the_former_one_does() {
         const HOLD: Duration = Duration::from_hours(24);
-        let before = account(Kind::Regular, Some("old@example.org"), None);
-        let SpareKeys { backup, former } = before.keys_with(&address("new@example.org"), HOLD, NOW);
+        let before = account(AccountKind::Regular, Some("old@example.org"), None);
+        let RecoveryEmails { backup, former } =
+            before.after_confirming(&address("new@example.org"), HOLD, NOW);
         let held = Account { backup: Backup::new(backup, None), former, ..before };
         let (old, new) = (address("old@example.org"), address("new@example.org"));
         let last = NOW + HOLD - Duration::from_secs(1);
         for (now, open_old, open_new) in [
-            (NOW, Some(Door::Former), None),
-            (last, Some(Door::Former), None),
-            (NOW + HOLD, None, Some(Door::Backup)),
+            (NOW, Some(SignInEmail::Former), None),
+            (last, Some(SignInEmail::Former), None),
+            (NOW + HOLD, None, Some(SignInEmail::Backup)),
         ] {
-            assert_eq!((held.door(&old, now), held.door(&new, now)), (open_old, open_new), "{now:?}");
+            assert_eq!(
+                (held.sign_in_email(&old, now), held.sign_in_email(&new, now)),
+                (open_old, open_new),
+                "{now:?}"
+            );
         }
         // Back to the former one, which is in force: no hold.
-        let back = held.keys_with(&old, HOLD, last);
-        assert_eq!(back, SpareKeys { backup: held.in_force(last), former: None });
+        let back = held.after_confirming(&old, HOLD, last);
+        assert_eq!(back, RecoveryEmails { backup: held.active_backup(last), former: None });
         // Another one while the new one is held: the one in force stays, the held one goes.
-        let third = held.keys_with(&address("third@example.org"), HOLD, last);
+        let third = held.after_confirming(&address("third@example.org"), HOLD, last);
         assert_eq!(third.former.map(|former| (former.address, former.until)), Some((old, last + HOLD)));
         // And once the hold is over, the new one is what stays.
-        let later = held.keys_with(&address("third@example.org"), HOLD, NOW + HOLD);
+        let later = held.after_confirming(&address("third@example.org"), HOLD, NOW + HOLD);
         assert_eq!(later.former.map(|former| former.address), Some(new));
-        let without_hold = held.keys_with(&address("third@example.org"), Duration::ZERO, NOW);
+        let without_hold = held.after_confirming(&address("third@example.org"), Duration::ZERO, NOW);
         assert_eq!(without_hold.former, None);
     }
 
     #[test]
     fn a_first_backup_email_is_held_alone() {
         const HOLD: Duration = Duration::from_hours(1);
-        let before = account(Kind::Regular, None, None);
-        let SpareKeys { backup, former } = before.keys_with(&address("new@example.org"), HOLD, NOW);
+        let before = account(AccountKind::Regular, None, None);
+        let RecoveryEmails { backup, former } =
+            before.after_confirming(&address("new@example.org"), HOLD, NOW);
         assert_eq!(former, None);
         let held = Account { backup: Backup::new(backup, None), ..before };
-        assert_eq!(held.door(&address("new@example.org"), NOW), None);
-        assert_eq!(held.door(&address("new@example.org"), NOW + HOLD), Some(Door::Backup));
+        assert_eq!(held.sign_in_email(&address("new@example.org"), NOW), None);
+        assert_eq!(held.sign_in_email(&address("new@example.org"), NOW + HOLD), Some(SignInEmail::Backup));
     }
 
     #[test]
     fn refuses_sso_the_primary_and_the_backup_in_force_but_not_the_pending_one() {
-        let replacing = account(Kind::Regular, Some("old@example.org"), Some("new@example.org"));
+        let replacing = account(AccountKind::Regular, Some("old@example.org"), Some("new@example.org"));
         for (typed, answer) in [
-            ("mina@EXAMPLE.com", Err(RequestRefused::SameAsPrimary)),
-            ("old@example.org", Err(RequestRefused::SameAsBackup)),
+            ("mina@EXAMPLE.com", Err(BackupRefused::SameAsPrimary)),
+            ("old@example.org", Err(BackupRefused::SameAsBackup)),
             ("new@example.org", Ok(())),
             ("third@example.org", Ok(())),
         ] {
-            assert_eq!(replacing.may_request(&address(typed)), answer, "{typed}");
+            assert_eq!(replacing.may_become_backup(&address(typed)), answer, "{typed}");
         }
-        let sso = account(Kind::Sso, None, None);
-        assert_eq!(sso.may_request(&address("new@example.org")), Err(RequestRefused::SsoAccount));
+        let sso = account(AccountKind::Sso, None, None);
+        assert_eq!(sso.may_become_backup(&address("new@example.org")), Err(BackupRefused::SsoAccount));
     }
 }

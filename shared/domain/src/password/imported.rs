@@ -1,8 +1,8 @@
 //! Password hashes that other systems made: Argon2id, bcrypt, scrypt and PBKDF2, as PHC strings or in the Modular
 //! Crypt Format.
 //!
-//! None is kept as it comes. [`super::password::take_in`] lays an Argon2id of today's cost over its digest, so that a
-//! cheap hash from elsewhere is never at rest here; what stays of it is its [`Recipe`], which leads from a password to
+//! None is kept as it comes. [`super::wrap_imported`] lays an Argon2id of today's cost over its digest, so that a
+//! cheap hash from elsewhere is never at rest here; what stays of it is its [`LegacyKdf`], which leads from a password to
 //! that digest (docs/decisions/0012).
 use std::fmt;
 
@@ -11,8 +11,8 @@ use base64::Engine as _;
 use base64::alphabet::BCRYPT;
 use base64::engine::GeneralPurpose;
 
-use super::password::{DIGEST_BYTES, LANES, MEMORY_KIB, PASSES};
-use super::recipe::{BASE64, Function, LENIENT, NotImportable, Recipe};
+use super::kdf::{BASE64, Function, LENIENT, LegacyKdf, NotImportable};
+use super::{DIGEST_BYTES, LANES, MEMORY_KIB, PASSES};
 
 /// bcrypt has an alphabet of its own.
 const BCRYPT_BASE64: GeneralPurpose = GeneralPurpose::new(&BCRYPT, LENIENT);
@@ -21,7 +21,7 @@ const BCRYPT_BASE64: GeneralPurpose = GeneralPurpose::new(&BCRYPT, LENIENT);
 #[derive(Clone)]
 pub struct ImportedHash {
     pub(super) text: String,
-    pub(super) recipe: Recipe,
+    pub(super) kdf: LegacyKdf,
     pub(super) digest: Vec<u8>,
 }
 
@@ -68,23 +68,23 @@ impl ImportedHash {
             decoded.map_err(|_| malformed())
         };
         let (salt, digest) = (decode(salt)?, decode(digest)?);
-        let recipe = Recipe::new(function, salt, digest.len())?;
-        Ok(Self { text: text.to_owned(), recipe, digest })
+        let kdf = LegacyKdf::new(function, salt, digest.len())?;
+        Ok(Self { text: text.to_owned(), kdf, digest })
     }
 
     /// The kind of hash, for a person: "bcrypt".
     pub fn kind(&self) -> &'static str {
-        self.recipe.function.kind()
+        self.kdf.function.kind()
     }
 
     /// Its function and figures, as [`super::FormerHashes`] reads them.
     pub fn cost(&self) -> String {
-        self.recipe.cost()
+        self.kdf.cost()
     }
 
     /// Whether it was cheaper than advised today.
     pub fn is_cheap(&self) -> bool {
-        self.recipe.function.is_cheap()
+        self.kdf.function.is_cheap()
     }
 
     /// Whether it is what this service would have made itself.
@@ -95,7 +95,7 @@ impl ImportedHash {
             passes: PASSES,
             lanes: LANES,
         };
-        self.recipe.function == today && self.digest.len() == DIGEST_BYTES
+        self.kdf.function == today && self.digest.len() == DIGEST_BYTES
     }
 }
 
@@ -129,25 +129,25 @@ mod tests {
     fn digests_are_those_of_other_implementations() {
         for text in HASHES {
             let hash = ImportedHash::parse(text).expect(text);
-            assert!(hash.recipe.digest(PASSWORD) == hash.digest, "{text}");
-            assert!(hash.recipe.digest(b"Correct horse battery") != hash.digest, "{text}");
+            assert!(hash.kdf.digest(PASSWORD) == hash.digest, "{text}");
+            assert!(hash.kdf.digest(b"Correct horse battery") != hash.digest, "{text}");
         }
         let hash = ImportedHash::parse(ARGON2ID).expect("a hash");
-        assert!(hash.recipe.digest(b"password") == hash.digest);
+        assert!(hash.kdf.digest(b"password") == hash.digest);
     }
 
     #[test]
     fn a_recipe_is_read_as_it_was_written_and_has_no_digest() {
         for text in HASHES.into_iter().chain([ARGON2ID]) {
             let hash = ImportedHash::parse(text).expect(text);
-            let written = hash.recipe.to_string();
-            assert!(Recipe::read(&written) == Some(hash.recipe), "{written}");
+            let written = hash.kdf.to_string();
+            assert!(LegacyKdf::read(&written) == Some(hash.kdf), "{written}");
             assert!(!written.contains(text.rsplit('$').next().expect("a digest")), "{written}");
         }
         for not in
             ["", "$", "$bcrypt$c=4,l=23", "$bcrypt$c=4,l=23$c2hvcnQ", "$bcrypt$c=4$c2l4dGVlbiBieXRlIHNhbA"]
         {
-            assert!(Recipe::read(not).is_none(), "{not}");
+            assert!(LegacyKdf::read(not).is_none(), "{not}");
         }
     }
 
@@ -158,8 +158,8 @@ mod tests {
             .expect("a hash");
         for (length, same) in [(80, true), (72, true), (71, false), (1_024, true)] {
             let typed = vec![b'p'; length];
-            assert_eq!(hash.recipe.digest(&typed) == hash.digest, same, "{length}");
-            assert_eq!(hash.recipe.reads_all_of(&typed), length < 72, "{length}");
+            assert_eq!(hash.kdf.digest(&typed) == hash.digest, same, "{length}");
+            assert_eq!(hash.kdf.reads_all_of(&typed), length < 72, "{length}");
         }
     }
 

@@ -7,13 +7,15 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use http::{HeaderName, HeaderValue, Method};
 
-use super::bodies::assert_stays_here;
-use crate::web::LocalPath;
+use shared::web::LocalPath;
+use shared::web::guard::Event;
+
+use super::assert_stays_here;
 
 /// Makes a request of bytes: the first chooses the method and the coding of the body, then come a line each for
 /// path and query, cookies, media type, `Accept` and `Sec-Fetch-Site`; the rest is the body. None where a line
 /// cannot be what API Gateway would hand over.
-pub fn ask(data: &[u8]) -> Option<ApiGatewayV2httpRequest> {
+pub fn ask(data: &[u8]) -> Option<Event> {
     let (first, rest) = data.split_first()?;
     let mut parts = rest.splitn(6, |byte| *byte == b'\n');
     let mut line = || parts.next().map_or(Some(""), |line| std::str::from_utf8(line).ok());
@@ -35,16 +37,17 @@ pub fn ask(data: &[u8]) -> Option<ApiGatewayV2httpRequest> {
     event.raw_path = Some(path.to_owned());
     event.raw_query_string = Some(query.to_owned());
     event.cookies = Some(cookies.split("; ").map(str::to_owned).collect());
-    Some(event)
+    Some(Event(event))
 }
 
 /// Where the site is.
-pub(super) const SITE: &str = "https://account.example.com";
+pub const SITE: &str = "https://account.example.com";
 
 /// The variables of a function's environment, as any function could have them.
 pub fn variable(name: &str) -> Option<String> {
     let value = match name {
-        "AWS_SESSION_TOKEN" | "AWS_ENDPOINT_URL_DYNAMODB" | "AWS_ENDPOINT_URL_SESV2" => return None,
+        "AWS_SESSION_TOKEN" | "AWS_MAX_ATTEMPTS" | "AWS_RETRY_MODE" => return None,
+        "AWS_ENDPOINT_URL_DYNAMODB" => "http://127.0.0.1:1",
         "BACKUP_HOLD_HOURS" => "0",
         "FORMER_HASHES" => "",
         "DAILY_MAILS" => "50000",

@@ -13,9 +13,9 @@ const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 
 /// Mails that one client may ask for in an hour.
-const MAILS_OF_A_CLIENT: u32 = 30;
+const EMAILS_OF_A_CLIENT: u32 = 30;
 /// The name of the limit on the mails of a day, which has a metric and an alarm of its own.
-pub const MAILS_OF_THE_DAY: &str = "mails-of-the-day";
+pub const DAILY_EMAILS: &str = "mails-of-the-day";
 /// How long a network is remembered as one that an identifier signs in from: over a long holiday.
 pub const REMEMBERED: Duration = Duration::from_hours(90 * 24);
 
@@ -46,7 +46,7 @@ pub struct Limit {
 
 impl Limit {
     /// Mails asked for one typed address: five an hour serve an impatient person and spare a victim's mailbox.
-    pub fn mails_to(typed: &TypedAddress) -> Self {
+    pub fn emails_to(typed: &TypedAddress) -> Self {
         Self {
             name: "mails-to",
             subject: typed.as_str().into(),
@@ -55,11 +55,11 @@ impl Limit {
     }
 
     /// Mails asked for from one client address: thirty an hour leave room for an office behind one address.
-    pub fn mails_from(client: IpAddr) -> Self {
+    pub fn emails_from(client: IpAddr) -> Self {
         Self {
             name: "mails-from",
             subject: network(client),
-            pace: Pace::AtMost { count: MAILS_OF_A_CLIENT, window: HOUR },
+            pace: Pace::AtMost { count: EMAILS_OF_A_CLIENT, window: HOUR },
         }
     }
 
@@ -104,7 +104,7 @@ impl Limit {
 
 /// One try of a password, by all that it is counted for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PasswordTry {
+pub struct PasswordAttempt {
     /// What is counted for the identifier.
     pub identifier: Limit,
     /// What is counted for the client's network.
@@ -114,7 +114,7 @@ pub struct PasswordTry {
     pub pair: String,
 }
 
-impl PasswordTry {
+impl PasswordAttempt {
     /// A try for this identifier from this client.
     pub fn new(identifier: &Identifier, client: IpAddr) -> Self {
         let (identifier, network) =
@@ -126,7 +126,7 @@ impl PasswordTry {
 
 /// Who asks for a mail.
 #[derive(Debug, Clone, Copy)]
-pub enum AskedBy<'a> {
+pub enum Requester<'a> {
     /// A stranger, by the address of their client.
     Client(IpAddr),
     /// Somebody who is signed in.
@@ -136,18 +136,18 @@ pub enum AskedBy<'a> {
 /// Mails that may be asked for in a day by all together, so that nobody can run up a bill or use up the day's quota
 /// of the mail service. Security notices are not counted: nothing may stop them.
 ///
-/// It is counted in [`DailyMails::SHARDS`] parts, because one item of the database takes few transactions a second
+/// It is counted in [`DailyEmails::SHARDS`] parts, because one item of the database takes few transactions a second
 /// (docs/decisions/0013). Whose mail counts in which part follows from a keyed hash of where it is asked for, so that
 /// one place can fill one part only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DailyMails(u32);
+pub struct DailyEmails(u32);
 
 /// The bound is so low that one client could use up a part of the day's mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("less than {} a day, which would let one client use up the mail of others", DailyMails::LEAST)]
+#[error("less than {} a day, which would let one client use up the mail of others", DailyEmails::LEAST)]
 pub struct TooFew;
 
-impl DailyMails {
+impl DailyEmails {
     /// Parts that are counted each by itself.
     pub const SHARDS: u32 = 16;
     /// The least there may be in a day: a part is then 750, and one client can ask for 720 in a day (30 an hour).
@@ -155,22 +155,22 @@ impl DailyMails {
 
     /// Takes the bound of a day.
     pub fn new(mails: u32) -> Result<Self, TooFew> {
-        const { assert!(Self::LEAST / Self::SHARDS > MAILS_OF_A_CLIENT * 24) };
+        const { assert!(Self::LEAST / Self::SHARDS > EMAILS_OF_A_CLIENT * 24) };
         if mails < Self::LEAST { Err(TooFew) } else { Ok(Self(mails)) }
     }
 
     /// The part in which a mail counts. Neighbours (IPv4 /24, IPv6 /48) share one, so that whoever has many addresses
     /// in one place still fills one part only.
-    pub fn part_of(self, asked_by: AskedBy<'_>, key: &HashingKey) -> Limit {
-        let of = match asked_by {
-            AskedBy::Client(client) => place(client),
-            AskedBy::Account(account) => account.as_str().to_owned(),
+    pub fn part_of(self, requester: Requester<'_>, key: &HashingKey) -> Limit {
+        let of = match requester {
+            Requester::Client(client) => place(client),
+            Requester::Account(account) => account.as_str().to_owned(),
         };
         // Keyed, so that nobody can tell whose part they share.
         let [first, ..] = key.hash(&["part-of-the-day", &of]);
         let part = u32::from(first) % Self::SHARDS;
         Limit {
-            name: MAILS_OF_THE_DAY,
+            name: DAILY_EMAILS,
             subject: part.to_string(),
             pace: Pace::AtMost { count: self.0 / Self::SHARDS, window: DAY },
         }
@@ -214,7 +214,7 @@ mod tests {
             ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
             ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
         ] {
-            assert_eq!(Limit::mails_from(client.parse().expect("an IP address")).subject, subject);
+            assert_eq!(Limit::emails_from(client.parse().expect("an IP address")).subject, subject);
         }
     }
 
@@ -224,9 +224,9 @@ mod tests {
 
     #[test]
     fn the_day_has_sixteen_parts_and_neighbours_share_one() {
-        let day = DailyMails::new(24_000).expect("enough");
+        let day = DailyEmails::new(24_000).expect("enough");
         let part =
-            |client: &str| day.part_of(AskedBy::Client(client.parse().expect("an IP address")), &key());
+            |client: &str| day.part_of(Requester::Client(client.parse().expect("an IP address")), &key());
         for (client, neighbour) in [
             ("203.0.113.9", "203.0.113.250"),
             ("2001:db8:1:2::1", "2001:db8:1:ffff::9"),
@@ -239,33 +239,33 @@ mod tests {
             .collect();
         parts.sort_unstable();
         parts.dedup();
-        assert_eq!(parts, (0..DailyMails::SHARDS).collect::<Vec<_>>());
+        assert_eq!(parts, (0..DailyEmails::SHARDS).collect::<Vec<_>>());
         assert_eq!(part("203.0.113.9").pace, Pace::AtMost { count: 1_500, window: DAY });
     }
 
     #[test]
     fn a_day_that_one_client_could_use_up_a_part_of_is_refused() {
-        assert_eq!(DailyMails::new(DailyMails::LEAST - 1), Err(TooFew));
-        let least = DailyMails::new(DailyMails::LEAST).expect("enough");
+        assert_eq!(DailyEmails::new(DailyEmails::LEAST - 1), Err(TooFew));
+        let least = DailyEmails::new(DailyEmails::LEAST).expect("enough");
         let client = "203.0.113.9".parse().expect("an IP address");
         let of_a_day = |limit: Limit| match limit.pace {
             Pace::AtMost { count, window } => u64::from(count) * (DAY.as_secs() / window.as_secs()),
             Pace::OneEvery(time) => DAY.as_secs() / time.as_secs(),
         };
         assert!(
-            of_a_day(Limit::mails_from(client)) < of_a_day(least.part_of(AskedBy::Client(client), &key()))
+            of_a_day(Limit::emails_from(client)) < of_a_day(least.part_of(Requester::Client(client), &key()))
         );
         let account = AccountId::new("a");
         assert!(
             of_a_day(Limit::backup_requests(&account))
-                < of_a_day(least.part_of(AskedBy::Account(&account), &key()))
+                < of_a_day(least.part_of(Requester::Account(&account), &key()))
         );
     }
 
     #[test]
     fn a_try_is_counted_for_identifier_and_network_and_known_by_both() {
         let of = |identifier: &str, client: &str| {
-            PasswordTry::new(&Identifier::parse(identifier), client.parse().expect("an IP address"))
+            PasswordAttempt::new(&Identifier::parse(identifier), client.parse().expect("an IP address"))
         };
         let mina = of("Mina", "2001:db8:1:2::1");
         assert_eq!(mina, of("mina ", "2001:db8:1:2::9"));

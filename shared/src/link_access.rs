@@ -1,0 +1,44 @@
+//! Who may use a link: the browser that asked for it, or whoever types the code that is shown there.
+use domain::link::MAX_CODE_ATTEMPTS;
+use domain::{Account, HashingKey, Link, LinkAuthorization, LinkCode, Timestamp, Token};
+
+use crate::app::App;
+use crate::error::Error;
+use crate::web::Code;
+
+impl<R: AsRef<HashingKey>> App<R> {
+    /// Whether this browser made the request for a link: it holds the cookie of the request, or the account is signed
+    /// in there.
+    pub fn is_same_browser(&self, link: &Link, cookies: &[Token], signed_in: Option<&Account>) -> bool {
+        let key = self.needs.as_ref();
+        let has_cookie = cookies.iter().any(|cookie| key.is_browser_token_of(&link.request, cookie));
+        has_cookie || signed_in.is_some_and(|account| account.id == link.account_id)
+    }
+
+    /// How a browser may use a link: as the one that asked, or by the code that the asking page shows, which takes one
+    /// of the link's attempts. What cannot be a code takes none.
+    ///
+    /// It is refused with `code-needed` or `wrong-code`; without attempts left, the link is dead.
+    pub async fn authorize(
+        &self,
+        link: &Link,
+        is_same_browser: bool,
+        typed: Option<&str>,
+        now: Timestamp,
+    ) -> Result<LinkAuthorization, Error> {
+        if is_same_browser {
+            return Ok(LinkAuthorization::SameBrowser);
+        }
+        let locked = || Error::link(link.purpose, Code::LinkLocked);
+        let typed = typed.filter(|typed| !typed.trim().is_empty()).ok_or(Code::CodeNeeded)?;
+        let code = LinkCode::parse(typed).map_err(|_| Code::WrongCode)?;
+        let attempts = self.store.record_code_attempt(link, now).await?.ok_or_else(locked)?;
+        if self.needs.as_ref().is_code_of(&link.request, &code) {
+            Ok(LinkAuthorization::Code)
+        } else if attempts < MAX_CODE_ATTEMPTS {
+            Err(Code::WrongCode.into())
+        } else {
+            Err(locked())
+        }
+    }
+}

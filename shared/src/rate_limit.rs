@@ -1,0 +1,47 @@
+//! Requests for email, counted; and what the operator reads when a limit is reached.
+use domain::{EmailRequest, Limit, MessageId, Requester, TypedAddress};
+
+use crate::app::App;
+use crate::error::Error;
+use crate::metrics::Event;
+use crate::requirements::EmailRequests;
+use crate::store::LimitReached;
+use crate::web::Request;
+
+impl<R> App<R> {
+    /// Tells the operator that a limit is reached: its name, never its subject, which may be an address.
+    pub fn record_limit_reached(&self, limit: &Limit) {
+        self.count(Event::Refused(limit.into()));
+        tracing::warn!(limit = limit.name, "a limit is reached");
+    }
+}
+
+impl App<EmailRequests> {
+    /// The limit on all emails of a day, for the part in which this requester counts.
+    pub fn daily_email_limit(&self, requester: Requester<'_>) -> Limit {
+        self.needs.daily_emails.part_of(requester, &self.needs.key)
+    }
+
+    /// Asks for an email on behalf of a stranger: one transaction that counts and enqueues, the same for every
+    /// address. The stranger learns nothing of a reached limit.
+    pub async fn request_email(
+        &self,
+        request: &Request,
+        id: &MessageId,
+        email: EmailRequest,
+        typed: &TypedAddress,
+    ) -> Result<(), Error> {
+        self.count(Event::Requested((&email).into()));
+        let client = request.client();
+        let limits = [
+            Limit::emails_to(typed),
+            Limit::emails_from(client),
+            self.daily_email_limit(Requester::Client(client)),
+        ];
+        let counted = self.store.counted(&self.needs.key);
+        if let Err(LimitReached(limit)) = counted.request_email(id, email, &limits, self.now()).await? {
+            self.record_limit_reached(&limit);
+        }
+        Ok(())
+    }
+}

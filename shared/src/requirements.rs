@@ -1,0 +1,105 @@
+//! What single functions need beyond what all need. Each is a type that a flow is handed; a flow without it cannot
+//! show codes, count limits or send email.
+use std::time::Duration;
+
+use domain::{DailyEmails, EmailAddress, FormerHashes, HashingKey};
+
+use crate::config::{Environment, Requirements};
+
+/// For flows that show the codes of links or compare them.
+#[derive(Debug, Clone)]
+pub struct LinkCodes {
+    /// The key from which codes and the cookies of requests follow.
+    pub key: HashingKey,
+}
+
+/// For flows that ask for email on somebody's behalf.
+#[derive(Debug, Clone)]
+pub struct EmailRequests {
+    /// The key under which limits are counted, and from which codes follow.
+    pub key: HashingKey,
+    /// The bound on the emails of a day.
+    pub daily_emails: DailyEmails,
+}
+
+/// For confirming a backup email.
+#[derive(Debug, Clone)]
+pub struct BackupConfirmation {
+    /// The key from which codes follow.
+    pub key: HashingKey,
+    /// How long a newly confirmed backup email waits before it opens the account.
+    pub waiting_period: Duration,
+}
+
+/// For verifying passwords.
+#[derive(Debug, Clone)]
+pub struct PasswordChecks {
+    /// The key under which attempts are counted.
+    pub key: HashingKey,
+    /// The kinds of hashes that accounts were imported with.
+    pub former_hashes: FormerHashes,
+}
+
+/// For sending email: who sends, and where links lead.
+#[derive(Debug, Clone)]
+pub struct Sender {
+    /// The address that emails come from.
+    pub from: EmailAddress,
+    /// `https://host`, without a path. Links are built from it, never from a request's Host header.
+    pub public_url: String,
+    /// The configuration set of SES that emails go through.
+    pub configuration_set: String,
+}
+
+impl Requirements for LinkCodes {
+    fn read(environment: &mut Environment<'_>) -> Option<Self> {
+        Some(Self { key: environment.hashing_key()? })
+    }
+}
+
+impl Requirements for EmailRequests {
+    fn read(environment: &mut Environment<'_>) -> Option<Self> {
+        let (key, daily_emails) = (environment.hashing_key(), environment.daily_emails());
+        Some(Self { key: key?, daily_emails: daily_emails? })
+    }
+}
+
+impl Requirements for BackupConfirmation {
+    fn read(environment: &mut Environment<'_>) -> Option<Self> {
+        let (key, waiting_period) = (environment.hashing_key(), environment.backup_waiting_period());
+        Some(Self { key: key?, waiting_period: waiting_period? })
+    }
+}
+
+impl Requirements for PasswordChecks {
+    fn read(environment: &mut Environment<'_>) -> Option<Self> {
+        let (key, former_hashes) = (environment.hashing_key(), environment.former_hashes());
+        Some(Self { key: key?, former_hashes: former_hashes? })
+    }
+}
+
+impl Requirements for Sender {
+    fn read(environment: &mut Environment<'_>) -> Option<Self> {
+        let (from, public_url) = (environment.email_from(), environment.public_url());
+        let configuration_set = environment.configuration_set();
+        Some(Self { from: from?, public_url: public_url?, configuration_set: configuration_set? })
+    }
+}
+
+impl AsRef<HashingKey> for LinkCodes {
+    fn as_ref(&self) -> &HashingKey {
+        &self.key
+    }
+}
+
+impl AsRef<HashingKey> for EmailRequests {
+    fn as_ref(&self) -> &HashingKey {
+        &self.key
+    }
+}
+
+impl AsRef<HashingKey> for BackupConfirmation {
+    fn as_ref(&self) -> &HashingKey {
+        &self.key
+    }
+}

@@ -1,0 +1,72 @@
+//! Which methods a function answers, by what it exports. HEAD, OPTIONS and all others follow from that.
+use std::future::Future;
+use std::pin::Pin;
+
+use http::Method;
+
+use crate::app::App;
+use crate::error::Error;
+use crate::web::{Reply, Request};
+
+/// What a flow comes to, in time.
+pub(super) type Outcome<'a> = Pin<Box<dyn Future<Output = Result<Reply, Error>> + Send + 'a>>;
+
+/// A flow: `async fn get(app: &App<R>, request: Request) -> Result<Reply, Error>`.
+pub trait Handler<'a, R>: Send + Sync {
+    /// Answers a request.
+    fn call(&self, app: &'a App<R>, request: Request) -> Outcome<'a>;
+}
+
+impl<'a, R, F, Fut> Handler<'a, R> for F
+where
+    R: 'a,
+    F: Fn(&'a App<R>, Request) -> Fut + Send + Sync,
+    Fut: Future<Output = Result<Reply, Error>> + Send + 'a,
+{
+    fn call(&self, app: &'a App<R>, request: Request) -> Outcome<'a> {
+        Box::pin(self(app, request))
+    }
+}
+
+type BoxHandler<R> = Box<dyn for<'a> Handler<'a, R>>;
+
+/// The methods that a function answers.
+pub struct Methods<R> {
+    get: Option<BoxHandler<R>>,
+    post: Option<BoxHandler<R>>,
+}
+
+/// A function that answers GET.
+pub fn get<R>(handler: impl for<'a> Handler<'a, R> + 'static) -> Methods<R> {
+    Methods { get: Some(Box::new(handler)), post: None }
+}
+
+/// A function that answers POST.
+pub fn post<R>(handler: impl for<'a> Handler<'a, R> + 'static) -> Methods<R> {
+    Methods { get: None, post: Some(Box::new(handler)) }
+}
+
+impl<R> Methods<R> {
+    /// The same function, answering POST too.
+    #[must_use]
+    pub fn post(self, handler: impl for<'a> Handler<'a, R> + 'static) -> Self {
+        Self { post: Some(Box::new(handler)), ..self }
+    }
+
+    /// What answers this method. HEAD is answered as GET, since no page changes anything on GET.
+    pub(super) fn handler(&self, method: &Method) -> Option<&dyn for<'a> Handler<'a, R>> {
+        let handler = match *method {
+            Method::GET | Method::HEAD => &self.get,
+            Method::POST => &self.post,
+            _ => &None,
+        };
+        handler.as_deref()
+    }
+
+    /// The methods, as in an `Allow` header (RFC 9110 section 10.2.1).
+    pub(super) fn allow(&self) -> String {
+        let get = self.get.as_ref().map(|_| "GET, HEAD");
+        let post = self.post.as_ref().map(|_| "POST");
+        get.into_iter().chain(post).chain(["OPTIONS"]).collect::<Vec<_>>().join(", ")
+    }
+}

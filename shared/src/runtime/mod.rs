@@ -1,0 +1,49 @@
+//! Runs a flow as a Lambda function: reads the environment, builds the app, answers one event after another.
+mod methods;
+mod stream;
+mod web;
+
+use std::process::ExitCode;
+
+use crate::app::Platform;
+use crate::config::{self, Config, Requirements};
+use crate::error::chain;
+use crate::{aws, logging};
+
+pub use methods::{Handler, Methods, get, post};
+pub use stream::{answer_stream, serve_stream};
+pub use web::{answer, serve};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Starts a function and runs it until Lambda ends the process.
+fn start<R, F>(run: F) -> ExitCode
+where
+    R: Requirements,
+    F: AsyncFnOnce(Config, R, Platform) -> Result<(), BoxError>,
+{
+    let (config, needs) = match config::read(&config::process_variable) {
+        Ok(complete) => complete,
+        Err(incomplete) => {
+            logging::start(tracing::Level::INFO);
+            tracing::error!(error = chain(&incomplete), "cannot start");
+            return ExitCode::FAILURE;
+        }
+    };
+    logging::start(config.log_level);
+    // Lambda hands over one request at a time, so one thread is enough.
+    let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let outcome = tokio.map_err(BoxError::from).and_then(|tokio| {
+        tokio.block_on(async {
+            let platform = Platform::system(aws::for_function().await);
+            run(config, needs, platform).await
+        })
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = chain(&*error), "ended");
+            ExitCode::FAILURE
+        }
+    }
+}

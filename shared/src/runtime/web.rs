@@ -1,0 +1,115 @@
+//! Behind API Gateway: guards the event, checks the origin, dispatches by method, and turns whatever a flow ends with
+//! into a page. Failures are logged here and nowhere else.
+use std::panic::AssertUnwindSafe;
+use std::process::ExitCode;
+
+use domain::Purpose;
+use futures_util::FutureExt as _;
+use http::Method;
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Adapter, Body, Response, Service as _};
+use lambda_runtime::{Context, LambdaEvent, service_fn};
+use serde::Serialize;
+use tracing::Instrument as _;
+
+use super::methods::Methods;
+use super::{BoxError, start};
+use crate::app::App;
+use crate::config::Requirements;
+use crate::error::{Error, chain};
+use crate::logging;
+use crate::metrics::Event as Metric;
+use crate::texts::Texts;
+use crate::web::guard::{Event, guard};
+use crate::web::pages::ProblemPage;
+use crate::web::{Code, Reply, Request};
+
+/// Serves a function behind API Gateway until Lambda ends the process.
+pub fn serve<R: Requirements>(methods: Methods<R>) -> ExitCode {
+    start(async |config, needs, platform| {
+        let app = App::new(&config, needs, &platform);
+        let (app, methods) = (&app, &methods);
+        lambda_runtime::run(service_fn(|event: LambdaEvent<Event>| {
+            answer(app, methods, event.payload, event.context)
+        }))
+        .await
+    })
+}
+
+/// Answers one event with what API Gateway takes (payload format 2.0). Whatever happens inside, the visitor gets a page.
+pub async fn answer<R: Requirements>(
+    app: &App<R>,
+    methods: &Methods<R>,
+    event: Event,
+    context: Context,
+) -> Result<impl Serialize, BoxError> {
+    let flow = service_fn(|request| respond(app, methods, Request::from(request)));
+    let event = LambdaEvent::new(LambdaRequest::ApiGatewayV2(guard(event)), context);
+    Adapter::from(flow).call(event).await
+}
+
+async fn respond<R: Requirements>(
+    app: &App<R>,
+    methods: &Methods<R>,
+    request: Request,
+) -> Result<Response<Body>, BoxError> {
+    let span = logging::request_span(request.id(), request.method(), request.path());
+    async {
+        let (json, texts) = (request.wants_json(), app.texts(request.language()));
+        let reply = reply(app, methods, request, &texts).await;
+        let (status, code) = (reply.status(json).as_u16(), reply.code().map(Code::as_str));
+        tracing::info!(status, code, "answered");
+        Ok(reply.into_response(json)?)
+    }
+    .instrument(span)
+    .await
+}
+
+async fn reply<R: Requirements>(
+    app: &App<R>,
+    methods: &Methods<R>,
+    request: Request,
+    texts: &Texts,
+) -> Reply {
+    if let Err(problem) = request.check_origin() {
+        return refused(app, problem.into(), texts);
+    }
+    let Some(handler) = methods.handler(request.method()) else {
+        if request.method() == Method::OPTIONS {
+            return Reply::options(methods.allow());
+        }
+        tracing::warn!(code = Code::MethodNotAllowed.as_str(), "refused");
+        return Reply::method_not_allowed(methods.allow(), texts.clone());
+    };
+    match AssertUnwindSafe(handler.call(app, request)).catch_unwind().await {
+        Ok(Ok(reply)) => reply,
+        Ok(Err(error)) => refused(app, error, texts),
+        Err(_) => {
+            tracing::error!("failed by a panic");
+            Reply::problem(Code::Internal.into(), texts.clone())
+        }
+    }
+}
+
+/// What a visitor sees of an error.
+fn refused<R>(app: &App<R>, error: Error, texts: &Texts) -> Reply {
+    match error {
+        Error::NotSignedIn => Reply::to_sign_in(texts),
+        Error::Refused(problem) => {
+            tracing::warn!(code = problem.code.as_str(), "refused");
+            Reply::problem(problem, texts.clone())
+        }
+        Error::RefusedOnPage(refused) => Reply::refusal(refused.problem, refused.page, refused.texts),
+        Error::LinkRefused { purpose, code } => {
+            if code == Code::LinkExpired && purpose != Purpose::Undo {
+                app.count(Metric::Expired(purpose));
+            }
+            let page = ProblemPage::of_link(purpose, code, texts.clone());
+            Reply::refusal(code.into(), Box::new(page), texts.clone())
+        }
+        Error::Internal(_) => {
+            tracing::error!(error = chain(&error), "failed");
+            Reply::problem(Code::Internal.into(), texts.clone())
+        }
+    }
+}

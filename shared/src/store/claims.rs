@@ -1,0 +1,138 @@
+//! Claims, in the table of accounts: each is an item that keeps an address or a username unique. Its partition key is
+//! made of the claimed text.
+use serde::{Deserialize, Serialize};
+
+use super::accounts::FORMER;
+use super::error::{Cause, Context};
+use super::write::{Item, Write, key, number, text};
+use super::{Store, StoreError};
+use domain::{AccountId, EmailAddress, Timestamp, Username};
+
+const CLAIM: &str = "claim";
+
+/// The claim of a former address expires with it.
+#[derive(Serialize, Deserialize)]
+struct Row {
+    account_id: String,
+    record: String,
+    owner_id: AccountId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    in_force_until: Option<Timestamp>,
+}
+
+fn email_claim(address: &EmailAddress) -> String {
+    format!("claim#email#{}", address.canonical())
+}
+
+fn username_claim(username: &Username) -> String {
+    format!("claim#username#{}", username.canonical())
+}
+
+fn claim_key(claimed: &str) -> Item {
+    key([("account_id", claimed), ("record", CLAIM)])
+}
+
+impl Store {
+    /// Looks up an identifier that can name nobody: the same call as for any other, so that it takes the same time.
+    pub async fn find_nobody(&self) -> Result<Vec<AccountId>, StoreError> {
+        let claim = self.find_claim("claim#nobody").await.context("find nobody")?;
+        Ok(claim.into_iter().map(|claim| claim.owner_id).collect())
+    }
+
+    /// The account that has this username.
+    pub async fn find_by_username(&self, username: &Username) -> Result<Option<AccountId>, StoreError> {
+        let claim = self.find_claim(&username_claim(username)).await.context("find a username")?;
+        Ok(claim.map(|claim| claim.owner_id))
+    }
+
+    /// The account that has claimed this address at `now`, as primary, backup or former backup.
+    pub async fn owner_of(
+        &self,
+        address: &EmailAddress,
+        now: Timestamp,
+    ) -> Result<Option<AccountId>, StoreError> {
+        let claim = self.find_claim(&email_claim(address)).await.context("find an address's owner")?;
+        let active = claim.filter(|claim| claim.in_force_until.is_none_or(|until| now < until));
+        Ok(active.map(|claim| claim.owner_id))
+    }
+
+    /// Deletes what another account has left of an address that has expired as its former one: the record, so that
+    /// the index leads to one account only, then the claim. Each is deleted only if it has expired.
+    pub async fn release_expired_claim(
+        &self,
+        address: &EmailAddress,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let claim = self.find_claim(&email_claim(address)).await.context("find who had an address")?;
+        let expired = claim.filter(|claim| claim.in_force_until.is_some_and(|until| until <= now));
+        let Some(Row { owner_id: owner, .. }) = expired else { return Ok(()) };
+        let record = Write::delete(&self.tables.accounts, Self::account_key(&owner, FORMER))
+            .when("email = :email AND in_force_until <= :now")
+            .value(":email", text(address.canonical()))
+            .value(":now", number(now.unix_seconds()));
+        for write in [record, self.delete_expired_claim(address, &owner, now)] {
+            self.write(write).await.context("release an address whose time is over")?;
+        }
+        Ok(())
+    }
+
+    async fn find_claim(&self, claimed: &str) -> Result<Option<Row>, Cause> {
+        self.get(&self.tables.accounts, claim_key(claimed)).await
+    }
+
+    /// Claims an address. Key: the claim. The condition is false when an account has the address.
+    pub(super) fn claim_email(
+        &self,
+        address: &EmailAddress,
+        owner: &AccountId,
+        now: Timestamp,
+    ) -> Result<Write, StoreError> {
+        Ok(self
+            .put_claim(email_claim(address), owner)?
+            .when("attribute_not_exists(account_id) OR in_force_until <= :now")
+            .value(":now", number(now.unix_seconds())))
+    }
+
+    /// Claims a username. Key: the claim. The condition is false when an account has the username.
+    pub(super) fn claim_username(&self, username: &Username, owner: &AccountId) -> Result<Write, StoreError> {
+        Ok(self.put_claim(username_claim(username), owner)?.when("attribute_not_exists(account_id)"))
+    }
+
+    fn put_claim(&self, claimed: String, owner: &AccountId) -> Result<Write, StoreError> {
+        let row =
+            Row { account_id: claimed, record: CLAIM.into(), owner_id: owner.clone(), in_force_until: None };
+        Write::put(&self.tables.accounts, &row)
+    }
+
+    /// Sets or removes the time at which the claim of an address expires. Key: the claim. The condition is false when
+    /// it is another account's.
+    pub(super) fn set_claim_end(
+        &self,
+        address: &EmailAddress,
+        owner: &AccountId,
+        until: Option<Timestamp>,
+    ) -> Write {
+        let claim = claim_key(&email_claim(address));
+        let write = match until {
+            Some(until) => Write::update(&self.tables.accounts, claim, "SET in_force_until = :until")
+                .value(":until", number(until.unix_seconds())),
+            None => Write::update(&self.tables.accounts, claim, "REMOVE in_force_until"),
+        };
+        write.when("owner_id = :owner").value(":owner", text(owner.as_str()))
+    }
+
+    /// Deletes the claim of an address. Key: the claim. The condition is false when it is another account's.
+    pub(super) fn delete_claim(&self, address: &EmailAddress, owner: &AccountId) -> Write {
+        Write::delete(&self.tables.accounts, claim_key(&email_claim(address)))
+            .when("owner_id = :owner")
+            .value(":owner", text(owner.as_str()))
+    }
+
+    /// Key: the claim. The condition is false when it is another account's, or has not expired.
+    fn delete_expired_claim(&self, address: &EmailAddress, owner: &AccountId, now: Timestamp) -> Write {
+        Write::delete(&self.tables.accounts, claim_key(&email_claim(address)))
+            .when("owner_id = :holder AND in_force_until <= :now")
+            .value(":holder", text(owner.as_str()))
+            .value(":now", number(now.unix_seconds()))
+    }
+}

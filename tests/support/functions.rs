@@ -1,0 +1,124 @@
+//! The functions behind routes, each with what its `main` hands it.
+use std::collections::BTreeMap;
+
+use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
+use lambda_runtime::Context;
+use serde_json::Value;
+use shared::app::App;
+use shared::config::{self, Incomplete, Requirements};
+use shared::requirements::{BackupConfirmation, EmailRequests, LinkCodes, PasswordChecks, Sender};
+use shared::runtime::{Methods, answer, get, post};
+use shared::web::guard::Event;
+
+use super::platform::{TestPlatform, Variable};
+
+/// One deployment of all functions behind routes.
+pub struct Functions {
+    /// Shows the account.
+    pub account: App<LinkCodes>,
+    /// Opens sign-in links.
+    pub open_magic_link: App<LinkCodes>,
+    /// Confirms backup emails.
+    pub confirm_backup: App<BackupConfirmation>,
+    /// Asks for backup emails.
+    pub request_backup: App<EmailRequests>,
+    /// Asks for sign-in links.
+    pub request_magic_link: App<EmailRequests>,
+    /// Asks for usernames.
+    pub forgot_username: App<EmailRequests>,
+    /// Verifies passwords.
+    pub password_login: App<PasswordChecks>,
+    /// Removes backup emails.
+    pub remove_backup: App,
+    /// Undoes changes.
+    pub undo_change: App,
+    /// Ends sessions.
+    pub end_session: App,
+    /// Signs out.
+    pub sign_out: App,
+}
+
+impl Functions {
+    /// Starts every function with the variables that `variables` has for its name.
+    pub fn start(platform: &TestPlatform, variables: impl Fn(&str) -> BTreeMap<String, String>) -> Self {
+        /// Starts one.
+        fn app<R: Requirements>(platform: &TestPlatform, variables: &BTreeMap<String, String>) -> App<R> {
+            platform.app(&|name| variables.get(name).cloned())
+        }
+        Self {
+            account: app(platform, &variables("account")),
+            open_magic_link: app(platform, &variables("open-magic-link")),
+            confirm_backup: app(platform, &variables("confirm-backup")),
+            request_backup: app(platform, &variables("request-backup")),
+            request_magic_link: app(platform, &variables("request-magic-link")),
+            forgot_username: app(platform, &variables("forgot-username")),
+            password_login: app(platform, &variables("password-login")),
+            remove_backup: app(platform, &variables("remove-backup")),
+            undo_change: app(platform, &variables("undo-change")),
+            end_session: app(platform, &variables("end-session")),
+            sign_out: app(platform, &variables("sign-out")),
+        }
+    }
+
+    /// Has a function answer an event.
+    pub async fn answer(&self, function: &str, event: &Value) -> ApiGatewayV2httpResponse {
+        match function {
+            "account" => respond(&self.account, &get(account::get), event).await,
+            "open-magic-link" => {
+                let methods = get(open_magic_link::get).post(open_magic_link::post);
+                respond(&self.open_magic_link, &methods, event).await
+            }
+            "confirm-backup" => {
+                let methods = get(confirm_backup::get).post(confirm_backup::post);
+                respond(&self.confirm_backup, &methods, event).await
+            }
+            "request-backup" => respond(&self.request_backup, &post(request_backup::post), event).await,
+            "request-magic-link" => {
+                let methods = get(request_magic_link::get).post(request_magic_link::post);
+                respond(&self.request_magic_link, &methods, event).await
+            }
+            "forgot-username" => {
+                let methods = get(forgot_username::get).post(forgot_username::post);
+                respond(&self.forgot_username, &methods, event).await
+            }
+            "password-login" => {
+                let methods = get(password_login::get).post(password_login::post);
+                respond(&self.password_login, &methods, event).await
+            }
+            "remove-backup" => respond(&self.remove_backup, &post(remove_backup::post), event).await,
+            "undo-change" => {
+                let methods = get(undo_change::get).post(undo_change::post);
+                respond(&self.undo_change, &methods, event).await
+            }
+            "end-session" => respond(&self.end_session, &post(end_session::post), event).await,
+            "sign-out" => respond(&self.sign_out, &post(sign_out::post), event).await,
+            other => panic!("{other} is not behind a route"),
+        }
+    }
+}
+
+/// Whether a function starts in an environment of these variables.
+pub fn starts(function: &str, variable: Variable<'_>) -> Result<(), Incomplete> {
+    match function {
+        "account" | "open-magic-link" => config::read::<LinkCodes>(variable).map(drop),
+        "confirm-backup" => config::read::<BackupConfirmation>(variable).map(drop),
+        "request-backup" | "request-magic-link" | "forgot-username" => {
+            config::read::<EmailRequests>(variable).map(drop)
+        }
+        "password-login" => config::read::<PasswordChecks>(variable).map(drop),
+        "mailer" => config::read::<Sender>(variable).map(drop),
+        _ => config::read::<()>(variable).map(drop),
+    }
+}
+
+/// Answers an event as the runtime does, and reads what API Gateway would get.
+pub async fn respond<R: Requirements>(
+    app: &App<R>,
+    methods: &Methods<R>,
+    event: &Value,
+) -> ApiGatewayV2httpResponse {
+    let event: Event = serde_json::from_value(event.clone()).expect("the event is one of API Gateway's");
+    let answer = answer(app, methods, event, Context::default()).await;
+    let answer = serde_json::to_value(answer.expect("every reply renders")).expect("it is JSON");
+    serde_json::from_value(answer).expect("it is what API Gateway takes")
+}

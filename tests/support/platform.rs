@@ -1,0 +1,127 @@
+//! Test doubles of what surrounds a process: a clock that a test moves, seeded randomness, an HTTP client of the test's
+//! own.
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_types::retry::RetryConfig;
+use aws_types::SdkConfig;
+use ring::digest::{SHA256, digest};
+use shared::app::{App, Mailer, Platform};
+use shared::clock::Clock;
+use shared::config::{self, Requirements};
+use shared::entropy::Entropy;
+use shared::mail::Outbound;
+use shared::metrics::Sink;
+use shared::requirements::Sender;
+
+/// The wait before the SDK's first retry; the functions' own would only make tests slow.
+const FIRST_RETRY: Duration = Duration::from_millis(1);
+
+/// Variables of an environment, by name.
+pub type Variable<'v> = &'v dyn Fn(&str) -> Option<String>;
+
+/// A clock that a test moves; clones are the same clock.
+#[derive(Debug, Clone)]
+pub struct TestClock(Arc<AtomicU64>);
+
+impl TestClock {
+    /// A clock that stands still at that many seconds after the epoch.
+    pub fn at(unix_seconds: u64) -> Self {
+        Self(Arc::new(AtomicU64::new(unix_seconds * 1_000)))
+    }
+
+    /// Lets time pass.
+    pub fn advance(&self, time: Duration) {
+        let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        self.0.fetch_add(milliseconds, Ordering::Relaxed);
+    }
+
+    fn as_clock(&self) -> Clock {
+        let milliseconds = Arc::clone(&self.0);
+        Clock::new(move || milliseconds.load(Ordering::Relaxed))
+    }
+}
+
+/// What surrounds all functions of one test: time, randomness, the network.
+#[derive(Debug, Clone)]
+pub struct TestPlatform {
+    clock: Clock,
+    entropy: Entropy,
+    http_client: SharedHttpClient,
+    counted: Arc<Mutex<Vec<String>>>,
+}
+
+impl TestPlatform {
+    /// This clock and this network; the same seed gives the same secrets.
+    pub fn new(clock: &TestClock, seed: u64, http_client: SharedHttpClient) -> Self {
+        Self { clock: clock.as_clock(), entropy: seeded(seed), http_client, counted: Arc::default() }
+    }
+
+    /// The lines of metrics so far.
+    pub fn counted(&self) -> Vec<String> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What a flow is handed, in an environment of these variables.
+    pub fn app<R: Requirements>(&self, variable: Variable<'_>) -> App<R> {
+        let (config, needs) = config::read(variable).expect("the test's variables are complete");
+        App::new(&config, needs, &self.surround(variable))
+    }
+
+    /// What the mailer is handed, in an environment of these variables.
+    pub fn mailer(&self, variable: Variable<'_>) -> Mailer {
+        let (config, sender) = config::read::<Sender>(variable).expect("the test's variables are complete");
+        let platform = self.surround(variable);
+        let outbound = Outbound::new(sender, &config.product_name, &platform.sdk);
+        Mailer { app: App::new(&config, (), &platform), outbound }
+    }
+
+    fn surround(&self, variable: Variable<'_>) -> Platform {
+        let lines = Arc::clone(&self.counted);
+        let keep = move |line: &str| {
+            lines.lock().unwrap_or_else(PoisonError::into_inner).push(line.to_owned());
+        };
+        Platform {
+            sdk: self.sdk(variable),
+            clock: self.clock.clone(),
+            entropy: self.entropy.clone(),
+            metrics: Sink::new(keep),
+        }
+    }
+
+    /// As [`shared::aws::for_function`] makes it of the process's environment.
+    fn sdk(&self, variable: Variable<'_>) -> SdkConfig {
+        let of = |name| variable(name).unwrap_or_default();
+        let credentials = Credentials::new(
+            of("AWS_ACCESS_KEY_ID"),
+            of("AWS_SECRET_ACCESS_KEY"),
+            variable("AWS_SESSION_TOKEN"),
+            None,
+            "environment",
+        );
+        let mut sdk = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(of("AWS_REGION")))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(self.http_client.clone())
+            .retry_config(RetryConfig::standard().with_initial_backoff(FIRST_RETRY))
+            .timeout_config(shared::aws::timeouts())
+            .sleep_impl(TokioSleep::new());
+        sdk.set_endpoint_url(variable("AWS_ENDPOINT_URL_DYNAMODB"));
+        sdk.build()
+    }
+}
+
+/// A sequence that a test can repeat: SHA-256 of a counter.
+fn seeded(seed: u64) -> Entropy {
+    let counter = AtomicU64::new(seed);
+    Entropy::new(move |bytes| {
+        let step = counter.fetch_add(1, Ordering::Relaxed);
+        let block = digest(&SHA256, &step.to_be_bytes());
+        bytes.iter_mut().zip(block.as_ref().iter().cycle()).for_each(|(byte, random)| *byte = *random);
+    })
+}
