@@ -3,7 +3,7 @@
 use domain::{AccountId, Identifier};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use shared::app::App;
-use shared::store::Place;
+use shared::store::Cursor;
 
 use crate::error::Failure;
 
@@ -36,7 +36,7 @@ pub async fn end_sessions(app: &App, typed: &str) -> Result<(), Failure> {
 
 /// Ends all sessions of all accounts, behind a certain one where a run was broken off.
 pub async fn end_all_sessions(app: &App, after: Option<&AccountId>) -> Result<(), Failure> {
-    let mut place = after.map(Place::after);
+    let mut place = after.map(Cursor::after);
     let mut last: Option<AccountId> = after.cloned();
     let mut ended: usize = 0;
     loop {
@@ -62,7 +62,7 @@ pub async fn end_all_sessions(app: &App, after: Option<&AccountId>) -> Result<()
     Ok(())
 }
 
-async fn end_some(app: &App, place: Option<&Place>) -> Result<(Vec<AccountId>, Option<Place>), Failure> {
+async fn end_some(app: &App, place: Option<&Cursor>) -> Result<(Vec<AccountId>, Option<Cursor>), Failure> {
     let some = app.store.list_accounts(place).await?;
     let now = app.now();
     stream::iter(&some.ids)
