@@ -13,8 +13,8 @@ use crate::texts::Texts;
 use crate::web::Request;
 use domain::link::MAX_CODE_ATTEMPTS;
 use domain::{
-    Account, CodeRejected, EmailRequest, FormerHashes, HashingKey, Language, Limit, Link, LinkAuthorization,
-    LinkCode, MessageId, Requester, Session, Timestamp, Token, TypedAddress,
+    Account, CodeRejected, EmailRequest, HashingKey, Language, Limit, Link, LinkAuthorization, LinkCode,
+    MessageId, PasswordHasher, Requester, Session, Timestamp, Token, TypedAddress,
 };
 
 use aws_types::SdkConfig;
@@ -32,8 +32,8 @@ pub struct App {
     hashing_key: Option<HashingKey>,
     /// How long a newly confirmed backup email is held before it opens the account.
     pub backup_hold: Duration,
-    /// The kinds of hashes that accounts were imported with.
-    pub former_hashes: FormerHashes,
+    /// Hashes and verifies passwords.
+    pub passwords: PasswordHasher,
 }
 
 /// What the mailer needs.
@@ -65,7 +65,7 @@ impl App {
             product_name: config.product_name.as_str().into(),
             hashing_key: config.hashing_key.clone(),
             backup_hold: config.backup_hold,
-            former_hashes: config.former_hashes.clone(),
+            passwords: PasswordHasher::new(config.former_hashes.clone()),
         }
     }
 

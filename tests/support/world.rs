@@ -9,7 +9,8 @@ use dev::environment::{Surroundings, Variables, secrets};
 use dev::iam::OPERATOR_KEY;
 use dev::mailbox::Mail;
 use dev::template::{Function, Template};
-use domain::{AccountId, password};
+use domain::password::Work;
+use domain::{AccountId, PasswordHasher};
 use dynoxide::Database;
 use serde_json::{Value, json};
 use shared::app::{App, MailerApp};
@@ -114,7 +115,7 @@ impl World {
     /// The same where the operator has named the kinds of hashes that accounts were imported with.
     pub fn with_former_hashes(mut self, named: &str) -> Self {
         let signing_in = self.apps.get_mut("password-login").expect("there is a sign-in");
-        signing_in.former_hashes = named.parse().expect("kinds of hashes");
+        signing_in.passwords = PasswordHasher::new(named.parse().expect("kinds of hashes"));
         self
     }
 
@@ -191,11 +192,19 @@ impl World {
         (outcome, self.wire.calls().split_off(before))
     }
 
-    /// The Argon2id runs of today's cost that something took.
-    pub async fn argon2_runs_of<T>(&self, doing: impl Future<Output = T>) -> (T, u32) {
-        let before = password::runs_so_far();
+    /// The runs of Argon2id and of former functions that all functions together did during something.
+    pub async fn work_of<T>(&self, doing: impl Future<Output = T>) -> (T, Work) {
+        let before = self.total_work();
         let outcome = doing.await;
-        (outcome, password::runs_so_far() - before)
+        (outcome, self.total_work().since(&before))
+    }
+
+    fn total_work(&self) -> Work {
+        let mut total = Work::default();
+        for app in self.apps.values().chain([&self.operator, &self.mailer.app]) {
+            total.add(&app.passwords.total_work());
+        }
+        total
     }
 
     /// What the functions logged.

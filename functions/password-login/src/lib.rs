@@ -4,7 +4,7 @@
 //! former function that the operator named); then one answer.
 use domain::{
     Account, AccountId, Identifier, PasswordAttempt, Session, SignInEmail, SignInMethod, Timestamp,
-    TypedPassword, Verdict, password,
+    TypedPassword, Verdict,
 };
 use serde::Deserialize;
 use shared::app::App;
@@ -58,7 +58,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Reply, Error> {
         request.is_about(&named.account.id);
     }
     let hash = named.as_ref().filter(|_| allowed).and_then(|named| named.account.password_hash.as_ref());
-    let verdict = password::verify(&form.password, hash, &app.former_hashes, app.entropy.salt());
+    let verdict = app.passwords.verify(&form.password, hash, app.entropy.salt()).verdict;
 
     let (Some(named), true) = (&named, verdict != Verdict::Wrong) else {
         let account_id = request.about.account_id();

@@ -33,7 +33,9 @@ pub use limit::{DailyEmails, Limit, PasswordAttempt, Requester};
 pub use link::{CodeRejected, Link, LinkAuthorization, LinkState, Purpose};
 pub use link_code::LinkCode;
 pub use message_id::MessageId;
-pub use password::{FormerHashes, ImportedHash, PasswordHash, TypedPassword, Verdict};
+pub use password::{
+    FormerHashes, ImportedHash, PasswordHash, PasswordHasher, TypedPassword, Verdict, Verification,
+};
 pub use session::{Session, SignInMethod};
 pub use timestamp::Timestamp;
 pub use token::{Token, TokenHash};
