@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::write::{Item, Write, key, number};
 use super::{Store, StoreError};
-use domain::limit::{Pace, REMEMBERED};
+use domain::limit::{KNOWN_NETWORK_LIFETIME, Pace};
 use domain::{HashingKey, Limit, PasswordAttempt, Requester, Timestamp};
 
 /// The bound that a request would have passed. Nothing of the request was written.
@@ -28,7 +28,7 @@ impl Store {
     /// The bound on all mails of the day, as far as it counts what is asked for by this one.
     pub fn daily_email_limit(&self, requester: Requester<'_>) -> Result<Limit, StoreError> {
         let missing = || StoreError::new("count a mail", "this function was started without DAILY_MAILS");
-        Ok(self.daily_emails.ok_or_else(missing)?.part_of(requester, self.key_of_hashes()?))
+        Ok(self.daily_emails.ok_or_else(missing)?.shard_for(requester, self.key_of_hashes()?))
     }
 
     /// Counts a try of a password before anything else is known, so that many tries at once never get past a bound.
@@ -66,7 +66,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Vec<Write>, StoreError> {
         let remembering = Write::update(&self.tables.limits, self.pair(password)?, "SET expires_at = :end")
-            .value(":end", number((now + REMEMBERED).unix_seconds()));
+            .value(":end", number((now + KNOWN_NETWORK_LIFETIME).unix_seconds()));
         let mut writes = vec![self.reset_count(&password.identifier, now)?, remembering];
         if *decision == RateLimitDecision::Allowed {
             let bucket = key([("bucket", &*self.bucket(&password.network, now)?)]);
