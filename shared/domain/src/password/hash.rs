@@ -21,7 +21,8 @@ const SEPARATOR: char = '|';
 pub struct PasswordHash {
     text: String,
     kdf: Option<LegacyKdf>,
-    argon2id: phc::PasswordHash,
+    /// On the heap, because the parsed form is of a fixed size of some hundred bytes.
+    argon2id: Box<phc::PasswordHash>,
 }
 
 /// The text is not a hash this service can verify.
@@ -44,7 +45,7 @@ impl PasswordHash {
         let complete =
             argon2id.algorithm.as_str() == "argon2id" && argon2id.salt.is_some() && argon2id.hash.is_some();
         if affordable && complete {
-            Ok(Self { text: stored.into(), kdf, argon2id })
+            Ok(Self { text: stored.into(), kdf, argon2id: argon2id.into() })
         } else {
             Err(NotAPasswordHash)
         }
@@ -53,7 +54,7 @@ impl PasswordHash {
     /// The hash of a password.
     pub(super) fn of(password: &[u8], salt: [u8; SALT_BYTES], argon2id: &Argon2id, work: &mut Work) -> Self {
         let argon2id = argon2id.hash(password, salt, work);
-        Self { text: argon2id.to_string(), kdf: None, argon2id }
+        Self { text: argon2id.to_string(), kdf: None, argon2id: argon2id.into() }
     }
 
     /// An imported hash: as it is where this service would have made the same, else wrapped in Argon2id, so that a hash
@@ -70,7 +71,7 @@ impl PasswordHash {
             return hash;
         }
         let (kdf, argon2id) = (imported.kdf.clone(), argon2id.hash(&imported.digest, salt, work));
-        Self { text: format!("{kdf}{SEPARATOR}{argon2id}"), kdf: Some(kdf), argon2id }
+        Self { text: format!("{kdf}{SEPARATOR}{argon2id}"), kdf: Some(kdf), argon2id: argon2id.into() }
     }
 
     /// The text to store.
@@ -85,7 +86,7 @@ impl PasswordHash {
 
     /// Whether it is of another kind or cost than a new hash.
     pub(super) fn is_outdated(&self) -> bool {
-        self.kdf.is_some() || !Params::try_from(&self.argon2id).is_ok_and(|params| is_current(&params))
+        self.kdf.is_some() || !Params::try_from(&*self.argon2id).is_ok_and(|params| is_current(&params))
     }
 
     /// Whether it was made of this secret: the password, or the digest that [`Self::kdf`] makes of it.
