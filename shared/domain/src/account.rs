@@ -343,17 +343,17 @@ mod tests {
 
     #[test]
     fn an_address_signs_in_after_its_waiting_period_and_the_former_one_before() {
-        const WAITING_PERIOD: Duration = Duration::from_hours(24);
+        const WAIT: Duration = Duration::from_hours(24);
         let before = account(AccountKind::Regular, Some("old@example.org"), None);
         let RecoveryEmails { backup, former } =
-            before.after_confirming(&address("new@example.org"), WAITING_PERIOD, NOW);
+            before.after_confirming(&address("new@example.org"), WAIT, NOW);
         let waiting = Account { backup: Backup::new(backup, None), former, ..before };
         let (old, new) = (address("old@example.org"), address("new@example.org"));
-        let last = NOW + WAITING_PERIOD - Duration::from_secs(1);
+        let last = NOW + WAIT - Duration::from_secs(1);
         for (now, old_is, new_is) in [
             (NOW, Some(SignInEmail::Former), None),
             (last, Some(SignInEmail::Former), None),
-            (NOW + WAITING_PERIOD, None, Some(SignInEmail::Backup)),
+            (NOW + WAIT, None, Some(SignInEmail::Backup)),
         ] {
             assert_eq!(
                 (waiting.sign_in_email(&old, now), waiting.sign_in_email(&new, now)),
@@ -362,17 +362,13 @@ mod tests {
             );
         }
         // Back to the former one, which is active: no waiting period.
-        let back = waiting.after_confirming(&old, WAITING_PERIOD, last);
+        let back = waiting.after_confirming(&old, WAIT, last);
         assert_eq!(back, RecoveryEmails { backup: waiting.active_backup(last), former: None });
         // Another one during the waiting period: the active one stays, the waiting one goes.
-        let third = waiting.after_confirming(&address("third@example.org"), WAITING_PERIOD, last);
-        assert_eq!(
-            third.former.map(|former| (former.address, former.until)),
-            Some((old, last + WAITING_PERIOD))
-        );
+        let third = waiting.after_confirming(&address("third@example.org"), WAIT, last);
+        assert_eq!(third.former.map(|former| (former.address, former.until)), Some((old, last + WAIT)));
         // After the waiting period the new one is the active one, which stays.
-        let later =
-            waiting.after_confirming(&address("third@example.org"), WAITING_PERIOD, NOW + WAITING_PERIOD);
+        let later = waiting.after_confirming(&address("third@example.org"), WAIT, NOW + WAIT);
         assert_eq!(later.former.map(|former| former.address), Some(new));
         let without_waiting_period =
             waiting.after_confirming(&address("third@example.org"), Duration::ZERO, NOW);
@@ -381,17 +377,14 @@ mod tests {
 
     #[test]
     fn a_first_backup_email_waits_and_has_no_former_one() {
-        const WAITING_PERIOD: Duration = Duration::from_hours(1);
+        const WAIT: Duration = Duration::from_hours(1);
         let before = account(AccountKind::Regular, None, None);
         let RecoveryEmails { backup, former } =
-            before.after_confirming(&address("new@example.org"), WAITING_PERIOD, NOW);
+            before.after_confirming(&address("new@example.org"), WAIT, NOW);
         assert_eq!(former, None);
         let waiting = Account { backup: Backup::new(backup, None), ..before };
         assert_eq!(waiting.sign_in_email(&address("new@example.org"), NOW), None);
-        assert_eq!(
-            waiting.sign_in_email(&address("new@example.org"), NOW + WAITING_PERIOD),
-            Some(SignInEmail::Backup)
-        );
+        assert_eq!(waiting.sign_in_email(&address("new@example.org"), NOW + WAIT), Some(SignInEmail::Backup));
     }
 
     #[test]

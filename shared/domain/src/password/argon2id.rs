@@ -22,13 +22,14 @@ pub(super) const MAX_MEMORY_KIB: u32 = 256 * 1_024;
 /// The most lanes that the verification of any hash may take.
 pub(super) const MAX_LANES: u32 = 16;
 
-/// Runs Argon2id, at the current cost in memory that is kept from one run to the next: to allocate 19 MiB anew each time
-/// costs a page fault for every 4 KiB.
+/// Runs Argon2id. Runs at the current cost reuse their memory, because each new allocation of 19 MiB costs a page fault
+/// for every 4 KiB.
 ///
-/// There is as much memory as runs at the same time. It is not wiped between runs, as the crate does not wipe its own
-/// either: a process whose memory is read gives away each password as it is typed.
+/// It keeps one allocation for each run of those that were concurrent. They are not wiped between runs, and the crate
+/// does not wipe its own either: an attacker who can read them can also read each password as it is typed.
 #[derive(Default)]
 pub(super) struct Argon2id {
+    /// The allocations that no run uses at the moment.
     idle: Mutex<Vec<Vec<Block>>>,
 }
 

@@ -21,7 +21,7 @@ const SEPARATOR: char = '|';
 pub struct PasswordHash {
     text: String,
     kdf: Option<LegacyKdf>,
-    /// On the heap, because the parsed form is of a fixed size of some hundred bytes.
+    /// On the heap, because the parsed form has a fixed size of some hundred bytes.
     argon2id: Box<phc::PasswordHash>,
 }
 

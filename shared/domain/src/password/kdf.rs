@@ -34,7 +34,7 @@ const MIN_DIGEST_BYTES: usize = 16;
 pub(super) const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_encode_padding(false)
     .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-    // The last character has bits to spare, and some systems fill those of bcrypt's parts.
+    // The last character has unused bits, and some systems set those of bcrypt's parts.
     .with_decode_allow_trailing_bits(true);
 /// The encoding of salts and digests, in all formats but bcrypt's.
 pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(&STANDARD, LENIENT);
@@ -165,8 +165,8 @@ impl Function {
         }
     }
 
-    /// Whether it costs less than the OWASP Password Storage sheet asks for, so that whoever has the former system's
-    /// table may have guessed the password.
+    /// Whether it costs less than the OWASP Password Storage sheet asks for, so that an attacker who has the former
+    /// system's table may have guessed the password.
     pub(super) fn is_cheap(self) -> bool {
         match self {
             Self::Argon2id { memory_kib, passes, .. } => {
