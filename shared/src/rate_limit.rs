@@ -19,7 +19,7 @@ impl<R> App<R> {
 impl App<EmailRequests> {
     /// The limit on all emails of a day, for the part in which this requester counts.
     pub fn daily_email_limit(&self, requester: Requester<'_>) -> Limit {
-        self.needs.daily_emails.part_of(requester, &self.needs.key)
+        self.needs.daily_emails.shard_for(requester, &self.needs.key)
     }
 
     /// Asks for an email on behalf of a stranger: one transaction that counts and enqueues, the same for every

@@ -2,7 +2,7 @@
 //! show codes, count limits or send email.
 use std::time::Duration;
 
-use domain::{DailyEmails, EmailAddress, FormerHashes, HashingKey};
+use domain::{DailyEmails, EmailAddress, HashingKey, PasswordHasher};
 
 use crate::config::{Environment, Requirements};
 
@@ -36,8 +36,8 @@ pub struct BackupConfirmation {
 pub struct PasswordChecks {
     /// The key under which attempts are counted.
     pub key: HashingKey,
-    /// The kinds of hashes that accounts were imported with.
-    pub former_hashes: FormerHashes,
+    /// Hashes and verifies passwords, at the same cost for every account.
+    pub passwords: PasswordHasher,
 }
 
 /// For sending email: who sends, and where links lead.
@@ -74,7 +74,7 @@ impl Requirements for BackupConfirmation {
 impl Requirements for PasswordChecks {
     fn read(environment: &mut Environment<'_>) -> Option<Self> {
         let (key, former_hashes) = (environment.hashing_key(), environment.former_hashes());
-        Some(Self { key: key?, former_hashes: former_hashes? })
+        Some(Self { key: key?, passwords: PasswordHasher::new(former_hashes?) })
     }
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use domain::identifier::Identifier;
 use domain::session::{ABSOLUTE_LIFETIME, IDLE_LIFETIME};
 use domain::{
-    AccountId, ClientInfo, EmailAddress, Link, LinkAuthorization, PasswordAttempt, Purpose, Session,
-    SignInEmail, SignInMethod, TokenHash, TypedPassword, password,
+    AccountId, ClientInfo, EmailAddress, Link, LinkAuthorization, PasswordAttempt, PasswordHasher, Purpose,
+    Session, SignInEmail, SignInMethod, TokenHash, TypedPassword, password,
 };
 use shared::store::{LinkSignIn, NewAccount, PasswordSignIn, RateLimitDecision, Slot, Superseded};
 
@@ -151,8 +151,8 @@ async fn failures_are_counted_to_the_bound_and_forgotten_by_a_sign_in() {
 async fn a_costlier_hash_replaces_only_the_one_it_was_verified_against() {
     let stack = Stack::reach(15);
     let hash = |salt: u8| {
-        password::hash(&TypedPassword::new("correct horse"), [salt; password::SALT_BYTES])
-            .expect("it is short")
+        let typed = TypedPassword::new("correct horse");
+        PasswordHasher::default().hash(&typed, [salt; password::SALT_BYTES]).expect("it is short")
     };
     let (former, upgraded, late) = (hash(1), hash(2), hash(3));
     let kim = AccountId::new("kim");

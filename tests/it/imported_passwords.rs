@@ -1,5 +1,7 @@
-//! Passwords whose hashes another system made: they open the account, and the first time replaces the hash.
-use domain::password::former_hashes;
+//! Passwords whose hashes another system made: they sign in, and the first sign-in replaces the hash.
+use std::collections::BTreeMap;
+
+use domain::password::Work;
 use serde_json::json;
 
 use crate::support::{PASSWORD, Visitor, World};
@@ -27,6 +29,11 @@ async fn sign_in(visitor: &Visitor<'_>, password: &str) -> i64 {
     visitor.post_json("/login", &json!({ "identifier": "mina", "password": password })).await.status
 }
 
+/// One run of each function.
+fn once_each(named: &str) -> BTreeMap<String, u64> {
+    named.split(' ').map(|cost| (cost.to_owned(), 1)).collect()
+}
+
 /// The hash that the account has now.
 fn kept(world: &World) -> String {
     let items = world.dump()["AccountsTable"].join("\n");
@@ -44,8 +51,12 @@ async fn an_imported_password_signs_in_and_the_first_time_makes_its_hash_our_own
         assert!(before.starts_with(kdf), "{before}");
         assert_eq!(sign_in(&world.visitor(), PASSWORD).await, 200, "{hash}");
         assert!(kept(&world).starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
-        let (again, runs) = world.argon2_runs_of(sign_in(&world.visitor(), PASSWORD)).await;
-        assert_eq!((again, runs), (200, 1), "{hash}: like everybody else from now on");
+        let (again, work) = world.work_of(sign_in(&world.visitor(), PASSWORD)).await;
+        assert_eq!(
+            (again, work),
+            (200, Work { argon2id_runs: 1, ..Work::default() }),
+            "{hash}: like everybody else from now on"
+        );
     }
 }
 
@@ -60,7 +71,7 @@ async fn no_digest_of_another_system_is_ever_at_rest() {
         assert!(!tables.contains(digest), "{hash}");
         assert!(
             kept(&world).contains("|$argon2id$v=19$m=19456,t=2,p=1$"),
-            "{hash}: under a hash of today's cost"
+            "{hash}: wrapped in a hash of the current cost"
         );
     }
 }
@@ -81,7 +92,8 @@ async fn what_bcrypt_never_read_opens_the_account_as_before_and_is_not_made_the_
 }
 
 #[tokio::test]
-async fn a_hash_that_costs_more_than_todays_is_brought_to_todays_so_that_it_cannot_be_told_apart() {
+async fn a_hash_that_costs_more_than_a_new_one_is_brought_to_the_current_cost_so_that_it_cannot_be_told_apart()
+ {
     use argon2::password_hash::phc;
     use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, Version};
     let params = Params::new(32_768, 2, 1, None).expect("parameters");
@@ -105,37 +117,35 @@ async fn where_the_operator_names_the_former_hashes_every_try_does_the_work_of_a
     world.person("dana").imported(HASHES[0].0).disabled().create().await;
     world.person("petra").sso().create().await;
     let tried = async |identifier: &str, password: &str| {
-        former_hashes::take_runs();
         let form = json!({ "identifier": identifier, "password": password });
-        let signing_in = world.visitor().post_json("/login", &form).await;
-        let mut ran = former_hashes::take_runs();
-        ran.sort();
-        (signing_in.status, ran.join(" "))
+        let (signing_in, work) = world.work_of(world.visitor().post_json("/login", &form)).await;
+        (signing_in.status, work)
     };
+    let work = |argon2id_runs| Work { argon2id_runs, legacy_runs: once_each(named) };
     let oversized = "x".repeat(2_000);
     for identifier in ["nobody", "mina", "ines", "iris", "dana", "petra"] {
         for wrong in ["Correct horse battery", "", &oversized] {
-            assert_eq!(tried(identifier, wrong).await, (401, named.to_owned()), "{identifier}");
+            assert_eq!(tried(identifier, wrong).await, (401, work(1)), "{identifier}");
         }
     }
-    for identifier in ["mina", "ines", "ines", "iris"] {
-        assert_eq!(tried(identifier, PASSWORD).await, (200, named.to_owned()), "{identifier}");
+    // The first right password costs one more run of Argon2id, for the new hash.
+    for (identifier, runs) in [("mina", 1), ("ines", 2), ("ines", 1), ("iris", 2)] {
+        assert_eq!(tried(identifier, PASSWORD).await, (200, work(runs)), "{identifier}");
     }
     for _ in 0..10 {
         tried("mira", "wrong").await;
     }
-    assert_eq!(tried("mira", "wrong").await, (401, named.to_owned()), "at the limit");
+    assert_eq!(tried("mira", "wrong").await, (401, work(1)), "at the limit");
 }
 
 #[tokio::test]
 async fn a_former_hash_that_is_not_named_shows_in_the_work() {
     let world = World::new();
     world.person("ines").imported(HASHES[0].0).create().await;
-    for (identifier, ran) in [("nobody", vec![]), ("ines", vec!["bcrypt$c=4,l=23".to_owned()])] {
-        former_hashes::take_runs();
+    for (identifier, legacy_runs) in [("nobody", BTreeMap::new()), ("ines", once_each("bcrypt$c=4,l=23"))] {
         let form = json!({ "identifier": identifier, "password": "wrong" });
-        world.visitor().post_json("/login", &form).await;
-        assert_eq!(former_hashes::take_runs(), ran, "{identifier}");
+        let (_, work) = world.work_of(world.visitor().post_json("/login", &form)).await;
+        assert_eq!(work, Work { argon2id_runs: 1, legacy_runs }, "{identifier}");
     }
 }
 

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use domain::password::Work;
 use serde_json::json;
 use tokio::sync::OnceCell;
 
@@ -65,7 +66,8 @@ struct Seen {
     answer: Answer,
     /// Each call to AWS, in order. Whether its condition held is not part of it: that takes no other way.
     calls: Vec<String>,
-    argon2_runs: u32,
+    /// Runs of Argon2id and of former functions.
+    work: Work,
 }
 
 /// One look.
@@ -84,14 +86,14 @@ async fn look(question: usize, state: State, typed: &'static str) -> Look {
     let world = state.world().await;
     let before = world.dump();
     let visitor = world.visitor();
-    let ((mut answer, calls), argon2_runs) = world.argon2_runs_of(world.calls_of(visitor.ask(&ask))).await;
+    let ((mut answer, calls), work) = world.work_of(world.calls_of(visitor.ask(&ask))).await;
     // A form shows again what was typed into it.
     answer.body = answer.body.replace(&format!("value=\"{typed}\""), "value=\"TYPED\"");
     let calls = calls.into_iter().map(|call| call.what).collect();
     let after = world.dump();
     let written = after.into_iter().filter(|(table, items)| before[table] != *items);
     let written = written.map(|(table, _)| table).collect();
-    Look { question, state, typed, seen: Seen { answer, calls, argon2_runs }, written }
+    Look { question, state, typed, seen: Seen { answer, calls, work }, written }
 }
 
 /// All questions about all states, in all ways of typing them.
@@ -182,7 +184,7 @@ fn columns(all: &[Look]) -> Vec<Column<'_>> {
     for question in 0..QUESTIONS.len() {
         let seen = |shape| &expected[&(question, shape)].seen;
         let (address, username) = (seen(Shape::Address), seen(Shape::Username));
-        let work = |seen: &Seen| (seen.answer.status, seen.calls.clone(), seen.argon2_runs);
+        let work = |seen: &Seen| (seen.answer.status, seen.calls.clone(), seen.work.clone());
         let mut shapes = vec![(None, address)];
         if work(address) != work(username) {
             shapes = vec![(Some(Shape::Address), address), (Some(Shape::Username), username)];
@@ -215,7 +217,7 @@ fn table(all: &[Look]) -> String {
             ask.method,
             function_of(path),
             expected.answer.status,
-            expected.argon2_runs,
+            expected.work.argon2id_runs,
         );
     }
     let heads: Vec<_> = columns.iter().map(|column| &*column.letter).collect();
@@ -224,7 +226,7 @@ fn table(all: &[Look]) -> String {
         let cells = columns.iter().map(|column| {
             let look = all.iter().find(|look| look.state == *state && column.has(look));
             look.map_or_else(String::new, |Look { seen, .. }| {
-                format!("{}/{}/{}", seen.answer.status, seen.calls.len(), seen.argon2_runs)
+                format!("{}/{}/{}", seen.answer.status, seen.calls.len(), seen.work.argon2id_runs)
             })
         });
         let _ = writeln!(text, "| {} | {} |", state.words(), cells.collect::<Vec<_>>().join(" | "));

@@ -80,7 +80,7 @@ fn named(cell: &str) -> Vec<&str> {
 /// All tests of the workspace as `file::name`; a file `mod.rs` or `tests.rs` goes by its folder's name.
 fn tests() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    for folder in ["tests", "shared/src", "functions", "dev/src", "ops/src"] {
+    for folder in ["tests", "shared/src", "shared/domain/src", "functions", "dev/src", "ops/src"] {
         for path in sources(&workspace_file(folder)) {
             let stem = |path: &Path| path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
             let own = stem(&path).unwrap_or_default();

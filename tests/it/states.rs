@@ -11,6 +11,8 @@ use crate::support::{Ask, NOON, World};
 
 /// A hash that another system made.
 const BCRYPT: &str = "$2b$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS";
+/// Its function, as an operator names it, so that every sign-in runs it.
+const FORMER_HASHES: &str = "bcrypt$c=4,l=23";
 /// Where those are who used up limits before.
 const ELSEWHERE: &str = "198.51.100.9";
 
@@ -141,7 +143,7 @@ impl State {
             }
             world.dump()
         });
-        let world = World::new();
+        let world = World::new().with_former_hashes(FORMER_HASHES);
         for (table, items) in everybody.await {
             for item in items {
                 let item: Value = serde_json::from_str(item).expect("an item is JSON");

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use domain::{
     AccountId, AccountKind, ClientInfo, EmailAddress, Identifier, ImportedHash, Language, Link,
-    LinkAuthorization, PasswordAttempt, PasswordHash, PendingAddress, Purpose, Session, SignInMethod,
-    TypedPassword, Username, password,
+    LinkAuthorization, PasswordAttempt, PasswordHash, PasswordHasher, PendingAddress, Purpose, Session,
+    SignInMethod, TypedPassword, Username, password,
 };
 use shared::store::{Confirmation, NewAccount, PasswordSignIn, RateLimitDecision};
 
@@ -22,7 +22,8 @@ const HOME: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 /// Hashed once for all tests.
 static HASH: LazyLock<PasswordHash> = LazyLock::new(|| {
-    password::hash(&TypedPassword::new(PASSWORD), [7; password::SALT_BYTES]).expect("the password is short")
+    let hash = PasswordHasher::default().hash(&TypedPassword::new(PASSWORD), [7; password::SALT_BYTES]);
+    hash.expect("the password is short")
 });
 
 /// Somebody with an account.
@@ -117,7 +118,7 @@ impl Newcomer<'_> {
         let mut taken_in = TAKEN_IN.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = taken_in.entry(hash.to_owned()).or_insert_with(|| {
             let imported = ImportedHash::parse(hash).expect("a hash of a known kind");
-            password::wrap_imported(&imported, [9; password::SALT_BYTES])
+            PasswordHasher::default().wrap_imported(&imported, [9; password::SALT_BYTES])
         });
         self.account.password_hash = Some(kept.clone());
         self

@@ -10,7 +10,8 @@ use dev::lambda::process::Variables;
 use dev::mailbox::Mail;
 use dev::stack::environment::{Environments, secrets};
 use dev::template::{Function, Template};
-use domain::{AccountId, password};
+use domain::password::Work;
+use domain::{AccountId, PasswordHasher};
 use dynoxide::Database;
 use serde_json::{Value, json};
 use shared::app::{App, Mailer};
@@ -114,7 +115,8 @@ impl World {
 
     /// The same where the operator has named the kinds of hashes that accounts were imported with.
     pub fn with_former_hashes(mut self, named: &str) -> Self {
-        self.functions.password_login.needs.former_hashes = named.parse().expect("kinds of hashes");
+        let former_hashes = named.parse().expect("kinds of hashes");
+        self.functions.password_login.needs.passwords = PasswordHasher::new(former_hashes);
         self
     }
 
@@ -192,11 +194,17 @@ impl World {
         (outcome, self.wire.calls().split_off(before))
     }
 
-    /// The Argon2id runs of today's cost that something took.
-    pub async fn argon2_runs_of<T>(&self, doing: impl Future<Output = T>) -> (T, u32) {
-        let before = password::runs_so_far();
+    /// The runs of Argon2id and of former functions during something. No other function has a hasher.
+    pub async fn work_of<T>(&self, doing: impl Future<Output = T>) -> (T, Work) {
+        let before = self.total_work();
         let outcome = doing.await;
-        (outcome, password::runs_so_far() - before)
+        (outcome, self.total_work().since(&before))
+    }
+
+    fn total_work(&self) -> Work {
+        let mut total = self.functions.password_login.needs.passwords.total_work();
+        total.add(&self.operator.needs.passwords.total_work());
+        total
     }
 
     /// What the functions logged.

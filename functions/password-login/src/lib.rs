@@ -4,7 +4,7 @@
 //! former function that the operator named); then one answer.
 use domain::{
     Account, AccountId, Identifier, PasswordAttempt, Session, SignInEmail, SignInMethod, Timestamp,
-    TypedPassword, Verdict, password,
+    TypedPassword, Verdict,
 };
 use serde::Deserialize;
 use shared::app::App;
@@ -63,7 +63,7 @@ pub async fn post(app: &App<PasswordChecks>, request: Request) -> Result<Reply, 
         logging::record_account(&named.account.id);
     }
     let hash = named.as_ref().filter(|_| allowed).and_then(|named| named.account.password_hash.as_ref());
-    let verdict = password::verify(&form.password, hash, &app.needs.former_hashes, app.entropy.salt());
+    let verdict = app.needs.passwords.verify(&form.password, hash, app.entropy.salt()).verdict;
 
     let (Some(named), true) = (&named, verdict != Verdict::Wrong) else {
         tracing::info!(allowed, "wrong credentials");

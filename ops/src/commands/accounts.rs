@@ -101,7 +101,8 @@ struct Foreign {
 
 impl Foreign {
     fn new(hash: &ImportedHash) -> Option<Self> {
-        (!hash.is_todays()).then(|| Self { kind: hash.kind(), cost: hash.cost(), cheap: hash.is_cheap() })
+        let cost = hash.cost().to_string();
+        (!hash.is_current()).then(|| Self { kind: hash.kind(), cost, cheap: hash.is_cheap() })
     }
 }
 
@@ -275,14 +276,15 @@ async fn hash(lines: Vec<Parsed>, operator: &Operator) -> Result<Vec<Ready>, Fai
     stream::iter(lines)
         .map(|line| {
             let (salt, id) = (operator.entropy.salt(), AccountId::new(operator.message_id().as_str()));
+            let passwords = operator.passwords.clone();
             tokio::task::spawn_blocking(move || {
                 let (password_hash, foreign) = match line.password {
                     None => (None, None),
                     Some(Secret::Hash(hash)) => {
-                        (Some(password::wrap_imported(&hash, salt)), Foreign::new(&hash))
+                        (Some(passwords.wrap_imported(&hash, salt)), Foreign::new(&hash))
                     }
                     Some(Secret::Typed(typed)) => {
-                        (Some(password::hash(&typed, salt).ok_or(line.number)?), None)
+                        (Some(passwords.hash(&typed, salt).ok_or(line.number)?), None)
                     }
                 };
                 let Parsed { number, username, primary, kind, language, .. } = line;

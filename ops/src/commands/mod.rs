@@ -4,7 +4,7 @@ pub mod accounts;
 pub mod emails;
 
 use clap::Args;
-use domain::{MessageId, Timestamp};
+use domain::{FormerHashes, MessageId, PasswordHasher, Timestamp};
 use shared::clock::Clock;
 use shared::config;
 use shared::entropy::Entropy;
@@ -29,6 +29,7 @@ struct Operator {
     store: Store,
     clock: Clock,
     entropy: Entropy,
+    passwords: PasswordHasher,
 }
 
 impl Operator {
@@ -44,7 +45,8 @@ impl Operator {
         }
         let entropy = Entropy::system();
         let store = Store::new(tables, &sdk, entropy.clone());
-        Ok(Self { store, clock: Clock::system(), entropy })
+        let passwords = PasswordHasher::new(FormerHashes::default());
+        Ok(Self { store, clock: Clock::system(), entropy, passwords })
     }
 
     fn now(&self) -> Timestamp {

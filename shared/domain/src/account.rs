@@ -1,13 +1,13 @@
-//! An account and the life of its backup email.
+//! An account and the states of its backup email.
 //!
 //! ```text
-//!            ask                  confirm
+//!          request                confirm
 //!   None ──────────▶ Pending ──────────────▶ Confirmed
 //!    ▲ ▲───cancel──────┘                      │  ▲   ▲
-//!    │                                    ask │  │   │ cancel, confirm (the new one)
+//!    │                                request │  │   │ cancel, confirm (the new one)
 //!    └──────────────remove────────────────────┤  │   │
 //!                                             ▼  │   │
-//!                                          Replacing─┘   (the former stays in force; remove: Pending)
+//!                                          Replacing─┘   (the former stays active; remove: Pending)
 //! ```
 use std::time::Duration;
 
@@ -26,12 +26,12 @@ use super::username::Username;
 pub struct AccountId(String);
 
 impl AccountId {
-    /// Takes a key as the database has it.
+    /// Wraps a key as the database has it.
     pub fn new(id: impl Into<String>) -> Self {
         Self(id.into())
     }
 
-    /// A key that no account has, to read nobody at the cost of reading somebody.
+    /// A key that no account has: to read it takes as long as to read an account.
     pub fn nobody() -> Self {
         Self("nobody".into())
     }
@@ -42,67 +42,67 @@ impl AccountId {
     }
 }
 
-/// Who answers for the account's authentication.
+/// Who authenticates the owner of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AccountKind {
     /// This service: password, magic link, backup email.
     Regular,
-    /// An identity provider elsewhere, so that nothing here can recover the account.
+    /// An external identity provider, so nothing here can recover the account.
     Sso,
 }
 
-/// An address whose owner has shown to read its mail.
+/// A verified address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfirmedAddress {
     /// The address.
     pub address: EmailAddress,
     /// When it was confirmed.
     pub since: Timestamp,
-    /// When it begins to open the account: at once, or after the hold that the operator has set.
+    /// When it becomes active: at once, or after the waiting period that the operator has set.
     pub usable_from: Timestamp,
 }
 
 impl ConfirmedAddress {
-    /// An address that was confirmed at that time and is in force at once.
+    /// An address that was confirmed at that time and is active at once.
     pub fn new(address: EmailAddress, since: Timestamp) -> Self {
         Self { address, since, usable_from: since }
     }
 }
 
-/// A backup email that was replaced and stays in force while the new one is held.
+/// A backup email that was replaced and stays active during the waiting period of the new one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FormerAddress {
     /// The address.
     pub address: EmailAddress,
     /// When it was confirmed.
     pub since: Timestamp,
-    /// The second in which it stops opening the account.
+    /// The first second in which it is no longer active.
     pub until: Timestamp,
 }
 
-/// The confirmed addresses of an account beside its primary. An address is claimed for as long as it is among them.
+/// The verified addresses of an account besides its primary. Each of them is claimed: no other account can have it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RecoveryEmails {
-    /// The backup email, in force or held.
+    /// The backup email, active or in its waiting period.
     pub backup: Option<ConfirmedAddress>,
-    /// The one before, while the backup email is held.
+    /// The previous one, during the waiting period of the backup email.
     pub former: Option<FormerAddress>,
 }
 
-/// An address that was asked for and can do nothing yet.
+/// An address that was requested and has no effect yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingAddress {
     /// The address.
     pub address: EmailAddress,
-    /// When it was asked for.
+    /// When it was requested.
     pub since: Timestamp,
-    /// The request; only a link made for it confirms.
+    /// The request; only a link made for it confirms the address.
     pub request: MessageId,
 }
 
-/// After a change was taken back nobody changes the backup email for this long: whoever made the change may still
-/// be able to sign in, and three days are enough for the owner to set a new password.
+/// After a change was undone, the backup email cannot be changed for this long: the person who made the change may
+/// still be able to sign in, and three days are enough for the owner to set a new password.
 pub const FREEZE: Duration = Duration::from_hours(72);
 
 /// The state of an account's backup email.
@@ -110,21 +110,21 @@ pub const FREEZE: Duration = Duration::from_hours(72);
 pub enum Backup {
     /// There is none.
     None,
-    /// One was asked for; none is in force.
+    /// One was requested; none is confirmed.
     Pending(PendingAddress),
-    /// One is in force.
+    /// One is confirmed.
     Confirmed(ConfirmedAddress),
-    /// One is in force until the other is confirmed.
+    /// One is confirmed, and another one was requested to replace it.
     Replacing {
-        /// The former, still in force.
+        /// The confirmed one.
         confirmed: ConfirmedAddress,
-        /// The one that was asked for.
+        /// The requested one.
         pending: PendingAddress,
     },
 }
 
 impl Backup {
-    /// Makes the state of its two halves.
+    /// The state with these two addresses.
     pub fn new(confirmed: Option<ConfirmedAddress>, pending: Option<PendingAddress>) -> Self {
         match (confirmed, pending) {
             (None, None) => Self::None,
@@ -134,7 +134,7 @@ impl Backup {
         }
     }
 
-    /// The address in force.
+    /// The confirmed address.
     pub fn confirmed(&self) -> Option<&ConfirmedAddress> {
         match self {
             Self::Confirmed(confirmed) | Self::Replacing { confirmed, .. } => Some(confirmed),
@@ -142,7 +142,7 @@ impl Backup {
         }
     }
 
-    /// The address that waits for its confirmation.
+    /// The address that awaits confirmation.
     pub fn pending(&self) -> Option<&PendingAddress> {
         match self {
             Self::Pending(pending) | Self::Replacing { pending, .. } => Some(pending),
@@ -151,7 +151,7 @@ impl Backup {
     }
 }
 
-/// Which of an account's addresses was used.
+/// Which of an account's addresses was used to sign in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SignInEmail {
@@ -159,18 +159,18 @@ pub enum SignInEmail {
     Primary,
     /// The confirmed backup email.
     Backup,
-    /// The backup email before that, while the new one is held.
+    /// The previous backup email, during the waiting period of the new one.
     Former,
 }
 
 /// Why an address cannot become the backup email.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BackupRefused {
-    /// The account signs in elsewhere, so there is nothing to recover here.
+    /// An external identity provider authenticates the account, so there is nothing to recover here.
     SsoAccount,
-    /// A second key to the same mailbox helps nobody.
+    /// It must differ from the primary.
     SameAsPrimary,
-    /// It is in force already.
+    /// It already is the backup email.
     SameAsBackup,
 }
 
@@ -181,31 +181,30 @@ pub struct Account {
     pub id: AccountId,
     /// The username.
     pub username: Username,
-    /// Who answers for its authentication.
+    /// Who authenticates its owner.
     pub kind: AccountKind,
-    /// The password, if it has one.
+    /// The hash of its password, if it has one.
     pub password_hash: Option<PasswordHash>,
-    /// The language of its pages and mails.
+    /// The language of its pages and emails.
     pub language: Language,
-    /// Sessions that began before this are dead.
+    /// Sessions that began before this are invalid.
     pub sessions_valid_from: Timestamp,
-    /// Until then nobody changes the backup email, because a change was taken back.
+    /// The backup email cannot be changed before this, because a change was undone.
     pub backup_frozen_until: Option<Timestamp>,
-    /// Since when an operator has it disabled.
+    /// When an operator disabled it.
     pub disabled_at: Option<Timestamp>,
-    /// When the account was made.
+    /// When the account was created.
     pub created_at: Timestamp,
     /// The primary email.
     pub primary: ConfirmedAddress,
     /// The backup email.
     pub backup: Backup,
-    /// The one before, while the backup email is held.
+    /// The previous backup email, during the waiting period of the new one.
     pub former: Option<FormerAddress>,
 }
 
 impl Account {
-    /// The backup email that opens the account at `now`, whether it is the confirmed one or, while that is held, the
-    /// one before.
+    /// The backup email that can sign in at `now`: the confirmed one or, during its waiting period, the previous one.
     pub fn active_backup(&self, now: Timestamp) -> Option<ConfirmedAddress> {
         match (self.backup.confirmed(), &self.former) {
             (Some(backup), _) if now >= backup.usable_from => Some(backup.clone()),
@@ -216,12 +215,12 @@ impl Account {
         }
     }
 
-    /// The spare keys after this address was confirmed at `now`. With a hold, a new address opens nothing before its
-    /// end, and the one that is in force stays until then. One that is in force already needs no hold.
+    /// The recovery emails once this address is confirmed at `now`. It becomes active after the waiting period, and the
+    /// active one stays active until then. An address that is active already does not wait.
     pub fn after_confirming(
         &self,
         confirmed: &EmailAddress,
-        hold: Duration,
+        waiting_period: Duration,
         now: Timestamp,
     ) -> RecoveryEmails {
         let active_backup = self.active_backup(now);
@@ -230,7 +229,7 @@ impl Account {
         {
             return RecoveryEmails { backup: Some(active_backup.clone()), former: None };
         }
-        let usable_from = now + hold;
+        let usable_from = now + waiting_period;
         let backup = ConfirmedAddress { usable_from, ..ConfirmedAddress::new(confirmed.clone(), now) };
         let former = active_backup.filter(|_| usable_from > now).map(|active_backup| FormerAddress {
             address: active_backup.address,
@@ -240,12 +239,12 @@ impl Account {
         RecoveryEmails { backup: Some(backup), former }
     }
 
-    /// The end of the time in which the backup email cannot be changed, while it lasts.
+    /// Until when the backup email cannot be changed, if that is later than `now`.
     pub fn frozen_until(&self, now: Timestamp) -> Option<Timestamp> {
         self.backup_frozen_until.filter(|until| now < *until)
     }
 
-    /// Whether an operator has disabled it: nobody gets in, and nobody is told why.
+    /// Whether an operator has disabled it: nobody can sign in, and nobody is told why.
     pub fn is_disabled(&self) -> bool {
         self.disabled_at.is_some()
     }
@@ -264,8 +263,8 @@ impl Account {
         Ok(())
     }
 
-    /// Which door this address opens at `now`. SSO accounts and disabled ones have none, and an address that is pending
-    /// or held opens none.
+    /// Which address to sign in with this is at `now`. SSO accounts and disabled ones have none, and an address that is
+    /// pending or in its waiting period is none.
     pub fn sign_in_email(&self, address: &EmailAddress, now: Timestamp) -> Option<SignInEmail> {
         if self.kind == AccountKind::Sso || self.is_disabled() {
             return None;
@@ -278,7 +277,7 @@ impl Account {
         Some(if is_backup { SignInEmail::Backup } else { SignInEmail::Former })
     }
 
-    /// The address behind a door.
+    /// The address that was used to sign in.
     pub fn address_of(&self, sign_in_email: SignInEmail) -> Option<&EmailAddress> {
         match sign_in_email {
             SignInEmail::Primary => Some(&self.primary.address),
@@ -324,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn only_primary_and_confirmed_backup_of_a_regular_account_open_a_door() {
+    fn only_primary_and_confirmed_backup_of_a_regular_account_sign_in() {
         let replacing = account(AccountKind::Regular, Some("old@example.org"), Some("new@example.org"));
         for (typed, sign_in_email) in [
             ("MINA@example.com", Some(SignInEmail::Primary)),
@@ -343,52 +342,53 @@ mod tests {
     }
 
     #[test]
-    fn a_held_address_opens_nothing_until_its_time_and_the_former_one_does() {
-        const HOLD: Duration = Duration::from_hours(24);
+    fn an_address_signs_in_after_its_waiting_period_and_the_former_one_before() {
+        const WAIT: Duration = Duration::from_hours(24);
         let before = account(AccountKind::Regular, Some("old@example.org"), None);
         let RecoveryEmails { backup, former } =
-            before.after_confirming(&address("new@example.org"), HOLD, NOW);
-        let held = Account { backup: Backup::new(backup, None), former, ..before };
+            before.after_confirming(&address("new@example.org"), WAIT, NOW);
+        let waiting = Account { backup: Backup::new(backup, None), former, ..before };
         let (old, new) = (address("old@example.org"), address("new@example.org"));
-        let last = NOW + HOLD - Duration::from_secs(1);
-        for (now, open_old, open_new) in [
+        let last = NOW + WAIT - Duration::from_secs(1);
+        for (now, old_is, new_is) in [
             (NOW, Some(SignInEmail::Former), None),
             (last, Some(SignInEmail::Former), None),
-            (NOW + HOLD, None, Some(SignInEmail::Backup)),
+            (NOW + WAIT, None, Some(SignInEmail::Backup)),
         ] {
             assert_eq!(
-                (held.sign_in_email(&old, now), held.sign_in_email(&new, now)),
-                (open_old, open_new),
+                (waiting.sign_in_email(&old, now), waiting.sign_in_email(&new, now)),
+                (old_is, new_is),
                 "{now:?}"
             );
         }
-        // Back to the former one, which is in force: no hold.
-        let back = held.after_confirming(&old, HOLD, last);
-        assert_eq!(back, RecoveryEmails { backup: held.active_backup(last), former: None });
-        // Another one while the new one is held: the one in force stays, the held one goes.
-        let third = held.after_confirming(&address("third@example.org"), HOLD, last);
-        assert_eq!(third.former.map(|former| (former.address, former.until)), Some((old, last + HOLD)));
-        // And once the hold is over, the new one is what stays.
-        let later = held.after_confirming(&address("third@example.org"), HOLD, NOW + HOLD);
+        // Back to the former one, which is active: no waiting period.
+        let back = waiting.after_confirming(&old, WAIT, last);
+        assert_eq!(back, RecoveryEmails { backup: waiting.active_backup(last), former: None });
+        // Another one during the waiting period: the active one stays, the waiting one goes.
+        let third = waiting.after_confirming(&address("third@example.org"), WAIT, last);
+        assert_eq!(third.former.map(|former| (former.address, former.until)), Some((old, last + WAIT)));
+        // After the waiting period the new one is the active one, which stays.
+        let later = waiting.after_confirming(&address("third@example.org"), WAIT, NOW + WAIT);
         assert_eq!(later.former.map(|former| former.address), Some(new));
-        let without_hold = held.after_confirming(&address("third@example.org"), Duration::ZERO, NOW);
-        assert_eq!(without_hold.former, None);
+        let without_waiting_period =
+            waiting.after_confirming(&address("third@example.org"), Duration::ZERO, NOW);
+        assert_eq!(without_waiting_period.former, None);
     }
 
     #[test]
-    fn a_first_backup_email_is_held_alone() {
-        const HOLD: Duration = Duration::from_hours(1);
+    fn a_first_backup_email_waits_and_has_no_former_one() {
+        const WAIT: Duration = Duration::from_hours(1);
         let before = account(AccountKind::Regular, None, None);
         let RecoveryEmails { backup, former } =
-            before.after_confirming(&address("new@example.org"), HOLD, NOW);
+            before.after_confirming(&address("new@example.org"), WAIT, NOW);
         assert_eq!(former, None);
-        let held = Account { backup: Backup::new(backup, None), ..before };
-        assert_eq!(held.sign_in_email(&address("new@example.org"), NOW), None);
-        assert_eq!(held.sign_in_email(&address("new@example.org"), NOW + HOLD), Some(SignInEmail::Backup));
+        let waiting = Account { backup: Backup::new(backup, None), ..before };
+        assert_eq!(waiting.sign_in_email(&address("new@example.org"), NOW), None);
+        assert_eq!(waiting.sign_in_email(&address("new@example.org"), NOW + WAIT), Some(SignInEmail::Backup));
     }
 
     #[test]
-    fn refuses_sso_the_primary_and_the_backup_in_force_but_not_the_pending_one() {
+    fn refuses_sso_the_primary_and_the_confirmed_backup_but_not_the_pending_one() {
         let replacing = account(AccountKind::Regular, Some("old@example.org"), Some("new@example.org"));
         for (typed, answer) in [
             ("mina@EXAMPLE.com", Err(BackupRefused::SameAsPrimary)),

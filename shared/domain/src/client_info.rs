@@ -1,6 +1,6 @@
-//! Where a request came from, as far as its owner may be told: the kind of device and the network, roughly.
+//! Where a request came from, as far as the owner of an account may know: the kind of device and a part of the network.
 //!
-//! Enough to know one's own phone again, too little to find anybody: no address in full, no browser version.
+//! Enough to recognise one's own phone, too little to locate anybody: no full address, no browser version.
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub enum Device {
     /// An iPhone.
     Iphone,
-    /// An iPad that says so; many pass for a Mac.
+    /// An iPad that says so; many claim to be a Mac.
     Ipad,
     /// A phone or tablet with Android.
     Android,
@@ -23,14 +23,13 @@ pub enum Device {
     ChromeOs,
     /// A computer with Linux.
     Linux,
-    /// Anything else: a program, or a browser that does not tell.
+    /// Anything else: a program, or a browser that does not say.
     #[default]
     Unknown,
 }
 
 impl Device {
-    /// Reads a `User-Agent` header (RFC 9110 section 10.1.5), which anybody can make up: good for a reminder, for
-    /// no decision.
+    /// Parses a `User-Agent` header (RFC 9110 section 10.1.5). Anybody can forge it, so no decision may depend on it.
     pub fn of_user_agent(user_agent: &str) -> Self {
         // The order matters: Android names Linux, an iPhone names "like Mac OS X".
         let signs = [
@@ -46,7 +45,7 @@ impl Device {
         sign.map_or(Self::Unknown, |(_, device)| device)
     }
 
-    /// The name in data, and the end of its key among the texts.
+    /// The name in stored data, and the suffix of its text's key.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Iphone => "iphone",
@@ -61,23 +60,23 @@ impl Device {
     }
 }
 
-/// Where a request came from; by default nothing is known of it.
+/// Where a request came from; unknown by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientInfo {
     /// The kind of device.
     pub device: Device,
-    /// The first half of an IPv4 address, the first two groups of an IPv6 address: a provider or a town.
+    /// The first half of an IPv4 address, or the first two groups of an IPv6 address: a provider or a town.
     pub network: String,
 }
 
 impl ClientInfo {
-    /// The source of a request from this client.
+    /// The client with this `User-Agent` and IP address.
     pub fn new(user_agent: &str, client: IpAddr) -> Self {
-        Self { device: Device::of_user_agent(user_agent), network: rough(client) }
+        Self { device: Device::of_user_agent(user_agent), network: abbreviated(client) }
     }
 }
 
-fn rough(client: IpAddr) -> String {
+fn abbreviated(client: IpAddr) -> String {
     match client.to_canonical() {
         IpAddr::V4(address) => {
             let [a, b, ..] = address.octets();
@@ -95,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_device_is_known_by_what_its_browser_says() {
+    fn a_device_is_recognised_by_its_user_agent() {
         let agents = [
             ("Mozilla/5.0 (iPhone; CPU iPhone OS 19_1 like Mac OS X) AppleWebKit/605.1.15", Device::Iphone),
             ("Mozilla/5.0 (Linux; Android 16; Pixel 9) AppleWebKit/537.36", Device::Android),
@@ -112,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_tells_less_than_an_address() {
+    fn a_network_is_less_than_an_address() {
         for (client, network) in [
             ("203.0.113.9", "203.0.x.x"),
             ("::ffff:203.0.113.9", "203.0.x.x"),

@@ -1,4 +1,4 @@
-//! Email addresses: parsed once, compared in one canonical form, masked wherever they are logged.
+//! Email addresses: parsed once, compared in one canonical form, masked in logs.
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
@@ -10,11 +10,11 @@ pub const MAX_BYTES: usize = 254;
 /// RFC 5321 section 4.5.3.1.1.
 pub const MAX_LOCAL_BYTES: usize = 64;
 
-/// An address that mail can be sent to.
+/// An address that email can be sent to.
 ///
-/// The local part is kept as typed, the domain in lower-case ASCII (IDNA). Two addresses are equal when
+/// The local part is stored as typed, the domain in lower-case ASCII (IDNA). Two addresses are equal when
 /// their canonical forms are: mailboxes that differ only in the case of the local part do not occur in
-/// practice, and telling them apart would let a stranger claim `Mina@` beside `mina@`.
+/// practice, and to distinguish them would let a stranger claim `Mina@` as well as `mina@`.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct EmailAddress {
@@ -22,7 +22,7 @@ pub struct EmailAddress {
     canonical: String,
 }
 
-/// Why a text is not an address that mail can be sent to.
+/// Why a text is not an address that email can be sent to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotAnAddress {
     /// Nothing but space.
@@ -34,7 +34,7 @@ pub enum NotAnAddress {
     /// Not `local@domain` by RFC 5322.
     #[error("the address is malformed")]
     Malformed,
-    /// SES takes ASCII only before the `@`.
+    /// SES accepts only ASCII before the `@`.
     #[error("the local part is not ASCII")]
     LocalPartNotAscii,
     /// `"quoted string"@domain`: legal, unused, and a source of parser differences.
@@ -43,7 +43,7 @@ pub enum NotAnAddress {
     /// `user@[192.0.2.1]` or `user@192.0.2.1`.
     #[error("the domain is an IP address")]
     IpAddress,
-    /// The domain does not survive IDNA, or has no dot.
+    /// The domain is not valid in IDNA, or has no dot.
     #[error("the domain is not a host name")]
     BadDomain,
 }
@@ -82,7 +82,7 @@ impl EmailAddress {
         Ok(Self { canonical: address.to_ascii_lowercase(), address })
     }
 
-    /// The form that mail is sent to: local part as typed, domain in ASCII.
+    /// The form that email is sent to: local part as typed, domain in ASCII.
     pub fn as_str(&self) -> &str {
         &self.address
     }
@@ -92,7 +92,7 @@ impl EmailAddress {
         &self.canonical
     }
 
-    /// The form that its owner is shown: the domain in the letters of its language.
+    /// The form that its owner is shown: the domain in Unicode.
     pub fn shown(&self) -> String {
         match self.address.rsplit_once('@') {
             Some((local, domain)) if domain.contains("xn--") => {
@@ -103,7 +103,7 @@ impl EmailAddress {
         }
     }
 
-    /// The form for logs and for pages of strangers: `a***@e***.com`.
+    /// The form for logs and for pages that strangers see: `a***@e***.com`.
     pub fn masked(&self) -> String {
         let (local, domain) = self.address.rsplit_once('@').unwrap_or((&self.address, ""));
         let (name, end) = domain.rsplit_once('.').unwrap_or((domain, ""));
@@ -112,7 +112,7 @@ impl EmailAddress {
     }
 }
 
-/// Folds a domain by IDNA (UTS 46, STD 3 rules) and insists on a host name with at least one dot.
+/// Converts a domain to ASCII by IDNA (UTS 46, STD 3 rules), and requires a host name with at least one dot.
 fn ascii_domain(domain: &str) -> Result<String, NotAnAddress> {
     let ascii = idna::domain_to_ascii_strict(domain).map_err(|_| NotAnAddress::BadDomain)?;
     let top = ascii.rsplit('.').next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Mail that a flow asks for. The mailer alone decides whether and what is sent.
+//! Emails that a flow requests. Only the mailer decides whether and what is sent.
 use serde::{Deserialize, Serialize};
 
 use super::account::AccountId;
@@ -8,7 +8,7 @@ use super::identifier::TypedAddress;
 use super::link::Purpose;
 use super::timestamp::Timestamp;
 
-/// What someone asked to be mailed. It names no recipient: the mailer looks that up.
+/// A request for an email. It names no recipient: the mailer looks that up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum EmailRequest {
@@ -22,7 +22,7 @@ pub enum EmailRequest {
         /// What was typed.
         typed: TypedAddress,
     },
-    /// A confirmation link, to an address that an account holder gave.
+    /// A confirmation link, to an address that the owner of an account entered.
     ConfirmBackup {
         /// The account.
         account_id: AccountId,
@@ -35,7 +35,7 @@ pub enum EmailRequest {
         account_id: AccountId,
         /// What happened.
         notice: Notice,
-        /// Where the request that did it came from.
+        /// Where the request that made the change came from.
         source: ClientInfo,
     },
 }
@@ -51,7 +51,7 @@ impl EmailRequest {
         }
     }
 
-    /// The link without which its mail is worth nothing, if there is one. A notice is worth reading without.
+    /// The purpose of the link that its email exists for, if any. A notice is useful without its link.
     pub const fn link(&self) -> Option<Purpose> {
         match self {
             Self::SignInLink { .. } => Some(Purpose::SignIn),
@@ -60,7 +60,7 @@ impl EmailRequest {
         }
     }
 
-    /// The account that it names. What strangers ask for names none.
+    /// The account that it names. Requests of strangers name none.
     pub const fn account_id(&self) -> Option<&AccountId> {
         match self {
             Self::ConfirmBackup { account_id, .. } | Self::Notice { account_id, .. } => Some(account_id),
@@ -77,26 +77,26 @@ pub enum Notice {
     BackupAdded {
         /// The new one.
         address: EmailAddress,
-        /// When it begins to open the account, where it is held at first.
+        /// When it becomes active, if it has a waiting period.
         usable_from: Option<Timestamp>,
     },
     /// The backup email was replaced.
     BackupChanged {
-        /// The one that no longer works, or only until the new one does.
+        /// The replaced one. It is no longer active, or only until the new one is.
         former: EmailAddress,
-        /// When that one was to begin to open the account, where it was held.
+        /// When the replaced one was to become active, if it was in its waiting period.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         former_usable_from: Option<Timestamp>,
         /// The new one.
         address: EmailAddress,
-        /// When it begins to open the account, where it is held at first.
+        /// When it becomes active, if it has a waiting period.
         usable_from: Option<Timestamp>,
     },
     /// The backup email was removed.
     BackupRemoved {
-        /// The one that no longer works.
+        /// The removed one.
         address: EmailAddress,
-        /// When it was to begin to open the account, where it was held.
+        /// When it was to become active, if it was in its waiting period.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         usable_from: Option<Timestamp>,
     },
@@ -105,16 +105,16 @@ pub enum Notice {
         /// The one that was used.
         address: EmailAddress,
     },
-    /// One of the above was taken back by its "this wasn't me" link.
+    /// One of the above was undone by its "this wasn't me" link.
     #[serde(rename = "taken-back")]
     Undone {
-        /// The backup email since then.
+        /// The backup email after that.
         backup: Option<EmailAddress>,
     },
 }
 
 impl Notice {
-    /// The name, and the stem of its texts.
+    /// The stem of the keys of its texts.
     pub const fn stem(&self) -> &'static str {
         match self {
             Self::BackupAdded { .. } => "added",
@@ -126,8 +126,8 @@ impl Notice {
         }
     }
 
-    /// The backup email that taking this back leaves, where the account has `current`: what was in force before. An
-    /// address that somebody else used is no key any more. None where there is nothing to take back.
+    /// The backup email of the account after this is undone, given the current one: the one before the change. An address
+    /// that somebody else used is removed. `None` if there is nothing to undo.
     pub fn backup_after_undo(&self, current: Option<&EmailAddress>) -> Option<Option<EmailAddress>> {
         match self {
             Self::BackupAdded { .. } => Some(None),
@@ -138,9 +138,9 @@ impl Notice {
         }
     }
 
-    /// When the address that taking this back restores was to begin to open the account, where it was held. Taking back
-    /// does not end a hold: whoever has the address may be whom the hold is there for.
-    pub const fn restored_from(&self) -> Option<Timestamp> {
+    /// When the address that an undo restores was to become active, if it was in its waiting period. An undo does not end
+    /// the waiting period: that address may be the one that the owner did not add.
+    pub const fn restored_usable_from(&self) -> Option<Timestamp> {
         match self {
             Self::BackupChanged { former_usable_from: from, .. }
             | Self::BackupRemoved { usable_from: from, .. } => *from,
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn taking_back_leaves_what_was_in_force_before() {
+    fn an_undo_restores_what_was_there_before() {
         let address = |text: &str| EmailAddress::parse(text).expect("an address");
         let (old, new, third) =
             (address("old@example.org"), address("new@example.org"), address("third@example.org"));
@@ -179,7 +179,7 @@ mod tests {
             (&used, None, Some(None)),
             (&Notice::Undone { backup: None }, Some(&new), None),
         ] {
-            assert_eq!(notice.backup_after_undo(current), left, "{notice:?} where there is {current:?}");
+            assert_eq!(notice.backup_after_undo(current), left, "{notice:?} with {current:?}");
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The one secret of a deployment: a key for hashes that nobody else can compute.
 //!
-//! Under it limits are counted, so that the table of counts cannot be searched for addresses, and from it follow
-//! the two secrets of a request for a link: the code that its page shows and the cookie that its browser holds.
-//! Neither is stored anywhere (docs/decisions/0010).
+//! Limits are counted by keyed hashes, so that the table of counts cannot be searched for addresses. The two secrets of a
+//! request for a link are derived from it: the code that its page shows and the cookie of its browser. Neither is stored
+//! (docs/decisions/0010).
 use std::fmt;
 
 use ring::hmac;
@@ -16,19 +16,19 @@ use super::token::{TOKEN_BYTES, Token};
 pub struct HashingKey(hmac::Key);
 
 impl HashingKey {
-    /// Takes a secret of at least 32 characters.
+    /// Makes a key of a secret of at least 32 bytes; fails for a shorter one.
     pub fn new(secret: &str) -> Option<Self> {
         (secret.len() >= 32).then(|| Self(hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes())))
     }
 
-    /// The keyed hash of some texts. The first says what it is for, so that two uses never meet; a zero byte, which
-    /// none of them contains, keeps them apart.
+    /// The keyed hash of several texts. The first names the use, so that no two uses share hashes. A zero byte, which no
+    /// text contains, separates them.
     pub fn hash(&self, parts: &[&str]) -> [u8; TOKEN_BYTES] {
         let tag = hmac::sign(&self.0, parts.join("\0").as_bytes());
         tag.as_ref().try_into().expect("SHA-256 has 32 bytes")
     }
 
-    /// The code that the page of a request shows. With it, another browser may use the link of that request.
+    /// The code that the page of a request shows. It allows another browser to use the link of that request.
     pub fn code_of(&self, request: &MessageId) -> LinkCode {
         let hash = self.hash(&["link-code", request.as_str()]);
         let code: &[u8; CODE_BYTES] = hash.first_chunk().expect("a hash is longer than a code");
@@ -41,14 +41,14 @@ impl HashingKey {
         hmac::verify(&self.0, typed.as_str().as_bytes(), expected.as_ref()).is_ok()
     }
 
-    /// What the browser that made a request keeps in a cookie. With it, the link of that request needs no code.
+    /// The cookie of the browser that made a request. It allows that browser to use the link without a code.
     pub fn browser_token_of(&self, request: &MessageId) -> Token {
         Token::from_bytes(self.hash(&["link-asker", request.as_str()]))
     }
 
     /// Whether this is the cookie of the request.
     pub fn is_browser_token_of(&self, request: &MessageId, cookie: &Token) -> bool {
-        // Hashes are compared, so that the time says nothing about the secret.
+        // Hashes are compared, so that the time reveals nothing about the secret.
         self.browser_token_of(request).hash() == cookie.hash()
     }
 }

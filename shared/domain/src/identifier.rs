@@ -1,27 +1,27 @@
-//! What a stranger types to say who they are. Nothing here tells whether such an account exists.
+//! What a stranger types to identify an account. Nothing here reveals whether that account exists.
 use serde::{Deserialize, Serialize};
 
 use super::email_address::{self, EmailAddress};
 use super::username::Username;
 
-/// What stands in the "username or email" field.
+/// The content of the "username or email" field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Identifier {
     /// A text without `@` that can be a username.
     Username(Username),
     /// A text with `@` that can be an address.
     Email(EmailAddress),
-    /// Neither, so it names nobody; sign-in treats it as it treats an unknown name.
+    /// Neither, so it names nobody. Sign-in handles it like an unknown username.
     Neither(String),
 }
 
-/// More of what was typed is never kept: longer than any username or address.
+/// What was typed is cut here: no username or address is longer.
 const MAX_KEPT_CHARS: usize = 256;
 
 impl Identifier {
-    /// Reads the field; every text is one of the three.
+    /// Parses the field; every text is one of the three.
     pub fn parse(typed: &str) -> Self {
-        // Without control characters: a zero byte would end a part of what is hashed.
+        // Without control characters: a zero byte separates the parts of what is hashed.
         let kept =
             || typed.trim().to_lowercase().chars().filter(|c| !c.is_control()).take(MAX_KEPT_CHARS).collect();
         let neither = || Self::Neither(kept());
@@ -42,10 +42,10 @@ impl Identifier {
     }
 }
 
-/// What a stranger typed into an email field, when it looks like an address at a glance.
+/// What a stranger typed into an email field, if it looks like an address.
 ///
-/// Addresses that [`EmailAddress`] refuses (a quoted local part, an IP literal) pass here on purpose: they
-/// take the same way through the outbox as all others and are dropped where nobody can see it.
+/// Some addresses that [`EmailAddress`] refuses (a quoted local part, an IP literal) are accepted on purpose: they go
+/// through the outbox like all others, and the mailer drops them where nobody can see it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct TypedAddress(String);
@@ -67,7 +67,7 @@ impl TypedAddress {
         }
         let canonical = EmailAddress::parse(typed)
             .map_or_else(|_| typed.to_lowercase(), |address| address.canonical().into());
-        // Measured again, because some letters take more bytes in lower case, and what is queued has to be readable.
+        // Checked again, because some letters take more bytes in lower case, and the mailer parses what is queued.
         if canonical.len() > email_address::MAX_BYTES {
             Err(NotAnAddress::TooLong)
         } else {
@@ -80,7 +80,7 @@ impl TypedAddress {
         &self.0
     }
 
-    /// The address, where mail could be sent to it.
+    /// The address, if email can be sent to it.
     pub fn address(&self) -> Option<EmailAddress> {
         EmailAddress::parse(&self.0).ok()
     }

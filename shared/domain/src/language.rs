@@ -1,11 +1,11 @@
-//! The languages that pages and mails are written in.
+//! The languages of pages and emails.
 use serde::{Deserialize, Serialize};
 
-/// A language there are texts for.
+/// A language that has texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Language {
-    /// English, also where nothing better is known.
+    /// English, the default.
     #[default]
     En,
     /// Dutch.

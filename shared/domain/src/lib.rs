@@ -1,6 +1,6 @@
-//! The rules: what an account, an address, a link and a session are, and what may happen to them.
+//! The rules: what an account, an address, a link and a session are, and which changes are allowed.
 //!
-//! Pure: no async, no AWS, no clock and no randomness of its own; `now` and secrets are arguments.
+//! Pure: no async, no AWS, no clock and no randomness of its own; `now` and random bytes are arguments.
 pub mod account;
 pub mod client_info;
 pub mod email_address;
@@ -33,7 +33,9 @@ pub use limit::{DailyEmails, Limit, PasswordAttempt, Requester};
 pub use link::{CodeRejected, Link, LinkAuthorization, LinkState, Purpose};
 pub use link_code::LinkCode;
 pub use message_id::MessageId;
-pub use password::{FormerHashes, ImportedHash, PasswordHash, TypedPassword, Verdict};
+pub use password::{
+    FormerHashes, ImportedHash, PasswordHash, PasswordHasher, TypedPassword, Verdict, Verification,
+};
 pub use session::{Session, SignInMethod};
 pub use timestamp::Timestamp;
 pub use token::{Token, TokenHash};

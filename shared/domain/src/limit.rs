@@ -1,6 +1,6 @@
-//! How often something may be done, and for what that is counted.
+//! Rate limits: how often something may be done, and by what key that is counted.
 //!
-//! Known and unknown identifiers are counted alike, so a limit tells nothing about accounts.
+//! Known and unknown identifiers are counted alike, so a limit reveals nothing about accounts.
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
@@ -12,40 +12,41 @@ const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 
-/// Mails that one client may ask for in an hour.
-const EMAILS_OF_A_CLIENT: u32 = 30;
-/// The name of the limit on the mails of a day, which has a metric and an alarm of its own.
+/// Emails that one client may request in an hour.
+const EMAILS_PER_CLIENT: u32 = 30;
+/// The name of the daily email limit, which has a metric and an alarm of its own.
 pub const DAILY_EMAILS: &str = "mails-of-the-day";
-/// How long a network is remembered as one that an identifier signs in from: over a long holiday.
-pub const REMEMBERED: Duration = Duration::from_hours(90 * 24);
+/// How long a network is known as one that an identifier signs in from: over a long holiday.
+pub const KNOWN_NETWORK_LIFETIME: Duration = Duration::from_hours(90 * 24);
 
-/// How the count runs.
+/// How much is allowed in which time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pace {
-    /// So many in each window; windows begin at multiples of their length since the epoch.
+    /// A maximum in each fixed window; windows begin at multiples of their length since the epoch.
     AtMost {
-        /// The most that pass.
+        /// The maximum.
         count: u32,
         /// The window's length.
         window: Duration,
     },
-    /// One, and the next only when that time has passed.
+    /// One, and the next only after this time.
     OneEvery(Duration),
 }
 
-/// One thing that is counted, and its bound.
+/// A rate limit for one subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limit {
-    /// What is counted, so that the counts of two limits never meet.
+    /// What is counted. Limits with different names never share a count.
     pub name: &'static str,
-    /// For whom.
+    /// For whom or what it is counted.
     pub subject: String,
-    /// How much.
+    /// How much is allowed.
     pub pace: Pace,
 }
 
 impl Limit {
-    /// Mails asked for one typed address: five an hour serve an impatient person and spare a victim's mailbox.
+    /// Emails requested for one typed address: five an hour are enough for an impatient person and too few to flood a
+    /// mailbox.
     pub fn emails_to(typed: &TypedAddress) -> Self {
         Self {
             name: "mails-to",
@@ -54,16 +55,16 @@ impl Limit {
         }
     }
 
-    /// Mails asked for from one client address: thirty an hour leave room for an office behind one address.
+    /// Emails requested from one client address: thirty an hour are enough for an office behind one address.
     pub fn emails_from(client: IpAddr) -> Self {
         Self {
             name: "mails-from",
             subject: network(client),
-            pace: Pace::AtMost { count: EMAILS_OF_A_CLIENT, window: HOUR },
+            pace: Pace::AtMost { count: EMAILS_PER_CLIENT, window: HOUR },
         }
     }
 
-    /// Backup requests of one account, a minute apart, so that a double click sends one mail.
+    /// Backup requests of one account, a minute apart, so that a double click sends one email.
     pub fn backup_request_spacing(account: &AccountId) -> Self {
         Self {
             name: "backup-request-spacing",
@@ -72,7 +73,7 @@ impl Limit {
         }
     }
 
-    /// Backup requests of one account: five a day, enough for typos and too few to pester a stranger.
+    /// Backup requests of one account: five a day, enough for typos and too few to harass a stranger.
     pub fn backup_requests(account: &AccountId) -> Self {
         Self {
             name: "backup-requests",
@@ -81,8 +82,8 @@ impl Limit {
         }
     }
 
-    /// Failed passwords for one identifier: ten an hour; then only the magic link helps (NIST SP 800-63B-4
-    /// allows a hundred in all).
+    /// Failed passwords for one identifier: ten an hour; after that only a magic link signs in (NIST SP 800-63B-4 allows
+    /// a hundred in a row).
     pub fn failed_passwords(identifier: &Identifier) -> Self {
         Self {
             name: "failed-passwords",
@@ -91,8 +92,8 @@ impl Limit {
         }
     }
 
-    /// Failed passwords from one client address, whomever they are for: a hundred an hour are more than an office
-    /// mistypes, and make a list of a million stolen passwords last a year (ASVS 5.0 V6.3.1).
+    /// Failed passwords from one client address, for all identifiers together: a hundred an hour are more than an office
+    /// mistypes, and a list of a million stolen passwords takes a year (ASVS 5.0 V6.3.1).
     pub fn failed_passwords_from(client: IpAddr) -> Self {
         Self {
             name: "failed-passwords-from",
@@ -102,20 +103,20 @@ impl Limit {
     }
 }
 
-/// One try of a password, by all that it is counted for.
+/// The limits that an attempt to sign in with a password counts towards.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PasswordAttempt {
-    /// What is counted for the identifier.
+    /// The limit of the identifier.
     pub identifier: Limit,
-    /// What is counted for the client's network.
+    /// The limit of the client's network.
     pub network: Limit,
-    /// Identifier and network together: whoever signed in from here lately is let through where the network's bound
-    /// is reached, so that nobody is turned away for what others in the building type.
+    /// Identifier and network together. An identifier that signed in from this network recently is exempt from the
+    /// network's limit, so that nobody is refused for what others in the building type.
     pub pair: String,
 }
 
 impl PasswordAttempt {
-    /// A try for this identifier from this client.
+    /// An attempt for this identifier from this client.
     pub fn new(identifier: &Identifier, client: IpAddr) -> Self {
         let (identifier, network) =
             (Limit::failed_passwords(identifier), Limit::failed_passwords_from(client));
@@ -124,60 +125,60 @@ impl PasswordAttempt {
     }
 }
 
-/// Who asks for a mail.
+/// Who requests an email.
 #[derive(Debug, Clone, Copy)]
 pub enum Requester<'a> {
-    /// A stranger, by the address of their client.
+    /// A stranger, by their client's IP address.
     Client(IpAddr),
     /// Somebody who is signed in.
     Account(&'a AccountId),
 }
 
-/// Mails that may be asked for in a day by all together, so that nobody can run up a bill or use up the day's quota
-/// of the mail service. Security notices are not counted: nothing may stop them.
+/// The number of emails that all requesters together may request in a day, so that nobody can run up a bill or use up
+/// the daily quota of the mail service. Security notices are not counted: no limit may suppress them.
 ///
-/// It is counted in [`DailyEmails::SHARDS`] parts, because one item of the database takes few transactions a second
-/// (docs/decisions/0013). Whose mail counts in which part follows from a keyed hash of where it is asked for, so that
-/// one place can fill one part only.
+/// It is counted in [`DailyEmails::SHARDS`] shards, because one database item takes few transactions a second
+/// (docs/decisions/0013). A keyed hash of the requester's network or account chooses the shard, so that one network can
+/// fill one shard only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DailyEmails(u32);
 
-/// The bound is so low that one client could use up a part of the day's mail.
+/// The limit is so low that one client could use up a shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("less than {} a day, which would let one client use up the mail of others", DailyEmails::LEAST)]
 pub struct TooFew;
 
 impl DailyEmails {
-    /// Parts that are counted each by itself.
+    /// The number of shards.
     pub const SHARDS: u32 = 16;
-    /// The least there may be in a day: a part is then 750, and one client can ask for 720 in a day (30 an hour).
+    /// The lowest limit: a shard is then 750, and one client can request 720 in a day (30 an hour).
     pub const LEAST: u32 = 12_000;
 
-    /// Takes the bound of a day.
-    pub fn new(mails: u32) -> Result<Self, TooFew> {
-        const { assert!(Self::LEAST / Self::SHARDS > EMAILS_OF_A_CLIENT * 24) };
-        if mails < Self::LEAST { Err(TooFew) } else { Ok(Self(mails)) }
+    /// Checks a limit.
+    pub fn new(emails: u32) -> Result<Self, TooFew> {
+        const { assert!(Self::LEAST / Self::SHARDS > EMAILS_PER_CLIENT * 24) };
+        if emails < Self::LEAST { Err(TooFew) } else { Ok(Self(emails)) }
     }
 
-    /// The part in which a mail counts. Neighbours (IPv4 /24, IPv6 /48) share one, so that whoever has many addresses
-    /// in one place still fills one part only.
-    pub fn part_of(self, requester: Requester<'_>, key: &HashingKey) -> Limit {
-        let of = match requester {
-            Requester::Client(client) => place(client),
+    /// The shard that counts this requester's emails. Neighbouring addresses (IPv4 /24, IPv6 /48) share one, so that
+    /// many addresses of one network fill one shard only.
+    pub fn shard_for(self, requester: Requester<'_>, key: &HashingKey) -> Limit {
+        let requester = match requester {
+            Requester::Client(client) => routed_prefix(client),
             Requester::Account(account) => account.as_str().to_owned(),
         };
-        // Keyed, so that nobody can tell whose part they share.
-        let [first, ..] = key.hash(&["part-of-the-day", &of]);
-        let part = u32::from(first) % Self::SHARDS;
+        // Keyed, so that nobody can tell with whom they share a shard.
+        let [first, ..] = key.hash(&["part-of-the-day", &requester]);
+        let shard = u32::from(first) % Self::SHARDS;
         Limit {
             name: DAILY_EMAILS,
-            subject: part.to_string(),
+            subject: shard.to_string(),
             pace: Pace::AtMost { count: self.0 / Self::SHARDS, window: DAY },
         }
     }
 }
 
-/// The network a client stands for: an IPv4 address, or the /64 that one IPv6 customer usually has.
+/// The network that a client is counted as: an IPv4 address, or the /64 that one IPv6 customer usually has.
 fn network(client: IpAddr) -> String {
     match client.to_canonical() {
         IpAddr::V4(address) => address.to_string(),
@@ -188,8 +189,8 @@ fn network(client: IpAddr) -> String {
     }
 }
 
-/// The place a client is in: the smallest networks that are routed by themselves.
-fn place(client: IpAddr) -> String {
+/// The longest prefix of a client's address that is announced by itself in internet routing.
+fn routed_prefix(client: IpAddr) -> String {
     match client.to_canonical() {
         IpAddr::V4(address) => {
             let [a, b, c, _] = address.octets();
@@ -223,47 +224,48 @@ mod tests {
     }
 
     #[test]
-    fn the_day_has_sixteen_parts_and_neighbours_share_one() {
-        let day = DailyEmails::new(24_000).expect("enough");
-        let part =
-            |client: &str| day.part_of(Requester::Client(client.parse().expect("an IP address")), &key());
+    fn there_are_sixteen_shards_and_neighbours_share_one() {
+        let daily = DailyEmails::new(24_000).expect("enough");
+        let shard =
+            |client: &str| daily.shard_for(Requester::Client(client.parse().expect("an IP address")), &key());
         for (client, neighbour) in [
             ("203.0.113.9", "203.0.113.250"),
             ("2001:db8:1:2::1", "2001:db8:1:ffff::9"),
             ("203.0.113.9", "::ffff:203.0.113.9"),
         ] {
-            assert_eq!(part(client), part(neighbour), "{client}");
+            assert_eq!(shard(client), shard(neighbour), "{client}");
         }
-        let mut parts: Vec<u32> = (0..=255_u8)
-            .map(|third| part(&format!("198.51.{third}.1")).subject.parse().expect("a number"))
+        let mut shards: Vec<u32> = (0..=255_u8)
+            .map(|third| shard(&format!("198.51.{third}.1")).subject.parse().expect("a number"))
             .collect();
-        parts.sort_unstable();
-        parts.dedup();
-        assert_eq!(parts, (0..DailyEmails::SHARDS).collect::<Vec<_>>());
-        assert_eq!(part("203.0.113.9").pace, Pace::AtMost { count: 1_500, window: DAY });
+        shards.sort_unstable();
+        shards.dedup();
+        assert_eq!(shards, (0..DailyEmails::SHARDS).collect::<Vec<_>>());
+        assert_eq!(shard("203.0.113.9").pace, Pace::AtMost { count: 1_500, window: DAY });
     }
 
     #[test]
-    fn a_day_that_one_client_could_use_up_a_part_of_is_refused() {
+    fn a_limit_at_which_one_client_could_use_up_a_shard_is_refused() {
         assert_eq!(DailyEmails::new(DailyEmails::LEAST - 1), Err(TooFew));
         let least = DailyEmails::new(DailyEmails::LEAST).expect("enough");
         let client = "203.0.113.9".parse().expect("an IP address");
-        let of_a_day = |limit: Limit| match limit.pace {
+        let in_a_day = |limit: Limit| match limit.pace {
             Pace::AtMost { count, window } => u64::from(count) * (DAY.as_secs() / window.as_secs()),
             Pace::OneEvery(time) => DAY.as_secs() / time.as_secs(),
         };
         assert!(
-            of_a_day(Limit::emails_from(client)) < of_a_day(least.part_of(Requester::Client(client), &key()))
+            in_a_day(Limit::emails_from(client))
+                < in_a_day(least.shard_for(Requester::Client(client), &key()))
         );
         let account = AccountId::new("a");
         assert!(
-            of_a_day(Limit::backup_requests(&account))
-                < of_a_day(least.part_of(Requester::Account(&account), &key()))
+            in_a_day(Limit::backup_requests(&account))
+                < in_a_day(least.shard_for(Requester::Account(&account), &key()))
         );
     }
 
     #[test]
-    fn a_try_is_counted_for_identifier_and_network_and_known_by_both() {
+    fn an_attempt_is_counted_by_identifier_and_by_network_and_known_by_both() {
         let of = |identifier: &str, client: &str| {
             PasswordAttempt::new(&Identifier::parse(identifier), client.parse().expect("an IP address"))
         };

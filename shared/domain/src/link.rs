@@ -1,4 +1,4 @@
-//! Links in mails: what they are for, how long they live, when they are dead.
+//! Links in emails: their purposes, lifetimes and states.
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -9,26 +9,26 @@ use super::message_id::MessageId;
 use super::timestamp::Timestamp;
 use super::token::TokenHash;
 
-/// A sign-in link: ASVS 5.0 V6.5.5 allows ten minutes.
+/// Lifetime of a sign-in link: ASVS 5.0 V6.5.5 allows ten minutes.
 pub const SIGN_IN_LIFETIME: Duration = Duration::from_mins(10);
-/// A confirmation is no sign-in; NIST SP 800-63B-4 gives codes sent to an address 24 hours.
+/// Lifetime of a confirmation link: NIST SP 800-63B-4 allows 24 hours for a code that is sent to an address.
 pub const CONFIRMATION_LIFETIME: Duration = Duration::from_hours(24);
 
-/// A notice may wait for the end of somebody's holiday week.
+/// Lifetime of an undo link: people may read a notice only after a week of holiday.
 pub const UNDO_LIFETIME: Duration = Duration::from_hours(7 * 24);
 
-/// Wrong codes that a link bears; the last of them makes it dead (ASVS 5.0 V6.6.3).
+/// Codes that may be tried on a link; after the last wrong one it is locked (ASVS 5.0 V6.6.3).
 pub const MAX_CODE_ATTEMPTS: u32 = 5;
 
-/// What a link is for; one made for one purpose is unknown to the other.
+/// What a link is for. A link that was made for one purpose does not work for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Purpose {
-    /// Shows that a person reads the mail of a pending backup email.
+    /// Confirms a pending backup email.
     ConfirmBackup,
     /// Opens a session.
     SignIn,
-    /// Takes a change of the backup email back.
+    /// Undoes a change of the backup email.
     Undo,
 }
 
@@ -42,7 +42,7 @@ impl Purpose {
         }
     }
 
-    /// How long its links live, counted from the request and not from the mail.
+    /// The lifetime of its links, counted from the request, not from the delivery of the email.
     pub const fn lifetime(self) -> Duration {
         match self {
             Self::ConfirmBackup => CONFIRMATION_LIFETIME,
@@ -55,15 +55,15 @@ impl Purpose {
 /// A link as the database has it.
 #[derive(Debug, Clone)]
 pub struct Link {
-    /// The key: the hash of the secret in the mail.
+    /// The key: the hash of the secret in the email.
     pub token_hash: TokenHash,
     /// What it is for.
     pub purpose: Purpose,
     /// Whose it is.
     pub account_id: AccountId,
-    /// The address it was mailed to.
+    /// The address it was sent to.
     pub address: EmailAddress,
-    /// The request it answers. A later request for the same account and address makes it dead.
+    /// The request that it was made for. A later request for the same account and address supersedes it.
     pub request: MessageId,
     /// The last second in which it works.
     pub expires_at: Timestamp,
@@ -73,46 +73,46 @@ pub struct Link {
     pub tries: u32,
 }
 
-/// How a browser shows that it may use a link.
+/// Why a browser may use a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkAuthorization {
-    /// It is the one that asked, or the account is signed in there.
+    /// It made the request, or the account is signed in there.
     SameBrowser,
-    /// It was given the code that the asking page shows; a try was taken for it.
+    /// The right code was entered in it, and the attempt was counted.
     Code,
 }
 
 /// Why a browser may not use a link, or not yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CodeRejected {
-    /// It is not the one that asked, and gave no code.
+    /// It did not make the request, and no code was entered.
     Needed,
-    /// The code is not the one that the asking page shows.
+    /// The code is not the one that the requesting page shows.
     Wrong,
-    /// There are no tries left.
+    /// No attempts are left.
     Locked,
 }
 
-/// What can be said of a link by itself.
+/// The state of a link by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkState {
-    /// It may work.
+    /// It can be used.
     Live,
     /// It was used.
     Used,
-    /// Its time is over.
+    /// Its lifetime is over.
     Expired,
     /// Too many wrong codes were tried on it.
     Locked,
 }
 
 impl Link {
-    /// When it was asked for.
+    /// When it was requested.
     pub fn requested_at(&self) -> Timestamp {
         self.expires_at - self.purpose.lifetime()
     }
 
-    /// Its state at `now`; one that was used stays "used" when its time is over too.
+    /// Its state at `now`. A used link stays "used" after its lifetime.
     pub fn state(&self, now: Timestamp) -> LinkState {
         if self.spent_at.is_some() {
             LinkState::Used

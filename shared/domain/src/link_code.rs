@@ -1,18 +1,18 @@
-//! The code that a page shows for its link to be used in another browser.
+//! The code that the requesting page shows, with which the link can be used in another browser.
 use std::fmt;
 
 /// Random bytes that a code is made of, one for each character.
 pub(super) const CODE_BYTES: usize = CODE_CHARACTERS;
 
-/// Six characters are 30 bits: with five tries a guess succeeds once in 200 million links (ASVS 5.0 V6.5.4 asks 20
-/// bits, and V6.6.3 that tries are counted).
+/// Six characters are 30 bits: with five attempts a guess succeeds once in 200 million links (ASVS 5.0 V6.5.4 asks for
+/// 20 bits, and V6.6.3 for a limit of attempts).
 pub const CODE_CHARACTERS: usize = 6;
 
-/// Crockford's base 32: no I, L, O and U, so that nothing is read for something else.
+/// Crockford's base 32: without I, L, O and U, which are easily mistaken.
 /// <https://www.crockford.com/base32.html>
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-/// Six characters of Crockford's base 32. Its `Debug` is opaque: whoever has the link needs only this.
+/// Six characters of Crockford's base 32. Its `Debug` is opaque: a person who has the link needs nothing else.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LinkCode(String);
 
@@ -22,12 +22,12 @@ pub struct LinkCode(String);
 pub struct NotACode;
 
 impl LinkCode {
-    /// Makes a code of random bytes; each gives five of its bits.
+    /// Makes a code of random bytes; each contributes five bits.
     pub(super) fn from_random(bytes: [u8; CODE_BYTES]) -> Self {
         Self(bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect())
     }
 
-    /// Reads what a person typed: in either case, with or without spaces and hyphens, O for 0, I or L for 1, as
+    /// Parses what a person typed: in either case, with or without spaces and hyphens, O for 0, I or L for 1, as
     /// Crockford asks.
     pub fn parse(typed: &str) -> Result<Self, NotACode> {
         let letters = typed.chars().filter(|letter| !matches!(letter, ' ' | '-'));

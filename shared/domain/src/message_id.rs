@@ -1,10 +1,10 @@
-//! The key of a mail request, and of the links made for it.
+//! The key of an email request, and of the links that are made for it.
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
 use super::timestamp::Timestamp;
 
-/// The key of a request, ordered by the time of asking.
+/// The key of a request. Keys sort by the time of the request.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct MessageId(String);
@@ -15,12 +15,12 @@ impl MessageId {
         Self(Ulid::from_parts(unix_milliseconds, random).to_string())
     }
 
-    /// The first key of a second: all that were made before it are less.
+    /// The lowest key of a second: all keys of earlier seconds are less.
     pub fn first_of(second: Timestamp) -> Self {
         Self::new(u64::try_from(second.unix_seconds()).unwrap_or_default() * 1_000, 0)
     }
 
-    /// Takes a key as the database or the stream has it.
+    /// Wraps a key as the database or the stream has it.
     pub fn from_stored(id: impl Into<String>) -> Self {
         Self(id.into())
     }

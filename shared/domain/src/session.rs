@@ -8,13 +8,13 @@ use super::client_info::ClientInfo;
 use super::timestamp::Timestamp;
 use super::token::TokenHash;
 
-/// A session ends this long after its sign-in, however busy (ASVS 5.0 V7.3.2).
+/// A session ends this long after its sign-in, even if it is in use (ASVS 5.0 V7.3.2).
 pub const ABSOLUTE_LIFETIME: Duration = Duration::from_hours(30 * 24);
 /// A session ends this long after it was last used (ASVS 5.0 V7.3.1).
 pub const IDLE_LIFETIME: Duration = Duration::from_hours(14 * 24);
 
-/// A change of how an account is recovered needs a sign-in no older than this (ASVS 5.0 V7.5.1): an open laptop is
-/// often left alone for longer, while a person who has just signed in is hardly asked twice.
+/// A change of how an account is recovered needs a sign-in no older than this (ASVS 5.0 V7.5.1): laptops are often left
+/// open for longer, and a person who has just signed in is rarely asked again.
 pub const FRESH_FOR: Duration = Duration::from_mins(15);
 
 /// How a session began.
@@ -47,13 +47,13 @@ pub struct Session {
     pub account_id: AccountId,
     /// How it began.
     pub method: SignInMethod,
-    /// Where it began; unknown for one that is older than this is kept.
+    /// Where it began; unknown for sessions from before this was stored.
     pub source: ClientInfo,
-    /// When it began; one that took the place of another began then, whenever its sign-in was.
+    /// When it began. A renewed session begins when it is renewed, not at its sign-in.
     pub created_at: Timestamp,
     /// When it was last used.
     pub seen_at: Timestamp,
-    /// When the person last proved who they are.
+    /// When the person last authenticated.
     pub authenticated_at: Timestamp,
     /// Its absolute end.
     pub expires_at: Timestamp,
@@ -80,7 +80,7 @@ impl Session {
         }
     }
 
-    /// Whether the account still honours it.
+    /// Whether it is valid for the account.
     pub fn is_valid_for(&self, account: &Account) -> bool {
         self.account_id == account.id
             && !account.is_disabled()
@@ -92,15 +92,16 @@ impl Session {
         now <= self.authenticated_at + FRESH_FOR
     }
 
-    /// The session that takes its place when all others end: the same sign-in, under another secret.
+    /// The session that replaces it when all sessions end: the same sign-in with a new secret.
     #[must_use]
     pub fn renewed(&self, hash: TokenHash, begins: Timestamp) -> Self {
         Self { hash, created_at: begins, seen_at: begins, ..self.clone() }
     }
 }
 
-/// When all sessions of an account end, only those live that begin at or after this second. Times are whole
-/// seconds, so that those of the present second end too, and when all were ended a moment ago, those since then.
+/// The new [`Account::sessions_valid_from`] when all sessions of an account are ended at `now`: the next second, because
+/// times are whole seconds and the sessions of the current second must end, too. It always increases, so that it also
+/// ends sessions that began since it was last set to the next second.
 pub fn valid_after_ending_all(account: &Account, now: Timestamp) -> Timestamp {
     now.max(account.sessions_valid_from) + Duration::from_secs(1)
 }

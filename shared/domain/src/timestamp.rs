@@ -1,4 +1,4 @@
-//! Points in time as the database keeps them.
+//! Points in time as the database has them.
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ impl Timestamp {
     }
 }
 
-/// `Duration` counts in `u64`; every duration here is a constant of days at most.
+/// `Duration` counts in `u64`; every duration here is a few days or months.
 fn seconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }

@@ -1,4 +1,4 @@
-//! Secrets that are handed out once and stored only as a hash.
+//! Secrets that are given out once and stored only as a hash.
 use std::fmt;
 
 use base64::Engine as _;
@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
-/// 256 random bits: twice what ASVS 5.0 V7.2.3 and V11.5.1 ask, so a plain hash at rest is enough (V6.5.2).
+/// 256 random bits: twice what ASVS 5.0 V7.2.3 and V11.5.1 ask for, so it is enough to store a plain hash (V6.5.2).
 pub const TOKEN_BYTES: usize = 32;
 
 /// A secret of a link or a session. It has no `Display` and no `Serialize`.
@@ -24,9 +24,9 @@ impl Token {
         Self(bytes)
     }
 
-    /// Reads a token from a link or a cookie.
+    /// Parses a token of a link or a cookie.
     pub fn parse(text: &str) -> Result<Self, NotAToken> {
-        // The length first, so that a body full of garbage costs nothing.
+        // The length first, so that a long text is not decoded.
         if text.len() != TOKEN_BYTES.div_ceil(3) * 4 - 1 {
             return Err(NotAToken);
         }
@@ -39,7 +39,7 @@ impl Token {
         URL_SAFE_NO_PAD.encode(self.0)
     }
 
-    /// What is stored in its place.
+    /// What is stored instead of it.
     pub fn hash(&self) -> TokenHash {
         TokenHash(URL_SAFE_NO_PAD.encode(digest(&SHA256, &self.0)))
     }
@@ -51,13 +51,13 @@ impl fmt::Debug for Token {
     }
 }
 
-/// SHA-256 of a token's bytes in base64url. Given as a token it does not work: it hashes to something else.
+/// SHA-256 of a token's bytes in base64url. It does not work as a token itself, because its own hash differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TokenHash(String);
 
 impl TokenHash {
-    /// Reads a hash that a page of ours named; what has not its shape is none.
+    /// Parses a hash that a form of ours contains.
     pub fn parse(text: &str) -> Result<Self, NotAToken> {
         Token::parse(text).map(|_| Self(text.to_owned()))
     }
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_shows_nothing_and_a_hash_is_no_token_for_itself() {
+    fn debug_shows_nothing_and_a_hash_does_not_work_as_its_token() {
         let token = Token::from_bytes([7; TOKEN_BYTES]);
         assert_eq!(format!("{token:?}"), "Token(…)");
         let as_token = Token::parse(token.hash().as_str()).expect("a hash has the shape of a token");
@@ -99,7 +99,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn survives_the_way_through_a_link(bytes in any::<[u8; TOKEN_BYTES]>()) {
+        fn is_parsed_as_it_was_exposed(bytes in any::<[u8; TOKEN_BYTES]>()) {
             let token = Token::from_bytes(bytes);
             let read = Token::parse(&token.expose()).expect("its own text");
             prop_assert_eq!(read.hash(), token.hash());

@@ -1,4 +1,4 @@
-//! The links that take a change back: "this wasn't me".
+//! The links that undo a change: "this wasn't me".
 use super::account::AccountId;
 use super::client_info::ClientInfo;
 use super::email_request::Notice;
@@ -6,10 +6,10 @@ use super::link::{LinkState, Purpose};
 use super::timestamp::Timestamp;
 use super::token::TokenHash;
 
-/// A link that takes a change back, as the database has it.
+/// A link that undoes a change, as the database has it.
 #[derive(Debug, Clone)]
 pub struct UndoLink {
-    /// The key: the hash of the secret in the mail.
+    /// The key: the hash of the secret in the email.
     pub token_hash: TokenHash,
     /// Whose account it is.
     pub account_id: AccountId,
@@ -17,7 +17,7 @@ pub struct UndoLink {
     pub notice: Notice,
     /// When it happened.
     pub at: Timestamp,
-    /// Where the request that did it came from.
+    /// Where the request that made the change came from.
     pub source: ClientInfo,
     /// When it was used.
     pub spent_at: Option<Timestamp>,

@@ -1,10 +1,10 @@
-//! Usernames: kept as chosen, compared in one canonical form.
+//! Usernames: stored as chosen, compared in one canonical form.
 use caseless::Caseless;
 use unicode_normalization::UnicodeNormalization;
 
-/// Fewest characters after normalisation.
+/// The minimum number of characters after normalisation.
 pub const MIN_CHARS: usize = 3;
-/// Most characters after normalisation.
+/// The maximum number of characters after normalisation.
 pub const MAX_CHARS: usize = 64;
 
 /// A username in NFKC, as its owner writes it.
@@ -20,7 +20,7 @@ pub enum NotAUsername {
     /// Not 3 to 64 characters.
     #[error("a username has 3 to 64 characters")]
     Length,
-    /// An `@` would make it look like an address; space, controls and invisible characters help impostors.
+    /// An `@` would make it look like an address; spaces, controls and invisible characters help impersonation.
     #[error("a username has no @, no space and no invisible characters")]
     Character,
 }
@@ -29,7 +29,7 @@ impl Username {
     /// Parses what a person typed; space around it is dropped.
     pub fn parse(typed: &str) -> Result<Self, NotAUsername> {
         let typed = typed.trim();
-        // Normalisation can multiply the length; a longer text could not pass anyway.
+        // Normalisation can multiply the length, so a long text is refused before it.
         if typed.chars().count() > MAX_CHARS {
             return Err(NotAUsername::Length);
         }

@@ -7,7 +7,7 @@ use super::error::Context;
 use super::transaction::Transaction;
 use super::write::{Item, Write, key, number};
 use super::{Store, StoreError};
-use domain::limit::{Pace, REMEMBERED};
+use domain::limit::{KNOWN_NETWORK_LIFETIME, Pace};
 use domain::{HashingKey, Limit, PasswordAttempt, Timestamp};
 
 /// The limit that a request would have exceeded. Nothing of the request was written.
@@ -78,7 +78,7 @@ impl Counted<'_> {
         tx.add(Write::delete(&self.store.tables.limits, self.bucket(&password.identifier, now)));
         tx.add(
             Write::update(&self.store.tables.limits, self.known_network(password), "SET expires_at = :end")
-                .value(":end", number((now + REMEMBERED).unix_seconds())),
+                .value(":end", number((now + KNOWN_NETWORK_LIFETIME).unix_seconds())),
         );
         if *decision == RateLimitDecision::Allowed {
             let network = self.bucket(&password.network, now);

@@ -93,7 +93,7 @@ impl Store {
         let notice = Notice::Undone { backup: backup.cloned() };
         let notice = EmailRequest::Notice { account_id: id.clone(), notice, source: source.clone() };
         let current = account.backup.confirmed();
-        let usable_from = link.notice.restored_from().map_or(now, |from| from.max(now));
+        let usable_from = link.notice.restored_usable_from().map_or(now, |from| from.max(now));
         let restored = |backup: &EmailAddress| match current.filter(|current| current.address == *backup) {
             // It was only used, not changed.
             Some(current) if matches!(link.notice, Notice::BackupUsed { .. }) => current.clone(),

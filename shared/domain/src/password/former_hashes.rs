@@ -1,33 +1,33 @@
-//! The kinds of hashes that accounts brought along from another system, and the work that hides which account did.
+//! The functions of the hashes that accounts were imported with, which run at every sign-in (docs/decisions/0018).
 //!
-//! A hash from elsewhere costs its own function on top of Argon2id, which takes longer than nothing and would tell
-//! strangers whose account was imported. Where an operator names the functions, every try of a password runs all of
-//! them, whoever it names (docs/decisions/0018).
+//! To verify an imported hash takes its own function on top of Argon2id, and the time would tell strangers which
+//! accounts were imported. Where an operator names the functions, every verification runs each of them once.
 use std::str::FromStr;
 
-use super::kdf::LegacyKdf;
+use super::kdf::{KdfCost, LegacyKdf};
+use super::work::Work;
 
-/// Each costs every sign-in up to a second or two of a core; nobody comes from more systems at once.
-const MOST: usize = 4;
+/// Each costs every sign-in up to a second or two of a core, and nobody migrates from more systems at once.
+const MAX_FUNCTIONS: usize = 4;
 
-/// Salts differ in length by some bytes at most, which is nothing beside the rounds of a function.
-const SALT: &str = "c2l4dGVlbiBieXRlIHNhbA";
+/// The salt where there is no hash of that function. The length of a salt makes no measurable difference.
+const NO_SALT: [u8; 16] = [0; 16];
 
-/// The functions with their costs, as `bcrypt$c=10,l=23`, with spaces between; `l` is the length of the digest in
+/// The functions with their costs, as `bcrypt$c=10,l=23`, separated by spaces; `l` is the length of the digest in
 /// bytes. None by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FormerHashes(Vec<LegacyKdf>);
+pub struct FormerHashes(Vec<KdfCost>);
 
-/// A text names no functions that can be run.
+/// A text does not name functions that can be run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotFormerHashes {
-    /// One of them is no function, or it costs too much.
+    /// A function is not supported, or costs too much.
     #[error(
         "{0} is none of bcrypt$c=…,l=23, scrypt$ln=…,r=…,p=…,l=…, pbkdf2-sha256$i=…,l=…, pbkdf2-sha512$i=…,l=… and argon2id$v=19,m=…,t=…,p=…,l=… within the bounds of the import"
     )]
     Unknown(String),
-    /// There are too many.
-    #[error("more than {MOST} kinds of hashes would make every sign-in slow")]
+    /// There are too many functions.
+    #[error("more than {MAX_FUNCTIONS} kinds of hashes would make every sign-in slow")]
     TooMany,
 }
 
@@ -35,46 +35,33 @@ impl FromStr for FormerHashes {
     type Err = NotFormerHashes;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut recipes: Vec<LegacyKdf> = Vec::new();
+        let mut costs = Vec::new();
         for named in text.split_whitespace() {
-            let kdf = LegacyKdf::read(&format!("${named}${SALT}"));
-            let kdf = kdf.ok_or_else(|| NotFormerHashes::Unknown(named.to_owned()))?;
-            if !recipes.iter().any(|other| other.costs_like(&kdf)) {
-                recipes.push(kdf);
+            let cost = KdfCost::parse(named).ok_or_else(|| NotFormerHashes::Unknown(named.to_owned()))?;
+            if !costs.contains(&cost) {
+                costs.push(cost);
             }
         }
-        if recipes.len() > MOST { Err(NotFormerHashes::TooMany) } else { Ok(Self(recipes)) }
+        if costs.len() > MAX_FUNCTIONS { Err(NotFormerHashes::TooMany) } else { Ok(Self(costs)) }
     }
 }
 
 impl FormerHashes {
-    /// The digest of a password by an account's recipe, if it has one, and the same work whether it does or not: of
-    /// each function one run.
-    pub(super) fn digest(&self, kdf: Option<&LegacyKdf>, password: &[u8]) -> Option<Vec<u8>> {
-        for former in &self.0 {
-            if kdf.is_none_or(|kdf| !kdf.costs_like(former)) {
-                std::hint::black_box(counted(former, password));
+    /// The digest of a password by an account's own function, if it has one. Each named function runs once, whether
+    /// or not it is the account's.
+    pub(super) fn digest(
+        &self,
+        kdf: Option<&LegacyKdf>,
+        password: &[u8],
+        work: &mut Work,
+    ) -> Option<Vec<u8>> {
+        for cost in &self.0 {
+            if kdf.is_none_or(|kdf| kdf.cost != *cost) {
+                std::hint::black_box(cost.digest(password, &NO_SALT, work));
             }
         }
-        kdf.map(|kdf| counted(kdf, password))
+        kdf.map(|kdf| kdf.digest(password, work))
     }
-}
-
-fn counted(kdf: &LegacyKdf, password: &[u8]) -> Vec<u8> {
-    #[cfg(feature = "testing")]
-    RUNS.with_borrow_mut(|runs| runs.push(kdf.cost()));
-    kdf.digest(password)
-}
-
-#[cfg(feature = "testing")]
-thread_local! {
-    static RUNS: std::cell::RefCell<Vec<String>> = const { std::cell::RefCell::new(Vec::new()) };
-}
-
-/// The functions that this thread has run since it was asked last, for tests of equal work.
-#[cfg(feature = "testing")]
-pub fn take_runs() -> Vec<String> {
-    RUNS.take()
 }
 
 #[cfg(test)]
@@ -85,8 +72,8 @@ mod tests {
     fn every_kind_can_be_named_once() {
         let all =
             "bcrypt$c=10,l=23 scrypt$ln=14,r=8,p=1,l=64 pbkdf2-sha256$i=29000,l=32 pbkdf2-sha512$i=1000,l=64";
-        let read: FormerHashes = all.parse().expect("four kinds");
-        assert_eq!(read.0.iter().map(LegacyKdf::cost).collect::<Vec<_>>().join(" "), all);
+        let parsed: FormerHashes = all.parse().expect("four kinds");
+        assert_eq!(parsed.0.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "), all);
         assert_eq!("".parse(), Ok(FormerHashes::default()));
         let twice: FormerHashes = "bcrypt$c=10,l=23  bcrypt$c=10,l=23 ".parse().expect("one kind");
         assert_eq!(twice.0.len(), 1);
@@ -106,6 +93,28 @@ mod tests {
         ] {
             let refused = format!("bcrypt$c=10,l=23 {bad}").parse::<FormerHashes>();
             assert_eq!(refused, Err(NotFormerHashes::Unknown(bad.to_owned())));
+        }
+    }
+
+    #[test]
+    fn each_named_function_runs_once_and_an_account_s_own_in_any_case() {
+        let named = "bcrypt$c=4,l=23 pbkdf2-sha256$i=1000,l=32";
+        let former: FormerHashes = named.parse().expect("two kinds");
+        let own = |text| LegacyKdf::parse(text).expect(text);
+        let (bcrypt, scrypt) = (
+            own("$bcrypt$c=4,l=23$c2l4dGVlbiBieXRlIHNhbA"),
+            own("$scrypt$ln=4,r=8,p=1,l=32$c2l4dGVlbiBieXRlIHNhbA"),
+        );
+        for (kdf, ran) in [
+            (None, named.to_owned()),
+            (Some(&bcrypt), named.to_owned()),
+            (Some(&scrypt), format!("{named} {}", scrypt.cost)),
+        ] {
+            let mut work = Work::default();
+            let digest = former.digest(kdf, b"x", &mut work);
+            assert_eq!(digest, kdf.map(|kdf| kdf.digest(b"x", &mut Work::default())));
+            let runs: Vec<_> = work.legacy_runs.into_iter().collect();
+            assert_eq!(runs, ran.split(' ').map(|cost| (cost.to_owned(), 1)).collect::<Vec<_>>());
         }
     }
 }

@@ -1,18 +1,14 @@
 //! Password hashes that other systems made: Argon2id, bcrypt, scrypt and PBKDF2, as PHC strings or in the Modular
 //! Crypt Format.
-//!
-//! None is kept as it comes. [`super::wrap_imported`] lays an Argon2id of today's cost over its digest, so that a
-//! cheap hash from elsewhere is never at rest here; what stays of it is its [`LegacyKdf`], which leads from a password to
-//! that digest (docs/decisions/0012).
 use std::fmt;
 
-use argon2::Version;
+use argon2::password_hash::phc;
 use base64::Engine as _;
 use base64::alphabet::BCRYPT;
 use base64::engine::GeneralPurpose;
 
-use super::kdf::{BASE64, Function, LENIENT, LegacyKdf, NotImportable};
-use super::{DIGEST_BYTES, LANES, MEMORY_KIB, PASSES};
+use super::argon2id::is_current_hash;
+use super::kdf::{BASE64, Function, KdfCost, LENIENT, LegacyKdf, NotImportable};
 
 /// bcrypt has an alphabet of its own.
 const BCRYPT_BASE64: GeneralPurpose = GeneralPurpose::new(&BCRYPT, LENIENT);
@@ -26,34 +22,34 @@ pub struct ImportedHash {
 }
 
 impl ImportedHash {
-    /// Reads `$argon2id$…`, `$2a$…`, `$2b$…`, `$2y$…`, `$scrypt$…`, `$pbkdf2-sha256$…` or `$pbkdf2-sha512$…`.
+    /// Parses `$argon2id$…`, `$2a$…`, `$2b$…`, `$2y$…`, `$scrypt$…`, `$pbkdf2-sha256$…` or `$pbkdf2-sha512$…`.
     ///
-    /// It fails for other kinds, for what does not parse, and for a cost that would keep a function busy for more
-    /// than a second or two at each try.
+    /// Fails for other functions, for what does not parse, and for a cost at which each verification would take more
+    /// than a second or two.
     pub fn parse(text: &str) -> Result<Self, NotImportable> {
         let fields: Vec<&str> = text.split('$').collect();
         let (function, salt, digest) = match fields[..] {
-            // The three differ in faults of long gone programs and in nothing that matters below 255 bytes.
+            // The three mark faults of old programs; up to 254 bytes they give the same digests.
             ["", "2a" | "2b" | "2y", cost, parts] if cost.len() == 2 && parts.is_char_boundary(22) => {
                 let (salt, digest) = parts.split_at(22);
-                (Function::read("bcrypt", &format!("c={cost}"))?, salt, digest)
+                (Function::parse("bcrypt", &format!("c={cost}"))?, salt, digest)
             }
             ["", "2a" | "2b" | "2y", ..] => return Err(NotImportable::Malformed("bcrypt")),
             ["", "2x", ..] => return Err(NotImportable::FaultyBcrypt),
-            ["", "argon2id", version, figures, salt, digest] => {
-                (Function::read("argon2id", &format!("{version},{figures}"))?, salt, digest)
+            ["", "argon2id", version, params, salt, digest] => {
+                (Function::parse("argon2id", &format!("{version},{params}"))?, salt, digest)
             }
             // Some libraries write the iterations of PBKDF2 without their `i=`.
             ["", name @ ("pbkdf2-sha256" | "pbkdf2-sha512"), iterations, salt, digest]
                 if iterations.parse::<u32>().is_ok() =>
             {
-                (Function::read(name, &format!("i={iterations}"))?, salt, digest)
+                (Function::parse(name, &format!("i={iterations}"))?, salt, digest)
             }
-            ["", name, figures, salt, digest] if name != "bcrypt" => {
-                (Function::read(name, figures)?, salt, digest)
+            ["", name, params, salt, digest] if name != "bcrypt" => {
+                (Function::parse(name, params)?, salt, digest)
             }
             ["", name, ..] => {
-                Function::read(name, "")?;
+                Function::parse(name, "")?;
                 return Err(NotImportable::UnknownKind);
             }
             _ => return Err(NotImportable::UnknownKind),
@@ -68,34 +64,28 @@ impl ImportedHash {
             decoded.map_err(|_| malformed())
         };
         let (salt, digest) = (decode(salt)?, decode(digest)?);
-        let kdf = LegacyKdf::new(function, salt, digest.len())?;
+        let kdf = LegacyKdf::new(KdfCost::new(function, digest.len())?, salt)?;
         Ok(Self { text: text.to_owned(), kdf, digest })
     }
 
-    /// The kind of hash, for a person: "bcrypt".
+    /// The function as people write it: "bcrypt".
     pub fn kind(&self) -> &'static str {
-        self.kdf.function.kind()
+        self.kdf.cost.function.kind()
     }
 
-    /// Its function and figures, as [`super::FormerHashes`] reads them.
-    pub fn cost(&self) -> String {
-        self.kdf.cost()
+    /// Its cost, as [`super::FormerHashes`] parses it.
+    pub fn cost(&self) -> KdfCost {
+        self.kdf.cost
     }
 
-    /// Whether it was cheaper than advised today.
+    /// Whether it cost less than is advised now.
     pub fn is_cheap(&self) -> bool {
-        self.kdf.function.is_cheap()
+        self.kdf.cost.function.is_cheap()
     }
 
-    /// Whether it is what this service would have made itself.
-    pub fn is_todays(&self) -> bool {
-        let today = Function::Argon2id {
-            version: Version::V0x13,
-            memory_kib: MEMORY_KIB,
-            passes: PASSES,
-            lanes: LANES,
-        };
-        self.kdf.function == today && self.digest.len() == DIGEST_BYTES
+    /// Whether it is what this service would have made itself, and needs no wrapping.
+    pub fn is_current(&self) -> bool {
+        phc::PasswordHash::new(&self.text).is_ok_and(|hash| is_current_hash(&hash))
     }
 }
 
@@ -108,6 +98,7 @@ impl fmt::Debug for ImportedHash {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::password::work::Work;
 
     const PASSWORD: &[u8] = b"correct horse battery";
 
@@ -121,6 +112,10 @@ mod tests {
         "$pbkdf2-sha256$1000$c2l4dGVlbiBieXRlIHNhbA$0jCG77B.ZMarPZ0V/nWfStkDmRe8fKHXTfJqIn8NMVU",
         "$pbkdf2-sha512$i=1000$c2l4dGVlbiBieXRlIHNhbA$rU4+LXNnfyZTFoCA/lyqwAI23FwQPXA1J8WUvWKIN0asda65BYVS3ajgw8RORUx2kWMyEjgepCG1IEmnGuv2Yg",
     ];
+    fn digest(hash: &ImportedHash, password: &[u8]) -> Vec<u8> {
+        hash.kdf.digest(password, &mut Work::default())
+    }
+
     /// Of "password", from the tests of the Argon2 reference implementation.
     const ARGON2ID: &str =
         "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
@@ -129,25 +124,25 @@ mod tests {
     fn digests_are_those_of_other_implementations() {
         for text in HASHES {
             let hash = ImportedHash::parse(text).expect(text);
-            assert!(hash.kdf.digest(PASSWORD) == hash.digest, "{text}");
-            assert!(hash.kdf.digest(b"Correct horse battery") != hash.digest, "{text}");
+            assert!(digest(&hash, PASSWORD) == hash.digest, "{text}");
+            assert!(digest(&hash, b"Correct horse battery") != hash.digest, "{text}");
         }
         let hash = ImportedHash::parse(ARGON2ID).expect("a hash");
-        assert!(hash.kdf.digest(b"password") == hash.digest);
+        assert!(digest(&hash, b"password") == hash.digest);
     }
 
     #[test]
-    fn a_recipe_is_read_as_it_was_written_and_has_no_digest() {
+    fn a_kdf_is_parsed_as_it_was_written_and_has_no_digest() {
         for text in HASHES.into_iter().chain([ARGON2ID]) {
             let hash = ImportedHash::parse(text).expect(text);
             let written = hash.kdf.to_string();
-            assert!(LegacyKdf::read(&written) == Some(hash.kdf), "{written}");
+            assert!(LegacyKdf::parse(&written) == Some(hash.kdf), "{written}");
             assert!(!written.contains(text.rsplit('$').next().expect("a digest")), "{written}");
         }
         for not in
             ["", "$", "$bcrypt$c=4,l=23", "$bcrypt$c=4,l=23$c2hvcnQ", "$bcrypt$c=4$c2l4dGVlbiBieXRlIHNhbA"]
         {
-            assert!(LegacyKdf::read(not).is_none(), "{not}");
+            assert!(LegacyKdf::parse(not).is_none(), "{not}");
         }
     }
 
@@ -158,13 +153,13 @@ mod tests {
             .expect("a hash");
         for (length, same) in [(80, true), (72, true), (71, false), (1_024, true)] {
             let typed = vec![b'p'; length];
-            assert_eq!(hash.kdf.digest(&typed) == hash.digest, same, "{length}");
+            assert_eq!(digest(&hash, &typed) == hash.digest, same, "{length}");
             assert_eq!(hash.kdf.reads_all_of(&typed), length < 72, "{length}");
         }
     }
 
     #[test]
-    fn what_cannot_be_taken_in_says_why() {
+    fn what_cannot_be_imported_says_why() {
         use NotImportable::{FaultyBcrypt, Malformed, TooCostly, UnknownKind};
         let salt = "c2l4dGVlbiBieXRlIHNhbA";
         let digest = "AO+Qn5rf3loI0GlsiozAlajzHQhpTjOgtExeRkJ1ihg";
@@ -210,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_below_todays_advice_is_cheap() {
+    fn a_hash_below_the_current_advice_is_cheap() {
         let salt_and_digest = "$c2l4dGVlbiBieXRlIHNhbA$AO+Qn5rf3loI0GlsiozAlajzHQhpTjOgtExeRkJ1ihg";
         for (start, cheap) in [
             ("$scrypt$ln=17,r=8,p=1", false),
@@ -224,7 +219,7 @@ mod tests {
         ] {
             let hash = ImportedHash::parse(&format!("{start}{salt_and_digest}")).expect(start);
             assert_eq!(hash.is_cheap(), cheap, "{start}");
-            assert_eq!(hash.is_todays(), start == "$argon2id$v=19$m=19456,t=2,p=1", "{start}");
+            assert_eq!(hash.is_current(), start == "$argon2id$v=19$m=19456,t=2,p=1", "{start}");
         }
         assert!(ImportedHash::parse(HASHES[1]).expect("a hash").is_cheap());
         assert!(!ImportedHash::parse(&HASHES[1].replace("$04$", "$10$")).expect("a hash").is_cheap());

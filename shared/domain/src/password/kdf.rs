@@ -1,6 +1,6 @@
-//! How other systems get from a password to the digest of its hash: function, cost, salt.
+//! The key derivation functions of other systems: how they get from a password to the digest of its hash.
 //!
-//! Of an imported hash this is what is kept; its digest is not (see [`super::imported`]).
+//! Of an imported hash its function, cost and salt are stored; its digest is not (docs/decisions/0012).
 use std::fmt;
 use std::num::NonZeroU32;
 
@@ -10,7 +10,8 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use ring::pbkdf2;
 
-use super::{MEMORY_KIB, PASSES};
+use super::argon2id::{MAX_LANES, MAX_MEMORY_KIB, MEMORY_KIB, PASSES};
+use super::work::Work;
 
 /// bcrypt has 2^cost rounds: 14 take a core about a second, sixteen times what the OWASP sheet asks for.
 const MAX_BCRYPT_COST: u32 = 14;
@@ -22,28 +23,26 @@ const BCRYPT_DIGEST_BYTES: usize = 23;
 const MAX_SCRYPT_BLOCKS: u64 = 1 << 21;
 /// PBKDF2 iterations: three times what the OWASP sheet asks for with SHA-256, one to two seconds of a core.
 const MAX_ITERATIONS: u32 = 2_000_000;
-/// Memory in KiB times passes of Argon2id: some 25 times today's cost, about half a second of a core.
+/// Memory in KiB times passes of Argon2id: some 25 times the current cost, about half a second of a core.
 const MAX_ARGON2_KIB: u64 = 1 << 20;
-/// Memory of Argon2id in KiB, of which a function has 1,769 MB.
-const MAX_ARGON2_MEMORY_KIB: u32 = 256 * 1_024;
 /// Salts and digests are at most this long; no system makes longer ones, and a digest of PBKDF2 costs by its length.
 const MAX_PART_BYTES: usize = 64;
-/// A shorter digest could be hit by another password.
+/// A shorter digest could also match another password.
 const MIN_DIGEST_BYTES: usize = 16;
 
-/// For reading what other systems wrote.
+/// For decoding what other systems wrote.
 pub(super) const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_encode_padding(false)
     .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-    // The last character has bits to spare, and some systems fill those of bcrypt's parts.
+    // The last character has unused bits, and some systems set those of bcrypt's parts.
     .with_decode_allow_trailing_bits(true);
-/// Of salts and digests, in all formats but bcrypt's.
+/// The encoding of salts and digests, in all formats but bcrypt's.
 pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(&STANDARD, LENIENT);
 
-/// Why a hash is not taken in.
+/// Why a hash cannot be imported.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotImportable {
-    /// It is of no kind that is known here.
+    /// Its function is not supported.
     #[error(
         "not a hash of Argon2id, bcrypt, scrypt or PBKDF2 (as PHC string or in the Modular Crypt Format)"
     )]
@@ -53,20 +52,20 @@ pub enum NotImportable {
         "$2x$ is bcrypt with a fault that lets other passwords in; leave the hash out, and the owner signs in by a link"
     )]
     FaultyBcrypt,
-    /// It is of a known kind, and does not parse.
+    /// Its function is supported, but it does not parse.
     #[error("not a well-formed hash of {0}")]
     Malformed(&'static str),
-    /// To verify it would keep a function busy for longer than anybody waits.
+    /// To verify it would take longer than people wait.
     #[error("the hash costs too much to verify: of {kind} at most {most} are taken")]
     TooCostly {
-        /// The kind of hash.
+        /// The function.
         kind: &'static str,
-        /// The bound.
+        /// The upper bound.
         most: &'static str,
     },
 }
 
-/// A function with its cost.
+/// A function with its parameters.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Function {
     Argon2id { version: Version, memory_kib: u32, passes: u32, lanes: u32 },
@@ -77,8 +76,8 @@ pub(super) enum Function {
 }
 
 impl Function {
-    /// Reads a function by the name and the figures that it has in a PHC string; `c` is bcrypt's cost.
-    pub(super) fn read(name: &str, figures: &str) -> Result<Self, NotImportable> {
+    /// Parses the name and the parameters that a function has in a PHC string; `c` is bcrypt's cost.
+    pub(super) fn parse(name: &str, params: &str) -> Result<Self, NotImportable> {
         let kind = match name {
             "argon2id" => "Argon2id",
             "bcrypt" => "bcrypt",
@@ -87,48 +86,49 @@ impl Function {
             _ => return Err(NotImportable::UnknownKind),
         };
         let malformed = NotImportable::Malformed(kind);
-        let figures = read_figures(figures).ok_or(malformed.clone())?;
-        let figure = |key: &str| figures.iter().find(|(name, _)| *name == key).map(|(_, value)| *value);
-        let needed = |key: &str| figure(key).ok_or(malformed.clone());
+        let params = parse_params(params).ok_or(malformed.clone())?;
+        let optional = |key: &str| params.iter().find(|(name, _)| *name == key).map(|(_, value)| *value);
+        let required = |key: &str| optional(key).ok_or(malformed.clone());
         let (function, known): (_, &[&str]) = match name {
             "argon2id" => {
-                // Hashes from before the format had versions are of version 1.0 (16).
-                let version = Version::try_from(figure("v").unwrap_or(16)).map_err(|_| malformed.clone())?;
-                let (memory_kib, passes, lanes) = (needed("m")?, needed("t")?, needed("p")?);
+                // A hash without a version is of version 1.0 (16): the format had none then.
+                let version =
+                    Version::try_from(optional("v").unwrap_or(16)).map_err(|_| malformed.clone())?;
+                let (memory_kib, passes, lanes) = (required("m")?, required("t")?, required("p")?);
                 (Self::Argon2id { version, memory_kib, passes, lanes }, &["v", "m", "t", "p"])
             }
-            "bcrypt" => (Self::Bcrypt { cost: needed("c")? }, &["c"]),
+            "bcrypt" => (Self::Bcrypt { cost: required("c")? }, &["c"]),
             "scrypt" => {
-                let log_n = needed("ln")?.try_into().map_err(|_| malformed.clone())?;
-                (Self::Scrypt { log_n, r: needed("r")?, p: needed("p")? }, &["ln", "r", "p"])
+                let log_n = required("ln")?.try_into().map_err(|_| malformed.clone())?;
+                (Self::Scrypt { log_n, r: required("r")?, p: required("p")? }, &["ln", "r", "p"])
             }
             _ => {
-                let iterations = NonZeroU32::new(needed("i")?).ok_or(malformed.clone())?;
+                let iterations = NonZeroU32::new(required("i")?).ok_or(malformed.clone())?;
                 let sha256 = name == "pbkdf2-sha256";
-                let made = if sha256 {
+                let function = if sha256 {
                     Self::Pbkdf2Sha256 { iterations }
                 } else {
                     Self::Pbkdf2Sha512 { iterations }
                 };
-                (made, &["i"])
+                (function, &["i"])
             }
         };
-        // An unknown figure would change the digest; `l` only tells its length.
-        if !figures.iter().all(|(key, _)| *key == "l" || known.contains(key)) {
+        // An unknown parameter would change the digest; `l` is only its length.
+        if !params.iter().all(|(key, _)| *key == "l" || known.contains(key)) {
             return Err(malformed);
         }
         function.check().map(|()| function)
     }
 
-    /// Holds the figures to what their functions allow, and the cost to what a function of ours can bear.
+    /// Checks that the function allows the parameters, and that verification stays within a second or two.
     fn check(self) -> Result<(), NotImportable> {
-        let (kind, most) = (self.kind(), self.most());
+        let (kind, most) = (self.kind(), self.upper_bound());
         let (well_formed, affordable) = match self {
             Self::Argon2id { memory_kib, passes, lanes, .. } => (
                 Params::new(memory_kib, passes, lanes, None).is_ok(),
-                memory_kib <= MAX_ARGON2_MEMORY_KIB
+                memory_kib <= MAX_MEMORY_KIB
                     && u64::from(memory_kib) * u64::from(passes) <= MAX_ARGON2_KIB
-                    && lanes <= 16,
+                    && lanes <= MAX_LANES,
             ),
             Self::Bcrypt { cost } => ((4..=31).contains(&cost), cost <= MAX_BCRYPT_COST),
             Self::Scrypt { log_n, r, p } => {
@@ -146,7 +146,7 @@ impl Function {
         }
     }
 
-    /// The name for a person.
+    /// The name as people write it.
     pub(super) const fn kind(self) -> &'static str {
         match self {
             Self::Argon2id { .. } => "Argon2id",
@@ -156,7 +156,7 @@ impl Function {
         }
     }
 
-    const fn most(self) -> &'static str {
+    const fn upper_bound(self) -> &'static str {
         match self {
             Self::Argon2id { .. } => "256 MiB, 16 lanes, and 1 GiB in all passes",
             Self::Bcrypt { .. } => "cost 14",
@@ -165,7 +165,7 @@ impl Function {
         }
     }
 
-    /// Whether it costs less than the OWASP Password Storage sheet asks for, so that somebody who had the former
+    /// Whether it costs less than the OWASP Password Storage sheet asks for, so that an attacker who has the former
     /// system's table may have guessed the password.
     pub(super) fn is_cheap(self) -> bool {
         match self {
@@ -186,112 +186,142 @@ impl fmt::Display for Function {
         match self {
             Self::Argon2id { version, memory_kib, passes, lanes } => {
                 let version = u32::from(*version);
-                write!(f, "$argon2id$v={version},m={memory_kib},t={passes},p={lanes}")
+                write!(f, "argon2id$v={version},m={memory_kib},t={passes},p={lanes}")
             }
-            Self::Bcrypt { cost } => write!(f, "$bcrypt$c={cost}"),
-            Self::Scrypt { log_n, r, p } => write!(f, "$scrypt$ln={log_n},r={r},p={p}"),
-            Self::Pbkdf2Sha256 { iterations } => write!(f, "$pbkdf2-sha256$i={iterations}"),
-            Self::Pbkdf2Sha512 { iterations } => write!(f, "$pbkdf2-sha512$i={iterations}"),
+            Self::Bcrypt { cost } => write!(f, "bcrypt$c={cost}"),
+            Self::Scrypt { log_n, r, p } => write!(f, "scrypt$ln={log_n},r={r},p={p}"),
+            Self::Pbkdf2Sha256 { iterations } => write!(f, "pbkdf2-sha256$i={iterations}"),
+            Self::Pbkdf2Sha512 { iterations } => write!(f, "pbkdf2-sha512$i={iterations}"),
         }
     }
 }
 
-/// How to get from a password to the digest of an imported hash: everything that the hash said but the digest.
-#[derive(Clone, PartialEq, Eq)]
-pub struct LegacyKdf {
+/// A function, its parameters and the length of its digest: all that its time depends on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct KdfCost {
     pub(super) function: Function,
-    salt: Vec<u8>,
     digest_bytes: usize,
 }
 
-impl LegacyKdf {
-    pub(super) fn new(function: Function, salt: Vec<u8>, digest_bytes: usize) -> Result<Self, NotImportable> {
-        let salts = match function {
-            Function::Argon2id { .. } => argon2::MIN_SALT_LEN..=MAX_PART_BYTES,
-            Function::Bcrypt { .. } => 16..=16,
-            _ => 1..=MAX_PART_BYTES,
-        };
-        let digests = match function {
+impl KdfCost {
+    /// Checks the length of the digest.
+    pub(super) fn new(function: Function, digest_bytes: usize) -> Result<Self, NotImportable> {
+        let allowed = match function {
             Function::Bcrypt { .. } => BCRYPT_DIGEST_BYTES..=BCRYPT_DIGEST_BYTES,
             _ => MIN_DIGEST_BYTES..=MAX_PART_BYTES,
         };
-        if salts.contains(&salt.len()) && digests.contains(&digest_bytes) {
-            Ok(Self { function, salt, digest_bytes })
+        if allowed.contains(&digest_bytes) {
+            Ok(Self { function, digest_bytes })
         } else {
             Err(NotImportable::Malformed(function.kind()))
         }
     }
 
-    /// Reads a recipe as [`fmt::Display`] writes it: `$name$figures,l=bytes$salt`.
-    pub fn read(text: &str) -> Option<Self> {
-        let ["", name, figures, salt] = text.split('$').collect::<Vec<_>>()[..] else { return None };
-        let function = Function::read(name, figures).ok()?;
-        let (_, digest_bytes) = read_figures(figures)?.into_iter().find(|(key, _)| *key == "l")?;
-        Self::new(function, BASE64.decode(salt).ok()?, digest_bytes.try_into().ok()?).ok()
+    /// Parses what [`fmt::Display`] writes: `name$parameters,l=bytes`.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (name, params) = text.split_once('$')?;
+        let (_, digest_bytes) = parse_params(params)?.into_iter().find(|(key, _)| *key == "l")?;
+        Self::new(Function::parse(name, params).ok()?, digest_bytes.try_into().ok()?).ok()
     }
 
-    /// The function, its figures and the digest's length, which are all that its time depends on:
-    /// `name$figures,l=bytes`.
-    pub fn cost(&self) -> String {
-        format!("{},l={}", self.function, self.digest_bytes).split_off(1)
-    }
-
-    /// Whether it takes the time of another.
-    pub(super) fn costs_like(&self, other: &Self) -> bool {
-        (self.function, self.digest_bytes) == (other.function, other.digest_bytes)
-    }
-
-    /// What the other system would have kept of this password.
-    pub fn digest(&self, password: &[u8]) -> Vec<u8> {
-        const CHECKED: &str = "figures and lengths were checked when the recipe was read";
+    /// The digest of a password. The salt must be one that the function allows; 16 bytes fit all.
+    pub(super) fn digest(&self, password: &[u8], salt: &[u8], work: &mut Work) -> Vec<u8> {
+        const CHECKED: &str = "parameters and lengths were checked when they were parsed";
+        work.count_legacy(self.to_string());
         let mut digest = vec![0; self.digest_bytes];
         match self.function {
             Function::Argon2id { version, memory_kib, passes, lanes } => {
                 let params = Params::new(memory_kib, passes, lanes, Some(self.digest_bytes)).expect(CHECKED);
                 let argon2 = Argon2::new(Algorithm::Argon2id, version, params);
-                argon2.hash_password_into(password, &self.salt, &mut digest).expect(CHECKED);
+                argon2.hash_password_into(password, salt, &mut digest).expect(CHECKED);
             }
             Function::Bcrypt { cost } => {
                 let read: Vec<u8> = password.iter().copied().chain([0]).take(BCRYPT_READS_BYTES).collect();
-                let salt = self.salt.as_slice().try_into().expect(CHECKED);
+                let salt = salt.try_into().expect(CHECKED);
                 digest.copy_from_slice(&bcrypt::bcrypt(cost, salt, &read)[..BCRYPT_DIGEST_BYTES]);
             }
             Function::Scrypt { log_n, r, p } => {
                 let params = scrypt::Params::new(log_n, r, p).expect(CHECKED);
-                scrypt::scrypt(password, &self.salt, &params, &mut digest).expect(CHECKED);
+                scrypt::scrypt(password, salt, &params, &mut digest).expect(CHECKED);
             }
             Function::Pbkdf2Sha256 { iterations } => {
-                pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, iterations, &self.salt, password, &mut digest);
+                pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, iterations, salt, password, &mut digest);
             }
             Function::Pbkdf2Sha512 { iterations } => {
-                pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA512, iterations, &self.salt, password, &mut digest);
+                pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA512, iterations, salt, password, &mut digest);
             }
         }
         digest
     }
+}
+
+impl fmt::Display for KdfCost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{},l={}", self.function, self.digest_bytes)
+    }
+}
+
+impl fmt::Debug for KdfCost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KdfCost({self})")
+    }
+}
+
+/// How to get from a password to the digest of an imported hash: everything that the hash says except the digest.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct LegacyKdf {
+    pub(super) cost: KdfCost,
+    salt: Vec<u8>,
+}
+
+impl LegacyKdf {
+    /// Checks the length of the salt.
+    pub(super) fn new(cost: KdfCost, salt: Vec<u8>) -> Result<Self, NotImportable> {
+        let allowed = match cost.function {
+            Function::Argon2id { .. } => argon2::MIN_SALT_LEN..=MAX_PART_BYTES,
+            Function::Bcrypt { .. } => 16..=16,
+            _ => 1..=MAX_PART_BYTES,
+        };
+        if allowed.contains(&salt.len()) {
+            Ok(Self { cost, salt })
+        } else {
+            Err(NotImportable::Malformed(cost.function.kind()))
+        }
+    }
+
+    /// Parses what [`fmt::Display`] writes: `$name$parameters,l=bytes$salt`.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (cost, salt) = text.strip_prefix('$')?.rsplit_once('$')?;
+        Self::new(KdfCost::parse(cost)?, BASE64.decode(salt).ok()?).ok()
+    }
+
+    /// What the other system would have stored for this password.
+    pub(super) fn digest(&self, password: &[u8], work: &mut Work) -> Vec<u8> {
+        self.cost.digest(password, &self.salt, work)
+    }
 
     /// Whether the digest depends on all of the password. bcrypt ignores what follows its 72nd byte.
-    pub fn reads_all_of(&self, password: &[u8]) -> bool {
-        !matches!(self.function, Function::Bcrypt { .. }) || password.len() < BCRYPT_READS_BYTES
+    pub(super) fn reads_all_of(&self, password: &[u8]) -> bool {
+        !matches!(self.cost.function, Function::Bcrypt { .. }) || password.len() < BCRYPT_READS_BYTES
     }
 }
 
 impl fmt::Display for LegacyKdf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "${}${}", self.cost(), BASE64.encode(&self.salt))
+        write!(f, "${}${}", self.cost, BASE64.encode(&self.salt))
     }
 }
 
-/// Without the salt, which is part of an account's secret.
+/// Without the salt, which belongs to the account's secret.
 impl fmt::Debug for LegacyKdf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Recipe({})", self.cost())
+        write!(f, "LegacyKdf({})", self.cost)
     }
 }
 
-/// Reads `name=number,name=number`.
-fn read_figures(text: &str) -> Option<Vec<(&str, u32)>> {
+/// Parses `name=number,name=number`.
+fn parse_params(text: &str) -> Option<Vec<(&str, u32)>> {
     text.split(',')
-        .map(|figure| figure.split_once('=').and_then(|(key, value)| Some((key, value.parse().ok()?))))
+        .map(|param| param.split_once('=').and_then(|(key, value)| Some((key, value.parse().ok()?))))
         .collect()
 }
