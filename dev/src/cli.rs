@@ -17,7 +17,7 @@ use crate::logs::Printing;
 use crate::services::Services;
 use crate::stack::{Options, Stack, read_template};
 use crate::tour::{self, Destination, compare};
-use crate::{startup, timing};
+use crate::{bench, startup, timing};
 
 /// Accounts listed on the screen; a file may hold thousands.
 const LISTED_ACCOUNTS: usize = 12;
@@ -77,6 +77,8 @@ enum Command {
     },
     /// Measures whether the time of an answer tells a known identifier from an unknown one, and reports
     Timing(timing::Plan),
+    /// Measures what each flow costs, in the release profile, and writes the figures into docs/performance.md
+    Bench(bench::Plan),
 }
 
 /// Where a tour goes, and what is kept of it.
@@ -210,6 +212,7 @@ pub async fn run() -> ExitCode {
             services(&options, &env_file).await
         }
         Some(Command::Timing(plan)) => timing::run(&plan, profile).await,
+        Some(Command::Bench(plan)) => bench::run(&plan).await,
         Some(Command::Startup { runs }) => startup::run(usize::from(runs), profile).await,
     };
     match done {

@@ -5,6 +5,7 @@
 //! route) it does not get here either. Functions are black boxes to it: nothing here knows a flow.
 
 pub mod accounts;
+pub mod bench;
 pub mod build;
 pub mod calls;
 pub mod cli;
