@@ -19,7 +19,7 @@ use tokio::process::Command;
 use self::journey::Journey;
 use self::lone_hash::LoneHash;
 use self::probe::Site;
-use self::report::Report;
+use self::report::CostReport;
 use self::samples::Results;
 use crate::build::{self, Profile};
 
@@ -56,7 +56,7 @@ pub async fn run(plan: &Plan) -> Result<()> {
     let outcome = measure(plan, &site).await;
     site.stop().await;
     let (results, hash) = outcome?;
-    let report = Report::new(&results, &hash)?;
+    let report = CostReport::new(&results, &hash)?;
     println!("{report}");
     let text = report::with_figures(&text, &report.to_string())?;
     std::fs::write(&page, text).with_context(|| format!("cannot write {}", page.display()))?;

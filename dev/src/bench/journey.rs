@@ -75,13 +75,13 @@ impl<'s> Journey<'s> {
         self.hashes.push(self.hash.measure()?);
         let identifier = self.username.clone();
         let form = [("identifier", &*identifier), ("password", password)];
-        let asked = Asked { flow, method: Method::POST, path: "/login", form: &form };
+        let asked = BrowserRequest { flow, method: Method::POST, path: "/login", form: &form };
         self.ask(browser, asked, status).await
     }
 
     async fn get(&mut self, browser: &mut Cookies, path: &str) -> Result<()> {
         let flow = format!("GET {}", without_query(path));
-        self.ask(browser, Asked { flow: &flow, method: Method::GET, path, form: &[] }, 200).await
+        self.ask(browser, BrowserRequest { flow: &flow, method: Method::GET, path, form: &[] }, 200).await
     }
 
     async fn post(
@@ -92,12 +92,12 @@ impl<'s> Journey<'s> {
         status: u16,
     ) -> Result<()> {
         let flow = format!("POST {path}");
-        self.ask(browser, Asked { flow: &flow, method: Method::POST, path, form }, status).await
+        self.ask(browser, BrowserRequest { flow: &flow, method: Method::POST, path, form }, status).await
     }
 
     /// Sends one request, keeps what it cost, and has the mailer send what it asked for.
-    async fn ask(&mut self, browser: &mut Cookies, asked: Asked<'_>, status: u16) -> Result<()> {
-        let Asked { flow, method, path, form } = asked;
+    async fn ask(&mut self, browser: &mut Cookies, asked: BrowserRequest<'_>, status: u16) -> Result<()> {
+        let BrowserRequest { flow, method, path, form } = asked;
         let function = self.site.function_at(without_query(path))?;
         let mut request = self.site.client().request(method.clone(), format!("{}{path}", self.site.url()));
         request = request.header(header::ACCEPT, "text/html");
@@ -135,7 +135,7 @@ impl<'s> Journey<'s> {
 }
 
 /// A request, without the cookies.
-struct Asked<'a> {
+struct BrowserRequest<'a> {
     /// The row that its figures go to.
     flow: &'a str,
     method: Method,

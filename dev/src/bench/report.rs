@@ -16,7 +16,7 @@ const TARGET: f64 = 1.1;
 
 /// The figures of one run.
 #[derive(Debug)]
-pub(super) struct Report {
+pub(super) struct CostReport {
     machine: String,
     lines: Vec<Line>,
     hash: f64,
@@ -57,7 +57,7 @@ impl Line {
     }
 }
 
-impl Report {
+impl CostReport {
     /// Sums a run up; `hashes` are the processor times of hashes alone.
     pub(super) fn new(results: &Results, hashes: &[f64]) -> Result<Self> {
         let hashes = sorted(hashes.to_vec());
@@ -77,7 +77,7 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for CostReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
@@ -136,7 +136,7 @@ mod tests {
             let of = |cpu, wall| (flow.to_owned(), "password-login".to_owned(), sample(cpu, wall));
             results.add(vec![of(cpu, 20.0), of(cpu + 1.0, 90.0), of(cpu - 1.0, 19.0)]);
         }
-        let report = Report::new(&results, &[15.0, 14.0, 99.0]).expect("all was walked").to_string();
+        let report = CostReport::new(&results, &[15.0, 14.0, 99.0]).expect("all was walked").to_string();
         let row = "POST /login, right password  password-login           3   16.50      3   1.5      6   20.00   90.00";
         assert!(report.contains(row), "{report}");
         assert!(
@@ -144,7 +144,7 @@ mod tests {
             "{report}"
         );
         assert!(report.contains("1.10 with the right password, 1.00 with a wrong one"), "{report}");
-        assert!(Report::new(&Results::default(), &[15.0]).is_err());
+        assert!(CostReport::new(&Results::default(), &[15.0]).is_err());
     }
 
     #[test]
