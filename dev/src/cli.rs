@@ -17,7 +17,7 @@ use crate::stack::ports::port;
 use crate::stack::sam_local::{self, SamLocal};
 use crate::stack::{Options, Stack};
 use crate::tour::{self, Destination, compare};
-use crate::{startup, timing, workspace};
+use crate::{bench, startup, timing, workspace};
 
 /// Accounts listed on the screen; a file may hold thousands.
 const LISTED_ACCOUNTS: usize = 12;
@@ -77,6 +77,8 @@ enum Command {
     },
     /// Measures whether response times distinguish known identifiers from unknown ones, and reports
     Timing(timing::Plan),
+    /// Measures what each flow costs, in the release profile, and writes the figures into docs/performance.md
+    Bench(bench::Plan),
 }
 
 /// The site of a tour, and its recording.
@@ -210,6 +212,7 @@ pub async fn run() -> ExitCode {
             services(&options, &env_file).await
         }
         Some(Command::Timing(plan)) => timing::run(&plan, profile).await,
+        Some(Command::Bench(plan)) => bench::run(&plan).await,
         Some(Command::Startup { runs }) => startup::run(usize::from(runs), profile).await,
     };
     match done {

@@ -301,6 +301,16 @@ impl Stack {
         self.runtime.current(function).is_none()
     }
 
+    /// The id of a function's process.
+    pub fn process_id(&self, function: &str) -> Option<u32> {
+        self.runtime.process_id(function)
+    }
+
+    /// Whether a function's process waits for its next invocation.
+    pub fn is_polling(&self, function: &str) -> bool {
+        self.runtime.is_polling(function)
+    }
+
     /// The template the stack runs.
     pub fn template(&self) -> &Template {
         &self.template

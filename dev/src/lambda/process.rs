@@ -66,6 +66,7 @@ impl Supervisor {
     /// Waits for the end of one process, or ends it when the Runtime API says so. Whether to start another.
     async fn attend(&self, mut child: Child) -> bool {
         let (out, err) = (child.stdout.take(), child.stderr.take());
+        self.runtime.started(&self.function, child.id());
         let lines = async { tokio::join!(self.copy_lines(out), self.copy_lines(err)) };
         let end = async {
             tokio::select! {

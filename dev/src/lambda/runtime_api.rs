@@ -87,6 +87,8 @@ struct FunctionState {
     /// The invocation that the process works on.
     current: Mutex<Option<String>>,
     process: watch::Sender<ProcessState>,
+    /// The id of the process, once one was started.
+    process_id: Mutex<Option<u32>>,
 }
 
 /// The state of a function's process.
@@ -124,6 +126,7 @@ impl RuntimeApi {
                 running: Mutex::default(),
                 current: Mutex::default(),
                 process: watch::Sender::new(ProcessState::Starting),
+                process_id: Mutex::default(),
             };
             (function.name.clone(), state)
         });
@@ -179,6 +182,24 @@ impl RuntimeApi {
     /// The invocation that a function works on, to which its calls to AWS belong.
     pub fn current(&self, function: &str) -> Option<String> {
         self.0.get(function).and_then(|state| lock(&state.current).clone())
+    }
+
+    /// Says that the function's process was started.
+    pub fn started(&self, function: &str, process_id: Option<u32>) {
+        if let Some(state) = self.0.get(function) {
+            *lock(&state.process_id) = process_id;
+        }
+    }
+
+    /// The id of the function's process.
+    pub fn process_id(&self, function: &str) -> Option<u32> {
+        self.0.get(function).and_then(|state| *lock(&state.process_id))
+    }
+
+    /// Whether the function's process has asked for an invocation and waits for it.
+    pub fn is_polling(&self, function: &str) -> bool {
+        // A poll holds the line while it waits.
+        self.0.get(function).is_some_and(|state| state.queue.try_lock().is_err())
     }
 
     /// Waits until the function's process polls; `false` when it never will.

@@ -1,0 +1,196 @@
+//! What each person of the measurement does: every flow once, as browsers ask, with forms and pages.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result, ensure};
+use reqwest::{Method, Response, header};
+
+use super::lone_hash::LoneHash;
+use super::probe::{PASSWORD, Site, username};
+use super::samples::Sample;
+
+/// The row of a sign-in that is compared with one hash.
+pub(super) const RIGHT_PASSWORD: &str = "POST /login, right password";
+/// The row of a sign-in that fails.
+pub(super) const WRONG_PASSWORD: &str = "POST /login, wrong password";
+
+/// One person on the way through all flows.
+pub(super) struct Journey<'s> {
+    site: &'s Site,
+    hash: &'s mut LoneHash,
+    username: String,
+    /// The processor times of hashes, in milliseconds.
+    pub(super) hashes: Vec<f64>,
+    /// Flow, function and what was measured.
+    pub(super) samples: Vec<(String, String, Sample)>,
+}
+
+/// The cookies of one browser, by name.
+type Cookies = BTreeMap<String, String>;
+
+impl<'s> Journey<'s> {
+    pub(super) fn new(site: &'s Site, hash: &'s mut LoneHash, number: u16) -> Self {
+        Self { site, hash, username: username(number), hashes: Vec::new(), samples: Vec::new() }
+    }
+
+    /// Walks through all flows. The order follows from what each needs: undoing a change freezes the account, so it
+    /// comes last.
+    pub(super) async fn walk(&mut self) -> Result<()> {
+        let (mut laptop, mut phone) = (Cookies::new(), Cookies::new());
+        let primary = format!("{}@example.com", self.username);
+        let backup = format!("{}@example.org", self.username);
+        self.sign_in(&mut laptop, RIGHT_PASSWORD, PASSWORD, 303).await?;
+        self.sign_in(&mut Cookies::new(), WRONG_PASSWORD, "not the password", 401).await?;
+        self.get(&mut laptop, "/account").await?;
+
+        self.post(&mut laptop, "/account/backup", &[("email", &backup)], 303).await?;
+        let link = self.link_to("/backup/confirm", &backup)?;
+        self.get(&mut laptop, &link).await?;
+        self.post(&mut laptop, "/backup/confirm", &[("token", token_of(&link)?)], 200).await?;
+
+        self.post(&mut phone, "/login/link", &[("email", &backup)], 200).await?;
+        let link = self.link_to("/login/open", &backup)?;
+        self.get(&mut phone, &link).await?;
+        self.post(&mut phone, "/login/open", &[("token", token_of(&link)?)], 303).await?;
+        self.post(&mut Cookies::new(), "/forgot-username", &[("email", &backup)], 200).await?;
+
+        self.post(&mut laptop, "/account/sessions/end", &[("others", "true")], 303).await?;
+        self.post(&mut laptop, "/account/backup/remove", &[], 303).await?;
+        let link = self.link_to("/undo", &primary)?;
+        self.post(&mut laptop, "/logout", &[], 200).await?;
+        let mut owner = Cookies::new();
+        self.get(&mut owner, &link).await?;
+        let form = [("token", token_of(&link)?), ("username", &*self.username.clone())];
+        self.post(&mut owner, "/undo", &form, 200).await
+    }
+
+    /// Signs in, after one hash alone, so that both meet the same machine.
+    async fn sign_in(
+        &mut self,
+        browser: &mut Cookies,
+        flow: &str,
+        password: &str,
+        status: u16,
+    ) -> Result<()> {
+        self.hashes.push(self.hash.measure()?);
+        let identifier = self.username.clone();
+        let form = [("identifier", &*identifier), ("password", password)];
+        let asked = BrowserRequest { flow, method: Method::POST, path: "/login", form: &form };
+        self.ask(browser, asked, status).await
+    }
+
+    async fn get(&mut self, browser: &mut Cookies, path: &str) -> Result<()> {
+        let flow = format!("GET {}", without_query(path));
+        self.ask(browser, BrowserRequest { flow: &flow, method: Method::GET, path, form: &[] }, 200).await
+    }
+
+    async fn post(
+        &mut self,
+        browser: &mut Cookies,
+        path: &str,
+        form: &[(&str, &str)],
+        status: u16,
+    ) -> Result<()> {
+        let flow = format!("POST {path}");
+        self.ask(browser, BrowserRequest { flow: &flow, method: Method::POST, path, form }, status).await
+    }
+
+    /// Sends one request, keeps what it cost, and has the mailer send what it asked for.
+    async fn ask(&mut self, browser: &mut Cookies, asked: BrowserRequest<'_>, status: u16) -> Result<()> {
+        let BrowserRequest { flow, method, path, form } = asked;
+        let function = self.site.function_at(without_query(path))?;
+        let mut request = self.site.client().request(method.clone(), format!("{}{path}", self.site.url()));
+        request = request.header(header::ACCEPT, "text/html");
+        if method == Method::POST {
+            let form: Vec<String> =
+                form.iter().map(|(name, value)| format!("{name}={}", escaped(value))).collect();
+            request = request
+                .header(header::ORIGIN, self.site.url())
+                .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(form.join("&"));
+        }
+        if !browser.is_empty() {
+            let pairs: Vec<_> = browser.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            request = request.header(header::COOKIE, pairs.join("; "));
+        }
+        let (response, sample) = self.site.send(function, request).await?;
+        ensure!(response.status() == status, "{flow}: expected {status}, came {}", response.status());
+        keep_cookies(browser, &response);
+        self.samples.push((flow.to_owned(), function.to_owned(), sample));
+        for (kind, sample) in self.site.send_mail().await? {
+            self.samples.push((format!("email: {kind}"), self.site.mailer().to_owned(), sample));
+        }
+        Ok(())
+    }
+
+    /// The link of the latest email, which must be to this address and lead there, as a path with its query.
+    fn link_to(&self, path: &str, address: &str) -> Result<String> {
+        let mail = self.site.latest_mail()?;
+        ensure!(mail.to.contains(address), "expected an email to {address}, came one to {}", mail.to);
+        let start = format!("{}{path}?token=", self.site.url());
+        let link = mail.links.iter().find(|link| link.starts_with(&start));
+        let link = link.with_context(|| format!("“{}” has no link to {path}", mail.subject))?;
+        Ok(link[self.site.url().len()..].to_owned())
+    }
+}
+
+/// A request, without the cookies.
+struct BrowserRequest<'a> {
+    /// The row that its figures go to.
+    flow: &'a str,
+    method: Method,
+    /// Begins with `/` and may carry a query.
+    path: &'a str,
+    form: &'a [(&'a str, &'a str)],
+}
+
+fn without_query(path: &str) -> &str {
+    path.split_once('?').map_or(path, |(path, _)| path)
+}
+
+fn token_of(link: &str) -> Result<&str> {
+    Ok(link.split_once("token=").context("a link without a token")?.1)
+}
+
+/// A value of a form.
+fn escaped(value: &str) -> String {
+    let escape = |byte: u8| match byte {
+        byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    };
+    value.bytes().map(escape).collect()
+}
+
+/// Keeps and drops cookies as a browser does.
+fn keep_cookies(browser: &mut Cookies, response: &Response) {
+    for line in response.headers().get_all(header::SET_COOKIE) {
+        let pair = line.to_str().ok().and_then(|line| line.split(';').next()?.split_once('='));
+        match pair {
+            Some((name, "")) => {
+                browser.remove(name);
+            }
+            Some((name, value)) => {
+                browser.insert(name.to_owned(), value.to_owned());
+            }
+            None => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_of_a_form_is_escaped_whatever_it_holds() {
+        assert_eq!(escaped("mira@example.com"), "mira%40example%2Ecom");
+        assert_eq!(escaped("a b+c"), "a%20b%2Bc");
+    }
+
+    #[test]
+    fn a_link_is_a_path_and_a_token() {
+        let link = "/undo?token=abc";
+        assert_eq!((without_query(link), token_of(link).ok()), ("/undo", Some("abc")));
+        assert_eq!((without_query("/account"), token_of("/account").ok()), ("/account", None));
+    }
+}
