@@ -1,8 +1,8 @@
 //! What Sparekey's functions share.
 //!
 //! [`store`], [`mail`] and [`web`] each know one neighbour (the database, the mail service, the browser) and the rules
-//! in the crate `domain`, never each other. [`app`] is what a flow is handed, [`requirements`] what single flows need
-//! beyond that. [`runtime`] runs a flow as a Lambda function.
+//! in the crate `domain`, never each other. Every flow gets an [`app`]; [`requirements`] has what only some flows need.
+//! [`runtime`] runs a flow as a Lambda function.
 pub mod app;
 pub mod aws;
 pub mod clock;
@@ -13,6 +13,7 @@ pub mod link_access;
 pub mod logging;
 pub mod mail;
 pub mod metrics;
+mod notice_text;
 pub mod rate_limit;
 pub mod requirements;
 pub mod runtime;

@@ -1,4 +1,4 @@
-//! The words of pages and mails, by language. Knows Fluent and nothing of pages or mails.
+//! The texts of pages and emails, by language. Knows Fluent and nothing of pages or emails.
 use std::sync::{Arc, LazyLock};
 
 use fluent_bundle::concurrent::FluentBundle;
@@ -6,11 +6,11 @@ use fluent_bundle::{FluentArgs, FluentResource};
 use fluent_langneg::{NegotiationStrategy, negotiate_languages};
 use unic_langid::LanguageIdentifier;
 
-use domain::{ClientInfo, Device, Language, Notice, Timestamp};
+use domain::{Language, Timestamp};
 
 type Bundle = FluentBundle<FluentResource>;
 
-/// Each language is parsed when it is first spoken: a function that only ever meets Danes parses Danish.
+/// Each language is parsed when it is first used, so that a cold start does not parse all three.
 static EN: LazyLock<Bundle> = LazyLock::new(|| parse(Language::En, ENGLISH));
 static NL: LazyLock<Bundle> = LazyLock::new(|| parse(Language::Nl, DUTCH));
 static DA: LazyLock<Bundle> = LazyLock::new(|| parse(Language::Da, DANISH));
@@ -37,7 +37,7 @@ fn parse(language: Language, sources: [&str; 3]) -> Bundle {
     bundle.set_use_isolating(false);
     for source in sources {
         let resource = FluentResource::try_new(source.to_owned()).expect("the locale files parse");
-        bundle.add_resource(resource).expect("no message is there twice");
+        bundle.add_resource(resource).expect("no message is defined twice");
     }
     bundle
 }
@@ -46,7 +46,7 @@ fn identifier(language: Language) -> LanguageIdentifier {
     language.tag().parse().expect("the tags are BCP 47")
 }
 
-/// The words of one language.
+/// The texts of one language.
 #[derive(Debug, Clone)]
 pub struct Texts {
     language: Language,
@@ -54,7 +54,7 @@ pub struct Texts {
 }
 
 impl Texts {
-    /// The words of a language, where the product goes by that name.
+    /// The texts of a language, with the product's name.
     pub fn new(language: Language, product: Arc<str>) -> Self {
         Self { language, product }
     }
@@ -69,13 +69,13 @@ impl Texts {
         &self.product
     }
 
-    /// A message without arguments of its own.
-    pub fn say(&self, key: &str) -> String {
-        self.with(key, &[])
+    /// A message without arguments.
+    pub fn message(&self, key: &str) -> String {
+        self.format(key, &[])
     }
 
-    /// A message with arguments. One that a language lacks is said in English.
-    pub fn with(&self, key: &str, arguments: &[(&str, &str)]) -> String {
+    /// A message with arguments. One that is missing in a language comes in English.
+    pub fn format(&self, key: &str, arguments: &[(&str, &str)]) -> String {
         let mut all = FluentArgs::new();
         all.set("product", &*self.product);
         for (name, value) in arguments {
@@ -96,46 +96,11 @@ impl Texts {
         })
     }
 
-    /// What happened to an account. Addresses are masked: the owner knows them, and whoever else reads need not.
-    pub fn notice(&self, notice: &Notice, at: Timestamp) -> String {
-        let (former, backup) = match notice {
-            Notice::BackupChanged { former, address, .. } => (former.masked(), address.masked()),
-            Notice::BackupAdded { address, .. }
-            | Notice::BackupRemoved { address, .. }
-            | Notice::BackupUsed { address }
-            | Notice::Undone { backup: Some(address) } => (String::new(), address.masked()),
-            Notice::Undone { backup: None } => (String::new(), String::new()),
-        };
-        let arguments = [("date", &*self.date_time(at)), ("former", &*former), ("backup", &*backup)];
-        let lead = self.with(&format!("{}-lead", notice.stem()), &arguments);
-        let (first, effect) = match notice {
-            Notice::BackupAdded { usable_from, .. } => (usable_from, "added"),
-            Notice::BackupChanged { usable_from, .. } => (usable_from, "changed"),
-            _ => return lead,
-        };
-        let effect = match first {
-            None => self.say(&format!("{effect}-at-once")),
-            Some(from) => self.with(&format!("{effect}-held"), &[("date", &self.date_time(*from))]),
-        };
-        format!("{lead} {effect}")
-    }
-
-    /// Where a request came from.
-    pub fn source(&self, source: &ClientInfo) -> String {
-        let device = self.say(&format!("device-{}", source.device.as_str()));
-        self.with("source", &[("device", &*device), ("network", &*source.network)])
-    }
-
-    /// A kind of device, as the title of a session.
-    pub fn session_on(&self, device: Device) -> String {
-        self.say(&format!("session-on-{}", device.as_str()))
-    }
-
     /// A point in time, to the minute.
     pub fn date_time(&self, at: Timestamp) -> String {
         let at = at.date_time();
-        let month = self.say(&format!("month-{}", u8::from(at.month())));
-        self.with(
+        let month = self.message(&format!("month-{}", u8::from(at.month())));
+        self.format(
             "date-time",
             &[
                 ("day", &*at.day().to_string()),
@@ -160,8 +125,8 @@ pub fn negotiate(accept_language: &str) -> Language {
     tag.and_then(|tag| Language::from_tag(&tag)).unwrap_or_default()
 }
 
-/// One language of the header with its weight, where it is wanted at all. (fluent-langneg's own reader drops
-/// the weights.)
+/// One language of the header with its weight; nothing where the weight is 0. (fluent-langneg's own parser drops the
+/// weights.)
 fn weighted(range: &str) -> Option<(f32, LanguageIdentifier)> {
     let (tag, parameter) = range.split_once(';').unwrap_or((range, "q=1"));
     let weight: f32 = parameter.trim().strip_prefix("q=")?.parse().ok()?;
@@ -173,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_language_we_speak_is_chosen() {
+    fn the_preferred_language_of_ours_is_chosen() {
         for (header, language) in [
             ("", Language::En),
             ("nl", Language::Nl),
@@ -207,9 +172,9 @@ mod tests {
     #[test]
     fn dates_read_as_people_write_them() {
         let at = Timestamp::from_unix_seconds(1_795_356_300);
-        let say = |language| Texts::new(language, "Sparekey".into()).date_time(at);
-        assert_eq!(say(Language::En), "22 November 2026 at 14:05 UTC");
-        assert_eq!(say(Language::Nl), "22 november 2026 om 14:05 UTC");
-        assert_eq!(say(Language::Da), "22. november 2026 kl. 14.05 UTC");
+        let date = |language| Texts::new(language, "Sparekey".into()).date_time(at);
+        assert_eq!(date(Language::En), "22 November 2026 at 14:05 UTC");
+        assert_eq!(date(Language::Nl), "22 november 2026 om 14:05 UTC");
+        assert_eq!(date(Language::Da), "22. november 2026 kl. 14.05 UTC");
     }
 }

@@ -241,7 +241,7 @@ fn every_text_exists_in_every_language_and_is_used() {
     }
     assert_eq!(en, used, "left: what there is, right: what is used");
 
-    for call in [".say(\"", ".with(\""] {
+    for call in [".message(\"", ".format(\""] {
         for part in all.split(call).skip(1) {
             let key = part.split('"').next().unwrap_or_default();
             assert!(en.contains(key), "{call}{key}\") asks for a text that is not there");

@@ -1,10 +1,11 @@
-//! Mails in words: a subject, a text part and an HTML part that say the same.
+//! The text of emails: a subject, a text part and an HTML part that say the same.
 use askama::Template;
 
 use super::Email;
+use crate::notice_text;
 use crate::texts::Texts;
 
-/// A mail as it is sent.
+/// An email as it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Composed {
     /// The subject, one line.
@@ -20,17 +21,17 @@ struct Action {
     url: String,
 }
 
-/// What both parts are made of.
+/// What both parts contain.
 struct Content {
     subject: String,
     greeting: Option<String>,
     lead: String,
-    /// A line set apart: the username.
+    /// A line on its own: the username.
     highlight: Option<String>,
     action: Action,
-    /// What to do when it was not you.
+    /// What to do if it was not you.
     otherwise: String,
-    /// Why this mail came.
+    /// Why this email came.
     reason: String,
 }
 
@@ -49,7 +50,7 @@ struct HtmlPart<'a> {
 }
 
 impl Email {
-    /// Puts the mail in words. Links lead to `public_url`.
+    /// Writes the email. Links lead to `public_url`.
     pub fn compose(&self, text: &Texts, public_url: &str) -> Result<Composed, askama::Error> {
         let content = self.content(text, public_url);
         Ok(Composed {
@@ -60,57 +61,63 @@ impl Email {
     }
 
     fn content(&self, text: &Texts, public_url: &str) -> Content {
-        let action =
-            |label: &str, path: String| Action { label: text.say(label), url: format!("{public_url}{path}") };
+        let action = |label: &str, path: String| Action {
+            label: text.message(label),
+            url: format!("{public_url}{path}"),
+        };
         match self {
             Self::VerifyBackup { username, token, .. } => Content {
-                subject: text.say("verify-subject"),
+                subject: text.message("verify-subject"),
                 greeting: None,
-                lead: text.with("verify-lead", &[("username", username)]),
+                lead: text.format("verify-lead", &[("username", username)]),
                 highlight: None,
                 action: action("verify-action", format!("/backup/confirm?token={}", token.expose())),
-                otherwise: text.say("verify-ignore"),
-                reason: text.say("mail-reason"),
+                otherwise: text.message("verify-ignore"),
+                reason: text.message("mail-reason"),
             },
             Self::YourUsername { username, .. } => Content {
-                subject: text.say("username-subject"),
+                subject: text.message("username-subject"),
                 greeting: None,
-                lead: text.say("username-lead"),
+                lead: text.message("username-lead"),
                 highlight: Some(username.clone()),
                 action: action("username-action", "/login".into()),
-                otherwise: text.say("username-ignore"),
-                reason: text.say("mail-reason"),
+                otherwise: text.message("username-ignore"),
+                reason: text.message("mail-reason"),
             },
             Self::SignInLink { username, token, .. } => Content {
-                subject: text.say("sign-in-subject"),
-                greeting: Some(text.with("mail-greeting", &[("username", username)])),
-                lead: text.with("sign-in-lead", &[("username", username)]),
+                subject: text.message("sign-in-subject"),
+                greeting: Some(text.format("mail-greeting", &[("username", username)])),
+                lead: text.format("sign-in-lead", &[("username", username)]),
                 highlight: None,
                 action: action("sign-in-action", format!("/login/open?token={}", token.expose())),
-                otherwise: text.say("sign-in-ignore"),
-                reason: text.say("mail-reason"),
+                otherwise: text.message("sign-in-ignore"),
+                reason: text.message("mail-reason"),
             },
             Self::Notice { username, notice, at, source, undo, .. } => Content {
-                subject: text.say(&format!("{}-subject", notice.stem())),
-                greeting: Some(text.with("mail-greeting", &[("username", username)])),
-                lead: format!("{} {}", text.notice(notice, *at), text.source(source)),
+                subject: text.message(&format!("{}-subject", notice.stem())),
+                greeting: Some(text.format("mail-greeting", &[("username", username)])),
+                lead: format!(
+                    "{} {}",
+                    notice_text::event(notice, *at, text),
+                    notice_text::source(source, text)
+                ),
                 highlight: None,
                 action: match undo {
                     Some(token) => action("undo-action", format!("/undo?token={}", token.expose())),
                     None => action("notice-action", "/account".into()),
                 },
-                otherwise: text.say(if undo.is_some() { "undo-explain" } else { "notice-explain" }),
-                reason: text.say("mail-notice-reason"),
+                otherwise: text.message(if undo.is_some() { "undo-explain" } else { "notice-explain" }),
+                reason: text.message("mail-notice-reason"),
             },
             Self::AddressClaimAttempt { username, address, at, .. } => Content {
-                subject: text.say("wanted-subject"),
-                greeting: Some(text.with("mail-greeting", &[("username", username)])),
+                subject: text.message("wanted-subject"),
+                greeting: Some(text.format("mail-greeting", &[("username", username)])),
                 lead: text
-                    .with("wanted-lead", &[("date", &text.date_time(*at)), ("backup", &address.masked())]),
+                    .format("wanted-lead", &[("date", &text.date_time(*at)), ("backup", &address.masked())]),
                 highlight: None,
                 action: action("notice-action", "/account".into()),
-                otherwise: text.say("wanted-ignore"),
-                reason: text.say("mail-notice-reason"),
+                otherwise: text.message("wanted-ignore"),
+                reason: text.message("mail-notice-reason"),
             },
         }
     }

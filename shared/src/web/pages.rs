@@ -333,7 +333,7 @@ impl ProblemPage {
             Code::WrongCredentials => ("/login", "way-on-sign-in"),
             _ => ("/account", "way-on-account"),
         };
-        let way_on = WayOn { href, label: text.say(label) };
+        let way_on = WayOn { href, label: text.message(label) };
         Self { problem: Shown::new(problem, &text), way_on, text }
     }
 
@@ -343,7 +343,7 @@ impl ProblemPage {
             Purpose::SignIn => ("/login", "way-on-new-link"),
             Purpose::ConfirmBackup | Purpose::Undo => ("/account", "way-on-account"),
         };
-        let way_on = WayOn { href, label: text.say(label) };
+        let way_on = WayOn { href, label: text.message(label) };
         Self { problem: Shown::new(&code.into(), &text), way_on, text }
     }
 }

@@ -161,12 +161,12 @@ impl Problem {
 
     /// One line that says what is wrong.
     pub fn title(&self, texts: &Texts) -> String {
-        texts.say(&format!("problem-{}", self.code.as_str()))
+        texts.message(&format!("problem-{}", self.code.as_str()))
     }
 
     /// What to do about it.
     pub fn advice(&self, texts: &Texts) -> String {
-        texts.say(&format!("problem-{}-advice", self.code.as_str()))
+        texts.message(&format!("problem-{}-advice", self.code.as_str()))
     }
 
     /// The RFC 9457 document.

@@ -4,17 +4,17 @@ use serde::Serialize;
 use crate::texts::Texts;
 use domain::{Device, Session, SignInMethod, Timestamp, TokenHash};
 
-/// As many as a person can look through. All the others are ended all the same by "all others".
+/// As many as a person can look through. "End all other sessions" ends those that are not shown too.
 const MOST_SHOWN: usize = 20;
 
 /// A session as its owner sees it.
 #[derive(Debug, Clone, Serialize)]
 pub struct ListedSession {
-    /// The hash of its secret, which names it and opens nothing.
+    /// The hash of its secret: it identifies the session and opens nothing.
     pub(super) session: TokenHash,
     /// On what kind of device it began.
     device: Device,
-    /// From where, roughly; empty where that was not kept.
+    /// From where, roughly; empty if that was not stored.
     pub(super) network: String,
     /// How.
     how: SignInMethod,
@@ -40,7 +40,7 @@ impl ListedSession {
     }
 
     pub(super) fn title(&self, texts: &Texts) -> String {
-        texts.session_on(self.device)
+        texts.message(&format!("session-on-{}", self.device.as_str()))
     }
 
     pub(super) fn begin(&self, texts: &Texts) -> String {
@@ -49,11 +49,11 @@ impl ListedSession {
             SignInMethod::LinkToPrimary => "session-by-primary",
             SignInMethod::LinkToBackup => "session-by-backup",
         };
-        texts.with(key, &[("date", &*texts.date_time(self.signed_in_at))])
+        texts.format(key, &[("date", &*texts.date_time(self.signed_in_at))])
     }
 
     pub(super) fn last_use(&self, texts: &Texts) -> String {
-        texts.with("session-seen", &[("date", &*texts.date_time(self.seen_at))])
+        texts.format("session-seen", &[("date", &*texts.date_time(self.seen_at))])
     }
 }
 
@@ -63,13 +63,13 @@ pub struct SessionList {
     pub(super) sessions: Vec<ListedSession>,
     /// Whether there are more than are shown.
     pub(super) more_sessions: bool,
-    /// Whether the backup email opened this one, so that others may be a stranger's.
+    /// Whether this one was opened with the backup email, so that others may be a stranger's.
     #[serde(skip)]
     pub(super) recovered: bool,
 }
 
 impl SessionList {
-    /// The list as this browser shows it. Its own session is in it even where the index does not show it yet.
+    /// The list as this browser shows it. It contains this browser's session even if the index does not show it yet.
     pub fn new(own: &Session, all: &[Session]) -> Self {
         let others = all.iter().filter(|session| session.hash != own.hash);
         let others = others.map(|session| ListedSession::new(session, false));

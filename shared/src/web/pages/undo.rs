@@ -3,11 +3,12 @@ use askama::Template;
 use serde::Serialize;
 
 use super::{Problem, Shown};
+use crate::notice_text;
 use crate::texts::Texts;
 use domain::account::FREEZE;
 use domain::{Account, Device, Timestamp, Token, UndoLink};
 
-/// What happened, when and from where, what taking it back does, and the button that does.
+/// What happened, when and from where, what undoing it does, and the button that undoes it.
 #[derive(Debug, Clone, Template, Serialize)]
 #[template(path = "pages/undo.html")]
 pub struct UndoPage {
@@ -17,7 +18,7 @@ pub struct UndoPage {
     at: Timestamp,
     device: Device,
     network: String,
-    /// The backup email after it was taken back, masked.
+    /// The backup email after the undo, masked.
     backup_then: Option<String>,
     #[serde(skip)]
     happened: String,
@@ -32,7 +33,7 @@ pub struct UndoPage {
 }
 
 impl UndoPage {
-    /// The page of a living link.
+    /// The page of a live link.
     pub fn new(link: &UndoLink, account: &Account, token: &Token, text: Texts) -> Self {
         let current = account.backup.confirmed().map(|current| &current.address);
         Self {
@@ -41,8 +42,8 @@ impl UndoPage {
             device: link.source.device,
             network: link.source.network.clone(),
             backup_then: link.notice.backup_after_undo(current).flatten().map(|backup| backup.masked()),
-            happened: text.notice(&link.notice, link.at),
-            came_from: text.source(&link.source),
+            happened: notice_text::event(&link.notice, link.at, &text),
+            came_from: notice_text::source(&link.source, &text),
             typed: String::new(),
             problem: None,
             token: token.expose(),
@@ -59,7 +60,7 @@ impl UndoPage {
     }
 }
 
-/// The change is taken back.
+/// The change is undone.
 #[derive(Debug, Clone, Template, Serialize)]
 #[template(path = "pages/taken-back.html")]
 pub struct UndonePage {
@@ -67,7 +68,7 @@ pub struct UndonePage {
     text: Texts,
     /// The backup email now, masked.
     backup: Option<String>,
-    /// Whether the former one belongs to another account by now.
+    /// Whether the former one belongs to another account now.
     former_taken: bool,
     frozen_until: Timestamp,
 }

@@ -1,0 +1,35 @@
+//! What happened to an account, and where the request came from, as text. The notice and the page that undoes the
+//! change show the same.
+use domain::{ClientInfo, Notice, Timestamp};
+
+use crate::texts::Texts;
+
+/// What happened to an account. Addresses are masked: the owner knows them, and other readers need not.
+pub fn event(notice: &Notice, at: Timestamp, texts: &Texts) -> String {
+    let (former, backup) = match notice {
+        Notice::BackupChanged { former, address, .. } => (former.masked(), address.masked()),
+        Notice::BackupAdded { address, .. }
+        | Notice::BackupRemoved { address, .. }
+        | Notice::BackupUsed { address }
+        | Notice::Undone { backup: Some(address) } => (String::new(), address.masked()),
+        Notice::Undone { backup: None } => (String::new(), String::new()),
+    };
+    let arguments = [("date", &*texts.date_time(at)), ("former", &*former), ("backup", &*backup)];
+    let lead = texts.format(&format!("{}-lead", notice.stem()), &arguments);
+    let (first, effect) = match notice {
+        Notice::BackupAdded { usable_from, .. } => (usable_from, "added"),
+        Notice::BackupChanged { usable_from, .. } => (usable_from, "changed"),
+        _ => return lead,
+    };
+    let effect = match first {
+        None => texts.message(&format!("{effect}-at-once")),
+        Some(from) => texts.format(&format!("{effect}-held"), &[("date", &texts.date_time(*from))]),
+    };
+    format!("{lead} {effect}")
+}
+
+/// Where a request came from.
+pub fn source(source: &ClientInfo, texts: &Texts) -> String {
+    let device = texts.message(&format!("device-{}", source.device.as_str()));
+    texts.format("source", &[("device", &*device), ("network", &*source.network)])
+}
