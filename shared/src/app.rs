@@ -1,4 +1,4 @@
-//! What a flow is handed, built once for each process.
+//! What every flow gets, built once for each process.
 use std::sync::Arc;
 
 use aws_types::SdkConfig;
@@ -15,21 +15,21 @@ use crate::store::Store;
 use crate::texts::Texts;
 use crate::web::Request;
 
-/// What every flow needs and, in `needs`, what this one needs beyond that (see [`crate::requirements`]).
+/// What every flow needs and, in `needs`, what this one needs in addition (see [`crate::requirements`]).
 #[derive(Debug, Clone)]
 pub struct App<R = ()> {
     /// The database.
     pub store: Store,
     /// Randomness.
     pub entropy: Entropy,
-    /// What this flow is handed and others are not.
+    /// What only this flow gets.
     pub needs: R,
     clock: Clock,
     metrics: Metrics,
     product_name: Arc<str>,
 }
 
-/// What the mailer is handed.
+/// What the mailer gets.
 #[derive(Debug, Clone)]
 pub struct Mailer {
     /// What every flow needs.
@@ -38,16 +38,16 @@ pub struct Mailer {
     pub outbound: Outbound,
 }
 
-/// What surrounds a process. Tests bring their own.
+/// The outside of a process: AWS, time, randomness, output. Tests replace it.
 #[derive(Debug, Clone)]
 pub struct Platform {
-    /// How AWS is reached.
+    /// The AWS configuration.
     pub sdk: SdkConfig,
     /// The time.
     pub clock: Clock,
     /// Randomness.
     pub entropy: Entropy,
-    /// Where the lines of metrics go.
+    /// Where metrics are written.
     pub metrics: Sink,
 }
 
@@ -58,17 +58,17 @@ impl Platform {
     }
 }
 
-/// Somebody who is signed in.
+/// A user who is signed in.
 #[derive(Debug, Clone)]
 pub struct Authenticated {
     /// Their session.
     pub session: Session,
-    /// Their account, as read a moment ago.
+    /// Their account, as just read.
     pub account: Account,
 }
 
 impl<R> App<R> {
-    /// Puts the parts together.
+    /// Builds the app.
     pub fn new(config: &Config, needs: R, platform: &Platform) -> Self {
         Self {
             store: Store::new(config.tables.clone(), &platform.sdk, platform.entropy.clone()),
@@ -80,12 +80,12 @@ impl<R> App<R> {
         }
     }
 
-    /// The current second. A flow asks once and passes it on.
+    /// The current second. A flow reads it once and passes it on.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// A key for an email request, later than all before.
+    /// A new key for an email request. Keys sort by time.
     pub fn message_id(&self) -> MessageId {
         MessageId::new(self.clock.unix_milliseconds(), self.entropy.id())
     }
@@ -95,12 +95,12 @@ impl<R> App<R> {
         self.metrics.count(event, self.clock.unix_milliseconds());
     }
 
-    /// The words of a language.
+    /// The texts of a language.
     pub fn texts(&self, language: Language) -> Texts {
         Texts::new(language, Arc::clone(&self.product_name))
     }
 
-    /// Who is signed in with the session of a request, if it lives and is still valid for its account.
+    /// Who is signed in with the session of a request, if it is live and still valid for its account.
     pub async fn authenticate(
         &self,
         request: &Request,
@@ -113,7 +113,7 @@ impl<R> App<R> {
         Ok(account.map(|account| Authenticated { session, account }))
     }
 
-    /// The same where nobody else is let in: the request is about that account from then on.
+    /// The same, but refuses everybody else. From then on the log's span names the account.
     pub async fn require_authenticated(
         &self,
         request: &Request,

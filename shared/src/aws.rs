@@ -1,4 +1,4 @@
-//! How AWS is reached: the SDK's configuration in a Lambda function and on an operator's machine.
+//! The SDK's configuration, in a Lambda function and on an operator's machine.
 //!
 //! Both read the standard variables `AWS_ENDPOINT_URL_*`, `AWS_MAX_ATTEMPTS` and `AWS_RETRY_MODE`
 //! (<https://docs.aws.amazon.com/sdkref/latest/guide/environment-variables.html>).
@@ -17,15 +17,15 @@ use aws_types::SdkConfig;
 /// Amazon Root CA 1 to 4 and the Starfield root that older chains end in.
 const AMAZON_ROOT_CAS: &[u8] = include_bytes!("../certs/amazon-root-cas.pem");
 
-/// Within the region a connection takes a millisecond; a second of waiting means it will not come.
+/// Within the region a connection takes a millisecond; after a second it will not come.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// One attempt; DynamoDB answers in milliseconds, SES in tenths of a second.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
-/// All attempts together; below every function's own timeout, so that the page can still say sorry.
+/// All attempts together; below every function's own timeout, so that the visitor still gets an error page.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// The configuration of a Lambda function: region and credentials come from the environment, no file is read and
-/// nothing is asked over the network.
+/// The configuration of a Lambda function: region and credentials come from the environment, without a file or a network
+/// call.
 ///
 /// It trusts Amazon's root certificates only, since every AWS endpoint chains to them: loading the system's store of
 /// some 150 would take two thirds of a function's start.

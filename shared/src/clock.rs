@@ -1,18 +1,18 @@
-//! The one place where the time is read.
+//! The only place that reads the time.
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use domain::Timestamp;
 
-/// Where the time comes from; clones are the same clock.
+/// Where the time comes from; clones share the same source.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> u64 + Send + Sync>);
 
 impl Clock {
     /// The system's clock.
     pub fn system() -> Self {
-        #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+        #[expect(clippy::disallowed_methods, reason = "this is the only place")]
         Self::new(|| {
             SystemTime::now()
                 .duration_since(SystemTime::UNIX_EPOCH)
@@ -20,7 +20,7 @@ impl Clock {
         })
     }
 
-    /// A clock that tells what the function returns, in milliseconds since the Unix epoch.
+    /// A clock that reads the time from a function, in milliseconds since the Unix epoch.
     pub fn new(unix_milliseconds: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
         Self(Arc::new(unix_milliseconds))
     }

@@ -1,4 +1,4 @@
-//! The one place where the environment is read. Whatever is missing or wrong is reported at start, all at once.
+//! The only place that reads the environment. All that is missing or wrong is reported at start, at once.
 use std::time::Duration;
 
 use domain::{DailyEmails, EmailAddress, FormerHashes, HashingKey};
@@ -12,7 +12,7 @@ pub struct Tables {
     pub links: String,
     /// Sessions.
     pub sessions: String,
-    /// Counts of rate limits.
+    /// Counters of rate limits.
     pub limits: String,
     /// Email requests.
     pub outbox: String,
@@ -27,7 +27,7 @@ pub struct Config {
     pub product_name: String,
     /// The CloudWatch namespace of the application's metrics.
     pub metrics_namespace: String,
-    /// The least severe level that is logged.
+    /// The lowest level that is logged.
     pub log_level: tracing::Level,
 }
 
@@ -36,10 +36,9 @@ pub struct Config {
 #[error("the environment is not complete: {}", .0.join("; "))]
 pub struct Incomplete(pub Vec<String>);
 
-/// What a function needs beyond [`Config`]. A function that does not ask for a thing cannot use it, and one that asks
-/// does not start without it.
+/// What a function needs beyond [`Config`]. A function can use only what it requires, and does not start without it.
 pub trait Requirements: Sized + Send + Sync + 'static {
-    /// Reads it. What is missing or wrong is noted in `environment`, and then there is nothing.
+    /// Reads it. Returns nothing if something is missing or wrong, and notes that in `environment`.
     fn read(environment: &mut Environment<'_>) -> Option<Self>;
 }
 
@@ -66,7 +65,7 @@ pub fn read<R: Requirements>(variable: &dyn Fn(&str) -> Option<String>) -> Resul
     }
 }
 
-/// Reads what the operator's command line needs: the tables. Region and credentials are the SDK's to find.
+/// Reads what the operator's command line needs: the tables. The SDK finds region and credentials.
 pub fn read_tables(variable: &dyn Fn(&str) -> Option<String>) -> Result<Tables, Incomplete> {
     let mut environment = Environment { variable, problems: Vec::new() };
     let tables = environment.tables();
@@ -75,12 +74,12 @@ pub fn read_tables(variable: &dyn Fn(&str) -> Option<String>) -> Result<Tables, 
 }
 
 /// A variable of this process.
-#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+#[expect(clippy::disallowed_methods, reason = "this is the only place")]
 pub fn process_variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// Variables, and what was found to be wrong with them so far.
+/// Variables, and the problems found in them so far.
 pub struct Environment<'v> {
     variable: &'v dyn Fn(&str) -> Option<String>,
     problems: Vec<String>,
@@ -108,7 +107,7 @@ impl Environment<'_> {
         }
     }
 
-    /// The SDK reads these by itself, and would report what is missing only at its first call.
+    /// The SDK reads these itself, and would report a missing one only at its first call.
     fn check_sdk_variables(&mut self) {
         for name in ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
             self.required(name);
@@ -116,7 +115,7 @@ impl Environment<'_> {
         self.check_retry_variables();
     }
 
-    /// The SDK panics where one of these is malformed.
+    /// The SDK panics if one of these is malformed.
     fn check_retry_variables(&mut self) {
         if self.optional("AWS_MAX_ATTEMPTS").is_some_and(|text| !text.parse().is_ok_and(|n: u32| n > 0)) {
             self.problems.push("AWS_MAX_ATTEMPTS is not a number above 0".into());
@@ -136,8 +135,8 @@ impl Environment<'_> {
         key
     }
 
-    /// How long a newly confirmed backup email waits before it opens the account: a week at most, since a typing
-    /// error must not lock people out for years.
+    /// The waiting period of a newly confirmed backup email: a week at most, since a typing error must not lock people
+    /// out for years.
     pub fn backup_waiting_period(&mut self) -> Option<Duration> {
         const MAX_HOURS: u64 = 7 * 24;
         let Some(hours) = self.optional("BACKUP_HOLD_HOURS") else { return Some(Duration::ZERO) };
@@ -156,7 +155,7 @@ impl Environment<'_> {
         named.parse().map_err(|problem| self.problems.push(format!("FORMER_HASHES: {problem}"))).ok()
     }
 
-    /// The bound on the emails of a day.
+    /// The limit on all emails of a day.
     pub fn daily_emails(&mut self) -> Option<DailyEmails> {
         let text = self.required("DAILY_MAILS");
         if text.is_empty() {
@@ -317,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_is_asked_only_for_what_it_needs() {
+    fn a_function_requires_only_what_it_needs() {
         let changes = MORE.map(|(name, _)| (name, ""));
         assert_eq!(problems::<()>(&changes), [""; 0]);
         assert_eq!(problems::<Everything>(&changes).len(), MORE.len());

@@ -1,4 +1,4 @@
-//! The one place where randomness is read.
+//! The only place that reads randomness.
 use std::fmt;
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Why a flow has no page of its own to show: the request is refused, or we are broken.
+//! Why a flow does not reply with a page of its own: the request is refused, or something failed.
 use domain::Purpose;
 
 use crate::mail::SendError;
@@ -6,16 +6,16 @@ use crate::store::StoreError;
 use crate::texts::Texts;
 use crate::web::{Code, Page, Problem};
 
-/// What a flow ends with when it does not reply.
+/// What a flow returns when it does not reply.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The request cannot be taken as it is (4xx). The visitor sees what is wrong with it on a page of its own.
+    /// The request is refused (4xx). The visitor sees what is wrong on a page of its own.
     #[error("the request was refused: {0:?}")]
     Refused(Problem),
     /// The same, shown on the page where it can be corrected.
     #[error("the request was refused: {:?}", .0.problem)]
     RefusedOnPage(Box<RefusedOnPage>),
-    /// The link does not work (4xx). The visitor sees why, and the way to another.
+    /// The link does not work (4xx). The visitor sees why, and how to get another.
     #[error("the link was refused: {code:?}")]
     LinkRefused {
         /// What the link was for.
@@ -26,7 +26,7 @@ pub enum Error {
     /// The page is for people who are signed in.
     #[error("nobody is signed in")]
     NotSignedIn,
-    /// We are broken (5xx). The visitor learns nothing but that; the log has the chain of causes.
+    /// Something failed on our side (5xx). The visitor learns nothing more; the log has the chain of causes.
     #[error("a step failed")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -37,7 +37,7 @@ pub struct RefusedOnPage {
     pub problem: Problem,
     /// The page, for people.
     pub page: Box<dyn Page>,
-    /// The words of the problem document, for programs.
+    /// The texts of the problem document, for programs.
     pub texts: Texts,
 }
 
@@ -48,7 +48,7 @@ impl Error {
         Self::RefusedOnPage(Box::new(RefusedOnPage { problem, page, texts }))
     }
 
-    /// A refusal shown on the page that the function makes of it. Any other error stays what it is.
+    /// Shows a refusal on the page that the function builds. Any other error is unchanged.
     #[must_use]
     pub fn on<P: Page + 'static>(self, page: impl FnOnce(&Problem) -> P, texts: &Texts) -> Self {
         match self {

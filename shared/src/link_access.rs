@@ -1,4 +1,4 @@
-//! Who may use a link: the browser that asked for it, or whoever types the code that is shown there.
+//! Who may use a link: the browser that requested it, or a person with the code that is shown there.
 use domain::link::MAX_CODE_ATTEMPTS;
 use domain::{Account, HashingKey, Link, LinkAuthorization, LinkCode, Timestamp, Token};
 
@@ -7,18 +7,17 @@ use crate::error::Error;
 use crate::web::Code;
 
 impl<R: AsRef<HashingKey>> App<R> {
-    /// Whether this browser made the request for a link: it holds the cookie of the request, or the account is signed
-    /// in there.
+    /// Whether this browser requested the link: it has the cookie of the request, or the account is signed in there.
     pub fn is_same_browser(&self, link: &Link, cookies: &[Token], signed_in: Option<&Account>) -> bool {
         let key = self.needs.as_ref();
         let has_cookie = cookies.iter().any(|cookie| key.is_browser_token_of(&link.request, cookie));
         has_cookie || signed_in.is_some_and(|account| account.id == link.account_id)
     }
 
-    /// How a browser may use a link: as the one that asked, or by the code that the asking page shows, which takes one
-    /// of the link's attempts. What cannot be a code takes none.
+    /// How a browser may use a link: because it requested it, or with the code that the requesting page shows. A code
+    /// counts as one of the link's attempts; text that cannot be a code does not.
     ///
-    /// It is refused with `code-needed` or `wrong-code`; without attempts left, the link is dead.
+    /// Fails with `code-needed`, `wrong-code` or, without attempts left, `link-locked`.
     pub async fn authorize(
         &self,
         link: &Link,

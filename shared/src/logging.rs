@@ -1,4 +1,4 @@
-//! The log: one JSON object a line, for each request or email request one span whose fields are on every line of it.
+//! The log: one JSON object a line. Each request and each email request has a span; its fields are on every line.
 use std::fmt;
 use std::panic;
 
@@ -13,10 +13,10 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormattedFields, MakeWriter};
 use tracing_subscriber::registry::{LookupSpan, Scope};
 
-/// The name of our spans.
+/// The name of our own spans.
 const OURS: &str = "work";
 
-/// The span of a request. It is of the most severe level, so that it is on whatever lines are logged.
+/// The span of a request. It has the most severe level, so that its fields are on lines of every level.
 pub fn request_span(request_id: &str, method: &http::Method, path: &str) -> Span {
     tracing::error_span!("work", request_id, %method, path, account_id = Empty)
 }
@@ -26,12 +26,12 @@ pub fn message_span(id: &MessageId) -> Span {
     tracing::error_span!("work", message_id = id.as_str(), account_id = Empty)
 }
 
-/// Notes which account the current span is about, for the log alone: it proves nothing.
+/// Notes which account the current span is about. For the log only: it authenticates nobody.
 pub fn record_account(id: &AccountId) {
     Span::current().record("account_id", id.as_str());
 }
 
-/// Begins to log to standard output, and logs of a panic only its place: its message may hold input.
+/// Begins to log to standard output. Of a panic only its place is logged, because its message may contain input.
 pub fn start(level: tracing::Level) {
     tracing::subscriber::set_global_default(subscriber(level, std::io::stdout, true))
         .expect("a process begins to log once");
@@ -40,7 +40,7 @@ pub fn start(level: tracing::Level) {
     }));
 }
 
-/// What writes the lines of this level and above, with their time or without.
+/// The subscriber that writes lines of this level and above, with or without their time.
 pub fn subscriber<W>(level: tracing::Level, writer: W, with_time: bool) -> impl Subscriber + Send + Sync
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
@@ -53,7 +53,7 @@ where
         .finish()
 }
 
-/// Puts events into lines.
+/// Formats events as lines.
 struct Lines {
     with_time: bool,
 }
@@ -69,7 +69,7 @@ struct Line {
     span: Option<Map<String, Value>>,
 }
 
-/// Those of our span and of the event; where both have one, the event's.
+/// The fields of our span and of the event. The event's wins where both have one.
 #[derive(Serialize)]
 struct Fields {
     #[serde(skip_serializing_if = "Option::is_none")]

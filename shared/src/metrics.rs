@@ -1,7 +1,7 @@
-//! The story's own numbers, in the embedded metric format of AWS: one JSON line on standard output for each
+//! The application's own metrics, in the embedded metric format of AWS: one JSON line on standard output for each
 //! event.
 //!
-//! An event says what happened and never to whom: there is no place in it for an address, an account or a token.
+//! An event says what happened and never to whom: it has no field for an address, an account or a token.
 //!
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 use std::fmt;
@@ -16,25 +16,25 @@ use domain::{EmailRequest, Limit, Purpose, SignInMethod};
 /// Something that is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
-    /// Someone asked for a mail, whether or not there is anybody to send it to.
+    /// An email was requested, whether or not there is an account to send it to.
     Requested(Subject),
-    /// A mail was handed to the mail service.
+    /// The mail service accepted an email.
     Sent(Subject),
-    /// The page behind a living link was shown, be it to a person or to a mail gateway.
+    /// The page of a live link was shown, to a person or to a mail gateway.
     Opened(Purpose),
-    /// A link did what it is for.
+    /// A link was used.
     Used(Purpose),
-    /// A link came too late.
+    /// A link was opened after it had expired.
     Expired(Purpose),
-    /// A change was taken back by somebody who says that it wasn't them.
+    /// A change was undone with its "this wasn't me" link.
     NotMe,
     /// A limit was reached.
     Refused(LimitName),
-    /// Somebody got in.
+    /// Somebody signed in.
     SignedIn(SignInMethod),
 }
 
-/// What a mail is about.
+/// What an email is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
     /// The username.
@@ -58,7 +58,7 @@ pub struct Metrics {
     sink: Sink,
 }
 
-/// Where the lines of metrics go.
+/// Where metrics are written.
 #[derive(Clone)]
 pub struct Sink(Arc<dyn Fn(&str) + Send + Sync>);
 
@@ -68,7 +68,7 @@ impl Sink {
         Self(Arc::new(write))
     }
 
-    /// Standard output, where CloudWatch reads them. A number that is lost must not cost anybody their answer.
+    /// Standard output, where CloudWatch reads them. A write that fails must not fail the request.
     pub fn standard_output() -> Self {
         Self::new(|line| {
             let _ = writeln!(std::io::stdout().lock(), "{line}");
@@ -100,7 +100,7 @@ impl From<&Limit> for LimitName {
 }
 
 impl Event {
-    /// The metric's name. Each is a metric of its own, without dimensions: that is what one pays for.
+    /// The metric's name. Metrics have no dimensions, because each combination is billed as a metric of its own.
     fn name(self) -> &'static str {
         match self {
             Self::Requested(_) => "Requested",
@@ -109,7 +109,7 @@ impl Event {
             Self::Used(_) => "Used",
             Self::Expired(_) => "Expired",
             Self::NotMe => "NotMe",
-            // By itself, so that an alarm can watch it.
+            // A metric of its own, so that an alarm can watch it.
             Self::Refused(LimitName(DAILY_EMAILS)) => "RefusedForTheDay",
             Self::Refused(_) => "Refused",
             Self::SignedIn(SignInMethod::Password) => "SignedInWithPassword",
@@ -118,7 +118,7 @@ impl Event {
         }
     }
 
-    /// What the line says besides; a query over the logs can group by it.
+    /// A further field of the line; a query over the logs can group by it.
     fn about(self) -> &'static str {
         match self {
             Self::Requested(subject) | Self::Sent(subject) => match subject {

@@ -1,4 +1,4 @@
-//! Requests for email, counted; and what the operator reads when a limit is reached.
+//! Counts requests for emails, and tells the operator when a limit is reached.
 use domain::{EmailRequest, Limit, MessageId, Requester, TypedAddress};
 
 use crate::app::App;
@@ -17,13 +17,13 @@ impl<R> App<R> {
 }
 
 impl App<EmailRequests> {
-    /// The limit on all emails of a day, for the part in which this requester counts.
+    /// The limit on all emails of a day, for this requester's shard.
     pub fn daily_email_limit(&self, requester: Requester<'_>) -> Limit {
         self.needs.daily_emails.shard_for(requester, &self.needs.key)
     }
 
-    /// Asks for an email on behalf of a stranger: one transaction that counts and enqueues, the same for every
-    /// address. The stranger learns nothing of a reached limit.
+    /// Requests an email on behalf of a stranger: one transaction that counts and enqueues, the same for every
+    /// address. The stranger does not learn that a limit is reached.
     pub async fn request_email(
         &self,
         request: &Request,

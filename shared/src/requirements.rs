@@ -1,33 +1,33 @@
-//! What single functions need beyond what all need. Each is a type that a flow is handed; a flow without it cannot
-//! show codes, count limits or send email.
+//! What only some functions need. Each requirement is a type; a flow that does not get it cannot show codes, count
+//! limits or send email.
 use std::time::Duration;
 
 use domain::{DailyEmails, EmailAddress, HashingKey, PasswordHasher};
 
 use crate::config::{Environment, Requirements};
 
-/// For flows that show the codes of links or compare them.
+/// For flows that show or compare the codes of links.
 #[derive(Debug, Clone)]
 pub struct LinkCodes {
-    /// The key from which codes and the cookies of requests follow.
+    /// The key from which codes and the cookies of requests are derived.
     pub key: HashingKey,
 }
 
-/// For flows that ask for email on somebody's behalf.
+/// For flows that request emails.
 #[derive(Debug, Clone)]
 pub struct EmailRequests {
-    /// The key under which limits are counted, and from which codes follow.
+    /// The key under which limits are counted, and from which codes are derived.
     pub key: HashingKey,
-    /// The bound on the emails of a day.
+    /// The limit on all emails of a day.
     pub daily_emails: DailyEmails,
 }
 
 /// For confirming a backup email.
 #[derive(Debug, Clone)]
 pub struct BackupConfirmation {
-    /// The key from which codes follow.
+    /// The key from which codes are derived.
     pub key: HashingKey,
-    /// How long a newly confirmed backup email waits before it opens the account.
+    /// The waiting period of a newly confirmed backup email, before it opens the account.
     pub waiting_period: Duration,
 }
 

@@ -1,8 +1,8 @@
-//! The mails there are, and nothing else that could be sent.
+//! The emails. Nothing else can be sent.
 //!
-//! The set is closed and the types say who may get what: a backup address gets three kinds of mail (verify
-//! this address, your username, your sign-in link), a primary address may get all. A [`PrimaryAddress`] and a
-//! [`SignInAddress`] can only be taken from an account, so nothing is ever mailed to what a stranger typed.
+//! The set is closed and the types say who may get what: a backup address gets three kinds of email (verify this
+//! address, your username, your sign-in link), a primary address may get all. A [`PrimaryAddress`] and a
+//! [`SignInAddress`] can only be taken from an account, so nothing is ever sent to an address as a stranger typed it.
 mod compose;
 mod outbound;
 
@@ -27,24 +27,24 @@ impl PrimaryAddress {
 pub struct SignInAddress(EmailAddress);
 
 impl SignInAddress {
-    /// The account's, if it has that door.
+    /// The account's, if it has one of this kind.
     pub fn of(account: &Account, sign_in_email: SignInEmail) -> Option<Self> {
         account.address_of(sign_in_email).cloned().map(Self)
     }
 }
 
-/// An address that waits for its confirmation.
+/// An address that is not confirmed yet.
 #[derive(Debug, Clone)]
 pub struct UnconfirmedAddress(EmailAddress);
 
 impl UnconfirmedAddress {
-    /// The account's pending one.
+    /// The pending address of an account.
     pub fn of(pending: &PendingAddress) -> Self {
         Self(pending.address.clone())
     }
 }
 
-/// A mail, with all it says.
+/// An email with its content.
 #[derive(Debug)]
 pub enum Email {
     /// Asks the reader of an address to confirm it.
@@ -56,7 +56,7 @@ pub enum Email {
         /// The secret of the link.
         token: Token,
     },
-    /// Tells the username.
+    /// Tells the user their username.
     YourUsername {
         /// The address that was entered.
         to: SignInAddress,
@@ -84,10 +84,10 @@ pub enum Email {
         at: Timestamp,
         /// Where the request that did it came from.
         source: ClientInfo,
-        /// The secret of the link that takes it back, where it can be.
+        /// The secret of the link that undoes it, if it can be undone.
         undo: Option<Token>,
     },
-    /// Tells the owner that somebody asked for an address of this account as the backup email of another.
+    /// Tells the owner that somebody entered an address of this account as the backup email of another account.
     AddressClaimAttempt {
         /// The primary.
         to: PrimaryAddress,

@@ -1,4 +1,4 @@
-//! Mail leaves through SES v2. Knows nothing of when or why.
+//! Sends emails through SES v2. Knows nothing of when or why.
 use aws_sdk_sesv2::Client;
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message, MessageHeader};
 use aws_types::SdkConfig;
@@ -15,7 +15,7 @@ pub struct Outbound {
     product_name: String,
 }
 
-/// A mail could not be made or sent.
+/// An email could not be rendered or sent.
 #[derive(Debug, thiserror::Error)]
 #[error("could not {doing} a mail")]
 pub struct SendError {
@@ -24,19 +24,19 @@ pub struct SendError {
 }
 
 impl Outbound {
-    /// Reaches SES as this sender.
+    /// Connects to SES as this sender.
     pub fn new(sender: Sender, product_name: &str, sdk: &SdkConfig) -> Self {
         Self { ses: Client::new(sdk), sender, product_name: product_name.to_owned() }
     }
 
-    /// Sends one mail to its one recipient.
-    pub async fn send(&self, mail: &Email, text: &Texts) -> Result<(), SendError> {
+    /// Sends one email to its one recipient.
+    pub async fn send(&self, email: &Email, text: &Texts) -> Result<(), SendError> {
         let made = |error: askama::Error| SendError { doing: "make", source: error.into() };
-        let composed = mail.compose(text, &self.sender.public_url).map_err(made)?;
+        let composed = email.compose(text, &self.sender.public_url).map_err(made)?;
         let content =
             |data: String| Content::builder().data(data).charset("UTF-8").build().expect("data is set");
         let body = Body::builder().text(content(composed.text)).html(content(composed.html)).build();
-        // RFC 3834: no auto-reply may answer this mail.
+        // RFC 3834: no auto-reply may answer this email.
         let automatic = MessageHeader::builder().name("Auto-Submitted").value("auto-generated").build();
         let message = Message::builder()
             .subject(content(composed.subject))
@@ -48,12 +48,12 @@ impl Outbound {
             .send_email()
             .from_email_address(self.from())
             .configuration_set_name(&self.sender.configuration_set)
-            .destination(Destination::builder().to_addresses(mail.recipient().as_str()).build())
+            .destination(Destination::builder().to_addresses(email.recipient().as_str()).build())
             .content(EmailContent::builder().simple(message).build());
         call.send().await.map(|_| ()).map_err(|error| SendError { doing: "send", source: error.into() })
     }
 
-    /// `"Product" <address>`, the name as RFC 2047 asks where it is not plain ASCII.
+    /// `"Product" <address>`, with the name encoded as in RFC 2047 if it is not plain ASCII.
     fn from(&self) -> String {
         use base64::Engine as _;
         let plain =

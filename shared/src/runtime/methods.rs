@@ -1,4 +1,4 @@
-//! Which methods a function answers, by what it exports. HEAD, OPTIONS and all others follow from that.
+//! Which methods a function answers: those it has a handler for. HEAD, OPTIONS and all others follow from these.
 use std::future::Future;
 use std::pin::Pin;
 
@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::web::{Reply, Request};
 
-/// What a flow comes to, in time.
+/// The future of a flow's result.
 pub(super) type Outcome<'a> = Pin<Box<dyn Future<Output = Result<Reply, Error>> + Send + 'a>>;
 
 /// A flow: `async fn get(app: &App<R>, request: Request) -> Result<Reply, Error>`.
@@ -47,13 +47,13 @@ pub fn post<R>(handler: impl for<'a> Handler<'a, R> + 'static) -> Methods<R> {
 }
 
 impl<R> Methods<R> {
-    /// The same function, answering POST too.
+    /// Answers POST too.
     #[must_use]
     pub fn post(self, handler: impl for<'a> Handler<'a, R> + 'static) -> Self {
         Self { post: Some(Box::new(handler)), ..self }
     }
 
-    /// What answers this method. HEAD is answered as GET, since no page changes anything on GET.
+    /// The handler of a method. HEAD is handled as GET, since no page changes anything on GET.
     pub(super) fn handler(&self, method: &Method) -> Option<&dyn for<'a> Handler<'a, R>> {
         let handler = match *method {
             Method::GET | Method::HEAD => &self.get,

@@ -1,4 +1,4 @@
-//! Runs a flow as a Lambda function: reads the environment, builds the app, answers one event after another.
+//! Runs a flow as a Lambda function: reads the environment, builds the app, handles one event after another.
 mod methods;
 mod stream;
 mod web;
@@ -31,7 +31,7 @@ where
         }
     };
     logging::start(config.log_level);
-    // Lambda hands over one request at a time, so one thread is enough.
+    // Lambda sends one request at a time, so one thread is enough.
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = tokio.map_err(BoxError::from).and_then(|tokio| {
         tokio.block_on(async {

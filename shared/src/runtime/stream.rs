@@ -1,4 +1,4 @@
-//! Behind the stream of the outbox: hands each record to the mailer and reports those that have to come again.
+//! The outbox's stream: calls the mailer for each record and reports the records to retry.
 use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 
@@ -31,10 +31,10 @@ where
     })
 }
 
-/// Handles a batch of the outbox's stream and reports the records that have to come again.
+/// Handles a batch of the outbox's stream and reports the records to retry.
 ///
-/// The stream starts again at the first failure that is reported, so records are taken in order and those after a
-/// failure are left alone.
+/// The stream retries from the first failure that is reported, so records are handled in order and those after a
+/// failure are skipped.
 pub async fn answer_stream<F>(mailer: &Mailer, event: StreamEvent, handle: &F) -> DynamoDbEventResponse
 where
     F: AsyncFn(&Mailer, &MessageId) -> Result<(), Error>,

@@ -1,5 +1,5 @@
-//! Behind API Gateway: guards the event, checks the origin, dispatches by method, and turns whatever a flow ends with
-//! into a page. Failures are logged here and nowhere else.
+//! The web functions: guards the event of API Gateway, checks the origin, dispatches by method, and turns the flow's
+//! result into a response. Failures are logged here and nowhere else.
 use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 
@@ -36,7 +36,7 @@ pub fn serve<R: Requirements>(methods: Methods<R>) -> ExitCode {
     })
 }
 
-/// Answers one event with what API Gateway takes (payload format 2.0). Whatever happens inside, the visitor gets a page.
+/// Answers one event in the format of API Gateway (payload format 2.0). The visitor gets a page even after a panic.
 pub async fn answer<R: Requirements>(
     app: &App<R>,
     methods: &Methods<R>,
@@ -91,7 +91,7 @@ async fn reply<R: Requirements>(
     }
 }
 
-/// What a visitor sees of an error.
+/// The reply for an error.
 fn refused<R>(app: &App<R>, error: Error, texts: &Texts) -> Reply {
     match error {
         Error::NotSignedIn => Reply::to_sign_in(texts),

@@ -1,7 +1,7 @@
-//! The cookies: their names, their attributes, how they are written and read.
+//! The cookies: names, attributes, how they are written and read.
 //!
-//! `__Host-`: from this host only, over TLS only, for the whole site (ASVS 5.0 V3.3.1 and V3.3.3). No script sees
-//! them. `Lax`, since links from mails have to arrive with the session; POSTs of other sites are refused by origin.
+//! `__Host-`: from this host only, over TLS only, for the whole site (ASVS 5.0 V3.3.1 and V3.3.3). No script can
+//! read them. `Lax`, because links in emails must arrive with the session; POSTs of other sites are refused by origin.
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -14,15 +14,15 @@ use domain::{AccountId, Token};
 
 /// Who is signed in.
 pub(super) const SESSION: &str = "__Host-session";
-/// The requests for a link that this browser made.
+/// The requests for a link from this browser.
 pub(super) const LINK_REQUESTS: &str = "__Host-asked";
 /// What was typed before somebody had to sign in again.
 pub(super) const TYPED: &str = "__Host-typed";
 
 /// What was typed is kept as long as a sign-in is fresh. After that the form is empty again.
 pub(super) const TYPED_LIFETIME: Duration = FRESH_FOR;
-/// The longest address (RFC 5321 section 4.5.3.1.3 without the angle brackets), in bytes: nothing longer could
-/// become a backup email, so nothing longer is kept.
+/// The longest address (RFC 5321 section 4.5.3.1.3 without the angle brackets), in bytes: nothing longer can become a
+/// backup email, so nothing longer is kept.
 const MAX_TYPED_BYTES: usize = 254;
 
 /// A cookie of this lifetime.
@@ -37,20 +37,20 @@ pub(super) fn kept(name: &'static str, value: String, lifetime: Duration) -> Coo
         .build()
 }
 
-/// A cookie that the browser forgets.
+/// A cookie that the browser deletes.
 pub(super) fn cleared(name: &'static str) -> Cookie<'static> {
     kept(name, String::new(), Duration::ZERO)
 }
 
-/// Reads a cookie among a request's `Cookie` lines; the first of that name counts.
+/// Reads a cookie from a request's `Cookie` lines; the first of that name counts.
 pub(super) fn read(lines: &[String], name: &str) -> Option<String> {
     let cookies = lines.iter().flat_map(|line| Cookie::split_parse(line.as_str())).filter_map(Result::ok);
     cookies.into_iter().find(|cookie| cookie.name() == name).map(|cookie| cookie.value().to_owned())
 }
 
-/// Requests for a link that one browser keeps apart: as many as an impatient person makes.
+/// Requests for a link that a browser keeps: as many as an impatient person makes.
 const MAX_LINK_REQUESTS: usize = 3;
-/// No character of base64url.
+/// Not a character of base64url.
 const SEPARATOR: char = '.';
 
 /// The secrets of the last requests for a link, the latest first.
@@ -59,20 +59,20 @@ pub(super) fn encode_link_requests(latest: &Token, former: &[Token]) -> String {
     kept.collect::<Vec<_>>().join(&SEPARATOR.to_string())
 }
 
-/// The secrets of the last requests for a link. Anything else is left out.
+/// The secrets of the last requests for a link. Anything else is ignored.
 pub(super) fn decode_link_requests(value: &str) -> Vec<Token> {
     let parts = value.split(SEPARATOR).take(MAX_LINK_REQUESTS);
     parts.filter_map(|part| Token::parse(part).ok()).collect()
 }
 
-/// What was typed, as a cookie may carry it: base64url, since a cookie takes neither quotes nor letters beyond
-/// ASCII. With a mark of its account, so that whoever signs in next in a shared browser does not read it. Nothing
-/// for a text too long to be an address.
+/// What was typed, as base64url, because a cookie may contain neither quotes nor letters beyond ASCII. It starts with a
+/// mark of the account, so that the next person to sign in in a shared browser does not see it. Nothing for a text that
+/// is too long for an address.
 pub(super) fn encode_typed(owner: &AccountId, typed: &str) -> Option<String> {
     (typed.len() <= MAX_TYPED_BYTES).then(|| format!("{}.{}", mark(owner), URL_SAFE_NO_PAD.encode(typed)))
 }
 
-/// What was typed for this account, as anybody could have made it up: a text of bounded length or nothing.
+/// What was typed for this account. Anybody can forge it: it is a text of bounded length or nothing.
 pub(super) fn decode_typed(owner: &AccountId, value: &str) -> Option<String> {
     let typed = value.strip_prefix(&mark(owner))?.strip_prefix('.')?;
     if typed.len() > MAX_TYPED_BYTES.div_ceil(3) * 4 {
@@ -82,7 +82,7 @@ pub(super) fn decode_typed(owner: &AccountId, value: &str) -> Option<String> {
     (typed.len() <= MAX_TYPED_BYTES && !typed.is_empty()).then_some(typed)
 }
 
-/// Tells accounts apart without naming them. It protects nothing that is worth a forgery.
+/// Distinguishes accounts without naming them. It protects nothing, so a forgery gains nothing.
 fn mark(owner: &AccountId) -> String {
     URL_SAFE_NO_PAD.encode(&digest(&SHA256, owner.as_str().as_bytes()).as_ref()[..9])
 }
@@ -148,7 +148,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_typed_survives_the_way_through_a_cookie(typed in "\\PC{1,60}") {
+        fn what_was_typed_survives_a_cookie(typed in "\\PC{1,60}") {
             let cookie = kept(TYPED, encode_typed(&mina(), &typed).expect("short enough"), TYPED_LIFETIME);
             let line = cookie.to_string();
             prop_assert!(line.is_ascii());
@@ -157,7 +157,7 @@ mod tests {
         }
 
         #[test]
-        fn no_cookie_is_too_odd_to_be_read(lines in proptest::collection::vec("(__Host-typed=)?\\PC*", 0..3)) {
+        fn every_cookie_can_be_read(lines in proptest::collection::vec("(__Host-typed=)?\\PC*", 0..3)) {
             let typed = read(&lines, TYPED).and_then(|value| decode_typed(&mina(), &value));
             prop_assert!(typed.is_none_or(|typed| typed.len() <= MAX_TYPED_BYTES));
         }

@@ -1,7 +1,7 @@
-//! Makes an event of API Gateway safe for `lambda_http`, whose conversion panics where a part of the event cannot be
+//! Makes an event of API Gateway safe for `lambda_http`, whose conversion panics if a part of the event cannot be
 //! part of an HTTP request (docs/decisions/0005).
 //!
-//! Pure: an event in, an event out that always converts.
+//! Pure: its result always converts.
 use std::fmt::Write as _;
 
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
@@ -15,10 +15,10 @@ use url::Url;
 
 use super::request::MAX_BODY_BYTES;
 
-/// The media type of a body that is marked as base64 and is none. [`super::Request::form`] refuses it as malformed.
+/// The media type of a body that is marked as base64 but is not. [`super::Request::form`] refuses it as malformed.
 pub(super) const UNDECODABLE: &str = "application/x-undecodable";
 
-/// More of a path or a query is not read: API Gateway takes 10,240 bytes of request line and headers together.
+/// The longest path or query. API Gateway accepts 10,240 bytes of request line and headers together.
 const MAX_TARGET_BYTES: usize = 16 * 1_024;
 
 /// An event as the runtime reads it.
@@ -26,8 +26,8 @@ const MAX_TARGET_BYTES: usize = 16 * 1_024;
 pub struct Event(pub ApiGatewayV2httpRequest);
 
 impl<'de> Deserialize<'de> for Event {
-    /// Headers that no HTTP message can carry would fail the whole event: their values lose the odd characters, odd
-    /// names go.
+    /// Headers that are not valid in HTTP would fail the whole event: invalid characters of their values are replaced,
+    /// invalid names are removed.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut event = Value::deserialize(deserializer)?;
         if let Some(headers) = event.get_mut("headers").and_then(Value::as_object_mut) {
@@ -40,7 +40,7 @@ impl<'de> Deserialize<'de> for Event {
     }
 }
 
-/// Replaces what cannot stand in a header, in a value or each of several.
+/// Replaces what is not valid in a header's value, or in each of its values.
 fn clean(value: &mut Value) {
     match value {
         Value::String(text) if HeaderValue::from_str(text).is_err() => {
@@ -55,7 +55,7 @@ fn clean(value: &mut Value) {
 pub fn guard(Event(mut event): Event) -> ApiGatewayV2httpRequest {
     guard_body(&mut event);
     guard_cookies(&mut event);
-    // The stage would be put before the path, and a client's word about the scheme before the host.
+    // The conversion would put the stage before the path, and the scheme that a client claims before the host.
     event.request_context.stage = None;
     event.headers.remove("x-forwarded-proto");
     let path = guard_path(event.raw_path.take().unwrap_or_default());
@@ -65,7 +65,7 @@ pub fn guard(Event(mut event): Event) -> ApiGatewayV2httpRequest {
     event
 }
 
-/// A body that is too large stays so and is not decoded; one that does not decode is marked.
+/// A body that is too large stays too large and is not decoded; one that does not decode is marked.
 fn guard_body(event: &mut ApiGatewayV2httpRequest) {
     let Some(body) = &mut event.body else { return };
     // Base64 is a third longer.
@@ -79,7 +79,7 @@ fn guard_body(event: &mut ApiGatewayV2httpRequest) {
     }
 }
 
-/// One odd cookie would cost the browser all others.
+/// One invalid cookie would lose all others.
 fn guard_cookies(event: &mut ApiGatewayV2httpRequest) {
     let Some(cookies) = event.cookies.take() else { return };
     let line = cookies.iter().filter(|cookie| !cookie.chars().any(char::is_control));
@@ -96,7 +96,7 @@ fn guard_path(path: String) -> String {
     path[..end].to_owned()
 }
 
-/// A host that cannot stand in a URL goes, wherever it is from. A form of our own pages never has such a host.
+/// Removes a host that is not valid in a URL. A form of our own pages never has such a host.
 fn guard_host(event: &mut ApiGatewayV2httpRequest, path: &str) {
     let usable = |host: &str| {
         let url = Url::parse(&format!("https://{host}{path}"));
@@ -109,7 +109,8 @@ fn guard_host(event: &mut ApiGatewayV2httpRequest, path: &str) {
     context.domain_name = context.domain_name.take().filter(|name| usable(name));
 }
 
-/// Percent-encodes what a URI does not take (RFC 3986 section 3.4). A query that is too long goes: no link of ours is.
+/// Percent-encodes what is not valid in a URI (RFC 3986 section 3.4). Removes a query that is too long; no link of ours
+/// is.
 fn guard_query(query: &str) -> String {
     let mut encoded = String::with_capacity(query.len());
     for byte in query.bytes() {

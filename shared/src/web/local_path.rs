@@ -1,13 +1,13 @@
 //! Where a sign-in leads: a path of this site and nothing else (ASVS 5.0 V3.7.2).
 use serde::{Deserialize, Serialize};
 
-/// A path with an optional query, sure to stay on this site.
+/// A path with an optional query that is certain to stay on this site.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String")]
 pub struct LocalPath(String);
 
 impl LocalPath {
-    /// The account page, where all sign-ins lead by default.
+    /// The account page, the default.
     pub fn account() -> Self {
         Self("/account".into())
     }
@@ -17,8 +17,8 @@ impl LocalPath {
         &self.0
     }
 
-    /// One `/`, then letters, digits and the few signs that our own paths and queries have. Everything that a
-    /// browser could read as another host (`//host`, `/\host`, a tab inside) is beyond that.
+    /// One `/`, then letters, digits and the few other characters of our own paths and queries. That excludes everything
+    /// that a browser could read as another host (`//host`, `/\host`, a tab inside).
     fn is_local(path: &str) -> bool {
         path.len() <= 256
             && path.starts_with('/')
@@ -28,7 +28,7 @@ impl LocalPath {
 }
 
 impl From<String> for LocalPath {
-    /// Anything else leads to the account page.
+    /// Anything that is not local becomes the account page.
     fn from(path: String) -> Self {
         if Self::is_local(&path) { Self(path) } else { Self::account() }
     }
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn leads_nowhere_else() {
+    fn no_path_leads_to_another_site() {
         for elsewhere in [
             "",
             "account",

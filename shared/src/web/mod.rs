@@ -1,4 +1,4 @@
-//! The browser's side: requests, replies, pages, problems. Knows neither database nor mail service.
+//! HTTP: requests, replies, pages, problems. Knows neither the database nor the mail service.
 mod cookies;
 pub mod guard;
 mod local_path;

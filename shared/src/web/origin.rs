@@ -2,8 +2,8 @@
 use http::HeaderMap;
 use http::header::{HOST, ORIGIN};
 
-/// Browsers say where a request comes from in a header that pages can't set: `Sec-Fetch-Site` (Fetch Metadata),
-/// older ones `Origin` (RFC 6454). A request with neither comes from a program, which has no cookies to abuse.
+/// Browsers say where a request comes from in a header that pages cannot set: `Sec-Fetch-Site` (Fetch Metadata), older
+/// ones `Origin` (RFC 6454). A request with neither comes from a program, which has no cookies to abuse.
 pub(super) fn is_same_site(headers: &HeaderMap) -> bool {
     let header = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     if let Some(site) = header("sec-fetch-site") {

@@ -17,7 +17,7 @@ use crate::texts::Texts;
 use domain::link::CONFIRMATION_LIFETIME;
 use domain::{Account, AccountKind, Backup, HashingKey, LinkCode, Purpose, Timestamp};
 
-/// The stylesheet. Every page carries it byte for byte, since the content security policy names its hash.
+/// The stylesheet. Every page contains it byte for byte, because the content security policy names its hash.
 pub const STYLE: &str = include_str!("../../templates/pages/style.css");
 
 /// A problem as a page shows it.
@@ -29,13 +29,13 @@ pub struct Shown {
     pub title: String,
     /// What to do about it.
     pub advice: String,
-    /// Whether what was typed is wrong, so that its field is marked.
+    /// Whether the input is wrong, so that its field is marked.
     #[serde(skip)]
     marks_field: bool,
 }
 
 impl Shown {
-    /// A problem in words.
+    /// The texts of a problem.
     pub fn new(problem: &Problem, texts: &Texts) -> Self {
         let marks_field = matches!(
             problem.code,
@@ -62,27 +62,27 @@ impl Shown {
 pub enum BackupState {
     /// There is none.
     None,
-    /// One waits for its confirmation.
+    /// One is waiting for confirmation.
     Pending {
         /// The address.
         pending_address: String,
         /// Since when.
         pending_since: Timestamp,
     },
-    /// One is in force.
+    /// One is active.
     Confirmed {
         /// The address.
         address: String,
         /// Since when.
         since: Timestamp,
     },
-    /// One is in force, another waits.
+    /// One is active, another is pending.
     Replacing {
-        /// The address in force.
+        /// The active address.
         address: String,
         /// Since when.
         since: Timestamp,
-        /// The address that waits.
+        /// The pending address.
         pending_address: String,
         /// Since when.
         pending_since: Timestamp,
@@ -120,7 +120,7 @@ impl From<&Backup> for BackupState {
     }
 }
 
-/// What on the account page a problem belongs to.
+/// Which part of the account page a problem belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum AccountPart {
     /// The state of the backup email, and the buttons beside it.
@@ -139,21 +139,21 @@ pub struct AccountPage {
     kind: AccountKind,
     primary_email: String,
     backup: BackupState,
-    /// What another browser needs to confirm the address that waits.
+    /// The code with which another browser can confirm the pending address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pending_code: Option<String>,
-    /// Until when the confirmed address is held: it opens nothing before.
+    /// The end of the confirmed address's waiting period, during which it opens nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     held_until: Option<Timestamp>,
-    /// The address that stays in force meanwhile.
+    /// The former address, which stays active until then.
     #[serde(skip_serializing_if = "Option::is_none")]
     former_address: Option<String>,
-    /// Until when nothing can be changed, because a change was taken back.
+    /// Until when nothing can be changed, because a change was undone.
     frozen_until: Option<Timestamp>,
     /// Where the account is signed in, on the page that shows it.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     sessions: Option<SessionList>,
-    /// Whether the link in the last confirmation mail is dead by now.
+    /// Whether the link in the last confirmation email has expired.
     #[serde(skip)]
     pending_expired: bool,
     #[serde(skip)]
@@ -184,7 +184,7 @@ impl AccountPage {
         }
     }
 
-    /// The same with the code of the address that waits, while its link lives.
+    /// Adds the code of the pending address, while its link is live.
     #[must_use]
     pub fn with_code(mut self, account: &Account, key: &HashingKey) -> Self {
         let pending = account.backup.pending().filter(|_| !self.pending_expired);
@@ -192,14 +192,14 @@ impl AccountPage {
         self
     }
 
-    /// The same with the sessions of the account.
+    /// Adds the sessions of the account.
     #[must_use]
     pub fn with_sessions(self, sessions: SessionList) -> Self {
         Self { sessions: Some(sessions), ..self }
     }
 
-    /// The same with what was typed before its owner had to sign in again. An address that is pending already was
-    /// to be sent again, so nothing was typed then.
+    /// Adds what was typed before the user had to sign in again. A pending address was not typed: the user pressed "Send
+    /// again".
     #[must_use]
     pub fn with_typed(mut self, typed: Option<String>) -> Self {
         self.typed = typed.unwrap_or_default();
@@ -209,8 +209,8 @@ impl AccountPage {
         self
     }
 
-    /// The same with what is wrong, beside the button that was pressed: the form stays open, with what was typed
-    /// in it; "Send again" sends the pending address, so nothing was typed then.
+    /// Adds a problem beside the button that was pressed. The form stays open with what was typed in it; a pending
+    /// address was not typed, because "Send again" submits it.
     #[must_use]
     pub fn with_problem(mut self, problem: &Problem, typed: impl Into<String>) -> Self {
         let typed = typed.into();
@@ -249,7 +249,7 @@ impl ForgotUsernamePage {
         Self { text, typed: String::new(), problem: None }
     }
 
-    /// The form after an address that is none.
+    /// The form after an invalid address.
     #[must_use]
     pub fn with_problem(mut self, problem: &Problem, typed: impl Into<String>) -> Self {
         self.problem = Some(Shown::new(problem, &self.text));
@@ -258,7 +258,7 @@ impl ForgotUsernamePage {
     }
 }
 
-/// What a stranger asked to be mailed.
+/// Which email a stranger requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RequestedEmail {
@@ -268,14 +268,14 @@ pub enum RequestedEmail {
     SignInLink,
 }
 
-/// The one answer to whoever asks for a mail: it does not even repeat the address.
+/// The one answer to every request for an email. It does not even repeat the address.
 #[derive(Debug, Clone, Template, Serialize)]
 #[template(path = "pages/check-mail.html")]
 pub struct CheckMailboxPage {
     #[serde(skip)]
     text: Texts,
     asked: RequestedEmail,
-    /// What another browser needs to use the link.
+    /// The code with which another browser can use the link.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<String>,
 }
@@ -286,7 +286,7 @@ impl CheckMailboxPage {
         Self { text, asked, code: None }
     }
 
-    /// The same with the code of the link.
+    /// Adds the code of the link.
     #[must_use]
     pub fn with_code(self, code: &LinkCode) -> Self {
         Self { code: Some(code.shown()), ..self }
@@ -308,9 +308,9 @@ impl SignedOutPage {
     }
 }
 
-/// Where a person can go from a problem.
+/// Where a person can go next.
 #[derive(Debug, Clone, Serialize)]
-struct WayOn {
+struct NextStep {
     href: &'static str,
     label: String,
 }
@@ -323,27 +323,27 @@ pub struct ProblemPage {
     text: Texts,
     problem: Shown,
     #[serde(skip)]
-    way_on: WayOn,
+    next_step: NextStep,
 }
 
 impl ProblemPage {
-    /// The page, with the way on that fits the problem.
+    /// The page, with a link to the place that fits the problem.
     pub fn new(problem: &Problem, text: Texts) -> Self {
         let (href, label) = match problem.code {
             Code::WrongCredentials => ("/login", "way-on-sign-in"),
             _ => ("/account", "way-on-account"),
         };
-        let way_on = WayOn { href, label: text.message(label) };
-        Self { problem: Shown::new(problem, &text), way_on, text }
+        let next_step = NextStep { href, label: text.message(label) };
+        Self { problem: Shown::new(problem, &text), next_step, text }
     }
 
-    /// The page of a link that does not work, with the way to another.
+    /// The page of a link that does not work, with a link to the page where another can be requested.
     pub fn of_link(purpose: Purpose, code: Code, text: Texts) -> Self {
         let (href, label) = match purpose {
             Purpose::SignIn => ("/login", "way-on-new-link"),
             Purpose::ConfirmBackup | Purpose::Undo => ("/account", "way-on-account"),
         };
-        let way_on = WayOn { href, label: text.message(label) };
-        Self { problem: Shown::new(&code.into(), &text), way_on, text }
+        let next_step = NextStep { href, label: text.message(label) };
+        Self { problem: Shown::new(&code.into(), &text), next_step, text }
     }
 }

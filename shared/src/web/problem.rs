@@ -1,4 +1,4 @@
-//! What can be wrong with a request, in words for people and as RFC 9457 problem details for programs.
+//! What can be wrong with a request, as text for people and as RFC 9457 problem details for programs.
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ pub enum Code {
     UnsupportedMediaType,
     /// The body is over 16 KB.
     BodyTooLarge,
-    /// The body does not parse, lacks a field or has one too many.
+    /// The body does not parse, lacks a field or has an unknown one.
     MalformedBody,
     /// The form was posted from another site.
     CrossSite,
@@ -25,45 +25,45 @@ pub enum Code {
     NotSignedIn,
     /// Somebody is signed in, but not recently enough for a change like this.
     FreshSignInNeeded,
-    /// Username or password is wrong; which, is not said.
+    /// Username or password is wrong. The answer does not say which.
     WrongCredentials,
-    /// Not an address that mail can be sent to.
+    /// Not an address that email can be sent to.
     NotAnAddress,
     /// The address is the primary email.
     SameAsPrimary,
     /// The address is the backup email already.
     SameAsBackup,
-    /// The account signs in elsewhere.
+    /// The account signs in through single sign-on.
     SsoAccount,
     /// The last request is less than a minute ago.
     TooSoon,
-    /// The bound of the day or the hour is reached.
+    /// The limit of the day or the hour is reached.
     TooMany,
     /// There is nothing to remove.
     NothingToRemove,
-    /// The session is not there, or is somebody else's.
+    /// The session does not exist, or is somebody else's.
     SessionGone,
-    /// The link is not known.
+    /// There is no such link.
     LinkUnknown,
-    /// The link's time is over.
+    /// The link has expired.
     LinkExpired,
     /// The link was used.
     LinkUsed,
-    /// A newer link or request took its place.
+    /// A newer link or request replaced it.
     LinkReplaced,
-    /// The browser is not the one that asked for the link, and no code was given.
+    /// The browser is not the one that requested the link, and no code was entered.
     CodeNeeded,
-    /// The code is not the one that the asking page shows.
+    /// The code is not the one that the requesting page shows.
     WrongCode,
     /// Too many wrong codes were tried on the link.
     LinkLocked,
     /// The username is not the one of the account that the link is about.
     OtherUsername,
-    /// Another account has the address by now.
+    /// Another account has the address now.
     AddressTaken,
-    /// Somebody took a change back, so nothing may be changed for a while.
+    /// A change was undone, so nothing may be changed for a while.
     BackupFrozen,
-    /// We are broken.
+    /// Something failed on our side.
     Internal,
 }
 
@@ -144,12 +144,12 @@ impl Code {
     }
 }
 
-/// A code, and what a program's author may want to know beyond it.
+/// A code, with details for the author of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// What is wrong.
     pub code: Code,
-    /// Which field, and what of it; only for malformed bodies. It may repeat input, so it is never logged.
+    /// Which field is wrong and how; only for malformed bodies. It may repeat input, so it is never logged.
     detail: Option<String>,
 }
 
@@ -206,7 +206,7 @@ impl From<BackupRefused> for Problem {
 }
 
 impl Code {
-    /// What to say of a link in this state; nothing while it lives.
+    /// What is wrong with a link in this state; nothing if it is live.
     pub fn of_link(state: LinkState) -> Option<Self> {
         match state {
             LinkState::Live => None,

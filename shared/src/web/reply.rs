@@ -1,4 +1,4 @@
-//! A reply, and everything that every reply carries: security headers, cookies, HTML or JSON.
+//! A reply, and what every reply has: security headers, cookies, HTML or JSON.
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use crate::texts::Texts;
 use domain::session::ABSOLUTE_LIFETIME;
 use domain::{AccountId, Token};
 
-/// Two years, as the HSTS preload list asks (ASVS 5.0 V3.4.1 asks for one).
+/// Two years, as the HSTS preload list requires (ASVS 5.0 V3.4.1 requires one).
 const HSTS: &str = "max-age=63072000; includeSubDomains";
 
 /// No script at all, the one stylesheet by its hash, forms to this site only, no framing.
@@ -60,16 +60,16 @@ impl<T: Template + Serialize + Send> Page for T {
 /// What happens to the session cookie.
 #[derive(Debug)]
 pub enum SessionCookie {
-    /// It begins to carry this secret.
+    /// It is set to this secret.
     Set(Token),
-    /// It goes.
+    /// It is deleted.
     Clear,
 }
 
 enum Content {
     Nothing,
     Page(Box<dyn Page>),
-    /// Browsers are led on; programs get the JSON.
+    /// Browsers are redirected; programs get the JSON.
     SeeOther {
         location: String,
         json: Value,
@@ -82,7 +82,7 @@ enum Content {
     },
 }
 
-/// A reply, not yet rendered: only the edge knows whether a browser or a program asked.
+/// A reply that is not rendered yet, because only the runtime knows whether the client is a browser or a program.
 pub struct Reply {
     status: StatusCode,
     content: Content,
@@ -102,7 +102,7 @@ impl Reply {
         Self::new(status, Content::Page(Box::new(page)))
     }
 
-    /// For browsers 303 to a path of this site; for programs `status` and the JSON.
+    /// For browsers a 303 to a path of this site; for programs `status` and the JSON.
     pub fn see_other(location: impl Into<String>, status: StatusCode, json: &impl Serialize) -> Self {
         let json = serde_json::to_value(json).unwrap_or_default();
         Self::new(status, Content::SeeOther { location: location.into(), json })
@@ -129,7 +129,7 @@ impl Reply {
         Self { allow: Some(allow), ..Self::problem(Code::MethodNotAllowed.into(), texts) }
     }
 
-    /// Nobody is signed in: for browsers the sign-in page and back, for programs 401.
+    /// Nobody is signed in. Browsers go to the sign-in page and then back; programs get 401.
     pub fn to_sign_in(texts: &Texts) -> Self {
         let problem = Problem::from(Code::NotSignedIn);
         let location = "/login?next=/account";
@@ -137,8 +137,8 @@ impl Reply {
         Self::new(problem.code.status(), content)
     }
 
-    /// Somebody is signed in, but not recently enough for what they want: the sign-in page, which says so, and back;
-    /// for programs 401.
+    /// Somebody is signed in, but not recently enough. Browsers go to the sign-in page, which says so, and then back;
+    /// programs get 401.
     pub fn to_sign_in_again(texts: &Texts) -> Self {
         let problem = Problem::from(Code::FreshSignInNeeded);
         let location = format!("/login?next=/account&reason={}", Reason::Fresh.as_str());
@@ -155,8 +155,8 @@ impl Reply {
         })
     }
 
-    /// Sets the cookie that identifies the requesting browser, for the lifetime of the link. It keeps the requests just
-    /// before too: an impatient person may open the first email after asking for a second.
+    /// Sets the cookie that identifies the requesting browser, for the lifetime of the link. It keeps the last
+    /// requests too: an impatient person may open the first email after requesting a second.
     #[must_use]
     pub fn with_link_request(self, token: &Token, former: &[Token], lifetime: Duration) -> Self {
         self.with_cookie(cookies::kept(
@@ -172,8 +172,8 @@ impl Reply {
         self.with_cookie(cookies::cleared(cookies::LINK_REQUESTS))
     }
 
-    /// Has the browser keep what was typed until somebody has signed in again. A cookie, so that no address stands
-    /// in a URL. A text too long to be an address is not kept.
+    /// Has the browser keep what was typed until the user has signed in again. It is a cookie, so that no URL contains an
+    /// address. A text that is too long for an address is not kept.
     #[must_use]
     pub fn with_typed(self, owner: &AccountId, typed: &str) -> Self {
         match cookies::encode_typed(owner, typed) {
@@ -182,7 +182,7 @@ impl Reply {
         }
     }
 
-    /// Has the browser forget what was typed.
+    /// Has the browser delete what was typed.
     #[must_use]
     pub fn clearing_typed(self) -> Self {
         self.with_cookie(cookies::cleared(cookies::TYPED))
@@ -194,7 +194,7 @@ impl Reply {
         self
     }
 
-    /// Asks the browser to forget what it kept of this site (ASVS 5.0 V14.3.1).
+    /// Asks the browser to delete its cache and storage of this site (ASVS 5.0 V14.3.1).
     #[must_use]
     pub fn clearing_site_data(mut self) -> Self {
         self.clear_site_data = true;
@@ -265,7 +265,7 @@ impl Reply {
 
 const HTML: &str = "text/html; charset=utf-8";
 
-/// RFC 9457 for whatever is not a success.
+/// RFC 9457 for everything but a success.
 fn json_type(status: StatusCode) -> &'static str {
     if status.is_success() {
         "application/json; charset=utf-8"

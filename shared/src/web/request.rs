@@ -1,4 +1,4 @@
-//! What is ours on top of an HTTP request: form, cookies, negotiation of language and format.
+//! What we read from an HTTP request: form, cookies, preferred language and format.
 use std::net::{IpAddr, Ipv4Addr};
 
 use domain::{AccountId, ClientInfo, Language, Token};
@@ -13,7 +13,7 @@ use super::problem::{Code, Problem};
 use super::{cookies, origin};
 use crate::texts;
 
-/// The largest body that is read; the longest honest form has a password of 1,024 bytes in it.
+/// The largest body that is read; the longest real form contains a password of 1,024 bytes.
 pub const MAX_BODY_BYTES: usize = 16 * 1_024;
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -29,13 +29,13 @@ pub struct EmptyForm {}
 #[serde(deny_unknown_fields)]
 pub struct LinkForm {
     token: String,
-    /// The code that was typed along with it.
+    /// The code that was entered.
     #[serde(default)]
     pub code: Option<String>,
 }
 
 impl LinkForm {
-    /// The link's secret; nothing where it cannot be one.
+    /// The link's secret, if it can be one.
     pub fn token(&self) -> Option<Token> {
         Token::parse(&self.token).ok()
     }
@@ -57,7 +57,7 @@ impl Request {
         self.0.method()
     }
 
-    /// The path, without the query, as API Gateway handed it over.
+    /// The path, without the query, as API Gateway sent it.
     pub fn path(&self) -> &str {
         self.0.raw_http_path()
     }
@@ -70,7 +70,7 @@ impl Request {
         }
     }
 
-    /// The peer's address as API Gateway saw it; no header can set it (ASVS 5.0 V15.3.4).
+    /// The client's address as API Gateway saw it; no header can set it (ASVS 5.0 V15.3.4).
     pub fn client(&self) -> IpAddr {
         let seen = match self.0.request_context_ref() {
             Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
@@ -79,12 +79,12 @@ impl Request {
         seen.and_then(|address| address.parse().ok()).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
     }
 
-    /// A header; empty where there is none, or one that is not ASCII.
+    /// A header; empty if there is none, or one that is not ASCII.
     fn header(&self, name: &HeaderName) -> &str {
         self.0.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    /// Refuses what another site's page made a browser send, unless it only reads (RFC 9110 section 9.2.1).
+    /// Refuses a request that another site's page made a browser send, unless its method is safe (RFC 9110 section 9.2.1).
     pub fn check_origin(&self) -> Result<(), Problem> {
         let safe = self.method().is_safe() || origin::is_same_site(self.0.headers());
         if safe { Ok(()) } else { Err(Code::CrossSite.into()) }
@@ -103,7 +103,7 @@ impl Request {
         texts::negotiate(self.header(&ACCEPT_LANGUAGE))
     }
 
-    /// Where the request came from, as far as the owner of an account is told.
+    /// Where the request came from, as the owner of an account may know it.
     pub fn client_info(&self) -> ClientInfo {
         ClientInfo::new(self.header(&USER_AGENT), self.client())
     }
@@ -115,23 +115,23 @@ impl Request {
         query.into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
-    /// The secret in the link that a GET opens; nothing where there is none that could be one.
+    /// The secret in the link that a GET opens, if it can be one.
     pub fn link_token(&self) -> Option<Token> {
         self.query("token").and_then(|token| Token::parse(&token).ok())
     }
 
-    /// The session's secret. A cookie that is not one counts as none.
+    /// The session's secret. An invalid cookie counts as none.
     pub fn session(&self) -> Option<Token> {
         self.cookie(cookies::SESSION).and_then(|value| Token::parse(&value).ok())
     }
 
-    /// The secrets of the requests for a link that this browser made last, the latest first.
+    /// The secrets of this browser's last requests for a link, the latest first.
     pub fn link_requests(&self) -> Vec<Token> {
         cookies::decode_link_requests(&self.cookie(cookies::LINK_REQUESTS).unwrap_or_default())
     }
 
-    /// What was typed for this account before its owner had to sign in again. Any browser can make it up: it is shown
-    /// in a form's field and checked like everything else that is typed there.
+    /// What was typed for this account before the user had to sign in again. Any browser can forge it: it is shown in a
+    /// form's field and checked like everything that is typed there.
     pub fn typed(&self, owner: &AccountId) -> Option<String> {
         cookies::decode_typed(owner, &self.cookie(cookies::TYPED)?)
     }
@@ -156,7 +156,7 @@ impl Request {
         let media_type = self.media_type().to_ascii_lowercase();
         match &*media_type {
             FORM => serde_html_form::from_bytes(body).map_err(|error| Problem::malformed_body(&error)),
-            // Serde would take an array for a struct as well, and an empty one for a form without required fields.
+            // Serde would accept an array for a struct too, and an empty one for a form without required fields.
             JSON if !body.trim_ascii_start().starts_with(b"{") => {
                 Err(Problem::malformed_body(&"the body is not a JSON object"))
             }

@@ -1,4 +1,4 @@
-//! The pages behind the links in mails: confirm an address, open a session.
+//! The pages of the links in emails: confirm an address, open a session.
 use askama::Template;
 use serde::Serialize;
 
@@ -14,7 +14,7 @@ pub struct ConfirmPage {
     text: Texts,
     username: String,
     address: String,
-    /// Whether this browser needs the code that the asking page shows.
+    /// Whether this browser needs the code that the requesting page shows.
     needs_code: bool,
     #[serde(skip)]
     problem: Option<Shown>,
@@ -23,7 +23,7 @@ pub struct ConfirmPage {
 }
 
 impl ConfirmPage {
-    /// The page of a living link, in the browser that asked or in another.
+    /// The page of a live link, in the browser that requested it or in another.
     pub fn new(
         account: &Account,
         address: &EmailAddress,
@@ -41,7 +41,7 @@ impl ConfirmPage {
         }
     }
 
-    /// The page after a code that did not fit.
+    /// The page after a wrong code.
     #[must_use]
     pub fn with_problem(mut self, problem: &Problem) -> Self {
         self.problem = Some(Shown::new(problem, &self.text));
@@ -57,7 +57,7 @@ pub struct ConfirmedPage {
     text: Texts,
     username: String,
     address: String,
-    /// Until when the address is held, if it is.
+    /// The end of the address's waiting period, if it has one.
     held_until: Option<Timestamp>,
 }
 
@@ -80,9 +80,9 @@ pub struct OpenLinkPage {
     #[serde(skip)]
     text: Texts,
     username: String,
-    /// Who is signed in in this browser already.
+    /// Who is already signed in in this browser.
     signed_in_as: Option<String>,
-    /// Whether this browser needs the code that the asking page shows.
+    /// Whether this browser needs the code that the requesting page shows.
     needs_code: bool,
     #[serde(skip)]
     problem: Option<Shown>,
@@ -91,7 +91,7 @@ pub struct OpenLinkPage {
 }
 
 impl OpenLinkPage {
-    /// The page of a living link, in the browser that asked or in another.
+    /// The page of a live link, in the browser that requested it or in another.
     pub fn new(
         account: &Account,
         signed_in: Option<&Account>,
@@ -109,7 +109,7 @@ impl OpenLinkPage {
         }
     }
 
-    /// The page after a code that did not fit.
+    /// The page after a wrong code.
     #[must_use]
     pub fn with_problem(mut self, problem: &Problem) -> Self {
         self.problem = Some(Shown::new(problem, &self.text));

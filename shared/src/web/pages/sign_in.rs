@@ -1,4 +1,4 @@
-//! The sign-in page, and what a sign-in answers.
+//! The sign-in page, and the answer to a sign-in.
 use askama::Template;
 use serde::Serialize;
 
@@ -8,16 +8,16 @@ use super::Shown;
 use crate::texts::Texts;
 use domain::Account;
 
-/// Why somebody is led to the sign-in page. The URL names one of these and nothing else.
+/// Why somebody was redirected to the sign-in page. The URL has the name of a reason and no other text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
-    /// What they want needs a recent sign-in.
+    /// The request needs a recent sign-in.
     Fresh,
 }
 
 impl Reason {
-    /// Reads a query or a form's field; what is no reason is ignored.
+    /// Parses a query parameter or a form's field; anything else is ignored.
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Fresh].into_iter().find(|reason| reason.as_str() == text)
     }
@@ -60,13 +60,13 @@ impl SignInPage {
         Self { text, next, reason: None, identifier: String::new(), email: String::new(), problem: None }
     }
 
-    /// The page that says why one is here, where one knows.
+    /// Adds the reason, if there is one.
     #[must_use]
     pub fn with_reason(self, reason: Option<Reason>) -> Self {
         Self { reason, ..self }
     }
 
-    /// The page after a password that did not fit.
+    /// The page after a wrong password.
     #[must_use]
     pub fn with_password_problem(mut self, problem: &Problem, identifier: impl Into<String>) -> Self {
         self.problem = Some((SignInForm::Password, Shown::new(problem, &self.text)));
@@ -74,7 +74,7 @@ impl SignInPage {
         self
     }
 
-    /// The page after an address that is none.
+    /// The page after an invalid address.
     #[must_use]
     pub fn with_link_problem(mut self, problem: &Problem, email: impl Into<String>) -> Self {
         self.problem = Some((SignInForm::Link, Shown::new(problem, &self.text)));
@@ -91,7 +91,7 @@ impl SignInPage {
     }
 }
 
-/// Who is signed in now; browsers are led on and never see it.
+/// Who is signed in now. Browsers are redirected and never see it.
 #[derive(Debug, Clone, Serialize)]
 pub struct SignedIn {
     username: String,
