@@ -8,12 +8,12 @@ use shared::error::chain;
 pub enum Failure {
     /// The operator's input is wrong; each line says where and how.
     Input(Vec<String>),
-    /// AWS, a file or the environment stood in the way.
+    /// AWS, a file or the environment failed.
     Environment(Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl Failure {
-    /// Prints the failure to standard error. Exit status 2 for wrong input, 1 for all else.
+    /// Prints the failure to standard error. Exit status 2 for wrong input, 1 for everything else.
     pub fn print(&self) -> ExitCode {
         match self {
             Self::Input(lines) => {

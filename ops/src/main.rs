@@ -21,7 +21,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Accounts: bring them in, disable them, end their sessions.
+    /// Accounts: import them, disable them, end their sessions.
     #[command(subcommand)]
     Accounts(Accounts),
     /// Emails that were not sent: list them, send them again

@@ -1,5 +1,5 @@
-//! Shows the account, the state of its backup email and where it is signed in. It also answers at `/` and for paths that no
-//! function has.
+//! Shows the account, the state of its backup email and where it is signed in. It also answers `/` and paths without a
+//! function.
 use shared::app::App;
 use shared::error::Error;
 use shared::requirements::LinkCodes;

@@ -1,5 +1,5 @@
-//! Confirms a backup email through the link sent to it. GET shows, POST acts: where the account is signed in by its
-//! button, elsewhere with the code that the account page shows.
+//! Confirms a backup email through the link sent to it. GET shows the page, POST confirms: with the
+//! button where the account is signed in, elsewhere with the code that the account page shows.
 use domain::{Account, ClientInfo, Link, LinkAuthorization, Purpose, Timestamp, Token};
 use shared::app::App;
 use shared::error::Error;
@@ -10,7 +10,7 @@ use shared::store::{ConfirmRefused, Confirmation};
 use shared::web::pages::{ConfirmPage, ConfirmedPage};
 use shared::web::{Code, LinkForm, Reply, Request, StatusCode};
 
-/// A living link with its account, as this browser sees it.
+/// A live link with its account, as this browser sees it.
 struct Opened {
     link: Link,
     account: Account,
@@ -47,7 +47,7 @@ const fn dead(code: Code) -> Error {
     Error::link(Purpose::ConfirmBackup, code)
 }
 
-/// Opens the link, if it is alive and still the one that the account waits for.
+/// Opens the link, if it is live and of the account's pending request.
 async fn open(
     app: &App<BackupConfirmation>,
     request: &Request,
@@ -78,9 +78,9 @@ async fn find_account(app: &App<BackupConfirmation>, link: &Link) -> Result<Acco
     account.filter(|account| !account.is_disabled()).ok_or(dead(Code::LinkUnknown))
 }
 
-/// Confirms in one transaction. When the account has changed since it was read, it is read again and decided anew. The
-/// time is always read after the account: what somebody else has deleted from it as expired has expired by then. Gives
-/// the account as it was, and when it was confirmed.
+/// Confirms in one transaction. If the account has changed since it was read, it is read again. The time is always read
+/// after the account, so that a record that another request deleted as expired has expired at that time. Returns the
+/// account as it was before, and when it was confirmed.
 async fn confirm(
     app: &App<BackupConfirmation>,
     link: &Link,

@@ -19,7 +19,7 @@ enum What {
     Others,
 }
 
-/// What ended; browsers are led on and never see it.
+/// What ended. Browsers are redirected and never see it.
 #[derive(Clone, Copy, Serialize)]
 #[serde(tag = "ended", rename_all = "kebab-case")]
 enum Ended {
@@ -31,9 +31,9 @@ enum Ended {
 enum Outcome {
     Ended,
     OwnEnded,
-    /// This browser goes on with another secret.
+    /// This browser's session continues with a new secret.
     OthersEnded(Token),
-    NotThere,
+    Missing,
 }
 
 /// POST `/account/sessions/end`.
@@ -51,7 +51,7 @@ pub async fn post(app: &App, request: Request) -> Result<Reply, Error> {
         What::Others => end_others(app, &user, now).await?,
     };
 
-    if !matches!(outcome, Outcome::NotThere) {
+    if !matches!(outcome, Outcome::Missing) {
         let others = matches!(outcome, Outcome::OthersEnded(_));
         tracing::info!(others, "sessions ended by their owner");
     }
@@ -62,7 +62,7 @@ pub async fn post(app: &App, request: Request) -> Result<Reply, Error> {
         }
         Outcome::OthersEnded(secret) => Reply::see_other("/account", StatusCode::OK, &Ended::OtherSessions)
             .with_session(SessionCookie::Set(secret)),
-        Outcome::NotThere => {
+        Outcome::Missing => {
             let problem = Code::SessionGone.into();
             let page = ProblemPage::new(&problem, texts.clone());
             return Err(Error::on_page(problem, page, texts));
@@ -83,11 +83,11 @@ impl TryFrom<Form> for What {
     }
 }
 
-/// A session of somebody else is one that is not there.
+/// Somebody else's session is reported as missing.
 async fn end_one(app: &App, user: &Authenticated, session: &str) -> Result<Outcome, Error> {
-    let Ok(hash) = TokenHash::parse(session) else { return Ok(Outcome::NotThere) };
+    let Ok(hash) = TokenHash::parse(session) else { return Ok(Outcome::Missing) };
     Ok(if !app.store.end_session_of(&user.account.id, &hash).await? {
-        Outcome::NotThere
+        Outcome::Missing
     } else if hash == user.session.hash {
         Outcome::OwnEnded
     } else {
@@ -97,7 +97,7 @@ async fn end_one(app: &App, user: &Authenticated, session: &str) -> Result<Outco
 
 async fn end_others(app: &App, user: &Authenticated, now: Timestamp) -> Result<Outcome, Error> {
     let secret = app.entropy.token();
-    // This session has ended meanwhile, as by two clicks: then nobody is signed in here.
+    // If this session has ended meanwhile, as by two clicks, nobody is signed in here.
     let Authenticated { account, session } = user;
     if app.store.end_other_sessions(account, session, &secret.hash(), now).await? {
         Ok(Outcome::OthersEnded(secret))

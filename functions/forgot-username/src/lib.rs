@@ -1,5 +1,5 @@
-//! Asks for the username by email. Open to strangers, so it has no permission to read accounts: every address takes
-//! the same way through the outbox, and the mailer decides later.
+//! Requests the username by email. Open to strangers, so it has no permission to read accounts: every address gets the
+//! same treatment, and the mailer decides later whether to send.
 use domain::{EmailRequest, TypedAddress};
 use serde::Deserialize;
 use shared::app::App;

@@ -1,8 +1,8 @@
-//! Sends the mail that the other functions asked for. Nobody can call it from outside: only here is an address
-//! that a stranger typed compared with those that are stored.
+//! Sends the emails that the other functions requested. Nobody can call it from outside: only here is an address that
+//! a stranger typed compared with stored ones.
 //!
-//! At least once: a request is marked as done after its mail was sent, so a mail may come twice and never not
-//! at all. Requests that name nobody, or whose link would already be dead, are done without a mail.
+//! Delivery is at least once: a request is marked as done after its email was sent, so an email may come twice but is
+//! never lost. Requests that match no account, or whose link would have expired, are done without an email.
 use domain::{
     Account, AccountId, ClientInfo, EmailAddress, EmailRequest, Link, MessageId, Notice, Purpose,
     SignInEmail, Timestamp, TypedAddress, UndoLink,
@@ -34,8 +34,8 @@ pub async fn handle(mailer: &Mailer, id: &MessageId) -> Result<(), Error> {
     match decide(app, &queued, now).await? {
         Decision::Drop(why) => tracing::info!(why, "no mail"),
         Decision::Send(to_send) => {
-            let (mail, account) = &*to_send;
-            mailer.outbound.send(mail, &app.texts(account.language)).await?;
+            let (email, account) = &*to_send;
+            mailer.outbound.send(email, &app.texts(account.language)).await?;
             app.count(Event::Sent((&queued.request).into()));
             logging::record_account(&account.id);
             tracing::info!("mail sent");
@@ -58,13 +58,13 @@ async fn decide(app: &App, queued: &Queued, now: Timestamp) -> Result<Decision, 
             let Some(account) = app.store.load_account(account_id).await? else {
                 return Ok(Decision::Drop("the account is gone"));
             };
-            tell(app, account, queued.requested_at, notice, source).await
+            self::notice(app, account, queued.requested_at, notice, source).await
         }
     }
 }
 
-/// A notice, with a link that takes back what can be.
-async fn tell(
+/// Sends a notice, with a link that undoes the change if it can be undone.
+async fn notice(
     app: &App,
     account: Account,
     at: Timestamp,
@@ -84,7 +84,7 @@ async fn tell(
         };
         app.store.create_undo_link(&link).await?;
     }
-    let mail = Email::Notice {
+    let email = Email::Notice {
         to: PrimaryAddress::of(&account),
         username: name(&account),
         notice: notice.clone(),
@@ -92,7 +92,7 @@ async fn tell(
         source: source.clone(),
         undo,
     };
-    Ok(send(mail, account))
+    Ok(send(email, account))
 }
 
 async fn sign_in_link(
@@ -140,18 +140,18 @@ async fn confirmation(
     else {
         return Ok(Decision::Drop("the address is no longer pending"));
     };
-    // The one who asked sees the same as for a free address; the owner hears of it, at the primary.
+    // The person who entered it sees the same as for a free address; the owner is told, at the primary address.
     let back_to_former = account.sign_in_email(address, now) == Some(SignInEmail::Former);
     if let Some(owner) = app.store.owner_of(address, now).await?.filter(|_| !back_to_former) {
         return Ok(match app.store.load_account(&owner).await? {
             Some(owner) if owner.id != account.id => {
-                let mail = Email::AddressClaimAttempt {
+                let email = Email::AddressClaimAttempt {
                     to: PrimaryAddress::of(&owner),
                     username: name(&owner),
                     address: address.clone(),
                     at: queued.requested_at,
                 };
-                send(mail, owner)
+                send(email, owner)
             }
             _ => Decision::Drop("the address is the account's own"),
         });
@@ -171,11 +171,11 @@ async fn confirmation(
         return Ok(Decision::Drop("the link would be dead"));
     }
     app.store.create_confirmation_link(&link).await?;
-    let mail = Email::VerifyBackup { to: UnconfirmedAddress::of(&pending), username: name(&account), token };
-    Ok(send(mail, account))
+    let email = Email::VerifyBackup { to: UnconfirmedAddress::of(&pending), username: name(&account), token };
+    Ok(send(email, account))
 }
 
-/// The account that a typed address opens, and the stored address that equals it.
+/// The account that a typed address opens, and the stored address that is equal to it.
 async fn find(
     app: &App,
     typed: &TypedAddress,
@@ -184,7 +184,7 @@ async fn find(
     let Some(address) = typed.address() else { return Ok(None) };
     for id in app.store.find_by_email(&address).await? {
         let Some(account) = app.store.load_account(&id).await? else { continue };
-        // The index may lag: the account itself decides whether the address is (still) its own.
+        // The index may lag: the account itself shows whether the address is still one of its own.
         let Some(sign_in_email) = account.sign_in_email(&address, now) else { continue };
         if let Some(to) = SignInAddress::of(&account, sign_in_email) {
             return Ok(Some((account, to, sign_in_email)));
@@ -193,8 +193,8 @@ async fn find(
     Ok(None)
 }
 
-fn send(mail: Email, account: Account) -> Decision {
-    Decision::Send(Box::new((mail, account)))
+fn send(email: Email, account: Account) -> Decision {
+    Decision::Send(Box::new((email, account)))
 }
 
 fn name(account: &Account) -> String {

@@ -1,5 +1,5 @@
-//! Signs in through a link from an email. GET asks "as whom", POST opens a session: in the browser that asked for the
-//! link by its button, in another with the code that the asking page shows.
+//! Signs in through a link from an email. GET shows for whom, POST opens a session: with the button in the browser that
+//! requested the link, in another with the code that the requesting page shows.
 use domain::{Account, Link, Purpose, Session, SignInEmail, Timestamp, Token};
 use shared::app::App;
 use shared::error::Error;
@@ -10,7 +10,7 @@ use shared::store::{LinkSignIn, Slot};
 use shared::web::pages::{OpenLinkPage, SignedIn};
 use shared::web::{Code, LinkForm, Reply, Request, SessionCookie, StatusCode};
 
-/// A living link, its account, and which of the account's addresses it was sent to.
+/// A live link, its account, and which of the account's addresses it was sent to.
 struct Found {
     link: Link,
     account: Account,
@@ -51,7 +51,7 @@ pub async fn post(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error
         notice_id: &app.message_id(),
     };
     if !app.store.open_session_with_link(sign_in, now).await? {
-        // Somebody was faster: the same link in another window, a newer one, a removed address.
+        // Another request was faster: the same link in another window, a newer link, a removed address.
         find(app, &token, now).await?;
         return Err(dead(Code::LinkUsed));
     }
@@ -68,7 +68,7 @@ const fn dead(code: Code) -> Error {
     Error::link(Purpose::SignIn, code)
 }
 
-/// The page of a link in this browser, and whether it is the one that asked.
+/// The page of a link in this browser, and whether this browser requested it.
 async fn page(
     app: &App<LinkCodes>,
     request: &Request,
@@ -83,7 +83,7 @@ async fn page(
     Ok((OpenLinkPage::new(&found.account, signed_in, token, is_same_browser, texts), is_same_browser))
 }
 
-/// Finds the link, if it is alive and the address it was sent to is still the account's.
+/// Finds the link, if it is live and the address it was sent to is still the account's.
 async fn find(app: &App<LinkCodes>, token: &Token, now: Timestamp) -> Result<Found, Error> {
     let link = app.store.find_link(&token.hash(), Purpose::SignIn).await?;
     let link = link.ok_or(dead(Code::LinkUnknown))?;

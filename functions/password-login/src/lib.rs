@@ -1,7 +1,7 @@
 //! Signs in with a password and a username, a primary or a confirmed backup email.
 //!
-//! Every identifier costs the same: one count, one look-up, one account read, one Argon2id run (and one of each
-//! former function that the operator named); then one answer.
+//! Every identifier costs the same: one count, one look-up, one account read, one Argon2id run (and one run of each
+//! former hash function that the operator configured). Every failure gets the same answer.
 use domain::{
     Account, AccountId, Identifier, PasswordAttempt, Session, SignInEmail, SignInMethod, Timestamp,
     TypedPassword, Verdict,
@@ -29,7 +29,7 @@ struct Form {
     reason: String,
 }
 
-/// Whom an identifier names, if it may sign in with a password.
+/// The account that an identifier names, if it may sign in with a password.
 struct Named {
     account: Account,
     /// The address that was typed, if it was one.
@@ -70,7 +70,7 @@ pub async fn post(app: &App<PasswordChecks>, request: Request) -> Result<Reply, 
         return Err(wrong(form, texts));
     };
     let secret = app.entropy.token();
-    // Where all sessions were ended in this very second, those that begin after that are of the next.
+    // If all sessions were ended in this same second, a session that begins now counts from the next second.
     let begins = now.max(named.account.sessions_valid_from);
     let (id, source) = (named.account.id.clone(), request.client_info());
     let session = Session::begin(secret.hash(), id, SignInMethod::Password, source, begins);
@@ -87,7 +87,7 @@ pub async fn post(app: &App<PasswordChecks>, request: Request) -> Result<Reply, 
         .with_session(SessionCookie::Set(secret)))
 }
 
-/// The one answer to everything that does not fit.
+/// The one answer to every failure.
 fn wrong(form: Form, texts: Texts) -> Error {
     let problem = Problem::from(Code::WrongCredentials);
     let page = SignInPage::new(form.next, texts.clone())
@@ -96,7 +96,7 @@ fn wrong(form: Form, texts: Texts) -> Error {
     Error::on_page(problem, page, texts)
 }
 
-/// Finds the account with one look-up and one read, also where the look-up finds nobody or a disabled account.
+/// Finds the account with one look-up and one read, even if the look-up finds nobody or a disabled account.
 async fn find(
     app: &App<PasswordChecks>,
     identifier: &Identifier,
@@ -115,7 +115,7 @@ async fn find(
             tracing::warn!("the account is disabled");
             continue;
         }
-        // The index may lag: the account itself decides whether the address is (still) its own.
+        // The index may lag: the account itself shows whether the address is still one of its own.
         let sign_in_email = match identifier {
             Identifier::Email(address) => match account.sign_in_email(address, now) {
                 Some(sign_in_email) => Some(sign_in_email),
@@ -128,8 +128,8 @@ async fn find(
     Ok(None)
 }
 
-/// Replaces an outdated hash. Where that fails the sign-in stands, and the next one tries again: the session is open,
-/// and without this answer nobody would hold its secret.
+/// Replaces an outdated hash. If that fails, the sign-in succeeds anyway and the next one tries again: the session is
+/// open already, and only this answer has its secret.
 async fn upgrade(app: &App<PasswordChecks>, account: &Account, verdict: &Verdict) {
     let (Verdict::RightButOutdated(upgraded), Some(hash)) = (verdict, &account.password_hash) else { return };
     if let Err(error) = app.store.upgrade_password(&account.id, hash, upgraded).await {

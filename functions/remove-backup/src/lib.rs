@@ -20,13 +20,13 @@ enum What {
     Confirmed,
 }
 
-/// POST `/account/backup/remove`. Without `what` the pending address goes if there is one, else the confirmed:
-/// the smaller loss first.
+/// POST `/account/backup/remove`. Without `what` it cancels the pending address if there is one, else it removes
+/// the confirmed one.
 pub async fn post(app: &App, request: Request) -> Result<Reply, Error> {
     let now = app.now();
     let Authenticated { session, account } = app.require_authenticated(&request, now).await?;
     let form: Form = request.form()?;
-    // Cancelling as well: a thief at an open laptop could otherwise block the owner.
+    // Cancelling needs this too: otherwise a thief at an unlocked laptop could block the owner.
     if !session.is_fresh(now) {
         return Ok(Reply::to_sign_in_again(&app.texts(account.language)));
     }

@@ -1,4 +1,4 @@
-//! Asks for a backup email: define, change, send again.
+//! Requests a backup email: define, change, send again.
 use domain::{Account, Backup, EmailAddress, Limit, PendingAddress, Requester, Timestamp, TypedAddress};
 use serde::Deserialize;
 use shared::app::App;
@@ -17,7 +17,7 @@ struct Form {
 
 /// POST `/account/backup`.
 ///
-/// An address of another account takes the very same way as a free one: nothing here looks for its owner.
+/// An address of another account is treated exactly as a free one: nothing here looks for its owner.
 pub async fn post(app: &App<EmailRequests>, request: Request) -> Result<Reply, Error> {
     let now = app.now();
     let user = app.require_authenticated(&request, now).await?;
@@ -34,7 +34,8 @@ pub async fn post(app: &App<EmailRequests>, request: Request) -> Result<Reply, E
     if !user.session.is_fresh(now) {
         return Ok(Reply::to_sign_in_again(&texts).with_typed(&user.account.id, &form.email));
     }
-    // What was asked for before all sessions ended is void; after that in this very second is of the next.
+    // Requests from before all sessions ended are void. If that was in this same second, this request counts from the
+    // next second.
     let since = now.max(user.account.sessions_valid_from);
     let limits = [
         Limit::backup_request_spacing(&user.account.id),

@@ -1,5 +1,5 @@
-//! Asks for a sign-in link by email. Open to strangers, so it has no permission to read accounts: every address takes
-//! the same way through the outbox, and the mailer decides later.
+//! Requests a sign-in link by email. Open to strangers, so it has no permission to read accounts: every address gets the
+//! same treatment, and the mailer decides later whether to send.
 use domain::{EmailRequest, Purpose, TypedAddress};
 use serde::Deserialize;
 use shared::app::App;
@@ -14,7 +14,7 @@ struct Form {
     email: String,
 }
 
-/// GET `/login/link` (a reload, a bookmark) shows the sign-in page.
+/// GET `/login/link`, as after a reload, shows the sign-in page.
 pub async fn get(app: &App<EmailRequests>, request: Request) -> Result<Reply, Error> {
     let page = SignInPage::new(LocalPath::account(), app.texts(request.language()));
     Ok(Reply::page(StatusCode::OK, page))
@@ -32,7 +32,7 @@ pub async fn post(app: &App<EmailRequests>, request: Request) -> Result<Reply, E
     let id = app.message_id();
     let email = EmailRequest::SignInLink { typed: typed.clone() };
     app.request_email(&request, &id, email, &typed).await?;
-    // Shown and set whether or not there will be a link, and computed alike.
+    // Computed, shown and set in the same way whether or not there will be a link.
     let key = &app.needs.key;
     let page = CheckMailboxPage::new(RequestedEmail::SignInLink, texts).with_code(&key.code_of(&id));
     Ok(Reply::page(StatusCode::OK, page).with_link_request(

@@ -1,4 +1,4 @@
-//! Ends the session at the server and clears the cookie.
+//! Ends the session on the server and clears the cookie.
 use shared::app::App;
 use shared::error::Error;
 use shared::web::pages::SignedOutPage;

@@ -1,8 +1,8 @@
-//! Undoes a change of the backup email: "this wasn't me". GET shows what happened, POST acts. It needs no session,
-//! because a thief may hold all of them.
+//! Undoes a change of the backup email: "this wasn't me". GET shows what happened, POST undoes it. It needs no
+//! session, because a thief may have all of them.
 //!
-//! The username is asked for, so that a mail gateway that presses buttons undoes nothing: the email names it, and no
-//! machine types it into the form.
+//! The form asks for the username, so that a mail gateway that presses buttons undoes nothing: the email contains the
+//! username, but no machine types it into the form.
 use domain::{Account, ClientInfo, MessageId, Purpose, Timestamp, Token, UndoLink, Username};
 use serde::Deserialize;
 use shared::app::App;
@@ -25,7 +25,7 @@ struct Form {
 struct Undone {
     /// The account as it was before.
     account: Account,
-    /// Another account has the former address, so that there is no backup email; all the rest is done.
+    /// Another account has the former address, so there is no backup email now; everything else was undone.
     former_taken: bool,
 }
 
@@ -63,7 +63,7 @@ const fn dead(code: Code) -> Error {
     Error::link(Purpose::Undo, code)
 }
 
-/// Finds the link, if it is alive, and its account.
+/// Finds the link, if it is live, and its account.
 async fn find(app: &App, token: &Token, now: Timestamp) -> Result<(UndoLink, Account), Error> {
     let link = app.store.find_undo_link(&token.hash()).await?.ok_or(dead(Code::LinkUnknown))?;
     logging::record_account(&link.account_id);
@@ -79,8 +79,8 @@ fn names(typed: &str, account: &Account) -> bool {
     Username::parse(typed.trim()).is_ok_and(|typed| typed.canonical() == account.username.canonical())
 }
 
-/// Undoes in one transaction. When the account has changed since it was read, it is read again and decided anew; when
-/// another account has the former address, all the rest is done.
+/// Undoes in one transaction. If the account has changed since it was read, it is read again. If another account has the
+/// former address, everything else is undone.
 async fn undo(
     app: &App,
     link: &UndoLink,

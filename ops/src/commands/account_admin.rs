@@ -1,5 +1,5 @@
-//! `ops accounts disable`, `enable` and `end-sessions`: what an operator does when an account, or more than one, is in
-//! the wrong hands.
+//! `ops accounts disable`, `enable` and `end-sessions`: for accounts that somebody else has
+//! taken over.
 use domain::{AccountId, Identifier};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use shared::store::Cursor;
@@ -34,17 +34,17 @@ pub async fn end_sessions(operator: &Operator, typed: &str) -> Result<(), Failur
     Ok(())
 }
 
-/// Ends all sessions of all accounts, behind a certain one where a run was broken off.
+/// Ends all sessions of all accounts, or of those after a given account, to continue an interrupted run.
 pub async fn end_all_sessions(operator: &Operator, after: Option<&AccountId>) -> Result<(), Failure> {
-    let mut place = after.map(Cursor::after);
+    let mut cursor = after.map(Cursor::after);
     let mut last: Option<AccountId> = after.cloned();
     let mut ended: usize = 0;
     loop {
-        let outcome = end_some(operator, place.as_ref()).await;
+        let outcome = end_some(operator, cursor.as_ref()).await;
         let (ids, next) = match outcome {
             Ok(some) => some,
             Err(failure) => {
-                // What was done twice does no harm, so the whole page comes again.
+                // Ending sessions twice does no harm, so the next run repeats the whole page.
                 let from = last.map(|id| format!(" --after {}", id.as_str())).unwrap_or_default();
                 eprintln!("ended for {ended} accounts; go on with: accounts end-sessions --all{from}");
                 return Err(failure);
@@ -56,7 +56,7 @@ pub async fn end_all_sessions(operator: &Operator, after: Option<&AccountId>) ->
             break;
         }
         eprintln!("{ended} accounts");
-        place = next;
+        cursor = next;
     }
     println!("all sessions of {ended} accounts are ended");
     Ok(())
@@ -64,9 +64,9 @@ pub async fn end_all_sessions(operator: &Operator, after: Option<&AccountId>) ->
 
 async fn end_some(
     operator: &Operator,
-    place: Option<&Cursor>,
+    cursor: Option<&Cursor>,
 ) -> Result<(Vec<AccountId>, Option<Cursor>), Failure> {
-    let some = operator.store.list_accounts(place).await?;
+    let some = operator.store.list_accounts(cursor).await?;
     let now = operator.now();
     stream::iter(&some.ids)
         .map(|id| async move { operator.store.end_all_sessions(id, now).await })
@@ -76,7 +76,7 @@ async fn end_some(
     Ok((some.ids, some.next))
 }
 
-/// The account that a person means, by the claims, which never lag.
+/// Finds the account of a username or address through the claims, which never lag.
 async fn find(operator: &Operator, typed: &str) -> Result<AccountId, Failure> {
     let found = match Identifier::parse(typed) {
         Identifier::Username(username) => operator.store.find_by_username(&username).await?,

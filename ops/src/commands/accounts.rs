@@ -1,4 +1,4 @@
-//! `ops accounts`: `import FILE` brings accounts in, one JSON object a line; `account_admin.rs` has the others.
+//! `ops accounts`: `import FILE` creates accounts, one JSON object a line; `account_admin.rs` has the other commands.
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::path::PathBuf;
@@ -21,37 +21,36 @@ const AT_A_TIME: usize = 16;
 /// Commands for accounts.
 #[derive(Debug, Subcommand)]
 pub enum Accounts {
-    /// Makes the accounts of a file with one JSON object a line: username, email, kind (regular or sso),
+    /// Creates the accounts of a file with one JSON object a line: username, email, kind (regular or sso),
     /// password or `password_hash` (Argon2id, bcrypt, scrypt or PBKDF2, as PHC string or in the Modular Crypt
-    /// Format), locale. A bad line refuses the whole file.
+    /// Format), locale. If a line is wrong, no account is created.
     Import {
         /// The file, or - for standard input.
         file: PathBuf,
-        /// Leave accounts alone whose username or email exists already, instead of failing.
+        /// Skip accounts whose username or email exists already, instead of failing.
         #[arg(long)]
         skip_existing: bool,
     },
-    /// Lets nobody into an account: its sessions and links are dead at once, and whoever tries is told no more than
-    /// for a wrong password.
+    /// Disables an account: its sessions and links stop working at once. Signing in fails as with a wrong password.
     Disable {
         /// The username, or the primary or backup email.
         account: String,
     },
-    /// Lets people into a disabled account again. Sessions from before stay dead.
+    /// Enables a disabled account. Its former sessions stay ended.
     Enable {
         /// The username, or the primary or backup email.
         account: String,
     },
-    /// Ends all sessions of an account, or of all accounts; sign-in links and backup emails asked for before are dead
-    /// too.
+    /// Ends all sessions of an account, or of all accounts; sign-in links and pending backup emails requested before
+    /// stop working too.
     #[command(group(clap::ArgGroup::new("whose").required(true).args(["account", "all"])))]
     EndSessions {
         /// The username, or the primary or backup email.
         account: Option<String>,
-        /// Those of everybody.
+        /// The sessions of all accounts.
         #[arg(long)]
         all: bool,
-        /// With --all: goes on behind this account, where a run was broken off.
+        /// With --all: continue after this account, where a run was interrupted.
         #[arg(long, value_name = "ACCOUNT_ID", requires = "all")]
         after: Option<String>,
     },
@@ -85,14 +84,14 @@ enum Secret {
     Hash(ImportedHash),
 }
 
-/// An account that only has to be written.
+/// An account that is ready to be written.
 struct Ready {
     number: usize,
     account: NewAccount,
     foreign: Option<Foreign>,
 }
 
-/// A hash that is not what this service would have made, and is replaced at the first sign-in.
+/// A hash of another system, which the first sign-in replaces.
 struct Foreign {
     kind: &'static str,
     cost: String,

@@ -1,4 +1,5 @@
-//! `ops mails`: what the mailer gave up, and asking for it again. Shows keys, kinds and times, never an address.
+//! `ops emails`: lists the requests that the mailer gave up on, and queues them again. Shows keys, kinds and times,
+//! never an address.
 use clap::Subcommand;
 use domain::{MessageId, Timestamp};
 use shared::store::{Queued, ResendRefused};
@@ -6,13 +7,12 @@ use shared::store::{Queued, ResendRefused};
 use super::{Connection, Operator};
 use crate::error::Failure;
 
-/// Commands for mails.
+/// Commands for emails.
 #[derive(Debug, Subcommand)]
 pub enum Emails {
-    /// Lists the mail requests that the mailer gave up and the outbox still has.
+    /// Lists the email requests that the mailer gave up on and the outbox still has.
     ListUnsent,
-    /// Asks again for the mail of one of them, or of all whose mail would still be of use. Sign-in links are dead by
-    /// then.
+    /// Queues one of them again, or all whose email is still useful. Sign-in links have expired by then.
     #[command(group(clap::ArgGroup::new("which").required(true).args(["key", "all"])))]
     Resend {
         /// The key (`message_id`) of the request.
@@ -50,15 +50,15 @@ async fn resend(operator: &Operator, id: &MessageId) -> Result<(), Failure> {
     let Some(queued) = operator.store.find_email_request(id).await? else {
         return Err(Failure::Input(vec![format!("the outbox has no request {:?}", id.as_str())]));
     };
-    ask_again(operator, &queued).await.map(drop)
+    queue_again(operator, &queued).await.map(drop)
 }
 
 async fn resend_all(operator: &Operator) -> Result<(), Failure> {
     let unsent = operator.store.list_unsent(operator.now()).await?;
     let mut asked: usize = 0;
     for queued in &unsent.requests {
-        // Broken off here, the next run goes on with those that are left.
-        asked += usize::from(ask_again(operator, queued).await?);
+        // If this is interrupted, the next run continues with those that are left.
+        asked += usize::from(queue_again(operator, queued).await?);
     }
     for id in &unsent.unreadable {
         println!("{} is not sent again: it cannot be read", id.as_str());
@@ -67,8 +67,8 @@ async fn resend_all(operator: &Operator) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Asks for the mail of one request again, and says what came of it; false when it is refused.
-async fn ask_again(operator: &Operator, queued: &Queued) -> Result<bool, Failure> {
+/// Queues one request again and prints the outcome; false if it is refused.
+async fn queue_again(operator: &Operator, queued: &Queued) -> Result<bool, Failure> {
     let (id, again) = (queued.id.as_str(), operator.message_id());
     let outcome = operator.store.resend(queued, &again, operator.now()).await?;
     match outcome {

@@ -12,8 +12,8 @@ use shared::store::Store;
 
 use crate::error::Failure;
 
-/// Which AWS account and region the deployment is in, as the AWS CLI is told it. Without these options the environment
-/// and the shared configuration files decide, in the order of the AWS CLI.
+/// The AWS account and region of the deployment, with the options of the AWS CLI. Without them the environment and the
+/// shared configuration files decide, in the order of the AWS CLI.
 #[derive(Debug, Args)]
 pub struct Connection {
     /// A profile of the shared AWS configuration files.
@@ -24,7 +24,7 @@ pub struct Connection {
     region: Option<String>,
 }
 
-/// What a command works with.
+/// What a command needs.
 struct Operator {
     store: Store,
     clock: Clock,
@@ -33,7 +33,7 @@ struct Operator {
 }
 
 impl Operator {
-    /// Reaches the tables that the environment names.
+    /// Connects to the tables that the environment names.
     async fn connect(connection: &Connection) -> Result<Self, Failure> {
         let tables = config::read_tables(&config::process_variable)?;
         let (profile, region) = (connection.profile.as_deref(), connection.region.as_deref());
