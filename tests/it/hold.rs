@@ -68,12 +68,15 @@ async fn the_new_address_rests_and_the_former_one_works_until_then() {
     mina
     Backup email
     new@example.org
-    To keep the account safe, a new backup email rests at first. From 24 November 2026 at 12:00 UTC on you can use it to get your username or a sign-in link, or to sign in with your password.
+    To keep the account safe, a new backup email has a waiting period. From 24 November 2026 at 12:00 UTC, you can use it to get your username or a sign-in link, or to sign in with your password.
     Go to your account
     ");
     let page = browser.get("/account").await.words();
-    assert!(page.contains("It lets you into the account from 24 November 2026 at 12:00 UTC on."), "{page}");
-    assert!(page.contains("Until then old@example.org does."), "{page}");
+    assert!(
+        page.contains("It gives you access to the account from 24 November 2026 at 12:00 UTC."),
+        "{page}"
+    );
+    assert!(page.contains("Until then, old@example.org does."), "{page}");
     assert!(page.contains("Not in use yet") && !page.contains("In use"), "{page}");
     let account = browser.get_json("/account").await.json();
     let until = NOON + 2 * HOLD.as_secs();
@@ -82,7 +85,7 @@ async fn the_new_address_rests_and_the_former_one_works_until_then() {
         (&json!(until), &json!("old@example.org"))
     );
     let [notice] = &world.deliver().await[..] else { panic!("one notice") };
-    assert!(read(notice).contains("from o***@e***.org to n***@e***.org. The new address works from 24 November 2026 at 12:00 UTC on; until then the former one does."), "{}", read(notice));
+    assert!(read(notice).contains("from o***@e***.org to n***@e***.org. The new address works from 24 November 2026 at 12:00 UTC; until then the former one does."), "{}", read(notice));
     world.assert_claims_fit();
 
     world.after(HOLD.saturating_sub(Duration::from_secs(1)));

@@ -44,18 +44,18 @@ async fn a_change_is_taken_back_and_everybody_is_signed_out() {
     This wasn’t you?
     On 22 November 2026 at 12:00 UTC, the backup email of your account was changed from f***@e***.org to t***@e***.net. The former address no longer works.
     The request came from a Linux computer, from somewhere in the network 203.0.x.x.
-    If you take it back, everybody is signed out of your account, links on their way stop working, and the backup email can’t be changed for 72 hours. f***@e***.org becomes your backup email again.
+    If you undo the change, everybody is signed out of your account, links that were already sent stop working, and the backup email can’t be changed for 72 hours. f***@e***.org becomes your backup email again.
     Your username
-    It stands in the mail with this link. We ask for it so that no mail scanner takes anything back for you.
-    Take it back
-    It was you after all? Close this page, and nothing changes.
+    You find it in the mail with this link. We ask for it so that no mail scanner can undo anything for you.
+    Undo the change
+    Was it you after all? Close this page, and nothing changes.
     ");
     let form = [("token", &*token), ("username", " MINA ")];
     insta::assert_snapshot!(owner.post_form(PATH, &form).await.shown(), @r"
     200
-    It is taken back
+    The change was undone
     f***@e***.org is your backup email again.
-    Everybody was signed out. Now sign in and set things right: set a new password if someone else may know yours. The backup email can be changed again from 25 November 2026 at 12:00 UTC.
+    Everybody was signed out. Now sign in again, and set a new password if someone else may know yours. The backup email can be changed again from 25 November 2026 at 12:00 UTC.
     Go to sign-in
     ");
     assert!(!thief.is_signed_in().await);
@@ -63,11 +63,11 @@ async fn a_change_is_taken_back_and_everybody_is_signed_out() {
     let [notice] = &world.deliver().await[..] else { panic!("one notice") };
     assert_eq!(notice.to, "mina@example.com");
     insta::assert_snapshot!(read(notice), @r"
-    A change of your backup email was taken back
+    A change to your backup email was undone
 
     Hello mina,
 
-    On 22 November 2026 at 12:00 UTC, a change was taken back through the link in our mail. f***@e***.org is the backup email of your account again. The request came from a Linux computer, from somewhere in the network 203.0.x.x.
+    On 22 November 2026 at 12:00 UTC, a change was undone through the link in our mail. f***@e***.org is the backup email of your account again. The request came from a Linux computer, from somewhere in the network 203.0.x.x.
 
     Go to your account:
     https://account.example.com/account
@@ -127,9 +127,9 @@ async fn a_former_address_that_others_have_by_now_is_told_and_costs_nothing_else
     let form = [("token", &*token), ("username", "mina")];
     insta::assert_snapshot!(world.visitor().post_form(PATH, &form).await.shown(), @r"
     200
-    It is taken back
-    The former address belongs to another account by now, so your account has no backup email.
-    Everybody was signed out. Now sign in and set things right: set a new password if someone else may know yours. The backup email can be changed again from 25 November 2026 at 12:00 UTC.
+    The change was undone
+    The former address now belongs to another account, so your account has no backup email.
+    Everybody was signed out. Now sign in again, and set a new password if someone else may know yours. The backup email can be changed again from 25 November 2026 at 12:00 UTC.
     Go to sign-in
     ");
     assert!(!thief.is_signed_in().await);

@@ -131,7 +131,7 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} accounts made", self.made)?;
+        write!(f, "{} accounts created", self.made)?;
         if !self.foreign.is_empty() {
             let kinds: Vec<_> = self.foreign.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
             write!(f, "\nhashes under Argon2id until the first sign-in replaces them: {}", kinds.join(", "))?;
@@ -146,7 +146,7 @@ impl fmt::Display for Summary {
             let cheap = self.cheap;
             write!(
                 f,
-                "\n{cheap} of them cost less than advised, so whoever had the former table may know passwords"
+                "\n{cheap} of them cost less than advised, so anyone who had the former table may know passwords"
             )?;
         }
         Ok(())
@@ -208,7 +208,7 @@ async fn create(
     }
 }
 
-/// Parses every line, so that all bad ones are told at once.
+/// Parses every line, so that all bad ones are reported at once.
 fn parse(text: &str) -> Result<Vec<Parsed>, Vec<String>> {
     let (mut parsed, mut problems) = (Vec::new(), Vec::new());
     let (mut usernames, mut emails) = (HashMap::new(), HashMap::new());
@@ -220,10 +220,10 @@ fn parse(text: &str) -> Result<Vec<Parsed>, Vec<String>> {
                 let username = usernames.insert(line.username.canonical().to_owned(), number);
                 let email = emails.insert(line.primary.canonical().to_owned(), number);
                 if let Some(first) = username {
-                    problems.push(format!("line {number}: the username stands in line {first} already"));
+                    problems.push(format!("line {number}: the username is already in line {first}"));
                 }
                 if let Some(first) = email {
-                    problems.push(format!("line {number}: the email stands in line {first} already"));
+                    problems.push(format!("line {number}: the email is already in line {first}"));
                 }
                 parsed.push(line);
             }
@@ -262,7 +262,7 @@ fn parse_line(number: usize, line: &str) -> Result<Parsed, String> {
     })
 }
 
-/// The position that serde names is within the line, and always in "line 1".
+/// Serde names a position within the line, which is always "line 1".
 fn without_position(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let end = text.find(" at line ").unwrap_or(text.len());
@@ -340,7 +340,7 @@ mod tests {
             (2..=11).map(|number| format!("line {number}")).collect::<Vec<_>>(),
             "{problems:#?}"
         );
-        assert!(problems[1].contains("stands in line 1 already"), "{problems:#?}");
+        assert!(problems[1].contains("is already in line 1"), "{problems:#?}");
         assert!(problems[5].contains("password_hash: not a hash of Argon2id, bcrypt"), "{problems:#?}");
         assert!(problems[8].contains("a fault that lets other passwords in"), "{problems:#?}");
         assert!(problems[9].contains("costs too much to verify: of bcrypt at most cost 14"), "{problems:#?}");
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn hashes_of_every_kind_are_taken_and_the_summary_tells_which_were_cheap() {
+    fn hashes_of_every_kind_are_accepted_and_the_summary_says_which_were_cheap() {
         let hashes = [
             "$2b$12$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS",
             "$2b$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS",
@@ -369,14 +369,14 @@ mod tests {
         });
         assert_eq!(
             summary.to_string(),
-            "5 accounts made\n\
+            "5 accounts created\n\
              hashes under Argon2id until the first sign-in replaces them: 1 PBKDF2, 2 bcrypt, 1 scrypt\n\
              name their kinds in FormerHashes until then, or the time of a sign-in tells whose account it is: \
              bcrypt$c=12,l=23 bcrypt$c=4,l=23 pbkdf2-sha256$i=29000,l=32 scrypt$ln=17,r=8,p=1,l=32\n\
-             2 of them cost less than advised, so whoever had the former table may know passwords"
+             2 of them cost less than advised, so anyone who had the former table may know passwords"
         );
         let existing = ImportedHash::parse(hashes[0]).expect("a hash");
         let skipped = Summary::default().and(false, Foreign::new(&existing).as_ref());
-        assert_eq!(skipped.to_string(), "0 accounts made");
+        assert_eq!(skipped.to_string(), "0 accounts created");
     }
 }

@@ -1,4 +1,4 @@
-### The mails.
+### The texts of emails.
 
 mail-greeting = Hej { $username },
 mail-reason = Du får denne mail, fordi adressen er skrevet ind hos { $product }.

@@ -1,4 +1,4 @@
-### The pages.
+### The texts of pages.
 
 date-time = { $day }. { $month } { $year } kl. { $hour }.{ $minute } UTC
 month-1 = januar
@@ -49,7 +49,7 @@ backup-remove-submit = Fjern reservemail
 backup-again = Send igen
 backup-cancel = Annuller
 backup-frozen = En ændring er trukket tilbage, så reservemailen kan ikke ændres før den { $date }.
-backup-held = For at beskytte kontoen hviler denne adresse først. Fra den { $date } giver den adgang til kontoen.
+backup-held = For at beskytte kontoen er der en ventetid for en ny reservemail. Fra den { $date } giver den adgang til kontoen.
 backup-held-former = Indtil da gør { $former } det.
 confirmed-label = I brug
 held-label = Endnu ikke i brug
@@ -109,7 +109,7 @@ confirm-submit = Bekræft denne adresse
 confirm-not-you = Ikke din konto? Luk siden, så sker der ingenting.
 confirmed-title = Din reservemail er bekræftet
 confirmed-explain = Fra nu af kan du bruge den til at få dit brugernavn eller et link til at logge ind, eller logge ind med din adgangskode.
-confirmed-held = For at beskytte kontoen hviler en ny reservemail først. Fra den { $date } kan du bruge den til at få dit brugernavn eller et link til at logge ind, eller logge ind med din adgangskode.
+confirmed-held = For at beskytte kontoen er der en ventetid for en ny reservemail. Fra den { $date } kan du bruge den til at få dit brugernavn eller et link til at logge ind, eller logge ind med din adgangskode.
 
 open-title = Log ind
 open-question = Log ind som { $username }?
@@ -123,18 +123,18 @@ code-label = Kode
 code-hint = Du har åbnet linket i en anden browser end den, der bad om det. Siden dér viser en kode på seks bogstaver og tal. Efter fem forkerte koder virker linket ikke længere.
 
 undo-title = Var det ikke dig?
-undo-effect = Hvis du trækker det tilbage, bliver alle logget ud af din konto, links på vej virker ikke længere, og reservemailen kan ikke ændres i 72 timer.
+undo-effect = Hvis du trækker ændringen tilbage, bliver alle logget ud af din konto, links, der allerede er sendt, virker ikke længere, og reservemailen kan ikke ændres i 72 timer.
 undo-effect-restored = { $backup } bliver din reservemail igen.
 undo-effect-none = Din konto har så ingen reservemail.
 undo-username = Dit brugernavn
-undo-username-hint = Det står i mailen med dette link. Vi spørger om det, så ingen mailscanner trækker noget tilbage for dig.
-undo-submit = Træk det tilbage
+undo-username-hint = Du finder det i mailen med dette link. Vi spørger om det, så ingen mailscanner kan trække noget tilbage for dig.
+undo-submit = Træk ændringen tilbage
 undo-was-you = Var det dig alligevel? Luk denne side, så ændrer intet sig.
-taken-back-title = Det er trukket tilbage
+taken-back-title = Ændringen er trukket tilbage
 taken-back-restored = { $backup } er din reservemail igen.
 taken-back-none = Din konto har nu ingen reservemail.
 taken-back-former-taken = Den tidligere adresse hører nu til en anden konto, så din konto har ingen reservemail.
-taken-back-explain = Alle er logget ud. Log nu ind, og bring tingene i orden: vælg en ny adgangskode, hvis andre kan kende din. Reservemailen kan ændres igen fra den { $date }.
+taken-back-explain = Alle er logget ud. Log nu ind igen, og vælg en ny adgangskode, hvis andre kan kende din. Reservemailen kan ændres igen fra den { $date }.
 
 signed-out-title = Du er logget ud
 signed-out-explain = Ingen kan åbne din konto i denne browser, før du logger ind igen.

@@ -1,4 +1,4 @@
-### The mails.
+### The texts of emails.
 
 mail-greeting = Hello { $username },
 mail-reason = You get this mail because this address was entered at { $product }.
@@ -23,19 +23,19 @@ sign-in-ignore = If you didn’t ask for this, do nothing. Please don’t forwar
 added-subject = A backup email was added to your account
 added-lead = On { $date }, { $backup } became the backup email of your account.
 added-at-once = It can now be used to get back into the account.
-added-held = From { $date } on it can be used to get back into the account.
+added-held = It can be used to get back into the account from { $date }.
 changed-subject = The backup email of your account was changed
 changed-lead = On { $date }, the backup email of your account was changed from { $former } to { $backup }.
 changed-at-once = The former address no longer works.
-changed-held = The new address works from { $date } on; until then the former one does.
+changed-held = The new address works from { $date }; until then the former one does.
 removed-subject = The backup email of your account was removed
 removed-lead = On { $date }, { $backup } was removed as the backup email of your account. It no longer works.
 used-subject = Your backup email was used to sign in
 used-lead = On { $date }, someone signed in to your account with the backup email { $backup }.
-taken-back-subject = A change of your backup email was taken back
-taken-back-lead = On { $date }, a change was taken back through the link in our mail. { $backup } is the backup email of your account again.
-taken-back-to-none-subject = A change of your backup email was taken back
-taken-back-to-none-lead = On { $date }, a change was taken back through the link in our mail. Your account has no backup email now.
+taken-back-subject = A change to your backup email was undone
+taken-back-lead = On { $date }, a change was undone through the link in our mail. { $backup } is the backup email of your account again.
+taken-back-to-none-subject = A change to your backup email was undone
+taken-back-to-none-lead = On { $date }, a change was undone through the link in our mail. Your account has no backup email now.
 notice-explain = Everybody was signed out. Sign in and check your account, and set a new password if someone else may know yours.
 undo-action = This wasn’t me
 undo-explain = If this was you, all is well and there is nothing to do. If not, use the link within 7 days: it works without signing in.

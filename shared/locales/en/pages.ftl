@@ -1,4 +1,4 @@
-### The pages.
+### The texts of pages.
 
 date-time = { $day } { $month } { $year } at { $hour }:{ $minute } UTC
 month-1 = January
@@ -48,9 +48,9 @@ backup-remove-warning = If you remove it, this address no longer lets you into y
 backup-remove-submit = Remove backup email
 backup-again = Send again
 backup-cancel = Cancel
-backup-frozen = A change was taken back, so the backup email can’t be changed until { $date }.
-backup-held = To keep the account safe, this address rests at first. It lets you into the account from { $date } on.
-backup-held-former = Until then { $former } does.
+backup-frozen = A change was undone, so the backup email can’t be changed until { $date }.
+backup-held = To keep the account safe, a new backup email has a waiting period. It gives you access to the account from { $date }.
+backup-held-former = Until then, { $former } does.
 confirmed-label = In use
 held-label = Not in use yet
 confirmed-since = Confirmed on { $date }
@@ -66,7 +66,7 @@ sessions-title = Where you are signed in
 sessions-none-other = You are signed in only here.
 sessions-more = There are more than are shown. “{ sessions-end-others }” ends those too.
 sessions-end-others = End all other sessions
-sessions-end-pending = “{ sessions-end-others }” also cancels the backup email that waits for confirmation, because someone else may have asked for it.
+sessions-end-pending = “{ sessions-end-others }” also cancels the backup email that is waiting for confirmation, because someone else may have asked for it.
 sessions-recovered = You got back in through your backup email. If someone else may be signed in, end all other sessions.
 sessions-elsewhere = See where you are signed in
 session-own = This browser
@@ -109,7 +109,7 @@ confirm-submit = Confirm this address
 confirm-not-you = Not your account? Close this page, and nothing changes.
 confirmed-title = Your backup email is confirmed
 confirmed-explain = From now on you can use it to get your username or a sign-in link, or to sign in with your password.
-confirmed-held = To keep the account safe, a new backup email rests at first. From { $date } on you can use it to get your username or a sign-in link, or to sign in with your password.
+confirmed-held = To keep the account safe, a new backup email has a waiting period. From { $date }, you can use it to get your username or a sign-in link, or to sign in with your password.
 
 open-title = Sign in
 open-question = Sign in as { $username }?
@@ -123,18 +123,18 @@ code-label = Code
 code-hint = You opened this link in another browser than the one that asked for it. The page there shows a code of six letters and digits. After five wrong codes the link stops working.
 
 undo-title = This wasn’t you?
-undo-effect = If you take it back, everybody is signed out of your account, links on their way stop working, and the backup email can’t be changed for 72 hours.
+undo-effect = If you undo the change, everybody is signed out of your account, links that were already sent stop working, and the backup email can’t be changed for 72 hours.
 undo-effect-restored = { $backup } becomes your backup email again.
 undo-effect-none = Your account then has no backup email.
 undo-username = Your username
-undo-username-hint = It stands in the mail with this link. We ask for it so that no mail scanner takes anything back for you.
-undo-submit = Take it back
-undo-was-you = It was you after all? Close this page, and nothing changes.
-taken-back-title = It is taken back
+undo-username-hint = You find it in the mail with this link. We ask for it so that no mail scanner can undo anything for you.
+undo-submit = Undo the change
+undo-was-you = Was it you after all? Close this page, and nothing changes.
+taken-back-title = The change was undone
 taken-back-restored = { $backup } is your backup email again.
 taken-back-none = Your account has no backup email now.
-taken-back-former-taken = The former address belongs to another account by now, so your account has no backup email.
-taken-back-explain = Everybody was signed out. Now sign in and set things right: set a new password if someone else may know yours. The backup email can be changed again from { $date }.
+taken-back-former-taken = The former address now belongs to another account, so your account has no backup email.
+taken-back-explain = Everybody was signed out. Now sign in again, and set a new password if someone else may know yours. The backup email can be changed again from { $date }.
 
 signed-out-title = You are signed out
 signed-out-explain = Nobody can open your account in this browser until you sign in again.

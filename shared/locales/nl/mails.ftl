@@ -1,4 +1,4 @@
-### The mails.
+### The texts of emails.
 
 mail-greeting = Hallo { $username },
 mail-reason = Je krijgt deze mail omdat dit adres bij { $product } is ingevuld.

@@ -1,4 +1,4 @@
-### The pages.
+### The texts of pages.
 
 date-time = { $day } { $month } { $year } om { $hour }:{ $minute } UTC
 month-1 = januari
@@ -49,7 +49,7 @@ backup-remove-submit = Reserve-e-mailadres verwijderen
 backup-again = Opnieuw sturen
 backup-cancel = Annuleren
 backup-frozen = Er is een wijziging teruggedraaid. Daarom kan het reserve-e-mailadres tot { $date } niet worden gewijzigd.
-backup-held = Om het account te beschermen rust dit adres eerst. Vanaf { $date } kun je ermee in je account komen.
+backup-held = Om het account te beschermen geldt voor een nieuw reserve-e-mailadres een wachttijd. Vanaf { $date } kun je ermee in je account komen.
 backup-held-former = Tot dan kan dat met { $former }.
 confirmed-label = In gebruik
 held-label = Nog niet in gebruik
@@ -109,7 +109,7 @@ confirm-submit = Dit adres bevestigen
 confirm-not-you = Niet jouw account? Sluit deze pagina, dan verandert er niets.
 confirmed-title = Je reserve-e-mailadres is bevestigd
 confirmed-explain = Vanaf nu kun je hiermee je gebruikersnaam of een inloglink opvragen, of inloggen met je wachtwoord.
-confirmed-held = Om het account te beschermen rust een nieuw reserve-e-mailadres eerst. Vanaf { $date } kun je er je gebruikersnaam of een inloglink mee opvragen, of ermee inloggen met je wachtwoord.
+confirmed-held = Om het account te beschermen geldt voor een nieuw reserve-e-mailadres een wachttijd. Vanaf { $date } kun je er je gebruikersnaam of een inloglink mee opvragen, of ermee inloggen met je wachtwoord.
 
 open-title = Inloggen
 open-question = Inloggen als { $username }?
@@ -123,18 +123,18 @@ code-label = Code
 code-hint = Je hebt deze link in een andere browser geopend dan waarin hij is aangevraagd. De pagina daar toont een code van zes letters en cijfers. Na vijf verkeerde codes werkt de link niet meer.
 
 undo-title = Was jij dit niet?
-undo-effect = Als je het terugdraait, wordt iedereen uit je account uitgelogd, werken links die onderweg zijn niet meer en kan het reserve-e-mailadres 72 uur lang niet worden gewijzigd.
+undo-effect = Als je de wijziging terugdraait, wordt iedereen uit je account uitgelogd, werken links die al zijn verstuurd niet meer en kan het reserve-e-mailadres 72 uur lang niet worden gewijzigd.
 undo-effect-restored = { $backup } wordt weer je reserve-e-mailadres.
 undo-effect-none = Je account heeft dan geen reserve-e-mailadres.
 undo-username = Je gebruikersnaam
-undo-username-hint = Die staat in de mail met deze link. We vragen ernaar zodat geen mailscanner iets voor je terugdraait.
-undo-submit = Terugdraaien
+undo-username-hint = Je vindt hem in de mail met deze link. We vragen ernaar zodat geen mailscanner iets voor je kan terugdraaien.
+undo-submit = Wijziging terugdraaien
 undo-was-you = Was jij het toch? Sluit deze pagina, dan verandert er niets.
-taken-back-title = Het is teruggedraaid
+taken-back-title = De wijziging is teruggedraaid
 taken-back-restored = { $backup } is weer je reserve-e-mailadres.
 taken-back-none = Je account heeft nu geen reserve-e-mailadres.
 taken-back-former-taken = Het vorige adres hoort inmiddels bij een ander account. Daarom heeft je account geen reserve-e-mailadres.
-taken-back-explain = Iedereen is uitgelogd. Log nu in en breng alles op orde: kies een nieuw wachtwoord als iemand anders het jouwe kan kennen. Vanaf { $date } kun je het reserve-e-mailadres weer wijzigen.
+taken-back-explain = Iedereen is uitgelogd. Log nu opnieuw in en kies een nieuw wachtwoord als iemand anders het jouwe kan kennen. Vanaf { $date } kun je het reserve-e-mailadres weer wijzigen.
 
 signed-out-title = Je bent uitgelogd
 signed-out-explain = In deze browser kan niemand bij je account totdat je weer inlogt.
