@@ -1,8 +1,8 @@
 //! The life of a backup email: two accounts that want the same addresses, windows in which people confirm, remove and
-//! take back at the same time, a hold that ends while they do, an operator who disables and enables, an index that
+//! undo at the same time, a waiting period that ends meanwhile, an operator who disables and enables, an index that
 //! lags, a mailer that sends twice.
 //!
-//! Each call to the database is one step. The step of the model and the call of the code that it stands for:
+//! Each call to the database is one step. The steps of the model and the calls that they represent:
 //!
 //! | step | call |
 //! | --- | --- |
@@ -11,98 +11,98 @@
 //! | [`Action::Tell`] | `Store::create_undo_link`, for a notice of the outbox; at-least-once too |
 //! | [`Action::Begin`] | POST: `App::now`, then `Store::find_link`, `Store::find_undo_link` or `Store::touch_session` |
 //! | [`At::Reading`] | `Store::load_account` |
-//! | [`At::Sweeping`] | `Store::release_expired_claim`: who has the claim, though its time is over |
-//! | [`At::Releasing`] | the same: the record `email#former` goes, if its time is over |
-//! | [`At::Freeing`] | the same: the claim goes, if its time is over |
+//! | [`At::Sweeping`] | `Store::release_expired_claim`: reads an expired claim |
+//! | [`At::Releasing`] | the same: deletes the record `email#former`, if it has expired |
+//! | [`At::Freeing`] | the same: deletes the claim, if it has expired |
 //! | [`At::Writing`] | `Store::confirm_backup`, `Store::remove_backup`, `Store::undo`: one transaction, on the account as it was read |
-//! | [`Action::Cancel`] | `Store::cancel_pending`: of a request that was read before, which only that request's record obeys |
+//! | [`Action::Cancel`] | `Store::cancel_pending`: on condition that the pending record is still that of the request that was read |
 //! | [`Action::Disable`] | `Store::disable_account` |
 //! | [`Action::Enable`] | `Store::enable_account` |
-//! | [`Action::Tick`] | time: a hold is over after [`Life::hold`] of them |
+//! | [`Action::Tick`] | time: a waiting period is [`Life::waiting_period`] ticks |
 //! | [`Action::Thaw`] | time: `backup_frozen_until` has passed |
-//! | [`Action::CatchUp`] | the index takes over what the base table has |
+//! | [`Action::CatchUp`] | the index catches up with the base table |
 //!
-//! An answer that is lost leaves the same state as one that is not; the retry is another run of a window. A
-//! transaction that conflicts has not happened and is tried again, and a window that is closed takes no more steps. Whom
-//! an address opens (`Store::find_by_email`, then `Store::load_account`) is asked of every state.
-mod keys;
+//! A lost answer leaves the same state as one that arrives; its retry is another run of a window. A transaction that
+//! conflicts has not happened and is tried again, and a closed window takes no more steps. Every state is checked for the
+//! accounts that an address opens (`Store::find_by_email`, then `Store::load_account`).
+mod emails;
 mod model;
 mod state;
 mod steps;
 mod tests;
 
-pub use keys::{Claim, Confirmed, Exchanged, Keys};
+pub use emails::{Claim, Confirmed, Exchanged, RecoveryEmails};
 
 /// The accounts, by number.
 pub const ACCOUNTS: [usize; 2] = [0, 1];
 /// The addresses, by number.
 pub const ADDRESSES: [usize; 3] = [0, 1, 2];
 
-/// A rule of the code; a model without one has to fail.
+/// A rule of the code. A model without one of them must fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
-    /// Confirming and restoring claim the address, on the condition that nobody has it.
+    /// Confirming and restoring claim the address, on condition that nobody has it.
     Claim,
-    /// Giving an address free asks that the claim is one's own.
+    /// Releasing an address requires that the claim is the account's own.
     OwnClaim,
-    /// A change asks that the backup email is what it was when the account was read.
+    /// A change requires that the backup email is what it was when the account was read.
     AsRead,
-    /// Only a confirmed address opens a door.
+    /// Only a confirmed address opens an account.
     ConfirmedOnly,
     /// The index only finds; the account itself, read consistently, decides.
     BaseDecides,
     /// A change and its notice are one transaction.
     NoticeTogether,
-    /// Asking leaves the address in force alone.
+    /// A request does not change the active address.
     FormerStays,
-    /// Confirming asks that the pending record is that of the link's request.
+    /// Confirming requires that the pending record is that of the link's request.
     OwnPending,
-    /// Taking back deletes the pending record.
+    /// An undo deletes the pending record.
     UndoEndsPending,
-    /// A change asks that changes are not frozen.
+    /// A change requires that changes are not frozen.
     Frozen,
-    /// A link that takes back works once.
+    /// An undo link works once.
     UndoOnce,
-    /// A held address opens nothing before its time.
+    /// An address opens nothing during its waiting period.
     Held,
-    /// A former address opens nothing after its time.
+    /// A former address opens nothing after it has expired.
     FormerEnds,
-    /// While the new address is held, the one in force stays, as the former one.
+    /// During the waiting period of the new address, the active one stays, as the former one.
     FormerKept,
-    /// Confirming and restoring sweep the record of whoever had the address until its time was over.
+    /// Confirming and restoring delete another account's expired record of the address.
     Swept,
-    /// Confirming claims an address over a claim only when that one's time is over.
+    /// Confirming replaces another claim only if that has expired.
     ClaimEnds,
-    /// Sweeping asks that the time of what it takes away is over.
+    /// Deleting such a record requires that it has expired.
     SweepsLapsed,
-    /// A change asks that the account is not disabled.
+    /// A change requires that the account is not disabled.
     Enabled,
-    /// A change asks that all sessions have not ended since it was asked for.
+    /// A change requires that all sessions have not ended since it was requested.
     AskedSince,
     /// Confirming reads the time after the account.
     TimeLast,
-    /// Taking back does not end a hold.
+    /// An undo does not end a waiting period.
     UndoKeepsHold,
-    /// Taking back puts what was in force before in force at once, though it was confirmed anew and is held.
+    /// An undo makes the formerly active address active at once, even if it was confirmed again and would wait.
     UndoAtOnce,
 }
 
-/// What must never happen in a step; what must hold in a state is asked of the state.
+/// What must never happen in a step. Invariants of a state are checked on the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Wrong {
     /// The backup email changed while changes were frozen.
     ChangedWhileFrozen,
-    /// The backup email changed in a step that is no change: asking, cancelling, time.
+    /// The backup email changed in a step that is not a change: a request, a cancellation, time.
     ChangedByTheWay,
     /// A request was confirmed that had been cancelled, or had been replaced by a newer one.
     Replaced,
-    /// A request was confirmed that was made before everything was taken back.
+    /// A request was confirmed that was made before an undo.
     Undone,
-    /// A change was taken back twice by one link.
+    /// One link undid a change twice.
     UndoneTwice,
-    /// Taking back left neither the former address nor, because somebody else has it, none.
+    /// An undo left neither the former address nor, because somebody else has it, none.
     NotRestored,
-    /// An account had an address in force, and has none after a step that is neither its removal nor its taking back.
+    /// An account had an active address, and has none after a step that is neither a removal nor an undo.
     LeftWithNone,
     /// The backup email was confirmed or removed while the account was disabled.
     ChangedWhileDisabled,
@@ -110,37 +110,37 @@ pub enum Wrong {
     Revived,
 }
 
-/// What a notice tells: a change, as `Notice` has it.
+/// A notice of a change, as in `Notice`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Notice {
-    /// Whom it is for.
+    /// Its account.
     pub account: usize,
-    /// What was in force before.
+    /// The formerly active address.
     pub former: Option<usize>,
-    /// When that was to begin to open the account, if it was held.
+    /// When that was to become active, if it was in its waiting period.
     pub held_until: u8,
-    /// Truth: until when that rests.
-    pub rests_until: u8,
-    /// Whether it can be taken back: what takes back cannot.
+    /// Truth: the end of that waiting period.
+    pub waits_until: u8,
+    /// Whether it can be undone: an undo cannot.
     pub undoable: bool,
-    /// Its links, made by the mailer: whether each was used.
+    /// Its links, created by the mailer: whether each was used.
     pub links: [Option<bool>; 2],
 }
 
 /// A request for an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Request {
-    /// Who asked.
+    /// The account that requested it.
     pub account: usize,
-    /// For which address.
+    /// The address.
     pub address: usize,
-    /// The account's `ends` when it was asked for.
+    /// The account's `ends` at the time of the request.
     pub asked_in: u8,
-    /// Its links, made by the mailer: whether each was used.
+    /// Its links, created by the mailer: whether each was used.
     pub links: [Option<bool>; 2],
     /// Truth: it was cancelled, replaced by a newer one, or confirmed.
     pub over: bool,
-    /// Truth: a change was taken back since.
+    /// Truth: a change was undone since.
     pub backup_after_undo: bool,
     /// Truth: the account was disabled since.
     pub disabled: bool,
@@ -148,23 +148,23 @@ pub struct Request {
 
 /// The records of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Account {
+pub struct ModelAccount {
     /// `email#backup` and `email#former`.
-    pub keys: Keys,
+    pub emails: RecoveryEmails,
     /// `email#pending`: the request.
     pub pending: Option<usize>,
-    /// `backup_frozen_until` lies ahead.
+    /// `backup_frozen_until` is in the future.
     pub frozen: bool,
     /// `sessions_valid_from`: how often all sessions have ended.
     pub ends: u8,
-    /// Truth: how often a change was taken back.
+    /// Truth: how often a change was undone.
     pub raised: u8,
     /// `disabled_at`.
     pub disabled: bool,
-    /// Truth: the addresses whose mail the owner has shown to read.
+    /// Truth: the addresses whose email the owner has proved to read.
     pub proven: [bool; ADDRESSES.len()],
-    /// Truth: until when each of them rests.
-    pub rests_until: [u8; ADDRESSES.len()],
+    /// Truth: the end of the waiting period of each.
+    pub waits_until: [u8; ADDRESSES.len()],
 }
 
 /// What a window is about to write.
@@ -174,11 +174,11 @@ pub enum Errand {
     Confirm { request: usize, link: usize },
     /// Remove the backup email of this account.
     Remove { account: usize },
-    /// Take the change of this notice back with this link.
-    TakeBack { notice: usize, link: usize },
+    /// Undo the change of this notice with this link.
+    Undo { notice: usize, link: usize },
 }
 
-/// How far a window is.
+/// The next call of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum At {
     /// It is about to read the account.
@@ -198,28 +198,28 @@ pub enum At {
 pub struct Window {
     /// What it does.
     pub errand: Errand,
-    /// How far it is.
+    /// Its next call.
     pub at: At,
     /// The `now` of its request.
     pub now: u8,
-    /// The keys that it read.
-    pub read: Keys,
+    /// The recovery emails that it read.
+    pub read: RecoveryEmails,
     /// The account's `ends` that it read.
     pub ends: u8,
-    /// It reads the account again, because that had changed.
+    /// It reads the account again, because that has changed.
     pub again: bool,
-    /// The former address was found to be somebody else's: take back all the rest.
+    /// Another account has the former address: undo everything else.
     pub taken: bool,
 }
 
-/// Everything at one moment.
+/// A state.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct State {
     /// The time.
     pub now: u8,
     /// The accounts.
-    pub accounts: [Account; 2],
-    /// The claim of each address: whose it is.
+    pub accounts: [ModelAccount; 2],
+    /// The claim of each address.
     pub claims: [Option<Claim>; ADDRESSES.len()],
     /// The index: whether the address leads to the account.
     pub index: [[bool; ADDRESSES.len()]; 2],
@@ -233,24 +233,24 @@ pub struct State {
     pub operated: u8,
     /// Truth: changes of a backup email.
     pub changes: u8,
-    /// What must never happen and did.
+    /// What happened and must never happen.
     pub wrongs: Vec<Wrong>,
 }
 
 /// One step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// An account asks for an address.
+    /// An account requests an address.
     Ask { account: usize, address: usize },
-    /// The mailer makes a link for a request.
+    /// The mailer creates a link for a request.
     Email(usize),
-    /// The mailer makes a link for a notice.
+    /// The mailer creates a link for a notice.
     Tell(usize),
     /// A button is pressed in a window.
     Begin(usize, Errand),
     /// A window makes its next call.
     Step(usize),
-    /// What is pending is cancelled.
+    /// The pending address is cancelled.
     Cancel(usize),
     /// An operator disables an account.
     Disable(usize),
@@ -258,27 +258,27 @@ pub enum Action {
     Enable(usize),
     /// Time passes.
     Tick,
-    /// The time of rest is over.
+    /// The freeze is over.
     Thaw(usize),
-    /// The index takes over what an account has of an address.
+    /// The index catches up with an account's record of an address.
     CatchUp { account: usize, address: usize },
 }
 
 /// The model and its bounds.
 #[derive(Debug, Clone, Copy)]
 pub struct Life {
-    /// The addresses that each account asks for, in this order.
+    /// The addresses that each account requests, in this order.
     pub wishes: [&'static [usize]; 2],
     /// Links of one request or notice at most: how often the mailer sends.
     pub copies: usize,
-    /// Mail comes at once. A link can only be used later than it was made, so this leaves out no use of it.
+    /// Emails arrive at once. A link can only be used after it was created, so this excludes no use of it.
     pub prompt: bool,
     /// Changes at most.
     pub changes: u8,
     /// Windows.
     pub windows: usize,
-    /// Ticks that a new address is held; without a hold no time passes.
-    pub hold: u8,
+    /// Ticks of a new address's waiting period; with 0 no time passes.
+    pub waiting_period: u8,
     /// The last tick.
     pub end: u8,
     /// Steps of the operator at most, all at the first account.

@@ -19,7 +19,7 @@
 //! | [`Action::Lose`] | a write whose answer is lost: it happened, the person sees an error and presses again |
 //! | [`Action::TakeTwice`] | `Store::record_code_attempt` whose answer is lost on the way to the function: the SDK calls again |
 //! | [`Action::Remove`] | `Store::remove_backup`, or `Store::cancel_pending` |
-//! | [`Action::TakeBack`] | the undo of a notice: `sessions_valid_from` is raised, the pending record goes |
+//! | [`Action::Undo`] | the undo of a notice: `sessions_valid_from` is raised, the pending record goes |
 //! | [`Action::Disable`] | `Store::disable_account` |
 //! | [`Action::Enable`] | `Store::enable_account` |
 //! | [`Action::EndSessions`] | `Store::end_all_sessions` |
@@ -265,7 +265,7 @@ pub enum Action {
     /// The address is removed, or the request cancelled.
     Remove,
     /// A change is taken back through a notice.
-    TakeBack,
+    Undo,
     /// An operator disables the account.
     Disable,
     /// An operator enables the account.

@@ -1,5 +1,4 @@
-//! Small models of what must never happen, with every interleaving explored, and the store itself driven through the
-//! same steps.
+//! Small models of the invariants, with every interleaving explored, and the store itself tested with the same steps.
 //!
 //! `cargo test -p tests --test models -- --nocapture` prints how many states were visited.
 
@@ -15,19 +14,19 @@ use std::hash::Hash;
 
 use stateright::{Checker, HasDiscoveries, Model};
 
-/// What an exploration saw.
+/// The figures of an exploration.
 #[derive(Debug, Clone, Copy)]
 pub struct Visited {
-    /// States that differ.
+    /// Distinct states.
     pub unique: usize,
-    /// States that were come upon, by whatever way.
+    /// States that were reached, repeated ones included.
     pub total: usize,
-    /// Steps of the longest way that was needed.
+    /// The depth of the search.
     pub depth: usize,
 }
 
-/// Visits every state; every invariant must hold in all of them, and what should be possible must be. An
-/// exploration that sees fewer states than it used to explores too little.
+/// Visits every state. Every invariant must hold in all of them, and every expected state must be reached. An
+/// exploration with fewer states than before explores too little.
 pub fn explore<M>(name: &str, model: M, at_least: usize) -> Visited
 where
     M: Model + Send + Sync + 'static,

@@ -1,14 +1,14 @@
-//! What must hold between accounts and claims, whatever happened.
+//! The invariant between accounts and claims.
 use serde_json::Value;
 
-/// Sees that the claims are those of the addresses and usernames that accounts have, one each, and that only confirmed
-/// addresses are in the index. What was in force until a time that has passed is on its way out on both sides.
+/// Asserts that every address and username of an account has one claim, that there are no other claims, and that only
+/// confirmed addresses are in the index. Expired former addresses and their claims do not count.
 pub fn assert_fit(items: &[Value], now: i64) {
     let passed = |item: &Value| {
         let until = item["in_force_until"]["N"].as_str().map(|until| until.parse::<i64>().expect("a time"));
         until.is_some_and(|until| until <= now)
     };
-    let (mut claims, mut held) = (Vec::new(), Vec::new());
+    let (mut claims, mut owned) = (Vec::new(), Vec::new());
     for item in items {
         let text = |name: &str| item[name]["S"].as_str().unwrap_or_default();
         match text("record") {
@@ -16,18 +16,18 @@ pub fn assert_fit(items: &[Value], now: i64) {
             "claim" => claims.push(format!("{} of {}", text("account_id"), text("owner_id"))),
             "profile" => {
                 let canonical = text("username").to_lowercase();
-                held.push(format!("claim#username#{canonical} of {}", text("account_id")));
+                owned.push(format!("claim#username#{canonical} of {}", text("account_id")));
             }
             "email#pending" => {
                 assert!(item["email"].is_null(), "a pending address is in the index: {item}");
             }
             _ => {
                 assert_eq!(text("email"), text("address").to_lowercase());
-                held.push(format!("claim#email#{} of {}", text("email"), text("account_id")));
+                owned.push(format!("claim#email#{} of {}", text("email"), text("account_id")));
             }
         }
     }
     claims.sort();
-    held.sort();
-    assert_eq!(claims, held, "left: claims, right: what accounts have");
+    owned.sort();
+    assert_eq!(claims, owned, "left: claims, right: what accounts have");
 }

@@ -1,10 +1,10 @@
-//! The embedded database, called as its own HTTP server calls it, without the HTTP.
+//! The embedded database, called as its HTTP server calls it, without HTTP.
 use dynoxide::{Database, DynoxideError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-/// Carries out one operation of the DynamoDB API: the status and the body of the answer.
+/// Runs one operation of the DynamoDB API; returns the status and the body of the response.
 pub fn carry_out(database: &Database, operation: &str, body: &Value) -> (u16, String) {
     match dispatch(database, operation, body) {
         Ok(answer) => (200, answer),
@@ -34,7 +34,7 @@ fn answer(outcome: Result<impl Serialize, DynoxideError>) -> Result<String, Dyno
     outcome.map(|answer| serde_json::to_string(&answer).expect("answers are JSON"))
 }
 
-/// All items of a table as text, in an order of their own, so that two dumps can be compared.
+/// All items of a table as text, sorted, so that two dumps can be compared.
 pub fn dump(database: &Database, table: &str) -> Vec<String> {
     let scan = json!({ "TableName": table });
     let (status, body) = carry_out(database, "Scan", &scan);

@@ -1,4 +1,4 @@
-//! The functions behind routes, each with what its `main` hands it.
+//! The functions behind routes, each with what its `main` gives it.
 use std::collections::BTreeMap;
 
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
@@ -20,11 +20,11 @@ pub struct Functions {
     pub open_magic_link: App<LinkCodes>,
     /// Confirms backup emails.
     pub confirm_backup: App<BackupConfirmation>,
-    /// Asks for backup emails.
+    /// Requests backup emails.
     pub request_backup: App<EmailRequests>,
-    /// Asks for sign-in links.
+    /// Requests sign-in links.
     pub request_magic_link: App<EmailRequests>,
-    /// Asks for usernames.
+    /// Requests usernames.
     pub forgot_username: App<EmailRequests>,
     /// Verifies passwords.
     pub password_login: App<PasswordChecks>,
@@ -60,7 +60,7 @@ impl Functions {
         }
     }
 
-    /// Has a function answer an event.
+    /// Calls a function with an event.
     pub async fn answer(&self, function: &str, event: &Value) -> ApiGatewayV2httpResponse {
         match function {
             "account" => respond(&self.account, &get(account::get), event).await,
@@ -111,7 +111,7 @@ pub fn starts(function: &str, variable: Variable<'_>) -> Result<(), Incomplete> 
     }
 }
 
-/// Answers an event as the runtime does, and reads what API Gateway would get.
+/// Answers an event as the runtime does; returns what API Gateway would get.
 pub async fn respond<R: Requirements>(
     app: &App<R>,
     methods: &Methods<R>,

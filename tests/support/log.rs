@@ -1,11 +1,11 @@
-//! What the functions of one world logged.
+//! The log of one world's functions.
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// The lines, as the log of a function has them.
+/// The lines, as in the log of a function.
 #[derive(Debug, Clone, Default)]
 pub struct Log(Arc<Mutex<Vec<u8>>>);
 

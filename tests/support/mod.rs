@@ -1,5 +1,5 @@
-//! What the tests stand on: a world of its own for each test, with a database in memory, a clock that stands
-//! still, a wire that sees every call to AWS, people with accounts, and visitors with browsers.
+//! Test support: each test has a world of its own, with a database in memory, a fixed clock, a recorded and checked
+//! connection to AWS, people with accounts, and visitors with browsers.
 mod claims;
 mod dynamodb;
 mod functions;

@@ -1,4 +1,4 @@
-//! The outbox's stream, fed to the mailer as Lambda feeds it.
+//! Delivers the outbox's stream to the mailer, as Lambda does.
 use std::sync::{Mutex, PoisonError};
 
 use aws_lambda_events::event::streams::DynamoDbEventResponse;
@@ -28,7 +28,7 @@ fn source() -> &'static StreamSource {
 }
 
 impl World {
-    /// Lets the mailer handle everything in the outbox; the mails that came of it.
+    /// Lets the mailer handle everything in the outbox; returns the emails that it sent.
     pub async fn deliver(&self) -> Vec<Mail> {
         let before = self.mails().len();
         let records = self.new_records();
@@ -37,7 +37,7 @@ impl World {
         self.mails().split_off(before)
     }
 
-    /// Takes the records since the last time from the stream, and only those the event source's filter passes.
+    /// Takes the records since the last call from the stream, if they pass the event source's filter.
     pub fn new_records(&self) -> Vec<Value> {
         let source = source();
         let mut reading = self.position.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -91,7 +91,7 @@ impl World {
     }
 }
 
-/// A request of the database's own types.
+/// A request in the database's own types.
 fn asked<T: DeserializeOwned>(request: Value) -> T {
     serde_json::from_value(request).expect("it is a request of the API")
 }

@@ -1,4 +1,4 @@
-//! People and their accounts, in every state there is.
+//! People and their accounts, in every possible state.
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -14,10 +14,10 @@ use shared::store::{Confirmation, NewAccount, PasswordSignIn, RateLimitDecision}
 use super::visitor::Visitor;
 use super::world::World;
 
-/// The password of everyone who has one.
+/// The password of everybody who has one.
 pub const PASSWORD: &str = "correct horse battery";
 
-/// Where those are who were signed in before the test began.
+/// The network of people who were signed in before the test began.
 const HOME: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 /// Hashed once for all tests.
@@ -37,7 +37,7 @@ pub struct Person {
     pub email: String,
 }
 
-/// An account to be made.
+/// An account to create.
 pub struct Newcomer<'w> {
     world: &'w World,
     account: NewAccount,
@@ -94,13 +94,13 @@ impl Newcomer<'_> {
         self
     }
 
-    /// With a backup email that waits for its confirmation.
+    /// With a pending backup email.
     pub fn pending(mut self, email: &str) -> Self {
         self.pending = Some(email.into());
         self
     }
 
-    /// Signs in elsewhere.
+    /// Signs in through single sign-on.
     pub fn sso(mut self) -> Self {
         self.account.kind = AccountKind::Sso;
         self.without_password()
@@ -112,11 +112,11 @@ impl Newcomer<'_> {
         self
     }
 
-    /// With a password's hash that another system made, taken in as the import takes it in.
+    /// With a password hash of another system, imported as the import does it.
     pub fn imported(mut self, hash: &str) -> Self {
-        static TAKEN_IN: Mutex<BTreeMap<String, PasswordHash>> = Mutex::new(BTreeMap::new());
-        let mut taken_in = TAKEN_IN.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = taken_in.entry(hash.to_owned()).or_insert_with(|| {
+        static IMPORTED: Mutex<BTreeMap<String, PasswordHash>> = Mutex::new(BTreeMap::new());
+        let mut cache = IMPORTED.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = cache.entry(hash.to_owned()).or_insert_with(|| {
             let imported = ImportedHash::parse(hash).expect("a hash of a known kind");
             PasswordHasher::default().wrap_imported(&imported, [9; password::SALT_BYTES])
         });

@@ -1,5 +1,4 @@
-//! Test doubles of what surrounds a process: a clock that a test moves, seeded randomness, an HTTP client of the test's
-//! own.
+//! Test doubles of a process's platform: a clock that a test moves, seeded randomness, the test's own HTTP client.
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,7 +17,7 @@ use shared::mail::Outbound;
 use shared::metrics::Sink;
 use shared::requirements::Sender;
 
-/// The wait before the SDK's first retry; the functions' own would only make tests slow.
+/// The wait before the SDK's first retry, shortened so that tests are fast.
 const FIRST_RETRY: Duration = Duration::from_millis(1);
 
 /// Variables of an environment, by name.
@@ -29,7 +28,7 @@ pub type Variable<'v> = &'v dyn Fn(&str) -> Option<String>;
 pub struct TestClock(Arc<AtomicU64>);
 
 impl TestClock {
-    /// A clock that stands still at that many seconds after the epoch.
+    /// A clock that is stopped at that many seconds after the epoch.
     pub fn at(unix_seconds: u64) -> Self {
         Self(Arc::new(AtomicU64::new(unix_seconds * 1_000)))
     }
@@ -46,7 +45,7 @@ impl TestClock {
     }
 }
 
-/// What surrounds all functions of one test: time, randomness, the network.
+/// The platform of all functions of one test: time, randomness, the network.
 #[derive(Debug, Clone)]
 pub struct TestPlatform {
     clock: Clock,
@@ -56,7 +55,7 @@ pub struct TestPlatform {
 }
 
 impl TestPlatform {
-    /// This clock and this network; the same seed gives the same secrets.
+    /// With this clock and this network. The same seed gives the same secrets.
     pub fn new(clock: &TestClock, seed: u64, http_client: SharedHttpClient) -> Self {
         Self { clock: clock.as_clock(), entropy: seeded(seed), http_client, counted: Arc::default() }
     }
@@ -66,21 +65,21 @@ impl TestPlatform {
         self.counted.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What a flow is handed, in an environment of these variables.
+    /// What a flow gets, in an environment of these variables.
     pub fn app<R: Requirements>(&self, variable: Variable<'_>) -> App<R> {
         let (config, needs) = config::read(variable).expect("the test's variables are complete");
-        App::new(&config, needs, &self.surround(variable))
+        App::new(&config, needs, &self.platform(variable))
     }
 
-    /// What the mailer is handed, in an environment of these variables.
+    /// What the mailer gets, in an environment of these variables.
     pub fn mailer(&self, variable: Variable<'_>) -> Mailer {
         let (config, sender) = config::read::<Sender>(variable).expect("the test's variables are complete");
-        let platform = self.surround(variable);
+        let platform = self.platform(variable);
         let outbound = Outbound::new(sender, &config.product_name, &platform.sdk);
         Mailer { app: App::new(&config, (), &platform), outbound }
     }
 
-    fn surround(&self, variable: Variable<'_>) -> Platform {
+    fn platform(&self, variable: Variable<'_>) -> Platform {
         let lines = Arc::clone(&self.counted);
         let keep = move |line: &str| {
             lines.lock().unwrap_or_else(PoisonError::into_inner).push(line.to_owned());
@@ -93,7 +92,7 @@ impl TestPlatform {
         }
     }
 
-    /// As [`shared::aws::for_function`] makes it of the process's environment.
+    /// As [`shared::aws::for_function`] builds it from the process's environment.
     fn sdk(&self, variable: Variable<'_>) -> SdkConfig {
         let of = |name| variable(name).unwrap_or_default();
         let credentials = Credentials::new(
@@ -116,7 +115,7 @@ impl TestPlatform {
     }
 }
 
-/// A sequence that a test can repeat: SHA-256 of a counter.
+/// A repeatable sequence: SHA-256 of a counter.
 fn seeded(seed: u64) -> Entropy {
     let counter = AtomicU64::new(seed);
     Entropy::new(move |bytes| {

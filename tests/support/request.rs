@@ -1,4 +1,4 @@
-//! A request as API Gateway hands it to a function.
+//! A request as API Gateway sends it to a function.
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::LazyLock;
@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 
 use super::world::{file, function_of, template};
 
-/// A real event, that all others are made of.
+/// A real event, from which all others are built.
 static REAL: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(&file("events/account.json")).expect("an event is JSON"));
 
-/// What is asked for, before it is an event.
+/// A request, before it is an event.
 #[derive(Debug, Clone)]
 pub struct Ask {
     /// The method.
@@ -65,7 +65,7 @@ impl Ask {
         self.header("content-type", media_type)
     }
 
-    /// The event. As API Gateway does it, JSON and text travel as they are and all else as base64.
+    /// The event. As in API Gateway, JSON and text are sent as they are and everything else as base64.
     pub fn event(&self, client: IpAddr, cookies: &[String]) -> Value {
         let (path, query) = self.path.split_once('?').unwrap_or((&self.path, ""));
         let mut event = REAL.clone();

@@ -1,4 +1,4 @@
-//! Somebody with a browser: asks, keeps the cookies, reads what comes back.
+//! A person with a browser, or a program: sends requests, keeps cookies, reads answers.
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -16,11 +16,11 @@ use super::world::{PUBLIC_URL, World};
 pub struct Visitor<'w> {
     world: &'w World,
     client: IpAddr,
-    /// By name; each as it was given, `name=value` where it is a cookie of ours.
+    /// By name, each as it was set: `name=value` for a cookie of ours.
     cookies: RefCell<BTreeMap<String, String>>,
 }
 
-/// What came back.
+/// A response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The status.
@@ -34,7 +34,7 @@ pub struct Answer {
 }
 
 impl Visitor<'_> {
-    /// The same browser once more: cookies that one of the two gets later, the other does not have.
+    /// A copy of this browser. Later cookies of one are not shared with the other.
     pub fn duplicate(&self) -> Self {
         Self { world: self.world, client: self.client, cookies: self.cookies.clone() }
     }
@@ -46,12 +46,12 @@ impl<'w> Visitor<'w> {
         Self { world, client, cookies: RefCell::default() }
     }
 
-    /// Has this session's cookie from now on.
+    /// Adds this session's cookie.
     pub fn with_session(self, secret: &str) -> Self {
         self.with_cookie(&format!("__Host-session={secret}"))
     }
 
-    /// Has this cookie from now on, whatever it is, beside those of other names.
+    /// Adds a cookie, valid or not.
     pub fn with_cookie(self, cookie: &str) -> Self {
         let name = cookie.split('=').next().unwrap_or_default();
         self.cookies.borrow_mut().insert(name.to_owned(), cookie.to_owned());
@@ -63,7 +63,7 @@ impl<'w> Visitor<'w> {
         self.cookies.borrow().values().cloned().collect()
     }
 
-    /// The value of a cookie that it has.
+    /// The value of one of its cookies.
     pub fn cookie(&self, name: &str) -> Option<String> {
         let cookies = self.cookies.borrow();
         cookies.get(name)?.split_once('=').map(|(_, value)| value.to_owned())
@@ -74,7 +74,7 @@ impl<'w> Visitor<'w> {
         self.ask(&Ask::page(path)).await
     }
 
-    /// Asks for a page as JSON.
+    /// Requests a page as JSON.
     pub async fn get_json(&self, path: &str) -> Answer {
         self.ask(&Ask::new("GET", path).header("accept", "application/json")).await
     }
@@ -89,8 +89,8 @@ impl<'w> Visitor<'w> {
         self.ask(&Ask::json(path, value)).await
     }
 
-    /// Asks for a mail with a link, by the form at this path, and reads the link's secret in the one mail that
-    /// comes.
+    /// Requests an email with a link through the form at this path; returns the link's secret from the one email that
+    /// arrives.
     pub async fn mailed_token(&self, path: &str, email: &str) -> String {
         let answer = self.post_form(path, &[("email", email)]).await;
         assert!(matches!(answer.status, 200 | 303), "{}", answer.shown());
@@ -99,7 +99,7 @@ impl<'w> Visitor<'w> {
         token_in(mail)
     }
 
-    /// The same where other mails come along: the link is in the one of that subject.
+    /// The same if other emails arrive too: the link is in the one with that subject.
     pub async fn mailed_token_of(&self, path: &str, email: &str, subject: &str) -> String {
         self.post_form(path, &[("email", email)]).await;
         let mails = self.world.deliver().await;
@@ -161,7 +161,7 @@ impl Answer {
         document["code"].as_str().expect("a problem has a code").to_owned()
     }
 
-    /// What a person reads on the page, a line for each block of text.
+    /// The text of the page, a line for each block.
     pub fn words(&self) -> String {
         let main = self.body.split_once("<main>").map_or("", |(_, rest)| rest);
         let main = main.split_once("</main>").map_or(main, |(main, _)| main);
@@ -184,7 +184,7 @@ impl Answer {
         code.split(['<', '"']).next().filter(|code| code.len() == "4F7 QKM".len())
     }
 
-    /// The same without what differs by chance: a shown code, the values of cookies.
+    /// The same without random values: a shown code, the values of cookies.
     pub fn without_chance(mut self) -> Self {
         if let Some(code) = self.shown_code().map(str::to_owned) {
             self.body = self.body.replace(&code, "CODE");
@@ -212,7 +212,7 @@ impl Answer {
     }
 }
 
-/// Drops tags and folds space; each block of text is a line.
+/// Removes tags and folds space; each block of text is a line.
 fn readable(html: &str) -> String {
     let mut text = String::new();
     let mut rest = html;
@@ -232,14 +232,14 @@ fn readable(html: &str) -> String {
     lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
-/// The secret in the one link of a mail.
+/// The secret in the only link of an email.
 pub fn token_in(mail: &Mail) -> String {
     let [link] = &mail.links[..] else { panic!("one link in {mail:?}") };
     assert!(link.starts_with(PUBLIC_URL), "{link}");
     link.split_once("token=").expect("the link has a token").1.to_owned()
 }
 
-/// A mail as a person reads it, subject first, with its secret left out.
+/// An email as text, subject first, without its secret.
 pub fn read(mail: &Mail) -> String {
     let text = match mail.text.split_once("token=") {
         Some((_, rest)) => mail.text.replace(rest.split_whitespace().next().unwrap_or_default(), "TOKEN"),
@@ -248,7 +248,7 @@ pub fn read(mail: &Mail) -> String {
     format!("{}\n\n{text}", mail.subject)
 }
 
-/// What every answer carries, whatever it answers.
+/// Asserts the security headers of every answer.
 pub fn assert_sealed(answer: &Answer) {
     let json = answer.header("content-type").contains("json");
     for (name, value) in [

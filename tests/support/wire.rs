@@ -1,5 +1,5 @@
-//! The edge of the network: every call to AWS passes the checks of the local stack (permissions, faults), is carried
-//! out by the embedded database or the local SES, and is written down.
+//! The connection to AWS: every call passes the checks of the local stack (permissions, faults), is carried out by the
+//! embedded database or the local SES, and is recorded.
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -27,7 +27,7 @@ use serde_json::Value;
 use super::dynamodb;
 use super::world::template;
 
-/// One call to AWS, without what it carried.
+/// One call to AWS, without its data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
     /// Who signed it: the function's name, or `operator`.
@@ -45,7 +45,7 @@ impl fmt::Display for Call {
     }
 }
 
-/// The wire of one world; clones are the same wire.
+/// The connection of one world to AWS; clones share it.
 #[derive(Clone)]
 pub struct Wire(Arc<Inner>);
 
@@ -57,8 +57,8 @@ struct Inner {
     /// Each expression that was sent to DynamoDB.
     expressions: Mutex<BTreeSet<String>>,
     conflicts_left: AtomicU32,
-    /// Items that a transaction is writing just now.
-    held: Mutex<BTreeSet<String>>,
+    /// Items that a transaction is writing at this moment.
+    locked: Mutex<BTreeSet<String>>,
 }
 
 impl fmt::Debug for Wire {
@@ -68,7 +68,7 @@ impl fmt::Debug for Wire {
 }
 
 impl Wire {
-    /// A wire to this database, with an empty mailbox.
+    /// A connection to this database, with an empty mailbox.
     pub fn new(database: Database) -> Self {
         Self(Arc::new(Inner {
             database,
@@ -77,17 +77,17 @@ impl Wire {
             calls: Mutex::default(),
             expressions: Mutex::default(),
             conflicts_left: AtomicU32::default(),
-            held: Mutex::default(),
+            locked: Mutex::default(),
         }))
     }
 
-    /// The HTTP client that leads here.
+    /// The HTTP client that uses this connection.
     pub fn http_client(&self) -> SharedHttpClient {
         let connector = SharedHttpConnector::new(self.clone());
         http_client_fn(move |_, _| connector.clone())
     }
 
-    /// The emails that SES took.
+    /// The emails that SES accepted.
     pub fn mailbox(&self) -> &Mailbox {
         &self.0.mailbox
     }
@@ -98,13 +98,13 @@ impl Wire {
         self.0.checks.faults.add(Fault { function: None, operation, table: None, times, kind });
     }
 
-    /// No call fails any more.
+    /// Removes all faults.
     pub fn clear(&self) {
         self.0.checks.faults.clear();
     }
 
-    /// From now on two transactions at one item at the same time conflict, as they do in DynamoDB, a hundred
-    /// times at most: on one busy processor fifty of them would stay in step for longer than any function waits.
+    /// From now on two simultaneous transactions on one item conflict, as in DynamoDB. This happens a hundred times at
+    /// most: on one busy processor fifty transactions would otherwise conflict for longer than a function retries.
     pub fn contend(&self) {
         self.0.conflicts_left.store(100, Ordering::Relaxed);
     }
@@ -120,7 +120,7 @@ impl Wire {
     }
 
     async fn pass(&self, request: &HttpRequest) -> Result<AwsResponse, ConnectorError> {
-        // Others run in between, as they do on a network.
+        // Other tasks run in between, as on a network.
         tokio::task::yield_now().await;
         let authorization = request.headers().get("authorization").unwrap_or_default();
         let caller = self.0.checks.keys.owner(authorization).expect("every app signs with a known key");
@@ -151,7 +151,7 @@ impl Wire {
         let lost = |why: &str| ConnectorError::io(why.into());
         match self.0.checks.decide(caller, request) {
             Decision::Respond(response) => Ok(response),
-            // There is one process for all functions here, so a killed one is as near as a connection that closes at once.
+            // All functions share this process, so a lost connection stands for a killed one.
             Decision::KillCaller => Err(lost("the process was killed")),
             Decision::CarryOut { delay, lose_response } => {
                 wait(delay).await;
@@ -167,7 +167,7 @@ impl Wire {
     async fn carry_out(&self, operation: &Operation<'_>) -> AwsResponse {
         let contended = self.0.conflicts_left.load(Ordering::Relaxed) > 0;
         let keys = if contended { written_keys(operation.body) } else { Vec::new() };
-        if !self.hold(&keys) {
+        if !self.lock_items(&keys) {
             self.0.conflicts_left.fetch_sub(1, Ordering::Relaxed);
             return transaction_conflict(operation);
         }
@@ -175,18 +175,18 @@ impl Wire {
             tokio::task::yield_now().await;
         }
         let (status, body) = dynamodb::carry_out(&self.0.database, operation.name, operation.body);
-        lock(&self.0.held).retain(|key| !keys.contains(key));
+        lock(&self.0.locked).retain(|key| !keys.contains(key));
         let status = status.try_into().expect("a status is a number of three digits");
         AwsResponse::of_dynamodb(status, body.into_bytes(), Capacity::default())
     }
 
-    /// Takes all of the items, or none if one is taken.
-    fn hold(&self, keys: &[String]) -> bool {
-        let mut held = lock(&self.0.held);
-        if keys.iter().any(|key| held.contains(key)) {
+    /// Locks all of the items, or none if one is locked.
+    fn lock_items(&self, keys: &[String]) -> bool {
+        let mut locked = lock(&self.0.locked);
+        if keys.iter().any(|key| locked.contains(key)) {
             return false;
         }
-        held.extend(keys.iter().cloned());
+        locked.extend(keys.iter().cloned());
         true
     }
 }
@@ -255,7 +255,7 @@ fn written_keys(body: &Value) -> Vec<String> {
         .collect()
 }
 
-#[expect(clippy::disallowed_methods, reason = "a slow network is what is being played")]
+#[expect(clippy::disallowed_methods, reason = "it simulates a slow network")]
 async fn wait(time: Duration) {
     if !time.is_zero() {
         tokio::time::sleep(time).await;

@@ -1,4 +1,4 @@
-//! A world: all functions with the variables and permissions of the template, on a database of their own.
+//! The world of one test: all functions with the variables and permissions of the template, on a database of their own.
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::LazyLock;
@@ -29,7 +29,7 @@ use super::wire::{Call, Wire};
 
 /// 22 November 2026, noon UTC.
 pub const NOON: u64 = 1_795_348_800;
-/// Where links lead in these tests.
+/// The site's URL in these tests.
 pub const PUBLIC_URL: &str = "https://account.example.com";
 
 static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
@@ -43,7 +43,7 @@ pub fn template() -> &'static Template {
     &TEMPLATE
 }
 
-/// The template as it is written.
+/// The template's text.
 pub fn template_text() -> String {
     file("template.yaml")
 }
@@ -58,18 +58,18 @@ pub fn file(path: &str) -> String {
     std::fs::read_to_string(workspace_file(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// One test's world.
+/// The world of one test.
 pub struct World {
     /// The clock that all functions read.
     pub clock: TestClock,
-    /// What lies between the functions and AWS.
+    /// The connection between the functions and AWS.
     pub wire: Wire,
     /// The tables.
     pub database: Database,
     /// The functions behind routes.
     pub functions: Functions,
     pub(super) mailer: Mailer,
-    /// Somebody with the operator's access key: it may do everything.
+    /// An app with the operator's access key, which may do everything.
     pub operator: App<PasswordChecks>,
     pub(super) position: Position,
     platform: TestPlatform,
@@ -107,22 +107,22 @@ impl World {
         }
     }
 
-    /// The same where a new backup email waits that long before it opens the account.
+    /// The same with this waiting period of a new backup email.
     pub fn with_waiting_period(mut self, waiting_period: Duration) -> Self {
         self.functions.confirm_backup.needs.waiting_period = waiting_period;
         self
     }
 
-    /// The same where the operator has named the kinds of hashes that accounts were imported with.
+    /// The same with these kinds of imported hashes configured.
     pub fn with_former_hashes(mut self, named: &str) -> Self {
         let former_hashes = named.parse().expect("kinds of hashes");
         self.functions.password_login.needs.passwords = PasswordHasher::new(former_hashes);
         self
     }
 
-    /// Starts the functions behind routes anew, as a deployment does: of what they did, the tables alone stay.
+    /// Restarts the functions behind routes, as a deployment does. Only the tables remain.
     pub fn restart(&mut self) {
-        // Another seed, because the system's randomness does not repeat itself either.
+        // Another seed, because the system's randomness does not repeat either.
         let platform = TestPlatform::new(&self.clock, 1 << 32, self.wire.http_client());
         self.functions = Functions::start(&platform, variables);
     }
@@ -137,7 +137,7 @@ impl World {
         Visitor::new(self, IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7)))
     }
 
-    /// A browser at a certain address.
+    /// A browser at this address.
     pub fn visitor_from(&self, client: &str) -> Visitor<'_> {
         Visitor::new(self, client.parse().expect("an IP address"))
     }
@@ -147,7 +147,7 @@ impl World {
         template().tables.iter().map(|table| (&*table.name, dump(&self.database, &table.name))).collect()
     }
 
-    /// One attribute of an item is set, past all flows: for states that only time or a migration brings.
+    /// Sets one attribute of an item directly, for states that only time or a migration causes.
     pub fn set(&self, account: &AccountId, record: &str, attribute: &str, value: &Value) {
         let update = json!({
             "TableName": "AccountsTable",
@@ -159,13 +159,13 @@ impl World {
         self.carry_out("UpdateItem", &update);
     }
 
-    /// Deletes an item of an account past all flows.
+    /// Deletes an item of an account directly.
     pub fn delete(&self, account: &AccountId, record: &str) {
         let key = json!({ "account_id": { "S": account.as_str() }, "record": { "S": record } });
         self.carry_out("DeleteItem", &json!({ "TableName": "AccountsTable", "Key": key }));
     }
 
-    /// Puts an item past all flows.
+    /// Puts an item directly.
     pub fn put(&self, table: &str, item: &Value) {
         self.carry_out("PutItem", &json!({ "TableName": table, "Item": item }));
     }
@@ -175,14 +175,14 @@ impl World {
         assert_eq!(status, 200, "{answer}");
     }
 
-    /// Sees that claims and accounts fit together.
+    /// Asserts that claims and accounts agree.
     pub fn assert_claims_fit(&self) {
         let items = self.dump();
         let items = items["AccountsTable"].iter().map(|item| serde_json::from_str(item).expect("it is JSON"));
         assert_fit(&items.collect::<Vec<Value>>(), self.operator.now().unix_seconds());
     }
 
-    /// All mails so far.
+    /// All emails so far.
     pub fn mails(&self) -> Vec<Mail> {
         self.wire.mailbox().mails()
     }
@@ -217,13 +217,13 @@ impl World {
         self.platform.counted()
     }
 
-    /// Has the function of the event's path answer it.
+    /// Calls the function of the event's path.
     pub async fn answer(&self, event: &Value) -> ApiGatewayV2httpResponse {
         let path = event["rawPath"].as_str().unwrap_or("/").to_owned();
         self.answer_by(function_of(&path), event).await
     }
 
-    /// Has a certain function answer an event.
+    /// Calls this function with an event.
     pub async fn answer_by(&self, function: &str, event: &Value) -> ApiGatewayV2httpResponse {
         self.functions.answer(function, event).await
     }
@@ -244,7 +244,7 @@ pub fn function_of(path: &str) -> &'static str {
 pub fn variables(function: &str) -> Variables {
     let function = template().function(function).expect("the function is in the template");
     let secrets = secrets(template(), None).expect("the template's secrets");
-    // Nothing listens there: the wire answers before a connection is made.
+    // Nothing listens on this port: the wire answers before a connection is made.
     let environments = Environments { aws_port: 1, secrets };
     environments.of_function(function).expect("the template gives the function its variables")
 }

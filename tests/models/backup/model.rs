@@ -1,22 +1,25 @@
 //! Which steps a state allows, and what must hold in it.
 use stateright::{Model, Property};
 
-use super::{ACCOUNTS, ADDRESSES, Account, Action, At, Claim, Confirmed, Keys, Life, State, Window, Wrong};
+use super::{
+    ACCOUNTS, ADDRESSES, Action, At, Claim, Confirmed, Life, ModelAccount, RecoveryEmails, State, Window,
+    Wrong,
+};
 
 pub const ONE: &str = "an address opens one account at most";
-pub const PROVEN: &str = "an address opens only whoever has shown to read its mail";
+pub const PROVEN: &str = "an address opens only an account whose owner has proved to read its email";
 pub const OWN: &str = "an address opens only the account that has it";
-pub const CLAIMS: &str = "claims are the addresses in force, held or former";
+pub const CLAIMS: &str = "claims are those of active, waiting and former addresses";
 pub const LEADS: &str = "the records of an address lead to its account only";
 pub const TOLD: &str = "every change has its notice";
 pub const FROZEN: &str = "frozen means no change";
-pub const STAYS: &str = "while a change waits the former address stays in force";
-pub const DEAD: &str = "a request that is over confirms nothing";
-pub const UNDONE: &str = "taking back leaves no link alive";
-pub const ONCE: &str = "a link takes back once";
-pub const RESTORED: &str = "taking back restores the former address, unless somebody else has it";
-pub const HELD: &str = "a held address opens nothing before its time";
-pub const WORKS: &str = "only removing and taking back leave an account without a working backup email";
+pub const STAYS: &str = "while a change is pending the former address stays active";
+pub const DEAD: &str = "a request that has ended confirms nothing";
+pub const UNDONE: &str = "after an undo no earlier link is live";
+pub const ONCE: &str = "a link undoes once";
+pub const RESTORED: &str = "an undo restores the former address, unless somebody else has it";
+pub const WAITS: &str = "an address opens nothing during its waiting period";
+pub const WORKS: &str = "only removal and undo leave an account without an active backup email";
 pub const DISABLED: &str = "the backup email of a disabled account is neither confirmed nor removed";
 pub const REVIVED: &str = "enabling revives no link";
 
@@ -32,22 +35,22 @@ impl Life {
 }
 
 impl State {
-    /// Whether the claim that has not lapsed is that of the one account that has the address, and ends when it does.
+    /// Whether the claim, unless it has expired, is that of the only account with the address, and expires with it.
     fn is_claimed_as_kept(&self, address: usize) -> bool {
         let kept = ACCOUNTS.into_iter().flat_map(|owner| {
-            let keys = self.accounts[owner].keys;
-            let keys = Keys { former: keys.living_former(self.now), ..keys };
-            let own = keys.claims().into_iter().filter(move |(kept, _)| *kept == address);
+            let emails = self.accounts[owner].emails;
+            let emails = RecoveryEmails { former: emails.living_former(self.now), ..emails };
+            let own = emails.claims().into_iter().filter(move |(kept, _)| *kept == address);
             own.map(move |(_, until)| Claim { owner, until })
         });
         let claim = self.claims[address].filter(|claim| !claim.has_lapsed(self.now));
         kept.eq(claim)
     }
 
-    /// Whether no other account's record carries the address of a backup email.
+    /// Whether no other account's record has the address of a backup email.
     fn leads_to_its_account(&self, address: usize) -> bool {
-        let carrying = self.accounts.iter().filter(|account| account.keys.carry(address)).count();
-        carrying <= 1 || self.accounts.iter().all(|account| account.keys.address() != Some(address))
+        let carrying = self.accounts.iter().filter(|account| account.emails.carry(address)).count();
+        carrying <= 1 || self.accounts.iter().all(|account| account.emails.address() != Some(address))
     }
 }
 
@@ -58,7 +61,7 @@ impl Model for Life {
     fn init_states(&self) -> Vec<State> {
         let mut state = State {
             now: 0,
-            accounts: [Account::default(); 2],
+            accounts: [ModelAccount::default(); 2],
             claims: [None; ADDRESSES.len()],
             index: [[false; ADDRESSES.len()]; 2],
             requests: Vec::new(),
@@ -70,11 +73,11 @@ impl Model for Life {
         };
         // The first account has the first address.
         state.accounts[0].proven[0] = true;
-        state.accounts[0].keys =
-            Keys { backup: Some(Confirmed { address: 0, usable_from: 0 }), former: None };
+        state.accounts[0].emails =
+            RecoveryEmails { backup: Some(Confirmed { address: 0, usable_from: 0 }), former: None };
         state.claims[0] = Some(Claim { owner: 0, until: None });
         state.index[0][0] = true;
-        self.note_change(&mut state, 0, (None, Keys::default()), true);
+        self.note_change(&mut state, 0, (None, RecoveryEmails::default()), true);
         state.changes = u8::try_from(state.notices.len()).unwrap_or_default();
         vec![state]
     }
@@ -84,21 +87,21 @@ impl Model for Life {
             let records = state.accounts[account];
             let asked = state.requests.iter().filter(|request| request.account == account).count();
             let next = self.wishes[account].get(asked).filter(|_| !records.frozen && !records.disabled);
-            let wish = next.filter(|address| records.keys.address() != Some(**address));
+            let wish = next.filter(|address| records.emails.address() != Some(**address));
             actions.extend(wish.map(|address| Action::Ask { account, address: *address }));
-            if state.pending(account).is_some() && self.hold == 0 {
+            if state.pending(account).is_some() && self.waiting_period == 0 {
                 actions.push(Action::Cancel(account));
             }
-            // With a hold, the rest after an undo outlasts this life.
-            if records.frozen && self.hold == 0 {
+            // With a waiting period, the freeze after an undo is longer than the model's time.
+            if records.frozen && self.waiting_period == 0 {
                 actions.push(Action::Thaw(account));
             }
-            let behind = |address: &usize| state.index[account][*address] != records.keys.carry(*address);
+            let behind = |address: &usize| state.index[account][*address] != records.emails.carry(*address);
             let behind = ADDRESSES.into_iter().filter(behind);
             actions.extend(behind.map(|address| Action::CatchUp { account, address }));
         }
-        // A request takes seconds, a hold hours.
-        let brief = |window: &Window| state.now + 1 < window.now + self.hold;
+        // A request takes seconds, a waiting period hours.
+        let brief = |window: &Window| state.now + 1 < window.now + self.waiting_period;
         if state.now < self.end && state.windows.iter().flatten().all(brief) {
             actions.push(Action::Tick);
         }
@@ -125,8 +128,8 @@ impl Model for Life {
     fn next_state(&self, last: &State, action: Action) -> Option<State> {
         let mut state = last.clone();
         self.apply(&mut state, action);
-        // It makes no difference which of two windows is the first: half as many states. Free ones come last, since a
-        // life of one window steps through the first only.
+        // The order of two windows makes no difference, so sorting them halves the states. Free ones come last, because a
+        // model with one window uses only the first.
         state.windows.sort_unstable_by(|one, other| other.cmp(one));
         (state != *last).then_some(state)
     }
@@ -142,9 +145,9 @@ impl Model for Life {
                     state.claims[address].is_some_and(|claim| claim.owner == account)
                 })
             }),
-            (HELD, |life, state| {
+            (WAITS, |life, state| {
                 life.all_opened(state, |account, address| {
-                    state.now >= state.accounts[account].rests_until[address]
+                    state.now >= state.accounts[account].waits_until[address]
                 })
             }),
             (CLAIMS, |_, state| ADDRESSES.into_iter().all(|address| state.is_claimed_as_kept(address))),
@@ -169,8 +172,8 @@ impl Model for Life {
             ("a backup email is replaced", |_, state| {
                 state.notices.iter().any(|notice| notice.former.is_some() && notice.undoable)
             }),
-            ("a change is taken back and the former address restored", |_, state| {
-                state.accounts.iter().any(|account| account.raised > 0 && account.keys.backup.is_some())
+            ("a change is undone and the former address restored", |_, state| {
+                state.accounts.iter().any(|account| account.raised > 0 && account.emails.backup.is_some())
             }),
             ("the former address is somebody else's by then", |life, state| {
                 life.windows == 1 || state.windows.iter().flatten().any(|window| window.taken)
@@ -179,27 +182,27 @@ impl Model for Life {
                 !life.lagging
                     || ADDRESSES.into_iter().any(|address| {
                         ACCOUNTS.into_iter().any(|account| {
-                            state.index[account][address] && !state.accounts[account].keys.carry(address)
+                            state.index[account][address] && !state.accounts[account].emails.carry(address)
                         })
                     })
             }),
             ("the former address opens the account while the new one is held", |life, state| {
-                let held = |account: &Account| {
+                let held = |account: &ModelAccount| {
                     account
-                        .keys
+                        .emails
                         .active_backup(state.now)
-                        .is_some_and(|open| account.keys.address() != Some(open))
+                        .is_some_and(|open| account.emails.address() != Some(open))
                 };
-                life.hold == 0 || state.accounts.iter().any(held)
+                life.waiting_period == 0 || state.accounts.iter().any(held)
             }),
-            ("a held address is in force at the end of its hold", |life, state| {
-                let ripe = |account: &Account| {
-                    account.keys.backup.is_some_and(|backup| (1..=state.now).contains(&backup.usable_from))
+            ("an address is active at the end of its waiting period", |life, state| {
+                let ripe = |account: &ModelAccount| {
+                    account.emails.backup.is_some_and(|backup| (1..=state.now).contains(&backup.usable_from))
                 };
-                life.hold == 0 || state.accounts.iter().any(ripe)
+                life.waiting_period == 0 || state.accounts.iter().any(ripe)
             }),
             ("a former address is another account's after its time", |life, state| {
-                life.hold == 0 || state.accounts[1].keys.address() == Some(0)
+                life.waiting_period == 0 || state.accounts[1].emails.address() == Some(0)
             }),
             ("a transaction finds the account disabled", |life, state| {
                 let writes = |window: &Window| window.at == At::Writing;
@@ -208,7 +211,7 @@ impl Model for Life {
             }),
             ("an account that was enabled again has another backup email", |life, state| {
                 life.operated == 0
-                    || (state.operated == 2 && state.accounts[0].keys.address().is_some_and(|new| new > 0))
+                    || (state.operated == 2 && state.accounts[0].emails.address().is_some_and(|new| new > 0))
             }),
         ];
         let invariants = invariants.into_iter().map(|(name, holds)| Property::always(name, holds));

@@ -1,5 +1,5 @@
-//! What a state tells: whom a window is about, what it wants, what pages and mails offer, and what a step did wrong.
-use super::{ACCOUNTS, Account, At, Errand, Request, State, Window, Wrong};
+//! What a state shows: the account and the address of a window, what pages and emails offer, and what a step did wrong.
+use super::{ACCOUNTS, At, Errand, ModelAccount, Request, State, Window, Wrong};
 
 impl State {
     pub fn note(&mut self, wrong: Wrong) {
@@ -10,11 +10,11 @@ impl State {
 
     /// `email#pending`, if all sessions have not ended since.
     pub fn pending(&self, account: usize) -> Option<usize> {
-        let Account { pending, ends, .. } = self.accounts[account];
+        let ModelAccount { pending, ends, .. } = self.accounts[account];
         pending.filter(|request| self.requests[*request].asked_in == ends)
     }
 
-    /// Truth: what was pending is over.
+    /// Truth: the pending request has ended.
     pub fn end_request(&mut self, account: usize) {
         if let Some(request) = self.accounts[account].pending {
             self.requests[request].over = true;
@@ -35,23 +35,23 @@ impl State {
         for account in ACCOUNTS {
             let (had, has) = (before.accounts[account], self.accounts[account]);
             let changed = self.changes != before.changes;
-            if had.keys.address() != has.keys.address() && !changed {
+            if had.emails.address() != has.emails.address() && !changed {
                 self.note(Wrong::ChangedByTheWay);
             }
-            let active_backup = (had.keys.active_backup(self.now), has.keys.active_backup(self.now));
+            let active_backup = (had.emails.active_backup(self.now), has.emails.active_backup(self.now));
             let same_tick = before.now == self.now;
             if !changed && same_tick && active_backup.0 != active_backup.1 {
                 self.note(Wrong::ChangedByTheWay);
             }
-            let ended = had.raised != has.raised || has.keys.backup.is_none();
-            let worked = had.keys.active_backup(before.now).is_some();
+            let ended = had.raised != has.raised || has.emails.backup.is_none();
+            let worked = had.emails.active_backup(before.now).is_some();
             if worked && active_backup.1.is_none() && !(changed && ended) {
                 self.note(Wrong::LeftWithNone);
             }
         }
     }
 
-    /// `Store::find_claim`, for what another account left of the address.
+    /// `Store::find_claim`, for the expired claim of another account.
     pub fn sweep(&self, window: Window) -> Window {
         let claim = self.target(window).and_then(|address| self.claims[address]);
         let lapsed = claim.filter(|claim| claim.has_lapsed(window.now));
@@ -64,7 +64,7 @@ impl State {
         match window.errand {
             Errand::Confirm { request, .. } => Some(self.requests[request].address),
             Errand::Remove { .. } => None,
-            Errand::TakeBack { notice, .. } => self.notices[notice].former,
+            Errand::Undo { notice, .. } => self.notices[notice].former,
         }
     }
 
@@ -72,7 +72,7 @@ impl State {
         match errand {
             Errand::Confirm { request, .. } => self.requests[request].account,
             Errand::Remove { account } => account,
-            Errand::TakeBack { notice, .. } => self.notices[notice].account,
+            Errand::Undo { notice, .. } => self.notices[notice].account,
         }
     }
 
@@ -80,7 +80,7 @@ impl State {
         !self.wrongs.contains(&wrong)
     }
 
-    /// What a free window may begin: what a page offers, or a mail.
+    /// What a free window may begin: what a page or an email offers.
     pub fn errands(&self) -> Vec<Errand> {
         let mut errands = Vec::new();
         for (request, asked) in self.requests.iter().enumerate() {
@@ -89,13 +89,13 @@ impl State {
             errands.extend(links.filter(|_| awaited).map(|link| Errand::Confirm { request, link }));
         }
         for (account, records) in self.accounts.iter().enumerate() {
-            if records.keys.backup.is_some() && !records.frozen {
+            if records.emails.backup.is_some() && !records.frozen {
                 errands.push(Errand::Remove { account });
             }
         }
         for (notice, told) in self.notices.iter().enumerate() {
             let links = (0..2).filter(|link| told.links[*link] == Some(false));
-            errands.extend(links.map(|link| Errand::TakeBack { notice, link }));
+            errands.extend(links.map(|link| Errand::Undo { notice, link }));
         }
         errands
     }

@@ -1,7 +1,7 @@
 //! The steps.
 use super::{
-    ACCOUNTS, ADDRESSES, Account, Action, At, Confirmed, Errand, Exchanged, Keys, Life, Notice, Request,
-    Rule, State, Window, Wrong,
+    ACCOUNTS, ADDRESSES, Action, At, Confirmed, Errand, Exchanged, Life, ModelAccount, Notice,
+    RecoveryEmails, Request, Rule, State, Window, Wrong,
 };
 
 impl Life {
@@ -34,12 +34,13 @@ impl Life {
             Action::Tick => state.now += 1,
             Action::Thaw(account) => state.accounts[account].frozen = false,
             Action::CatchUp { account, address } => {
-                state.index[account][address] = state.accounts[account].keys.carry(address);
+                state.index[account][address] = state.accounts[account].emails.carry(address);
             }
         }
         state.judge(&before);
         if !self.lagging {
-            state.index = state.accounts.map(|account| ADDRESSES.map(|address| account.keys.carry(address)));
+            state.index =
+                state.accounts.map(|account| ADDRESSES.map(|address| account.emails.carry(address)));
         }
     }
 
@@ -57,24 +58,24 @@ impl Life {
             disabled: false,
         });
         if !self.has(Rule::FormerStays)
-            && let Some(former) = state.accounts[account].keys.backup.take()
+            && let Some(former) = state.accounts[account].emails.backup.take()
         {
             state.claims[former.address] = None;
         }
     }
 
-    /// A button is pressed. Without a hold neither time nor what has lapsed makes a difference, so that the account
-    /// is read in the same step.
+    /// A button is pressed. Without a waiting period neither time nor expired records make a difference, so the
+    /// account is read in the same step.
     fn begin(&self, state: &mut State, window: usize, errand: Errand) {
-        let (now, read) = (state.now, Keys::default());
+        let (now, read) = (state.now, RecoveryEmails::default());
         let pressed = Window { errand, at: At::Reading, now, read, ends: 0, again: false, taken: false };
         state.windows[window] = Some(pressed);
-        if self.hold == 0 {
+        if self.waiting_period == 0 {
             self.step(state, window);
         }
     }
 
-    /// The next call of a window; one without is closed.
+    /// The next call of a window; one without a call is closed.
     fn step(&self, state: &mut State, number: usize) {
         let Some(window) = state.windows[number].take() else { return };
         let next = match window.at {
@@ -82,7 +83,7 @@ impl Life {
             At::Sweeping => Some(state.sweep(self.timed(state, window))),
             At::Releasing { holder } => {
                 let swept = state.target(window);
-                let former = &mut state.accounts[holder].keys.former;
+                let former = &mut state.accounts[holder].emails.former;
                 let lapsed = |until| until <= window.now || !self.has(Rule::SweepsLapsed);
                 if former.is_some_and(|former| Some(former.address) == swept && lapsed(former.until)) {
                     *former = None;
@@ -105,29 +106,29 @@ impl Life {
         state.windows[number] = next;
     }
 
-    /// `Store::load_account`, and what the code refuses by then. Where a transaction found the account changed, it is
-    /// read again and no more is asked.
+    /// `Store::load_account`, and what the code refuses afterwards. If a transaction found the account changed, it is
+    /// read again without these checks.
     fn read(&self, state: &State, window: Window) -> Option<Window> {
         let number = state.account_of(window.errand);
         let account = state.accounts[number];
         let refused = match window.errand {
             _ if window.again => false,
             Errand::Confirm { request, .. } => state.pending(number) != Some(request) || account.disabled,
-            Errand::Remove { .. } => account.keys.backup.is_none() || account.frozen || account.disabled,
-            Errand::TakeBack { .. } => false,
+            Errand::Remove { .. } => account.emails.backup.is_none() || account.frozen || account.disabled,
+            Errand::Undo { .. } => false,
         };
         let sweeps = match window.errand {
-            _ if self.hold == 0 || !self.has(Rule::Swept) => false,
+            _ if self.waiting_period == 0 || !self.has(Rule::Swept) => false,
             Errand::Confirm { .. } => !window.again,
             Errand::Remove { .. } => false,
-            Errand::TakeBack { notice, .. } => state.notices[notice].former.is_some() && !window.taken,
+            Errand::Undo { notice, .. } => state.notices[notice].former.is_some() && !window.taken,
         };
         let at = if sweeps { At::Sweeping } else { At::Writing };
         let window = if sweeps { window } else { self.timed(state, window) };
-        (!refused).then_some(Window { at, read: account.keys, ends: account.ends, ..window })
+        (!refused).then_some(Window { at, read: account.emails, ends: account.ends, ..window })
     }
 
-    /// Confirming reads the time when it has read the account.
+    /// Confirming reads the time after the account.
     fn timed(&self, state: &State, window: Window) -> Window {
         let confirms = matches!(window.errand, Errand::Confirm { .. });
         let now = if confirms && self.has(Rule::TimeLast) { state.now } else { window.now };
@@ -139,12 +140,12 @@ impl Life {
         let outcome = match window.errand {
             Errand::Confirm { request, link } => self.confirm(state, request, link, window),
             Errand::Remove { account } => self.remove(state, account, window),
-            Errand::TakeBack { notice, link } => self.undo(state, notice, link, window),
+            Errand::Undo { notice, link } => self.undo(state, notice, link, window),
         };
         let disabled = before.accounts[account].disabled;
         match outcome {
             Ok(()) => {
-                if disabled && !matches!(window.errand, Errand::TakeBack { .. }) {
+                if disabled && !matches!(window.errand, Errand::Undo { .. }) {
                     state.note(Wrong::ChangedWhileDisabled);
                 }
                 None
@@ -152,10 +153,10 @@ impl Life {
             Err(Exchanged::Changed) if !matches!(window.errand, Errand::Remove { .. }) => {
                 *state = before;
                 let again = Window { at: At::Reading, again: true, ..window };
-                if self.hold == 0 { self.read(state, again) } else { Some(again) }
+                if self.waiting_period == 0 { self.read(state, again) } else { Some(again) }
             }
-            // `UndoRefused::Taken`: the next call is for all the rest.
-            Err(Exchanged::Taken) if matches!(window.errand, Errand::TakeBack { .. }) && !window.taken => {
+            // `UndoRefused::Taken`: the next call undoes everything else.
+            Err(Exchanged::Taken) if matches!(window.errand, Errand::Undo { .. }) && !window.taken => {
                 *state = before;
                 Some(Window { taken: true, ..window })
             }
@@ -176,7 +177,7 @@ impl Life {
     ) -> Result<(), Exchanged> {
         let request = state.requests[number];
         let Request { account, address, .. } = request;
-        let Account { pending, frozen, disabled, ends, .. } = state.accounts[account];
+        let ModelAccount { pending, frozen, disabled, ends, .. } = state.accounts[account];
         let holds = [
             request.links[link] == Some(false),
             pending == Some(number) || !self.has(Rule::OwnPending),
@@ -188,9 +189,9 @@ impl Life {
             return Err(Exchanged::Done);
         }
         let new = window.read.address() != Some(address);
-        let keys = if new { self.after_confirming(window.read, address, window.now) } else { window.read };
-        let rests = window.read.active_backup(window.now) != Some(address);
-        let exchanged = self.exchange(state, account, (window.read, keys), window.now);
+        let emails = if new { self.after_confirming(window.read, address, window.now) } else { window.read };
+        let waits = window.read.active_backup(window.now) != Some(address);
+        let exchanged = self.exchange(state, account, (window.read, emails), window.now);
         if exchanged != Exchanged::Done {
             return Err(exchanged);
         }
@@ -208,13 +209,13 @@ impl Life {
         state.accounts[account].pending = None;
         state.accounts[account].proven[address] = true;
         if new {
-            // As `notice_of_change` has it.
+            // As in `notice_of_change`.
             let active_backup = window.read.active_backup(window.now);
             let replaced = window.read.address();
             let former = if active_backup == Some(address) { replaced } else { active_backup.or(replaced) };
             self.note_change(state, account, (former, window.read), true);
-            if rests {
-                state.accounts[account].rests_until[address] = window.now + self.hold;
+            if waits {
+                state.accounts[account].waits_until[address] = window.now + self.waiting_period;
             }
         }
         Ok(())
@@ -222,7 +223,7 @@ impl Life {
 
     /// `Store::remove_backup`.
     fn remove(&self, state: &mut State, account: usize, window: Window) -> Result<(), Exchanged> {
-        let Account { frozen, disabled, ends, .. } = state.accounts[account];
+        let ModelAccount { frozen, disabled, ends, .. } = state.accounts[account];
         let holds = [
             !frozen || !self.has(Rule::Frozen),
             !disabled || !self.has(Rule::Enabled),
@@ -233,7 +234,7 @@ impl Life {
         }
         let raised = state.accounts[account].raised;
         let former = window.read.active_backup(window.now).or_else(|| window.read.address());
-        match self.exchange(state, account, (window.read, Keys::default()), window.now) {
+        match self.exchange(state, account, (window.read, RecoveryEmails::default()), window.now) {
             Exchanged::Done => self.note_change(state, account, (former, window.read), true),
             refused => return Err(refused),
         }
@@ -261,8 +262,8 @@ impl Life {
             });
             Confirmed { address, usable_from: sooner }
         });
-        let keys = Keys { backup, former: None };
-        let exchanged = self.exchange(state, account, (window.read, keys), window.now);
+        let emails = RecoveryEmails { backup, former: None };
+        let exchanged = self.exchange(state, account, (window.read, emails), window.now);
         if exchanged != Exchanged::Done {
             return Err(exchanged);
         }
@@ -281,12 +282,12 @@ impl Life {
         state.accounts[account].raised += 1;
         state.accounts[account].ends += 1;
         if let Some(address) = restored {
-            let rests = &mut state.accounts[account].rests_until[address];
-            *rests = notice.rests_until.min(*rests);
+            let waits = &mut state.accounts[account].waits_until[address];
+            *waits = notice.waits_until.min(*waits);
         }
-        // What was in force before is so again at once.
-        let active_backup = restored.filter(|_| notice.rests_until <= state.now);
-        let now = state.accounts[account].keys;
+        // The formerly active address is active again at once.
+        let active_backup = restored.filter(|_| notice.waits_until <= state.now);
+        let now = state.accounts[account].emails;
         if now.address() != restored
             || (active_backup.is_some() && now.active_backup(state.now) != active_backup)
         {
@@ -300,7 +301,7 @@ impl Life {
         &self,
         state: &mut State,
         account: usize,
-        (former, read): (Option<usize>, Keys),
+        (former, read): (Option<usize>, RecoveryEmails),
         undoable: bool,
     ) {
         if state.accounts[account].frozen && undoable {
@@ -312,22 +313,22 @@ impl Life {
                 .backup
                 .filter(|backup| Some(backup.address) == former)
                 .map_or(0, |held| held.usable_from);
-            let rests_until = former.map_or(0, |former| state.accounts[account].rests_until[former]);
+            let waits_until = former.map_or(0, |former| state.accounts[account].waits_until[former]);
             let links = self.first_links();
-            state.notices.push(Notice { account, former, held_until, rests_until, undoable, links });
+            state.notices.push(Notice { account, former, held_until, waits_until, undoable, links });
         }
     }
 
-    /// Whom an address opens: what the index finds and the account itself confirms.
+    /// The accounts that an address opens: found by the index and confirmed by the account itself.
     pub fn opens(&self, state: &State, address: usize) -> Vec<usize> {
         let sign_in_email = |account: &usize| {
-            let Account { keys, pending, .. } = state.accounts[*account];
+            let ModelAccount { emails, pending, .. } = state.accounts[*account];
             let waits = pending.is_some_and(|request| state.requests[request].address == address);
             let indexed = state.index[*account][address];
-            let held = keys.address() == Some(address) && !self.has(Rule::Held);
-            let lapsed = keys.former.is_some_and(|former| former.address == address);
+            let held = emails.address() == Some(address) && !self.has(Rule::Held);
+            let lapsed = emails.former.is_some_and(|former| former.address == address);
             let lapsed = lapsed && !self.has(Rule::FormerEnds);
-            let own = keys.active_backup(state.now) == Some(address) || held || lapsed;
+            let own = emails.active_backup(state.now) == Some(address) || held || lapsed;
             match (self.has(Rule::BaseDecides), self.has(Rule::ConfirmedOnly)) {
                 (true, true) => indexed && own,
                 (true, false) => (indexed && own) || waits,

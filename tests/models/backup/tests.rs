@@ -1,7 +1,7 @@
 //! Every state of the life of a backup email, and the models that must fail.
 use super::model::{
-    CLAIMS, DEAD, DISABLED, FROZEN, HELD, LEADS, ONCE, ONE, OWN, PROVEN, RESTORED, REVIVED, STAYS, TOLD,
-    UNDONE, WORKS,
+    CLAIMS, DEAD, DISABLED, FROZEN, LEADS, ONCE, ONE, OWN, PROVEN, RESTORED, REVIVED, STAYS, TOLD, UNDONE,
+    WAITS, WORKS,
 };
 use super::{Life, Rule};
 use crate::{assert_breaks, explore};
@@ -14,22 +14,23 @@ const RACING: Life = Life {
     prompt: true,
     changes: 3,
     windows: 2,
-    hold: 0,
+    waiting_period: 0,
     end: 0,
     operated: 0,
     lagging: false,
     without: &[],
 };
 
-/// The same in one window, with an index that lags and mails that come twice.
+/// The same in one window, with an index that lags and emails that come twice.
 const LAGGING: Life =
     Life { wishes: [&[1], &[0]], copies: 2, windows: 1, changes: 4, lagging: true, ..RACING };
 
-/// A hold: the first account replaces the address of its own, by a second and a third, while the other wants the first.
-const HOLDING: Life = Life { wishes: [&[1, 2], &[0]], hold: 2, end: 3, ..RACING };
+/// A waiting period: the first account replaces its own address by a second and a third, while the other wants the first.
+const WAITING: Life = Life { wishes: [&[1, 2], &[0]], waiting_period: 2, end: 3, ..RACING };
 
-/// One after the other, and more of it: what is restored while the other account has had it in between.
-const TURNS: Life = Life { wishes: [&[1], &[0, 2]], windows: 1, hold: 1, end: 3, changes: 5, ..RACING };
+/// One after the other, with more changes: an address is restored that the other account had in between.
+const TURNS: Life =
+    Life { wishes: [&[1], &[0, 2]], windows: 1, waiting_period: 1, end: 3, changes: 5, ..RACING };
 
 /// The first account removes its address and asks for it again.
 const RETURNING: Life = Life { wishes: [&[0, 1], &[0]], ..TURNS };
@@ -38,14 +39,14 @@ const RETURNING: Life = Life { wishes: [&[0, 1], &[0]], ..TURNS };
 const OPERATED: Life = Life { wishes: [&[1, 2], &[0]], operated: 2, ..RACING };
 
 #[test]
-fn while_a_new_address_is_held_the_former_one_opens_and_nobody_is_left_with_none() {
-    explore("backup email, held", HOLDING, 127_000);
+fn while_a_new_address_waits_the_former_one_opens_and_nobody_is_left_with_none() {
+    explore("backup email, waiting period", WAITING, 127_000);
 }
 
 #[test]
 fn an_address_that_goes_from_one_account_to_the_other_and_back_leads_to_one() {
-    explore("backup email, held in turns", TURNS, 109_000);
-    explore("backup email, held anew", RETURNING, 25_000);
+    explore("backup email, waiting period in turns", TURNS, 109_000);
+    explore("backup email, waiting period again", RETURNING, 25_000);
 }
 
 #[test]
@@ -94,17 +95,17 @@ fn without_any_of_its_rules_the_model_fails() {
 fn without_any_rule_of_the_hold_the_model_fails() {
     use Rule::*;
     let racing: [(&'static [Rule], &str); 5] = [
-        (&[Held], HELD),
+        (&[Held], WAITS),
         (&[FormerEnds, Swept], OWN),
         (&[FormerKept], WORKS),
         (&[TimeLast], WORKS),
         (&[SweepsLapsed], WORKS),
     ];
     for (rules, invariant) in racing {
-        assert_breaks(Life { without: rules, ..HOLDING }, invariant);
+        assert_breaks(Life { without: rules, ..WAITING }, invariant);
     }
     let turns: [(&'static [Rule], &str); 4] =
-        [(&[FormerEnds, Swept], ONE), (&[ClaimEnds], CLAIMS), (&[Swept], LEADS), (&[UndoKeepsHold], HELD)];
+        [(&[FormerEnds, Swept], ONE), (&[ClaimEnds], CLAIMS), (&[Swept], LEADS), (&[UndoKeepsHold], WAITS)];
     for (rules, invariant) in turns {
         assert_breaks(Life { without: rules, ..TURNS }, invariant);
     }

@@ -102,7 +102,7 @@ impl Life {
                     state.slot = Slot::Empty;
                 }
             }
-            Action::TakeBack => {
+            Action::Undo => {
                 // A second later, so that nothing asked for in the same second survives.
                 state.end_all((state.now * SECONDS).max(state.valid_from) + 1);
                 state.frozen = true;
@@ -285,7 +285,7 @@ impl Model for Life {
                 actions.push(Action::Remove);
             }
             if !state.frozen {
-                actions.push(Action::TakeBack);
+                actions.push(Action::Undo);
             }
         }
         if state.operated < self.operated {

@@ -97,7 +97,7 @@ impl Real {
                 self.notices += 1;
                 return removed.expect("the database works");
             }
-            Action::TakeBack => self.undo().await,
+            Action::Undo => self.undo().await,
             Action::Disable => {
                 let disabled = self.app().store.disable_account(&self.account, self.app().now()).await;
                 return disabled.expect("the database works");
@@ -259,7 +259,7 @@ fn choices(state: &State) -> Vec<Action> {
 fn allows(kind: u8, action: Action) -> bool {
     match action {
         Action::Step(_) => true,
-        Action::Tick | Action::Remove | Action::TakeBack | Action::Disable | Action::EndSessions => kind == 7,
+        Action::Tick | Action::Remove | Action::Undo | Action::Disable | Action::EndSessions => kind == 7,
         _ => kind > 4,
     }
 }

@@ -1,16 +1,16 @@
-//! Spare keys and the claims on them, as `Account::active_backup`, `Account::after_confirming` and `Store::replace_recovery_emails` have them.
+//! The recovery emails of an account and their claims, as `Account::active_backup`, `Account::after_confirming` and `Store::replace_recovery_emails` have them.
 use super::{ADDRESSES, Life, Rule, State};
 
-/// `email#backup`: an address, in force or held.
+/// `email#backup`: an address, active or in its waiting period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Confirmed {
     /// The address.
     pub address: usize,
-    /// When it begins to open the account.
+    /// When it becomes active.
     pub usable_from: u8,
 }
 
-/// `email#former`: the address that opens the account while the other is held.
+/// `email#former`: the address that stays active during the other's waiting period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Former {
     /// The address.
@@ -19,17 +19,17 @@ pub struct Former {
     pub until: u8,
 }
 
-/// The item that keeps an address unique.
+/// The claim, which keeps an address unique.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Claim {
-    /// Whose it is.
+    /// Its owner.
     pub owner: usize,
-    /// When it ends, as that of a former address does.
+    /// When it expires, if it is that of a former address.
     pub until: Option<u8>,
 }
 
 impl Claim {
-    /// Its time is over.
+    /// Whether it has expired.
     pub fn has_lapsed(self, now: u8) -> bool {
         self.until.is_some_and(|until| until <= now)
     }
@@ -37,20 +37,20 @@ impl Claim {
 
 /// The confirmed addresses of an account beside its primary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Keys {
+pub struct RecoveryEmails {
     /// The backup email.
     pub backup: Option<Confirmed>,
     /// The one before.
     pub former: Option<Former>,
 }
 
-impl Keys {
+impl RecoveryEmails {
     /// The backup email's address.
     pub fn address(self) -> Option<usize> {
         self.backup.map(|backup| backup.address)
     }
 
-    /// The former address, while its time is not over.
+    /// The former address, unless it has expired.
     pub fn living_former(self, now: u8) -> Option<Former> {
         self.former.filter(|former| now < former.until)
     }
@@ -61,12 +61,12 @@ impl Keys {
         backup.map(|backup| backup.address).or_else(|| self.living_former(now).map(|former| former.address))
     }
 
-    /// Whether a record carries the address, its time over or not.
+    /// Whether a record has the address, expired or not.
     pub fn carry(self, address: usize) -> bool {
         self.address() == Some(address) || self.former.is_some_and(|former| former.address == address)
     }
 
-    /// What an account with these keys has claimed, and until when.
+    /// The claims of an account with these emails, and until when.
     pub fn claims(self) -> Vec<(usize, Option<u8>)> {
         let backup = self.backup.map(|backup| (backup.address, None));
         let former = self.former.map(|former| (former.address, Some(former.until)));
@@ -74,41 +74,44 @@ impl Keys {
     }
 }
 
-/// What became of an exchange of spare keys.
+/// The outcome of a replacement of recovery emails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exchanged {
     /// It is written.
     Done,
     /// Another account has the address.
     Taken,
-    /// The account is not what it was when it was read.
+    /// The account has changed since it was read.
     Changed,
 }
 
 impl Life {
     /// `Account::after_confirming`.
-    pub fn after_confirming(&self, keys: Keys, confirmed: usize, now: u8) -> Keys {
-        let active_backup = keys.active_backup(now);
+    pub fn after_confirming(&self, emails: RecoveryEmails, confirmed: usize, now: u8) -> RecoveryEmails {
+        let active_backup = emails.active_backup(now);
         if active_backup == Some(confirmed) {
-            return Keys { backup: Some(Confirmed { address: confirmed, usable_from: 0 }), former: None };
+            return RecoveryEmails {
+                backup: Some(Confirmed { address: confirmed, usable_from: 0 }),
+                former: None,
+            };
         }
-        let usable_from = now + self.hold;
+        let usable_from = now + self.waiting_period;
         let former = active_backup.filter(|_| usable_from > now && self.has(Rule::FormerKept));
-        Keys {
+        RecoveryEmails {
             backup: Some(Confirmed { address: confirmed, usable_from }),
             former: former.map(|address| Former { address, until: usable_from }),
         }
     }
 
-    /// `Store::replace_recovery_emails`: the account gets `after` in place of what it had when it was read, all or nothing.
+    /// `Store::replace_recovery_emails`: the account gets `after` instead of what it had when it was read, all or nothing.
     pub fn exchange(
         &self,
         state: &mut State,
         account: usize,
-        (read, after): (Keys, Keys),
+        (read, after): (RecoveryEmails, RecoveryEmails),
         now: u8,
     ) -> Exchanged {
-        let before = Keys { former: read.living_former(now), ..read }.claims();
+        let before = RecoveryEmails { former: read.living_former(now), ..read }.claims();
         let mut claims = state.claims;
         let (mut own, mut free) = (true, true);
         for address in ADDRESSES {
@@ -134,19 +137,19 @@ impl Life {
                 }
             }
         }
-        let keys = state.accounts[account].keys;
+        let emails = state.accounts[account].emails;
         if !free && self.has(Rule::Claim) {
             return Exchanged::Taken;
         }
-        let as_read = keys.address() == read.address();
+        let as_read = emails.address() == read.address();
         if (!as_read && self.has(Rule::AsRead)) || (!own && self.has(Rule::OwnClaim)) {
             return Exchanged::Changed;
         }
         state.claims = claims;
         // A record that stays is not written.
-        state.accounts[account].keys = Keys {
-            backup: if after.backup == read.backup { keys.backup } else { after.backup },
-            former: if after.former == read.former { keys.former } else { after.former },
+        state.accounts[account].emails = RecoveryEmails {
+            backup: if after.backup == read.backup { emails.backup } else { after.backup },
+            former: if after.former == read.former { emails.former } else { after.former },
         };
         Exchanged::Done
     }
