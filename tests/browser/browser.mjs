@@ -1,10 +1,10 @@
-// A real browser, and what every page has to hold in it.
+// A real browser, and the checks of every page in it.
 import assert from "node:assert/strict";
 import { accessSync, constants } from "node:fs";
 import { AxeBuilder } from "@axe-core/playwright";
 import { chromium } from "playwright-core";
 
-/** A page must work from here up (WCAG 2.2, 1.4.10); it is also 1,280 pixels at 400 % zoom. */
+/** The smallest width at which a page must work (WCAG 2.2, 1.4.10); the same as 1,280 pixels at 400 % zoom. */
 const NARROW = { width: 320, height: 640 };
 const WIDE = { width: 1000, height: 800 };
 const STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
@@ -27,7 +27,7 @@ export function chromiumPath() {
 export function launch() {
   return chromium.launch({
     executablePath: chromiumPath(),
-    // The stack is the only thing it can reach, by resolver and not by promise.
+    // It can reach only the stack, because its resolver knows no other host.
     args: [
       "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
       "--disable-background-networking",
@@ -58,7 +58,7 @@ export class Visitor {
     visitor.context.setDefaultTimeout(10_000);
     visitor.context.on("request", (request) => visitor.#note(request));
     visitor.context.on("console", (message) => {
-      // Chromium reports the status of a page that says no; that is what the page is for.
+      // Chromium reports the status of a refusal as an error; here it is expected.
       const answered = /^Failed to load resource: the server responded with a status of [45]/.test(message.text());
       if (["error", "warning"].includes(message.type()) && !answered) {
         visitor.problems.push(`console: ${message.text()} (${message.page()?.url()})`);
@@ -93,12 +93,12 @@ export class Visitor {
     await this.page.getByRole("button", { name, exact: true }).click();
   }
 
-  /** Opens one of the lines that hide a form. */
+  /** Opens one of the disclosures that contain a form. */
   async unfold(name) {
     await this.page.locator("summary").getByText(name, { exact: true }).click();
   }
 
-  /** The code that a page shows for another browser, as a person reads it off. */
+  /** The code that a page shows for another browser, as a person reads it. */
   async shownCode() {
     return this.page.locator("strong.code").innerText();
   }
@@ -119,7 +119,7 @@ export class Visitor {
     await this.page.waitForURL("**/account");
   }
 
-  /** Asks for a backup email behind this line and confirms it; gives the number of the last mail before its notice. */
+  /** Requests a backup email in this disclosure and confirms it; returns the number of the last email before the notice. */
   async takeBackup(say, line, address) {
     await this.stack.clearLimits();
     const asked = await this.stack.latestMail();
@@ -132,7 +132,7 @@ export class Visitor {
     return confirmed;
   }
 
-  /** Reads the latest mail in the mailbox's page and follows its button, which opens a tab of its own. */
+  /** Reads the latest email on the mailbox's page and follows its button, which opens a new tab. */
   async followMail(to, after, subject, action) {
     await this.stack.mailTo(to, after);
     await this.page.goto(this.stack.mailbox);
@@ -152,11 +152,11 @@ export class Visitor {
   }
 }
 
-/** Looks at one page as it is: in both colour schemes, narrow and wide, with axe. */
+/** Checks one page as it is: in both colour schemes, narrow and wide, with axe. */
 export class Inspector {
   static async start(browser, shots) {
     const inspector = new Inspector();
-    // axe is a script, so it looks at the same document in a context of its own where scripts run.
+    // axe is a script, so it checks the same document in another context in which scripts run.
     inspector.context = await browser.newContext({ viewport: WIDE });
     inspector.page = await inspector.context.newPage();
     inspector.shots = shots;
@@ -166,7 +166,7 @@ export class Inspector {
 
   /** Throws with everything that is wrong with the document. */
   async look(name, html, headers, language, { part = false } = {}) {
-    // Landmarks are the page's business; a mail is shown inside somebody else's page.
+    // Landmarks are for pages; a webmail shows an email inside its own page.
     const standards = part ? STANDARDS : [...STANDARDS, "best-practice"];
     const url = "http://127.0.0.1/";
     await this.page.route(url, (route) => route.fulfill({ body: html, headers }));
@@ -204,7 +204,7 @@ export class Inspector {
   }
 }
 
-/** What reaches beyond the right edge. Runs in the page. */
+/** The elements that extend beyond the right edge. Runs in the page. */
 function overflowing() {
   const root = document.documentElement;
   if (root.scrollWidth <= root.clientWidth) return [];

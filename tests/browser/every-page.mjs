@@ -1,10 +1,10 @@
-// Walks to every page and every mail there is in one language, and has each looked at.
+// Visits every page and every email in one language, and has each checked.
 import assert from "node:assert/strict";
 import { Visitor } from "./browser.mjs";
 import { people } from "./people.mjs";
 import { textsOf } from "./texts.mjs";
 
-/** A token of the right form that was never given to anybody. */
+/** A token of the right format that was never issued. */
 const UNKNOWN_TOKEN = "A".repeat(43);
 
 export async function everyPage({ stack, browser, inspector, language }) {
@@ -24,7 +24,7 @@ export async function everyPage({ stack, browser, inspector, language }) {
     const type = { "content-type": "text/html; charset=utf-8" };
     await inspector.look(`${language}-${name}`, html, { ...type, ...headers }, language, options);
   };
-  /** Looks at the page that a visitor sees, which has to say this. */
+  /** Checks the page that a visitor sees, which must contain these texts. */
   const see = async (visitor, name, ...expected) => {
     const text = await visitor.page.locator("body").innerText();
     for (const words of expected) assert(text.includes(words), `${language} ${name} does not say “${words}”:\n${text}`);
@@ -36,7 +36,7 @@ export async function everyPage({ stack, browser, inspector, language }) {
     await look(name, found.html, {}, { part: true });
     return found;
   };
-  /** Looks at the page that a request gets which no browser sends by itself. */
+  /** Checks the page for a request that no browser sends by itself. */
   const program = async (name, path, request, title) => {
     const headers = { accept: "text/html", "accept-language": language, ...request.headers };
     const response = await fetch(`${stack.page}${path}`, { ...request, headers });
@@ -45,7 +45,7 @@ export async function everyPage({ stack, browser, inspector, language }) {
     await look(name, html, { "content-security-policy": policy });
   };
 
-  /** Looks at a link where it was not asked for: with the field for the code, and with a wrong one in it. */
+  /** Checks a link in another browser: with the field for the code, and with a wrong code. */
   const inAnotherBrowser = async (name, link, submit, values) => {
     const other = await arrive();
     await other.open(link);
@@ -186,7 +186,7 @@ export async function everyPage({ stack, browser, inspector, language }) {
   await door.page.waitForURL("**/account");
   await mail("mail-removed", walker.email, before, "removed-subject");
 
-  // Links grow old.
+  // Links expire.
   await stack.clearLimits();
   before = await stack.latestMail();
   await door.unfold(say("backup-define"));
@@ -197,7 +197,7 @@ export async function everyPage({ stack, browser, inspector, language }) {
   await one.send("/login/link", { email: walker.email });
   const expiredSignIn = (await stack.mailTo(walker.email, before)).links[0];
   await stack.expireLinks();
-  // Both at once: the next sweep of the database takes expired links away, and then they are unknown.
+  // Both at once: the database's next sweep deletes expired links, and then they are unknown.
   await Promise.all([one.open(expired), signedIn.open(expiredSignIn)]);
   await see(one, "confirm-link-expired", say("problem-link-expired"));
   await see(signedIn, "sign-in-link-expired", say("problem-link-expired"));
@@ -214,7 +214,7 @@ export async function everyPage({ stack, browser, inspector, language }) {
     await thief.enterCode("000000", say("open-submit", { username: walker.username }));
   }
   await see(thief, "sign-in-link-locked", say("problem-link-locked"));
-  await takenBack({ stack, arrive, see, mail, language, robbed, rival });
+  await undone({ stack, arrive, see, mail, language, robbed, rival });
   await signsInAgain({ stack, arrive, see, language, person: rival });
 
   // Long names and addresses.
@@ -247,7 +247,7 @@ export async function everyPage({ stack, browser, inspector, language }) {
   await longer.open(longLink.links[0]);
   await see(longer, "long-open-link-signed-in", say("open-stay", { username: long.username }));
 
-  // An account that signs in elsewhere.
+  // An account with single sign-on.
   await stack.handOverSessions(long.username, sso.username);
   await longer.open("/account");
   await see(longer, "account-sso", say("backup-sso"));
@@ -275,8 +275,8 @@ export async function everyPage({ stack, browser, inspector, language }) {
   return names.size;
 }
 
-/** Takes three changes back: a removal, then what was added first, then a change whose former address is gone. */
-async function takenBack({ stack, arrive, see, mail, language, robbed, rival }) {
+/** Undoes three changes: a removal, then the first addition, then a change whose former address is taken. */
+async function undone({ stack, arrive, see, mail, language, robbed, rival }) {
   const say = textsOf(language);
   const owner = await arrive();
   const noticed = async (mark) => (await stack.mailTo(robbed.email, mark)).links[0];
@@ -298,7 +298,7 @@ async function takenBack({ stack, arrive, see, mail, language, robbed, rival }) 
     await owner.send("/undo", { username: robbed.username });
   };
   const accountIs = async (name, ...expected) => {
-    // Sessions of the second in which it was taken back do not count.
+    // Sessions from the second of the undo are not valid.
     await owner.page.waitForTimeout(1_100);
     await owner.signIn(robbed.username, robbed.password);
     await see(owner, name, ...expected);
@@ -325,7 +325,7 @@ async function takenBack({ stack, arrive, see, mail, language, robbed, rival }) 
   await see(owner, "undo-link-unknown", say("problem-link-unknown"));
 }
 
-/** Wants a change long after the sign-in, and ends sessions elsewhere. */
+/** Requests a change long after the sign-in, and ends sessions elsewhere. */
 async function signsInAgain({ stack, arrive, see, language, person }) {
   const say = textsOf(language);
   const typed = `again.${person.email}`;

@@ -1,4 +1,4 @@
-// A deployment on which a new backup email rests for a day: what its people read, and which address lets them in.
+// A deployment with a waiting period of a day: what people read, and which address lets them in.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Inspector, launch, Visitor } from "./browser.mjs";
@@ -22,7 +22,7 @@ after(async () => {
 });
 
 for (const language of LANGUAGES) {
-  test(`a new backup email rests, and the former one works until then (${language})`, async () => {
+  test(`a new backup email waits, and the former one works until then (${language})`, async () => {
     const say = textsOf(language);
     const { username, email, password, backup, later } = people(language).story;
     const inspector = await Inspector.start(browser, process.env.SHOTS);
@@ -34,7 +34,7 @@ for (const language of LANGUAGES) {
       for (const words of expected) assert(text.includes(words), `${name} does not say “${words}”:\n${text}`);
       await inspector.look(`${language}-${name}`, await visitor.page.content(), headers, language);
     };
-    // The moment itself is told to the minute; what surrounds it is the text's.
+    // The date differs from run to run, so only the text around it is compared.
     const around = (key, values) => say(key, { date: "\n", ...values }).split("\n");
     const noticed = async (line, address) => stack.mailTo(email, await visitor.takeBackup(say, line, address));
 
@@ -45,7 +45,7 @@ for (const language of LANGUAGES) {
     await visitor.open("/account");
     await see("account-held", backup, say("held-label"), ...around("backup-held"));
 
-    await stack.endHolds();
+    await stack.endWaitingPeriods();
     const changed = await noticed("backup-change", later);
     for (const words of around("changed-held")) assert(changed.text.includes(words), changed.text);
     await visitor.open("/account");

@@ -1,9 +1,9 @@
-// The people of the tests: for each language one for each part they play. All addresses are reserved by RFC 2606.
+// The people of the tests: in each language one for each role. All addresses are reserved by RFC 2606.
 import { LANGUAGES } from "./texts.mjs";
 
-/** As long as a username may be, in one piece. */
+/** The longest possible username, without a place to break. */
 const LONG_USERNAME = "WilhelminaVanDeLangeNaamDieMaarNietWilEindigen".padEnd(62, "x");
-/** An address of 254 bytes, as long as any may be, with nothing in it where a line would break. */
+/** The longest possible address, 254 bytes, without a place to break. */
 const longAddress = (first) =>
   `${first.repeat(64)}@${[63, 63].map((length) => "w".repeat(length)).join(".")}.${"m".repeat(49)}.example.com`;
 
@@ -13,24 +13,24 @@ const NAMES = {
   da: { story: "søren", other: "astrid", backup: "soeren.ekstra@example.com", password: "fire røde både" },
 };
 
-/** Who plays which part in a language. */
+/** The people of one language, by role. */
 export function people(language) {
   const { story, other, backup, password } = NAMES[language];
   const email = (name) => `${name.replace("ø", "oe")}@example.com`;
   return {
-    /** Lives the whole story. */
+    /** Goes through all flows. */
     story: { username: story, email: email(story), password, backup, later: email(`${language}.later`) },
     /** Shows every page. */
     walker: { username: other, email: email(other), password, backup: email(`${language}.walker`) },
-    /** Wants the walker's address. */
+    /** Requests the walker's address. */
     rival: { username: `${other}.2`, email: email(`${other}.2`), password },
-    /** Has no mouse. */
+    /** Uses the keyboard only. */
     keyboard: { username: `keys.${language}`, email: email(`keys.${language}`), password, backup: email(`keys.2.${language}`) },
     /** Has a browser that runs scripts. */
     scripts: { username: `scripts.${language}`, email: email(`scripts.${language}`), password, backup: email(`scripts.2.${language}`) },
     /** Has a laptop and a phone. */
     devices: { username: `two.${language}`, email: email(`two.${language}`), password, backup: email(`two.2.${language}`) },
-    /** Was robbed: takes changes back. */
+    /** Was robbed: undoes changes. */
     robbed: {
       username: `robbed.${language}`,
       email: email(`robbed.${language}`),
@@ -38,11 +38,11 @@ export function people(language) {
       backup: email(`robbed.2.${language}`),
       later: email(`robbed.3.${language}`),
     },
-    /** Is mailed links that a machine reads first. */
+    /** Gets links that a machine reads first. */
     scanned: { username: `read.${language}`, email: email(`read.${language}`), password, backup: email(`read.2.${language}`), later: email(`read.3.${language}`) },
-    /** Signs in elsewhere. */
+    /** Signs in through single sign-on. */
     sso: { username: `sso.${language}`, email: email(`sso.${language}`) },
-    /** Is as long as can be. */
+    /** Has the longest name and address. */
     long: {
       username: `${LONG_USERNAME}${language}`,
       email: longAddress(language[0]),

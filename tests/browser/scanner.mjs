@@ -1,5 +1,5 @@
-// What machines do to the links in mails, with a real browser that runs scripts: it looks often, fetches ahead, is
-// sent by another site, fills every field and presses every button. After all of it the link works for its owner.
+// What machines do to the links in emails, with a real browser that runs scripts: it fetches repeatedly, prefetches,
+// follows another site, fills every field and presses every button. Afterwards the link still works for its owner.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launch, Visitor } from "./browser.mjs";
@@ -8,9 +8,9 @@ import { Stack } from "./stack.mjs";
 import { textsOf } from "./texts.mjs";
 
 const say = textsOf("en");
-/** A site of somebody else. No name is resolved: the browser is handed its page here. */
+/** Another site. Its name is not resolved: the test serves its page. */
 const ELSEWHERE = "http://gateway.example.net/";
-/** Previews and gateways, as they name themselves. */
+/** Previews and gateways, by their `User-Agent`. */
 const PROGRAMS = [
   "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)",
   "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)",
@@ -18,8 +18,8 @@ const PROGRAMS = [
   "Mozilla/5.0 (Windows NT 6.1; WOW64) SkypeUriPreview Preview/0.5",
 ];
 /**
- * What a machine writes into a field, by what the field says of itself; twice, as a patient one does. Six letters or
- * digits could be a code and would cost one of its tries: tests/it/scanner.rs shows what comes of that.
+ * What a machine types into a field, by the field's attributes; twice, as a persistent one does. Six letters or digits
+ * could be a code and would count as an attempt: tests/it/scanner.rs tests that.
  */
 const TYPES = [
   { email: "somebody@example.org", password: "Password1!", tel: "+31201234567", number: "42", url: "https://example.com/", text: "test" },
@@ -39,7 +39,7 @@ after(async () => {
   await stack?.stop();
 });
 
-/** Looks at a link as programs do, with no browser at all. */
+/** Fetches a link as programs do, without a browser. */
 async function look(link) {
   for (let number = 0; number < 20; number += 1) {
     for (const method of ["HEAD", "GET"]) {
@@ -54,7 +54,7 @@ async function look(link) {
   }
 }
 
-/** A browser that belongs to nobody, with scripts. Whatever it does, it must leave without a cookie. */
+/** A machine's browser, with scripts. It must never get a cookie. */
 async function machine(work) {
   const context = await browser.newContext({ javaScriptEnabled: true });
   context.setDefaultTimeout(10_000);
@@ -67,7 +67,7 @@ async function machine(work) {
   }
 }
 
-/** Fills what can be filled on a page. */
+/** Fills all fields of a page. */
 async function fill(page, texts) {
   for (const field of await page.locator("input:visible, textarea:visible").all()) {
     const type = await field.evaluate((element) => element.type);
@@ -75,7 +75,7 @@ async function fill(page, texts) {
   }
 }
 
-/** Opens a link, fills every field and presses every button, each on a fresh page; says how many forms it sent. */
+/** Opens a link, fills every field and presses every button, each on a fresh page; returns how many forms it sent. */
 async function pressEverything(link, texts) {
   let sent = 0;
   await machine(async (page, context) => {
@@ -89,12 +89,12 @@ async function pressEverything(link, texts) {
       await fill(page, texts);
       await page.locator("button, input[type=submit], [role=button]").nth(number).click();
       await page.waitForLoadState();
-      // Whatever came, its buttons too.
+      // Presses the buttons of the answer too.
       await fill(page, texts);
       for (const button of (await page.locator("button:visible").all()).slice(0, 1)) await button.click();
       await page.waitForLoadState();
     }
-    // A script sends the forms as they are, past what the browser checks.
+    // A script sends the forms as they are, without the browser's validation.
     await page.goto(link);
     const forms = await page.locator("form").count();
     for (let number = 0; number < forms; number += 1) {
@@ -117,7 +117,7 @@ async function fromElsewhere(context, link, fields) {
     <iframe src="${link}"></iframe><form method="post" action="${origin}${pathname}">${inputs.join("")}<button>go</button></form>`;
   await page.route(ELSEWHERE, (route) => route.fulfill({ body: html, contentType: "text/html" }));
   await page.goto(ELSEWHERE);
-  // Its scripts read nothing, whether they ask or post: each answer is for this site alone.
+  // Its scripts can read no answer to a GET or a POST: answers are readable from this site only.
   for (const body of [undefined, fields]) {
     const url = body ? `${origin}${pathname}` : link;
     const reading = page.evaluate(
@@ -134,7 +134,7 @@ async function fromElsewhere(context, link, fields) {
   await page.close();
 }
 
-/** Everything a machine does to a link; `owner` is the browser that asked for it. */
+/** Everything a machine does to a link; `owner` is the browser that requested it. */
 async function scan(link, owner, fields) {
   await look(link);
   for (const texts of TYPES) await pressEverything(link, texts);
@@ -182,13 +182,13 @@ test("after every machine, each kind of link still works for its owner", async (
   assert.equal(new URL(link).pathname, "/undo");
   await scan(link, owner, { token: tokenOf(link), username });
   assert(await isSignedIn(), "nobody was signed out");
-  assert((await owner.page.locator("main").innerText()).includes(say("confirmed-label")), "nothing was taken back");
+  assert((await owner.page.locator("main").innerText()).includes(say("confirmed-label")), "nothing was undone");
   await owner.open(link);
   await owner.send("/undo", { username });
   assert.equal(await owner.heading(), say("taken-back-title"));
   assert(!(await isSignedIn()), "now everybody is signed out");
 
-  // Nobody but the owner got anything: one notice of each thing that the owner did.
+  // Only the owner achieved anything: there is one notice of each of the owner's actions.
   const subjects = (await stack.mails()).filter((mail) => mail.to === email).map((mail) => mail.subject);
   assert.deepEqual(subjects.slice(0, 2), [say("sign-in-subject"), say("added-subject")]);
   owner.problems = owner.problems.filter((problem) => !problem.includes(ELSEWHERE));

@@ -1,4 +1,4 @@
-// Takes the pictures of the README, from the real pages: node screenshots.mjs (PORT_BASE moves the stack).
+// Takes the screenshots of the README from the real pages: node screenshots.mjs (PORT_BASE moves the stack).
 import { stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { launch, Visitor } from "./browser.mjs";
@@ -16,17 +16,17 @@ const portBase = process.env.PORT_BASE ?? 3000;
 const stack = await Stack.start([{ username, email, kind: "regular", password, locale: "en" }], { portBase });
 const browser = await launch();
 
-/** 600 pixels of page are 900 in the picture. */
+/** 600 pixels of a page are 900 in the image. */
 const visitor = await Visitor.arrive(browser, stack, { viewport: { width: 600, height: 400 }, deviceScaleFactor: 1.5 });
-/** What stands in the three columns of the story. */
+/** The three columns of the story. */
 const columns = [];
 
-/** Keeps the page as it is as a picture of its own. */
+/** Saves the page as an image. */
 async function keep(name) {
   await visitor.page.screenshot({ path: picture(name), fullPage: true });
 }
 
-/** Keeps a page as one column of the story, on a narrow screen. */
+/** Saves a page as a column of the story, on a narrow screen. */
 async function column(caption, page = visitor.page) {
   const before = page.viewportSize();
   await page.setViewportSize({ width: 352, height: 784 });
@@ -46,7 +46,7 @@ try {
   await visitor.send("/account/backup", { email: backup });
 
   const mail = await stack.mailTo(backup, 0);
-  // The mailbox has a list beside the mail; its script fits the frame to the mail.
+  // The mailbox has a list beside the email; its script fits the frame to the email.
   const reader = await browser.newPage({ viewport: { width: 900, height: 910 }, locale: "en-GB" });
   await reader.goto(stack.mailbox);
   await reader.locator("nav a").first().click();
@@ -54,7 +54,7 @@ try {
   await reader.screenshot({ path: picture("mail") });
   await reader.goto("about:blank");
   await reader.setContent(mail.html);
-  await column("Confirm it from the mail", reader);
+  await column("Confirm it from the email", reader);
 
   await visitor.open(mail.links[0]);
   await keep("confirm");

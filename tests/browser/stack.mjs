@@ -11,7 +11,7 @@ const START_MS = 30 * 60_000;
 const STOP_MS = 15_000;
 const MAIL_MS = 15_000;
 
-/** Waits until `look` returns something. */
+/** Waits until `look` returns a value. */
 export async function until(what, milliseconds, look) {
   const deadline = Date.now() + milliseconds;
   for (;;) {
@@ -28,7 +28,7 @@ export class Stack {
   #directory;
   #said = "";
 
-  /** Builds and starts the stack with these accounts, on free ports unless it is told where. */
+  /** Builds and starts the stack with these accounts, on free ports unless ports are given. */
   static async start(accounts, { portBase = 0, parameters = [] } = {}) {
     const stack = new Stack();
     stack.#directory = await mkdtemp(path.join(tmpdir(), "sparekey-browser-"));
@@ -46,7 +46,7 @@ export class Stack {
       stack.#child.on("exit", (code, signal) => resolve(code ?? signal));
       stack.#child.on("error", (error) => resolve(error.message));
     });
-    // Whatever ends this process ends the stack.
+    // The stack ends with this process, however that ends.
     process.on("exit", () => stack.#child.kill("SIGTERM"));
     for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
     await Promise.race([
@@ -75,14 +75,14 @@ export class Stack {
     return (await fetch(`${this.mailbox}/mails`)).json();
   }
 
-  /** The number of the latest mail, so that a later look can tell what is new. */
+  /** The number of the latest email, to tell which emails are new later. */
   async latestMail() {
     return (await this.mails()).at(-1)?.number ?? 0;
   }
 
-  /** The first mail to this address after that number; waits for it. */
+  /** Waits for the first email to this address after that number. */
   async mailTo(address, after) {
-    return until(`a mail to ${address}`, MAIL_MS, async () => {
+    return until(`an email to ${address}`, MAIL_MS, async () => {
       const mails = await this.mails();
       return mails.find((mail) => mail.number > after && mail.to.toLowerCase() === address.toLowerCase());
     });
@@ -102,14 +102,14 @@ export class Stack {
     await fetch(`${this.aws}/faults`, { method: "DELETE" });
   }
 
-  /** Forgets what was counted against limits, as if an hour or a day had passed. */
+  /** Resets all limits, as if an hour or a day had passed. */
   async clearLimits() {
     for (const { bucket } of await this.#scan("LimitsTable")) {
       await this.#dynamodb("DeleteItem", { TableName: "LimitsTable", Key: { bucket } });
     }
   }
 
-  /** Makes every link as old as it can get. */
+  /** Makes every link expire. */
   async expireLinks() {
     for (const { token_hash } of await this.#scan("LinksTable")) {
       await this.#dynamodb("UpdateItem", {
@@ -121,7 +121,7 @@ export class Stack {
     }
   }
 
-  /** Makes every sign-in older than a change of a backup email accepts. */
+  /** Makes every sign-in too old for a change of the backup email. */
   async ageSignIns() {
     for (const { session_hash } of await this.#scan("SessionsTable")) {
       await this.#dynamodb("UpdateItem", {
@@ -133,8 +133,8 @@ export class Stack {
     }
   }
 
-  /** Ends every hold: what rested works now. */
-  async endHolds() {
+  /** Ends every waiting period. */
+  async endWaitingPeriods() {
     const past = { ":past": { N: String(Math.floor(Date.now() / 1000) - 1) } };
     for (const { account_id, record, usable_from } of await this.#scan("AccountsTable")) {
       if (!usable_from) continue;
@@ -147,7 +147,7 @@ export class Stack {
     }
   }
 
-  /** Hands all sessions of one account to another, as an identity provider would sign its people in. */
+  /** Moves all sessions of one account to another, as if an identity provider had signed in. */
   async handOverSessions(from, to) {
     const profiles = await this.#scan("AccountsTable");
     const id = (username) => profiles.find((item) => item.username?.S === username).account_id;
@@ -167,7 +167,7 @@ export class Stack {
   }
 
   async #dynamodb(operation, request) {
-    // The stack tells callers apart by their key and checks no signature.
+    // The stack identifies callers by their key and does not check signatures.
     const scope = "operator/20260101/us-east-1/dynamodb/aws4_request";
     const response = await fetch(this.aws, {
       method: "POST",

@@ -1,5 +1,5 @@
-// The whole story in a real browser on the real stack: without scripts, in each language, with the keyboard
-// alone, and with scripts allowed.
+// All flows in a real browser on the real stack: without scripts, in each language, with the keyboard only, and with
+// scripts allowed.
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { after, before, test } from "node:test";
@@ -9,9 +9,9 @@ import { accounts, people } from "./people.mjs";
 import { Stack } from "./stack.mjs";
 import { LANGUAGES, textsOf } from "./texts.mjs";
 
-/** Long enough for anything that would send a form by itself. */
+/** Long enough for a script that would submit a form by itself. */
 const PATIENCE_MS = 1_500;
-/** Where to keep pictures of every page, if anywhere. */
+/** Where to save screenshots of every page, if anywhere. */
 const SHOTS = process.env.SHOTS;
 
 let stack;
@@ -28,7 +28,7 @@ after(async () => {
   await stack?.stop();
 });
 
-/** Presses Tab once for each name, which has to be the name of what then has the focus. */
+/** Presses Tab once for each name; the element that then has the focus must have that name. */
 async function tabTo(page, ...names) {
   for (const name of names) {
     await page.keyboard.press("Tab");
@@ -62,7 +62,7 @@ for (const language of LANGUAGES) {
     };
     const begin = await stack.latestMail();
 
-    // Signs in; nobody else learns the cookie.
+    // Signs in; scripts cannot read the cookie.
     await visitor.open("/");
     assert.equal(await visitor.heading(), say("sign-in-title"));
     await visitor.signIn(username, password);
@@ -74,7 +74,7 @@ for (const language of LANGUAGES) {
       { secure: true, httpOnly: true, sameSite: "Lax", path: "/" },
     );
 
-    // Defines a backup email and confirms it from the mail.
+    // Defines a backup email and confirms it from the email.
     let mark = await stack.latestMail();
     await visitor.unfold(say("backup-define"));
     await visitor.send("/account/backup", { email: backup });
@@ -87,7 +87,7 @@ for (const language of LANGUAGES) {
     await says(backup, say("confirmed-label"));
     await signOut();
 
-    // First door: the username.
+    // First way in: the username.
     mark = await stack.latestMail();
     await visitor.page.getByRole("link", { name: say("way-on-sign-in") }).click();
     await visitor.page.getByRole("link", { name: say("forgot-username-link") }).click();
@@ -96,7 +96,7 @@ for (const language of LANGUAGES) {
     assert((await follow(backup, mark, "username")).includes(username));
     assert.equal(new URL(visitor.page.url()).pathname, "/login");
 
-    // Second door: a link.
+    // Second way in: a link.
     mark = await stack.latestMail();
     await visitor.send("/login/link", { email: backup });
     await says(say("check-mail-link"));
@@ -106,7 +106,7 @@ for (const language of LANGUAGES) {
     await says(email, backup);
     await signOut();
 
-    // Third door: the password.
+    // Third way in: the password.
     await visitor.signIn(backup, password);
 
     // Changes it; the former address works until the new one is confirmed, and not after that.
@@ -132,7 +132,7 @@ for (const language of LANGUAGES) {
     await says(say("backup-define"));
     await signOut();
 
-    // The primary heard of everything, the backup addresses of nothing but what was asked for.
+    // The primary was told of everything; the backup addresses got only what was requested.
     await stack.mailTo(email, mark);
     const subjects = async (to) => {
       const mails = (await stack.mails()).filter((mail) => mail.number > begin && mail.to === to);
@@ -174,7 +174,7 @@ test("the keyboard alone is enough, and the focus is always to be seen", async (
   for (let back = 0; back < 4; back += 1) await keyboard.press("Shift+Tab");
   await keyboard.type("not this one");
   await keyboard.press("Enter");
-  // The field that has to be mended has the focus, and the name that was typed is still there.
+  // The invalid field has the focus, and the typed name is still there.
   await visitor.page.locator("#password[aria-invalid]").waitFor();
   await keyboard.type(password);
   await keyboard.press("Enter");
@@ -218,7 +218,7 @@ for (const language of LANGUAGES) {
       for (const words of expected) assert(text.includes(words), `“${words}” is missing:\n${text}`);
     };
 
-    // A sign-in link: the laptop shows the code, the phone has the mail.
+    // A sign-in link: the laptop shows the code, the phone has the email.
     let mark = await stack.latestMail();
     await laptop.open("/login");
     await laptop.send("/login/link", { email });
@@ -226,7 +226,7 @@ for (const language of LANGUAGES) {
     let code = await laptop.shownCode();
     assert.match(code, /^[0-9A-HJKMNP-TV-Z]{3} [0-9A-HJKMNP-TV-Z]{3}$/);
     const mail = await stack.mailTo(email, mark);
-    assert(!mail.text.includes(code) && !mail.html.includes(code), "the code is not in the mail");
+    assert(!mail.text.includes(code) && !mail.html.includes(code), "the code is not in the email");
     const open = say("open-submit", { username });
     await phone.open(mail.links[0]);
     await phone.enterCode(code === "000 000" ? "000 001" : "000 000", open);
@@ -285,7 +285,7 @@ test("the keyboard alone enters a code and takes a change back", async () => {
   await tab("Sparekey", words("code-label"));
   await keyboard.type("wrong");
   await keyboard.press("Enter");
-  // The field that has to be mended has the focus.
+  // The invalid field has the focus.
   await visitor.page.locator("#code[aria-invalid]").waitFor();
   await keyboard.type(code);
   await tab(words("confirm-submit"));

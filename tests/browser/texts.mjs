@@ -1,9 +1,9 @@
-// The words of the pages, read from the locale files: a test finds a button by what is written on it.
+// The texts of the pages, read from the locale files: a test finds a button by its label.
 import { readFileSync } from "node:fs";
 
 export const LANGUAGES = ["en", "nl", "da"];
 
-/** The words of one language, as a function of key and arguments. */
+/** The texts of one language, as a function of key and arguments. */
 export function textsOf(language) {
   const messages = new Map();
   for (const file of ["pages", "problems", "mails"]) {

@@ -147,12 +147,12 @@ async fn a_limit_in_a_transaction_keeps_all_of_it_from_being_written() {
     assert_eq!(asked, Err(LimitReached(spacing.clone())));
     assert_eq!(stack.load(&fay).await.backup.pending(), Some(&first));
     let queued = stack.store().find_email_request(&second.request).await.expect("the outbox is read");
-    assert!(queued.is_none(), "no mail was asked for");
+    assert!(queued.is_none(), "no email was requested");
 }
 
 #[tokio::test]
 #[ignore = "tests/deploy/run gives it a stack"]
-async fn a_change_is_taken_back_once_and_the_backup_email_rests() {
+async fn a_change_is_undone_once_and_the_backup_email_waits() {
     let stack = Stack::reach(7);
     let (gus, old, new) = (stack.person("gus").await, address("g@old.example"), address("g@new.example"));
     stack.back_up(&gus, &old).await;
@@ -181,7 +181,7 @@ async fn a_change_is_taken_back_once_and_the_backup_email_rests() {
             notice_id: &notice_id,
             source: &source(),
         };
-        stack.store().undo(taking, stack.now()).await.expect("a taking back is decided")
+        stack.store().undo(taking, stack.now()).await.expect("an undo is decided")
     };
     assert_eq!(undo().await, Ok(()));
     assert_eq!(undo().await, Err(UndoRefused::LinkDead));
@@ -192,5 +192,5 @@ async fn a_change_is_taken_back_once_and_the_backup_email_rests() {
     assert!(account.frozen_until(stack.now()).is_some() && account.sessions_valid_from > stack.now());
     let notice = stack.app.message_id();
     let removed = stack.store().remove_backup(&account, &notice, source(), stack.now()).await;
-    assert!(!removed.expect("a removal is decided"), "it rests");
+    assert!(!removed.expect("a removal is decided"), "it waits");
 }

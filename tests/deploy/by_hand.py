@@ -1,12 +1,12 @@
-"""Resources that the emulator's CloudFormation leaves out, made through their own services.
+"""Resources that the emulator's CloudFormation leaves out, created through their own services.
 
 The properties are the template's, resolved; botocore knows each service's real request and refuses a name or a type
 that is not of it.
 """
 import json
 
-# Made before the stack, because functions and outputs name them. In the stack a parameter stands in their place, whose
-# value is what Ref gives.
+# Created before the stack, because functions and outputs refer to them. In the stack they are replaced by a parameter
+# with the value of Ref.
 BEFORE = (
     "AWS::SecretsManager::Secret",
     "AWS::SES::ConfigurationSet",
@@ -14,14 +14,14 @@ BEFORE = (
     "AWS::ApiGatewayV2::Api",
 )
 
-# Made when the project's own code is done. With a mapping, every write to the outbox would start a container, and the
-# emulator would empty the stream.
+# Created after the project's own code has run. With a mapping, every write to the outbox would start a container, and
+# the emulator would empty the stream.
 LAST = "AWS::Lambda::EventSourceMapping"
 
-# An alias is made afterwards, of a version that is there then. What names it in the stack names the function meanwhile.
+# An alias is created afterwards, of a version that exists then. Until then references to it name the function.
 ALIAS = "AWS::Lambda::Alias"
 
-# What nothing here makes, and why that is all right.
+# What is not created here, and why.
 NOT_MADE = {
     "AWS::ApiGatewayV2::DomainName": "needs a certificate, which is issued outside the stack",
     "AWS::ApiGatewayV2::ApiMapping": "needs the custom domain",
@@ -37,7 +37,7 @@ NOT_MADE = {
 
 
 def before(aws, stack_name, logical_id, kind, properties):
-    """Makes one of BEFORE; what Ref gives."""
+    """Creates one of BEFORE; returns the value of Ref."""
     match kind:
         case "AWS::SecretsManager::Secret":
             generate = properties.pop("GenerateSecretString")
@@ -52,14 +52,14 @@ def before(aws, stack_name, logical_id, kind, properties):
         case "AWS::SES::EmailIdentity":
             return identity(aws, properties)
         case "AWS::ApiGatewayV2::Api":
-            # Its routes name the functions, so they come after the stack.
+            # Its routes refer to the functions, so they are created after the stack.
             made = aws("apigatewayv2").create_api(Name=stack_name, ProtocolType="HTTP")
             return made["ApiId"]
     raise KeyError(kind)
 
 
 def identity(aws, properties):
-    """Has SES send for a domain or an address. What the service takes in calls of its own, moto does not know."""
+    """Creates an SES identity for a domain or an address. Moto does not know its further settings."""
     request = {"EmailIdentity": properties["EmailIdentity"]}
     signing = properties.get("DkimSigningAttributes")
     if signing:
@@ -74,7 +74,7 @@ def identity(aws, properties):
 
 
 def after(aws, stack_name, logical_id, kind, properties, made):
-    """Makes one of the others once the stack stands; what Ref gives, or None where nothing here can make it."""
+    """Creates one of the others after the stack; returns the value of Ref, or None if it cannot be created here."""
     match kind:
         case "AWS::Lambda::Alias":
             return aws("lambda").create_alias(**properties)["AliasArn"]
@@ -104,7 +104,7 @@ def after(aws, stack_name, logical_id, kind, properties, made):
 
 
 def table_settings(aws, name, properties):
-    """The settings of a table that the emulator's CloudFormation drops in silence."""
+    """The settings of a table that the emulator's CloudFormation drops silently."""
     ttl = properties.get("TimeToLiveSpecification")
     if ttl:
         aws("dynamodb").update_time_to_live(TableName=name, TimeToLiveSpecification=ttl)

@@ -1,9 +1,9 @@
-"""What has to be there once the stack stands: by the design, not by the template."""
+"""What a finished stack must have, by the design and not by the template."""
 import fnmatch
 import json
 import re
 
-# Index: its name, its hash key, what it holds.
+# Index: its name, its hash key, its projection.
 INDEXES = {
     "AccountsTable": [("email-index", "email", "KEYS_ONLY")],
     "SessionsTable": [("account-index", "account_id", "INCLUDE")],
@@ -47,14 +47,14 @@ def tables(stack):
 
 
 def functions(stack):
-    """Architecture, runtime, code, and the variables they would be started with; all of those together."""
+    """Architecture, runtime, code, and the variables they would be started with; returns all variables together."""
     expect, together = stack.findings.expect, {}
     for logical_id in stack.wanted("AWS::Lambda::Function"):
         made = stack.aws("lambda").get_function_configuration(FunctionName=stack.physical[logical_id])
         built = (made["Architectures"], made["Runtime"], made["Handler"])
         expect(f"{logical_id}: what it runs on", built, (["x86_64"], "provided.al2023", "bootstrap"))
         variables = made["Environment"]["Variables"]
-        # CloudFormation makes texts of a parameter's numbers; this one hands them on.
+        # CloudFormation turns a parameter's numbers into strings; the emulator does not.
         for name, value in ((name, str(value)) for name, value in variables.items()):
             secret = SECRET.match(value)
             if secret:
@@ -69,7 +69,7 @@ def functions(stack):
 
 
 def api(stack):
-    """Every event of the source template is a route to its function, which lets the API in."""
+    """Every event of the source template is a route to its function, which allows the API to call it."""
     expect, gateway, api_id = stack.findings.expect, stack.aws("apigatewayv2"), stack.by_hand["Api"]
     wanted = {}
     for logical_id, resource in stack.source["Resources"].items():
@@ -84,7 +84,7 @@ def api(stack):
     by_name = {stack.physical[logical_id]: logical_id for logical_id in stack.wanted("AWS::Lambda::Function")}
     routes = {}
     for route in gateway.get_routes(ApiId=api_id)["Items"]:
-        # The import there takes a method's name in OpenAPI for the route's.
+        # The emulator's import uses a method's name in OpenAPI for the route.
         key = route["RouteKey"].replace("X-AMAZON-APIGATEWAY-ANY-METHOD", "ANY")
         key = "$default" if key.endswith("$default") else key
         uri = integrations[route["Target"].removeprefix("integrations/")]
@@ -101,7 +101,7 @@ def api(stack):
 
 
 def event_source(stack):
-    """The mailer's mapping, as the rules for streams want it."""
+    """The mailer's mapping, as the rules for streams require."""
     mappings = stack.aws("lambda").list_event_source_mappings()["EventSourceMappings"]
     if len(mappings) != 1:
         stack.findings.surprise("the stream's mapping", f"there are {len(mappings)}")
@@ -120,7 +120,7 @@ def event_source(stack):
 
 
 def records(stack):
-    """The outbox's stream after the storage code was at work."""
+    """The outbox's stream after the storage code has run."""
     streams = stack.aws("dynamodbstreams")
     (stream,) = streams.list_streams(TableName=stack.physical["OutboxTable"])["Streams"]
     described = streams.describe_stream(StreamArn=stream["StreamArn"])["StreamDescription"]
@@ -146,7 +146,7 @@ def records(stack):
 
 
 def options(stack):
-    """What only some options bring."""
+    """Resources of optional parameters."""
     expect, findings = stack.findings.expect, stack.findings
     variables = functions(stack)
     expect("where links lead", variables["PUBLIC_URL"], f"https://{stack.parameters['DomainName']}")

@@ -1,4 +1,4 @@
-"""Deploys the template on the emulator, looks at what is there, and has the project's own code work on it.
+"""Deploys the template on the emulator, checks the result, and runs the project's own code on it.
 
 `run` starts it from the root of the repository. Exits with 1 at a surprise.
 """
@@ -15,9 +15,9 @@ from stack import Stack
 
 NAME = "sparekey-test"
 MAIL_FROM = "no-reply@example.com"
-# Those that the template does not have are left out.
+# Parameters that the template does not have are ignored.
 PARAMETERS = {"MailFrom": MAIL_FROM, "Architecture": "x86_64", "Stage": "staging", "Tracing": "Active"}
-# All that can be switched on, in a second stack.
+# Every option, in a second stack.
 OPTIONS = {
     **PARAMETERS,
     "MailFrom": "no-reply@mail.example.org",
@@ -39,7 +39,7 @@ OPTIONS = {
     "FormerHashes": "bcrypt$c=10,l=23",
     "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:alarms",
 }
-# The mails of tests/deploy/mailer.rs, by what they are mailed to.
+# The recipients of the emails in tests/deploy/mailer.rs.
 SEND = "/v2/email/outbound-emails"
 MAILED = ["lea@spare.example", "lea@spare.example", "max@spare.example"]
 
@@ -50,7 +50,7 @@ def heading(text):
 
 
 def sender(stack):
-    """SES sends for what the template makes an identity of; without one, for what the operator has verified."""
+    """SES sends for the identity in the template, or else for the one that the operator has verified."""
     identities = [item["IdentityName"] for item in stack.aws("sesv2").list_email_identities()["EmailIdentities"]]
     if identities:
         stack.findings.expect("the template's identity", identities, [MAIL_FROM.split("@")[1]])
@@ -63,7 +63,7 @@ def own_code(emulator, variables):
     """Runs the tests in Rust, in an environment of the functions' variables."""
     surroundings = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
     endpoints = {"AWS_ENDPOINT_URL_DYNAMODB": emulator.url, "AWS_ENDPOINT_URL_SESV2": emulator.url}
-    # One at a time: a transaction there is no transaction for somebody who looks on.
+    # One at a time: the emulator's transactions are not isolated.
     command = ["cargo", "test", "--quiet", "--package", "tests", "--test", "deploy", "--locked",
                "--", "--ignored", "--test-threads=1"]
     emulator.record()
@@ -71,16 +71,16 @@ def own_code(emulator, variables):
     return tests.returncode, emulator.recorded()
 
 
-def mails(stack, asked):
-    """What SES was given, and what it took."""
+def emails(stack, asked):
+    """The emails that SES got and accepted."""
     expect, given = stack.findings.expect, [mail for operation, mail in asked if operation == SEND]
-    expect("who got mail", sorted(to for mail in given for to in mail["Destination"]["ToAddresses"]), MAILED)
+    expect("who got an email", sorted(to for mail in given for to in mail["Destination"]["ToAddresses"]), MAILED)
     expect("who sent it", {mail["FromEmailAddress"] for mail in given}, {f'"Sparekey" <{MAIL_FROM}>'})
     expect("what SES took", stack.aws("ses").get_send_quota()["SentLast24Hours"], len(MAILED))
 
 
 def removal(stack):
-    """Deleting the stack leaves the accounts."""
+    """Deleting the stack keeps the accounts."""
     stack.aws("cloudformation").delete_stack(StackName=stack.name)
     left = stack.aws("dynamodb").list_tables()["TableNames"]
     stack.findings.expect("the tables that outlive the stack", left, [stack.physical["AccountsTable"]])
@@ -115,7 +115,7 @@ def main():
             print(f"  {count:>4}  {operation}")
         heading("what they left behind")
         checks.records(stack)
-        mails(stack, asked)
+        emails(stack, asked)
         heading("the stream's mapping, and the stack's removal")
         stack.create_last()
         checks.event_source(stack)

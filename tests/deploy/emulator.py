@@ -13,7 +13,7 @@ import boto3
 import botocore.config
 
 REGION = "us-east-1"
-# What the emulator wants to see of a key is that there is one.
+# The emulator only checks that there is a key.
 KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_REGION": REGION}
 LOG = pathlib.Path("target/ci/moto.log")
 RECORDING = pathlib.Path("target/ci/moto-recording").absolute()
@@ -21,7 +21,7 @@ SECONDS_TO_START = 60
 
 
 class Emulator:
-    """One server on a free port of the loopback interface; stopped when left."""
+    """One server on a free port of the loopback interface; stopped on exit."""
 
     def __enter__(self):
         with socket.socket() as probe:
@@ -73,12 +73,12 @@ class Emulator:
         return self._clients[service]
 
     def record(self):
-        """Begins to write down what is asked of it."""
+        """Begins to record requests."""
         for act in ("reset-recording", "start-recording"):
             self._recorder(act)
 
     def recorded(self):
-        """What was asked since, and no more from now on: the operation (or the path) and the body."""
+        """Stops recording; returns the operation (or the path) and the body of each request."""
         self._recorder("stop-recording")
         asked = []
         for line in RECORDING.read_text(encoding="utf-8").splitlines():

@@ -1,11 +1,11 @@
 """What the emulator refused or did otherwise, as a table at the end."""
 import dataclasses
 
-# The emulator is known not to do this; it says nothing about the template.
+# A known limit of the emulator, not a fault of the template.
 LIMIT = "limit of moto"
-# Nobody expected it: the run fails.
+# Unexpected: the run fails.
 SURPRISE = "SURPRISE"
-# Of a refusal; some list all that would have been right.
+# The length of a refusal; some list every valid value.
 LONGEST = 300
 
 
@@ -19,10 +19,10 @@ class Finding:
 
 
 class Findings:
-    """All of a run."""
+    """All findings of a run."""
 
     def __init__(self):
-        # In order, and each once: two stacks meet the same limits.
+        # In order and without duplicates: both stacks have the same limits.
         self._rows = {}
 
     def limit(self, what, why):
@@ -30,11 +30,11 @@ class Findings:
         self._rows[Finding(LIMIT, what, why)] = True
 
     def surprise(self, what, why):
-        """Notes what nobody expected."""
+        """Notes something unexpected."""
         self._rows[Finding(SURPRISE, what, " ".join(str(why).split())[:LONGEST])] = True
 
     def expect(self, what, found, wanted):
-        """Compares what is there with what has to be."""
+        """Compares the actual with the expected value."""
         if found == wanted:
             print(f"  ok  {what}")
         else:
@@ -42,11 +42,11 @@ class Findings:
             self.surprise(what, f"is {found!r}, and has to be {wanted!r}")
 
     def surprises(self):
-        """How many rows make the run fail."""
+        """The number of rows that fail the run."""
         return sum(row.kind == SURPRISE for row in self._rows)
 
     def print(self):
-        """The table, surprises last, where they are read."""
+        """The table, with unexpected findings last, where they are seen."""
         rows = sorted(self._rows, key=lambda row: (row.kind == SURPRISE, row.what))
         width = max((len(row.what) for row in rows), default=0)
         for row in rows:

@@ -3,20 +3,20 @@ import re
 
 
 class Unresolved(Exception):
-    """A value needs something that nothing here has made."""
+    """A value needs a resource that was not created."""
 
 
 class Resolver:
-    """Resolves values of a template against parameters and the ids of what was made."""
+    """Resolves values of a template against parameters and the ids of created resources."""
 
     def __init__(self, template, values, attributes):
-        """`values` is what Ref gives, by name; `attributes` what Fn::GetAtt gives, by (logical id, attribute)."""
+        """`values` has the values of Ref, by name; `attributes` those of Fn::GetAtt, by (logical id, attribute)."""
         self._template = template
         self._values = values
         self._attributes = attributes
 
     def resolve(self, value):
-        """The value without intrinsic functions; AWS::NoValue removes what it stands for."""
+        """The value without intrinsic functions; AWS::NoValue removes its property."""
         if isinstance(value, list):
             resolved = [self.resolve(item) for item in value]
             return [item for item in resolved if item is not None]
@@ -34,7 +34,7 @@ class Resolver:
         return {key: item for key, item in resolved.items() if item is not None}
 
     def holds(self, condition):
-        """Whether a condition of the template holds; no condition always does."""
+        """Whether a condition of the template is true; without a condition it is."""
         return condition is None or bool(self.resolve(self._template["Conditions"][condition]))
 
     def _ref(self, name):

@@ -16,17 +16,17 @@ impl Stack {
         queued.map(|queued| queued.state)
     }
 
-    /// Asks as a stranger does.
+    /// Requests an email as a stranger does.
     async fn request(
         &self,
-        mail: fn(TypedAddress) -> EmailRequest,
+        email: fn(TypedAddress) -> EmailRequest,
         typed: &str,
     ) -> (MessageId, Option<&str>) {
         let typed = TypedAddress::parse(typed).expect("an address");
         let client = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7));
         let limits = [Limit::emails_to(&typed), Limit::emails_from(client)];
         let id = self.app.message_id();
-        let asked = self.counted().request_email(&id, mail(typed), &limits, self.now()).await;
+        let asked = self.counted().request_email(&id, email(typed), &limits, self.now()).await;
         let refused = asked.expect("a request is decided").err();
         (id, refused.map(|LimitReached(limit)| limit.name))
     }

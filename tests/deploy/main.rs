@@ -1,7 +1,7 @@
-//! The project's own storage code and mailer against a stack that somebody else's emulator made of the template.
+//! The project's own storage code and mailer against a stack that a third-party emulator created from the template.
 //!
-//! `tests/deploy/run` creates that stack and puts into the environment what the template gives the functions;
-//! without it these tests have nothing to reach and are ignored. Each takes accounts of its own.
+//! `tests/deploy/run` creates that stack and sets the functions' variables from the template; without it these
+//! tests have no stack and are ignored. Each uses its own accounts.
 mod backup;
 mod mailer;
 #[expect(dead_code, reason = "it is made for the flows' tests, which use the rest")]

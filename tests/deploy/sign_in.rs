@@ -60,7 +60,7 @@ async fn a_link_opens_once_and_a_later_one_takes_its_place() {
     assert_eq!(keep(&second).await, Ok(()));
     assert_eq!(slot_of(&first).await, Slot::Others);
     let late = stack.link(Purpose::SignIn, &gil, &primary, &first.request);
-    assert_eq!(keep(&late).await, Err(Superseded), "the first request's mail, sent again");
+    assert_eq!(keep(&late).await, Err(Superseded), "the first request's email, sent again");
 
     assert_eq!(stack.open(&first, SignInEmail::Primary).await, None);
     let session = stack.open(&second, SignInEmail::Primary).await.expect("the newest link opens");

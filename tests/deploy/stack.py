@@ -13,7 +13,7 @@ import by_hand
 from emulator import REGION
 from intrinsics import Resolver, Unresolved
 
-# It tells of its own switches and statistics.
+# It logs its own settings and statistics.
 logging.getLogger("samtranslator").setLevel(logging.ERROR)
 
 ACCOUNT = "123456789012"  # moto's
@@ -21,15 +21,15 @@ BUCKET = "artifacts"
 
 
 class NoManagedPolicies:
-    """The translator asks for AWS's managed policies, which the template does not use."""
+    """The translator loads AWS's managed policies, which the template does not use."""
 
     def load(self):
-        """None of them."""
+        """Returns none."""
         return {}
 
 
 class Stack:
-    """What became of the template on the emulator."""
+    """The template as created on the emulator."""
 
     def __init__(self, emulator, findings, name, parameters):
         self.aws = emulator.client
@@ -50,7 +50,7 @@ class Stack:
         return collections.Counter(kinds)
 
     def resolver(self):
-        """Resolves against the parameters and what has been made so far."""
+        """Resolves against the parameters and the resources created so far."""
         defaults = {key: value.get("Default", "") for key, value in self.source["Parameters"].items()}
         pseudo = {
             "AWS::AccountId": ACCOUNT, "AWS::Partition": "aws", "AWS::Region": REGION,
@@ -73,11 +73,11 @@ class Stack:
         }
 
     def create(self):
-        """Creates all of it; what CloudFormation leaves out there is made by hand."""
+        """Creates the stack, and by hand what the emulator's CloudFormation leaves out."""
         self._upload()
         before = {key: value for key, value in self.wanted().items() if value["Type"] in by_hand.BEFORE}
         for logical_id, resource in sorted(before.items(), key=lambda item: by_hand.BEFORE.index(item[1]["Type"])):
-            # Of an API only its id is wanted now; the rest names functions.
+            # Only the API's id is needed now; its routes refer to functions.
             is_api = resource["Type"] == "AWS::ApiGatewayV2::Api"
             properties = {} if is_api else self.resolver().resolve(resource.get("Properties", {}))
             self.by_hand[logical_id] = by_hand.before(
@@ -87,7 +87,7 @@ class Stack:
         self._complete()
 
     def create_last(self):
-        """Creates what was kept back."""
+        """Creates what was postponed."""
         last = self.wanted(by_hand.LAST)
         for logical_id, resource in last.items():
             self._make_by_hand(logical_id, resource)
@@ -99,7 +99,7 @@ class Stack:
         template = json.loads(json.dumps(self.source))
         # As `sam package` leaves it.
         template["Globals"]["Function"]["CodeUri"] = f"s3://{BUCKET}/function.zip"
-        os.environ["AWS_DEFAULT_REGION"] = REGION  # the translator asks for it
+        os.environ["AWS_DEFAULT_REGION"] = REGION  # the translator reads it
         return transform(template, dict(self.parameters), NoManagedPolicies())
 
     def _upload(self):
@@ -146,7 +146,7 @@ class Stack:
     def _learn(self):
         pages = self.aws("cloudformation").get_paginator("list_stack_resources").paginate(StackName=self.name)
         for resource in (resource for page in pages for resource in page["StackResourceSummaries"]):
-            # A resource without a logical id is one that was left out.
+            # A resource without a logical id was left out.
             if resource["LogicalResourceId"]:
                 self.physical[resource["LogicalResourceId"]] = resource["PhysicalResourceId"]
         for logical_id, resource in self.wanted().items():
@@ -159,7 +159,7 @@ class Stack:
             }.get(resource["Type"])
             self.attributes[logical_id, "Arn"] = arn
             if resource["Type"] == "AWS::Lambda::Version":
-                # The emulator does not tell; of a new function it is the first.
+                # The emulator does not return it; a new function has version 1.
                 self.attributes[logical_id, "Version"] = "1"
             if resource["Type"] == "AWS::SQS::Queue":
                 self.attributes[logical_id, "QueueName"] = name.rsplit("/", 1)[-1]
@@ -173,7 +173,7 @@ class Stack:
             for logical_id, resource in self.wanted().items()
             if logical_id not in self.physical and resource["Type"] != by_hand.LAST
         }
-        # The API's routes lead to aliases.
+        # The API's routes invoke aliases.
         for logical_id, resource in sorted(left.items(), key=lambda item: item[1]["Type"] != by_hand.ALIAS):
             if resource["Type"] not in by_hand.NOT_MADE:
                 self._make_by_hand(logical_id, resource)
@@ -195,7 +195,7 @@ class Stack:
             made = by_hand.after(self.aws, self.name, logical_id, kind, properties, made_before)
         except Unresolved as missing:
             self.findings.surprise(f"{kind} {logical_id}", f"needs {missing}, which nothing here makes")
-        except Exception as refused:  # whatever botocore or the server says against it
+        except Exception as refused:  # any error of botocore or of the server
             self.findings.surprise(f"{kind} {logical_id}", refused)
         else:
             if made:
@@ -206,7 +206,7 @@ class Stack:
 
 
 def _without_aliases(value, functions):
-    """The value with the function in the place of each alias."""
+    """The value with each alias replaced by its function."""
     if isinstance(value, list):
         return [_without_aliases(item, functions) for item in value]
     if not isinstance(value, dict):

@@ -13,12 +13,12 @@ use super::platform::{TestClock, TestPlatform};
 
 /// 22 November 2026, noon UTC.
 const NOON: u64 = 1_795_348_800;
-/// The seeds of two tests lie further apart than any test draws.
+/// The distance between two tests' seeds: more numbers than any test draws.
 const DRAWS: u64 = 1_000_000;
 
-/// The functions' surroundings, with a clock that stands still.
+/// The functions' platform, with a fixed clock.
 pub struct Stack {
-    /// What every flow is handed.
+    /// What every flow gets.
     pub app: App<PasswordChecks>,
     clock: TestClock,
     platform: TestPlatform,
@@ -36,14 +36,14 @@ pub fn address(text: &str) -> EmailAddress {
 }
 
 impl Stack {
-    /// Reaches the stack. The number is the test's own, so that no two tests draw the same ids.
+    /// Connects to the stack. Each test has its own number, so that no two tests draw the same ids.
     pub fn reach(test: u64) -> Self {
         let clock = TestClock::at(NOON);
         let platform = TestPlatform::new(&clock, test * DRAWS, shared::aws::amazon_roots_client());
         Self { app: platform.app(&variable), clock, platform }
     }
 
-    /// What the mailer is handed.
+    /// What the mailer gets.
     pub fn mailer(&self) -> Mailer {
         self.platform.mailer(&variable)
     }
@@ -53,7 +53,7 @@ impl Stack {
         &self.app.store
     }
 
-    /// The tables, for what counts limits.
+    /// The tables, with the key of limits.
     pub fn counted(&self) -> Counted<'_> {
         self.app.store.counted(&self.app.needs.key)
     }
@@ -68,7 +68,7 @@ impl Stack {
         self.clock.advance(time);
     }
 
-    /// Makes an account with this username and `<username>@example.com`.
+    /// Creates an account with this username and `<username>@example.com`.
     pub async fn make(&self, username: &str, primary: &EmailAddress) -> Result<AccountId, NotCreated> {
         let account = NewAccount {
             id: AccountId::new(format!("{:032x}", self.app.entropy.id())),
@@ -93,7 +93,7 @@ impl Stack {
         self.store().load_account(id).await.expect("an account is read").expect("it is there")
     }
 
-    /// Asks for a backup email, without limits.
+    /// Requests a backup email, without limits.
     pub async fn ask(&self, id: &AccountId, backup: &EmailAddress) -> PendingAddress {
         let request = self.app.message_id();
         let pending = PendingAddress { address: backup.clone(), since: self.now(), request };
@@ -102,7 +102,7 @@ impl Stack {
         pending
     }
 
-    /// A link as the mailer makes it.
+    /// A link as the mailer creates it.
     pub fn link(&self, purpose: Purpose, id: &AccountId, to: &EmailAddress, request: &MessageId) -> Link {
         Link {
             token_hash: self.app.entropy.token().hash(),
@@ -116,7 +116,7 @@ impl Stack {
         }
     }
 
-    /// A confirmation link that is kept, for this request.
+    /// A stored confirmation link of this request.
     pub async fn confirmation_link(&self, id: &AccountId, pending: &PendingAddress) -> Link {
         let link = self.link(Purpose::ConfirmBackup, id, &pending.address, &pending.request);
         self.store().create_confirmation_link(&link).await.expect("a link is kept");

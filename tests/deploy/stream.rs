@@ -31,7 +31,7 @@ async fn ask(operation: &str, request: &Value) -> Value {
     let asked = reqwest::Client::new()
         .post(endpoint)
         .header("x-amz-target", format!("DynamoDBStreams_20120810.{operation}"))
-        // It takes the service from here, and checks no signature.
+        // The emulator reads the service from this header and does not check the signature.
         .header(
             "authorization",
             "AWS4-HMAC-SHA256 Credential=testing/20261122/us-east-1/dynamodb/aws4_request",

@@ -1,4 +1,4 @@
-//! What holds for every input: the bodies of the fuzz targets, here on input that is close to right.
+//! Properties of every input: the bodies of the fuzz targets, here on almost valid input.
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use shared::app::App;
@@ -9,7 +9,7 @@ use crate::properties::{self, Property};
 use crate::support::platform::{TestClock, TestPlatform};
 use crate::support::{World, file, template, workspace_file};
 
-/// Inputs of each body: patterns of what it reads, and real ones to be damaged.
+/// Inputs of each body: patterns, and real inputs to mutate.
 fn kinds() -> Vec<(&'static str, &'static [&'static str], Vec<String>)> {
     let token = "A".repeat(43);
     let stream = file("events/mailer.json");
@@ -122,7 +122,7 @@ fn the_fuzz_targets_have_every_variable_that_a_function_needs() {
     platform.mailer(&variable);
 }
 
-/// Requests to the functions behind routes, signed in or not, with a real session among the cookies now and then.
+/// Requests to the functions behind routes, signed in or not, sometimes with a real session among the cookies.
 #[test]
 fn every_function_answers_any_request_calmly() {
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

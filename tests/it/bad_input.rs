@@ -1,9 +1,9 @@
-//! Whatever comes in, every function answers with a clear 4xx and writes nothing.
+//! Every function answers invalid input with a clear 4xx and writes nothing.
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Ask, World, assert_sealed, template};
 
-/// Every path of the site, with a body that its function takes (or none, where it takes none).
+/// Every path of the site, with a body that its function accepts (or none, if it accepts none).
 fn paths() -> Vec<(&'static str, Option<Value>)> {
     let paths = template().functions.iter().flat_map(|function| &function.routes);
     let body = |path: &str| match path {
@@ -22,7 +22,7 @@ fn paths() -> Vec<(&'static str, Option<Value>)> {
     paths.filter_map(|route| route.path.as_deref()).map(|path| (path, body(path))).collect()
 }
 
-/// Bodies that no function takes: what they are, media type, bytes, status, code.
+/// Bodies that no function accepts: description, media type, bytes, status, code.
 fn bad_bodies(good: &Value) -> Vec<(&'static str, &'static str, Vec<u8>, i64, &'static str)> {
     const JSON: &str = "application/json";
     const FORM: &str = "application/x-www-form-urlencoded";
@@ -68,7 +68,7 @@ fn bad_bodies(good: &Value) -> Vec<(&'static str, &'static str, Vec<u8>, i64, &'
     ]
 }
 
-/// The same as a program sees it and as a person does.
+/// The same for a program and for a person.
 fn as_program_and_person(ask: &Ask) -> [Ask; 2] {
     [ask.clone().header("accept", "application/json"), ask.clone().header("accept", "text/html")]
 }
@@ -217,7 +217,7 @@ async fn a_cookie_that_is_none_of_ours_counts_as_none() {
         let expected = world.visitor().ask(&ask).await;
         assert!(expected.status < 500);
         for cookie in cookies {
-            // A world of its own, so that limits count alike.
+            // A new world each time, so that limits count equally.
             let world = World::new();
             let answer = world.visitor().with_cookie(cookie).ask(&ask).await;
             assert_eq!(answer, expected, "{path} with {:?}", cookie.chars().take(40).collect::<String>());

@@ -1,4 +1,4 @@
-//! An account that an operator has disabled (ASVS 5.0 V7.4.2, V7.4.5): no door opens, and nobody is told.
+//! An account that an operator has disabled (ASVS 5.0 V7.4.2, V7.4.5): nothing opens it, and no answer says why.
 use std::time::Duration;
 
 use dev::aws::faults::Kind;
@@ -130,7 +130,7 @@ async fn no_session_opens_when_it_is_disabled_while_somebody_signs_in() {
 
     world.enable(&mina).await;
     let credentials = json!({ "identifier": "mina", "password": PASSWORD });
-    // The first of two counts the try.
+    // The first of two counts the attempt.
     let answer = disabled_during(&world, &mina, 2, browser.post_json("/login", &credentials)).await;
     assert_eq!(answer.code(), "wrong-credentials");
     assert!(world.dump()["SessionsTable"].is_empty());
@@ -180,7 +180,7 @@ async fn no_session_is_revived_where_disabling_was_broken_off() {
     let world = World::new();
     let mina = world.person("mina").create().await;
     let browser = world.signed_in(&mina).await;
-    // A second write would never arrive.
+    // The first write is carried out; a second one would be rejected.
     world.wire.fail("UpdateItem", 1, Kind::Delay { delay_ms: 0 });
     world.wire.fail("UpdateItem", 1, Kind::Reject);
     let _broken_off = world.operator.store.disable_account(&mina.id, world.operator.now()).await;

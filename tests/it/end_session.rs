@@ -1,4 +1,4 @@
-//! Ending sessions of one's own account.
+//! Ending sessions of the user's own account.
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -117,7 +117,7 @@ async fn ending_all_others_ends_a_session_the_index_does_not_show_yet() {
     let (laptop, phone) = (world.signed_in(&mina).await, world.signed_in(&mina).await);
     let (answer, calls) = world.calls_of(laptop.post_json(PATH, &json!({ "others": true }))).await;
     assert_eq!(answer.status, 200);
-    // Whatever the index shows by then: it is not asked, neither here nor when the session is used.
+    // The index may lag: it is used neither here nor when the session is used.
     assert!(calls.iter().all(|call| !call.what.contains("account-index")), "{calls:?}");
     let body = json!({});
     let (refused, calls) = world.calls_of(phone.post_json("/account/backup/remove", &body)).await;

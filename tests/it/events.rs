@@ -1,4 +1,4 @@
-//! The events that functions are tried with by hand: real ones, answered as expected.
+//! The example events for trying functions by hand: they are real and answered as expected.
 use std::net::{IpAddr, Ipv4Addr};
 
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! The username by mail.
+//! The username by email.
 use std::time::Duration;
 
 use domain::Language;

@@ -34,7 +34,7 @@ async fn a_change_after_fifteen_minutes_asks_to_sign_in_again_and_keeps_what_was
     let before = world.dump();
     let answer = browser.post_form("/account/backup", &[("email", "new+1@exämple.org")]).await;
     assert_eq!(answer.shown(), AGAIN);
-    assert!(!answer.header("location").contains("example"), "no address stands in a URL");
+    assert!(!answer.header("location").contains("example"), "no URL contains an address");
     let value = browser.cookie(TYPED).expect("what was typed is kept");
     assert!(!value.contains("new"), "{value}");
     assert_eq!(
@@ -193,7 +193,7 @@ async fn a_forged_cookie_of_what_was_typed_is_escaped_or_ignored() {
         assert_eq!(page.body.matches("<details").count(), plain.body.matches("<details").count());
         assert!(!page.body.contains("<details open>") && !page.body.contains("<script"));
     }
-    // A real one, with markup in it: a program can have it made.
+    // A real cookie with markup in it: a program can obtain one.
     world.after(QUARTER * 2);
     let markup = "\"><script>alert(1)</script>@example.org";
     let answer = browser.post_form("/account/backup", &[("email", markup)]).await;

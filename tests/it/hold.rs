@@ -1,4 +1,4 @@
-//! The hold: a new backup email is confirmed and opens nothing yet, the former one still works.
+//! The waiting period: a new backup email is confirmed but opens nothing yet; the former one still works.
 use std::time::Duration;
 
 use dev::aws::faults::Kind;
@@ -18,7 +18,7 @@ async fn opens(world: &World, email: &str) -> bool {
     answer.status == 200
 }
 
-/// How many mails asking for a username and for a link bring to an address.
+/// How many emails an address gets after requests for a username and for a link.
 async fn emails_to(world: &World, email: &str) -> usize {
     let visitor = world.visitor();
     for path in ["/forgot-username", "/login/link"] {
@@ -27,7 +27,7 @@ async fn emails_to(world: &World, email: &str) -> usize {
     world.deliver().await.iter().filter(|mail| mail.to == email).count()
 }
 
-/// Asks for an address and confirms it; the secret of the link that takes this back.
+/// Requests an address and confirms it; returns the secret of the undo link.
 async fn confirmed(world: &World, browser: &Visitor<'_>, email: &str) -> String {
     let token = browser.mailed_token("/account/backup", email).await;
     let answer = browser.post_json("/backup/confirm", &json!({ "token": token })).await;
@@ -50,7 +50,7 @@ fn entries(world: &World, email: &str) -> usize {
 }
 
 #[tokio::test]
-async fn the_new_address_rests_and_the_former_one_works_until_then() {
+async fn the_new_address_waits_and_the_former_one_works_until_then() {
     let world = World::new().with_waiting_period(HOLD);
     let mina = world.person("mina").create().await;
     let browser = world.signed_in(&mina).await;
@@ -122,7 +122,7 @@ async fn a_link_to_the_former_address_opens_until_the_second_in_which_the_hold_e
 }
 
 #[tokio::test]
-async fn what_a_thief_changed_is_taken_back_before_it_opens_anything() {
+async fn what_a_thief_changed_is_undone_before_it_opens_anything() {
     let world = World::new().with_waiting_period(HOLD);
     let mina = world.person("mina").backup("old@example.org").create().await;
     let thief = world.signed_in(&mina).await;
@@ -205,7 +205,7 @@ async fn an_address_that_two_accounts_gave_up_is_found_for_its_third_owner() {
     for (number, username) in ["mina", "joris", "ana"].into_iter().enumerate() {
         let person = world.person(username).create().await;
         let own = format!("own{number}@example.org");
-        // The shared address first, then one of one's own in its place; the last one keeps it.
+        // The shared address first, then one of its own instead; the last account keeps the shared one.
         for email in ["shared@example.org", &own].into_iter().take(if username == "ana" { 1 } else { 2 }) {
             let browser = world.signed_in(&person).await;
             let token = browser.mailed_token("/account/backup", email).await;
@@ -236,7 +236,7 @@ async fn taking_back_does_not_end_a_hold() {
             confirmed(&world, &thief, "second@example.net").await
         };
         undo(&world, &undo_token).await;
-        assert!(!opens(&world, "first@example.net").await, "it rests as it did");
+        assert!(!opens(&world, "first@example.net").await, "it still waits");
         world.after(HOLD);
         assert!(opens(&world, "first@example.net").await);
     }
@@ -268,7 +268,7 @@ async fn an_address_whose_hold_ends_during_a_change_stays_as_the_former_one() {
     let token = browser.mailed_token("/account/backup", "third@example.org").await;
     world.after(Duration::from_mins(5).saturating_sub(Duration::from_secs(1)));
 
-    // The hold ends when the link has been read, and the former address goes to somebody else.
+    // The waiting period ends after the link was read, and somebody else gets the former address.
     world.wire.fail("Query", 1, Kind::Delay { delay_ms: 200 });
     let before = world.wire.calls().len();
     let others = async {

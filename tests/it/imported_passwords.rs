@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::support::{PASSWORD, Visitor, World};
 
-/// Hashes of [`PASSWORD`] that other programs made (libxcrypt, OpenSSL), each with the start of what is kept of it.
+/// Hashes of [`PASSWORD`] of other programs (libxcrypt, OpenSSL), each with the start of the stored form.
 const HASHES: [(&str, &str); 6] = [
     ("$2a$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS", "$bcrypt$c=4,l=23$"),
     ("$2b$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS", "$bcrypt$c=4,l=23$"),

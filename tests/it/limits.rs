@@ -1,4 +1,4 @@
-//! Limits: counted at once by all instances, alike for known and unknown, and nobody's to use up for others.
+//! Limits: counted at once by all instances, equally for known and unknown addresses; nobody can use up others' share.
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use shared::web::guard::{Event, guard};
 use crate::support::{Answer, Ask, NOON, PASSWORD, Visitor, World};
 
 const HOUR: Duration = Duration::from_hours(1);
-/// The bound on a day's mails that the template sets.
+/// The limit on the emails of a day in the template.
 const DAILY: u64 = 24_000;
 
 fn ip(client: &str) -> IpAddr {
@@ -36,14 +36,14 @@ async fn admit(world: &World, identifier: &str, client: &str) -> RateLimitDecisi
     counted.count_password_attempt(&attempt, app.now()).await.expect("the database works")
 }
 
-/// So many failed passwords from one network, each for a name of its own, as from a stolen list.
+/// That many failed passwords from one network, each for a different name, as from a stolen list.
 pub async fn fail_in_network(world: &World, client: &str, times: usize) {
     for number in 0..times {
         assert_eq!(admit(world, &format!("stolen{number}"), client).await, RateLimitDecision::Allowed);
     }
 }
 
-/// Asks for a mail as a stranger would, without the page around it.
+/// Requests an email as a stranger, without the page.
 async fn request_email(world: &World, email: &str, client: &str) {
     let app = &world.functions.forgot_username;
     let typed = TypedAddress::parse(email).expect("it looks like an address");
@@ -60,7 +60,7 @@ fn queued(world: &World) -> usize {
     world.dump()["OutboxTable"].len()
 }
 
-/// The counts of the day's mails, by the end of their window.
+/// The counters of the day's emails, by the end of their window.
 fn parts_of_the_day(world: &World) -> Vec<Value> {
     let counts = world.dump()["LimitsTable"].clone().into_iter();
     let counts = counts.map(|item| serde_json::from_str::<Value>(&item).expect("it is JSON"));
@@ -68,7 +68,7 @@ fn parts_of_the_day(world: &World) -> Vec<Value> {
     counts.filter(|count| count["expires_at"]["N"] == *end).collect()
 }
 
-/// Fills all parts of the day's mails.
+/// Fills all shards of the day's emails.
 async fn fill_the_day(world: &World) {
     for third in 0..160 {
         request_email(world, &format!("early{third}@example.com"), &format!("198.18.{third}.1")).await;
@@ -264,7 +264,7 @@ async fn a_place_with_many_clients_fills_one_part_of_the_day_and_leaves_the_othe
     };
     ask(0..60).await;
     let [part] = &mut parts_of_the_day(&world)[..] else { panic!("all count in one part") };
-    // As if it had gone on like this until shortly before the bound.
+    // As if this had continued until just below the limit.
     part["counted"] = json!({ "N": (of_a_part - 60).to_string() });
     world.put("LimitsTable", part);
     ask(of_a_part - 60..of_a_part + 30).await;

@@ -1,4 +1,4 @@
-//! A link opens where it was asked for; elsewhere it needs the code shown there.
+//! A link opens in the browser that requested it; elsewhere it needs the code shown there.
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -6,15 +6,15 @@ use serde_json::json;
 
 use crate::support::{Answer, Visitor, World};
 
-/// A link that was asked for in one browser and is opened in another.
+/// A link that was requested in one browser and is opened in another.
 struct Asked<'w> {
-    /// Where it was asked for.
+    /// The browser that requested it.
     asker: Visitor<'w>,
     /// The page that opens it.
     path: &'static str,
     /// The link's secret.
     token: String,
-    /// The code that the asking page shows.
+    /// The code that the requesting page shows.
     code: String,
 }
 

@@ -1,4 +1,4 @@
-//! The flows, in process: real handlers, a database in memory, a clock that stands still.
+//! The flows, in process: real handlers, a database in memory, a fixed clock.
 #![expect(clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
 #[path = "../properties/mod.rs"]

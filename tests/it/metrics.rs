@@ -1,11 +1,11 @@
-//! The story's own numbers: each event once, and nobody's name in any.
+//! The application's metrics: each event once, and no name in any.
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::support::{NOON, PASSWORD, World};
 
-/// The names of what was counted since the last look, and what each is about.
+/// The events counted since the last call: name and subject.
 fn counted(world: &World, seen: &mut usize) -> Vec<String> {
     let lines = world.counted();
     let new = lines[*seen..].iter().map(|line| {

@@ -1,4 +1,4 @@
-//! Signing in through a link from a mail.
+//! Signing in through a link from an email.
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -131,7 +131,7 @@ async fn of_a_hundred_concurrent_openings_one_opens_a_session() {
         let visitors: Vec<_> = (0..100).map(|_| asker.duplicate()).collect();
         let answers = join_all(visitors.iter().map(|visitor| open(visitor, &token))).await;
         let with = |status| answers.iter().filter(|answer| answer.status == status).count();
-        // A busy machine may stay in conflict for longer than a function tries again: a calm page, and no session.
+        // On a busy machine a conflict may outlast the function's retries: then an error page, and no session.
         let given_up = if conflicts { with(500) } else { 0 };
         assert_eq!((with(200), with(410)), (1, 99 - given_up));
         let used = answers.iter().filter(|answer| answer.status == 410);

@@ -1,4 +1,4 @@
-//! What operators rely on in the template: logs without secrets, alarms that tell, parameters that are held to rules.
+//! What operators rely on in the template: logs without secrets, alarms with actions, parameters with rules.
 use std::collections::{BTreeMap, BTreeSet};
 
 use dev::template::Template;

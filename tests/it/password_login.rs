@@ -233,7 +233,7 @@ async fn an_index_that_lags_behind_signs_nobody_in() {
     let world = World::new();
     let mina = world.person("mina").create().await;
     world.person("joris").create().await;
-    // The index still finds an entry that the account no longer has under this address.
+    // The index still has an entry of an address that the account no longer has.
     let stale = json!({
         "account_id": { "S": mina.id.as_str() }, "record": { "S": "email#backup" },
         "email": { "S": "gone@example.org" }, "address": { "S": "other@example.org" },

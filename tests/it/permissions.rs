@@ -1,4 +1,4 @@
-//! What a function cannot read it cannot leak: the template's permissions, enforced.
+//! The template's permissions, enforced: a function cannot leak what it cannot read.
 use std::net::{Ipv4Addr, SocketAddr};
 
 use aws_sdk_dynamodb::Client;
@@ -25,7 +25,7 @@ use crate::support::{World, template};
 
 const ACCOUNTS: &str = "AccountsTable";
 
-/// The real front before a real database, over loopback.
+/// The local AWS endpoint with a real database, over loopback.
 async fn front() -> SocketAddr {
     let database = Server::start(template(), None).await.expect("the database starts");
     let front = AwsEndpoint {
@@ -54,7 +54,7 @@ fn client(front: SocketAddr, key: &str) -> Client {
     Client::from_conf(config.build())
 }
 
-/// Tries to read accounts in every way that DynamoDB has; what came of each.
+/// Tries to read accounts with every operation of DynamoDB; returns the outcomes.
 async fn tries_to_read(client: &Client) -> Vec<(&'static str, Result<(), String>)> {
     let text = |value: &str| AttributeValue::S(value.into());
     let keys = KeysAndAttributes::builder()

@@ -1,5 +1,5 @@
-//! Every page and every mail, in every language, from samples: no text is missing, no argument is left open, and
-//! the HTML is well-formed.
+//! Every page and every email, in every language, from samples: no text is missing, every argument is filled, and the
+//! HTML is well-formed.
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -65,7 +65,7 @@ fn session(number: u8, method: SignInMethod) -> Session {
     Session::begin(hash, AccountId::new("a"), method, ClientInfo::new("iPhone", network), since())
 }
 
-/// Sessions that began in each of the ways.
+/// One session of each sign-in method.
 fn sessions(count: u8) -> Vec<Session> {
     let methods = [SignInMethod::Password, SignInMethod::LinkToPrimary, SignInMethod::LinkToBackup];
     (0..count).map(|number| session(number + 2, methods[usize::from(number) % methods.len()])).collect()
@@ -250,7 +250,7 @@ fn mails() -> Vec<Email> {
     mails
 }
 
-/// What is left when a text is missing or an argument is.
+/// Traces of a missing text or argument.
 fn assert_complete(text: &str, what: &str) {
     let body = text.split_once("<body").map_or(text, |(_, body)| body);
     assert!(!body.contains(['{', '}']), "{what}: an argument is left open\n{body}");
@@ -261,7 +261,7 @@ fn assert_complete(text: &str, what: &str) {
     }
 }
 
-/// The words between the tags.
+/// The text between the tags.
 fn readable(html: &str) -> String {
     html.split('<')
         .filter_map(|part| part.split_once('>').map(|(_, text)| text))
@@ -283,7 +283,7 @@ fn assert_well_formed(html: &str, what: &str) {
         assert_eq!(tag.matches('"').count() % 2, 0, "{what}: <{tag}>");
         if tag.starts_with('/') {
             let last = open.pop();
-            // What opened before the end of the stylesheet was not seen.
+            // Tags before the end of the stylesheet are not checked.
             assert!(
                 last == Some(name) || (last.is_none() && ["style", "head", "html"].contains(&name)),
                 "{what}: </{name}> closes {last:?}"
@@ -297,7 +297,7 @@ fn assert_well_formed(html: &str, what: &str) {
 
 #[test]
 fn every_page_is_complete_and_well_formed_in_every_language() {
-    // Its log listens on this thread.
+    // Its log collects from this thread.
     let world = World::new();
     for language in Language::ALL {
         for (template, what, html) in pages(language) {
@@ -380,7 +380,7 @@ fn every_template_is_rendered_here() {
     let mut used: BTreeSet<String> =
         pages(Language::En).iter().map(|page| format!("pages/{}", page.0)).collect();
     used.extend(["mail/mail.html".to_owned(), "mail/mail.txt".to_owned()]);
-    // What they extend, import and include is rendered with them.
+    // Templates that others extend, import or include are rendered with them.
     let mut news: Vec<String> = used.iter().cloned().collect();
     while let Some(name) = news.pop() {
         let text = file(&format!("shared/templates/{name}"));
@@ -399,7 +399,7 @@ fn every_template_is_rendered_here() {
         for file in files.expect("there are templates") {
             let path = file.expect("a file").path();
             let name = path.file_name().expect("files have names").to_string_lossy();
-            // The stylesheet is no template: the pages carry it as it is.
+            // The stylesheet is not a template: pages contain it unchanged.
             if name != "style.css" {
                 there.insert(format!("{folder}/{name}"));
             }

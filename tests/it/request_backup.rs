@@ -1,4 +1,4 @@
-//! Asking for a backup email: define, change, send again.
+//! Requesting a backup email: define, change, send again.
 use std::time::Duration;
 
 use serde_json::json;

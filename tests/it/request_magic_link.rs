@@ -1,4 +1,4 @@
-//! A sign-in link by mail.
+//! A sign-in link by email.
 use std::time::Duration;
 
 use domain::Language;

@@ -1,4 +1,4 @@
-//! Long runs of what people do, in an order that nobody thought of: the books always fit.
+//! Long random sequences of what people do: accounts and claims always agree.
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -19,13 +19,13 @@ impl Dice {
     }
 }
 
-/// The links in the mails so far, newest last.
+/// The links in the emails so far, newest last.
 fn tokens(world: &World) -> Vec<String> {
     let links = world.mails().into_iter().flat_map(|mail| mail.links);
     links.filter_map(|link| link.split_once("confirm?token=").map(|(_, token)| token.to_owned())).collect()
 }
 
-/// Changes something; whoever is not signed in recently enough signs in again, as the page says.
+/// Changes something; signs in again first if the page asks for it.
 async fn change(browser: &Visitor<'_>, username: &str, path: &str, body: &Value) -> Answer {
     let answer = browser.post_json(path, body).await;
     if answer.status != 401 {

@@ -1,5 +1,5 @@
-//! What machines do to the links in mails: gateways that look, previews, browsers that fetch ahead, sandboxes that
-//! press every button. After all of it the link works for its owner, and nothing was handed out or taken back.
+//! What machines do to the links in emails: gateways that look, previews, browsers that prefetch, sandboxes that press
+//! every button. Afterwards the link works for its owner, and nothing was opened or undone.
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::support::{Answer, Ask, Visitor, World, token_in};
 
-/// Programs that look at what is behind a link, as they name themselves.
+/// Programs that fetch links, by their `User-Agent`.
 const PREVIEWS: [&str; 8] = [
     "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)",
     "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)",
@@ -21,7 +21,7 @@ const PREVIEWS: [&str; 8] = [
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/126.0 Safari/537.36",
 ];
 
-/// What a machine writes into a field it knows nothing of: words, names, addresses, numbers. None of them has six
+/// What a machine types into an unknown field: words, names, addresses, numbers. None of them has six
 /// letters or digits, see `what_could_be_a_code_costs_a_try_and_opens_nothing`.
 const PLAUSIBLE: [&str; 11] = [
     "",
@@ -40,17 +40,17 @@ const PLAUSIBLE: [&str; 11] = [
 /// Six letters or digits, none of them U: these can be codes.
 const LIKE_CODES: [&str; 5] = ["123456", "000000", "string", "secret", "abc-def"];
 
-/// A link in a mail.
+/// A link in an email.
 struct Mailed<'w> {
     world: &'w World,
-    /// The browser of the person it was mailed to, where it was asked for.
+    /// The recipient's browser, which requested it.
     owner: Visitor<'w>,
     path: &'static str,
     token: String,
 }
 
 impl<'w> Mailed<'w> {
-    /// One of each kind, each in a world of its own.
+    /// One of each kind, each in its own world.
     const KINDS: [&'static str; 3] = ["sign-in", "confirmation", "undo"];
 
     async fn of(kind: &str, world: &'w World) -> Self {
@@ -74,7 +74,7 @@ impl<'w> Mailed<'w> {
         format!("{}?token={}", self.path, self.token)
     }
 
-    /// What a person or a thief could have a use for; what is counted against limits is none of it.
+    /// Everything that a person or a thief could use; counters of limits are not part of it.
     fn valuables(&self) -> BTreeMap<&'static str, Vec<String>> {
         let mut tables = self.world.dump();
         tables.remove("LimitsTable");
@@ -87,7 +87,7 @@ impl<'w> Mailed<'w> {
         [("token", &*self.token)].into_iter().chain(username).collect()
     }
 
-    /// The owner comes at last and presses the button, in the browser that asked.
+    /// At last the owner presses the button, in the browser that requested it.
     async fn works_for_its_owner(&self, after: &str) {
         let looked = self.owner.get(&self.page()).await;
         assert_eq!(looked.status, 200, "{} after {after}: {}", self.path, looked.words());
@@ -123,11 +123,11 @@ fn looks(page: &str) -> Vec<Ask> {
 
 /// A form of a page.
 struct Form {
-    /// Where it goes.
+    /// Its action.
     action: String,
-    /// The fields that nobody sees, with what stands in them.
+    /// The hidden fields, with their values.
     hidden: Vec<(String, String)>,
-    /// The fields that want to be filled.
+    /// The visible fields.
     shown: Vec<String>,
 }
 
@@ -152,7 +152,7 @@ fn forms(page: &Answer) -> Vec<Form> {
     forms.collect()
 }
 
-/// Fills every field of every form of a page and presses its button, as a browser of its own.
+/// Fills every field of every form of a page and presses its button, in a browser of its own.
 async fn press_everything(machine: &Visitor<'_>, page: &Answer, text: &str) -> Vec<Answer> {
     let mut answers = Vec::new();
     for Form { action, hidden, shown } in forms(page) {
@@ -176,7 +176,7 @@ async fn looking_changes_nothing_however_often_and_whoever_looks() {
             assert_eq!((seen.status, seen.cookies.len()), (200, 0), "{kind}: {look:?}");
             assert_eq!(seen.header("cache-control"), "no-store", "{kind}: nothing is kept for later");
         }
-        // The owner's own browser, or a program on the owner's machine, fetches ahead with the cookies it has.
+        // The owner's browser, or a program on the owner's machine, prefetches with its cookies.
         for look in looks(&mailed.page()) {
             let seen = mailed.owner.ask(&look).await;
             assert_eq!((seen.status, seen.cookies.len()), (200, 0), "{kind}: {look:?}");
@@ -202,7 +202,7 @@ async fn a_machine_that_fills_every_field_and_presses_every_button_gets_nothing(
             assert_eq!(forms(&page).len(), 1, "{kind}: {}", page.words());
             let [first] = &press_everything(&machine, &page, text).await[..] else { panic!("one form") };
             assert_eq!((first.status, first.cookies.len()), (422, 0), "{kind}, {text:?}: {}", first.words());
-            // The page that says what was wrong has the same form once more.
+            // The page with the problem has the same form again.
             let [second] = &press_everything(&machine, first, text).await[..] else { panic!("one form") };
             assert_eq!((second.status, second.cookies.len()), (422, 0), "{kind}, {text:?}");
             assert!(machine.cookies().is_empty());
@@ -245,7 +245,7 @@ async fn a_form_sent_by_a_program_or_by_another_site_gets_nothing() {
 #[tokio::test]
 async fn what_could_be_a_code_costs_a_try_and_opens_nothing() {
     for kind in ["sign-in", "confirmation"] {
-        // Four visits of a machine that writes six letters into the field: the link bears it.
+        // After four visits of a machine that types six letters into the field, the link still works.
         let world = World::new();
         let mailed = Mailed::of(kind, &world).await;
         let before = mailed.valuables();
@@ -260,7 +260,7 @@ async fn what_could_be_a_code_costs_a_try_and_opens_nothing() {
         assert_eq!(after, before, "{kind}: nothing but tries was taken");
         mailed.works_for_its_owner("four codes").await;
 
-        // The fifth makes it dead: its owner asks for another one, and no harm came of it.
+        // The fifth locks it. Its owner requests another, and nothing else has happened.
         let world = World::new();
         let mailed = Mailed::of(kind, &world).await;
         let before = mailed.valuables();
@@ -287,11 +287,11 @@ async fn what_could_be_a_code_costs_a_try_and_opens_nothing() {
     }
 }
 
-/// Tokens that nobody was mailed: near a living one, of another kind, out of the database, made up.
+/// Tokens that were never sent: close to a live one, of another kind, from the database, invented.
 fn forged(mailed: &Mailed<'_>, others: &[String]) -> Vec<String> {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let living = &mailed.token;
-    // All 42 characters whose bits all count, each in its place by each of the next 12 of the alphabet.
+    // Each of the 42 characters whose bits all count, replaced by each of the next 12 of the alphabet.
     let near = (0..42).flat_map(|at| {
         (1..=12).map(move |step| {
             let mut bytes = living.clone().into_bytes();
@@ -305,7 +305,7 @@ fn forged(mailed: &Mailed<'_>, others: &[String]) -> Vec<String> {
     let reversed = living.chars().rev().collect();
     let made_of_it =
         [swapped_case, reversed, format!("{living}A"), living[1..].to_owned(), format!("{living}=")];
-    // Who reads the table of links has hashes and the names of slots.
+    // A reader of the table of links has hashes and the names of slots.
     let rows = mailed.world.dump()["LinksTable"].clone();
     let stored = rows.iter().map(|row| {
         let row: serde_json::Value = serde_json::from_str(row).expect("it is JSON");
@@ -323,7 +323,7 @@ async fn of_a_thousand_forged_tokens_none_is_accepted() {
     for kind in Mailed::KINDS {
         let world = World::new();
         let mailed = Mailed::of(kind, &world).await;
-        // The owner's own cookies hold the session and the request: what is left to forge is the token.
+        // The owner's own cookies have the session and the request, so only the token is forged.
         let others: Vec<_> = mailed
             .owner
             .cookies()

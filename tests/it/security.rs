@@ -1,4 +1,4 @@
-//! Requirements of ASVS 5.0 that belong to no single flow; docs/security.md names them.
+//! Requirements of ASVS 5.0 that are not about a single flow; docs/security.md lists them.
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -68,7 +68,7 @@ async fn the_password_field_is_masked_and_open_to_paste_and_password_managers() 
     let field = field.split('>').next().unwrap_or_default();
     assert!(field.contains("type=\"password\""), "{field}");
     assert!(field.contains("autocomplete=\"current-password\""), "{field}");
-    assert!(!page.contains("onpaste") && !page.contains("<script"), "nothing stands in the way of a paste");
+    assert!(!page.contains("onpaste") && !page.contains("<script"), "nothing prevents a paste");
     assert!(field.contains("maxlength=\"1024\""), "{field}");
     assert!(!field.contains("minlength") && !field.contains("pattern"), "{field}");
 }
@@ -108,7 +108,7 @@ fn secrets_come_from_the_operating_system_and_never_repeat() {
 
 #[test]
 fn a_code_has_thirty_bits() {
-    // Of 1,000 codes each character takes each of 32 values, and no two are the same but by chance.
+    // In 1,000 codes each character has each of 32 values, and duplicates are only by chance.
     let world = World::new();
     let app = &world.functions.request_magic_link;
     let key = &app.needs.key;
@@ -206,7 +206,7 @@ fn functions_use_one_crypto_library_and_no_broken_hash() {
     }
 }
 
-/// Says hello to whoever comes, over TLS with a certificate that no authority of Amazon signed; where it listens.
+/// A TLS server with a certificate that no authority of Amazon signed; returns its address.
 async fn somebody_else() -> u16 {
     let read = |name: &str| std::fs::read(workspace_file(&format!("tests/support/certificate/{name}")));
     let certificate = CertificateDer::from(read("localhost.der").expect("a certificate"));
@@ -289,7 +289,7 @@ fn nobody_waits_at_random() {
     for folder in ["functions", "shared/src"] {
         for source in sources(&workspace_file(folder)) {
             let text = std::fs::read_to_string(&source).expect("a source can be read");
-            // Two transactions that met wait before they meet again, whoever they are about.
+            // Two transactions that conflict wait before their retries.
             let is_retry = source.ends_with("store/mod.rs") || source.ends_with("store/write.rs");
             let is_retry = is_retry || source.ends_with("entropy.rs");
             assert!(!text.contains("jitter(") || is_retry, "{}", source.display());

@@ -1,11 +1,11 @@
-//! What an operator reads in the log when somebody gets in, fails to, or tries to get around something.
+//! What the log says when somebody signs in, fails to, or tries to bypass a control.
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::support::{Ask, PASSWORD, Visitor, World};
 
-/// Lines of the log since the last look, each as its fields.
+/// The fields of each log line since the last call.
 struct Lines(usize);
 
 impl Lines {
@@ -20,7 +20,7 @@ impl Lines {
         new
     }
 
-    /// Sees that a line of these fields is among the new ones, and that all of a request say which it is.
+    /// Asserts that a new line has these fields, and that all lines of a request have its id.
     fn expect(&mut self, world: &World, what: &str, fields: &Value) {
         let lines = self.since(world);
         let fits = |line: &&Value| {
@@ -122,7 +122,7 @@ async fn each_event_says_what_happened_to_whom_in_which_request() {
     log.expect(&world, "signing out", &json!({ "message": "answered", "path": "/logout", "status": 200 }));
 }
 
-/// The backup email is replaced; the secret of the link that takes it back.
+/// Replaces the backup email; returns the secret of the undo link.
 async fn taken_over(world: &World, browser: &Visitor<'_>) -> String {
     let token = browser.mailed_token("/account/backup", "thief@example.net").await;
     assert_eq!(post(browser, "/backup/confirm", &json!({ "token": token })).await, 200);

@@ -1,4 +1,4 @@
-//! The list of one's own sessions on the account page.
+//! The list of the user's own sessions on the account page.
 use std::time::Duration;
 
 use serde_json::json;

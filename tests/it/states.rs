@@ -1,4 +1,4 @@
-//! Every state an account can be in, and a world in which there is one of each.
+//! Every state of an account, and a world with one of each.
 use std::collections::BTreeMap;
 
 use dev::aws::faults::Kind;
@@ -13,10 +13,10 @@ use crate::support::{Ask, NOON, World};
 const BCRYPT: &str = "$2b$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS";
 /// Its function, as an operator names it, so that every sign-in runs it.
 const FORMER_HASHES: &str = "bcrypt$c=4,l=23";
-/// Where those are who used up limits before.
+/// The network of people who used up limits before.
 const ELSEWHERE: &str = "198.51.100.9";
 
-/// Names the states once, so that none can be left out of [`State::ALL`].
+/// Lists the states once, so that none is missing in [`State::ALL`].
 macro_rules! states {
     ($($name:ident = $words:literal,)*) => {
         /// A state of what a stranger types.
@@ -26,10 +26,10 @@ macro_rules! states {
         }
 
         impl State {
-            /// All of them; the first is what all others are compared with.
+            /// All states; the others are compared with the first.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
-            /// In words.
+            /// Its description.
             pub fn words(self) -> &'static str {
                 match self {
                     $(Self::$name => $words,)*
@@ -60,7 +60,7 @@ states! {
 }
 
 impl State {
-    /// Brings it about.
+    /// Creates this state.
     async fn make(self, world: &World) {
         match self {
             Self::Unknown | Self::ByUsername | Self::ByBackup | Self::WrittenOtherwise | Self::New => {}
@@ -109,7 +109,7 @@ impl State {
         }
     }
 
-    /// How a stranger may type it: addresses and usernames.
+    /// What a stranger may type: addresses and usernames.
     pub fn typed(self) -> Vec<&'static str> {
         match self {
             Self::Unknown => vec!["nobody@example.com", "nobody", "mina@xn--e1afmkfd.example"],
@@ -132,8 +132,8 @@ impl State {
         }
     }
 
-    /// A world of its own for one look at this state. In each of them everybody is there, so that two worlds differ
-    /// in nothing but what is typed, and the same secrets come out.
+    /// A new world for one request about this state. Every world has all accounts, so that two worlds differ only in what
+    /// is typed, and generate the same secrets.
     pub async fn world(self) -> World {
         static EVERYBODY: OnceCell<BTreeMap<&str, Vec<String>>> = OnceCell::const_new();
         let everybody = EVERYBODY.get_or_init(async || {
@@ -155,7 +155,7 @@ impl State {
     }
 }
 
-/// Uses up what may be asked for, and the passwords that may be tried.
+/// Uses up the limits on emails and on passwords.
 async fn use_up(world: &World, typed: &[&str]) {
     let visitor = world.visitor_from(ELSEWHERE);
     let client = ELSEWHERE.parse().expect("an address");

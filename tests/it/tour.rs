@@ -1,4 +1,4 @@
-//! The whole story in one walk, with everything in it that opens something, for tests that look for it elsewhere.
+//! One run through all flows that collects every secret, for tests that look for these elsewhere.
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -9,24 +9,24 @@ use serde_json::json;
 
 use crate::support::{Answer, Ask, PASSWORD, Visitor, World, template, token_in};
 
-/// A password that is wrong.
+/// A wrong password.
 pub const WRONG: &str = "hunter2";
 
-/// What a walk leaves behind.
+/// The result of a run.
 pub struct Tour<'w> {
     /// Somebody who is signed in at the end.
     pub browser: Visitor<'w>,
-    /// Everything that opens something, by what it is.
+    /// Every secret, with its kind.
     pub secrets: BTreeMap<String, String>,
-    /// Everything that was answered.
+    /// All answers.
     pub answers: Vec<Answer>,
-    /// The secret of a link that took a change back.
+    /// The secret of a used undo link.
     pub used_undo: String,
     world: &'w World,
 }
 
 impl<'w> Tour<'w> {
-    /// Walks through every function, with people who do the right thing, people who don't, and services that fail.
+    /// Calls every function, with valid and invalid requests and with failing services.
     pub async fn walk(world: &'w World) -> Self {
         world.person("mina").create().await;
         let mut tour = Self {
@@ -51,7 +51,7 @@ impl<'w> Tour<'w> {
         tour
     }
 
-    /// Keeps an answer, the code that it shows and the secrets in its cookies.
+    /// Records an answer, the code that it shows and the secrets in its cookies.
     fn keep(&mut self, what: &str, answer: Answer) -> Answer {
         if let Some(code) = answer.code_shown() {
             self.secrets.insert(format!("code {what}"), code.replace(' ', ""));
@@ -88,7 +88,7 @@ impl<'w> Tour<'w> {
         self.ask(what, visitor, &Ask::form(path, fields)).await
     }
 
-    /// The mails that come now, with the secrets of their links.
+    /// Delivers emails and records the secrets of their links.
     async fn mails(&mut self, what: &str) -> Vec<(Mail, String)> {
         let mails = self.world.deliver().await;
         let with_links = mails.into_iter().filter(|mail| !mail.links.is_empty());
@@ -168,7 +168,7 @@ impl<'w> Tour<'w> {
         for username in ["joris", "mina", "mina"] {
             self.form("undo", &owner, "/undo", &[("token", undo), ("username", username)]).await;
         }
-        assert!(!thief.is_signed_in().await, "taken back");
+        assert!(!thief.is_signed_in().await, "undone");
         self.used_undo.clone_from(undo);
         self.mails("undone").await;
     }
@@ -176,7 +176,7 @@ impl<'w> Tour<'w> {
     async fn comes_back_late(&mut self) {
         self.signs_in("mina", "late").await;
         let late = self.browser.duplicate();
-        // Changes of the backup email rest after one was taken back.
+        // Changes of the backup email are frozen after an undo.
         self.world.after(Duration::from_hours(73));
         let asked = self.form("late", &late, "/account/backup", &[("email", "late@example.org")]).await;
         let typed = asked.cookies.iter().any(|cookie| cookie.starts_with("__Host-typed="));

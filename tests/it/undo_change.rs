@@ -1,4 +1,4 @@
-//! "This wasn't me": taking a change of the backup email back, without signing in.
+//! "This wasn't me": undoing a change of the backup email, without signing in.
 use std::time::Duration;
 
 use dev::aws::faults::Kind;
@@ -13,7 +13,7 @@ async fn undo(visitor: &Visitor<'_>, token: &str) -> Answer {
     visitor.post_json(PATH, &json!({ "token": token, "username": "mina" })).await
 }
 
-/// The backup email as the account page shows it to somebody who signs in anew.
+/// The backup email on the account page after a new sign-in.
 async fn backup_of_mina(world: &World) -> serde_json::Value {
     world.after(Duration::from_secs(1));
     let browser = world.visitor();
@@ -21,8 +21,7 @@ async fn backup_of_mina(world: &World) -> serde_json::Value {
     browser.get_json("/account").await.json()["backup"]["address"].clone()
 }
 
-/// A thief in a session of mina's account puts another address in the place of `former@example.org`; the secret of
-/// the link in the notice.
+/// A thief in a session of mina's account replaces `former@example.org`; returns the secret of the undo link.
 async fn changed(world: &World, thief: &Visitor<'_>, to: &str) -> String {
     let token = thief.mailed_token("/account/backup", to).await;
     assert_eq!(thief.post_json("/backup/confirm", &json!({ "token": token })).await.status, 200);

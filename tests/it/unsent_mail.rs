@@ -1,4 +1,4 @@
-//! What the mailer gave up: an operator lists it and asks for it again.
+//! Requests that the mailer gave up on: an operator lists them and queues them again.
 use std::time::Duration;
 
 use dev::aws::faults::Kind;
@@ -10,7 +10,7 @@ use crate::support::{World, template, token_in};
 
 const LONG_ENOUGH: Duration = Duration::from_mins(12);
 
-/// The stream drops whatever waits, as it does after five tries or ten minutes.
+/// The stream drops all waiting records, as it does after five attempts or ten minutes.
 fn give_up(world: &World) {
     assert!(!world.new_records().is_empty(), "something was asked for");
     world.after(LONG_ENOUGH);
@@ -81,7 +81,7 @@ async fn a_confirmation_is_sent_again_while_its_address_is_pending_and_its_link_
     let queued = only(&world).await;
     assert_eq!(again(&world, &queued).await, Ok(()));
     let [mail] = &world.deliver().await[..] else { panic!("one mail") };
-    // Elsewhere the code of the account page fits, because the page follows the request.
+    // In another browser the account page's code works, because the page shows the current request.
     let code = browser.get("/account").await.link_code();
     let form = json!({ "token": token_in(mail), "code": code });
     assert_eq!(world.visitor().post_json("/backup/confirm", &form).await.status, 200);

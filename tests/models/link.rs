@@ -1,8 +1,8 @@
 //! The life of a link: who may open it, how often and until when.
 //!
-//! One account, its address, one or two requests for a link to it, their mails, and windows in which people and
-//! programs press the button. Each call to the database is one step, so that whatever can happen between two calls
-//! of one window happens in some run. The step of the model and the call of the code that it stands for:
+//! One account, its address, one or two requests for a link to it, their emails, and windows in which people and
+//! programs press the button. Each call to the database is one step, so that everything that can happen between two
+//! calls of one window happens in some run. The steps of the model and the calls that they represent:
 //!
 //! | step | call |
 //! | --- | --- |
@@ -16,26 +16,26 @@
 //! | [`At::TakingTry`] | `Store::record_code_attempt` |
 //! | [`At::Comparing`] | `HashingKey::is_code_of` |
 //! | [`At::Opening`] | `Store::open_session_with_link`, or `Store::confirm_backup`: one transaction |
-//! | [`Action::Lose`] | a write whose answer is lost: it happened, the person sees an error and presses again |
-//! | [`Action::TakeTwice`] | `Store::record_code_attempt` whose answer is lost on the way to the function: the SDK calls again |
+//! | [`Action::Lose`] | a write whose answer is lost: it happened, but the person sees an error and presses again |
+//! | [`Action::TakeTwice`] | `Store::record_code_attempt` whose answer is lost: the SDK calls again |
 //! | [`Action::Remove`] | `Store::remove_backup`, or `Store::cancel_pending` |
-//! | [`Action::Undo`] | the undo of a notice: `sessions_valid_from` is raised, the pending record goes |
+//! | [`Action::Undo`] | the undo of a notice: raises `sessions_valid_from`, deletes the pending record |
 //! | [`Action::Disable`] | `Store::disable_account` |
 //! | [`Action::Enable`] | `Store::enable_account` |
 //! | [`Action::EndSessions`] | `Store::end_all_sessions` |
 //!
-//! A transaction that conflicts with another has not happened and is tried again: the window stays where it is,
-//! which is no step. A window that is given up takes no more steps, which every run allows.
+//! A transaction that conflicts with another has not happened and is tried again, so it is not a step. An abandoned
+//! window takes no more steps, which every run allows.
 mod steps;
 
 mod tests;
 mod tie;
 
-/// Ticks of the clock that a link lives; a tick stands for any time.
+/// The lifetime of a link in ticks; a tick represents any time.
 pub const LIFETIME: u8 = 1;
 /// Seconds in a tick: more than can be added to `sessions_valid_from` within one.
 const SECONDS: u8 = 8;
-/// The last tick: the first at which a link of the beginning is dead.
+/// The last tick: the first at which a link from the start has expired.
 const END: u8 = 2;
 
 /// What the link is for.
@@ -47,47 +47,47 @@ pub enum Purpose {
     Confirm,
 }
 
-/// Who sits at a window with the link in hand.
+/// Who uses a window with the link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Who {
-    /// The browser that asked: it holds the cookie of the request, or a session of the account.
+    /// The browser that requested it: it has the cookie of the request, or a session of the account.
     Asker,
-    /// The owner's other device: they type the code that the asking page shows.
+    /// The owner's other device: they type the code that the requesting page shows.
     Elsewhere,
-    /// Has the mail and not the code, and guesses. That a guess is right is beyond the model.
+    /// Has the email but not the code, and guesses. In the model no guess is right.
     Thief,
     /// A mail gateway: presses buttons, has no cookie and no code.
     Gateway,
 }
 
-/// A rule of the code. A model without one of them has to fail: that shows that the rule is needed, and that the
-/// model would notice.
+/// A rule of the code. A model without one of them must fail, which shows that the rule is needed and that the model
+/// detects its absence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
-    /// The spending write asks that the link was not spent.
+    /// The spending write requires that the link was not spent.
     Unspent,
-    /// The reading and the spending write ask that the link's time is not over: both by the same clock's `now`, so
-    /// that one of them would do.
+    /// The read and the spending write require that the link has not expired. Both use the same `now`, so one of them
+    /// would be enough.
     Unexpired,
-    /// A code is compared only after one of the tries was taken by a conditional write.
+    /// A code is compared only after a conditional write has counted an attempt.
     TryFirst,
-    /// Taking a try asks that one is left.
+    /// Counting an attempt requires that one is left.
     TriesLeft,
-    /// The spending write asks that wrong codes have not used up the tries.
+    /// The spending write requires that wrong codes have not used up the attempts.
     Unlocked,
-    /// Opening asks that the slot is the request's own.
+    /// Opening requires that the slot is the request's own.
     OwnSlot,
     /// A slot stays its request's after a link of it was used.
     UsedSlotStays,
-    /// Opening asks that the address still is the account's.
+    /// Opening requires that the address still is the account's.
     HeldAddress,
-    /// Opening asks that the request is not older than `sessions_valid_from`.
+    /// Opening requires that the request is not older than `sessions_valid_from`.
     ValidFrom,
-    /// Opening asks that the account is not disabled.
+    /// Opening requires that the account is not disabled.
     Enabled,
-    /// Disabling ends all sessions, and with them what was asked for.
+    /// Disabling ends all sessions, and cancels earlier requests.
     DisablingEnds,
-    /// A browser that did not ask needs a code.
+    /// A browser that did not request the link needs a code.
     LinkAuthorization,
     /// GET reads only.
     SafeGet,
@@ -100,17 +100,17 @@ pub enum Wrong {
     OpenedTwice,
     /// A browser without cookie, session and right code opened.
     Unproven,
-    /// More codes were compared on one link than it has tries.
+    /// More codes were compared on one link than it has attempts.
     TooManyCompared,
-    /// A link opened after as many wrong codes as it has tries.
+    /// A link opened after as many wrong codes as it has attempts.
     AfterLock,
     /// A link opened after a newer one was made.
     Replaced,
-    /// A link opened for a button that was pressed when its time was over.
+    /// A link opened although it had expired when its button was pressed.
     Expired,
     /// A link opened whose address was removed, or whose request was cancelled.
     Removed,
-    /// A link opened that was asked for before everything was taken back, or all sessions ended.
+    /// A link opened that was requested before an undo, or before all sessions ended.
     Undone,
     /// A link opened while the account was disabled.
     Disabled,
@@ -121,9 +121,9 @@ pub enum Wrong {
 /// A request for a link.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Request {
-    /// When it was asked for.
+    /// When it was made.
     pub requested_at: u8,
-    /// Truth: a change was taken back, or all sessions ended since.
+    /// Truth: a change was undone, or all sessions ended since.
     pub backup_after_undo: bool,
     /// Truth: it was cancelled.
     pub cancelled: bool,
@@ -134,7 +134,7 @@ pub struct Request {
 pub struct Link {
     /// Its request, by number.
     pub request: usize,
-    /// Tries that were taken.
+    /// Attempts that were counted.
     pub tries: u8,
     /// It was used.
     pub spent: bool,
@@ -143,29 +143,29 @@ pub struct Link {
     wrong: u8,
 }
 
-/// Whose the slot is.
+/// The owner of the slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Slot {
-    /// Nobody's.
+    /// Nobody.
     Empty,
-    /// This request's, and its links may work.
+    /// This request, and its links may work.
     Of(usize),
-    /// This request's, and one of its links was used.
+    /// This request, and one of its links was used.
     UsedBy(usize),
 }
 
-/// How a window showed that it may use the link.
+/// How a window was authorized to use the link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Shown {
     /// Cookie or session.
     Asker,
-    /// The right code; a try was taken for it.
+    /// The right code; an attempt was counted for it.
     Code,
     /// Nothing: only in a model without [`Rule::LinkAuthorization`].
     Nothing,
 }
 
-/// Where the request of a window is.
+/// The next call of a window's request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum At {
     /// There is none.
@@ -176,26 +176,26 @@ pub enum At {
     ReadingSlot,
     /// It is about to read the account.
     ReadingAccount,
-    /// It is about to take a try.
+    /// It is about to count an attempt.
     TakingTry,
-    /// It is about to compare the code. `seen` is of use in a broken model only.
+    /// It is about to compare the code. `seen` is used in a broken model only.
     Comparing { seen: u8 },
     /// It is about to write.
     Opening(Shown),
-    /// It got what it wanted.
+    /// It has succeeded.
     Done,
 }
 
 /// A window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Window {
-    /// Who sits there.
+    /// Who uses it.
     pub who: Who,
     /// The link in its address bar.
     pub link: usize,
     /// When the button was pressed: the `now` of the whole request.
     pub now: u8,
-    /// How far it is.
+    /// The next call.
     pub at: At,
 }
 
@@ -208,14 +208,14 @@ pub struct Session {
     pub ended: bool,
 }
 
-/// Everything at one moment.
+/// A state.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct State {
     /// The time.
     pub now: u8,
     /// The requests, oldest first.
     pub requests: Vec<Request>,
-    /// The links, in the order of their making.
+    /// The links, in the order of their creation.
     pub links: Vec<Link>,
     /// The slot of account and address.
     pub slot: Slot,
@@ -223,11 +223,11 @@ pub struct State {
     pub held: bool,
     /// Sessions and links from before this second are dead.
     pub valid_from: u8,
-    /// Changes of the backup email rest.
+    /// Changes of the backup email are frozen.
     pub frozen: bool,
     /// `disabled_at`.
     pub disabled: bool,
-    /// What was opened: request, and who sat there.
+    /// What was opened: the request, and who opened it.
     pub opened: Vec<(usize, Who)>,
     /// The sessions.
     pub sessions: Vec<Session>,
@@ -239,7 +239,7 @@ pub struct State {
     pub newest: usize,
     /// Answers that were lost.
     pub lost: u8,
-    /// What must never happen and did.
+    /// What happened and must never happen.
     pub wrongs: Vec<Wrong>,
 }
 
@@ -250,7 +250,7 @@ pub enum Action {
     Tick,
     /// A newer request for the same address.
     Ask,
-    /// The mailer makes and mails a link for this request.
+    /// The mailer creates a link for this request and sends it.
     Email(usize),
     /// Somebody looks at this link.
     Get(usize),
@@ -260,11 +260,11 @@ pub enum Action {
     Step(usize),
     /// The same, and its answer is lost.
     Lose(usize),
-    /// The request of this window takes a try twice, because the first answer was lost.
+    /// The request of this window counts an attempt twice, because the first answer was lost.
     TakeTwice(usize),
     /// The address is removed, or the request cancelled.
     Remove,
-    /// A change is taken back through a notice.
+    /// A change is undone through a notice.
     Undo,
     /// An operator disables the account.
     Disable,
@@ -281,7 +281,7 @@ pub struct Life {
     pub purpose: Purpose,
     /// Who takes part.
     pub cast: &'static [Who],
-    /// Tries of a link.
+    /// Attempts of a link.
     pub tries: u8,
     /// Requests at most.
     pub requests: usize,
@@ -291,7 +291,7 @@ pub struct Life {
     pub links: usize,
     /// Answers that may be lost.
     pub losses: u8,
-    /// Whether time passes, addresses are removed and changes taken back.
+    /// Whether time passes, addresses are removed and changes undone.
     pub disturbed: bool,
     /// Steps of the operator at most; with them time passes too.
     pub operated: u8,
@@ -324,20 +324,20 @@ impl State {
         verdicts.into_iter().filter(|(_, guilty)| *guilty).for_each(|(wrong, _)| self.note(wrong));
     }
 
-    /// All sessions so far end, and what was asked for is dead.
+    /// Ends all sessions so far, and cancels earlier requests.
     fn end_all(&mut self, valid_from: u8) {
         self.valid_from = valid_from;
         self.requests.iter_mut().for_each(|request| request.backup_after_undo = true);
         self.sessions.iter_mut().for_each(|session| session.ended = true);
     }
 
-    /// The sessions that the account honours.
+    /// The valid sessions of the account.
     pub fn honoured(&self) -> impl Iterator<Item = &Session> {
         let honours = |session: &&Session| !self.disabled && session.began * SECONDS >= self.valid_from;
         self.sessions.iter().filter(honours)
     }
 
-    /// What is stored, without windows and truth: tries and spending of each link, the slot, the openings.
+    /// What is stored, without windows and truth: attempts and use of each link, the slot, the openings.
     pub fn stored(&self) -> (Vec<(u8, bool)>, Slot, usize) {
         let links = self.links.iter().map(|link| (link.tries, link.spent)).collect();
         (links, self.slot, self.opened.len())

@@ -55,7 +55,7 @@ fn text(data: &[u8]) -> Option<&str> {
     std::str::from_utf8(data).ok()
 }
 
-/// What lies behind the first byte, which chooses.
+/// The first byte, which chooses, and the rest.
 fn choice(data: &[u8]) -> (u8, &[u8]) {
     data.split_first().map_or((0, data), |(first, rest)| (*first, rest))
 }
@@ -64,7 +64,7 @@ fn is_one_clean_line(text: &str) -> bool {
     !text.chars().any(char::is_control)
 }
 
-/// The fields that forms of the site have.
+/// The fields of the site's forms.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct EmailForm {
@@ -95,7 +95,7 @@ pub fn event(data: &[u8]) {
     read_everything(&request);
 }
 
-/// The request of an event, as the runtime makes it.
+/// The request of an event, as the runtime builds it.
 fn read(event: Event) -> Request {
     Request::from(lambda_http::Request::from(LambdaRequest::ApiGatewayV2(guard(event))))
 }
@@ -143,8 +143,8 @@ fn posted(choice: u8, body: &[u8]) -> Request {
     read(Event(event))
 }
 
-/// A body over 16 KB is never parsed, one of another type neither; the same fields say the same as a form, as JSON
-/// and in base64; a field too many or twice is refused.
+/// A body over 16 KB is never parsed, nor is one of another type; the same fields mean the same as a form, as JSON and in
+/// base64; an unknown or repeated field is refused.
 pub fn form(data: &[u8]) {
     let (first, body) = choice(data);
     let request = posted(first, body);
@@ -169,7 +169,7 @@ pub fn form(data: &[u8]) {
     let twice = format!("{as_form}&{as_form}");
     assert!(posted(0, twice.as_bytes()).form::<EmailForm>().is_err(), "a field twice");
 
-    // The same body behind so much space that it is too large; JSON would not mind the space.
+    // The same body after so much space that it is too large; JSON would accept the space.
     let padded = format!("{}{as_json}", " ".repeat(MAX_BODY_BYTES));
     for choice in [0, 1, 2, 4, 5] {
         assert_too_large::<EmailForm>(&posted(choice, padded.as_bytes()));
@@ -188,7 +188,7 @@ fn with_cookies(lines: &[String]) -> Request {
     read(Event(event))
 }
 
-/// A cookie that is not ours, or not of our making, reads as none; ours is found among any others.
+/// A cookie that is not ours, or that we did not create, counts as none; ours is found among any others.
 pub fn cookie(data: &[u8]) {
     let Some(line) = text(data) else { return };
     let read = with_cookies(&[line.to_owned()]).session();
@@ -234,7 +234,7 @@ pub fn token(data: &[u8]) {
     }
 }
 
-/// What is shown reads as itself, whatever case and spacing; another request's code does not pass.
+/// A shown code parses as itself in any case and spacing; another request's code is refused.
 pub fn link_code(data: &[u8]) {
     let Some(typed) = text(data) else { return };
     let key = HashingKey::new("0123456789abcdef0123456789abcdef").expect("32 characters");
@@ -251,8 +251,8 @@ pub fn link_code(data: &[u8]) {
     assert_eq!(LinkCode::parse(&code.shown()), Ok(code));
 }
 
-/// An address is ASCII without space and controls, within its bounds; its canonical form is that of itself, and
-/// what is stored reads as what was parsed.
+/// An address is ASCII without space and controls, within its bounds; canonicalising is idempotent, and a stored address
+/// reads as the parsed one.
 pub fn address(data: &[u8]) {
     let Some(typed) = text(data) else { return };
     let Ok(address) = EmailAddress::parse(typed) else { return };
@@ -276,8 +276,8 @@ pub fn address(data: &[u8]) {
     assert_eq!(typed.address(), Some(address), "the outbox carries the same address");
 }
 
-/// Whatever names an account has one canonical form, that is counted and compared; whatever may stand in the outbox
-/// can be read from it again.
+/// Every identifier has one canonical form, which is counted and compared; everything that the outbox may contain can be
+/// read from it again.
 pub fn identifier(data: &[u8]) {
     let Some(typed) = text(data) else { return };
     let identifier = Identifier::parse(typed);
@@ -319,7 +319,7 @@ pub fn assert_stays_here(path: &LocalPath) {
     }
 }
 
-/// Every sign-in leads to a page of this site, and a path that is fine is kept.
+/// Every sign-in leads to a page of this site, and a valid path is kept.
 pub fn next(data: &[u8]) {
     let Some(typed) = text(data) else { return };
     let path = LocalPath::from(typed.to_owned());
@@ -328,7 +328,7 @@ pub fn next(data: &[u8]) {
     assert_eq!(LocalPath::from(path.as_str().to_owned()), path);
 }
 
-/// A mailer that no flow asks anything.
+/// A mailer without requests.
 fn mailer() -> Mailer {
     let nobody = http_client_fn(|_, _| -> SharedHttpConnector { unreachable!("nothing is called") });
     TestPlatform::new(&TestClock::at(1), 0, nobody).mailer(&variable)
@@ -338,7 +338,7 @@ thread_local! {
     static MAILER: Mailer = mailer();
 }
 
-/// A batch of the stream is handled in order up to the first failure, which alone is named.
+/// A batch of the stream is handled in order up to the first failure, and only that is reported.
 pub fn stream(data: &[u8]) {
     let (weak, data) = choice(data);
     let Ok(event) = serde_json::from_slice::<StreamEvent>(data) else { return };

@@ -1,4 +1,4 @@
-//! Requests of any kind for whole flows, a network that answers as empty tables do, and what every answer is.
+//! Arbitrary requests for whole flows, a network that answers like empty tables, and the properties of every answer.
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
@@ -12,9 +12,9 @@ use shared::web::guard::Event;
 
 use super::assert_stays_here;
 
-/// Makes a request of bytes: the first chooses the method and the coding of the body, then come a line each for
-/// path and query, cookies, media type, `Accept` and `Sec-Fetch-Site`; the rest is the body. None where a line
-/// cannot be what API Gateway would hand over.
+/// Builds a request from bytes: the first chooses the method and the coding of the body, then come a line each for
+/// path and query, cookies, media type, `Accept` and `Sec-Fetch-Site`; the rest is the body. None if a line
+/// is not possible in an event of API Gateway.
 pub fn ask(data: &[u8]) -> Option<Event> {
     let (first, rest) = data.split_first()?;
     let mut parts = rest.splitn(6, |byte| *byte == b'\n');
@@ -40,7 +40,7 @@ pub fn ask(data: &[u8]) -> Option<Event> {
     Some(Event(event))
 }
 
-/// Where the site is.
+/// The site's URL.
 pub const SITE: &str = "https://account.example.com";
 
 /// The variables of a function's environment, as any function could have them.
@@ -60,8 +60,8 @@ pub fn variable(name: &str) -> Option<String> {
     Some(value.to_owned())
 }
 
-/// A network that answers as DynamoDB does where nothing is stored: nothing is found, an update finds its condition
-/// false, a transaction is written.
+/// A network that answers like DynamoDB with empty tables: nothing is found, the condition of an update is false, a
+/// transaction is written.
 pub fn empty_tables() -> SharedHttpClient {
     let connector = SharedHttpConnector::new(EmptyTables);
     http_client_fn(move |_, _| connector.clone())
@@ -86,7 +86,7 @@ impl HttpConnector for EmptyTables {
     }
 }
 
-/// What every answer of the site is, whatever was asked: no failure of ours, sealed, and no redirect off the site.
+/// The properties of every answer: no failure of ours, all security headers, and no redirect off the site.
 pub fn assert_calm(response: &ApiGatewayV2httpResponse) {
     let header = |name| response.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     assert!(matches!(response.status_code, 200..=303 | 400..=429), "status {}", response.status_code);

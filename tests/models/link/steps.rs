@@ -44,7 +44,7 @@ impl Life {
                 slot == Slot::Of(request) && self.is_valid(state, state.requests[request].requested_at)
             }
         };
-        // The mailer finds no door of a disabled account.
+        // The mailer sends no links for a disabled account.
         let free = free && !state.disabled;
         if free {
             state.slot = Slot::Of(request);
@@ -103,7 +103,7 @@ impl Life {
                 }
             }
             Action::Undo => {
-                // A second later, so that nothing asked for in the same second survives.
+                // A second later, so that no request of the same second survives.
                 state.end_all((state.now * SECONDS).max(state.valid_from) + 1);
                 state.frozen = true;
                 if self.purpose == Purpose::Confirm {
@@ -126,7 +126,7 @@ impl Life {
         }
     }
 
-    /// The next call of a window's request. It always comes back as idle, done or further on.
+    /// The next call of a window's request. Afterwards it is idle, done or at its next call.
     fn step(&self, state: &mut State, window: usize, answer_lost: bool) {
         let Window { who, link: number, now, at } = state.windows[window];
         let link = state.links[number].clone();
@@ -253,7 +253,7 @@ impl Model for Life {
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
         let made = |request| state.links.iter().filter(|link| link.request == request).count();
-        // A stranger asks for a sign-in link, whoever is signed in for a confirmation.
+        // A stranger requests a sign-in link; for a confirmation somebody must be signed in.
         let barred = self.purpose == Purpose::Confirm && (state.frozen || state.disabled);
         if state.requests.len() < self.requests && !barred {
             actions.push(Action::Ask);
@@ -297,7 +297,7 @@ impl Model for Life {
     fn next_state(&self, last: &State, action: Action) -> Option<State> {
         let mut state = last.clone();
         self.apply(&mut state, action);
-        // It makes no difference which of two like windows is the first: half as many states.
+        // The order of two equal windows makes no difference, so sorting them halves the states.
         state.windows.sort_unstable();
         (state != *last).then_some(state)
     }

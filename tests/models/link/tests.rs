@@ -26,7 +26,7 @@ fn scanned(purpose: Purpose) -> Life {
     Life { purpose, cast: &[Who::Asker, Who::Elsewhere, Who::Gateway], ..CALM }
 }
 
-/// A newer request, mails that come twice, two windows, time, a removal, an undo, answers that are lost.
+/// A newer request, emails that come twice, two windows, time, a removal, an undo, answers that are lost.
 fn disturbed(purpose: Purpose) -> Life {
     let cast = &[Who::Asker, Who::Asker];
     Life { purpose, cast, requests: 2, copies: 2, links: 3, disturbed: true, ..CALM }

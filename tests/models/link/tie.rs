@@ -1,5 +1,5 @@
 //! The model and the store take the same random steps, call by call, and must agree after each: whether the call
-//! went through, the tries and the spending of each link, the slot, how many sessions there are and how many notices.
+//! succeeded, the attempts and the use of each link, the slot, how many sessions there are and how many notices.
 use domain::{
     AccountId, ClientInfo, EmailAddress, Link as Row, LinkAuthorization, LinkState, MessageId, Notice,
     Purpose as AccountKind, Session, SignInEmail, SignInMethod, Timestamp, UndoLink,
@@ -41,7 +41,7 @@ struct Real {
     windows: Vec<Option<(Row, Timestamp)>>,
     /// The sessions that were opened.
     sessions: Vec<Session>,
-    /// Notices that were asked for beside those of sign-ins.
+    /// Notices that were queued, without those of sign-ins.
     notices: usize,
 }
 
@@ -53,7 +53,7 @@ impl Real {
         let windows = vec![None; LIFE.cast.len()];
         let (requests, links, sessions) = (Vec::new(), Vec::new(), Vec::new());
         let mut real = Self { world, account, address, requests, links, windows, sessions, notices: 0 };
-        // The account's own beginning: the request for the backup email and the notice of it.
+        // Before the test: the request for the backup email and its notice.
         real.notices = real.world.dump()["OutboxTable"].len();
         real.ask();
         real
@@ -69,7 +69,7 @@ impl Real {
         self.requests.push((self.app().message_id(), self.app().now()));
     }
 
-    /// Takes the step; whether the call went through.
+    /// Takes the step; returns whether the call succeeded.
     async fn take(&mut self, state: &State, action: Action) -> bool {
         match action {
             Action::Tick => self.world.after(std::time::Duration::from_secs(TICK)),
@@ -141,7 +141,7 @@ impl Real {
         kept.is_ok()
     }
 
-    /// Takes everything back and leaves the backup email as it is.
+    /// Undoes a change and leaves the backup email as it is.
     async fn undo(&mut self) {
         let account = self.load().await;
         let app = self.app();
@@ -184,7 +184,7 @@ impl Real {
             }
             At::Comparing { .. } => {
                 let key = &app.needs.key;
-                // A code of another request is what a guess is.
+                // A guess is the code of another request.
                 let typed = match state.windows[window].who {
                     Who::Thief => key.code_of(&MessageId::new(0, 0)),
                     _ => key.code_of(&link.request),
@@ -216,7 +216,7 @@ impl Real {
         }
     }
 
-    /// What is stored, in the words of the model.
+    /// What is stored, as the model's state.
     async fn assert_is(&self, state: &State) {
         let (links, slot, opened) = state.stored();
         let store = &self.app().store;
@@ -247,7 +247,7 @@ fn source() -> ClientInfo {
     ClientInfo::new("", std::net::Ipv4Addr::new(203, 0, 113, 7).into())
 }
 
-/// Steps of the model that the store has no like of are left out: while changes are frozen, nothing is removed.
+/// Excludes steps of the model that the store does not have: while changes are frozen, nothing is removed.
 fn choices(state: &State) -> Vec<Action> {
     let mut actions = Vec::new();
     LIFE.actions(state, &mut actions);
@@ -255,7 +255,7 @@ fn choices(state: &State) -> Vec<Action> {
     actions
 }
 
-/// Mostly a request that has begun goes on; now and then something else happens, rarely what ends everything.
+/// Mostly continues a request that has begun; sometimes does something else, rarely something that ends everything.
 fn allows(kind: u8, action: Action) -> bool {
     match action {
         Action::Step(_) => true,
