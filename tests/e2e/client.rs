@@ -1,4 +1,4 @@
-//! Stacks for journeys, browsers at them, and their emails.
+//! Stacks for end-to-end tests, their browsers and emails.
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -20,12 +20,12 @@ pub async fn start() -> Result<Stack> {
     Stack::start(&silent()).await
 }
 
-/// A browser without cookies at the page of a stack.
+/// A browser without cookies for a stack.
 pub fn new_browser(stack: &Stack) -> Result<Browser> {
     Ok(Browser::new(stack.page_url(), &Connections::new()?))
 }
 
-/// The values of all cookies, those of several requests one by one.
+/// The values of all cookies; each link request counts separately.
 pub fn cookie_values(browser: &Browser) -> impl Iterator<Item = String> {
     browser.cookies().values().flat_map(|value| value.split('.')).map(str::to_owned)
 }

@@ -1,4 +1,4 @@
-//! The local stack as a newcomer meets it: its own binary, its messages, its end.
+//! The local stack's command line: its binary, its messages, how it stops.
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
@@ -23,10 +23,10 @@ pub(crate) async fn output_of(arguments: &[&str]) -> Result<(ExitStatus, String,
     Ok((output.status, text(output.stdout), text(output.stderr)))
 }
 
-/// Three free ports in a row, for this test alone: the tests run at the same time and would find the same ones.
+/// Three consecutive free ports for this test only: tests run at the same time and would find the same ones.
 pub(crate) fn free_ports() -> Result<u16> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    // Another run of the tests on this machine begins elsewhere.
+    // Another test run on this machine starts at another port.
     let first = 20_000 + u16::try_from(std::process::id() % 10_000)?;
     loop {
         let base = first + NEXT.fetch_add(3, Ordering::Relaxed);
@@ -55,7 +55,7 @@ pub(crate) async fn start(arguments: &[&str]) -> Result<Child> {
         anyhow::bail!("the stack ended before it was ready")
     };
     tokio::time::timeout(PATIENCE, ready).await.context("the stack does not get ready")??;
-    // Somebody goes on reading: a stack whose standard output is closed fails at its next line.
+    // Keeps reading: a stack whose standard output is closed fails at its next line.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     Ok(child)
 }
@@ -70,7 +70,7 @@ fn signal(name: &str, process: u32) -> Result<()> {
 async fn ctrl_c_leaves_no_process_behind() -> Result<()> {
     let mut stack = start(&["--port-base", &free_ports()?.to_string()]).await?;
     let id = stack.id().context("it runs")?;
-    // Children belong to the thread that started them, so all threads are asked.
+    // Children belong to the thread that started them, so all threads are searched.
     let mut children = Vec::new();
     for thread in std::fs::read_dir(format!("/proc/{id}/task"))? {
         let listed = std::fs::read_to_string(thread?.path().join("children")).unwrap_or_default();
@@ -186,7 +186,7 @@ async fn accounts_with_hashes_of_other_systems_sign_in_with_the_password_they_ha
     let stack = start(&["--port-base", &base, "--accounts", &file.to_string_lossy()]).await?;
     let http = reqwest::Client::builder().no_proxy().build()?;
     for number in 0..hashes.len() {
-        // The first time the imported hash is verified, the second time the one that took its place.
+        // The first time the imported hash is verified, the second time its replacement.
         for (password, status) in
             [("wrong", 401), ("correct horse battery", 200), ("correct horse battery", 200), ("wrong", 401)]
         {

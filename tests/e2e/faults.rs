@@ -1,8 +1,8 @@
-//! Faults of AWS, with the real binaries: every flow meets every fault that can strike it, and whatever happens, nothing is
-//! half written, nothing is lost, no email comes more than twice, and the page is a calm one.
+//! Faults of AWS, with the real binaries: every flow is run with every fault that can affect it. In every case nothing is
+//! half written, nothing is lost, no email comes more than twice, and the visitor gets a page of ours.
 //!
-//! What single flows do about single faults is tested in process (`tests/it`); here is the whole table, made of two
-//! lists, so that no pair can be forgotten. `docs/faults.md` shows it, and is compared with what came out.
+//! `tests/it` tests single faults of single flows in process. This is the whole table, built from two lists so that no
+//! pair is missing. The test compares `docs/faults.md` with the outcome.
 mod image;
 mod table;
 mod walk;
@@ -17,16 +17,16 @@ use self::image::{Change, Snapshot};
 use self::table::Row;
 use self::walk::{Flow, Scene};
 
-/// Where a fault strikes.
+/// Where a fault occurs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum At {
-    /// The one call with which the flow changes anything.
+    /// The only call with which the flow changes anything.
     Commit,
     /// Every call of the flow to DynamoDB.
     EveryCall,
-    /// The mail service, when the mailer sends what the flow asked for.
+    /// The mail service, when the mailer sends the flow's email.
     MailService,
-    /// The mailer's note that the email was sent.
+    /// The mailer's write that marks the request as done.
     Mark,
     /// The stream, which delivers each of the flow's requests twice in a batch, and then the batch again.
     DeliveredTwice,
@@ -68,7 +68,7 @@ const TROUBLES: [Trouble; 15] = [
 ];
 
 impl Trouble {
-    /// Only where an email is caused can anything happen to it.
+    /// Only a flow with an email can be affected by faults of emails.
     fn can_strike(&self, flow: Flow) -> bool {
         flow.mails() || matches!(self.at, At::Commit | At::EveryCall)
     }
@@ -92,8 +92,8 @@ impl Trouble {
     }
 }
 
-/// Flows that take turns on one stack, and the faults they meet there. Waiting for retries is most of the time, so the
-/// lanes run side by side; the mailer's own retries come on top of the SDK's, so it has two.
+/// Flows that run one after another on one stack, and their faults. Most of the time is spent waiting for retries, so the
+/// lanes run in parallel; the mailer's retries are added to the SDK's, so it has two lanes.
 const LANES: [(&[Flow], std::ops::Range<usize>); 6] = [
     (&[Flow::Mailer], 0..4),
     (&[Flow::Mailer], 4..TROUBLES.len()),
@@ -144,13 +144,13 @@ async fn flow_through(stack: &Stack, flow: Flow, troubles: &[Trouble]) -> Result
     Ok(rows)
 }
 
-/// What comes of a flow without faults.
+/// The outcome of a flow without faults.
 struct Good {
     image: image::Image,
     mails: Vec<(String, String)>,
 }
 
-/// One run of a scene, from its snapshot on.
+/// One run of a scene, from its snapshot.
 struct Run<'s> {
     stack: &'s Stack,
     snapshot: &'s Snapshot,
@@ -178,7 +178,8 @@ impl<'s> Run<'s> {
     }
 }
 
-/// One cell of the table: the scene as it was, the fault, the request, what came of it, and the request again.
+/// One row of the table: restores the scene, adds the fault, sends the request, checks the outcome, and sends the request
+/// again.
 async fn meet(stack: &Stack, scene: &Scene<'_>, trouble: &Trouble, good: &Good) -> Result<Row> {
     let run = Run::start(stack, scene)?;
     let fault = trouble.fault(scene.flow);
@@ -196,7 +197,7 @@ async fn meet(stack: &Stack, scene: &Scene<'_>, trouble: &Trouble, good: &Good) 
         At::OutOfOrder => {
             stack.tables().empty("LimitsTable")?;
             scene.act().await?;
-            scene.ask_for_another_mail().await?;
+            scene.request_another_email().await?;
             let mut rows = outbox(stack)?;
             ensure!(rows.len() >= 2, "there is no order in one request");
             rows.reverse();
@@ -205,7 +206,7 @@ async fn meet(stack: &Stack, scene: &Scene<'_>, trouble: &Trouble, good: &Good) 
         _ => {}
     }
     if by_hand {
-        // What was delivered by hand comes once more by itself, in order.
+        // The stream delivers the same records again itself, in order.
         let mark = stack.calls().mark();
         stack.stream_pause().end();
         let came = async {
@@ -227,7 +228,7 @@ async fn meet(stack: &Stack, scene: &Scene<'_>, trouble: &Trouble, good: &Good) 
         mails.remove(other.context("the other mail is lost")?);
     }
     let change = match trouble.at {
-        // More was asked for, so what is stored differs; that all of it was handled, and how often, is what counts.
+        // More was requested, so the stored items differ. The check is that all was handled, and how often.
         At::OutOfOrder => Change::Everything,
         _ => run.snapshot.change(&run.snapshot.image(stack)?, &good.image)?,
     };
@@ -235,7 +236,7 @@ async fn meet(stack: &Stack, scene: &Scene<'_>, trouble: &Trouble, good: &Good) 
     let (again, browser) = scene.act_again(&browser).await?;
     assert_calm(&again)?;
     settle(&run).await?;
-    // Whichever way it went, the person has what was asked for now, and what accounts say fits together.
+    // In every case the request has succeeded now, and accounts and claims agree.
     let reached = run.snapshot.image(stack)?;
     ensure!(
         reached.accounts() == good.image.accounts(),
@@ -249,7 +250,7 @@ async fn meet(stack: &Stack, scene: &Scene<'_>, trouble: &Trouble, good: &Good) 
     Ok(Row { flow: scene.flow, trouble: trouble.name, page: answer, change, asked_twice, doubles, again })
 }
 
-/// Waits until the mailer is through with everything, or has given up what it could not do.
+/// Waits until the mailer has handled everything or given up.
 async fn settle(run: &Run<'_>) -> Result<()> {
     let at_rest = async {
         loop {
@@ -268,14 +269,14 @@ async fn pause() {
     tokio::time::sleep(std::time::Duration::from_millis(15)).await;
 }
 
-/// The rows of the outbox in the order in which they were asked for.
+/// The rows of the outbox in the order of their requests.
 fn outbox(stack: &Stack) -> Result<Vec<Value>> {
     let mut rows = stack.tables().items("OutboxTable")?;
     rows.sort_by_key(|row| row["message_id"]["S"].to_string());
     Ok(rows)
 }
 
-/// Hands rows of the outbox to the mailer as one batch of their stream.
+/// Calls the mailer with rows of the outbox as one batch of the stream.
 async fn deliver(run: &Run<'_>, rows: &[Value]) -> Result<()> {
     let event = std::fs::read_to_string(dev::workspace::root().join("events/mailer.json"))?;
     let event: Value = serde_json::from_str(&event)?;
@@ -294,7 +295,7 @@ async fn deliver(run: &Run<'_>, rows: &[Value]) -> Result<()> {
     Ok(())
 }
 
-/// A page of ours, and nothing of what broke behind it.
+/// Asserts a page of ours without details of the failure.
 fn assert_calm(answer: &SiteResponse) -> Result<()> {
     let text = answer.body.to_string();
     for raw in ["Exception", "panicked", "TransactWriteItems", "Table", "rror\":"] {
@@ -312,7 +313,8 @@ fn assert_calm(answer: &SiteResponse) -> Result<()> {
     Ok(())
 }
 
-/// No email without a change, all emails with it, at most one of them twice, and no others; how many came twice.
+/// Asserts no email without a change; with it all emails, at most one of them twice, and no others. Returns how many came
+/// twice.
 fn assert_mails(mails: &[(String, String)], change: Change, good: &Good) -> Result<usize> {
     if change != Change::Everything {
         ensure!(mails.is_empty(), "nothing was done, and there are mails: {mails:?}");

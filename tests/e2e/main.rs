@@ -1,4 +1,4 @@
-//! Journeys: the real binaries on the local stack, and the local stack's own command line.
+//! End-to-end tests: the real binaries on the local stack, and the local stack's own command line.
 #[path = "../support/claims.rs"]
 mod claims;
 mod client;

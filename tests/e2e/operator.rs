@@ -72,7 +72,7 @@ async fn an_operator_asks_again_for_a_mail_that_was_given_up() -> Result<()> {
     let (code, said) = ops(&stack, &["mails", "list-unsent"]).await?;
     assert_eq!((code, &*said), (Some(0), "0 mails were given up\n"));
 
-    // The same request as if it had been made long ago, while SES took nothing.
+    // The same request as if it had been made long ago, while SES was down.
     let refusing = Fault { times: 5, ..Fault::next_call(Kind::Reject) };
     stack.faults().add(Fault { operation: Some("SendEmail".to_owned()), ..refusing });
     let mut row = stack.tables().items("OutboxTable")?.remove(0);

@@ -1,4 +1,4 @@
-//! What functions under `sam local` need around them, and the tour at a site elsewhere.
+//! The services that functions under `sam local` need, and the tour of a deployed site.
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::command_line::{free_ports, output_of, start};
 
-/// An address of this machine that stands for docker0's.
+/// An address of this machine instead of docker0's.
 const CONTAINERS: &str = "127.0.0.2";
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! Journeys through the whole stack.
+//! Flows through the whole stack.
 use anyhow::{Context as _, Result, ensure};
 use dev::aws::faults::{Fault, Kind};
 use dev::build::Profile;
@@ -97,7 +97,7 @@ async fn nothing_that_is_logged_holds_an_address_a_secret_or_a_password() -> Res
     Ok(())
 }
 
-/// The secrets of the template, as a stack in memory has them.
+/// The secrets of the template in a stack in memory.
 fn hashing_keys() -> Result<Vec<String>> {
     let text = std::fs::read_to_string(dev::workspace::root().join("template.yaml"))?;
     let parameters = [("MailFrom".to_owned(), "no-reply@example.com".to_owned())];
@@ -164,11 +164,7 @@ async fn a_broken_database_is_a_calm_page() -> Result<()> {
     let answer = anyone.post("/forgot-username", &json!({ "email": "mina@example.com" })).await?;
     assert_eq!((answer.status, &answer.body["code"]), (500, &json!("internal")), "{}", answer.body);
     let log = stack.logs().lines().join("\n");
-    assert_eq!(
-        log.matches("could not ask for a mail").count(),
-        1,
-        "the chain of causes stands in the log once"
-    );
+    assert_eq!(log.matches("could not ask for a mail").count(), 1, "the log has the chain of causes once");
     stack.stop().await;
     Ok(())
 }

@@ -1,5 +1,5 @@
-"""What the events of events/ are answered under sam local: `check` takes the answer of one from standard input, `measure`
-sends all of them over HTTP and prints how long each function took."""
+"""Answers to the events of events/ under sam local: `check` reads the answer to one from standard input, `measure` sends
+all of them over HTTP and prints how long each function took."""
 
 import base64
 import http.client
@@ -14,7 +14,7 @@ EVENTS = pathlib.Path("events")
 ANSWERS = pathlib.Path("tests/sam-local/answers.json")
 LATER_REQUESTS = 10
 
-# What is aimed at, in milliseconds. Told and never judged: the machine may have other things to do.
+# The goals, in milliseconds. Printed but never enforced, because the machine may be busy.
 FIRST, LATER = 2000, 100
 
 

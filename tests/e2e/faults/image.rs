@@ -1,5 +1,5 @@
-//! What the tables hold, in a form in which two runs can be compared: ids, hashes and times of a run's own are blanked,
-//! whatever was there before it keeps its name.
+//! The content of the tables in a form that can be compared between runs: ids, hashes and times that a run created are
+//! blanked, older ones are kept.
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result, bail};
@@ -10,7 +10,7 @@ use serde_json::Value;
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     tables: BTreeMap<String, Vec<Value>>,
-    /// Every text in them.
+    /// Every string in them.
     texts: BTreeSet<String>,
 }
 
@@ -18,7 +18,7 @@ pub struct Snapshot {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image(BTreeMap<String, Vec<String>>);
 
-/// What a run has changed.
+/// What a run changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
     /// Nothing.
@@ -36,7 +36,7 @@ const LINKS: &str = "LinksTable";
 const LIMITS: &str = "LimitsTable";
 
 impl Snapshot {
-    /// What is there once the mailer has come to rest, without the outbox: all in it is done.
+    /// The state when the mailer is idle, without the outbox, in which all is done.
     pub async fn take(stack: &Stack) -> Result<Self> {
         let done = async {
             while !stack.is_idle("mailer")
@@ -51,7 +51,7 @@ impl Snapshot {
             .context("the mailer does not come to rest")??;
         let tables = stack.tables();
         let rows = tables.names().map(|name| {
-            // What was counted on the way here must not limit what follows.
+            // Earlier counts must not limit the following requests.
             let forgotten = [OUTBOX, LIMITS].contains(&name);
             Ok((name.to_owned(), if forgotten { Vec::new() } else { tables.items(name)? }))
         });
@@ -63,7 +63,7 @@ impl Snapshot {
         Ok(Self { tables, texts })
     }
 
-    /// Makes the tables what they were.
+    /// Restores the tables.
     pub fn restore(&self, stack: &Stack) -> Result<()> {
         let tables = stack.tables();
         for (name, rows) in &self.tables {
@@ -83,7 +83,7 @@ impl Snapshot {
         Ok(Image(images.collect::<Result<_>>()?))
     }
 
-    /// What lies between the snapshot and an image, and must be one of the legal changes.
+    /// The change from the snapshot to an image, which must be a legal one.
     pub fn change(&self, now: &Image, good: &Image) -> Result<Change> {
         let before = self.tables.iter().map(|(name, rows)| (name.clone(), self.blanked(name, rows)));
         let before = Image(before.collect());
@@ -140,7 +140,7 @@ fn is_secret(text: &str) -> bool {
 fn collect(value: &Value, texts: &mut BTreeSet<String>) {
     match value {
         Value::Object(fields) => fields.iter().for_each(|(name, value)| match value {
-            // Times may move on in a row that stays, so they are blanked on both sides.
+            // Times may change in an existing row, so they are blanked on both sides.
             Value::String(_) if name == "N" => {}
             value => collect(value, texts),
         }),
@@ -163,7 +163,7 @@ impl Image {
         Self(others.map(|(name, rows)| (name.clone(), rows.clone())).collect())
     }
 
-    /// The same without what the mailer does: links, and what it is through with.
+    /// The same without the mailer's writes: links, and done requests.
     fn mail_aside(&self) -> Self {
         let tables = self.0.iter().map(|(name, rows)| {
             let rows = rows.iter();

@@ -8,18 +8,18 @@ use dev::browser::SiteResponse;
 use super::image::Change;
 use super::walk::Flow;
 
-/// One flow that met one fault.
+/// One flow with one fault.
 #[derive(Clone)]
 pub struct Row {
     pub flow: Flow,
     pub trouble: &'static str,
     pub page: SiteResponse,
     pub change: Change,
-    /// Whether it was asked for twice, so that two emails may be right.
+    /// Whether it was requested twice, so that two emails may be right.
     pub asked_twice: bool,
     /// Emails that came a second time.
     pub doubles: usize,
-    /// The answer when the person asks again.
+    /// The answer when the request is repeated.
     pub again: SiteResponse,
 }
 
@@ -66,7 +66,7 @@ fn render(rows: &[Row]) -> String {
     text + "\n"
 }
 
-/// Prints the table, keeps it beside the other products of the build, and sees that the document has the same.
+/// Prints the table, saves it among the build's output, and asserts that the document has the same.
 pub fn compare_with_document(rows: &[Row]) -> Result<()> {
     let table = render(rows);
     println!("{table}");

@@ -1,4 +1,4 @@
-//! The flows as a person goes through them: a thin layer, so that a flow that changes is changed here alone.
+//! The flows as a person uses them: a thin layer, so that a change of a flow affects only this file.
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -9,29 +9,29 @@ use serde_json::{Value, json};
 use super::image::Snapshot;
 use crate::client::{new_browser, sign_in};
 
-/// A mailer that meets a fault for good takes five tries, each with the SDK's own retries.
+/// With a permanent fault the mailer makes five attempts, each with the SDK's own retries.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
 const USERNAME: &str = "mina";
 const PRIMARY: &str = "mina@example.com";
-/// Who gets the email that [`Scene::ask_for_another_mail`] asks for.
+/// The recipient of the email that [`Scene::request_another_email`] requests.
 pub const ANOTHER: &str = "joris@example.org";
 const PASSWORD: &str = "correct horse battery";
 const BACKUP: &str = "mina.spare@example.org";
 const OTHER_BACKUP: &str = "mina.other@example.net";
 
-/// What a person does.
+/// A person's action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flow {
-    /// Asks for a backup email.
+    /// Requests a backup email.
     Define,
     /// Confirms it.
     Confirm,
-    /// Confirms another in its place.
+    /// Confirms another one instead.
     Change,
-    /// Asks for the username.
+    /// Requests the username.
     ForgotUsername,
-    /// Asks for a sign-in link.
+    /// Requests a sign-in link.
     RequestLink,
     /// Opens the link that went to the backup email.
     OpenLink,
@@ -39,7 +39,7 @@ pub enum Flow {
     SignIn,
     /// Removes the backup email.
     Remove,
-    /// Takes back, from the notice, that it was added.
+    /// Undoes its addition, from the notice.
     TakeBack,
     /// Cancels an address that is not confirmed.
     Cancel,
@@ -49,7 +49,7 @@ pub enum Flow {
     EndSession,
     /// Ends all sessions but this browser's.
     EndOthers,
-    /// Asks for a sign-in link, and it is the mailer that meets the fault.
+    /// Requests a sign-in link; the fault occurs in the mailer.
     Mailer,
 }
 
@@ -72,7 +72,7 @@ impl Flow {
         Self::Mailer,
     ];
 
-    /// The function that meets the fault.
+    /// The function with the fault.
     pub fn function(self) -> &'static str {
         match self {
             Self::Define => "request-backup",
@@ -89,7 +89,7 @@ impl Flow {
         }
     }
 
-    /// The call with which it changes anything.
+    /// The call that changes something.
     pub fn commit(self) -> &'static str {
         match self {
             Self::SignOut => "DeleteItem",
@@ -97,18 +97,18 @@ impl Flow {
         }
     }
 
-    /// Whether it causes an email.
+    /// Whether it leads to an email.
     pub fn mails(self) -> bool {
         !matches!(self, Self::Cancel | Self::SignOut | Self::EndSession | Self::EndOthers)
     }
 
-    /// A table that only the transaction names with which the flow changes anything, where it has others.
+    /// A table that only the flow's changing transaction uses, if the flow has other transactions.
     pub fn table(self) -> Option<&'static str> {
         // The attempt is counted before, in a transaction of its own.
         (self == Self::SignIn).then_some("SessionsTable")
     }
 
-    /// As the document calls it.
+    /// Its title in the document.
     pub fn title(self) -> &'static str {
         match self {
             Self::Define => "Define a backup email (`POST /account/backup`)",
@@ -129,21 +129,21 @@ impl Flow {
     }
 }
 
-/// Everything before the request that matters, done once; each run begins from its snapshot.
+/// The state before the tested request, prepared once; each run starts from its snapshot.
 pub struct Scene<'s> {
     stack: &'s Stack,
     pub flow: Flow,
     pub snapshot: Snapshot,
-    /// Its cookies are those of the moment before the request.
+    /// With the cookies from before the request.
     browser: Browser,
     /// Another browser of the same person.
     other: Browser,
-    /// The link that was mailed, or the name of the session that is to end.
+    /// The token of the emailed link, or the name of the session to end.
     token: Option<String>,
 }
 
 impl<'s> Scene<'s> {
-    /// Walks to the point right before the flow's own request.
+    /// Does everything before the flow's own request.
     pub async fn set(stack: &'s Stack, flow: Flow) -> Result<Self> {
         let (mut browser, mut other, mut token) = (new_browser(stack)?, new_browser(stack)?, None);
         match flow {
@@ -176,7 +176,7 @@ impl<'s> Scene<'s> {
             }
             Flow::TakeBack => token = Some(mailed(stack, PRIMARY, "/undo?token=").await?),
             Flow::Change => {
-                // Two requests so soon after each other are one too many.
+                // Two requests so close together would reach a limit.
                 stack.tables().empty("LimitsTable")?;
                 token = Some(define(stack, &mut browser, OTHER_BACKUP).await?);
             }
@@ -187,7 +187,7 @@ impl<'s> Scene<'s> {
         Ok(Self { stack, flow, snapshot, browser, other, token })
     }
 
-    /// The request that matters, from the browser as it was; and the browser as it is then.
+    /// Sends the tested request from the prepared browser; returns the browser as it is afterwards.
     pub async fn act(&self) -> Result<(SiteResponse, Browser)> {
         self.act_again(&self.browser).await
     }
@@ -216,8 +216,8 @@ impl<'s> Scene<'s> {
         }
     }
 
-    /// Whoever had to be out is out, whatever cookies were kept, and nobody else is. A browser whose session got
-    /// another secret, but not the answer with it, is out too.
+    /// Asserts that the expected browsers are signed out, whatever cookies they kept, and no others. A browser whose session
+    /// got a new secret in a lost answer is signed out too.
     pub async fn assert_ended(&self, browser: &Browser, heard: bool) -> Result<()> {
         let is_in =
             async |who: &Browser| Ok::<_, anyhow::Error>(who.clone().get("/account").await?.status == 200);
@@ -233,8 +233,8 @@ impl<'s> Scene<'s> {
         Ok(())
     }
 
-    /// Somebody else asks for something, so that two emails are under way.
-    pub async fn ask_for_another_mail(&self) -> Result<()> {
+    /// Another person's request, so that two emails are pending.
+    pub async fn request_another_email(&self) -> Result<()> {
         let form = json!({ "email": ANOTHER });
         let answer = new_browser(self.stack)?.post("/forgot-username", &form).await?;
         ensure!(answer.status == 200, "{} {}", answer.status, answer.body);
@@ -242,14 +242,14 @@ impl<'s> Scene<'s> {
     }
 }
 
-/// Asks for a backup email; the token of the email.
+/// Requests a backup email; returns the token of the email.
 async fn define(stack: &Stack, mina: &mut Browser, address: &str) -> Result<String> {
     let asked = mina.post("/account/backup", &json!({ "email": address })).await?;
     ensure!(asked.status == 202, "defining: {} {}", asked.status, asked.body);
     mailed(stack, address, "/backup/confirm?token=").await
 }
 
-/// Waits for an email with such a link; the link's token.
+/// Waits for an email with such a link; returns the link's token.
 async fn mailed(stack: &Stack, to: &str, link: &str) -> Result<String> {
     let fits = |mail: &dev::mailbox::Mail| mail.to == to && mail.links.iter().any(|own| own.contains(link));
     let mail = stack.mailbox().wait_for(PATIENCE, fits).await;
