@@ -20,7 +20,7 @@ use serde::Deserialize;
 use tokio::sync::watch;
 
 use self::mail::links_in;
-pub use self::mail::{Header, Mail, NewMail};
+pub use self::mail::{Header, NewEmail, ReceivedEmail};
 use self::page::Part;
 use crate::clock;
 
@@ -40,20 +40,20 @@ pub struct Mailbox {
 
 #[derive(Debug, Default)]
 struct Shared {
-    mails: Mutex<VecDeque<Mail>>,
+    mails: Mutex<VecDeque<ReceivedEmail>>,
     /// The number of the latest email that ever arrived; those who wait watch it.
     latest: watch::Sender<u64>,
 }
 
 impl Mailbox {
     /// Stores an email and returns its number.
-    pub fn receive(&self, mail: NewMail) -> u64 {
-        let NewMail { to, from, subject, text, html, headers } = mail;
+    pub fn receive(&self, mail: NewEmail) -> u64 {
+        let NewEmail { to, from, subject, text, html, headers } = mail;
         let mut mails = self.lock();
         let number = *self.shared.latest.borrow() + 1;
         let links = links_in(&text);
         let received_at = clock::now().unix_timestamp();
-        mails.push_back(Mail { number, received_at, to, from, subject, text, html, links, headers });
+        mails.push_back(ReceivedEmail { number, received_at, to, from, subject, text, html, links, headers });
         if mails.len() > MAILS_KEPT {
             mails.pop_front();
         }
@@ -63,17 +63,17 @@ impl Mailbox {
     }
 
     /// All emails, newest last.
-    pub fn mails(&self) -> Vec<Mail> {
+    pub fn emails(&self) -> Vec<ReceivedEmail> {
         self.lock().iter().cloned().collect()
     }
 
     /// The emails after the one with this number, newest last.
-    pub fn mails_after(&self, number: u64) -> Vec<Mail> {
+    pub fn emails_after(&self, number: u64) -> Vec<ReceivedEmail> {
         self.lock().iter().filter(|mail| mail.number > number).cloned().collect()
     }
 
     /// The email with this number, if it is still here.
-    pub fn mail(&self, number: u64) -> Option<Mail> {
+    pub fn mail(&self, number: u64) -> Option<ReceivedEmail> {
         self.lock().iter().find(|mail| mail.number == number).cloned()
     }
 
@@ -83,20 +83,24 @@ impl Mailbox {
     }
 
     /// The first matching email, among those already here and those that arrive before the timeout.
-    pub async fn wait_for(&self, timeout: Duration, fits: impl Fn(&Mail) -> bool) -> Option<Mail> {
+    pub async fn wait_for(
+        &self,
+        timeout: Duration,
+        fits: impl Fn(&ReceivedEmail) -> bool,
+    ) -> Option<ReceivedEmail> {
         self.wait_until(timeout, |mails| mails.iter().find(|mail| fits(mail)).cloned()).await
     }
 
     /// All emails once there are at least `count`, or those there are at the timeout.
-    pub async fn wait_for_count(&self, timeout: Duration, count: usize) -> Vec<Mail> {
+    pub async fn wait_for_count(&self, timeout: Duration, count: usize) -> Vec<ReceivedEmail> {
         self.wait_until(timeout, |mails| (mails.len() >= count).then_some(())).await;
-        self.mails()
+        self.emails()
     }
 
     async fn wait_until<T>(
         &self,
         timeout: Duration,
-        look: impl Fn(&VecDeque<Mail>) -> Option<T>,
+        look: impl Fn(&VecDeque<ReceivedEmail>) -> Option<T>,
     ) -> Option<T> {
         let mut latest = self.shared.latest.subscribe();
         let found = async {
@@ -112,7 +116,7 @@ impl Mailbox {
         tokio::time::timeout(timeout, found).await.ok().flatten()
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Mail>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<ReceivedEmail>> {
         // The list is consistent at every moment, so a panic elsewhere does no harm.
         self.shared.mails.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -145,12 +149,12 @@ struct View {
 }
 
 async fn front_page(State(mailbox): State<Mailbox>) -> Response {
-    let mails = mailbox.mails();
+    let mails = mailbox.emails();
     show(&page::front(&mails))
 }
 
-async fn list(State(mailbox): State<Mailbox>, Query(since): Query<Since>) -> Json<Vec<Mail>> {
-    Json(mailbox.mails_after(since.after))
+async fn list(State(mailbox): State<Mailbox>, Query(since): Query<Since>) -> Json<Vec<ReceivedEmail>> {
+    Json(mailbox.emails_after(since.after))
 }
 
 async fn one(
@@ -169,7 +173,7 @@ async fn one(
         _ if mail.html.is_empty() => Part::Text,
         _ => Part::Html,
     };
-    show(&page::reading(&mailbox.mails(), &mail, part))
+    show(&page::reading(&mailbox.emails(), &mail, part))
 }
 
 async fn latest(State(mailbox): State<Mailbox>) -> String {
@@ -188,7 +192,7 @@ async fn empty_by_button(State(mailbox): State<Mailbox>) -> Redirect {
 }
 
 async fn not_found(State(mailbox): State<Mailbox>) -> Response {
-    (StatusCode::NOT_FOUND, show(&page::missing(&mailbox.mails()))).into_response()
+    (StatusCode::NOT_FOUND, show(&page::missing(&mailbox.emails()))).into_response()
 }
 
 fn show(html: &str) -> Response {
@@ -209,8 +213,8 @@ fn asset(media_type: &'static str, content: &'static str) -> Response {
 mod tests {
     use super::*;
 
-    fn letter(subject: &str, text: &str) -> NewMail {
-        NewMail { subject: subject.into(), text: text.into(), ..NewMail::default() }
+    fn letter(subject: &str, text: &str) -> NewEmail {
+        NewEmail { subject: subject.into(), text: text.into(), ..NewEmail::default() }
     }
 
     #[test]
@@ -219,9 +223,9 @@ mod tests {
         assert_eq!(mailbox.receive(letter("one", "")), 1);
         mailbox.empty();
         assert_eq!(mailbox.receive(letter("two", "")), 2);
-        assert_eq!(mailbox.mails().len(), 1);
+        assert_eq!(mailbox.emails().len(), 1);
         assert!(mailbox.mail(1).is_none());
-        assert_eq!(mailbox.mails_after(1).len(), 1);
+        assert_eq!(mailbox.emails_after(1).len(), 1);
     }
 
     #[test]
@@ -230,7 +234,7 @@ mod tests {
         for _ in 0..=MAILS_KEPT {
             mailbox.receive(letter("", ""));
         }
-        let mails = mailbox.mails();
+        let mails = mailbox.emails();
         assert_eq!((mails.len(), mails[0].number), (MAILS_KEPT, 2));
     }
 

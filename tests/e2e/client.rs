@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use dev::browser::{Browser, Connections};
-use dev::mailbox::Mail;
+use dev::mailbox::ReceivedEmail;
 use dev::stack::{Options, Stack};
 use serde_json::json;
 
@@ -39,16 +39,17 @@ pub async fn sign_in(browser: &mut Browser, identifier: &str, password: &str) ->
 }
 
 /// Waits for an email to an address with this subject.
-pub async fn mail(stack: &Stack, to: &str, subject: &str) -> Result<Mail> {
-    let arrived = stack.mailbox().wait_for(PATIENCE, |mail| mail.to == to && mail.subject == subject).await;
+pub async fn email(stack: &Stack, to: &str, subject: &str) -> Result<ReceivedEmail> {
+    let arrived =
+        stack.mailbox().wait_for(PATIENCE, |email| email.to == to && email.subject == subject).await;
     arrived.with_context(|| {
         format!("no email {subject:?} to {to}; the log:\n{}", stack.logs().lines().join("\n"))
     })
 }
 
 /// The secret in the link of an email.
-pub fn token(mail: &Mail) -> Result<String> {
+pub fn token(email: &ReceivedEmail) -> Result<String> {
     let link =
-        mail.links.iter().find_map(|link| link.split_once("?token=")).context("no link with a token")?;
+        email.links.iter().find_map(|link| link.split_once("?token=")).context("no link with a token")?;
     Ok(link.1.to_owned())
 }

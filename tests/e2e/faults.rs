@@ -70,7 +70,7 @@ const TROUBLES: [Trouble; 15] = [
 impl Trouble {
     /// Only a flow with an email can be affected by faults of emails.
     fn can_strike(&self, flow: Flow) -> bool {
-        flow.mails() || matches!(self.at, At::Commit | At::EveryCall)
+        flow.emails() || matches!(self.at, At::Commit | At::EveryCall)
     }
 
     fn fault(&self, flow: Flow) -> Option<Fault> {
@@ -133,8 +133,8 @@ async fn flow_through(stack: &Stack, flow: Flow, troubles: &[Trouble]) -> Result
     let (answer, _) = scene.act().await?;
     ensure!(answer.status < 400, "{flow:?} without a fault: {} {}", answer.status, answer.body);
     settle(&reference).await?;
-    let good = Good { image: reference.snapshot.image(stack)?, mails: reference.mails() };
-    ensure!(good.mails.is_empty() != flow.mails(), "{flow:?} without a fault: {:?}", good.mails);
+    let good = Good { image: reference.snapshot.image(stack)?, emails: reference.emails() };
+    ensure!(good.emails.is_empty() != flow.emails(), "{flow:?} without a fault: {:?}", good.emails);
     let mut rows = Vec::new();
     for trouble in troubles.iter().filter(|trouble| trouble.can_strike(flow)) {
         let row = meet(stack, &scene, trouble, &good).await;
@@ -147,28 +147,28 @@ async fn flow_through(stack: &Stack, flow: Flow, troubles: &[Trouble]) -> Result
 /// The outcome of a flow without faults.
 struct Good {
     image: image::Image,
-    mails: Vec<(String, String)>,
+    emails: Vec<(String, String)>,
 }
 
 /// One run of a scene, from its snapshot.
 struct Run<'s> {
     stack: &'s Stack,
     snapshot: &'s Snapshot,
-    mails_before: usize,
+    emails_before: usize,
     letters_before: usize,
 }
 
 impl<'s> Run<'s> {
     fn start(stack: &'s Stack, scene: &'s Scene<'_>) -> Result<Self> {
         scene.snapshot.restore(stack)?;
-        let (mails_before, letters_before) = (stack.mailbox().mails().len(), stack.dead_letters().len());
-        Ok(Self { stack, snapshot: &scene.snapshot, mails_before, letters_before })
+        let (emails_before, letters_before) = (stack.mailbox().emails().len(), stack.dead_letters().len());
+        Ok(Self { stack, snapshot: &scene.snapshot, emails_before, letters_before })
     }
 
     /// Recipient and subject of each email since the start.
-    fn mails(&self) -> Vec<(String, String)> {
-        let mails = self.stack.mailbox().mails();
-        mails.into_iter().skip(self.mails_before).map(|mail| (mail.to, mail.subject)).collect()
+    fn emails(&self) -> Vec<(String, String)> {
+        let emails = self.stack.mailbox().emails();
+        emails.into_iter().skip(self.emails_before).map(|email| (email.to, email.subject)).collect()
     }
 
     /// Requests for emails that were given up since the start.
@@ -222,17 +222,17 @@ async fn meet(stack: &Stack, scene: &Scene<'_>, trouble: &Trouble, good: &Good) 
     stack.faults().clear();
     assert_calm(&answer)?;
 
-    let mut mails = run.mails();
+    let mut emails = run.emails();
     if trouble.at == At::OutOfOrder {
-        let other = mails.iter().position(|mail| mail.0 == walk::ANOTHER);
-        mails.remove(other.context("the other mail is lost")?);
+        let other = emails.iter().position(|email| email.0 == walk::ANOTHER);
+        emails.remove(other.context("the other mail is lost")?);
     }
     let change = match trouble.at {
         // More was requested, so the stored items differ. The check is that all was handled, and how often.
         At::OutOfOrder => Change::Everything,
         _ => run.snapshot.change(&run.snapshot.image(stack)?, &good.image)?,
     };
-    let doubles = assert_mails(&mails, change, good)?;
+    let doubles = assert_emails(&emails, change, good)?;
     let (again, browser) = scene.act_again(&browser).await?;
     assert_calm(&again)?;
     settle(&run).await?;
@@ -315,19 +315,19 @@ fn assert_calm(answer: &SiteResponse) -> Result<()> {
 
 /// Asserts no email without a change; with it all emails, at most one of them twice, and no others. Returns how many came
 /// twice.
-fn assert_mails(mails: &[(String, String)], change: Change, good: &Good) -> Result<usize> {
+fn assert_emails(emails: &[(String, String)], change: Change, good: &Good) -> Result<usize> {
     if change != Change::Everything {
-        ensure!(mails.is_empty(), "nothing was done, and there are mails: {mails:?}");
+        ensure!(emails.is_empty(), "nothing was done, and there are mails: {emails:?}");
         return Ok(0);
     }
-    let mut left = mails.to_vec();
-    for wanted in &good.mails {
-        let at = left.iter().position(|mail| mail == wanted);
-        left.remove(at.with_context(|| format!("lost: {wanted:?}; there are {mails:?}"))?);
+    let mut left = emails.to_vec();
+    for wanted in &good.emails {
+        let at = left.iter().position(|email| email == wanted);
+        left.remove(at.with_context(|| format!("lost: {wanted:?}; there are {emails:?}"))?);
     }
     ensure!(
-        left.len() <= 1 && left.iter().all(|mail| good.mails.contains(mail)),
-        "too many mails: {mails:?}"
+        left.len() <= 1 && left.iter().all(|email| good.emails.contains(email)),
+        "too many mails: {emails:?}"
     );
     Ok(left.len())
 }

@@ -68,7 +68,7 @@ async fn an_operator_asks_again_for_a_mail_that_was_given_up() -> Result<()> {
     let stack = start().await?;
     let form = json!({ "email": "mina@example.com" });
     new_browser(&stack)?.post("/forgot-username", &form).await?;
-    wait_until("the mail", || stack.mailbox().mails().len() == 1 && stack.is_idle("mailer")).await?;
+    wait_until("the mail", || stack.mailbox().emails().len() == 1 && stack.is_idle("mailer")).await?;
     let (code, said) = ops(&stack, &["mails", "list-unsent"]).await?;
     assert_eq!((code, &*said), (Some(0), "0 mails were given up\n"));
 
@@ -86,14 +86,14 @@ async fn an_operator_asks_again_for_a_mail_that_was_given_up() -> Result<()> {
 
     let (code, said) = ops(&stack, &["mails", "resend", "--all"]).await?;
     assert!(code == Some(0) && said.ends_with("1 of 1 mails are asked for again\n"), "{said}");
-    wait_until("the mail", || stack.mailbox().mails().len() == 2 && stack.is_idle("mailer")).await?;
+    wait_until("the mail", || stack.mailbox().emails().len() == 2 && stack.is_idle("mailer")).await?;
     for again in [&["mails", "resend", OLD][..], &["mails", "resend", "--all"]] {
         let (code, said) = ops(&stack, again).await?;
         assert!(code == Some(0) && !said.contains("again as"), "{said}");
     }
     let (code, said) = ops(&stack, &["mails", "resend", "nothing"]).await?;
     assert_eq!((code, &*said), (Some(2), "the outbox has no request \"nothing\"\n"));
-    assert_eq!(stack.mailbox().mails().len(), 2, "no mail came twice");
+    assert_eq!(stack.mailbox().emails().len(), 2, "no mail came twice");
     stack.stop().await;
     Ok(())
 }

@@ -6,7 +6,7 @@ use dev::stack::{Options, Stack};
 use dev::tour::Destination;
 use serde_json::json;
 
-use crate::client::{cookie_values, mail, new_browser, sign_in, silent, start, token};
+use crate::client::{cookie_values, email, new_browser, sign_in, silent, start, token};
 use crate::command_line::free_ports;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -48,23 +48,23 @@ async fn nothing_that_is_logged_holds_an_address_a_secret_or_a_password() -> Res
     sign_in(&mut mina, "mina@example.com", "correct horse battery").await?;
     let asked = mina.post("/account/backup", &json!({ "email": SPARE })).await?;
     let code = asked.body["pending_code"].as_str().context("the page shows a code")?.to_owned();
-    let confirm = token(&mail(&stack, SPARE, "Confirm your backup email").await?)?;
+    let confirm = token(&email(&stack, SPARE, "Confirm your backup email").await?)?;
     let mut phone = new_browser(&stack)?;
     assert_eq!(phone.get(&format!("/backup/confirm?token={confirm}")).await?.status, 200);
     let wrong = json!({ "token": confirm, "code": "000000" });
     assert_eq!(phone.post("/backup/confirm", &wrong).await?.status, 422);
     let right = json!({ "token": confirm, "code": code });
     assert_eq!(phone.post("/backup/confirm", &right).await?.status, 200);
-    let added = token(&mail(&stack, "mina@example.com", "A backup email was added to your account").await?)?;
+    let added = token(&email(&stack, "mina@example.com", "A backup email was added to your account").await?)?;
 
     let mut anyone = new_browser(&stack)?;
     anyone.post("/login", &json!({ "identifier": "mina", "password": "not her password" })).await?;
     let page = anyone.post("/login/link", &json!({ "email": SPARE })).await?;
     secrets.push(page.body["code"].as_str().context("the page shows a code")?.to_owned());
     secrets.extend(cookie_values(&anyone));
-    let sign_in = token(&mail(&stack, SPARE, "Your sign-in link").await?)?;
+    let sign_in = token(&email(&stack, SPARE, "Your sign-in link").await?)?;
     assert_eq!(anyone.post("/login/open", &json!({ "token": sign_in })).await?.status, 200);
-    let undo = token(&mail(&stack, "mina@example.com", "Your backup email was used to sign in").await?)?;
+    let undo = token(&email(&stack, "mina@example.com", "Your backup email was used to sign in").await?)?;
     secrets.extend(cookie_values(&mina).chain(cookie_values(&anyone)));
     let taken_back = json!({ "token": undo, "username": "mina" });
     assert_eq!(phone.post("/undo", &taken_back).await?.status, 200);
@@ -73,7 +73,7 @@ async fn nothing_that_is_logged_holds_an_address_a_secret_or_a_password() -> Res
     for _ in 0..6 {
         anyone.post("/forgot-username", &json!({ "email": SPARE })).await?;
     }
-    mail(&stack, SPARE, "Your username").await.ok();
+    email(&stack, SPARE, "Your username").await.ok();
 
     let log = stack.logs().lines().join("\n");
     for line in ["mail sent", "wrong credentials", "a change was taken back", "a limit is reached"] {
@@ -115,7 +115,7 @@ async fn a_mail_that_ses_cannot_take_now_comes_later() -> Result<()> {
     stack.faults().add(send_email);
     let mut joris = new_browser(&stack)?;
     joris.post("/forgot-username", &json!({ "email": "joris@example.org" })).await?;
-    let arrived = mail(&stack, "joris@example.org", "Je gebruikersnaam").await?;
+    let arrived = email(&stack, "joris@example.org", "Je gebruikersnaam").await?;
     assert!(arrived.text.contains("joris"));
     assert!(stack.faults().left().is_empty(), "SES refused as often as it was told to");
     assert!(stack.dead_letters().is_empty());
@@ -136,7 +136,7 @@ async fn an_answer_lost_after_the_write_is_no_second_write() -> Result<()> {
     stack.faults().add(lost);
     let answer = mina.post("/account/backup", &json!({ "email": "mina.spare@example.org" })).await?;
     assert_eq!((answer.status, &answer.body["backup"]["state"]), (202, &json!("pending")), "{}", answer.body);
-    let confirm = token(&mail(&stack, "mina.spare@example.org", "Confirm your backup email").await?)?;
+    let confirm = token(&email(&stack, "mina.spare@example.org", "Confirm your backup email").await?)?;
     let lost = Fault {
         function: Some("confirm-backup".into()),
         operation: Some("TransactWriteItems".into()),
@@ -145,8 +145,8 @@ async fn an_answer_lost_after_the_write_is_no_second_write() -> Result<()> {
     stack.faults().add(lost);
     assert_eq!(mina.post("/backup/confirm", &json!({ "token": confirm })).await?.status, 200);
     assert!(stack.faults().left().is_empty());
-    mail(&stack, "mina@example.com", "A backup email was added to your account").await?;
-    assert_eq!(stack.mailbox().mails().len(), 2, "one confirmation mail and one notice");
+    email(&stack, "mina@example.com", "A backup email was added to your account").await?;
+    assert_eq!(stack.mailbox().emails().len(), 2, "one confirmation mail and one notice");
     stack.stop().await;
     Ok(())
 }

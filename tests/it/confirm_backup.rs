@@ -22,7 +22,7 @@ async fn a_click_and_a_button_confirm_the_address() {
     let world = World::new();
     let mina = world.person("mina").create().await;
     let browser = world.signed_in(&mina).await;
-    let token = browser.mailed_token("/account/backup", "spare@example.org").await;
+    let token = browser.emailed_token("/account/backup", "spare@example.org").await;
 
     let phone = world.visitor();
     insta::assert_snapshot!(phone.get(&page(&token)).await.shown(), @r"
@@ -82,7 +82,7 @@ async fn a_link_opened_twice_confirms_once() {
     let world = World::new();
     let mina = world.person("mina").create().await;
     let browser = world.signed_in(&mina).await;
-    let token = browser.mailed_token("/account/backup", "spare@example.org").await;
+    let token = browser.emailed_token("/account/backup", "spare@example.org").await;
     assert_eq!(confirm(&browser, &token).await.status, 200);
     let before = world.dump();
     let again = confirm(&browser, &token).await;
@@ -100,7 +100,7 @@ async fn opening_the_page_changes_nothing_however_often() {
     let world = World::new();
     let mina = world.person("mina").create().await;
     let browser = world.signed_in(&mina).await;
-    let token = browser.mailed_token("/account/backup", "spare@example.org").await;
+    let token = browser.emailed_token("/account/backup", "spare@example.org").await;
     let scanner = world.visitor();
     let before = world.dump();
     let first = scanner.get(&page(&token)).await;
@@ -118,7 +118,7 @@ async fn of_fifty_concurrent_confirmations_one_confirms() {
     let world = World::new();
     let mina = world.person("mina").backup("old@example.org").create().await;
     let browser = world.signed_in(&mina).await;
-    let token = browser.mailed_token("/account/backup", "spare@example.org").await;
+    let token = browser.emailed_token("/account/backup", "spare@example.org").await;
     world.wire.contend();
     let answers = join_all((0..50).map(|_| confirm(&browser, &token))).await;
 
@@ -137,7 +137,7 @@ async fn a_confirmation_and_a_removal_at_once_leave_one_of_two_honest_states() {
         let world = World::new();
         let mina = world.person("mina").backup("old@example.org").create().await;
         let browser = world.signed_in(&mina).await;
-        let token = browser.mailed_token("/account/backup", "new@example.org").await;
+        let token = browser.emailed_token("/account/backup", "new@example.org").await;
         world.wire.contend();
         let remove = json!({ "what": what });
         let (confirmed, removed) =
@@ -160,8 +160,8 @@ async fn of_two_accounts_racing_for_an_address_one_wins() {
     let mina = world.person("mina").create().await;
     let joris = world.person("joris").create().await;
     let (first, second) = (world.signed_in(&mina).await, world.signed_in(&joris).await);
-    let of_mina = first.mailed_token("/account/backup", "spare@example.org").await;
-    let of_joris = second.mailed_token("/account/backup", "Spare@Example.org").await;
+    let of_mina = first.emailed_token("/account/backup", "spare@example.org").await;
+    let of_joris = second.emailed_token("/account/backup", "Spare@Example.org").await;
     world.wire.contend();
     let (one, other) = tokio::join!(confirm(&first, &of_mina), confirm(&second, &of_joris));
     let mut statuses = [one.status, other.status];
@@ -183,7 +183,7 @@ async fn an_address_taken_meanwhile_gets_a_calm_page() {
     let world = World::new();
     let mina = world.person("mina").create().await;
     let browser = world.signed_in(&mina).await;
-    let token = browser.mailed_token("/account/backup", "spare@example.org").await;
+    let token = browser.emailed_token("/account/backup", "spare@example.org").await;
     world.person("joris").email("spare@example.org").create().await;
     let page = browser.post_form(PATH, &[("token", &token)]).await;
     insta::assert_snapshot!(page.shown(), @r"
@@ -200,7 +200,7 @@ async fn a_confirmation_link_works_for_24_hours() {
     let world = World::new();
     let mina = world.person("mina").create().await;
     let browser = world.signed_in(&mina).await;
-    let token = browser.mailed_token("/account/backup", "spare@example.org").await;
+    let token = browser.emailed_token("/account/backup", "spare@example.org").await;
     world.after(LIFETIME);
     assert_eq!(browser.get(&page(&token)).await.status, 200);
     world.after(Duration::from_secs(1));
@@ -215,8 +215,8 @@ async fn what_is_no_confirmation_link_is_unknown() {
     let world = World::new();
     let mina = world.person("mina").create().await;
     let browser = world.signed_in(&mina).await;
-    let token = browser.mailed_token("/account/backup", "spare@example.org").await;
-    let sign_in = browser.mailed_token("/login/link", "mina@example.com").await;
+    let token = browser.emailed_token("/account/backup", "spare@example.org").await;
+    let sign_in = browser.emailed_token("/login/link", "mina@example.com").await;
     let before = world.dump();
     let stored = before["LinksTable"].join("");
     let hash = stored.split("\"token_hash\":{\"S\":\"").nth(1).and_then(|rest| rest.split('"').next());
@@ -234,7 +234,7 @@ async fn a_cancelled_request_makes_its_link_dead() {
     let world = World::new();
     let mina = world.person("mina").create().await;
     let browser = world.signed_in(&mina).await;
-    let token = browser.mailed_token("/account/backup", "spare@example.org").await;
+    let token = browser.emailed_token("/account/backup", "spare@example.org").await;
     browser.post_json("/account/backup/remove", &json!({})).await;
     assert_eq!(confirm(&browser, &token).await.code(), "link-replaced");
 }
@@ -244,7 +244,7 @@ async fn a_change_ends_the_former_address_and_gives_it_free() {
     let world = World::new();
     let mina = world.person("mina").backup("old@example.org").create().await;
     let browser = world.signed_in(&mina).await;
-    let token = browser.mailed_token("/account/backup", "new@example.org").await;
+    let token = browser.emailed_token("/account/backup", "new@example.org").await;
     let sign_in = async |email: &str| {
         let form = json!({ "identifier": email, "password": PASSWORD });
         world.visitor().post_json("/login", &form).await.status
@@ -254,8 +254,8 @@ async fn a_change_ends_the_former_address_and_gives_it_free() {
 
     assert_eq!(confirm(&browser, &token).await.status, 200);
     assert_eq!((sign_in("old@example.org").await, sign_in("new@example.org").await), (401, 200));
-    let mails = world.deliver().await;
-    let changed = &mails[0];
+    let emails = world.deliver().await;
+    let changed = &emails[0];
     assert_eq!(changed.to, "mina@example.com");
     insta::assert_snapshot!(read(changed), @r"
     The backup email of your account was changed
@@ -276,7 +276,7 @@ async fn a_change_ends_the_former_address_and_gives_it_free() {
 
     let joris = world.person("joris").create().await;
     let joris = world.signed_in(&joris).await;
-    let token = joris.mailed_token("/account/backup", "old@example.org").await;
+    let token = joris.emailed_token("/account/backup", "old@example.org").await;
     assert_eq!(confirm(&joris, &token).await.status, 200, "the former address is free");
 }
 
@@ -285,7 +285,7 @@ async fn a_lost_answer_confirms_once_and_the_page_says_so() {
     let world = World::new();
     let mina = world.person("mina").create().await;
     let browser = world.signed_in(&mina).await;
-    let token = browser.mailed_token("/account/backup", "spare@example.org").await;
+    let token = browser.emailed_token("/account/backup", "spare@example.org").await;
     world.wire.fail("TransactWriteItems", 1, dev::aws::faults::Kind::LostAnswer);
     assert_eq!(confirm(&browser, &token).await.status, 200);
     assert_eq!(world.deliver().await.len(), 1, "one notice");
@@ -305,7 +305,7 @@ async fn conflicts_are_tried_again_and_failures_leave_nothing_half_done() {
         let world = World::new();
         let mina = world.person("mina").create().await;
         let browser = world.signed_in(&mina).await;
-        let token = browser.mailed_token("/account/backup", "spare@example.org").await;
+        let token = browser.emailed_token("/account/backup", "spare@example.org").await;
         let before = world.dump();
         world.wire.fail("TransactWriteItems", times, kind);
         let answer = browser.post_form(PATH, &[("token", &token)]).await;

@@ -66,8 +66,8 @@ async fn links_from_before_are_unknown() {
     let world = World::new();
     let mina = world.person("mina").create().await;
     let browser = world.signed_in(&mina).await;
-    let confirmation = browser.mailed_token("/account/backup", "spare@example.org").await;
-    let sign_in = browser.mailed_token("/login/link", "mina@example.com").await;
+    let confirmation = browser.emailed_token("/account/backup", "spare@example.org").await;
+    let sign_in = browser.emailed_token("/login/link", "mina@example.com").await;
     world.disable(&mina).await;
     let before = world.dump();
     for (path, token) in [("/backup/confirm", &confirmation), ("/login/open", &sign_in)] {
@@ -122,7 +122,7 @@ async fn no_session_opens_when_it_is_disabled_while_somebody_signs_in() {
     let world = World::new();
     let mina = world.person("mina").create().await;
     let browser = world.visitor();
-    let token = browser.mailed_token("/login/link", "mina@example.com").await;
+    let token = browser.emailed_token("/login/link", "mina@example.com").await;
     let body = json!({ "token": token });
     let opened = disabled_during(&world, &mina, 1, browser.post_json("/login/open", &body)).await;
     assert_eq!(opened.status, 404, "{}", opened.body);
@@ -141,7 +141,7 @@ async fn no_backup_email_is_confirmed_or_removed_when_it_is_disabled_meanwhile()
     let world = World::new();
     let mina = world.person("mina").backup("old@example.org").create().await;
     let browser = world.signed_in(&mina).await;
-    let token = browser.mailed_token("/account/backup", "new@example.org").await;
+    let token = browser.emailed_token("/account/backup", "new@example.org").await;
     let form = json!({ "token": token, "code": browser.get("/account").await.link_code() });
     let answer = disabled_during(&world, &mina, 1, world.visitor().post_json("/backup/confirm", &form)).await;
     assert_eq!(answer.code(), "link-unknown");
@@ -164,7 +164,7 @@ async fn what_was_asked_for_before_is_confirmed_no_more_when_it_is_enabled_again
     let world = World::new();
     let mina = world.person("mina").create().await;
     let thief = world.signed_in(&mina).await;
-    let token = thief.mailed_token("/account/backup", "thief@example.net").await;
+    let token = thief.emailed_token("/account/backup", "thief@example.net").await;
     let code = thief.get("/account").await.link_code();
     world.disable(&mina).await;
     world.enable(&mina).await;

@@ -76,7 +76,7 @@ async fn ending_all_others_cancels_what_one_of_them_may_have_asked_for() {
     let (laptop, thief) = (world.signed_in(&mina).await, world.signed_in(&mina).await);
     let says = "also cancels the backup email that is waiting for confirmation";
     assert!(!laptop.get("/account").await.words().contains(says), "nothing waits");
-    let token = thief.mailed_token("/account/backup", "thief@example.org").await;
+    let token = thief.emailed_token("/account/backup", "thief@example.org").await;
     let code = thief.get("/account").await.link_code();
     assert!(laptop.get("/account").await.words().contains(says));
     world.after(Duration::from_mins(1));
@@ -86,7 +86,7 @@ async fn ending_all_others_cancels_what_one_of_them_may_have_asked_for() {
     assert_eq!(account["backup"], json!({ "state": "none" }));
     let confirming = thief.post_json("/backup/confirm", &json!({ "token": token, "code": code })).await;
     assert_eq!((confirming.status, &*confirming.code()), (410, "link-replaced"));
-    let again = laptop.mailed_token("/account/backup", "spare@example.org").await;
+    let again = laptop.emailed_token("/account/backup", "spare@example.org").await;
     assert_eq!(laptop.post_json("/backup/confirm", &json!({ "token": again })).await.status, 200);
 }
 
@@ -131,7 +131,7 @@ async fn ending_all_others_ends_one_that_began_in_the_same_second_and_a_link_ask
     let mina = world.person("mina").create().await;
     let laptop = world.signed_in(&mina).await;
     let thief = world.visitor();
-    let link = thief.mailed_token("/login/link", "mina@example.com").await;
+    let link = thief.emailed_token("/login/link", "mina@example.com").await;
     let same_second = world.signed_in(&mina).await;
     laptop.post_form(PATH, &[("others", "true")]).await;
     assert!(!same_second.is_signed_in().await);

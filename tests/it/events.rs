@@ -43,7 +43,7 @@ async fn the_mailer_handles_its_event() {
     world.put("OutboxTable", &event["Records"][0]["dynamodb"]["NewImage"]);
     let records = event["Records"].as_array().expect("an event has records");
     assert!(world.feed(records).await.batch_item_failures.is_empty());
-    assert_eq!(world.mails()[0].to, "mina.spare@example.org");
+    assert_eq!(world.emails()[0].to, "mina.spare@example.org");
 }
 
 #[test]

@@ -29,9 +29,9 @@ async fn the_username_goes_to_the_stored_address_primary_or_backup() {
     ] {
         let answer = stranger.post_form(PATH, &[("email", typed)]).await;
         assert_eq!(answer.status, 200);
-        let [mail] = &world.deliver().await[..] else { panic!("one mail for {typed}") };
-        assert_eq!(mail.to, to, "to what is stored, not to what was typed");
-        assert!(mail.text.contains("\n    mina\n"), "{}", mail.text);
+        let [email] = &world.deliver().await[..] else { panic!("one mail for {typed}") };
+        assert_eq!(email.to, to, "to what is stored, not to what was typed");
+        assert!(email.text.contains("\n    mina\n"), "{}", email.text);
     }
 }
 
@@ -56,8 +56,8 @@ async fn the_mail_says_the_username_and_little_else() {
     let world = World::new();
     world.person("mina").backup("spare@example.org").create().await;
     world.visitor().post_form(PATH, &[("email", "spare@example.org")]).await;
-    let [mail] = &world.deliver().await[..] else { panic!("one mail") };
-    insta::assert_snapshot!(format!("{}\n\n{}", mail.subject, mail.text), @r"
+    let [email] = &world.deliver().await[..] else { panic!("one mail") };
+    insta::assert_snapshot!(format!("{}\n\n{}", email.subject, email.text), @r"
     Your username
 
     Your username at Sparekey is:
@@ -73,7 +73,7 @@ async fn the_mail_says_the_username_and_little_else() {
     Sparekey
     You get this mail because this address was entered at Sparekey.
     ");
-    assert!(!mail.html.contains("mina@example.com"), "the primary stays unsaid");
+    assert!(!email.html.contains("mina@example.com"), "the primary stays unsaid");
 }
 
 #[tokio::test]
@@ -83,8 +83,8 @@ async fn the_mail_is_in_the_language_of_the_account() {
         let email = world.person(username).language(language).create().await.email;
         let ask = Ask::form(PATH, &[("email", &email)]).header("accept-language", "en");
         world.visitor().ask(&ask).await;
-        let [mail] = &world.deliver().await[..] else { panic!("one mail") };
-        assert!(mail.html.contains(&format!("<html lang=\"{}\">", language.tag())), "{}", mail.html);
+        let [email] = &world.deliver().await[..] else { panic!("one mail") };
+        assert!(email.html.contains(&format!("<html lang=\"{}\">", language.tag())), "{}", email.html);
     }
 }
 
@@ -133,9 +133,9 @@ async fn links_lead_to_the_public_url_and_never_to_the_host_header() {
         .header("x-forwarded-host", "evil.example.net")
         .header("origin", "https://evil.example.net");
     assert_eq!(world.visitor().ask(&ask).await.status, 200);
-    let [mail] = &world.deliver().await[..] else { panic!("one mail") };
-    assert_eq!(mail.links, ["https://account.example.com/login"]);
-    assert!(!mail.html.contains("evil"));
+    let [email] = &world.deliver().await[..] else { panic!("one mail") };
+    assert_eq!(email.links, ["https://account.example.com/login"]);
+    assert!(!email.html.contains("evil"));
 }
 
 #[tokio::test]

@@ -47,11 +47,11 @@ pub async fn fail_in_network(world: &World, client: &str, times: usize) {
 async fn request_email(world: &World, email: &str, client: &str) {
     let app = &world.functions.forgot_username;
     let typed = TypedAddress::parse(email).expect("it looks like an address");
-    let mail = EmailRequest::ForgotUsername { typed: typed.clone() };
+    let email = EmailRequest::ForgotUsername { typed: typed.clone() };
     let event = Ask::page("/forgot-username").event(ip(client), &[]);
     let event: Event = serde_json::from_value(event).expect("an event");
     let request = lambda_http::Request::from(LambdaRequest::ApiGatewayV2(guard(event)));
-    app.request_email(&Request::from(request), &app.message_id(), mail, &typed)
+    app.request_email(&Request::from(request), &app.message_id(), email, &typed)
         .await
         .expect("the database works");
 }
@@ -163,7 +163,7 @@ async fn a_network_that_failed_a_hundred_passwords_is_answered_as_if_every_passw
         let elsewhere = world.visitor_from(client);
         assert_eq!(sign_in(&elsewhere, "mina", PASSWORD).await.status, 200, "{client}");
     }
-    stranger.mailed_token("/login/link", "mina@example.com").await;
+    stranger.emailed_token("/login/link", "mina@example.com").await;
     world.after(HOUR);
     assert_eq!(sign_in(&stranger, "mina", PASSWORD).await.status, 200, "in the next hour");
 }
@@ -222,7 +222,7 @@ async fn whoever_fails_passwords_for_a_name_keeps_its_owner_out_of_nothing_but_t
     assert!(signed_in.is_signed_in().await, "a session stays");
     assert_eq!(signed_in.get("/account").await.status, 200);
     for email in ["mina@example.com", "spare@example.org"] {
-        let token = world.visitor().mailed_token_of("/login/link", email, "Your sign-in link").await;
+        let token = world.visitor().emailed_token_of("/login/link", email, "Your sign-in link").await;
         assert!(!token.is_empty(), "the magic link still works");
         assert_eq!(
             sign_in(&world.visitor(), email, PASSWORD).await.status,
@@ -322,7 +322,7 @@ async fn no_limit_ever_holds_up_a_security_notice() {
     assert_eq!(sign_in(&world.visitor(), "spare@example.org", PASSWORD).await.status, 200);
     let removed = browser.post_json("/account/backup/remove", &json!({ "what": "confirmed" })).await;
     assert_eq!(removed.status, 200);
-    let told: Vec<_> = world.deliver().await.into_iter().map(|mail| (mail.to, mail.subject)).collect();
+    let told: Vec<_> = world.deliver().await.into_iter().map(|email| (email.to, email.subject)).collect();
     let told: Vec<_> = told.iter().map(|(to, subject)| (&**to, &**subject)).collect();
     assert_eq!(
         told,

@@ -32,7 +32,7 @@ impl<'w> Asked<'w> {
     async fn confirmation(world: &'w World) -> Self {
         let mina = world.person("mina").create().await;
         let asker = world.signed_in(&mina).await;
-        let token = asker.mailed_token("/account/backup", "spare@example.org").await;
+        let token = asker.emailed_token("/account/backup", "spare@example.org").await;
         let code = asker.get("/account").await.link_code();
         Self { code, asker, path: "/backup/confirm", token }
     }
@@ -49,9 +49,9 @@ impl<'w> Asked<'w> {
 }
 
 async fn mailed(world: &World) -> String {
-    let mails = world.deliver().await;
-    let [mail] = &mails[..] else { panic!("one mail is expected: {mails:#?}") };
-    crate::support::token_in(mail)
+    let emails = world.deliver().await;
+    let [email] = &emails[..] else { panic!("one mail is expected: {emails:#?}") };
+    crate::support::token_in(email)
 }
 
 /// The same for both kinds of link.

@@ -16,7 +16,7 @@ async fn the_same_record_twice_sends_once() {
     for _ in 0..3 {
         assert!(world.feed(&records).await.batch_item_failures.is_empty());
     }
-    assert_eq!(world.mails().len(), 1);
+    assert_eq!(world.emails().len(), 1);
 }
 
 #[tokio::test]
@@ -29,10 +29,10 @@ async fn a_crash_between_send_and_mark_sends_twice_and_both_links_sign_in_once_i
     world.wire.fail("UpdateItem", 3, Kind::ServerError);
     assert_eq!(world.feed(&records).await.batch_item_failures.len(), 1);
     assert!(world.feed(&records).await.batch_item_failures.is_empty());
-    let mails = world.mails();
-    assert_eq!(mails.len(), 2, "never not at all");
+    let emails = world.emails();
+    assert_eq!(emails.len(), 2, "never not at all");
 
-    let (first, second) = (token_in(&mails[0]), token_in(&mails[1]));
+    let (first, second) = (token_in(&emails[0]), token_in(&emails[1]));
     assert_ne!(first, second);
     for token in [&first, &second] {
         assert_eq!(browser.get(&format!("/login/open?token={token}")).await.status, 200);
@@ -52,11 +52,11 @@ async fn the_second_mail_is_not_sent_when_the_first_link_was_used_by_then() {
     let records = world.new_records();
     world.wire.fail("UpdateItem", 3, Kind::ServerError);
     world.feed(&records).await;
-    let token = token_in(&world.mails()[0]);
+    let token = token_in(&world.emails()[0]);
     assert_eq!(browser.post_json("/login/open", &json!({ "token": token })).await.status, 200);
 
     assert!(world.feed(&records).await.batch_item_failures.is_empty());
-    assert_eq!(world.mails().len(), 1, "a second link would open a second session for one request");
+    assert_eq!(world.emails().len(), 1, "a second link would open a second session for one request");
 }
 
 #[tokio::test]
@@ -67,11 +67,11 @@ async fn an_older_request_gets_no_link_when_a_newer_one_was_used_by_then() {
     browser.post_form("/login/link", &[("email", "mina@example.com")]).await;
     let delayed = world.new_records();
     world.after(Duration::from_secs(1));
-    let newer = browser.mailed_token("/login/link", "mina@example.com").await;
+    let newer = browser.emailed_token("/login/link", "mina@example.com").await;
     assert_eq!(browser.post_json("/login/open", &json!({ "token": newer })).await.status, 200);
 
     assert!(world.feed(&delayed).await.batch_item_failures.is_empty());
-    assert_eq!(world.mails().len(), 1, "the newer request made it dead");
+    assert_eq!(world.emails().len(), 1, "the newer request made it dead");
 }
 
 #[tokio::test]
@@ -84,10 +84,10 @@ async fn a_crash_between_send_and_mark_confirms_once_in_all() {
     world.wire.fail("UpdateItem", 3, Kind::ServerError);
     world.feed(&records).await;
     world.feed(&records).await;
-    let mails = world.mails();
-    assert_eq!(mails.len(), 2);
+    let emails = world.emails();
+    assert_eq!(emails.len(), 2);
     let confirm = async |number: usize| {
-        browser.post_json("/backup/confirm", &json!({ "token": token_in(&mails[number]) })).await
+        browser.post_json("/backup/confirm", &json!({ "token": token_in(&emails[number]) })).await
     };
     assert_eq!(confirm(1).await.status, 200);
     assert_eq!(confirm(0).await.status, 410);
@@ -108,7 +108,7 @@ async fn a_failure_names_its_record_and_leaves_those_behind_it_alone() {
     let failed = world.feed(&records).await.batch_item_failures;
     let [failed] = &failed[..] else { panic!("one failure") };
     assert_eq!(failed.item_identifier.as_deref(), records[1]["dynamodb"]["SequenceNumber"].as_str());
-    let sent = |world: &World| world.mails().iter().map(|mail| mail.to.clone()).collect::<Vec<_>>();
+    let sent = |world: &World| world.emails().iter().map(|email| email.to.clone()).collect::<Vec<_>>();
     assert_eq!(sent(&world), ["ana@example.com"]);
 
     assert!(world.feed(&records[1..]).await.batch_item_failures.is_empty());
@@ -148,7 +148,7 @@ async fn a_request_that_is_gone_or_malformed_is_no_reason_to_stop() {
     without_key["dynamodb"]["Keys"] = json!({ "other": { "N": "1" } });
     let failed = world.feed(&[without_key, gone, good]).await;
     assert!(failed.batch_item_failures.is_empty());
-    assert_eq!(world.mails().len(), 1);
+    assert_eq!(world.emails().len(), 1);
 
     let account = json!({ "S": mina.id.as_str() });
     let poison = json!({
@@ -191,18 +191,26 @@ async fn the_backup_email_never_gets_a_notice() {
     let world = World::new();
     let mina = world.person("mina").backup("old@example.org").create().await;
     let browser = world.signed_in(&mina).await;
-    let change = browser.mailed_token("/account/backup", "new@example.org").await;
+    let change = browser.emailed_token("/account/backup", "new@example.org").await;
     browser.post_json("/backup/confirm", &json!({ "token": change })).await;
     let asker = world.visitor();
-    let link = asker.mailed_token_of("/login/link", "new@example.org", "Your sign-in link").await;
+    let link = asker.emailed_token_of("/login/link", "new@example.org", "Your sign-in link").await;
     asker.post_json("/login/open", &json!({ "token": link })).await;
     browser.post_json("/account/backup/remove", &json!({})).await;
     world.deliver().await;
-    let to_backup: Vec<_> =
-        world.mails().into_iter().filter(|mail| mail.to != mina.email).map(|mail| mail.subject).collect();
+    let to_backup: Vec<_> = world
+        .emails()
+        .into_iter()
+        .filter(|email| email.to != mina.email)
+        .map(|email| email.subject)
+        .collect();
     assert_eq!(to_backup, ["Confirm your backup email", "Your sign-in link"]);
-    let to_primary: Vec<_> =
-        world.mails().into_iter().filter(|mail| mail.to == mina.email).map(|mail| mail.subject).collect();
+    let to_primary: Vec<_> = world
+        .emails()
+        .into_iter()
+        .filter(|email| email.to == mina.email)
+        .map(|email| email.subject)
+        .collect();
     insta::assert_debug_snapshot!(to_primary, @r#"
     [
         "The backup email of your account was changed",
@@ -218,7 +226,7 @@ async fn each_reader_gets_the_language_of_the_account() {
     world.person("ida").language(Language::Da).backup("taken@example.org").create().await;
     let joris = world.person("joris").language(Language::Nl).create().await;
     world.signed_in(&joris).await.post_form("/account/backup", &[("email", "taken@example.org")]).await;
-    let [mail] = &world.deliver().await[..] else { panic!("one mail") };
-    assert_eq!(mail.to, "ida@example.com");
-    assert!(mail.html.contains("<html lang=\"da\">"), "the owner's, not the requester's");
+    let [email] = &world.deliver().await[..] else { panic!("one mail") };
+    assert_eq!(email.to, "ida@example.com");
+    assert!(email.html.contains("<html lang=\"da\">"), "the owner's, not the requester's");
 }

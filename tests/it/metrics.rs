@@ -35,7 +35,7 @@ async fn each_step_of_the_story_is_counted_once_and_names_nobody() {
     browser.post_json("/login", &password).await;
     assert_eq!(counted(&world, &mut seen), ["SignedInWithPassword sign-in"]);
 
-    let token = browser.mailed_token("/account/backup", "spare@example.org").await;
+    let token = browser.emailed_token("/account/backup", "spare@example.org").await;
     assert_eq!(counted(&world, &mut seen), ["Requested confirmation", "Sent confirmation"]);
     browser.get(&format!("/backup/confirm?token={token}")).await;
     browser.post_json("/backup/confirm", &json!({ "token": token })).await;
@@ -47,7 +47,7 @@ async fn each_step_of_the_story_is_counted_once_and_names_nobody() {
     world.deliver().await;
     assert_eq!(counted(&world, &mut seen), ["Requested username", "Sent username"]);
 
-    let token = browser.mailed_token("/login/link", "spare@example.org").await;
+    let token = browser.emailed_token("/login/link", "spare@example.org").await;
     browser.get(&format!("/login/open?token={token}")).await;
     browser.post_json("/login/open", &json!({ "token": token })).await;
     world.deliver().await;
@@ -63,7 +63,7 @@ async fn each_step_of_the_story_is_counted_once_and_names_nobody() {
         ]
     );
 
-    let token = browser.mailed_token("/login/link", "mina@example.com").await;
+    let token = browser.emailed_token("/login/link", "mina@example.com").await;
     world.after(Duration::from_mins(11));
     browser.get(&format!("/login/open?token={token}")).await;
     assert_eq!(counted(&world, &mut seen), ["Requested sign-in", "Sent sign-in", "Expired sign-in"]);

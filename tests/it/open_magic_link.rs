@@ -22,7 +22,7 @@ async fn a_click_and_a_button_sign_in() {
     let world = World::new();
     world.person("mina").create().await;
     let browser = world.visitor();
-    let token = browser.mailed_token("/login/link", "mina@example.com").await;
+    let token = browser.emailed_token("/login/link", "mina@example.com").await;
     insta::assert_snapshot!(browser.get(&page(&token)).await.shown(), @r"
     200
     Sign in as mina?
@@ -46,7 +46,7 @@ async fn a_program_is_told_who_is_signed_in() {
     let world = World::new();
     world.person("mina").create().await;
     let program = world.visitor();
-    let token = program.mailed_token("/login/link", "mina@example.com").await;
+    let token = program.emailed_token("/login/link", "mina@example.com").await;
     assert_eq!(
         program.get_json(&page(&token)).await.json(),
         json!({ "username": "mina", "signed_in_as": null, "needs_code": false })
@@ -59,7 +59,7 @@ async fn through_the_backup_email_the_primary_hears_of_it() {
     let world = World::new();
     world.person("mina").backup("spare@example.org").create().await;
     let browser = world.visitor();
-    let token = browser.mailed_token("/login/link", "spare@example.org").await;
+    let token = browser.emailed_token("/login/link", "spare@example.org").await;
     assert_eq!(open(&browser, &token).await.status, 200);
     assert!(browser.is_signed_in().await);
     let [notice] = &world.deliver().await[..] else { panic!("one notice") };
@@ -87,7 +87,7 @@ async fn opening_the_page_changes_nothing_however_often() {
     let world = World::new();
     world.person("mina").create().await;
     let scanner = world.visitor();
-    let token = scanner.mailed_token("/login/link", "mina@example.com").await;
+    let token = scanner.emailed_token("/login/link", "mina@example.com").await;
     let before = world.dump();
     let first = scanner.get(&page(&token)).await;
     for method in ["HEAD", "GET", "HEAD", "GET"] {
@@ -104,7 +104,7 @@ async fn a_link_works_once() {
     let world = World::new();
     world.person("mina").create().await;
     let browser = world.visitor();
-    let token = browser.mailed_token("/login/link", "mina@example.com").await;
+    let token = browser.emailed_token("/login/link", "mina@example.com").await;
     assert_eq!(open(&browser, &token).await.status, 200);
     let other = world.visitor();
     let again = open(&other, &token).await;
@@ -124,7 +124,7 @@ async fn of_a_hundred_concurrent_openings_one_opens_a_session() {
         let world = World::new();
         world.person("mina").create().await;
         let asker = world.visitor();
-        let token = asker.mailed_token("/login/link", "mina@example.com").await;
+        let token = asker.emailed_token("/login/link", "mina@example.com").await;
         if conflicts {
             world.wire.contend();
         }
@@ -145,7 +145,7 @@ async fn a_link_works_for_ten_minutes() {
     let world = World::new();
     world.person("mina").create().await;
     let browser = world.visitor();
-    let token = browser.mailed_token("/login/link", "mina@example.com").await;
+    let token = browser.emailed_token("/login/link", "mina@example.com").await;
     world.after(LIFETIME);
     assert_eq!(browser.get(&page(&token)).await.status, 200);
     world.after(Duration::from_secs(1));
@@ -163,10 +163,10 @@ async fn a_new_link_makes_the_older_dead() {
     let world = World::new();
     world.person("mina").backup("spare@example.org").create().await;
     let browser = world.visitor();
-    let older = browser.mailed_token("/login/link", "mina@example.com").await;
-    let to_backup = browser.mailed_token("/login/link", "spare@example.org").await;
+    let older = browser.emailed_token("/login/link", "mina@example.com").await;
+    let to_backup = browser.emailed_token("/login/link", "spare@example.org").await;
     world.after(Duration::from_secs(1));
-    let newer = browser.mailed_token("/login/link", "mina@example.com").await;
+    let newer = browser.emailed_token("/login/link", "mina@example.com").await;
     let dead = open(&browser, &older).await;
     assert_eq!((dead.status, &*dead.code()), (410, "link-replaced"));
     assert_eq!(browser.get(&page(&older)).await.status, 410);
@@ -179,7 +179,7 @@ async fn asking_alone_makes_no_link_dead_before_the_new_one_is_there() {
     let world = World::new();
     world.person("mina").create().await;
     let browser = world.visitor();
-    let token = browser.mailed_token("/login/link", "mina@example.com").await;
+    let token = browser.emailed_token("/login/link", "mina@example.com").await;
     browser.post_form("/login/link", &[("email", "mina@example.com")]).await;
     assert_eq!(open(&browser, &token).await.status, 200);
 }
@@ -191,7 +191,7 @@ async fn the_browsers_former_session_ends() {
     let joris = world.person("joris").create().await;
     let browser = world.signed_in(&joris).await;
     let [former] = &browser.cookies()[..] else { panic!("one cookie") };
-    let token = browser.mailed_token("/login/link", "mina@example.com").await;
+    let token = browser.emailed_token("/login/link", "mina@example.com").await;
     insta::assert_snapshot!(browser.get(&page(&token)).await.shown(), @r"
     200
     Sign in as mina?
@@ -210,7 +210,7 @@ async fn what_is_no_sign_in_link_is_unknown() {
     let world = World::new();
     let mina = world.person("mina").create().await;
     let browser = world.signed_in(&mina).await;
-    let confirmation = browser.mailed_token("/account/backup", "spare@example.org").await;
+    let confirmation = browser.emailed_token("/account/backup", "spare@example.org").await;
     let stranger = world.visitor();
     for wrong in ["", "x", &confirmation, &"A".repeat(43), "%00", "../../etc/passwd"] {
         let answer = open(&stranger, wrong).await;
@@ -226,7 +226,7 @@ async fn a_failing_database_leaves_the_link_alive() {
     let world = World::new();
     world.person("mina").create().await;
     let browser = world.visitor();
-    let token = browser.mailed_token("/login/link", "mina@example.com").await;
+    let token = browser.emailed_token("/login/link", "mina@example.com").await;
     let before = world.dump();
     world.wire.fail("TransactWriteItems", 3, dev::aws::faults::Kind::ServerError);
     let answer = open(&browser, &token).await;

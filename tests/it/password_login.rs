@@ -50,7 +50,7 @@ async fn username_primary_and_confirmed_backup_email_sign_in() {
         assert!(browser.is_signed_in().await);
         let notices = world.deliver().await;
         assert_eq!(
-            notices.iter().map(|mail| &*mail.to).collect::<Vec<_>>(),
+            notices.iter().map(|email| &*email.to).collect::<Vec<_>>(),
             vec!["Sren@example.com"; usize::from(told)]
         );
     }
@@ -211,7 +211,7 @@ async fn ten_wrong_passwords_an_hour_then_even_the_right_one_reads_wrong() {
         200,
         "counted by itself"
     );
-    world.visitor().mailed_token("/login/link", "mina@example.com").await;
+    world.visitor().emailed_token("/login/link", "mina@example.com").await;
     world.after(Duration::from_hours(1));
     assert_eq!(sign_in(&world.visitor(), "mina", PASSWORD).await.status, 200);
 }

@@ -11,7 +11,7 @@ async fn a_removed_address_stops_working_at_once_and_links_to_it_too() {
     let mina = world.person("mina").backup("spare@example.org").create().await;
     let browser = world.signed_in(&mina).await;
     let stranger = world.visitor();
-    let link = stranger.mailed_token("/login/link", "spare@example.org").await;
+    let link = stranger.emailed_token("/login/link", "spare@example.org").await;
 
     let removed = browser.post_form(PATH, &[("what", "confirmed")]).await;
     assert_eq!(removed.shown(), "303 to /account");
@@ -54,7 +54,7 @@ async fn a_removed_address_is_free_for_others() {
     world.deliver().await;
     let joris = world.person("joris").create().await;
     let joris = world.signed_in(&joris).await;
-    let token = joris.mailed_token("/account/backup", "spare@example.org").await;
+    let token = joris.emailed_token("/account/backup", "spare@example.org").await;
     assert_eq!(joris.post_json("/backup/confirm", &json!({ "token": token })).await.status, 200);
 }
 

@@ -217,14 +217,14 @@ fn undo_links() -> Vec<UndoLink> {
     links.collect()
 }
 
-fn mails() -> Vec<Email> {
+fn emails() -> Vec<Email> {
     let [_, pending, confirmed, _] = backups();
     let pending_address = pending.pending().expect("it is pending").clone();
     let owner = account(AccountKind::Regular, confirmed);
     let to = || SignInAddress::of(&owner, SignInEmail::Backup).expect("it has a backup");
     let username = || owner.username.as_str().to_owned();
     let token = || Token::from_bytes([9; 32]);
-    let mut mails = vec![
+    let mut emails = vec![
         Email::VerifyBackup {
             to: UnconfirmedAddress::of(&pending_address),
             username: username(),
@@ -233,7 +233,7 @@ fn mails() -> Vec<Email> {
         Email::YourUsername { to: to(), username: username() },
         Email::SignInLink { to: to(), username: username(), token: token() },
     ];
-    mails.extend(notices().map(|notice| Email::Notice {
+    emails.extend(notices().map(|notice| Email::Notice {
         to: PrimaryAddress::of(&owner),
         username: username(),
         undo: notice.backup_after_undo(None).map(|_| token()),
@@ -241,13 +241,13 @@ fn mails() -> Vec<Email> {
         at: since(),
         source: source(Device::Mac),
     }));
-    mails.push(Email::AddressClaimAttempt {
+    emails.push(Email::AddressClaimAttempt {
         to: PrimaryAddress::of(&owner),
         username: username(),
         address: address("spare@example.org"),
         at: since(),
     });
-    mails
+    emails
 }
 
 /// Traces of a missing text or argument.
@@ -342,8 +342,8 @@ fn every_mail_is_complete_in_every_language_and_says_the_same_twice() {
     let world = World::new();
     for language in Language::ALL {
         let texts = Texts::new(language, PRODUCT.into());
-        for mail in mails() {
-            let composed = mail.compose(&texts, PUBLIC_URL).expect("the mail renders");
+        for email in emails() {
+            let composed = email.compose(&texts, PUBLIC_URL).expect("the mail renders");
             let what = format!("{} {}", language.tag(), composed.subject);
             assert!(!composed.subject.contains(['\r', '\n', '{']) && !composed.subject.is_empty(), "{what}");
             assert_complete(&composed.html, &what);
@@ -366,8 +366,8 @@ fn every_mail_is_complete_in_every_language_and_says_the_same_twice() {
 fn mails_of_two_languages_differ() {
     let subjects = |language| -> Vec<String> {
         let texts = Texts::new(language, PRODUCT.into());
-        let composed = |mail: Email| mail.compose(&texts, PUBLIC_URL).expect("the mail renders").subject;
-        mails().into_iter().map(composed).collect()
+        let composed = |email: Email| email.compose(&texts, PUBLIC_URL).expect("the mail renders").subject;
+        emails().into_iter().map(composed).collect()
     };
     let [en, nl, da] = Language::ALL.map(subjects);
     for ((en, nl), da) in en.iter().zip(&nl).zip(&da) {

@@ -16,13 +16,13 @@ async fn a_mail_to_the_new_address_asks_for_its_confirmation() {
 
     let answer = browser.post_form(PATH, &[("email", " Mina.Spare@Example.ORG ")]).await;
     assert_eq!(answer.shown(), "303 to /account");
-    assert!(world.mails().is_empty(), "only the mailer sends");
+    assert!(world.emails().is_empty(), "only the mailer sends");
 
-    let [mail] = &world.deliver().await[..] else { panic!("one mail") };
-    assert_eq!(mail.to, "Mina.Spare@example.org");
-    assert_eq!(mail.from, "Sparekey <no-reply@example.com>");
-    let text = mail.text.replace(&token_in(mail), "TOKEN");
-    insta::assert_snapshot!(format!("{}\n\n{text}", mail.subject), @r"
+    let [email] = &world.deliver().await[..] else { panic!("one mail") };
+    assert_eq!(email.to, "Mina.Spare@example.org");
+    assert_eq!(email.from, "Sparekey <no-reply@example.com>");
+    let text = email.text.replace(&token_in(email), "TOKEN");
+    insta::assert_snapshot!(format!("{}\n\n{text}", email.subject), @r"
     Confirm your backup email
 
     Please confirm that you want to use this address as the backup email of the Sparekey account mina. The link works for 24 hours.
@@ -128,9 +128,9 @@ async fn sending_again_makes_the_older_link_dead() {
     let world = World::new();
     let mina = world.person("mina").create().await;
     let browser = world.signed_in(&mina).await;
-    let older = browser.mailed_token(PATH, "spare@example.org").await;
+    let older = browser.emailed_token(PATH, "spare@example.org").await;
     world.after(MINUTE);
-    let newer = browser.mailed_token(PATH, "spare@example.org").await;
+    let newer = browser.emailed_token(PATH, "spare@example.org").await;
     assert_ne!(older, newer);
 
     let confirm = async |token: &str| browser.post_json("/backup/confirm", &json!({ "token": token })).await;
@@ -143,9 +143,9 @@ async fn another_address_makes_the_link_to_the_first_dead() {
     let world = World::new();
     let mina = world.person("mina").create().await;
     let browser = world.signed_in(&mina).await;
-    let first = browser.mailed_token(PATH, "first@example.org").await;
+    let first = browser.emailed_token(PATH, "first@example.org").await;
     world.after(MINUTE);
-    browser.mailed_token(PATH, "second@example.org").await;
+    browser.emailed_token(PATH, "second@example.org").await;
     let answer = browser.post_json("/backup/confirm", &json!({ "token": first })).await;
     assert_eq!((answer.status, &*answer.code()), (410, "link-replaced"));
 }
@@ -168,8 +168,8 @@ async fn an_address_of_another_account_looks_exactly_like_success() {
     assert_eq!(seen[0], seen[1]);
     assert_eq!(seen[0], seen[2]);
 
-    let mails = world.deliver().await;
-    let told: Vec<_> = mails.iter().map(|mail| (&*mail.to, &*mail.subject)).collect();
+    let emails = world.deliver().await;
+    let told: Vec<_> = emails.iter().map(|email| (&*email.to, &*email.subject)).collect();
     insta::assert_debug_snapshot!(told, @r#"
     [
         (
@@ -186,7 +186,7 @@ async fn an_address_of_another_account_looks_exactly_like_success() {
         ),
     ]
     "#);
-    insta::assert_snapshot!(mails[2].text, @r"
+    insta::assert_snapshot!(emails[2].text, @r"
     Hello joris,
 
     On 22 November 2026 at 12:00 UTC, someone asked to use t***@e***.org as the backup email of another account. It belongs to your account, so we didn’t allow it, and we told them nothing about you.
@@ -208,7 +208,7 @@ async fn an_address_that_is_only_pending_elsewhere_can_be_asked_for() {
     world.person("joris").pending("wanted@example.org").create().await;
     let mina = world.person("mina").create().await;
     let browser = world.signed_in(&mina).await;
-    let token = browser.mailed_token(PATH, "wanted@example.org").await;
+    let token = browser.emailed_token(PATH, "wanted@example.org").await;
     assert_eq!(browser.post_json("/backup/confirm", &json!({ "token": token })).await.status, 200);
 }
 

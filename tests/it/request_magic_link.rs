@@ -15,10 +15,10 @@ async fn the_link_goes_to_the_stored_address_that_was_entered() {
     for (typed, to) in [("mina@EXAMPLE.com", "Mina@example.com"), ("spare@example.org ", "Spare@example.org")]
     {
         world.visitor().post_form(PATH, &[("email", typed)]).await;
-        let [mail] = &world.deliver().await[..] else { panic!("one mail for {typed}") };
-        assert_eq!(mail.to, to);
-        let token = token_in(mail);
-        assert_eq!(mail.links, [format!("https://account.example.com/login/open?token={token}")]);
+        let [email] = &world.deliver().await[..] else { panic!("one mail for {typed}") };
+        assert_eq!(email.to, to);
+        let token = token_in(email);
+        assert_eq!(email.links, [format!("https://account.example.com/login/open?token={token}")]);
     }
 }
 
@@ -27,9 +27,9 @@ async fn the_mail_says_whose_session_the_link_opens() {
     let world = World::new();
     world.person("mina").create().await;
     world.visitor().post_form(PATH, &[("email", "mina@example.com")]).await;
-    let [mail] = &world.deliver().await[..] else { panic!("one mail") };
-    let text = mail.text.replace(&token_in(mail), "TOKEN");
-    insta::assert_snapshot!(format!("{}\n\n{text}", mail.subject), @r"
+    let [email] = &world.deliver().await[..] else { panic!("one mail") };
+    let text = email.text.replace(&token_in(email), "TOKEN");
+    insta::assert_snapshot!(format!("{}\n\n{text}", email.subject), @r"
     Your sign-in link
 
     Hello mina,
@@ -46,7 +46,7 @@ async fn the_mail_says_whose_session_the_link_opens() {
     You get this mail because this address was entered at Sparekey.
     ");
     let header =
-        |name: &str| mail.headers.iter().find(|header| header.name == name).map(|header| &*header.value);
+        |name: &str| email.headers.iter().find(|header| header.name == name).map(|header| &*header.value);
     assert_eq!(header("Auto-Submitted"), Some("auto-generated"), "no auto-reply answers it");
     assert_eq!(header("X-SES-CONFIGURATION-SET"), Some("Mails"), "bounces and complaints are counted");
 }
@@ -82,8 +82,8 @@ async fn the_mail_is_in_the_language_of_the_account() {
     let world = World::new();
     world.person("joris").language(Language::Nl).create().await;
     world.visitor().post_form(PATH, &[("email", "joris@example.com")]).await;
-    let [mail] = &world.deliver().await[..] else { panic!("one mail") };
-    assert!(mail.html.contains("<html lang=\"nl\">"));
+    let [email] = &world.deliver().await[..] else { panic!("one mail") };
+    assert!(email.html.contains("<html lang=\"nl\">"));
 }
 
 #[tokio::test]
@@ -102,7 +102,7 @@ async fn sso_accounts_pending_addresses_and_strangers_get_no_mail() {
 async fn an_account_without_a_password_gets_its_link() {
     let world = World::new();
     world.person("ana").without_password().create().await;
-    world.visitor().mailed_token(PATH, "ana@example.com").await;
+    world.visitor().emailed_token(PATH, "ana@example.com").await;
 }
 
 #[tokio::test]
@@ -119,10 +119,10 @@ async fn what_is_no_address_at_a_glance_is_said_at_the_form() {
 async fn a_mail_whose_link_would_be_dead_is_not_sent() {
     let world = World::new();
     world.person("mina").create().await;
-    for (late, mails) in [(599, 1), (600, 0)] {
+    for (late, emails) in [(599, 1), (600, 0)] {
         world.visitor().post_form(PATH, &[("email", "mina@example.com")]).await;
         world.after(Duration::from_secs(late));
-        assert_eq!(world.deliver().await.len(), mails, "{late} seconds late");
+        assert_eq!(world.deliver().await.len(), emails, "{late} seconds late");
     }
 }
 
@@ -137,8 +137,8 @@ async fn a_link_is_made_only_for_the_latest_request() {
     let mut records = world.new_records();
     records.reverse();
     assert!(world.feed(&records).await.batch_item_failures.is_empty());
-    assert_eq!(world.mails().len(), 1, "the older came later and would have been dead");
-    let token = token_in(&world.mails()[0]);
+    assert_eq!(world.emails().len(), 1, "the older came later and would have been dead");
+    let token = token_in(&world.emails()[0]);
     assert_eq!(stranger.post_json("/login/open", &json!({ "token": token })).await.status, 200);
 }
 

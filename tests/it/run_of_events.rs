@@ -21,7 +21,7 @@ impl Dice {
 
 /// The links in the emails so far, newest last.
 fn tokens(world: &World) -> Vec<String> {
-    let links = world.mails().into_iter().flat_map(|mail| mail.links);
+    let links = world.emails().into_iter().flat_map(|email| email.links);
     links.filter_map(|link| link.split_once("confirm?token=").map(|(_, token)| token.to_owned())).collect()
 }
 
@@ -95,9 +95,9 @@ async fn after_every_step_claims_fit_and_an_address_in_force_opens_its_account()
             let Some(address) = backup["address"].as_str() else { continue };
             world.after(Duration::from_hours(1));
             world.visitor().post_form("/forgot-username", &[("email", address)]).await;
-            let [mail] = &world.deliver().await[..] else { panic!("one mail to {address}: {done:?}") };
-            assert_eq!(mail.to, address);
-            assert!(mail.text.contains(&format!("\n    {username}\n")), "{done:?}");
+            let [email] = &world.deliver().await[..] else { panic!("one mail to {address}: {done:?}") };
+            assert_eq!(email.to, address);
+            assert!(email.text.contains(&format!("\n    {username}\n")), "{done:?}");
         }
     }
 }

@@ -57,11 +57,11 @@ impl<'w> Mailed<'w> {
         let mina = world.person("mina").backup("former@example.org").create().await;
         if kind == "sign-in" {
             let owner = world.visitor();
-            let token = owner.mailed_token("/login/link", "mina@example.com").await;
+            let token = owner.emailed_token("/login/link", "mina@example.com").await;
             return Self { world, owner, path: "/login/open", token };
         }
         let owner = world.signed_in(&mina).await;
-        let token = owner.mailed_token("/account/backup", "spare@example.org").await;
+        let token = owner.emailed_token("/account/backup", "spare@example.org").await;
         if kind == "confirmation" {
             return Self { world, owner, path: "/backup/confirm", token };
         }
@@ -282,7 +282,7 @@ async fn what_could_be_a_code_costs_a_try_and_opens_nothing() {
             "sign-in" => ("/login/link", "mina@example.com"),
             _ => ("/account/backup", "spare@example.org"),
         };
-        let token = mailed.owner.mailed_token(path, email).await;
+        let token = mailed.owner.emailed_token(path, email).await;
         Mailed { token, ..mailed }.works_for_its_owner("five codes and another request").await;
     }
 }

@@ -69,7 +69,7 @@ async fn each_event_says_what_happened_to_whom_in_which_request() {
     let signed_in = json!({ "message": "signed in with a password", "account_id": id });
     log.expect(&world, "signing in", &signed_in);
 
-    let token = browser.mailed_token("/login/link", "spare@example.org").await;
+    let token = browser.emailed_token("/login/link", "spare@example.org").await;
     post(&thief, "/login/open", &json!({ "token": token })).await;
     log.expect(&world, "no code", &answered("/login/open", 422, "code-needed"));
     for _ in 0..4 {
@@ -78,7 +78,7 @@ async fn each_event_says_what_happened_to_whom_in_which_request() {
     }
     post(&thief, "/login/open", &json!({ "token": token, "code": "000000" })).await;
     log.expect(&world, "the fifth", &answered("/login/open", 410, "link-locked"));
-    let token = browser.mailed_token("/login/link", "spare@example.org").await;
+    let token = browser.emailed_token("/login/link", "spare@example.org").await;
     post(&browser, "/login/open", &json!({ "token": token })).await;
     let signed_in =
         json!({ "message": "signed in through a link", "account_id": id, "method": "LinkToBackup" });
@@ -124,7 +124,7 @@ async fn each_event_says_what_happened_to_whom_in_which_request() {
 
 /// Replaces the backup email; returns the secret of the undo link.
 async fn taken_over(world: &World, browser: &Visitor<'_>) -> String {
-    let token = browser.mailed_token("/account/backup", "thief@example.net").await;
+    let token = browser.emailed_token("/account/backup", "thief@example.net").await;
     assert_eq!(post(browser, "/backup/confirm", &json!({ "token": token })).await, 200);
     let [notice] = &world.deliver().await[..] else { panic!("one notice") };
     crate::support::token_in(notice)

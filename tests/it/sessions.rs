@@ -24,7 +24,7 @@ async fn each_session_says_on_what_device_how_and_when() {
     sign_in(&phone, "mina", IPHONE).await;
     world.after(Duration::from_hours(2));
     let laptop = world.visitor();
-    let token = laptop.mailed_token("/login/link", "spare@example.org").await;
+    let token = laptop.emailed_token("/login/link", "spare@example.org").await;
     laptop.post_form("/login/open", &[("token", &token)]).await;
     insta::assert_snapshot!(after_heading(&laptop.get("/account").await.words()), @r"
     Linux computer 203.0.x.x

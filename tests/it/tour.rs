@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use dev::aws::faults::Kind;
-use dev::mailbox::Mail;
+use dev::mailbox::ReceivedEmail;
 use dev::stack::environment::secrets;
 use serde_json::json;
 
@@ -89,19 +89,19 @@ impl<'w> Tour<'w> {
     }
 
     /// Delivers emails and records the secrets of their links.
-    async fn mails(&mut self, what: &str) -> Vec<(Mail, String)> {
-        let mails = self.world.deliver().await;
-        let with_links = mails.into_iter().filter(|mail| !mail.links.is_empty());
-        let mails: Vec<_> = with_links
-            .map(|mail| {
-                let token = if mail.links[0].contains("token=") { token_in(&mail) } else { String::new() };
-                (mail, token)
+    async fn emails(&mut self, what: &str) -> Vec<(ReceivedEmail, String)> {
+        let emails = self.world.deliver().await;
+        let with_links = emails.into_iter().filter(|email| !email.links.is_empty());
+        let emails: Vec<_> = with_links
+            .map(|email| {
+                let token = if email.links[0].contains("token=") { token_in(&email) } else { String::new() };
+                (email, token)
             })
             .collect();
-        for (mail, token) in mails.iter().filter(|(_, token)| !token.is_empty()) {
-            self.secrets.insert(format!("link {what}: {}", mail.subject), token.clone());
+        for (email, token) in emails.iter().filter(|(_, token)| !token.is_empty()) {
+            self.secrets.insert(format!("link {what}: {}", email.subject), token.clone());
         }
-        mails
+        emails
     }
 
     async fn signs_in(&mut self, identifier: &str, what: &str) {
@@ -120,15 +120,15 @@ impl<'w> Tour<'w> {
         self.form("define", &browser, "/account/backup", &[("email", "spare@example.org")]).await;
         let account = self.page("define", &browser, "/account").await;
         self.form("define", &browser, "/account/backup", &[("email", "other@example.org")]).await;
-        let mails = self.mails("define").await;
-        let [(_, token)] = &mails[..] else { panic!("one mail: {mails:?}") };
+        let emails = self.emails("define").await;
+        let [(_, token)] = &emails[..] else { panic!("one mail: {emails:?}") };
         let phone = self.world.visitor();
         self.page("define", &phone, &format!("/backup/confirm?token={token}")).await;
         for code in ["000000", &account.link_code()] {
             self.form("define", &phone, "/backup/confirm", &[("token", token), ("code", code)]).await;
         }
         self.form("define", &phone, "/backup/confirm", &[("token", token)]).await;
-        self.mails("defined").await;
+        self.emails("defined").await;
     }
 
     async fn loses_the_primary_mailbox(&mut self) {
@@ -136,12 +136,12 @@ impl<'w> Tour<'w> {
         for _ in 0..6 {
             self.form("name", &library, "/forgot-username", &[("email", "spare@example.org")]).await;
         }
-        self.mails("name").await;
+        self.emails("name").await;
         self.world.after(Duration::from_hours(1));
         let page = self.form("way in", &library, "/login/link", &[("email", "spare@example.org")]).await;
         assert!(page.code_shown().is_some());
-        let mails = self.mails("way in").await;
-        let [(_, token)] = &mails[..] else { panic!("one mail: {mails:?}") };
+        let emails = self.emails("way in").await;
+        let [(_, token)] = &emails[..] else { panic!("one mail: {emails:?}") };
         self.page("way in", &library, &format!("/login/open?token={token}")).await;
         let thief = self.world.visitor();
         for _ in 0..2 {
@@ -151,18 +151,18 @@ impl<'w> Tour<'w> {
         assert!(library.is_signed_in().await);
         self.form("way in", &library, "/login/open", &[("token", token)]).await;
         self.form("way in", &library, "/logout", &[]).await;
-        self.mails("used").await;
+        self.emails("used").await;
     }
 
     async fn is_robbed_and_takes_it_back(&mut self) {
         self.signs_in("mina", "again").await;
         let thief = self.browser.duplicate();
         self.form("theft", &thief, "/account/backup", &[("email", "thief@example.net")]).await;
-        let mails = self.mails("theft").await;
-        let [(_, token)] = &mails[..] else { panic!("one mail: {mails:?}") };
+        let emails = self.emails("theft").await;
+        let [(_, token)] = &emails[..] else { panic!("one mail: {emails:?}") };
         self.form("theft", &thief, "/backup/confirm", &[("token", token)]).await;
-        let mails = self.mails("notice").await;
-        let [(_, undo)] = &mails[..] else { panic!("one notice: {mails:?}") };
+        let emails = self.emails("notice").await;
+        let [(_, undo)] = &emails[..] else { panic!("one notice: {emails:?}") };
         let owner = self.world.visitor();
         self.page("undo", &owner, &format!("/undo?token={undo}")).await;
         for username in ["joris", "mina", "mina"] {
@@ -170,7 +170,7 @@ impl<'w> Tour<'w> {
         }
         assert!(!thief.is_signed_in().await, "undone");
         self.used_undo.clone_from(undo);
-        self.mails("undone").await;
+        self.emails("undone").await;
     }
 
     async fn comes_back_late(&mut self) {

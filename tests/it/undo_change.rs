@@ -23,7 +23,7 @@ async fn backup_of_mina(world: &World) -> serde_json::Value {
 
 /// A thief in a session of mina's account replaces `former@example.org`; returns the secret of the undo link.
 async fn changed(world: &World, thief: &Visitor<'_>, to: &str) -> String {
-    let token = thief.mailed_token("/account/backup", to).await;
+    let token = thief.emailed_token("/account/backup", to).await;
     assert_eq!(thief.post_json("/backup/confirm", &json!({ "token": token })).await.status, 200);
     let [notice] = &world.deliver().await[..] else { panic!("one notice") };
     assert_eq!(notice.to, "mina@example.com");
@@ -144,10 +144,10 @@ async fn outstanding_links_are_dead_then() {
     let mina = world.person("mina").backup("former@example.org").create().await;
     let thief = world.signed_in(&mina).await;
     let token = changed(&world, &thief, "thief@example.net").await;
-    let to_thief = thief.mailed_token("/login/link", "thief@example.net").await;
-    let to_primary = thief.mailed_token("/login/link", "mina@example.com").await;
+    let to_thief = thief.emailed_token("/login/link", "thief@example.net").await;
+    let to_primary = thief.emailed_token("/login/link", "mina@example.com").await;
     world.after(Duration::from_mins(2));
-    let pending = thief.mailed_token("/account/backup", "other@example.net").await;
+    let pending = thief.emailed_token("/account/backup", "other@example.net").await;
     thief.post_form("/login/link", &[("email", "mina@example.com")]).await;
 
     assert_eq!(undo(&world.visitor(), &token).await.status, 200);
@@ -158,8 +158,8 @@ async fn outstanding_links_are_dead_then() {
     ] {
         assert_eq!(thief.post_json(path, &json!({ "token": token })).await.code(), code);
     }
-    let mails = world.deliver().await;
-    let late = mails.iter().find(|mail| mail.subject == "Your sign-in link").expect("it was under way");
+    let emails = world.deliver().await;
+    let late = emails.iter().find(|email| email.subject == "Your sign-in link").expect("it was under way");
     assert_eq!(thief.post_json("/login/open", &json!({ "token": token_in(late) })).await.status, 410);
     assert!(!thief.is_signed_in().await);
 }
@@ -206,7 +206,7 @@ async fn a_confirmation_at_the_same_moment_does_not_slip_through() {
         let thief = world.signed_in(&mina).await;
         let token = changed(&world, &thief, "thief@example.net").await;
         world.after(Duration::from_mins(2));
-        let next = thief.mailed_token("/account/backup", "next@example.net").await;
+        let next = thief.emailed_token("/account/backup", "next@example.net").await;
         world.wire.contend();
         let owner = world.visitor();
         let next = json!({ "token": next });
@@ -273,7 +273,7 @@ async fn the_links_of_one_purpose_are_unknown_to_the_others() {
     let mina = world.person("mina").backup("former@example.org").create().await;
     let browser = world.signed_in(&mina).await;
     let undo_token = changed(&world, &browser, "new@example.net").await;
-    let sign_in = browser.mailed_token("/login/link", "mina@example.com").await;
+    let sign_in = browser.emailed_token("/login/link", "mina@example.com").await;
     for path in ["/login/open", "/backup/confirm"] {
         assert_eq!(browser.post_json(path, &json!({ "token": undo_token })).await.code(), "link-unknown");
     }

@@ -36,7 +36,7 @@ async fn a_notice_that_was_given_up_is_sent_again_once() {
     let world = World::new();
     let mina = world.person("mina").create().await;
     let browser = world.signed_in(&mina).await;
-    let token = browser.mailed_token("/account/backup", "spare@example.org").await;
+    let token = browser.emailed_token("/account/backup", "spare@example.org").await;
     assert_eq!(browser.post_json("/backup/confirm", &json!({ "token": token })).await.status, 200);
     assert!(unsent(&world).await.requests.is_empty(), "it may be under way");
     give_up(&world);
@@ -80,10 +80,10 @@ async fn a_confirmation_is_sent_again_while_its_address_is_pending_and_its_link_
     give_up(&world);
     let queued = only(&world).await;
     assert_eq!(again(&world, &queued).await, Ok(()));
-    let [mail] = &world.deliver().await[..] else { panic!("one mail") };
+    let [email] = &world.deliver().await[..] else { panic!("one mail") };
     // In another browser the account page's code works, because the page shows the current request.
     let code = browser.get("/account").await.link_code();
-    let form = json!({ "token": token_in(mail), "code": code });
+    let form = json!({ "token": token_in(email), "code": code });
     assert_eq!(world.visitor().post_json("/backup/confirm", &form).await.status, 200);
     world.deliver().await;
 

@@ -24,12 +24,12 @@ async fn emails_to(world: &World, email: &str) -> usize {
     for path in ["/forgot-username", "/login/link"] {
         visitor.post_form(path, &[("email", email)]).await;
     }
-    world.deliver().await.iter().filter(|mail| mail.to == email).count()
+    world.deliver().await.iter().filter(|sent| sent.to == email).count()
 }
 
 /// Requests an address and confirms it; returns the secret of the undo link.
 async fn confirmed(world: &World, browser: &Visitor<'_>, email: &str) -> String {
-    let token = browser.mailed_token("/account/backup", email).await;
+    let token = browser.emailed_token("/account/backup", email).await;
     let answer = browser.post_json("/backup/confirm", &json!({ "token": token })).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     token_in(&world.deliver().await[0])
@@ -54,13 +54,13 @@ async fn the_new_address_waits_and_the_former_one_works_until_then() {
     let world = World::new().with_waiting_period(HOLD);
     let mina = world.person("mina").create().await;
     let browser = world.signed_in(&mina).await;
-    let first = browser.mailed_token("/account/backup", "old@example.org").await;
+    let first = browser.emailed_token("/account/backup", "old@example.org").await;
     browser.post_json("/backup/confirm", &json!({ "token": first })).await;
     world.deliver().await;
     world.after(HOLD);
 
     let browser = world.signed_in(&mina).await;
-    let second = browser.mailed_token("/account/backup", "new@example.org").await;
+    let second = browser.emailed_token("/account/backup", "new@example.org").await;
     insta::assert_snapshot!(browser.post_form("/backup/confirm", &[("token", &second)]).await.shown(), @r"
     200
     Your backup email is confirmed
@@ -109,12 +109,12 @@ async fn a_link_to_the_former_address_opens_until_the_second_in_which_the_hold_e
         let world = World::new().with_waiting_period(HOLD);
         let mina = world.person("mina").backup("old@example.org").create().await;
         let browser = world.signed_in(&mina).await;
-        let change = browser.mailed_token("/account/backup", "new@example.org").await;
+        let change = browser.emailed_token("/account/backup", "new@example.org").await;
         browser.post_json("/backup/confirm", &json!({ "token": change })).await;
         world.deliver().await;
         world.after(HOLD.saturating_sub(Duration::from_mins(5)));
         let asker = world.visitor();
-        let link = asker.mailed_token("/login/link", "old@example.org").await;
+        let link = asker.emailed_token("/login/link", "old@example.org").await;
         world.after(Duration::from_mins(5).saturating_sub(early));
         let opened = asker.post_json("/login/open", &json!({ "token": link })).await;
         assert_eq!(opened.status, status, "{}", opened.body);
@@ -126,7 +126,7 @@ async fn what_a_thief_changed_is_undone_before_it_opens_anything() {
     let world = World::new().with_waiting_period(HOLD);
     let mina = world.person("mina").backup("old@example.org").create().await;
     let thief = world.signed_in(&mina).await;
-    let change = thief.mailed_token("/account/backup", "thief@example.net").await;
+    let change = thief.emailed_token("/account/backup", "thief@example.net").await;
     thief.post_json("/backup/confirm", &json!({ "token": change })).await;
     let undo_token = token_in(&world.deliver().await[0]);
     world.after(Duration::from_hours(8));
@@ -143,7 +143,7 @@ async fn removing_takes_both_away() {
     let world = World::new().with_waiting_period(HOLD);
     let mina = world.person("mina").backup("old@example.org").create().await;
     let browser = world.signed_in(&mina).await;
-    let change = browser.mailed_token("/account/backup", "new@example.org").await;
+    let change = browser.emailed_token("/account/backup", "new@example.org").await;
     browser.post_json("/backup/confirm", &json!({ "token": change })).await;
     assert_eq!(browser.post_json("/account/backup/remove", &json!({})).await.status, 200);
     assert_eq!(browser.get_json("/account").await.json()["backup"], json!({ "state": "none" }));
@@ -157,7 +157,7 @@ async fn going_back_to_the_former_address_needs_no_hold() {
     let mina = world.person("mina").backup("old@example.org").create().await;
     let browser = world.signed_in(&mina).await;
     for email in ["new@example.org", "old@example.org"] {
-        let change = browser.mailed_token_of("/account/backup", email, "Confirm your backup email").await;
+        let change = browser.emailed_token_of("/account/backup", email, "Confirm your backup email").await;
         assert_eq!(
             browser.post_json("/backup/confirm", &json!({ "token": change })).await.status,
             200,
@@ -176,25 +176,25 @@ async fn when_the_hold_is_over_the_former_address_is_free_for_others() {
     let world = World::new().with_waiting_period(HOLD);
     let mina = world.person("mina").backup("old@example.org").create().await;
     let browser = world.signed_in(&mina).await;
-    let change = browser.mailed_token("/account/backup", "new@example.org").await;
+    let change = browser.emailed_token("/account/backup", "new@example.org").await;
     browser.post_json("/backup/confirm", &json!({ "token": change })).await;
     world.deliver().await;
     let joris = world.person("joris").create().await;
     let others = world.signed_in(&joris).await;
     others.post_form("/account/backup", &[("email", "old@example.org")]).await;
-    let [mail] = &world.deliver().await[..] else { panic!("one mail") };
-    assert_eq!(mail.to, "mina@example.com", "it is still mina's");
+    let [email] = &world.deliver().await[..] else { panic!("one mail") };
+    assert_eq!(email.to, "mina@example.com", "it is still mina's");
 
     world.after(HOLD);
     let others = world.signed_in(&joris).await;
-    let theirs = others.mailed_token("/account/backup", "old@example.org").await;
+    let theirs = others.emailed_token("/account/backup", "old@example.org").await;
     assert_eq!(others.post_json("/backup/confirm", &json!({ "token": theirs })).await.status, 200);
     world.assert_claims_fit();
     world.deliver().await;
 
     // Mina changes once more; the claim that is now another's is left alone.
     let browser = world.signed_in(&mina).await;
-    let change = browser.mailed_token("/account/backup", "third@example.org").await;
+    let change = browser.emailed_token("/account/backup", "third@example.org").await;
     assert_eq!(browser.post_json("/backup/confirm", &json!({ "token": change })).await.status, 200);
     world.assert_claims_fit();
 }
@@ -208,7 +208,7 @@ async fn an_address_that_two_accounts_gave_up_is_found_for_its_third_owner() {
         // The shared address first, then one of its own instead; the last account keeps the shared one.
         for email in ["shared@example.org", &own].into_iter().take(if username == "ana" { 1 } else { 2 }) {
             let browser = world.signed_in(&person).await;
-            let token = browser.mailed_token("/account/backup", email).await;
+            let token = browser.emailed_token("/account/backup", email).await;
             let confirmed = browser.post_json("/backup/confirm", &json!({ "token": token })).await;
             assert_eq!(confirmed.status, 200, "{username}: {}", confirmed.body);
             world.deliver().await;
@@ -265,7 +265,7 @@ async fn an_address_whose_hold_ends_during_a_change_stays_as_the_former_one() {
     confirmed(&world, &world.signed_in(&mina).await, "new@example.org").await;
     world.after(HOLD.saturating_sub(Duration::from_mins(5)));
     let browser = world.signed_in(&mina).await;
-    let token = browser.mailed_token("/account/backup", "third@example.org").await;
+    let token = browser.emailed_token("/account/backup", "third@example.org").await;
     world.after(Duration::from_mins(5).saturating_sub(Duration::from_secs(1)));
 
     // The waiting period ends after the link was read, and somebody else gets the former address.

@@ -2,7 +2,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use aws_lambda_events::event::streams::DynamoDbEventResponse;
-use dev::mailbox::Mail;
+use dev::mailbox::ReceivedEmail;
 use dev::template::{REGION, StreamSource};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -29,12 +29,12 @@ fn source() -> &'static StreamSource {
 
 impl World {
     /// Lets the mailer handle everything in the outbox; returns the emails that it sent.
-    pub async fn deliver(&self) -> Vec<Mail> {
-        let before = self.mails().len();
+    pub async fn deliver(&self) -> Vec<ReceivedEmail> {
+        let before = self.emails().len();
         let records = self.new_records();
         let failed = self.feed(&records).await;
         assert!(failed.batch_item_failures.is_empty(), "the mailer failed:\n{}", self.log());
-        self.mails().split_off(before)
+        self.emails().split_off(before)
     }
 
     /// Takes the records since the last call from the stream, if they pass the event source's filter.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;
-use dev::mailbox::Mail;
+use dev::mailbox::ReceivedEmail;
 use http::HeaderMap;
 use serde_json::Value;
 
@@ -91,20 +91,20 @@ impl<'w> Visitor<'w> {
 
     /// Requests an email with a link through the form at this path; returns the link's secret from the one email that
     /// arrives.
-    pub async fn mailed_token(&self, path: &str, email: &str) -> String {
+    pub async fn emailed_token(&self, path: &str, email: &str) -> String {
         let answer = self.post_form(path, &[("email", email)]).await;
         assert!(matches!(answer.status, 200 | 303), "{}", answer.shown());
-        let mails = self.world.deliver().await;
-        let [mail] = &mails[..] else { panic!("one mail is expected: {mails:#?}") };
-        token_in(mail)
+        let emails = self.world.deliver().await;
+        let [email] = &emails[..] else { panic!("one mail is expected: {emails:#?}") };
+        token_in(email)
     }
 
     /// The same if other emails arrive too: the link is in the one with that subject.
-    pub async fn mailed_token_of(&self, path: &str, email: &str, subject: &str) -> String {
+    pub async fn emailed_token_of(&self, path: &str, email: &str, subject: &str) -> String {
         self.post_form(path, &[("email", email)]).await;
-        let mails = self.world.deliver().await;
-        let mail = mails.iter().find(|mail| mail.subject == subject);
-        token_in(mail.unwrap_or_else(|| panic!("no such mail: {mails:#?}")))
+        let emails = self.world.deliver().await;
+        let email = emails.iter().find(|email| email.subject == subject);
+        token_in(email.unwrap_or_else(|| panic!("no such mail: {emails:#?}")))
     }
 
     /// Whether the account page opens.
@@ -233,19 +233,19 @@ fn readable(html: &str) -> String {
 }
 
 /// The secret in the only link of an email.
-pub fn token_in(mail: &Mail) -> String {
-    let [link] = &mail.links[..] else { panic!("one link in {mail:?}") };
+pub fn token_in(email: &ReceivedEmail) -> String {
+    let [link] = &email.links[..] else { panic!("one link in {email:?}") };
     assert!(link.starts_with(PUBLIC_URL), "{link}");
     link.split_once("token=").expect("the link has a token").1.to_owned()
 }
 
 /// An email as text, subject first, without its secret.
-pub fn read(mail: &Mail) -> String {
-    let text = match mail.text.split_once("token=") {
-        Some((_, rest)) => mail.text.replace(rest.split_whitespace().next().unwrap_or_default(), "TOKEN"),
-        None => mail.text.clone(),
+pub fn read(email: &ReceivedEmail) -> String {
+    let text = match email.text.split_once("token=") {
+        Some((_, rest)) => email.text.replace(rest.split_whitespace().next().unwrap_or_default(), "TOKEN"),
+        None => email.text.clone(),
     };
-    format!("{}\n\n{text}", mail.subject)
+    format!("{}\n\n{text}", email.subject)
 }
 
 /// Asserts the security headers of every answer.

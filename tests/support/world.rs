@@ -7,7 +7,7 @@ use std::time::Duration;
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use dev::aws::iam::OPERATOR_KEY;
 use dev::lambda::process::Variables;
-use dev::mailbox::Mail;
+use dev::mailbox::ReceivedEmail;
 use dev::stack::environment::{Environments, secrets};
 use dev::template::{Function, Template};
 use domain::password::Work;
@@ -183,8 +183,8 @@ impl World {
     }
 
     /// All emails so far.
-    pub fn mails(&self) -> Vec<Mail> {
-        self.wire.mailbox().mails()
+    pub fn emails(&self) -> Vec<ReceivedEmail> {
+        self.wire.mailbox().emails()
     }
 
     /// The calls to AWS that were made during something.

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use self::address::Mailable;
 use self::refusal::{Refusal, bad_request};
 use super::response::{AwsResponse, Service};
-use crate::mailbox::{Header, Mailbox, NewMail};
+use crate::mailbox::{Header, Mailbox, NewEmail};
 use crate::template::statement::Permission;
 use crate::template::{ACCOUNT_ID, REGION};
 
@@ -154,7 +154,7 @@ struct Tag {
     value: String,
 }
 
-fn read(body: &[u8]) -> Result<NewMail, Refusal> {
+fn read(body: &[u8]) -> Result<NewEmail, Refusal> {
     let request: SendEmail = serde_json::from_slice(body)
         .map_err(|error| Refusal { kind: "SerializationException", message: error.to_string() })?;
 
@@ -186,7 +186,7 @@ fn read(body: &[u8]) -> Result<NewMail, Refusal> {
     let set =
         request.configuration_set_name.map(|value| Header { name: CONFIGURATION_SET.to_owned(), value });
     headers.extend(set);
-    Ok(NewMail { to: to.join(", "), from, subject, text, html, headers })
+    Ok(NewEmail { to: to.join(", "), from, subject, text, html, headers })
 }
 
 fn recipients(destination: Option<Destination>) -> Result<Vec<String>, Refusal> {
@@ -304,7 +304,7 @@ mod tests {
     fn a_mail_reaches_the_mailbox() {
         let (mailbox, response) = send(&request());
         assert_eq!(response.status, StatusCode::OK);
-        let mails = mailbox.mails();
+        let mails = mailbox.emails();
         assert_eq!(mails[0].to, "olga@example.com");
         assert_eq!(mails[0].from, "Sparekey <no-reply@example.com>");
         assert_eq!(mails[0].subject, "Grüße");
@@ -357,7 +357,7 @@ mod tests {
             assert_eq!(response.error.as_deref(), Some("BadRequestException"));
             let body: Value = serde_json::from_slice(&response.body).expect("the answer is JSON");
             assert_eq!(body["message"], message, "{request}");
-            assert!(mailbox.mails().is_empty());
+            assert!(mailbox.emails().is_empty());
         }
     }
 

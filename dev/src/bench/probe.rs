@@ -16,7 +16,7 @@ use super::samples::{Sample, milliseconds};
 use crate::build::Profile;
 use crate::clock;
 use crate::logs::Printing;
-use crate::mailbox::Mail;
+use crate::mailbox::ReceivedEmail;
 use crate::stack::{Options, Stack};
 use crate::template::REGION;
 use crate::workspace;
@@ -144,8 +144,8 @@ impl Site {
     }
 
     /// The latest email.
-    pub(super) fn latest_mail(&self) -> Result<Mail> {
-        self.stack.mailbox().mails().pop().context("no email came")
+    pub(super) fn latest_mail(&self) -> Result<ReceivedEmail> {
+        self.stack.mailbox().emails().pop().context("no email came")
     }
 
     /// Forgets what earlier people left behind, so that nobody reaches a limit.

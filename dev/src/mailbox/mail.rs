@@ -13,7 +13,7 @@ pub struct Header {
 
 /// An email as its sender hands it in.
 #[derive(Clone, Debug, Default)]
-pub struct NewMail {
+pub struct NewEmail {
     /// All recipients, bare addresses or `Name <address>`, separated by `, `.
     pub to: String,
     /// The sender, a bare address or `Name <address>`.
@@ -30,7 +30,7 @@ pub struct NewMail {
 
 /// An email in the mailbox.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Mail {
+pub struct ReceivedEmail {
     /// Counts from 1 in the order of arrival, and is never used twice.
     pub number: u64,
     /// When it arrived, in seconds since the epoch.

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde::Deserialize;
 use time::OffsetDateTime;
 
-use super::mail::{Mail, link_ranges};
+use super::mail::{ReceivedEmail, link_ranges};
 
 /// The list shows this many, newest first; older ones are still in the JSON.
 const MAILS_LISTED: usize = 200;
@@ -20,7 +20,7 @@ pub(super) enum Part {
 }
 
 /// The page that lists the emails.
-pub(super) fn front(mails: &[Mail]) -> String {
+pub(super) fn front(mails: &[ReceivedEmail]) -> String {
     let open = if mails.is_empty() { EMPTY.to_owned() } else { CHOOSE.to_owned() };
     // Without script, a page of its own accord is the only way to show a new email. An open email stays put.
     let refresh = "<noscript><meta http-equiv=\"refresh\" content=\"5\"></noscript>";
@@ -28,12 +28,12 @@ pub(super) fn front(mails: &[Mail]) -> String {
 }
 
 /// The page that shows one email beside the list.
-pub(super) fn reading(mails: &[Mail], mail: &Mail, part: Part) -> String {
+pub(super) fn reading(mails: &[ReceivedEmail], mail: &ReceivedEmail, part: Part) -> String {
     document(&mail.subject, "", "reading", mails, Some(mail.number), &article(mail, part))
 }
 
 /// The page for an email that isn't there.
-pub(super) fn missing(mails: &[Mail]) -> String {
+pub(super) fn missing(mails: &[ReceivedEmail]) -> String {
     document("No such email", "", "reading", mails, None, MISSING)
 }
 
@@ -46,7 +46,14 @@ const CHOOSE: &str = "<div class=\"hint\"><h2>Choose an email</h2>\
 const MISSING: &str = "<div class=\"hint\"><h2>No such email</h2>\
      <p>It may have gone when the mailbox was emptied. <a href=\"/\">All emails</a></p></div>";
 
-fn document(title: &str, head: &str, kind: &str, mails: &[Mail], open: Option<u64>, main: &str) -> String {
+fn document(
+    title: &str,
+    head: &str,
+    kind: &str,
+    mails: &[ReceivedEmail],
+    open: Option<u64>,
+    main: &str,
+) -> String {
     let list = list(mails, open);
     let title = escape(title);
     let button = if mails.is_empty() { "" } else { "<button type=\"submit\">Empty</button>" };
@@ -76,7 +83,7 @@ fn document(title: &str, head: &str, kind: &str, mails: &[Mail], open: Option<u6
     )
 }
 
-fn list(mails: &[Mail], open: Option<u64>) -> String {
+fn list(mails: &[ReceivedEmail], open: Option<u64>) -> String {
     let mut html = String::from("<ol reversed>");
     for mail in mails.iter().rev().take(MAILS_LISTED) {
         let current = if open == Some(mail.number) { " aria-current=\"page\"" } else { "" };
@@ -99,7 +106,7 @@ fn list(mails: &[Mail], open: Option<u64>) -> String {
     html
 }
 
-fn article(mail: &Mail, part: Part) -> String {
+fn article(mail: &ReceivedEmail, part: Part) -> String {
     let number = mail.number;
     let tab = |name: &str, path: &str, this: Part, there: bool| match (there, this == part) {
         (false, _) => String::new(),
@@ -138,11 +145,11 @@ fn article(mail: &Mail, part: Part) -> String {
     )
 }
 
-fn subject(mail: &Mail) -> String {
+fn subject(mail: &ReceivedEmail) -> String {
     if mail.subject.is_empty() { "(no subject)".to_owned() } else { escape(&mail.subject) }
 }
 
-fn further_headers(mail: &Mail) -> String {
+fn further_headers(mail: &ReceivedEmail) -> String {
     if mail.headers.is_empty() {
         return String::new();
     }
@@ -152,7 +159,7 @@ fn further_headers(mail: &Mail) -> String {
     format!("<details><summary>Further headers</summary><dl>{lines}</dl></details>\n")
 }
 
-fn links(mail: &Mail) -> String {
+fn links(mail: &ReceivedEmail) -> String {
     if mail.links.is_empty() {
         return String::new();
     }
@@ -223,8 +230,8 @@ fn escape(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn mail() -> Mail {
-        Mail {
+    fn mail() -> ReceivedEmail {
+        ReceivedEmail {
             number: 7,
             received_at: 1_794_729_600,
             to: "\"O'Hara\" <o@example.com>".into(),

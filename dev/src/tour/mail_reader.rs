@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 use reqwest::Client;
 
-use crate::mailbox::Mail;
+use crate::mailbox::ReceivedEmail;
 
 /// An email takes a stream poll, a function call and a mail service: tens of milliseconds here, seconds in AWS.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -30,7 +30,7 @@ pub(super) struct MailReader {
     /// The URL of the site, with which a genuine link begins.
     site: String,
     seen: u64,
-    unread: Vec<Mail>,
+    unread: Vec<ReceivedEmail>,
 }
 
 impl MailReader {
@@ -45,7 +45,7 @@ impl MailReader {
     }
 
     /// Waits for the next email to this address, which must be of this kind.
-    pub(super) async fn next(&mut self, to: &str, kind: EmailKind) -> Result<Mail> {
+    pub(super) async fn next(&mut self, to: &str, kind: EmailKind) -> Result<ReceivedEmail> {
         let waiting = async {
             loop {
                 if let Some(at) = self.unread.iter().position(|mail| bare(&mail.to) == to) {
@@ -92,7 +92,7 @@ impl MailReader {
     }
 
     /// The link of an email as a path of the site, its query with it.
-    pub(super) fn link_path(&self, mail: &Mail) -> Result<String> {
+    pub(super) fn link_path(&self, mail: &ReceivedEmail) -> Result<String> {
         let links = mail.links.iter().filter_map(|link| link.strip_prefix(&self.site));
         let mut with_token = links.filter(|path| path.contains("?token="));
         let path = with_token
@@ -112,7 +112,7 @@ impl MailReader {
         Ok(path.to_owned())
     }
 
-    fn kind(&self, mail: &Mail) -> EmailKind {
+    fn kind(&self, mail: &ReceivedEmail) -> EmailKind {
         let leads_to =
             |path: &str| mail.links.iter().any(|link| link.starts_with(&format!("{}{path}", self.site)));
         match () {
@@ -125,7 +125,7 @@ impl MailReader {
     async fn look(&mut self) -> Result<()> {
         let url = format!("{}/mails?after={}", self.mailbox, self.seen);
         let answer = self.client.get(url).send().await.context("the mailbox does not answer")?;
-        let mails: Vec<Mail> =
+        let mails: Vec<ReceivedEmail> =
             answer.json().await.context("the mailbox sends something other than emails")?;
         self.seen = mails.last().map_or(self.seen, |mail| mail.number);
         self.unread.extend(mails);
@@ -133,7 +133,7 @@ impl MailReader {
     }
 
     fn others(&self) -> String {
-        let line = |mail: &Mail| format!("\n  there is “{}” to {}", mail.subject, mail.to);
+        let line = |mail: &ReceivedEmail| format!("\n  there is “{}” to {}", mail.subject, mail.to);
         self.unread.iter().map(line).collect::<Vec<_>>().concat()
     }
 }

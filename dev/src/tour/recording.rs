@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::placeholders::Placeholders;
 use crate::browser::{SiteRequest, SiteResponse};
-use crate::mailbox::Mail;
+use crate::mailbox::ReceivedEmail;
 
 /// One line of a recording.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -112,7 +112,7 @@ impl Recorder {
     }
 
     /// Records an email.
-    pub(super) fn mail(&mut self, step: &str, mail: &Mail) -> Result<()> {
+    pub(super) fn mail(&mut self, step: &str, mail: &ReceivedEmail) -> Result<()> {
         let rules = &self.placeholders;
         let headers = mail.headers.iter();
         let letter = RecordedMail {

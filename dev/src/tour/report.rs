@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::recording::Recorder;
 use crate::browser::{Browser, SiteRequest, SiteResponse};
-use crate::mailbox::Mail;
+use crate::mailbox::ReceivedEmail;
 
 /// The column of the times.
 const WIDTH: usize = 76;
@@ -111,7 +111,7 @@ impl Report {
     }
 
     /// Records an email that was read.
-    pub(super) fn record_mail(&mut self, mail: &Mail) -> Result<()> {
+    pub(super) fn record_mail(&mut self, mail: &ReceivedEmail) -> Result<()> {
         let step = self.step.as_ref().map_or("", |step| step.title.as_str());
         match &mut self.recorder {
             Some(recorder) => recorder.mail(step, mail),

@@ -8,7 +8,7 @@ use super::mail_reader::{EmailKind, MailReader};
 use super::operator::Operator;
 use super::report::Report;
 use crate::browser::{Browser, Connections, SiteResponse};
-use crate::mailbox::Mail;
+use crate::mailbox::ReceivedEmail;
 use crate::stack::accounts::AccountLine;
 
 /// The people of the tour, in the form of the demo accounts; from the root of the workspace.
@@ -82,7 +82,7 @@ impl Walk {
     }
 
     /// Waits for the next email to this address, which must be of this kind.
-    pub(super) async fn mail(&mut self, to: &str, kind: EmailKind) -> Result<Mail> {
+    pub(super) async fn mail(&mut self, to: &str, kind: EmailKind) -> Result<ReceivedEmail> {
         let mail = self.mails.next(to, kind).await?;
         self.report.record_mail(&mail)?;
         self.report.line("email", format!("to {to}: “{}”", mail.subject));

@@ -34,15 +34,15 @@ impl Row {
             Change::Counted => "nothing but the count of the attempt",
             Change::AllButTheMail | Change::Everything => "everything",
         };
-        let mail = match (self.change, self.doubles) {
-            _ if !self.flow.mails() => "none",
+        let email = match (self.change, self.doubles) {
+            _ if !self.flow.emails() => "none",
             (Change::Nothing | Change::Counted, _) => "none",
             (Change::AllButTheMail, _) => "waits in the outbox, alarm",
             (Change::Everything, 0) => "sent",
             (Change::Everything, _) if self.asked_twice => "one for each request",
             (Change::Everything, _) => "sent twice",
         };
-        [self.trouble.to_owned(), page(&self.page), stored.to_owned(), mail.to_owned(), page(&self.again)]
+        [self.trouble.to_owned(), page(&self.page), stored.to_owned(), email.to_owned(), page(&self.again)]
     }
 }
 

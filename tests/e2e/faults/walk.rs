@@ -98,7 +98,7 @@ impl Flow {
     }
 
     /// Whether it leads to an email.
-    pub fn mails(self) -> bool {
+    pub fn emails(self) -> bool {
         !matches!(self, Self::Cancel | Self::SignOut | Self::EndSession | Self::EndOthers)
     }
 
@@ -251,10 +251,12 @@ async fn define(stack: &Stack, mina: &mut Browser, address: &str) -> Result<Stri
 
 /// Waits for an email with such a link; returns the link's token.
 async fn mailed(stack: &Stack, to: &str, link: &str) -> Result<String> {
-    let fits = |mail: &dev::mailbox::Mail| mail.to == to && mail.links.iter().any(|own| own.contains(link));
-    let mail = stack.mailbox().wait_for(PATIENCE, fits).await;
-    let mail = mail.with_context(|| format!("no mail to {to} with {link}"))?;
-    let tokens = mail.links.iter().filter_map(|own| own.split_once(link));
+    let fits = |email: &dev::mailbox::ReceivedEmail| {
+        email.to == to && email.links.iter().any(|own| own.contains(link))
+    };
+    let email = stack.mailbox().wait_for(PATIENCE, fits).await;
+    let email = email.with_context(|| format!("no mail to {to} with {link}"))?;
+    let tokens = email.links.iter().filter_map(|own| own.split_once(link));
     Ok(tokens.map(|(_, token)| token.to_owned()).next().unwrap_or_default())
 }
 

@@ -35,7 +35,7 @@ impl Life {
 
     /// `Store::create_sign_in_link`: the link and its slot in one transaction, or the mailer's look at the pending
     /// record and `Store::create_confirmation_link`.
-    fn mail(&self, state: &mut State, request: usize) -> bool {
+    fn email(&self, state: &mut State, request: usize) -> bool {
         let free = match (self.purpose, state.slot) {
             (Purpose::SignIn, Slot::Empty) => true,
             (Purpose::SignIn, Slot::Of(holder)) => holder <= request,
@@ -68,7 +68,7 @@ impl Life {
                 }
             }
             Action::Email(request) => {
-                self.mail(state, request);
+                self.email(state, request);
             }
             Action::Get(link) => {
                 if !self.has(Rule::SafeGet) {

@@ -74,7 +74,7 @@ impl Real {
         match action {
             Action::Tick => self.world.after(std::time::Duration::from_secs(TICK)),
             Action::Ask => self.ask(),
-            Action::Email(request) => return self.mail(request).await,
+            Action::Email(request) => return self.email(request).await,
             Action::Get(link) => {
                 let store = &self.app().store;
                 let hash = &self.links[link].token_hash;
@@ -119,7 +119,7 @@ impl Real {
         account.expect("the database works").expect("there is an account")
     }
 
-    async fn mail(&mut self, request: usize) -> bool {
+    async fn email(&mut self, request: usize) -> bool {
         if self.load().await.is_disabled() {
             return false;
         }
