@@ -154,43 +154,43 @@ export async function everyPage({ stack, browser, inspector, language }) {
 
   // In use, changed, removed.
   before = await stack.latestMail();
-  const door = await arrive();
-  await door.signIn(walker.backup, walker.password);
-  await see(door, "account-confirmed", walker.backup, say("confirmed-label"));
+  const recovered = await arrive();
+  await recovered.signIn(walker.backup, walker.password);
+  await see(recovered, "account-confirmed", walker.backup, say("confirmed-label"));
   await mail("mail-used", walker.email, before, "used-subject");
-  await door.unfold(say("backup-change"));
-  await door.unfold(say("backup-remove"));
-  await see(door, "account-confirmed-open", say("backup-remove-warning"));
-  await door.open("/account");
-  await door.unfold(say("backup-change"));
-  await door.send("/account/backup", { email: walker.backup });
-  await see(door, "account-same-as-backup", say("problem-same-as-backup"));
+  await recovered.unfold(say("backup-change"));
+  await recovered.unfold(say("backup-remove"));
+  await see(recovered, "account-confirmed-open", say("backup-remove-warning"));
+  await recovered.open("/account");
+  await recovered.unfold(say("backup-change"));
+  await recovered.send("/account/backup", { email: walker.backup });
+  await see(recovered, "account-same-as-backup", say("problem-same-as-backup"));
   await stack.clearLimits();
   before = await stack.latestMail();
   const changed = `new.${walker.backup}`;
-  await door.send("/account/backup", { email: changed });
-  await see(door, "account-replacing", changed, walker.backup, say("former-label"));
-  const stale = await door.context.newPage();
+  await recovered.send("/account/backup", { email: changed });
+  await see(recovered, "account-replacing", changed, walker.backup, say("former-label"));
+  const stale = await recovered.context.newPage();
   await stale.goto(`${stack.page}/account`);
-  await door.open((await stack.mailTo(changed, before)).links[0]);
+  await recovered.open((await stack.mailTo(changed, before)).links[0]);
   before = await stack.latestMail();
-  await door.press(say("confirm-submit"));
+  await recovered.press(say("confirm-submit"));
   await mail("mail-changed", walker.email, before, "changed-subject");
   await stale.getByRole("button", { name: say("backup-cancel"), exact: true }).click();
   assert((await stale.locator("main").innerText()).includes(say("problem-nothing-to-remove")));
   await look("nothing-to-remove", await stale.content(), { "content-security-policy": policy });
-  await door.open("/account");
-  await door.unfold(say("backup-remove"));
+  await recovered.open("/account");
+  await recovered.unfold(say("backup-remove"));
   before = await stack.latestMail();
-  await door.press(say("backup-remove-submit"));
-  await door.page.waitForURL("**/account");
+  await recovered.press(say("backup-remove-submit"));
+  await recovered.page.waitForURL("**/account");
   await mail("mail-removed", walker.email, before, "removed-subject");
 
   // Links expire.
   await stack.clearLimits();
   before = await stack.latestMail();
-  await door.unfold(say("backup-define"));
-  await door.send("/account/backup", { email: walker.backup });
+  await recovered.unfold(say("backup-define"));
+  await recovered.send("/account/backup", { email: walker.backup });
   const expired = (await stack.mailTo(walker.backup, before)).links[0];
   before = await stack.latestMail();
   await one.open("/login");
@@ -267,9 +267,9 @@ export async function everyPage({ stack, browser, inspector, language }) {
   const elsewhere = { "sec-fetch-site": "cross-site" };
   await program("cross-site", "/forgot-username", post(form, "email=x", elsewhere), "problem-cross-site");
   await stack.fail({ function: "account", kind: "server_error", times: 100 });
-  await door.open("/account");
+  await recovered.open("/account");
   await stack.clearFaults();
-  await see(door, "internal", say("problem-internal"));
+  await see(recovered, "internal", say("problem-internal"));
 
   for (const visitor of visitors) await visitor.leave();
   return names.size;

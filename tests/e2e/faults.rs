@@ -225,7 +225,7 @@ async fn meet(stack: &Stack, scene: &Scene<'_>, trouble: &Trouble, good: &Good) 
     let mut emails = run.emails();
     if trouble.at == At::OutOfOrder {
         let other = emails.iter().position(|email| email.0 == walk::ANOTHER);
-        emails.remove(other.context("the other mail is lost")?);
+        emails.remove(other.context("the other email is lost")?);
     }
     let change = match trouble.at {
         // More was requested, so the stored items differ. The check is that all was handled, and how often.
@@ -317,7 +317,7 @@ fn assert_calm(answer: &SiteResponse) -> Result<()> {
 /// twice.
 fn assert_emails(emails: &[(String, String)], change: Change, good: &Good) -> Result<usize> {
     if change != Change::Everything {
-        ensure!(emails.is_empty(), "nothing was done, and there are mails: {emails:?}");
+        ensure!(emails.is_empty(), "nothing was done, and there are emails: {emails:?}");
         return Ok(0);
     }
     let mut left = emails.to_vec();
@@ -327,7 +327,7 @@ fn assert_emails(emails: &[(String, String)], change: Change, good: &Good) -> Re
     }
     ensure!(
         left.len() <= 1 && left.iter().all(|email| good.emails.contains(email)),
-        "too many mails: {emails:?}"
+        "too many emails: {emails:?}"
     );
     Ok(left.len())
 }

@@ -48,7 +48,7 @@ async fn an_operator_disables_enables_and_signs_out() -> Result<()> {
 
     sign_in(&mut mina, "mina", PASSWORD).await?;
     let (code, said) = ops(&stack, &["accounts", "end-sessions", "--all"]).await?;
-    assert_eq!((code, &*said), (Some(0), "all sessions of 5 accounts are ended\n"));
+    assert_eq!((code, &*said), (Some(0), "all sessions of 5 accounts have ended\n"));
     assert_eq!((mina.get("/account").await?.status, joris.get("/account").await?.status), (401, 401));
 
     for unknown in ["nobody", "nobody@example.com", "two words"] {
@@ -68,9 +68,9 @@ async fn an_operator_asks_again_for_a_mail_that_was_given_up() -> Result<()> {
     let stack = start().await?;
     let form = json!({ "email": "mina@example.com" });
     new_browser(&stack)?.post("/forgot-username", &form).await?;
-    wait_until("the mail", || stack.mailbox().emails().len() == 1 && stack.is_idle("mailer")).await?;
+    wait_until("the email", || stack.mailbox().emails().len() == 1 && stack.is_idle("mailer")).await?;
     let (code, said) = ops(&stack, &["mails", "list-unsent"]).await?;
-    assert_eq!((code, &*said), (Some(0), "0 mails were given up\n"));
+    assert_eq!((code, &*said), (Some(0), "0 emails were not sent\n"));
 
     // The same request as if it had been made long ago, while SES was down.
     let refusing = Fault { times: 5, ..Fault::next_call(Kind::Reject) };
@@ -82,18 +82,18 @@ async fn an_operator_asks_again_for_a_mail_that_was_given_up() -> Result<()> {
     wait_until("the dead letter", || !stack.dead_letters().is_empty()).await?;
     let (code, said) = ops(&stack, &["mails", "list-unsent"]).await?;
     assert!(code == Some(0) && said.starts_with(&format!("{OLD}  forgot-username  ")), "{said}");
-    assert!(said.ends_with(" UTC\n1 mails were given up\n") && !said.contains('@'), "{said}");
+    assert!(said.ends_with(" UTC\n1 emails were not sent\n") && !said.contains('@'), "{said}");
 
     let (code, said) = ops(&stack, &["mails", "resend", "--all"]).await?;
-    assert!(code == Some(0) && said.ends_with("1 of 1 mails are asked for again\n"), "{said}");
-    wait_until("the mail", || stack.mailbox().emails().len() == 2 && stack.is_idle("mailer")).await?;
+    assert!(code == Some(0) && said.ends_with("1 of 1 emails are queued again\n"), "{said}");
+    wait_until("the email", || stack.mailbox().emails().len() == 2 && stack.is_idle("mailer")).await?;
     for again in [&["mails", "resend", OLD][..], &["mails", "resend", "--all"]] {
         let (code, said) = ops(&stack, again).await?;
         assert!(code == Some(0) && !said.contains("again as"), "{said}");
     }
     let (code, said) = ops(&stack, &["mails", "resend", "nothing"]).await?;
     assert_eq!((code, &*said), (Some(2), "the outbox has no request \"nothing\"\n"));
-    assert_eq!(stack.mailbox().emails().len(), 2, "no mail came twice");
+    assert_eq!(stack.mailbox().emails().len(), 2, "no email came twice");
     stack.stop().await;
     Ok(())
 }

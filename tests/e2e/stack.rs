@@ -146,7 +146,7 @@ async fn an_answer_lost_after_the_write_is_no_second_write() -> Result<()> {
     assert_eq!(mina.post("/backup/confirm", &json!({ "token": confirm })).await?.status, 200);
     assert!(stack.faults().left().is_empty());
     email(&stack, "mina@example.com", "A backup email was added to your account").await?;
-    assert_eq!(stack.mailbox().emails().len(), 2, "one confirmation mail and one notice");
+    assert_eq!(stack.mailbox().emails().len(), 2, "one confirmation email and one notice");
     stack.stop().await;
     Ok(())
 }

@@ -29,7 +29,7 @@ async fn the_username_goes_to_the_stored_address_primary_or_backup() {
     ] {
         let answer = stranger.post_form(PATH, &[("email", typed)]).await;
         assert_eq!(answer.status, 200);
-        let [email] = &world.deliver().await[..] else { panic!("one mail for {typed}") };
+        let [email] = &world.deliver().await[..] else { panic!("one email for {typed}") };
         assert_eq!(email.to, to, "to what is stored, not to what was typed");
         assert!(email.text.contains("\n    mina\n"), "{}", email.text);
     }
@@ -56,7 +56,7 @@ async fn the_mail_says_the_username_and_little_else() {
     let world = World::new();
     world.person("mina").backup("spare@example.org").create().await;
     world.visitor().post_form(PATH, &[("email", "spare@example.org")]).await;
-    let [email] = &world.deliver().await[..] else { panic!("one mail") };
+    let [email] = &world.deliver().await[..] else { panic!("one email") };
     insta::assert_snapshot!(format!("{}\n\n{}", email.subject, email.text), @r"
     Your username
 
@@ -83,7 +83,7 @@ async fn the_mail_is_in_the_language_of_the_account() {
         let email = world.person(username).language(language).create().await.email;
         let ask = Ask::form(PATH, &[("email", &email)]).header("accept-language", "en");
         world.visitor().ask(&ask).await;
-        let [email] = &world.deliver().await[..] else { panic!("one mail") };
+        let [email] = &world.deliver().await[..] else { panic!("one email") };
         assert!(email.html.contains(&format!("<html lang=\"{}\">", language.tag())), "{}", email.html);
     }
 }
@@ -133,7 +133,7 @@ async fn links_lead_to_the_public_url_and_never_to_the_host_header() {
         .header("x-forwarded-host", "evil.example.net")
         .header("origin", "https://evil.example.net");
     assert_eq!(world.visitor().ask(&ask).await.status, 200);
-    let [email] = &world.deliver().await[..] else { panic!("one mail") };
+    let [email] = &world.deliver().await[..] else { panic!("one email") };
     assert_eq!(email.links, ["https://account.example.com/login"]);
     assert!(!email.html.contains("evil"));
 }

@@ -50,7 +50,7 @@ impl<'w> Asked<'w> {
 
 async fn mailed(world: &World) -> String {
     let emails = world.deliver().await;
-    let [email] = &emails[..] else { panic!("one mail is expected: {emails:#?}") };
+    let [email] = &emails[..] else { panic!("one email is expected: {emails:#?}") };
     crate::support::token_in(email)
 }
 
@@ -179,7 +179,7 @@ async fn the_first_mail_still_opens_after_an_impatient_second_request() {
     let world = World::new();
     let asked = Asked::sign_in(&world).await;
     asked.asker.post_form("/login/link", &[("email", "mina@example.com")]).await;
-    assert_eq!(asked.open(&asked.asker, None).await.status, 200, "its mail is not there yet");
+    assert_eq!(asked.open(&asked.asker, None).await.status, 200, "its email is not there yet");
 }
 
 #[tokio::test]

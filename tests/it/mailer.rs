@@ -226,7 +226,7 @@ async fn each_reader_gets_the_language_of_the_account() {
     world.person("ida").language(Language::Da).backup("taken@example.org").create().await;
     let joris = world.person("joris").language(Language::Nl).create().await;
     world.signed_in(&joris).await.post_form("/account/backup", &[("email", "taken@example.org")]).await;
-    let [email] = &world.deliver().await[..] else { panic!("one mail") };
+    let [email] = &world.deliver().await[..] else { panic!("one email") };
     assert_eq!(email.to, "ida@example.com");
     assert!(email.html.contains("<html lang=\"da\">"), "the owner's, not the requester's");
 }

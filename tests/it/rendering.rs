@@ -343,7 +343,7 @@ fn every_mail_is_complete_in_every_language_and_says_the_same_twice() {
     for language in Language::ALL {
         let texts = Texts::new(language, PRODUCT.into());
         for email in emails() {
-            let composed = email.compose(&texts, PUBLIC_URL).expect("the mail renders");
+            let composed = email.compose(&texts, PUBLIC_URL).expect("the email renders");
             let what = format!("{} {}", language.tag(), composed.subject);
             assert!(!composed.subject.contains(['\r', '\n', '{']) && !composed.subject.is_empty(), "{what}");
             assert_complete(&composed.html, &what);
@@ -366,7 +366,7 @@ fn every_mail_is_complete_in_every_language_and_says_the_same_twice() {
 fn mails_of_two_languages_differ() {
     let subjects = |language| -> Vec<String> {
         let texts = Texts::new(language, PRODUCT.into());
-        let composed = |email: Email| email.compose(&texts, PUBLIC_URL).expect("the mail renders").subject;
+        let composed = |email: Email| email.compose(&texts, PUBLIC_URL).expect("the email renders").subject;
         emails().into_iter().map(composed).collect()
     };
     let [en, nl, da] = Language::ALL.map(subjects);

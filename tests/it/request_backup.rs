@@ -18,7 +18,7 @@ async fn a_mail_to_the_new_address_asks_for_its_confirmation() {
     assert_eq!(answer.shown(), "303 to /account");
     assert!(world.emails().is_empty(), "only the mailer sends");
 
-    let [email] = &world.deliver().await[..] else { panic!("one mail") };
+    let [email] = &world.deliver().await[..] else { panic!("one email") };
     assert_eq!(email.to, "Mina.Spare@example.org");
     assert_eq!(email.from, "Sparekey <no-reply@example.com>");
     let text = email.text.replace(&token_in(email), "TOKEN");

@@ -15,7 +15,7 @@ async fn the_link_goes_to_the_stored_address_that_was_entered() {
     for (typed, to) in [("mina@EXAMPLE.com", "Mina@example.com"), ("spare@example.org ", "Spare@example.org")]
     {
         world.visitor().post_form(PATH, &[("email", typed)]).await;
-        let [email] = &world.deliver().await[..] else { panic!("one mail for {typed}") };
+        let [email] = &world.deliver().await[..] else { panic!("one email for {typed}") };
         assert_eq!(email.to, to);
         let token = token_in(email);
         assert_eq!(email.links, [format!("https://account.example.com/login/open?token={token}")]);
@@ -27,7 +27,7 @@ async fn the_mail_says_whose_session_the_link_opens() {
     let world = World::new();
     world.person("mina").create().await;
     world.visitor().post_form(PATH, &[("email", "mina@example.com")]).await;
-    let [email] = &world.deliver().await[..] else { panic!("one mail") };
+    let [email] = &world.deliver().await[..] else { panic!("one email") };
     let text = email.text.replace(&token_in(email), "TOKEN");
     insta::assert_snapshot!(format!("{}\n\n{text}", email.subject), @r"
     Your sign-in link
@@ -82,7 +82,7 @@ async fn the_mail_is_in_the_language_of_the_account() {
     let world = World::new();
     world.person("joris").language(Language::Nl).create().await;
     world.visitor().post_form(PATH, &[("email", "joris@example.com")]).await;
-    let [email] = &world.deliver().await[..] else { panic!("one mail") };
+    let [email] = &world.deliver().await[..] else { panic!("one email") };
     assert!(email.html.contains("<html lang=\"nl\">"));
 }
 

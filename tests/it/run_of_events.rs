@@ -95,7 +95,7 @@ async fn after_every_step_claims_fit_and_an_address_in_force_opens_its_account()
             let Some(address) = backup["address"].as_str() else { continue };
             world.after(Duration::from_hours(1));
             world.visitor().post_form("/forgot-username", &[("email", address)]).await;
-            let [email] = &world.deliver().await[..] else { panic!("one mail to {address}: {done:?}") };
+            let [email] = &world.deliver().await[..] else { panic!("one email to {address}: {done:?}") };
             assert_eq!(email.to, address);
             assert!(email.text.contains(&format!("\n    {username}\n")), "{done:?}");
         }

@@ -290,21 +290,20 @@ async fn what_could_be_a_code_costs_a_try_and_opens_nothing() {
 /// Tokens that were never sent: close to a live one, of another kind, from the database, invented.
 fn forged(mailed: &Mailed<'_>, others: &[String]) -> Vec<String> {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let living = &mailed.token;
+    let live = &mailed.token;
     // Each of the 42 characters whose bits all count, replaced by each of the next 12 of the alphabet.
     let near = (0..42).flat_map(|at| {
         (1..=12).map(move |step| {
-            let mut bytes = living.clone().into_bytes();
+            let mut bytes = live.clone().into_bytes();
             let place = ALPHABET.iter().position(|letter| *letter == bytes[at]).expect("base64url");
             bytes[at] = ALPHABET[(place + step) % 64];
             String::from_utf8(bytes).expect("it stays ASCII")
         })
     });
     let swapped_case: String =
-        living.chars().map(|c| if c.is_lowercase() { c.to_ascii_uppercase() } else { c }).collect();
-    let reversed = living.chars().rev().collect();
-    let made_of_it =
-        [swapped_case, reversed, format!("{living}A"), living[1..].to_owned(), format!("{living}=")];
+        live.chars().map(|c| if c.is_lowercase() { c.to_ascii_uppercase() } else { c }).collect();
+    let reversed = live.chars().rev().collect();
+    let made_of_it = [swapped_case, reversed, format!("{live}A"), live[1..].to_owned(), format!("{live}=")];
     // A reader of the table of links has hashes and the names of slots.
     let rows = mailed.world.dump()["LinksTable"].clone();
     let stored = rows.iter().map(|row| {

@@ -121,7 +121,7 @@ impl<'w> Tour<'w> {
         let account = self.page("define", &browser, "/account").await;
         self.form("define", &browser, "/account/backup", &[("email", "other@example.org")]).await;
         let emails = self.emails("define").await;
-        let [(_, token)] = &emails[..] else { panic!("one mail: {emails:?}") };
+        let [(_, token)] = &emails[..] else { panic!("one email: {emails:?}") };
         let phone = self.world.visitor();
         self.page("define", &phone, &format!("/backup/confirm?token={token}")).await;
         for code in ["000000", &account.link_code()] {
@@ -141,7 +141,7 @@ impl<'w> Tour<'w> {
         let page = self.form("way in", &library, "/login/link", &[("email", "spare@example.org")]).await;
         assert!(page.code_shown().is_some());
         let emails = self.emails("way in").await;
-        let [(_, token)] = &emails[..] else { panic!("one mail: {emails:?}") };
+        let [(_, token)] = &emails[..] else { panic!("one email: {emails:?}") };
         self.page("way in", &library, &format!("/login/open?token={token}")).await;
         let thief = self.world.visitor();
         for _ in 0..2 {
@@ -159,7 +159,7 @@ impl<'w> Tour<'w> {
         let thief = self.browser.duplicate();
         self.form("theft", &thief, "/account/backup", &[("email", "thief@example.net")]).await;
         let emails = self.emails("theft").await;
-        let [(_, token)] = &emails[..] else { panic!("one mail: {emails:?}") };
+        let [(_, token)] = &emails[..] else { panic!("one email: {emails:?}") };
         self.form("theft", &thief, "/backup/confirm", &[("token", token)]).await;
         let emails = self.emails("notice").await;
         let [(_, undo)] = &emails[..] else { panic!("one notice: {emails:?}") };

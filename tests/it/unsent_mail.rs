@@ -44,9 +44,9 @@ async fn a_notice_that_was_given_up_is_sent_again_once() {
     let queued = only(&world).await;
     world.wire.fail("TransactWriteItems", 1, Kind::LostAnswer);
     assert_eq!(again(&world, &queued).await, Ok(()));
-    assert_eq!(again(&world, &queued).await, Err(ResendRefused::Done), "twice asks for one mail");
+    assert_eq!(again(&world, &queued).await, Err(ResendRefused::Done), "twice queues one email");
     assert!(unsent(&world).await.requests.is_empty(), "it is under way");
-    let [notice] = &world.deliver().await[..] else { panic!("one mail") };
+    let [notice] = &world.deliver().await[..] else { panic!("one email") };
     assert_eq!(notice.to, "mina@example.com");
     assert!(notice.text.contains("12:00 UTC"), "when it happened, not when it was sent: {}", notice.text);
     let undo = json!({ "token": token_in(notice), "username": "mina" });
@@ -80,7 +80,7 @@ async fn a_confirmation_is_sent_again_while_its_address_is_pending_and_its_link_
     give_up(&world);
     let queued = only(&world).await;
     assert_eq!(again(&world, &queued).await, Ok(()));
-    let [email] = &world.deliver().await[..] else { panic!("one mail") };
+    let [email] = &world.deliver().await[..] else { panic!("one email") };
     // In another browser the account page's code works, because the page shows the current request.
     let code = browser.get("/account").await.link_code();
     let form = json!({ "token": token_in(email), "code": code });

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::support::{NOON, PASSWORD, Visitor, World, read, token_in};
 
-const HOLD: Duration = Duration::from_hours(24);
+const WAITING_PERIOD: Duration = Duration::from_hours(24);
 
 /// Whether an address and the password open mina's account.
 async fn opens(world: &World, email: &str) -> bool {
@@ -51,13 +51,13 @@ fn entries(world: &World, email: &str) -> usize {
 
 #[tokio::test]
 async fn the_new_address_waits_and_the_former_one_works_until_then() {
-    let world = World::new().with_waiting_period(HOLD);
+    let world = World::new().with_waiting_period(WAITING_PERIOD);
     let mina = world.person("mina").create().await;
     let browser = world.signed_in(&mina).await;
     let first = browser.emailed_token("/account/backup", "old@example.org").await;
     browser.post_json("/backup/confirm", &json!({ "token": first })).await;
     world.deliver().await;
-    world.after(HOLD);
+    world.after(WAITING_PERIOD);
 
     let browser = world.signed_in(&mina).await;
     let second = browser.emailed_token("/account/backup", "new@example.org").await;
@@ -79,7 +79,7 @@ async fn the_new_address_waits_and_the_former_one_works_until_then() {
     assert!(page.contains("Until then, old@example.org does."), "{page}");
     assert!(page.contains("Not in use yet") && !page.contains("In use"), "{page}");
     let account = browser.get_json("/account").await.json();
-    let until = NOON + 2 * HOLD.as_secs();
+    let until = NOON + 2 * WAITING_PERIOD.as_secs();
     assert_eq!(
         (&account["held_until"], &account["former_address"]),
         (&json!(until), &json!("old@example.org"))
@@ -88,7 +88,7 @@ async fn the_new_address_waits_and_the_former_one_works_until_then() {
     assert!(read(notice).contains("from o***@e***.org to n***@e***.org. The new address works from 24 November 2026 at 12:00 UTC; until then the former one does."), "{}", read(notice));
     world.assert_claims_fit();
 
-    world.after(HOLD.saturating_sub(Duration::from_secs(1)));
+    world.after(WAITING_PERIOD.saturating_sub(Duration::from_secs(1)));
     assert!(opens(&world, "old@example.org").await && !opens(&world, "new@example.org").await);
     assert_eq!(
         (emails_to(&world, "old@example.org").await, emails_to(&world, "new@example.org").await),
@@ -106,13 +106,13 @@ async fn the_new_address_waits_and_the_former_one_works_until_then() {
 #[tokio::test]
 async fn a_link_to_the_former_address_opens_until_the_second_in_which_the_hold_ends() {
     for (early, status) in [(Duration::from_secs(1), 200), (Duration::ZERO, 404)] {
-        let world = World::new().with_waiting_period(HOLD);
+        let world = World::new().with_waiting_period(WAITING_PERIOD);
         let mina = world.person("mina").backup("old@example.org").create().await;
         let browser = world.signed_in(&mina).await;
         let change = browser.emailed_token("/account/backup", "new@example.org").await;
         browser.post_json("/backup/confirm", &json!({ "token": change })).await;
         world.deliver().await;
-        world.after(HOLD.saturating_sub(Duration::from_mins(5)));
+        world.after(WAITING_PERIOD.saturating_sub(Duration::from_mins(5)));
         let asker = world.visitor();
         let link = asker.emailed_token("/login/link", "old@example.org").await;
         world.after(Duration::from_mins(5).saturating_sub(early));
@@ -123,7 +123,7 @@ async fn a_link_to_the_former_address_opens_until_the_second_in_which_the_hold_e
 
 #[tokio::test]
 async fn what_a_thief_changed_is_undone_before_it_opens_anything() {
-    let world = World::new().with_waiting_period(HOLD);
+    let world = World::new().with_waiting_period(WAITING_PERIOD);
     let mina = world.person("mina").backup("old@example.org").create().await;
     let thief = world.signed_in(&mina).await;
     let change = thief.emailed_token("/account/backup", "thief@example.net").await;
@@ -134,13 +134,13 @@ async fn what_a_thief_changed_is_undone_before_it_opens_anything() {
     assert_eq!(world.visitor().post_json("/undo", &form).await.status, 200);
     world.assert_claims_fit();
     world.deliver().await;
-    world.after(HOLD);
+    world.after(WAITING_PERIOD);
     assert!(opens(&world, "old@example.org").await && !opens(&world, "thief@example.net").await);
 }
 
 #[tokio::test]
 async fn removing_takes_both_away() {
-    let world = World::new().with_waiting_period(HOLD);
+    let world = World::new().with_waiting_period(WAITING_PERIOD);
     let mina = world.person("mina").backup("old@example.org").create().await;
     let browser = world.signed_in(&mina).await;
     let change = browser.emailed_token("/account/backup", "new@example.org").await;
@@ -153,7 +153,7 @@ async fn removing_takes_both_away() {
 
 #[tokio::test]
 async fn going_back_to_the_former_address_needs_no_hold() {
-    let world = World::new().with_waiting_period(HOLD);
+    let world = World::new().with_waiting_period(WAITING_PERIOD);
     let mina = world.person("mina").backup("old@example.org").create().await;
     let browser = world.signed_in(&mina).await;
     for email in ["new@example.org", "old@example.org"] {
@@ -166,14 +166,14 @@ async fn going_back_to_the_former_address_needs_no_hold() {
         world.after(Duration::from_mins(2));
     }
     assert!(opens(&world, "old@example.org").await && !opens(&world, "new@example.org").await);
-    world.after(2 * HOLD);
+    world.after(2 * WAITING_PERIOD);
     assert!(opens(&world, "old@example.org").await && !opens(&world, "new@example.org").await);
     world.assert_claims_fit();
 }
 
 #[tokio::test]
 async fn when_the_hold_is_over_the_former_address_is_free_for_others() {
-    let world = World::new().with_waiting_period(HOLD);
+    let world = World::new().with_waiting_period(WAITING_PERIOD);
     let mina = world.person("mina").backup("old@example.org").create().await;
     let browser = world.signed_in(&mina).await;
     let change = browser.emailed_token("/account/backup", "new@example.org").await;
@@ -182,10 +182,10 @@ async fn when_the_hold_is_over_the_former_address_is_free_for_others() {
     let joris = world.person("joris").create().await;
     let others = world.signed_in(&joris).await;
     others.post_form("/account/backup", &[("email", "old@example.org")]).await;
-    let [email] = &world.deliver().await[..] else { panic!("one mail") };
+    let [email] = &world.deliver().await[..] else { panic!("one email") };
     assert_eq!(email.to, "mina@example.com", "it is still mina's");
 
-    world.after(HOLD);
+    world.after(WAITING_PERIOD);
     let others = world.signed_in(&joris).await;
     let theirs = others.emailed_token("/account/backup", "old@example.org").await;
     assert_eq!(others.post_json("/backup/confirm", &json!({ "token": theirs })).await.status, 200);
@@ -201,7 +201,7 @@ async fn when_the_hold_is_over_the_former_address_is_free_for_others() {
 
 #[tokio::test]
 async fn an_address_that_two_accounts_gave_up_is_found_for_its_third_owner() {
-    let world = World::new().with_waiting_period(HOLD);
+    let world = World::new().with_waiting_period(WAITING_PERIOD);
     for (number, username) in ["mina", "joris", "ana"].into_iter().enumerate() {
         let person = world.person(username).create().await;
         let own = format!("own{number}@example.org");
@@ -212,7 +212,7 @@ async fn an_address_that_two_accounts_gave_up_is_found_for_its_third_owner() {
             let confirmed = browser.post_json("/backup/confirm", &json!({ "token": token })).await;
             assert_eq!(confirmed.status, 200, "{username}: {}", confirmed.body);
             world.deliver().await;
-            world.after(HOLD);
+            world.after(WAITING_PERIOD);
         }
     }
     world.assert_claims_fit();
@@ -224,7 +224,7 @@ async fn an_address_that_two_accounts_gave_up_is_found_for_its_third_owner() {
 #[tokio::test]
 async fn taking_back_does_not_end_a_hold() {
     for removed in [false, true] {
-        let world = World::new().with_waiting_period(HOLD);
+        let world = World::new().with_waiting_period(WAITING_PERIOD);
         let mina = world.person("mina").create().await;
         let thief = world.signed_in(&mina).await;
         confirmed(&world, &thief, "first@example.net").await;
@@ -237,22 +237,22 @@ async fn taking_back_does_not_end_a_hold() {
         };
         undo(&world, &undo_token).await;
         assert!(!opens(&world, "first@example.net").await, "it still waits");
-        world.after(HOLD);
+        world.after(WAITING_PERIOD);
         assert!(opens(&world, "first@example.net").await);
     }
 }
 
 #[tokio::test]
 async fn a_restored_address_leads_to_its_account_only() {
-    let world = World::new().with_waiting_period(HOLD);
+    let world = World::new().with_waiting_period(WAITING_PERIOD);
     let mina = world.person("mina").backup("old@example.org").create().await;
     let undo_token = confirmed(&world, &world.signed_in(&mina).await, "new@example.org").await;
     let joris = world.person("joris").create().await;
     for email in ["old@example.org", "own@example.org"] {
-        world.after(HOLD);
+        world.after(WAITING_PERIOD);
         confirmed(&world, &world.signed_in(&joris).await, email).await;
     }
-    world.after(HOLD);
+    world.after(WAITING_PERIOD);
     undo(&world, &undo_token).await;
     assert_eq!(entries(&world, "old@example.org"), 1);
     assert!(opens(&world, "old@example.org").await);
@@ -260,10 +260,10 @@ async fn a_restored_address_leads_to_its_account_only() {
 
 #[tokio::test]
 async fn an_address_whose_hold_ends_during_a_change_stays_as_the_former_one() {
-    let world = World::new().with_waiting_period(HOLD);
+    let world = World::new().with_waiting_period(WAITING_PERIOD);
     let mina = world.person("mina").backup("old@example.org").create().await;
     confirmed(&world, &world.signed_in(&mina).await, "new@example.org").await;
-    world.after(HOLD.saturating_sub(Duration::from_mins(5)));
+    world.after(WAITING_PERIOD.saturating_sub(Duration::from_mins(5)));
     let browser = world.signed_in(&mina).await;
     let token = browser.emailed_token("/account/backup", "third@example.org").await;
     world.after(Duration::from_mins(5).saturating_sub(Duration::from_secs(1)));
@@ -284,5 +284,5 @@ async fn an_address_whose_hold_ends_during_a_change_stays_as_the_former_one() {
     let (answer, ()) = tokio::join!(browser.post_json("/backup/confirm", &form), others);
     assert_eq!(answer.status, 200, "{}", answer.body);
     world.assert_claims_fit();
-    assert!(opens(&world, "new@example.org").await, "it was in force");
+    assert!(opens(&world, "new@example.org").await, "it was active");
 }

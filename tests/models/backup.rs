@@ -64,7 +64,7 @@ pub enum Rule {
     /// An undo link works once.
     UndoOnce,
     /// An address opens nothing during its waiting period.
-    Held,
+    Waits,
     /// A former address opens nothing after it has expired.
     FormerEnds,
     /// During the waiting period of the new address, the active one stays, as the former one.

@@ -220,7 +220,7 @@ pub struct State {
     /// The slot of account and address.
     pub slot: Slot,
     /// The address is the account's.
-    pub held: bool,
+    pub has_address: bool,
     /// Sessions and links from before this second are dead.
     pub valid_from: u8,
     /// Changes of the backup email are frozen.
@@ -317,7 +317,7 @@ impl State {
             (Wrong::AfterLock, link.wrong >= tries),
             (Wrong::Replaced, self.newest > link.request),
             (Wrong::Expired, now > request.requested_at + LIFETIME),
-            (Wrong::Removed, !self.held || request.cancelled),
+            (Wrong::Removed, !self.has_address || request.cancelled),
             (Wrong::Undone, request.backup_after_undo),
             (Wrong::Disabled, self.disabled),
         ];

@@ -95,7 +95,7 @@ impl<'w> Visitor<'w> {
         let answer = self.post_form(path, &[("email", email)]).await;
         assert!(matches!(answer.status, 200 | 303), "{}", answer.shown());
         let emails = self.world.deliver().await;
-        let [email] = &emails[..] else { panic!("one mail is expected: {emails:#?}") };
+        let [email] = &emails[..] else { panic!("one email is expected: {emails:#?}") };
         token_in(email)
     }
 
@@ -104,7 +104,7 @@ impl<'w> Visitor<'w> {
         self.post_form(path, &[("email", email)]).await;
         let emails = self.world.deliver().await;
         let email = emails.iter().find(|email| email.subject == subject);
-        token_in(email.unwrap_or_else(|| panic!("no such mail: {emails:#?}")))
+        token_in(email.unwrap_or_else(|| panic!("no such email: {emails:#?}")))
     }
 
     /// Whether the account page opens.

@@ -30,7 +30,7 @@ pub async fn enable(operator: &Operator, typed: &str) -> Result<(), Failure> {
 pub async fn end_sessions(operator: &Operator, typed: &str) -> Result<(), Failure> {
     let id = find(operator, typed).await?;
     operator.store.end_all_sessions(&id, operator.now()).await?;
-    println!("all sessions of {typed} ({}) are ended", id.as_str());
+    println!("all sessions of {typed} ({}) have ended", id.as_str());
     Ok(())
 }
 
@@ -46,7 +46,7 @@ pub async fn end_all_sessions(operator: &Operator, after: Option<&AccountId>) ->
             Err(failure) => {
                 // Ending sessions twice does no harm, so the next run repeats the whole page.
                 let from = last.map(|id| format!(" --after {}", id.as_str())).unwrap_or_default();
-                eprintln!("ended for {ended} accounts; go on with: accounts end-sessions --all{from}");
+                eprintln!("ended for {ended} accounts; continue with: accounts end-sessions --all{from}");
                 return Err(failure);
             }
         };
@@ -58,7 +58,7 @@ pub async fn end_all_sessions(operator: &Operator, after: Option<&AccountId>) ->
         eprintln!("{ended} accounts");
         cursor = next;
     }
-    println!("all sessions of {ended} accounts are ended");
+    println!("all sessions of {ended} accounts have ended");
     Ok(())
 }
 

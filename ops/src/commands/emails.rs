@@ -42,7 +42,7 @@ async fn list_unsent(operator: &Operator) -> Result<(), Failure> {
     for id in &unsent.unreadable {
         println!("{}  cannot be read: report it without its item", id.as_str());
     }
-    eprintln!("{} mails were given up", unsent.requests.len() + unsent.unreadable.len());
+    eprintln!("{} emails were not sent", unsent.requests.len() + unsent.unreadable.len());
     Ok(())
 }
 
@@ -63,7 +63,7 @@ async fn resend_all(operator: &Operator) -> Result<(), Failure> {
     for id in &unsent.unreadable {
         println!("{} is not sent again: it cannot be read", id.as_str());
     }
-    println!("{asked} of {} mails are asked for again", unsent.requests.len() + unsent.unreadable.len());
+    println!("{asked} of {} emails are queued again", unsent.requests.len() + unsent.unreadable.len());
     Ok(())
 }
 
@@ -72,7 +72,7 @@ async fn queue_again(operator: &Operator, queued: &Queued) -> Result<bool, Failu
     let (id, again) = (queued.id.as_str(), operator.message_id());
     let outcome = operator.store.resend(queued, &again, operator.now()).await?;
     match outcome {
-        Ok(()) => println!("{id} is asked for again as {}", again.as_str()),
+        Ok(()) => println!("{id} is queued again as {}", again.as_str()),
         Err(why) => println!("{id} is not sent again: {}", reason(why)),
     }
     Ok(outcome.is_ok())
@@ -93,10 +93,10 @@ fn line(queued: &Queued, now: Timestamp) -> String {
 
 fn reason(why: ResendRefused) -> &'static str {
     match why {
-        ResendRefused::Done => "it is done, or was asked for again already",
-        ResendRefused::InProgress => "the mailer may still be at work on it; wait some minutes",
-        ResendRefused::LinkExpired => "the link in it would be dead",
-        ResendRefused::Superseded => "its address is not pending any more, or was asked for anew",
+        ResendRefused::Done => "it is done, or was queued again already",
+        ResendRefused::InProgress => "the mailer may still be processing it; wait some minutes",
+        ResendRefused::LinkExpired => "the link in it would have expired",
+        ResendRefused::Superseded => "its address is no longer pending, or was requested again",
     }
 }
 
@@ -136,11 +136,11 @@ mod tests {
             lines,
             [
                 "ID  notice  2027-01-15 08:00 UTC  account 01A",
-                "ID  notice  2027-01-15 08:00 UTC  account 01A  (the mailer may still be at work on it; wait some minutes)",
-                "ID  notice  2027-01-15 08:00 UTC  account 01A  (it is done, or was asked for again already)",
+                "ID  notice  2027-01-15 08:00 UTC  account 01A  (the mailer may still be processing it; wait some minutes)",
+                "ID  notice  2027-01-15 08:00 UTC  account 01A  (it is done, or was queued again already)",
                 "ID  confirm-backup  2027-01-15 08:00 UTC  account 01A",
-                "ID  confirm-backup  2027-01-15 08:00 UTC  account 01A  (the link in it would be dead)",
-                "ID  sign-in-link  2027-01-15 08:00 UTC  (the link in it would be dead)",
+                "ID  confirm-backup  2027-01-15 08:00 UTC  account 01A  (the link in it would have expired)",
+                "ID  sign-in-link  2027-01-15 08:00 UTC  (the link in it would have expired)",
             ]
         );
     }

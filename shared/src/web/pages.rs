@@ -166,7 +166,7 @@ impl AccountPage {
     /// The page of an account as it is at `now`.
     pub fn new(account: &Account, now: Timestamp, text: Texts) -> Self {
         let pending = account.backup.pending();
-        let held = account.backup.confirmed().filter(|backup| now < backup.usable_from);
+        let waiting = account.backup.confirmed().filter(|backup| now < backup.usable_from);
         Self {
             text,
             username: account.username.as_str().to_owned(),
@@ -174,8 +174,8 @@ impl AccountPage {
             primary_email: account.primary.address.shown(),
             backup: BackupState::from(&account.backup),
             pending_code: None,
-            held_until: held.map(|held| held.usable_from),
-            former_address: held.and(account.former.as_ref()).map(|former| former.address.shown()),
+            held_until: waiting.map(|waiting| waiting.usable_from),
+            former_address: waiting.and(account.former.as_ref()).map(|former| former.address.shown()),
             frozen_until: account.frozen_until(now),
             sessions: None,
             pending_expired: pending.is_some_and(|pending| now > pending.since + CONFIRMATION_LIFETIME),

@@ -255,7 +255,7 @@ async fn mailed(stack: &Stack, to: &str, link: &str) -> Result<String> {
         email.to == to && email.links.iter().any(|own| own.contains(link))
     };
     let email = stack.mailbox().wait_for(PATIENCE, fits).await;
-    let email = email.with_context(|| format!("no mail to {to} with {link}"))?;
+    let email = email.with_context(|| format!("no email to {to} with {link}"))?;
     let tokens = email.links.iter().filter_map(|own| own.split_once(link));
     Ok(tokens.map(|(_, token)| token.to_owned()).next().unwrap_or_default())
 }

@@ -51,14 +51,14 @@ impl RecoveryEmails {
     }
 
     /// The former address, unless it has expired.
-    pub fn living_former(self, now: u8) -> Option<Former> {
+    pub fn live_former(self, now: u8) -> Option<Former> {
         self.former.filter(|former| now < former.until)
     }
 
     /// `Account::active_backup`.
     pub fn active_backup(self, now: u8) -> Option<usize> {
         let backup = self.backup.filter(|backup| now >= backup.usable_from);
-        backup.map(|backup| backup.address).or_else(|| self.living_former(now).map(|former| former.address))
+        backup.map(|backup| backup.address).or_else(|| self.live_former(now).map(|former| former.address))
     }
 
     /// Whether a record has the address, expired or not.
@@ -111,7 +111,7 @@ impl Life {
         (read, after): (RecoveryEmails, RecoveryEmails),
         now: u8,
     ) -> Exchanged {
-        let before = RecoveryEmails { former: read.living_former(now), ..read }.claims();
+        let before = RecoveryEmails { former: read.live_former(now), ..read }.claims();
         let mut claims = state.claims;
         let (mut own, mut free) = (true, true);
         for address in ADDRESSES {

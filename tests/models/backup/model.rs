@@ -39,7 +39,7 @@ impl State {
     fn is_claimed_as_kept(&self, address: usize) -> bool {
         let kept = ACCOUNTS.into_iter().flat_map(|owner| {
             let emails = self.accounts[owner].emails;
-            let emails = RecoveryEmails { former: emails.living_former(self.now), ..emails };
+            let emails = RecoveryEmails { former: emails.live_former(self.now), ..emails };
             let own = emails.claims().into_iter().filter(move |(kept, _)| *kept == address);
             own.map(move |(_, until)| Claim { owner, until })
         });
@@ -186,14 +186,14 @@ impl Model for Life {
                         })
                     })
             }),
-            ("the former address opens the account while the new one is held", |life, state| {
-                let held = |account: &ModelAccount| {
+            ("the former address opens the account while the new one waits", |life, state| {
+                let waiting = |account: &ModelAccount| {
                     account
                         .emails
                         .active_backup(state.now)
                         .is_some_and(|open| account.emails.address() != Some(open))
                 };
-                life.waiting_period == 0 || state.accounts.iter().any(held)
+                life.waiting_period == 0 || state.accounts.iter().any(waiting)
             }),
             ("an address is active at the end of its waiting period", |life, state| {
                 let ripe = |account: &ModelAccount| {

@@ -312,7 +312,7 @@ impl Life {
             let held_until = read
                 .backup
                 .filter(|backup| Some(backup.address) == former)
-                .map_or(0, |held| held.usable_from);
+                .map_or(0, |waiting| waiting.usable_from);
             let waits_until = former.map_or(0, |former| state.accounts[account].waits_until[former]);
             let links = self.first_links();
             state.notices.push(Notice { account, former, held_until, waits_until, undoable, links });
@@ -325,10 +325,10 @@ impl Life {
             let ModelAccount { emails, pending, .. } = state.accounts[*account];
             let waits = pending.is_some_and(|request| state.requests[request].address == address);
             let indexed = state.index[*account][address];
-            let held = emails.address() == Some(address) && !self.has(Rule::Held);
+            let waiting = emails.address() == Some(address) && !self.has(Rule::Waits);
             let lapsed = emails.former.is_some_and(|former| former.address == address);
             let lapsed = lapsed && !self.has(Rule::FormerEnds);
-            let own = emails.active_backup(state.now) == Some(address) || held || lapsed;
+            let own = emails.active_backup(state.now) == Some(address) || waiting || lapsed;
             match (self.has(Rule::BaseDecides), self.has(Rule::ConfirmedOnly)) {
                 (true, true) => indexed && own,
                 (true, false) => (indexed && own) || waits,

@@ -95,7 +95,7 @@ fn without_any_of_its_rules_the_model_fails() {
 fn without_any_rule_of_the_hold_the_model_fails() {
     use Rule::*;
     let racing: [(&'static [Rule], &str); 5] = [
-        (&[Held], WAITS),
+        (&[Waits], WAITS),
         (&[FormerEnds, Swept], OWN),
         (&[FormerKept], WORKS),
         (&[TimeLast], WORKS),

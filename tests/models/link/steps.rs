@@ -95,7 +95,7 @@ impl Life {
                 self.step(state, window, false);
                 state.lost += 1;
             }
-            Action::Remove if self.purpose == Purpose::SignIn => state.held = false,
+            Action::Remove if self.purpose == Purpose::SignIn => state.has_address = false,
             Action::Remove => {
                 if let Slot::Of(request) = state.slot {
                     state.requests[request].cancelled = true;
@@ -140,7 +140,9 @@ impl Life {
             }
             At::ReadingLink => At::ReadingSlot,
             At::ReadingSlot if state.slot == Slot::Of(link.request) => At::ReadingAccount,
-            At::ReadingAccount if state.held && !state.disabled && self.is_valid(state, requested_at) => {
+            At::ReadingAccount
+                if state.has_address && !state.disabled && self.is_valid(state, requested_at) =>
+            {
                 match who {
                     Who::Asker => At::Opening(Shown::Asker),
                     Who::Gateway if self.has(Rule::LinkAuthorization) => At::Idle,
@@ -203,7 +205,7 @@ impl Life {
             (Rule::Unexpired, now <= request.requested_at + LIFETIME),
             (Rule::Unlocked, link.tries <= most),
             (Rule::OwnSlot, state.slot == Slot::Of(link.request)),
-            (Rule::HeldAddress, state.held),
+            (Rule::HeldAddress, state.has_address),
             (Rule::ValidFrom, self.is_valid(state, request.requested_at)),
             (Rule::Enabled, !state.disabled),
         ];
@@ -237,7 +239,7 @@ impl Model for Life {
             requests: vec![Request { requested_at: 0, backup_after_undo: false, cancelled: false }],
             links: Vec::new(),
             slot: if self.purpose == Purpose::Confirm { Slot::Of(0) } else { Slot::Empty },
-            held: true,
+            has_address: true,
             valid_from: 0,
             frozen: false,
             disabled: false,
@@ -281,7 +283,7 @@ impl Model for Life {
             actions.push(Action::Tick);
         }
         if self.disturbed {
-            if state.held && !state.disabled {
+            if state.has_address && !state.disabled {
                 actions.push(Action::Remove);
             }
             if !state.frozen {
