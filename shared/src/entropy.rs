@@ -47,7 +47,7 @@ impl Entropy {
     }
 
     /// A fraction from 0 to 1, to spread retries.
-    pub fn jitter(&self) -> f64 {
+    pub(crate) fn jitter(&self) -> f64 {
         f64::from(u32::from_be_bytes(self.bytes())) / f64::from(u32::MAX)
     }
 }
