@@ -2,8 +2,4 @@
 #[path = "../../tests/properties/mod.rs"]
 pub mod properties;
 
-/// What the properties stand on.
-pub mod support {
-    #[path = "../../../tests/support/platform.rs"]
-    pub mod platform;
-}
+pub mod support;
