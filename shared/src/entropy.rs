@@ -8,7 +8,9 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 
 /// Where random bytes come from; clones draw from the same source.
 #[derive(Clone)]
-pub struct Entropy(Arc<dyn Fn(&mut [u8]) + Send + Sync>);
+pub struct Entropy(Arc<Fill>);
+
+type Fill = dyn Fn(&mut [u8]) + Send + Sync;
 
 impl Entropy {
     /// The operating system's generator, through `ring`.

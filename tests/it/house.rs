@@ -337,12 +337,11 @@ fn figures_are_those_of_the_page() {
 #[test]
 fn the_template_gives_each_function_what_it_needs_and_no_more() {
     // Each has a default where it is left out.
-    let optional =
-        ["BACKUP_HOLD_HOURS", "FORMER_HASHES", "LOG_LEVEL", "AWS_SESSION_TOKEN", "AWS_LAMBDA_RUNTIME_API"];
+    let optional = ["BACKUP_HOLD_HOURS", "FORMER_HASHES", "LOG_LEVEL"];
     for function in &template().functions {
         let given = variables(&function.name);
         assert!(starts(&function.name, &|name| given.get(name).cloned()).is_ok(), "{}", function.name);
-        for left_out in given.keys() {
+        for left_out in function.environment.keys() {
             let started =
                 starts(&function.name, &|name| given.get(name).filter(|_| name != left_out).cloned());
             let may_go = optional.contains(&&**left_out) || left_out.starts_with("AWS_ENDPOINT_URL_");
