@@ -1,2 +1,2 @@
 #![no_main]
-libfuzzer_sys::fuzz_target!(|data: &[u8]| shared::testing::bodies::address(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::properties::address(data));

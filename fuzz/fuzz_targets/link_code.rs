@@ -1,2 +1,2 @@
 #![no_main]
-libfuzzer_sys::fuzz_target!(|data: &[u8]| shared::testing::bodies::link_code(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::properties::link_code(data));

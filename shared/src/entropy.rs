@@ -8,7 +8,9 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 
 /// Where random bytes come from; clones draw from the same source.
 #[derive(Clone)]
-pub struct Entropy(Arc<dyn Fn(&mut [u8]) + Send + Sync>);
+pub struct Entropy(Arc<Fill>);
+
+type Fill = dyn Fn(&mut [u8]) + Send + Sync;
 
 impl Entropy {
     /// The operating system's generator, through `ring`.
@@ -47,7 +49,7 @@ impl Entropy {
     }
 
     /// A fraction from 0 to 1, to spread retries.
-    pub fn jitter(&self) -> f64 {
+    pub(crate) fn jitter(&self) -> f64 {
         f64::from(u32::from_be_bytes(self.bytes())) / f64::from(u32::MAX)
     }
 }

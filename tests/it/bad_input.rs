@@ -171,12 +171,15 @@ async fn a_method_without_an_answer_is_refused_and_the_right_ones_are_named() {
     let before = world.dump();
     for (path, _) in paths() {
         let allow = match path {
-            "/" | "/account" => "GET, HEAD",
-            "/account/backup" | "/account/backup/remove" | "/account/sessions/end" | "/logout" => "POST",
-            _ => "GET, HEAD, POST",
+            "/" | "/account" => "GET, HEAD, OPTIONS",
+            "/account/backup" | "/account/backup/remove" | "/account/sessions/end" | "/logout" => {
+                "POST, OPTIONS"
+            }
+            _ => "GET, HEAD, POST, OPTIONS",
         };
-        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "BREW"]
-        {
+        let options = browser.ask(&Ask::new("OPTIONS", path)).await;
+        assert_eq!((options.status, options.header("allow"), &*options.body), (204, allow, ""), "{path}");
+        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "BREW"] {
             if allow.split(", ").any(|allowed| allowed == method) {
                 continue;
             }

@@ -247,6 +247,6 @@ async fn whoever_is_not_signed_in_or_comes_from_another_site_ends_nothing() {
     assert_eq!(world.visitor().post_json(PATH, &others).await.code(), "not-signed-in");
     let forged = Ask::form(PATH, &[("others", "true")]).header("sec-fetch-site", "cross-site");
     assert_eq!(laptop.ask(&forged).await.status, 403);
-    assert_eq!(laptop.get(PATH).await.header("allow"), "POST");
+    assert_eq!(laptop.get(PATH).await.header("allow"), "POST, OPTIONS");
     assert!(phone.is_signed_in().await);
 }

@@ -51,7 +51,7 @@ async fn a_link_or_a_form_of_another_site_signs_nobody_out() {
     let mina = world.person("mina").create().await;
     let browser = world.signed_in(&mina).await;
     let answer = browser.get(PATH).await;
-    assert_eq!((answer.status, answer.header("allow")), (405, "POST"));
+    assert_eq!((answer.status, answer.header("allow")), (405, "POST, OPTIONS"));
     let forged = Ask::form(PATH, &[]).header("sec-fetch-site", "cross-site");
     assert_eq!(browser.ask(&forged).await.status, 403);
     assert!(browser.is_signed_in().await);

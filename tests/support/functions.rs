@@ -118,7 +118,7 @@ pub async fn respond<R: Requirements>(
     event: &Value,
 ) -> ApiGatewayV2httpResponse {
     let event: Event = serde_json::from_value(event.clone()).expect("the event is one of API Gateway's");
-    let answer = answer(app, methods, event, Context::default()).await;
+    let answer = Box::pin(answer(app, methods, event, Context::default())).await;
     let answer = serde_json::to_value(answer.expect("every reply renders")).expect("it is JSON");
     serde_json::from_value(answer).expect("it is what API Gateway takes")
 }

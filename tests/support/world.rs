@@ -67,7 +67,7 @@ pub struct World {
     /// The tables.
     pub database: Database,
     /// The functions behind routes.
-    pub functions: Functions,
+    pub functions: Box<Functions>,
     pub(super) mailer: Mailer,
     /// An app with the operator's access key, which may do everything.
     pub operator: App<PasswordChecks>,
@@ -94,7 +94,7 @@ impl World {
         let mut operator = variables("password-login");
         operator.insert("AWS_ACCESS_KEY_ID".into(), OPERATOR_KEY.into());
         Self {
-            functions: Functions::start(&platform, variables),
+            functions: Box::new(Functions::start(&platform, variables)),
             mailer: platform.mailer(&|name| mailer.get(name).cloned()),
             operator: platform.app(&|name| operator.get(name).cloned()),
             platform,
@@ -124,7 +124,7 @@ impl World {
     pub fn restart(&mut self) {
         // Another seed, because the system's randomness does not repeat either.
         let platform = TestPlatform::new(&self.clock, 1 << 32, self.wire.http_client());
-        self.functions = Functions::start(&platform, variables);
+        *self.functions = Functions::start(&platform, variables);
     }
 
     /// Lets time pass.

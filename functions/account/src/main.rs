@@ -2,5 +2,5 @@
 use shared::runtime::{get, serve};
 
 fn main() -> std::process::ExitCode {
-    serve(get(account::get))
+    serve(&get(account::get))
 }

@@ -62,7 +62,7 @@ async fn open(
         return Err(dead(code));
     }
     let account = find_account(app, &link).await?;
-    if !account.backup.pending().is_some_and(|pending| pending.request == link.request) {
+    if account.backup.pending().is_none_or(|pending| pending.request != link.request) {
         return Err(dead(Code::LinkReplaced));
     }
     let user = app.authenticate(request, now).await?;

@@ -2,5 +2,5 @@
 use shared::runtime::{get, serve};
 
 fn main() -> std::process::ExitCode {
-    serve(get(confirm_backup::get).post(confirm_backup::post))
+    serve(&get(confirm_backup::get).post(confirm_backup::post))
 }

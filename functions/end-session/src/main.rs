@@ -2,5 +2,5 @@
 use shared::runtime::{post, serve};
 
 fn main() -> std::process::ExitCode {
-    serve(post(end_session::post))
+    serve(&post(end_session::post))
 }

@@ -2,5 +2,5 @@
 use shared::runtime::{get, serve};
 
 fn main() -> std::process::ExitCode {
-    serve(get(forgot_username::get).post(forgot_username::post))
+    serve(&get(forgot_username::get).post(forgot_username::post))
 }

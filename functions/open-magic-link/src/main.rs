@@ -2,5 +2,5 @@
 use shared::runtime::{get, serve};
 
 fn main() -> std::process::ExitCode {
-    serve(get(open_magic_link::get).post(open_magic_link::post))
+    serve(&get(open_magic_link::get).post(open_magic_link::post))
 }

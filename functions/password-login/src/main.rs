@@ -2,5 +2,5 @@
 use shared::runtime::{get, serve};
 
 fn main() -> std::process::ExitCode {
-    serve(get(password_login::get).post(password_login::post))
+    serve(&get(password_login::get).post(password_login::post))
 }

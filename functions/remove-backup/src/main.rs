@@ -2,5 +2,5 @@
 use shared::runtime::{post, serve};
 
 fn main() -> std::process::ExitCode {
-    serve(post(remove_backup::post))
+    serve(&post(remove_backup::post))
 }

@@ -2,5 +2,5 @@
 use shared::runtime::{post, serve};
 
 fn main() -> std::process::ExitCode {
-    serve(post(request_backup::post))
+    serve(&post(request_backup::post))
 }

@@ -2,5 +2,5 @@
 use shared::runtime::{get, serve};
 
 fn main() -> std::process::ExitCode {
-    serve(get(request_magic_link::get).post(request_magic_link::post))
+    serve(&get(request_magic_link::get).post(request_magic_link::post))
 }

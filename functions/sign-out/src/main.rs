@@ -2,5 +2,5 @@
 use shared::runtime::{post, serve};
 
 fn main() -> std::process::ExitCode {
-    serve(post(sign_out::post))
+    serve(&post(sign_out::post))
 }

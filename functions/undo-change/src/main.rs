@@ -2,5 +2,5 @@
 use shared::runtime::{get, serve};
 
 fn main() -> std::process::ExitCode {
-    serve(get(undo_change::get).post(undo_change::post))
+    serve(&get(undo_change::get).post(undo_change::post))
 }

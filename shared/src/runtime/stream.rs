@@ -60,7 +60,8 @@ async fn handled<F>(mailer: &Mailer, id: &MessageId, handle: &F) -> bool
 where
     F: AsyncFn(&Mailer, &MessageId) -> Result<(), Error>,
 {
-    let error = match AssertUnwindSafe(handle(mailer, id)).catch_unwind().await {
+    // Boxed, since the compiler gives up on futures that are nested too deeply.
+    let error = match AssertUnwindSafe(Box::pin(handle(mailer, id))).catch_unwind().await {
         Ok(Ok(())) => return true,
         Ok(Err(error)) => chain(&error),
         Err(_) => "panicked".to_owned(),

@@ -25,10 +25,10 @@ use crate::web::pages::ProblemPage;
 use crate::web::{Code, Reply, Request};
 
 /// Serves a function behind API Gateway until Lambda ends the process.
-pub fn serve<R: Requirements>(methods: Methods<R>) -> ExitCode {
+pub fn serve<R: Requirements>(methods: &Methods<R>) -> ExitCode {
     start(async |config, needs, platform| {
         let app = App::new(&config, needs, &platform);
-        let (app, methods) = (&app, &methods);
+        let app = &app;
         lambda_runtime::run(service_fn(|event: LambdaEvent<Event>| {
             answer(app, methods, event.payload, event.context)
         }))

@@ -26,8 +26,8 @@ const MAX_TARGET_BYTES: usize = 16 * 1_024;
 pub struct Event(pub ApiGatewayV2httpRequest);
 
 impl<'de> Deserialize<'de> for Event {
-    /// Headers that are not valid in HTTP would fail the whole event: invalid characters of their values are replaced,
-    /// invalid names are removed.
+    /// Headers that are not valid in HTTP would fail the whole event, and values beyond ASCII could not be read: invalid
+    /// characters of values become question marks, invalid names are removed.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut event = Value::deserialize(deserializer)?;
         if let Some(headers) = event.get_mut("headers").and_then(Value::as_object_mut) {
@@ -40,10 +40,10 @@ impl<'de> Deserialize<'de> for Event {
     }
 }
 
-/// Replaces what is not valid in a header's value, or in each of its values.
+/// Replaces all but visible ASCII (RFC 9110 section 5.5), in one value or in each of several.
 fn clean(value: &mut Value) {
     match value {
-        Value::String(text) if HeaderValue::from_str(text).is_err() => {
+        Value::String(text) => {
             *text = text.chars().map(|c| if c.is_ascii() && !c.is_control() { c } else { '?' }).collect();
         }
         Value::Array(values) => values.iter_mut().for_each(clean),
@@ -122,4 +122,138 @@ fn guard_query(query: &str) -> String {
         }
     }
     if encoded.len() > MAX_TARGET_BYTES { String::new() } else { encoded }
+}
+
+#[cfg(test)]
+mod tests {
+    use lambda_http::request::LambdaRequest;
+    use serde_json::json;
+
+    use super::*;
+    use crate::web::{Code, EmptyForm, Request};
+
+    /// An event with these parts in place of its own, as a request.
+    fn request(parts: Value) -> Request {
+        let mut event = json!({
+            "version": "2.0",
+            "rawPath": "/login",
+            "rawQueryString": "",
+            "headers": { "host": "account.example.com", "content-type": "application/x-www-form-urlencoded" },
+            "requestContext": {
+                "domainName": "account.example.com",
+                "http": { "method": "POST", "path": "/login", "sourceIp": "203.0.113.7" },
+                "requestId": "r",
+                "stage": "$default",
+            },
+            "isBase64Encoded": false,
+        });
+        merge(&mut event, parts);
+        let event: Event = serde_json::from_value(event).expect("it deserialises");
+        Request::from(lambda_http::Request::from(LambdaRequest::ApiGatewayV2(guard(event))))
+    }
+
+    fn merge(into: &mut Value, parts: Value) {
+        match (into, parts) {
+            (Value::Object(into), Value::Object(parts)) => {
+                for (name, part) in parts {
+                    merge(into.entry(name).or_insert(Value::Null), part);
+                }
+            }
+            (into, part) => *into = part,
+        }
+    }
+
+    fn context(part: &str, value: &str) -> Value {
+        json!({ "requestContext": { part: value } })
+    }
+
+    #[test]
+    fn every_path_and_host_converts_and_the_path_stays_what_it_was() {
+        let long = format!("/{}", "x".repeat(70_000));
+        for (parts, path) in [
+            (json!({}), "/login"),
+            (json!({ "rawPath": null }), "/"),
+            (json!({ "rawPath": "" }), "/"),
+            (json!({ "rawPath": "login" }), "/login"),
+            (json!({ "rawPath": "//example.net/login" }), "//example.net/login"),
+            (json!({ "rawPath": "/a/../login" }), "/a/../login"),
+            (json!({ "rawPath": "/søren/\u{0}/<x>" }), "/søren/\u{0}/<x>"),
+            (json!({ "rawPath": "/login?next=#top" }), "/login?next=#top"),
+            (json!({ "rawPath": long }), &long[..MAX_TARGET_BYTES]),
+            (json!({ "headers": { "host": "" } }), "/login"),
+            (json!({ "headers": { "host": "two words" } }), "/login"),
+            (json!({ "headers": { "host": "[::1" } }), "/login"),
+            (json!({ "headers": { "host": "a:99999" } }), "/login"),
+            (json!({ "headers": { "host": "u@h?x#y" } }), "/login"),
+            (json!({ "headers": { "host": ["one.example.com", "two.example.com"] } }), "/login"),
+            (json!({ "headers": { "host": "sør en" } }), "/login"),
+            (json!({ "headers": { "x-forwarded-proto": "no scheme" } }), "/login"),
+            (json!({ "headers": { "x-forwarded-proto": "javascript" } }), "/login"),
+            (context("stage", "pr od/%zz"), "/login"),
+            (context("domainName", "two words"), "/login"),
+            (
+                json!({ "headers": { "host": "a b" }, "rawPath": "x", "requestContext": { "domainName": "c d" } }),
+                "/x",
+            ),
+        ] {
+            assert_eq!(request(parts.clone()).path(), path, "{parts}");
+        }
+    }
+
+    #[test]
+    fn every_query_converts_and_says_what_it_said() {
+        let token = "A".repeat(43);
+        for (query, value) in [
+            (format!("token={token}"), Some(&*token)),
+            ("token=a\"b<c>d e`f#g".into(), Some("a\"b<c>d e`f#g")),
+            ("token=\u{1}\u{7f}\té".into(), Some("\u{1}\u{7f}\té")),
+            ("token=%zz".into(), Some("%zz")),
+            ("x=1&token=a&token=b".into(), Some("a")),
+            (format!("token={}", "x".repeat(64 * 1_024)), None),
+            (String::new(), None),
+        ] {
+            let read = request(json!({ "rawQueryString": query })).query("token");
+            assert_eq!(read.as_deref(), value, "{query:.60}");
+        }
+    }
+
+    #[test]
+    fn every_body_converts_and_is_read_or_refused() {
+        let form = |parts| request(parts).form::<EmptyForm>().err().map(|problem| problem.code);
+        let long = "x".repeat(8 * MAX_BODY_BYTES);
+        for (body, is_base64, refused) in [
+            ("", false, None),
+            ("", true, None),
+            ("a=1", false, Some(Code::MalformedBody)),
+            ("YT0x", true, Some(Code::MalformedBody)),
+            ("not base64!", true, Some(Code::MalformedBody)),
+            ("YT0", true, Some(Code::MalformedBody)),
+            (&*long, false, Some(Code::BodyTooLarge)),
+            (&*long, true, Some(Code::BodyTooLarge)),
+            (&*STANDARD.encode("x".repeat(MAX_BODY_BYTES + 1)), true, Some(Code::BodyTooLarge)),
+        ] {
+            let parts = json!({ "body": body, "isBase64Encoded": is_base64 });
+            assert_eq!(form(parts), refused, "{body:.40} {is_base64}");
+        }
+        // A client that names the mark itself gets no further.
+        let marked = json!({ "headers": { "content-type": UNDECODABLE } });
+        assert_eq!(form(marked), Some(Code::MalformedBody));
+    }
+
+    #[test]
+    fn one_odd_cookie_or_header_costs_nothing_but_itself() {
+        let session = "A".repeat(43);
+        let ours = format!("__Host-session={session}");
+        for others in [vec![], vec!["a=\u{1}"], vec!["a=é", "b=\"x y\""], vec!["a=\r\nset-cookie: x"]] {
+            let cookies: Vec<&str> = others.iter().copied().chain([&*ours]).collect();
+            let read = request(json!({ "cookies": cookies }));
+            assert_eq!(read.session().map(|token| token.expose()).as_ref(), Some(&session), "{others:?}");
+        }
+        let headers = json!({ "headers": {
+            "user-agent": "Größe\u{fffd} (iPhone)", "x y": "1", "": "2", "accept": ["text/html", "a\nb"],
+        } });
+        let read = request(headers);
+        assert_eq!(read.client_info().device, domain::Device::Iphone);
+        assert!(!read.wants_json());
+    }
 }

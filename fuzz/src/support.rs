@@ -1,0 +1,3 @@
+//! What the properties stand on.
+#[path = "../../tests/support/platform.rs"]
+pub mod platform;
