@@ -12,7 +12,7 @@ use crate::support::{Ask, NOON, World};
 /// A hash that another system made.
 const BCRYPT: &str = "$2b$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS";
 /// Its function, as an operator names it, so that every sign-in runs it.
-const FORMER_HASHES: &str = "bcrypt$c=4,l=23";
+pub const FORMER_HASHES: &str = "bcrypt$c=4,l=23";
 /// Where those are who used up limits before.
 const ELSEWHERE: &str = "198.51.100.9";
 
@@ -57,6 +57,8 @@ states! {
     Bounced = "SES refuses its address",
     Limited = "known, its limits reached",
     UnknownLimited = "unknown, its limits reached",
+    Malformed = "like an address, and no mail could reach it",
+    Neither = "neither an address nor a username",
 }
 
 impl State {
@@ -64,10 +66,11 @@ impl State {
     async fn make(self, world: &World) {
         match self {
             Self::Unknown | Self::ByUsername | Self::ByBackup | Self::WrittenOtherwise | Self::New => {}
+            Self::Malformed | Self::Neither => {}
             Self::ByPrimary => drop(world.person("mina").backup("spare@example.org").create().await),
             Self::PendingOnly => drop(world.person("joris").pending("pending@example.org").create().await),
             Self::Former => {
-                world.person("rosa").backup("former@example.org").pending("new@example.org").create().await;
+                world.person("søren").backup("former@example.org").pending("new@example.org").create().await;
             }
             Self::Sso => drop(world.person("petra").sso().create().await),
             Self::Disabled => {
@@ -112,16 +115,16 @@ impl State {
     /// How a stranger may type it: addresses and usernames.
     pub fn typed(self) -> Vec<&'static str> {
         match self {
-            Self::Unknown => vec!["nobody@example.com", "nobody", "mina@xn--e1afmkfd.example"],
-            Self::ByUsername => vec!["mina"],
+            Self::Unknown => vec!["nobody@example.com", "nobody", "mina@xn--e1afmkfd.example", "まどか"],
+            Self::ByUsername => vec!["mina", "joris", "søren"],
             Self::ByPrimary => vec!["mina@example.com"],
             Self::ByBackup => vec!["spare@example.org"],
-            Self::WrittenOtherwise => vec!["MINA@Example.COM", "MINA"],
+            Self::WrittenOtherwise => vec!["MINA@Example.COM", "MINA", "SØREN"],
             Self::PendingOnly => vec!["pending@example.org"],
             Self::Former => vec!["former@example.org"],
             Self::New => vec!["new@example.org"],
             Self::Sso => vec!["petra@example.com", "petra"],
-            Self::Disabled => vec!["danouk@example.com", "dana.spare@example.org", "dana"],
+            Self::Disabled => vec!["dana@example.com", "dana.spare@example.org", "dana"],
             Self::WithoutPassword => vec!["anouk@example.com", "anouk"],
             Self::ImportedHash => vec!["ines@example.com", "ines"],
             Self::Resting => vec!["resting@example.org"],
@@ -129,6 +132,10 @@ impl State {
             Self::Bounced => vec!["bob@example.com", "bob"],
             Self::Limited => vec!["leonora@example.com", "leonora"],
             Self::UnknownLimited => vec!["nowhere@example.com", "nowhere"],
+            Self::Malformed => {
+                vec!["\"a b\"@example.com", "mіna@example.com", "a@[192.0.2.1]", "a@localhost"]
+            }
+            Self::Neither => vec!["", "m", "two words", "mina@"],
         }
     }
 
@@ -143,7 +150,10 @@ impl State {
             }
             world.dump()
         });
-        let world = World::new().with_former_hashes(FORMER_HASHES);
+        let mut world = World::new();
+        // With other randomness than everybody's, or the first email asked for would have the id of one that is there.
+        world.restart();
+        let world = world.with_former_hashes(FORMER_HASHES);
         for (table, items) in everybody.await {
             for item in items {
                 let item: Value = serde_json::from_str(item).expect("an item is JSON");
