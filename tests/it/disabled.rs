@@ -112,7 +112,7 @@ async fn disabled_during<T>(
         }
         world.disable(person).await;
     };
-    let both = async { tokio::join!(flow, disabling) };
+    let both = Box::pin(async { tokio::join!(flow, disabling) });
     let (outcome, ()) = tokio::time::timeout(Duration::from_secs(20), both).await.expect("it is read");
     outcome
 }

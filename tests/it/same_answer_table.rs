@@ -138,14 +138,14 @@ async fn all() -> &'static [Look] {
     static ALL: OnceCell<Vec<Look>> = OnceCell::const_new();
     ALL.get_or_init(async || {
         let mut all = Vec::new();
-        for question in 0..QUESTIONS.len() {
+        for (question, (what, _)) in QUESTIONS.iter().enumerate() {
             for state in State::ALL {
                 let typed = state.typed();
                 // An empty field of a page is no different from a field in which nothing was typed.
-                let is_form = QUESTIONS[question].0.starts_with("form");
+                let is_form = what.starts_with("form");
                 let typed = typed.into_iter().filter(|typed| !(is_form && typed.is_empty()));
                 for typed in typed.take(if takes_text(question) { usize::MAX } else { 1 }) {
-                    all.push(look(question, *state, typed).await);
+                    all.push(Box::pin(look(question, *state, typed)).await);
                 }
             }
         }

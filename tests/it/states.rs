@@ -65,8 +65,13 @@ impl State {
     /// Brings it about.
     async fn make(self, world: &World) {
         match self {
-            Self::Unknown | Self::ByUsername | Self::ByBackup | Self::WrittenOtherwise | Self::New => {}
-            Self::Malformed | Self::Neither => {}
+            Self::Unknown
+            | Self::ByUsername
+            | Self::ByBackup
+            | Self::WrittenOtherwise
+            | Self::New
+            | Self::Malformed
+            | Self::Neither => {}
             Self::ByPrimary => drop(world.person("mina").backup("spare@example.org").create().await),
             Self::PendingOnly => drop(world.person("joris").pending("pending@example.org").create().await),
             Self::Former => {
@@ -139,22 +144,25 @@ impl State {
         }
     }
 
+    /// What is stored where there is one of each.
+    async fn everybody() -> BTreeMap<&'static str, Vec<String>> {
+        let world = World::new();
+        for state in Self::ALL {
+            state.make(&world).await;
+        }
+        world.dump()
+    }
+
     /// A world of its own for one look at this state. In each of them everybody is there, so that two worlds differ
     /// in nothing but what is typed, and the same secrets come out.
-    pub async fn world(self) -> World {
+    pub async fn world(self) -> Box<World> {
         static EVERYBODY: OnceCell<BTreeMap<&str, Vec<String>>> = OnceCell::const_new();
-        let everybody = EVERYBODY.get_or_init(async || {
-            let world = World::new();
-            for state in Self::ALL {
-                state.make(&world).await;
-            }
-            world.dump()
-        });
+        let everybody = EVERYBODY.get_or_init(async || Box::pin(Self::everybody()).await).await;
         let mut world = World::new();
         // With other randomness than everybody's, or the first email asked for would have the id of one that is there.
         world.restart();
-        let world = world.with_former_hashes(FORMER_HASHES);
-        for (table, items) in everybody.await {
+        let world = Box::new(world.with_former_hashes(FORMER_HASHES));
+        for (table, items) in everybody {
             for item in items {
                 let item: Value = serde_json::from_str(item).expect("an item is JSON");
                 world.put(table, &item);
