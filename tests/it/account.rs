@@ -8,122 +8,91 @@ use crate::support::{Answer, NOON, World};
 
 const DAY: Duration = Duration::from_hours(24);
 
-/// The page down to the sessions, which `sessions.rs` reads.
-fn upper_part(page: &Answer) -> String {
+/// What every account page begins with.
+const TOP: &str = "\
+200
+Account details
+Username
+mina
+Primary email
+mina@example.com
+Backup email";
+const WHAT_FOR: &str = "\
+It lets you back into your account if you lose your primary mailbox. \
+It is used for recovery only and gets no other mail.";
+const FORM: &str = "\
+Backup email address
+Choose a mailbox you can still open if you lose the primary one. We send one mail to it, for you to confirm.
+Send confirmation mail";
+const IN_FORCE: &str = "\
+spare@example.org
+Confirmed on 22 November 2026 at 12:00 UTC";
+const WAITING: &str = "\
+Asked for on 22 November 2026 at 12:00 UTC
+Open the mail we sent to this address and choose “Confirm backup email”. The link in it works for 24 hours.
+Opening the link on another device? Enter this code there: CODE
+No mail? Look in the spam folder and check the address above for typing errors.
+Send again
+Cancel
+Use another address";
+const REMOVE: &str = "\
+Remove
+If you remove it, this address no longer lets you into your account. Links we already sent to it stop working.
+Remove backup email";
+
+/// Sees that the page reads like this down to the sessions, which `sessions.rs` reads.
+fn assert_reads(page: &Answer, parts: &[&str]) {
     let shown = page.shown();
-    shown.split_once("\nWhere you are signed in").expect("the sessions come last").0.to_owned()
+    let (upper_part, _) = shown.split_once("\nWhere you are signed in").expect("the sessions come last");
+    assert_eq!(upper_part, parts.join("\n"));
 }
 
 #[tokio::test]
 async fn an_account_without_a_backup_email_offers_to_define_one() {
     let world = World::new();
-    let mina = world.person("mina").create().await;
-    let browser = world.signed_in(&mina).await;
-    insta::assert_snapshot!(upper_part(&browser.get("/account").await), @r"
-    200
-    Account details
-    Username
-    mina
-    Primary email
-    mina@example.com
-    Backup email
-    It lets you back into your account if you lose your primary mailbox. It is used for recovery only and gets no other mail.
-    Define a backup email
-    Backup email address
-    Choose a mailbox you can still open if you lose the primary one. We send one mail to it, for you to confirm.
-    Send confirmation mail
-    ");
+    let browser = world.person("mina").signed_in().await;
+    assert_reads(&browser.get("/account").await, &[TOP, WHAT_FOR, "Define a backup email", FORM]);
 }
 
 #[tokio::test]
 async fn a_pending_backup_email_can_be_sent_again_or_cancelled() {
     let world = World::new();
-    let mina = world.person("mina").pending("spare@example.org").create().await;
-    let browser = world.signed_in(&mina).await;
-    insta::assert_snapshot!(upper_part(&browser.get("/account").await), @r"
-    200
-    Account details
-    Username
-    mina
-    Primary email
-    mina@example.com
-    Backup email
-    It lets you back into your account if you lose your primary mailbox. It is used for recovery only and gets no other mail.
-    Waiting for confirmation
-    spare@example.org
-    Asked for on 22 November 2026 at 12:00 UTC
-    Open the mail we sent to this address and choose “Confirm backup email”. The link in it works for 24 hours.
-    Opening the link on another device? Enter this code there: CODE
-    No mail? Look in the spam folder and check the address above for typing errors.
-    Send again
-    Cancel
-    Use another address
-    Backup email address
-    Choose a mailbox you can still open if you lose the primary one. We send one mail to it, for you to confirm.
-    Send confirmation mail
-    ");
+    let browser = world.person("mina").pending("spare@example.org").signed_in().await;
+    assert_reads(
+        &browser.get("/account").await,
+        &[TOP, WHAT_FOR, "Waiting for confirmation", "spare@example.org", WAITING, FORM],
+    );
 }
 
 #[tokio::test]
 async fn a_confirmed_backup_email_can_be_changed_or_removed() {
     let world = World::new();
-    let mina = world.person("mina").backup("spare@example.org").create().await;
-    let browser = world.signed_in(&mina).await;
-    insta::assert_snapshot!(upper_part(&browser.get("/account").await), @r"
-    200
-    Account details
-    Username
-    mina
-    Primary email
-    mina@example.com
-    Backup email
-    It lets you back into your account if you lose your primary mailbox. It is used for recovery only and gets no other mail.
-    In use
-    spare@example.org
-    Confirmed on 22 November 2026 at 12:00 UTC
-    Change
-    Backup email address
-    Choose a mailbox you can still open if you lose the primary one. We send one mail to it, for you to confirm.
-    Send confirmation mail
-    Remove
-    If you remove it, this address no longer lets you into your account. Links we already sent to it stop working.
-    Remove backup email
-    ");
+    let browser = world.person("mina").backup("spare@example.org").signed_in().await;
+    assert_reads(
+        &browser.get("/account").await,
+        &[TOP, WHAT_FOR, "In use", IN_FORCE, "Change", FORM, REMOVE],
+    );
 }
 
 #[tokio::test]
 async fn while_it_is_replaced_both_addresses_are_shown() {
     let world = World::new();
-    let mina = world.person("mina").backup("spare@example.org").pending("new@example.net").create().await;
-    let browser = world.signed_in(&mina).await;
-    insta::assert_snapshot!(upper_part(&browser.get("/account").await), @r"
-    200
-    Account details
-    Username
-    mina
-    Primary email
-    mina@example.com
-    Backup email
-    It lets you back into your account if you lose your primary mailbox. It is used for recovery only and gets no other mail.
-    Waiting for confirmation
-    new@example.net
-    Asked for on 22 November 2026 at 12:00 UTC
-    Open the mail we sent to this address and choose “Confirm backup email”. The link in it works for 24 hours.
-    Opening the link on another device? Enter this code there: CODE
-    No mail? Look in the spam folder and check the address above for typing errors.
-    Send again
-    Cancel
-    Use another address
-    Backup email address
-    Choose a mailbox you can still open if you lose the primary one. We send one mail to it, for you to confirm.
-    Send confirmation mail
-    In use until you confirm the new one
-    spare@example.org
-    Confirmed on 22 November 2026 at 12:00 UTC
-    Remove
-    If you remove it, this address no longer lets you into your account. Links we already sent to it stop working.
-    Remove backup email
-    ");
+    let browser =
+        world.person("mina").backup("spare@example.org").pending("new@example.net").signed_in().await;
+    assert_reads(
+        &browser.get("/account").await,
+        &[
+            TOP,
+            WHAT_FOR,
+            "Waiting for confirmation",
+            "new@example.net",
+            WAITING,
+            FORM,
+            "In use until you confirm the new one",
+            IN_FORCE,
+            REMOVE,
+        ],
+    );
 }
 
 #[tokio::test]
@@ -131,24 +100,16 @@ async fn an_sso_account_says_why_it_has_no_backup_email() {
     let world = World::new();
     let petra = world.person("petra").sso().create().await;
     let page = world.signed_in(&petra).await.get("/account").await;
-    insta::assert_snapshot!(upper_part(&page), @r"
-    200
-    Account details
-    Username
-    petra
-    Primary email
-    petra@example.com
-    Backup email
-    You sign in through your organisation, and your organisation can also let you back in. So this account has no backup email.
-    ");
+    let why = "You sign in through your organisation, and your organisation can also let you back in. \
+               So this account has no backup email.";
+    assert_reads(&page, &[&TOP.replace("mina", "petra"), why]);
     assert!(!page.body.contains("/account/backup"), "there is no form for it");
 }
 
 #[tokio::test]
 async fn a_request_whose_link_has_expired_says_so_and_offers_a_new_one() {
     let world = World::new();
-    let mina = world.person("mina").pending("spare@example.org").create().await;
-    let browser = world.signed_in(&mina).await;
+    let browser = world.person("mina").pending("spare@example.org").signed_in().await;
     world.after(Duration::from_hours(24));
     assert!(browser.get("/account").await.body.contains("works for 24 hours"));
     world.after(Duration::from_secs(1));
@@ -226,8 +187,7 @@ async fn whoever_is_not_signed_in_is_led_to_sign_in_and_back() {
 #[tokio::test]
 async fn the_front_door_leads_to_the_account_and_other_paths_nowhere() {
     let world = World::new();
-    let mina = world.person("mina").create().await;
-    let browser = world.signed_in(&mina).await;
+    let browser = world.person("mina").signed_in().await;
     assert_eq!(browser.get("/").await.shown(), "303 to /account");
     for path in ["/favicon.ico", "/account/", "/.env", "/accounts"] {
         assert_eq!(browser.get(path).await.status, 404, "{path}");
@@ -252,8 +212,7 @@ async fn a_session_ends_two_weeks_after_it_was_last_used() {
 #[tokio::test]
 async fn a_session_ends_thirty_days_after_it_began_however_busy() {
     let world = World::new();
-    let mina = world.person("mina").create().await;
-    let browser = world.signed_in(&mina).await;
+    let browser = world.person("mina").signed_in().await;
     for _ in 0..29 {
         world.after(DAY);
         assert!(browser.is_signed_in().await);

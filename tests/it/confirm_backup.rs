@@ -20,9 +20,7 @@ fn page(token: &str) -> String {
 #[tokio::test]
 async fn a_click_and_a_button_confirm_the_address() {
     let world = World::new();
-    let mina = world.person("mina").create().await;
-    let browser = world.signed_in(&mina).await;
-    let token = browser.emailed_token("/account/backup", "spare@example.org").await;
+    let (browser, token) = world.person("mina").asks_for_backup("spare@example.org").await;
 
     let phone = world.visitor();
     insta::assert_snapshot!(phone.get(&page(&token)).await.shown(), @r"
@@ -80,9 +78,7 @@ async fn a_click_and_a_button_confirm_the_address() {
 #[tokio::test]
 async fn a_link_opened_twice_confirms_once() {
     let world = World::new();
-    let mina = world.person("mina").create().await;
-    let browser = world.signed_in(&mina).await;
-    let token = browser.emailed_token("/account/backup", "spare@example.org").await;
+    let (browser, token) = world.person("mina").asks_for_backup("spare@example.org").await;
     assert_eq!(confirm(&browser, &token).await.status, 200);
     let before = world.dump();
     let again = confirm(&browser, &token).await;
@@ -98,9 +94,7 @@ async fn a_link_opened_twice_confirms_once() {
 #[tokio::test]
 async fn opening_the_page_changes_nothing_however_often() {
     let world = World::new();
-    let mina = world.person("mina").create().await;
-    let browser = world.signed_in(&mina).await;
-    let token = browser.emailed_token("/account/backup", "spare@example.org").await;
+    let (browser, token) = world.person("mina").asks_for_backup("spare@example.org").await;
     let scanner = world.visitor();
     let before = world.dump();
     let first = scanner.get(&page(&token)).await;
@@ -116,9 +110,8 @@ async fn opening_the_page_changes_nothing_however_often() {
 #[tokio::test]
 async fn of_fifty_concurrent_confirmations_one_confirms() {
     let world = World::new();
-    let mina = world.person("mina").backup("old@example.org").create().await;
-    let browser = world.signed_in(&mina).await;
-    let token = browser.emailed_token("/account/backup", "spare@example.org").await;
+    let (browser, token) =
+        world.person("mina").backup("old@example.org").asks_for_backup("spare@example.org").await;
     world.wire.contend();
     let answers = join_all((0..50).map(|_| confirm(&browser, &token))).await;
 
@@ -135,9 +128,8 @@ async fn of_fifty_concurrent_confirmations_one_confirms() {
 async fn a_confirmation_and_a_removal_at_once_leave_one_of_two_honest_states() {
     for what in ["confirmed", "pending"] {
         let world = World::new();
-        let mina = world.person("mina").backup("old@example.org").create().await;
-        let browser = world.signed_in(&mina).await;
-        let token = browser.emailed_token("/account/backup", "new@example.org").await;
+        let (browser, token) =
+            world.person("mina").backup("old@example.org").asks_for_backup("new@example.org").await;
         world.wire.contend();
         let remove = json!({ "what": what });
         let (confirmed, removed) =
@@ -181,9 +173,7 @@ async fn of_two_accounts_racing_for_an_address_one_wins() {
 #[tokio::test]
 async fn an_address_taken_meanwhile_gets_a_calm_page() {
     let world = World::new();
-    let mina = world.person("mina").create().await;
-    let browser = world.signed_in(&mina).await;
-    let token = browser.emailed_token("/account/backup", "spare@example.org").await;
+    let (browser, token) = world.person("mina").asks_for_backup("spare@example.org").await;
     world.person("joris").email("spare@example.org").create().await;
     let page = browser.post_form(PATH, &[("token", &token)]).await;
     insta::assert_snapshot!(page.shown(), @r"
@@ -198,9 +188,7 @@ async fn an_address_taken_meanwhile_gets_a_calm_page() {
 #[tokio::test]
 async fn a_confirmation_link_works_for_24_hours() {
     let world = World::new();
-    let mina = world.person("mina").create().await;
-    let browser = world.signed_in(&mina).await;
-    let token = browser.emailed_token("/account/backup", "spare@example.org").await;
+    let (browser, token) = world.person("mina").asks_for_backup("spare@example.org").await;
     world.after(LIFETIME);
     assert_eq!(browser.get(&page(&token)).await.status, 200);
     world.after(Duration::from_secs(1));
@@ -213,9 +201,7 @@ async fn a_confirmation_link_works_for_24_hours() {
 #[tokio::test]
 async fn what_is_no_confirmation_link_is_unknown() {
     let world = World::new();
-    let mina = world.person("mina").create().await;
-    let browser = world.signed_in(&mina).await;
-    let token = browser.emailed_token("/account/backup", "spare@example.org").await;
+    let (browser, token) = world.person("mina").asks_for_backup("spare@example.org").await;
     let sign_in = browser.emailed_token("/login/link", "mina@example.com").await;
     let before = world.dump();
     let stored = before["LinksTable"].join("");
@@ -232,9 +218,7 @@ async fn what_is_no_confirmation_link_is_unknown() {
 #[tokio::test]
 async fn a_cancelled_request_makes_its_link_dead() {
     let world = World::new();
-    let mina = world.person("mina").create().await;
-    let browser = world.signed_in(&mina).await;
-    let token = browser.emailed_token("/account/backup", "spare@example.org").await;
+    let (browser, token) = world.person("mina").asks_for_backup("spare@example.org").await;
     browser.post_json("/account/backup/remove", &json!({})).await;
     assert_eq!(confirm(&browser, &token).await.code(), "link-replaced");
 }
@@ -242,9 +226,8 @@ async fn a_cancelled_request_makes_its_link_dead() {
 #[tokio::test]
 async fn a_change_ends_the_former_address_and_gives_it_free() {
     let world = World::new();
-    let mina = world.person("mina").backup("old@example.org").create().await;
-    let browser = world.signed_in(&mina).await;
-    let token = browser.emailed_token("/account/backup", "new@example.org").await;
+    let (browser, token) =
+        world.person("mina").backup("old@example.org").asks_for_backup("new@example.org").await;
     let sign_in = async |email: &str| {
         let form = json!({ "identifier": email, "password": PASSWORD });
         world.visitor().post_json("/login", &form).await.status
@@ -274,18 +257,14 @@ async fn a_change_ends_the_former_address_and_gives_it_free() {
     You get this mail because this is the primary email of your Sparekey account.
     ");
 
-    let joris = world.person("joris").create().await;
-    let joris = world.signed_in(&joris).await;
-    let token = joris.emailed_token("/account/backup", "old@example.org").await;
+    let (joris, token) = world.person("joris").asks_for_backup("old@example.org").await;
     assert_eq!(confirm(&joris, &token).await.status, 200, "the former address is free");
 }
 
 #[tokio::test]
 async fn a_lost_answer_confirms_once_and_the_page_says_so() {
     let world = World::new();
-    let mina = world.person("mina").create().await;
-    let browser = world.signed_in(&mina).await;
-    let token = browser.emailed_token("/account/backup", "spare@example.org").await;
+    let (browser, token) = world.person("mina").asks_for_backup("spare@example.org").await;
     world.wire.fail("TransactWriteItems", 1, dev::aws::faults::Kind::LostAnswer);
     assert_eq!(confirm(&browser, &token).await.status, 200);
     assert_eq!(world.deliver().await.len(), 1, "one notice");
@@ -303,9 +282,7 @@ async fn conflicts_are_tried_again_and_failures_leave_nothing_half_done() {
         (Kind::ServerError, 3, 500),
     ] {
         let world = World::new();
-        let mina = world.person("mina").create().await;
-        let browser = world.signed_in(&mina).await;
-        let token = browser.emailed_token("/account/backup", "spare@example.org").await;
+        let (browser, token) = world.person("mina").asks_for_backup("spare@example.org").await;
         let before = world.dump();
         world.wire.fail("TransactWriteItems", times, kind);
         let answer = browser.post_form(PATH, &[("token", &token)]).await;

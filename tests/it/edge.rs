@@ -8,7 +8,7 @@ use shared::requirements::LinkCodes;
 use shared::runtime::get;
 use shared::web::{Reply, Request};
 
-use crate::support::{Answer, Ask, PASSWORD, World, assert_sealed, respond};
+use crate::support::{Answer, Ask, PASSWORD, World, assert_sealed, respond, template};
 use crate::tour::{Tour, WRONG};
 
 #[tokio::test]
@@ -36,24 +36,47 @@ async fn every_answer_has_the_security_headers() {
     }
 }
 
+/// The paths of the template's routes that answer POST, as OPTIONS names it.
+async fn posted_to(world: &World) -> Vec<&'static str> {
+    let routes = template().functions.iter().flat_map(|function| &function.routes);
+    let mut paths = Vec::new();
+    for path in routes.filter_map(|route| route.path.as_deref()) {
+        let allowed = world.visitor().ask(&Ask::new("OPTIONS", path)).await;
+        assert_eq!(allowed.status, 204, "{path}");
+        if allowed.header("allow").contains("POST") {
+            paths.push(path);
+        }
+    }
+    paths
+}
+
+/// A form that a path takes.
+fn form_for(path: &str) -> Ask {
+    let token = "A".repeat(43);
+    let fields = match path {
+        "/account/backup" => vec![("email", "eve@example.net")],
+        "/account/backup/remove" => vec![("what", "confirmed")],
+        "/account/sessions/end" => vec![("others", "true")],
+        "/backup/confirm" | "/login/open" => vec![("token", &*token)],
+        "/forgot-username" | "/login/link" => vec![("email", "mina@example.com")],
+        "/login" => vec![("identifier", "mina"), ("password", PASSWORD)],
+        "/logout" => vec![],
+        "/undo" => vec![("token", &*token), ("username", "mina")],
+        other => panic!("a form for {other}"),
+    };
+    Ask::form(path, &fields)
+}
+
 #[tokio::test]
 async fn a_post_of_another_sites_page_is_refused_everywhere() {
     let world = World::new();
     let mina = world.person("mina").backup("spare@example.org").create().await;
-    let browser = world.signed_in(&mina).await;
+    let (browser, stranger) = (world.signed_in(&mina).await, world.visitor());
     let before = world.dump();
-    let token = "A".repeat(43);
-    for (path, fields) in [
-        ("/account/backup", vec![("email", "eve@example.net")]),
-        ("/account/backup/remove", vec![("what", "confirmed")]),
-        ("/backup/confirm", vec![("token", &*token)]),
-        ("/forgot-username", vec![("email", "mina@example.com")]),
-        ("/login", vec![("identifier", "mina"), ("password", PASSWORD)]),
-        ("/login/link", vec![("email", "mina@example.com")]),
-        ("/login/open", vec![("token", &*token)]),
-        ("/logout", vec![]),
-    ] {
-        let ours = Ask::form(path, &fields);
+    let paths = posted_to(&world).await;
+    assert!(paths.len() >= 10, "{paths:?}");
+    for path in &paths {
+        let ours = form_for(path);
         let mut old_browser = ours.clone();
         old_browser.headers.remove("sec-fetch-site");
         for forged in [
@@ -64,13 +87,19 @@ async fn a_post_of_another_sites_page_is_refused_everywhere() {
             old_browser.clone().header("origin", "http://account.example.com.evil.example.net"),
             old_browser.header("origin", "null"),
         ] {
-            let answer = browser.ask(&forged).await;
-            assert_eq!(answer.status, 403, "{path}: {:?}", forged.headers);
-            assert!(answer.cookies.is_empty(), "{path}");
-            assert_sealed(&answer);
+            for visitor in [&browser, &stranger] {
+                let answer = visitor.ask(&forged).await;
+                assert_eq!(answer.status, 403, "{path}: {:?}", forged.headers);
+                assert!(answer.cookies.is_empty(), "{path}");
+                assert_sealed(&answer);
+            }
         }
     }
     assert_eq!(world.dump(), before);
+    for path in paths {
+        let answer = browser.duplicate().ask(&form_for(path)).await;
+        assert!(!matches!(answer.status, 400 | 403), "{path} takes it from this site: {}", answer.status);
+    }
 }
 
 #[tokio::test]
@@ -100,8 +129,7 @@ async fn a_failing_database_is_a_calm_page_and_one_line_in_the_log() {
         (Ask::form("/logout", &[]), "DeleteItem"),
     ] {
         let world = World::new();
-        let mina = world.person("mina").backup("spare@example.org").create().await;
-        let browser = world.signed_in(&mina).await;
+        let browser = world.person("mina").backup("spare@example.org").signed_in().await;
         let before = world.dump();
         world.wire.fail(operation, 3, Kind::ServerError);
         let page = browser.ask(&ask).await;
@@ -121,8 +149,7 @@ async fn a_failing_database_is_a_calm_page_and_one_line_in_the_log() {
 #[tokio::test]
 async fn a_throttled_call_is_tried_again() {
     let world = World::new();
-    let mina = world.person("mina").create().await;
-    let browser = world.signed_in(&mina).await;
+    let browser = world.person("mina").signed_in().await;
     world.wire.fail("UpdateItem", 2, Kind::Throttle);
     assert!(browser.is_signed_in().await);
 }
@@ -132,8 +159,7 @@ async fn a_single_write_that_meets_a_transaction_is_tried_again() {
     for (times, status) in [(7, 200), (8, 500)] {
         for (path, operation) in [("/account", "UpdateItem"), ("/logout", "DeleteItem")] {
             let world = World::new();
-            let mina = world.person("mina").create().await;
-            let browser = world.signed_in(&mina).await;
+            let browser = world.person("mina").signed_in().await;
             world.wire.fail(operation, times, Kind::TransactionConflict);
             let answer = match operation {
                 "UpdateItem" => browser.get_json(path).await,

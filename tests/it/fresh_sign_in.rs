@@ -28,8 +28,7 @@ async fn sign_in_again(browser: &Visitor<'_>) -> Answer {
 #[tokio::test]
 async fn a_change_after_fifteen_minutes_asks_to_sign_in_again_and_keeps_what_was_typed() {
     let world = World::new();
-    let mina = world.person("mina").create().await;
-    let browser = world.signed_in(&mina).await;
+    let browser = world.person("mina").signed_in().await;
     world.after(QUARTER + Duration::from_secs(1));
     let before = world.dump();
     let answer = browser.post_form("/account/backup", &[("email", "new+1@exämple.org")]).await;
@@ -95,8 +94,7 @@ async fn each_change_needs_a_sign_in_of_the_last_fifteen_minutes() {
 #[tokio::test]
 async fn looking_and_signing_out_need_no_fresh_sign_in() {
     let world = World::new();
-    let mina = world.person("mina").create().await;
-    let browser = world.signed_in(&mina).await;
+    let browser = world.person("mina").signed_in().await;
     world.after(Duration::from_hours(24));
     assert_eq!(browser.get("/account").await.status, 200);
     assert_eq!(browser.post_form("/logout", &[]).await.status, 200);
@@ -105,8 +103,7 @@ async fn looking_and_signing_out_need_no_fresh_sign_in() {
 #[tokio::test]
 async fn signing_in_again_makes_a_new_session_and_ends_the_former() {
     let world = World::new();
-    let mina = world.person("mina").create().await;
-    let browser = world.signed_in(&mina).await;
+    let browser = world.person("mina").signed_in().await;
     let former = browser.cookie("__Host-session").expect("a session");
     world.after(QUARTER * 2);
     sign_in_again(&browser).await;
@@ -120,8 +117,7 @@ async fn signing_in_again_makes_a_new_session_and_ends_the_former() {
 #[tokio::test]
 async fn a_wrong_address_is_told_before_anybody_has_to_sign_in_again() {
     let world = World::new();
-    let mina = world.person("mina").create().await;
-    let browser = world.signed_in(&mina).await;
+    let browser = world.person("mina").signed_in().await;
     world.after(QUARTER * 2);
     assert_eq!(browser.post_form("/account/backup", &[("email", "not an address")]).await.status, 422);
 }
@@ -147,8 +143,7 @@ async fn an_unknown_reason_is_ignored() {
 #[tokio::test]
 async fn sign_out_forgets_what_was_typed() {
     let world = World::new();
-    let mina = world.person("mina").create().await;
-    let browser = world.signed_in(&mina).await;
+    let browser = world.person("mina").signed_in().await;
     world.after(QUARTER * 2);
     browser.post_form("/account/backup", &[("email", "new@example.org")]).await;
     assert!(browser.cookie(TYPED).is_some());
@@ -172,8 +167,7 @@ async fn who_signs_in_next_in_a_shared_browser_does_not_read_what_was_typed() {
 #[tokio::test]
 async fn sending_again_after_a_fresh_sign_in_shows_the_address_once() {
     let world = World::new();
-    let mina = world.person("mina").pending("p@example.org").create().await;
-    let browser = world.signed_in(&mina).await;
+    let browser = world.person("mina").pending("p@example.org").signed_in().await;
     world.after(QUARTER * 2);
     browser.post_form("/account/backup", &[("email", "p@example.org")]).await;
     sign_in_again(&browser).await;

@@ -212,8 +212,7 @@ async fn right_passwords_do_not_count_against_a_network() {
 #[tokio::test]
 async fn whoever_fails_passwords_for_a_name_keeps_its_owner_out_of_nothing_but_the_password() {
     let world = World::new();
-    let mina = world.person("mina").backup("spare@example.org").create().await;
-    let signed_in = world.signed_in(&mina).await;
+    let signed_in = world.person("mina").backup("spare@example.org").signed_in().await;
     let intruder = world.visitor_from("198.51.100.1");
     for _ in 0..50 {
         sign_in(&intruder, "mina", "wrong").await;
@@ -315,8 +314,7 @@ async fn where_the_days_mails_are_used_up_a_stranger_sees_success_and_a_person_i
 #[tokio::test]
 async fn no_limit_ever_holds_up_a_security_notice() {
     let world = World::new();
-    let mina = world.person("mina").backup("spare@example.org").create().await;
-    let browser = world.signed_in(&mina).await;
+    let browser = world.person("mina").backup("spare@example.org").signed_in().await;
     fill_the_day(&world).await;
     world.deliver().await;
     assert_eq!(sign_in(&world.visitor(), "spare@example.org", PASSWORD).await.status, 200);

@@ -30,9 +30,7 @@ impl<'w> Asked<'w> {
 
     /// A confirmation link to mina's pending backup email.
     async fn confirmation(world: &'w World) -> Self {
-        let mina = world.person("mina").create().await;
-        let asker = world.signed_in(&mina).await;
-        let token = asker.emailed_token("/account/backup", "spare@example.org").await;
+        let (asker, token) = world.person("mina").asks_for_backup("spare@example.org").await;
         let code = asker.get("/account").await.link_code();
         Self { code, asker, path: "/backup/confirm", token }
     }
@@ -186,8 +184,7 @@ async fn the_first_mail_still_opens_after_an_impatient_second_request() {
 async fn a_session_of_the_account_is_as_good_as_the_cookie_and_one_of_another_is_not() {
     let world = World::new();
     let asked = Asked::sign_in(&world).await;
-    let joris = world.person("joris").create().await;
-    let others = world.signed_in(&joris).await;
+    let others = world.person("joris").signed_in().await;
     assert_eq!(asked.open(&others, None).await.code(), "code-needed");
     let form = json!({ "identifier": "mina", "password": crate::support::PASSWORD });
     let own = world.visitor();

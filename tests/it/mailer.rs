@@ -77,8 +77,7 @@ async fn an_older_request_gets_no_link_when_a_newer_one_was_used_by_then() {
 #[tokio::test]
 async fn a_crash_between_send_and_mark_confirms_once_in_all() {
     let world = World::new();
-    let mina = world.person("mina").create().await;
-    let browser = world.signed_in(&mina).await;
+    let browser = world.person("mina").signed_in().await;
     browser.post_form("/account/backup", &[("email", "spare@example.org")]).await;
     let records = world.new_records();
     world.wire.fail("UpdateItem", 3, Kind::ServerError);
@@ -174,8 +173,7 @@ async fn a_notice_to_an_account_that_is_gone_is_dropped() {
 #[tokio::test]
 async fn a_confirmation_that_is_no_longer_wanted_or_would_be_dead_is_not_mailed() {
     let world = World::new();
-    let mina = world.person("mina").create().await;
-    let browser = world.signed_in(&mina).await;
+    let browser = world.person("mina").signed_in().await;
     browser.post_form("/account/backup", &[("email", "spare@example.org")]).await;
     browser.post_form("/account/backup/remove", &[]).await;
     assert!(world.deliver().await.is_empty());

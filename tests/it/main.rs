@@ -31,7 +31,6 @@ mod rendering;
 mod request_backup;
 mod request_magic_link;
 mod run_of_events;
-mod same_answer;
 mod same_answer_table;
 mod scanner;
 mod security;

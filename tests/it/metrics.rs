@@ -94,8 +94,7 @@ async fn a_stranger_is_counted_alike_whoever_is_named() {
 #[tokio::test]
 async fn a_reached_limit_is_counted_by_its_name() {
     let world = World::new();
-    let mina = world.person("mina").create().await;
-    let browser = world.signed_in(&mina).await;
+    let browser = world.person("mina").signed_in().await;
     let mut seen = 0;
     counted(&world, &mut seen);
     for _ in 0..2 {

@@ -188,8 +188,7 @@ async fn asking_alone_makes_no_link_dead_before_the_new_one_is_there() {
 async fn the_browsers_former_session_ends() {
     let world = World::new();
     world.person("mina").create().await;
-    let joris = world.person("joris").create().await;
-    let browser = world.signed_in(&joris).await;
+    let browser = world.person("joris").signed_in().await;
     let [former] = &browser.cookies()[..] else { panic!("one cookie") };
     let token = browser.emailed_token("/login/link", "mina@example.com").await;
     insta::assert_snapshot!(browser.get(&page(&token)).await.shown(), @r"
@@ -208,9 +207,7 @@ async fn the_browsers_former_session_ends() {
 #[tokio::test]
 async fn what_is_no_sign_in_link_is_unknown() {
     let world = World::new();
-    let mina = world.person("mina").create().await;
-    let browser = world.signed_in(&mina).await;
-    let confirmation = browser.emailed_token("/account/backup", "spare@example.org").await;
+    let (_, confirmation) = world.person("mina").asks_for_backup("spare@example.org").await;
     let stranger = world.visitor();
     for wrong in ["", "x", &confirmation, &"A".repeat(43), "%00", "../../etc/passwd"] {
         let answer = open(&stranger, wrong).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 use domain::{PasswordHasher, TypedPassword};
 use serde_json::json;
 
-use crate::support::{Answer, Ask, PASSWORD, Visitor, World};
+use crate::support::{Answer, PASSWORD, Visitor, World};
 
 const PATH: &str = "/login";
 
@@ -243,26 +243,6 @@ async fn an_index_that_lags_behind_signs_nobody_in() {
     assert_eq!(sign_in(&world.visitor(), "gone@example.org", PASSWORD).await.status, 401);
     world.visitor().post_form("/forgot-username", &[("email", "gone@example.org")]).await;
     assert!(world.deliver().await.is_empty());
-}
-
-#[tokio::test]
-async fn a_form_of_another_site_is_refused() {
-    let world = World::new();
-    world.person("mina").create().await;
-    let before = world.dump();
-    let fields = [("identifier", "mina"), ("password", PASSWORD)];
-    let ours = Ask::form(PATH, &fields);
-    let mut old_browser = ours.clone();
-    old_browser.headers.remove("sec-fetch-site");
-    for forged in [
-        ours.header("sec-fetch-site", "cross-site"),
-        old_browser.header("origin", "https://evil.example.net"),
-    ] {
-        let answer = world.visitor().ask(&forged).await;
-        assert_eq!(answer.status, 403);
-        assert!(answer.cookies.is_empty());
-    }
-    assert_eq!(world.dump(), before);
 }
 
 #[tokio::test]

@@ -8,8 +8,7 @@ const PATH: &str = "/account/backup/remove";
 #[tokio::test]
 async fn a_removed_address_stops_working_at_once_and_links_to_it_too() {
     let world = World::new();
-    let mina = world.person("mina").backup("spare@example.org").create().await;
-    let browser = world.signed_in(&mina).await;
+    let browser = world.person("mina").backup("spare@example.org").signed_in().await;
     let stranger = world.visitor();
     let link = stranger.emailed_token("/login/link", "spare@example.org").await;
 
@@ -52,17 +51,14 @@ async fn a_removed_address_is_free_for_others() {
     let mina = world.person("mina").backup("spare@example.org").create().await;
     world.signed_in(&mina).await.post_json(PATH, &json!({})).await;
     world.deliver().await;
-    let joris = world.person("joris").create().await;
-    let joris = world.signed_in(&joris).await;
-    let token = joris.emailed_token("/account/backup", "spare@example.org").await;
+    let (joris, token) = world.person("joris").asks_for_backup("spare@example.org").await;
     assert_eq!(joris.post_json("/backup/confirm", &json!({ "token": token })).await.status, 200);
 }
 
 #[tokio::test]
 async fn cancelling_a_change_leaves_the_former_in_force() {
     let world = World::new();
-    let mina = world.person("mina").backup("old@example.org").pending("new@example.org").create().await;
-    let browser = world.signed_in(&mina).await;
+    let browser = world.person("mina").backup("old@example.org").pending("new@example.org").signed_in().await;
     let answer = browser.post_json(PATH, &json!({ "what": "pending" })).await;
     assert_eq!((answer.status, &answer.json()["backup"]["state"]), (200, &json!("confirmed")));
     assert_eq!(browser.get_json("/account").await.json()["backup"]["address"], "old@example.org");
@@ -72,8 +68,7 @@ async fn cancelling_a_change_leaves_the_former_in_force() {
 #[tokio::test]
 async fn removing_during_a_change_leaves_the_new_address_pending() {
     let world = World::new();
-    let mina = world.person("mina").backup("old@example.org").pending("new@example.org").create().await;
-    let browser = world.signed_in(&mina).await;
+    let browser = world.person("mina").backup("old@example.org").pending("new@example.org").signed_in().await;
     let answer = browser.post_json(PATH, &json!({ "what": "confirmed" })).await;
     assert_eq!((answer.status, &answer.json()["backup"]["state"]), (200, &json!("pending")));
     assert_eq!(browser.get_json("/account").await.json()["backup"]["pending_address"], "new@example.org");
@@ -82,8 +77,7 @@ async fn removing_during_a_change_leaves_the_new_address_pending() {
 #[tokio::test]
 async fn without_a_word_the_smaller_loss_comes_first() {
     let world = World::new();
-    let mina = world.person("mina").backup("old@example.org").pending("new@example.org").create().await;
-    let browser = world.signed_in(&mina).await;
+    let browser = world.person("mina").backup("old@example.org").pending("new@example.org").signed_in().await;
     for state in ["confirmed", "none"] {
         let answer = browser.post_json(PATH, &json!({})).await;
         assert_eq!(answer.json()["backup"]["state"], state);
@@ -113,8 +107,7 @@ async fn what_is_not_there_cannot_be_removed() {
 #[tokio::test]
 async fn two_clicks_remove_once_and_tell_once() {
     let world = World::new();
-    let mina = world.person("mina").backup("spare@example.org").create().await;
-    let browser = world.signed_in(&mina).await;
+    let browser = world.person("mina").backup("spare@example.org").signed_in().await;
     world.wire.contend();
     let body = json!({ "what": "confirmed" });
     let (one, other) = tokio::join!(browser.post_json(PATH, &body), browser.post_json(PATH, &body));

@@ -1,5 +1,4 @@
-//! Every page and every email, in every language, from samples: no text is missing, every argument is filled, and the
-//! HTML is well-formed.
+//! Every page and email in every language, from samples: no text or argument is missing, the HTML is well-formed.
 use std::collections::BTreeSet;
 use std::time::Duration;
 

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::{Ask, World, token_in};
+use crate::support::{World, token_in};
 
 const MINUTE: Duration = Duration::from_mins(1);
 const PATH: &str = "/account/backup";
@@ -11,8 +11,7 @@ const PATH: &str = "/account/backup";
 #[tokio::test]
 async fn a_mail_to_the_new_address_asks_for_its_confirmation() {
     let world = World::new();
-    let mina = world.person("mina").create().await;
-    let browser = world.signed_in(&mina).await;
+    let browser = world.person("mina").signed_in().await;
 
     let answer = browser.post_form(PATH, &[("email", " Mina.Spare@Example.ORG ")]).await;
     assert_eq!(answer.shown(), "303 to /account");
@@ -44,8 +43,7 @@ async fn a_mail_to_the_new_address_asks_for_its_confirmation() {
 #[tokio::test]
 async fn a_program_is_told_that_the_request_was_taken() {
     let world = World::new();
-    let mina = world.person("mina").create().await;
-    let program = world.signed_in(&mina).await;
+    let program = world.person("mina").signed_in().await;
     let answer = program.post_json(PATH, &json!({ "email": "spare@example.org" })).await;
     assert_eq!(answer.status, 202);
     assert_eq!(answer.json()["backup"]["state"], "pending");
@@ -116,8 +114,7 @@ async fn one_request_a_minute_and_five_a_day() {
 async fn the_limits_of_one_account_are_not_those_of_another() {
     let world = World::new();
     for username in ["mina", "joris"] {
-        let person = world.person(username).create().await;
-        let program = world.signed_in(&person).await;
+        let program = world.person(username).signed_in().await;
         let answer = program.post_json(PATH, &json!({ "email": "spare@example.org" })).await;
         assert_eq!(answer.status, 202, "{username}");
     }
@@ -126,9 +123,7 @@ async fn the_limits_of_one_account_are_not_those_of_another() {
 #[tokio::test]
 async fn sending_again_makes_the_older_link_dead() {
     let world = World::new();
-    let mina = world.person("mina").create().await;
-    let browser = world.signed_in(&mina).await;
-    let older = browser.emailed_token(PATH, "spare@example.org").await;
+    let (browser, older) = world.person("mina").asks_for_backup("spare@example.org").await;
     world.after(MINUTE);
     let newer = browser.emailed_token(PATH, "spare@example.org").await;
     assert_ne!(older, newer);
@@ -141,9 +136,7 @@ async fn sending_again_makes_the_older_link_dead() {
 #[tokio::test]
 async fn another_address_makes_the_link_to_the_first_dead() {
     let world = World::new();
-    let mina = world.person("mina").create().await;
-    let browser = world.signed_in(&mina).await;
-    let first = browser.emailed_token(PATH, "first@example.org").await;
+    let (browser, first) = world.person("mina").asks_for_backup("first@example.org").await;
     world.after(MINUTE);
     browser.emailed_token(PATH, "second@example.org").await;
     let answer = browser.post_json("/backup/confirm", &json!({ "token": first })).await;
@@ -158,8 +151,7 @@ async fn an_address_of_another_account_looks_exactly_like_success() {
     for (username, email) in
         [("ana", "free@example.org"), ("bea", "joris@example.com"), ("eva", "taken@example.org")]
     {
-        let person = world.person(username).create().await;
-        let browser = world.signed_in(&person).await;
+        let browser = world.person(username).signed_in().await;
         let (answer, calls) = world.calls_of(browser.post_form(PATH, &[("email", email)])).await;
         let page = browser.get("/account").await.without_chance();
         let page = page.body.replace(email, "EMAIL").replace(username, "NAME");
@@ -206,17 +198,14 @@ async fn an_address_of_another_account_looks_exactly_like_success() {
 async fn an_address_that_is_only_pending_elsewhere_can_be_asked_for() {
     let world = World::new();
     world.person("joris").pending("wanted@example.org").create().await;
-    let mina = world.person("mina").create().await;
-    let browser = world.signed_in(&mina).await;
-    let token = browser.emailed_token(PATH, "wanted@example.org").await;
+    let (browser, token) = world.person("mina").asks_for_backup("wanted@example.org").await;
     assert_eq!(browser.post_json("/backup/confirm", &json!({ "token": token })).await.status, 200);
 }
 
 #[tokio::test]
 async fn a_double_click_sends_one_mail() {
     let world = World::new();
-    let mina = world.person("mina").create().await;
-    let browser = world.signed_in(&mina).await;
+    let browser = world.person("mina").signed_in().await;
     world.wire.contend();
     let form = [("email", "spare@example.org")];
     let (one, other) = tokio::join!(browser.post_form(PATH, &form), browser.post_form(PATH, &form));
@@ -235,18 +224,5 @@ async fn whoever_is_not_signed_in_changes_nothing() {
     assert_eq!(world.visitor().post_form(PATH, &form).await.shown(), "303 to /login?next=/account");
     let program = world.visitor().post_json(PATH, &json!({ "email": "spare@example.org" })).await;
     assert_eq!((program.status, &*program.code()), (401, "not-signed-in"));
-    assert_eq!(world.dump(), before);
-}
-
-#[tokio::test]
-async fn a_form_of_another_site_is_refused() {
-    let world = World::new();
-    let mina = world.person("mina").create().await;
-    let browser = world.signed_in(&mina).await;
-    let before = world.dump();
-    for (name, value) in [("sec-fetch-site", "cross-site"), ("sec-fetch-site", "same-site")] {
-        let forged = Ask::form(PATH, &[("email", "eve@example.net")]).header(name, value);
-        assert_eq!(browser.ask(&forged).await.status, 403, "{name}: {value}");
-    }
     assert_eq!(world.dump(), before);
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use domain::Language;
 use serde_json::json;
 
-use crate::support::{Ask, World, token_in};
+use crate::support::{World, token_in};
 
 const PATH: &str = "/login/link";
 
@@ -140,13 +140,4 @@ async fn a_link_is_made_only_for_the_latest_request() {
     assert_eq!(world.emails().len(), 1, "the older came later and would have been dead");
     let token = token_in(&world.emails()[0]);
     assert_eq!(stranger.post_json("/login/open", &json!({ "token": token })).await.status, 200);
-}
-
-#[tokio::test]
-async fn a_form_of_another_site_is_refused() {
-    let world = World::new();
-    let before = world.dump();
-    let forged = Ask::form(PATH, &[("email", "mina@example.com")]).header("sec-fetch-site", "cross-site");
-    assert_eq!(world.visitor().ask(&forged).await.status, 403);
-    assert_eq!(world.dump(), before);
 }

@@ -1,16 +1,17 @@
 //! Every function, asked by a stranger about every state an account can be in: one answer, after the same work.
 //!
 //! The product is made of two lists. A state that is added to [`State`] is asked about by itself, and a function that
-//! no question reaches fails [`every_function_is_asked`].
+//! no question reaches fails [`every_function_is_asked`]. Limits that are reached by the asking itself come below it.
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use domain::password::Work;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use crate::states::State;
-use crate::support::{Answer, Ask, file, function_of, template};
+use crate::limits::fail_in_network;
+use crate::states::{FORMER_HASHES, State};
+use crate::support::{Answer, Ask, PASSWORD, World, file, function_of, template};
 
 /// What a stranger asks, given what they type.
 type Question = (&'static str, fn(&str) -> Ask);
@@ -30,6 +31,7 @@ const QUESTIONS: &[Question] = &[
     ("JSON, wrong password", |typed| {
         Ask::json("/login", &json!({ "identifier": typed, "password": "wrong" }))
     }),
+    ("JSON, empty password", |typed| Ask::json("/login", &json!({ "identifier": typed, "password": "" }))),
     ("JSON, no password", |typed| Ask::json("/login", &json!({ "identifier": typed }))),
     ("JSON, 5,000 bytes of password", |typed| {
         Ask::json("/login", &json!({ "identifier": typed, "password": "p".repeat(5_000) }))
@@ -47,6 +49,12 @@ const QUESTIONS: &[Question] = &[
     ("form", |_| Ask::form("/logout", &[])),
 ];
 
+/// Whether what is typed is part of a question.
+fn takes_text(question: usize) -> bool {
+    let ask = QUESTIONS[question].1;
+    ask("one").body != ask("other").body
+}
+
 /// How something is typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Shape {
@@ -55,8 +63,15 @@ enum Shape {
 }
 
 impl Shape {
-    fn of(typed: &str) -> Self {
-        if typed.contains('@') { Self::Address } else { Self::Username }
+    /// Where no mail could reach it, a request for mail still takes it as an address, and a sign-in as a username.
+    fn of(question: usize, state: State, typed: &str) -> Self {
+        let is_address = match state {
+            _ if !takes_text(question) => true,
+            State::Neither => false,
+            State::Malformed => QUESTIONS[question].1(typed).path != "/login",
+            _ => typed.contains('@'),
+        };
+        if is_address { Self::Address } else { Self::Username }
     }
 }
 
@@ -77,23 +92,45 @@ struct Look {
     state: State,
     typed: &'static str,
     seen: Seen,
+    /// Each call with whether it went through.
+    outcomes: Vec<String>,
     /// Tables that are not what they were.
     written: Vec<&'static str>,
+}
+
+impl Look {
+    fn shape(&self) -> Shape {
+        Shape::of(self.question, self.state, self.typed)
+    }
+}
+
+/// Asks as a visitor who has no cookie. Beside what is seen, each call with whether it went through.
+async fn see(world: &World, ask: &Ask) -> (Seen, Vec<String>) {
+    let visitor = world.visitor();
+    let ((answer, calls), work) = world.work_of(world.calls_of(visitor.ask(ask))).await;
+    let outcomes = calls.iter().map(ToString::to_string).collect();
+    (Seen { answer, calls: calls.into_iter().map(|call| call.what).collect(), work }, outcomes)
+}
+
+/// The work behind every password sign-in.
+fn one_run_of_each() -> Work {
+    Work { argon2id_runs: 1, legacy_runs: [(FORMER_HASHES.to_owned(), 1)].into() }
 }
 
 async fn look(question: usize, state: State, typed: &'static str) -> Look {
     let ask = QUESTIONS[question].1(typed);
     let world = state.world().await;
     let before = world.dump();
-    let visitor = world.visitor();
-    let ((mut answer, calls), work) = world.work_of(world.calls_of(visitor.ask(&ask))).await;
+    let (mut seen, outcomes) = see(&world, &ask).await;
     // A form shows again what was typed into it.
-    answer.body = answer.body.replace(&format!("value=\"{typed}\""), "value=\"TYPED\"");
-    let calls = calls.into_iter().map(|call| call.what).collect();
+    let shown = format!("value=\"{}\"", typed.replace('"', "&#34;"));
+    if !typed.is_empty() {
+        seen.answer.body = seen.answer.body.replace(&shown, "value=\"TYPED\"");
+    }
     let after = world.dump();
     let written = after.into_iter().filter(|(table, items)| before[table] != *items);
     let written = written.map(|(table, _)| table).collect();
-    Look { question, state, typed, seen: Seen { answer, calls, work }, written }
+    Look { question, state, typed, seen, outcomes, written }
 }
 
 /// All questions about all states, in all ways of typing them.
@@ -101,10 +138,14 @@ async fn all() -> &'static [Look] {
     static ALL: OnceCell<Vec<Look>> = OnceCell::const_new();
     ALL.get_or_init(async || {
         let mut all = Vec::new();
-        for question in 0..QUESTIONS.len() {
+        for (question, (what, _)) in QUESTIONS.iter().enumerate() {
             for state in State::ALL {
-                for typed in state.typed() {
-                    all.push(look(question, *state, typed).await);
+                let typed = state.typed();
+                // An empty field of a page is no different from a field in which nothing was typed.
+                let is_form = what.starts_with("form");
+                let typed = typed.into_iter().filter(|typed| !(is_form && typed.is_empty()));
+                for typed in typed.take(if takes_text(question) { usize::MAX } else { 1 }) {
+                    all.push(Box::pin(look(question, *state, typed)).await);
                 }
             }
         }
@@ -117,7 +158,7 @@ async fn all() -> &'static [Look] {
 fn expected(all: &[Look]) -> BTreeMap<(usize, Shape), &Look> {
     let unknown = all.iter().filter(|look| look.state == State::Unknown);
     // The last of each wins; all of them are compared with it.
-    unknown.map(|look| ((look.question, Shape::of(look.typed)), look)).collect()
+    unknown.map(|look| ((look.question, look.shape()), look)).collect()
 }
 
 #[tokio::test]
@@ -125,11 +166,142 @@ async fn every_function_answers_alike_whatever_state_an_account_is_in() {
     let all = all().await;
     let expected = expected(all);
     for look in all {
-        let unknown = expected[&(look.question, Shape::of(look.typed))];
+        let unknown = expected[&(look.question, look.shape())];
         let (what, ask) = (QUESTIONS[look.question].0, QUESTIONS[look.question].1(look.typed));
         let about = format!("{} {} ({what}): {} as {:?}", ask.method, ask.path, look.typed, look.state);
         assert_eq!(look.seen, unknown.seen, "{about}");
+        if !matches!(look.state, State::Limited | State::UnknownLimited) {
+            assert_eq!(look.outcomes, unknown.outcomes, "{about}");
+            assert!(look.outcomes.iter().all(|call| !call.contains("Exception")), "{:?}", look.outcomes);
+        }
+        let signs_in = ask.method == "POST" && ask.path == "/login";
+        let work = if signs_in { one_run_of_each() } else { Work::default() };
+        assert_eq!(look.seen.work, work, "{about}");
     }
+}
+
+#[tokio::test]
+async fn a_password_of_any_length_costs_the_same_calls_and_one_run_of_argon2id() {
+    let sign_in = |look: &&Look| {
+        let (what, ask) = QUESTIONS[look.question];
+        what.starts_with("JSON") && ask(look.typed).path == "/login"
+    };
+    let mut asked = BTreeSet::new();
+    let mut seen = BTreeMap::new();
+    for look in all().await.iter().filter(sign_in) {
+        asked.insert(look.question);
+        let first = seen.entry(look.shape()).or_insert(&look.seen);
+        assert_eq!(&look.seen, *first, "{}: {}", QUESTIONS[look.question].0, look.typed);
+    }
+    assert_eq!((asked.len(), seen.len()), (4, 2), "each kind of password, for each way to look somebody up");
+}
+
+#[tokio::test]
+async fn who_is_typed_is_there() {
+    for state in State::ALL {
+        let accounts = state.world().await.dump()["AccountsTable"].join("\n");
+        for typed in state.typed() {
+            let stored = accounts.contains(&format!("\"{}\"", typed.to_lowercase()));
+            let unknown =
+                matches!(state, State::Unknown | State::UnknownLimited | State::Malformed | State::Neither);
+            assert_eq!(stored, !unknown, "{state:?}: {typed}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn asking_for_a_mail_once_too_often_reads_like_success() {
+    for path in ["/forgot-username", "/login/link"] {
+        let world = State::Unknown.world().await;
+        let visitor = world.visitor();
+        let mut seen = Vec::new();
+        for email in ["mina@example.com", "nobody@example.com", "petra@example.com", "\"a b\"@example.com"] {
+            let asking = Ask::form(path, &[("email", email)]);
+            let first = visitor.ask(&asking).await;
+            for _ in 1..5 {
+                visitor.ask(&asking).await;
+            }
+            let (limited, calls) = world.calls_of(visitor.ask(&asking)).await;
+            assert_eq!(limited.without_chance(), first.without_chance(), "{path}: {email}");
+            seen.push(calls);
+        }
+        assert_eq!(seen[0].len(), 1, "and costs as many calls");
+        assert!(seen.iter().all(|calls| *calls == seen[0]), "{seen:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_locked_identifier_is_answered_like_a_wrong_password_known_or_not() {
+    let mut all = Vec::new();
+    for identifier in ["mina", "nobody", "petra", "dana", "ines"] {
+        let world = State::Unknown.world().await;
+        let asking = Ask::json("/login", &wrong(identifier));
+        let (first, _) = see(&world, &asking).await;
+        for _ in 1..10 {
+            world.visitor().ask(&asking).await;
+        }
+        let locked = see(&world, &asking).await;
+        assert_eq!((&locked.0.answer, locked.1.len()), (&first.answer, 3), "{identifier}");
+        assert_eq!(locked.0.work, one_run_of_each(), "{identifier}");
+        all.push(locked);
+    }
+    assert!(all.iter().all(|seen| *seen == all[0]), "{all:?}");
+}
+
+#[tokio::test]
+async fn where_a_network_failed_too_often_the_answer_is_that_of_a_wrong_password_known_or_not() {
+    let mut all = Vec::new();
+    for (identifier, password) in [
+        ("mina", "wrong"),
+        ("mina", PASSWORD),
+        ("nobody", "wrong"),
+        ("petra", "wrong"),
+        ("ines", PASSWORD),
+        ("", ""),
+    ] {
+        let world = State::Unknown.world().await;
+        let (wrong, _) = see(&world, &Ask::json("/login", &wrong("nobody"))).await;
+        fail_in_network(&world, "203.0.113.7", 99).await;
+        let form = json!({ "identifier": identifier, "password": password });
+        let refused = see(&world, &Ask::json("/login", &form)).await;
+        assert_eq!((&refused.0.answer, refused.1.len()), (&wrong.answer, 4), "{identifier}");
+        assert_eq!(refused.0.work, one_run_of_each(), "{identifier}");
+        all.push(refused);
+    }
+    let (counts, knows) =
+        ("Update LimitsTable, Update LimitsTable", "Update LimitsTable, ConditionCheck LimitsTable");
+    let failed = "TransactionCanceledException";
+    let expected = [counts, knows].map(|what| format!("TransactWriteItems({what}) -> {failed}"));
+    assert_eq!(all[0].1[..2], expected);
+    assert!(all.iter().all(|seen| *seen == all[0]), "{all:?}");
+}
+
+#[tokio::test]
+async fn the_mailer_alone_tells_them_apart() {
+    let world = State::Unknown.world().await;
+    world.new_records();
+    let addresses = State::ALL.iter().flat_map(|state| state.typed()).filter(|typed| typed.contains('@'));
+    for (number, email) in addresses.enumerate() {
+        let visitor = world.visitor_from(&format!("198.51.{number}.1"));
+        visitor.post_form("/forgot-username", &[("email", email)]).await;
+    }
+    let to: Vec<_> = world.deliver().await.into_iter().map(|mail| mail.to).collect();
+    let expected = [
+        "mina@example.com",
+        "spare@example.org",
+        "mina@example.com",
+        "former@example.org",
+        "anouk@example.com",
+        "ines@example.com",
+        "frida@example.com",
+        "frida.spare@example.org",
+        "bob@example.com",
+    ];
+    assert_eq!(to, expected);
+}
+
+fn wrong(identifier: &str) -> Value {
+    json!({ "identifier": identifier, "password": "wrong" })
 }
 
 #[tokio::test]
@@ -173,7 +345,7 @@ struct Column<'a> {
 
 impl Column<'_> {
     fn has(&self, look: &Look) -> bool {
-        let fits = self.shape.is_none_or(|shape| shape == Shape::of(look.typed));
+        let fits = self.shape.is_none_or(|shape| shape == look.shape());
         look.question == self.question && fits
     }
 }
@@ -182,8 +354,8 @@ fn columns(all: &[Look]) -> Vec<Column<'_>> {
     let expected = expected(all);
     let mut columns = Vec::new();
     for question in 0..QUESTIONS.len() {
-        let seen = |shape| &expected[&(question, shape)].seen;
-        let (address, username) = (seen(Shape::Address), seen(Shape::Username));
+        let address = &expected[&(question, Shape::Address)].seen;
+        let username = expected.get(&(question, Shape::Username)).map_or(address, |look| &look.seen);
         let work = |seen: &Seen| (seen.answer.status, seen.calls.clone(), seen.work.clone());
         let mut shapes = vec![(None, address)];
         if work(address) != work(username) {

@@ -1,4 +1,4 @@
-//! docs/security.md is complete, and every test that it names is there.
+//! docs/security.md is complete, and every test that it names is there, is run and asserts something.
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -59,6 +59,9 @@ const REQUIREMENTS: &[(&str, &[(u32, u32)])] = &[
 /// A reason has to say something.
 const SHORTEST_REASON: usize = 25;
 
+/// Of how many rows it is shown that their test fails when what they promise is broken.
+const FEWEST_MUTATIONS: usize = 10;
+
 fn page() -> String {
     file("docs/security.md")
 }
@@ -77,33 +80,87 @@ fn named(cell: &str) -> Vec<&str> {
     cell.split('`').skip(1).step_by(2).filter(|code| code.contains("::")).collect()
 }
 
+/// A test as its source has it.
+struct Test {
+    ignored: bool,
+    /// Whether it, or a function of its file that it calls, asserts something.
+    asserts: bool,
+}
+
 /// All tests of the workspace as `file::name`; a file `mod.rs` or `tests.rs` goes by its folder's name.
-fn tests() -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
+fn tests() -> BTreeMap<String, Vec<Test>> {
+    let mut found: BTreeMap<String, Vec<Test>> = BTreeMap::new();
     for folder in ["tests", "shared/src", "shared/domain/src", "functions", "dev/src", "ops/src"] {
         for path in sources(&workspace_file(folder)) {
             let stem = |path: &Path| path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
             let own = stem(&path).unwrap_or_default();
-            let name = if matches!(&*own, "mod" | "tests" | "main" | "lib") {
+            let file = if matches!(&*own, "mod" | "tests" | "main" | "lib") {
                 path.parent().and_then(stem).unwrap_or_default()
             } else {
                 own
             };
-            let source = std::fs::read_to_string(&path).expect("a source can be read");
-            let mut is_test = false;
-            for line in source.lines().map(str::trim) {
-                if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
-                    is_test = true;
-                } else if let Some(rest) = line.strip_prefix("async ").unwrap_or(line).strip_prefix("fn ") {
-                    let function = rest.split(['(', '<']).next().unwrap_or_default();
-                    if std::mem::take(&mut is_test) {
-                        found.insert(format!("{name}::{function}"));
-                    }
-                }
+            for (name, test) in tests_of(&std::fs::read_to_string(&path).expect("a source can be read")) {
+                found.entry(format!("{file}::{name}")).or_default().push(test);
             }
         }
     }
     found
+}
+
+/// The tests of one source by name.
+fn tests_of(source: &str) -> Vec<(&str, Test)> {
+    let functions = functions(source);
+    let asserts = |body: &str| {
+        let macros = ["assert!(", "assert_eq!(", "assert_ne!(", "snapshot!(", "panic!(", "expect_err("];
+        macros.iter().any(|name| body.contains(name))
+            || body.contains(" assert_")
+            || body.contains(".assert_")
+    };
+    let asserting = functions.iter().filter(|function| asserts(function.body));
+    let asserting: Vec<_> = asserting.map(|function| format!("{}(", function.name)).collect();
+    let tests = functions.iter().filter(|function| {
+        function
+            .attributes
+            .iter()
+            .any(|line| line.starts_with("#[test]") || line.starts_with("#[tokio::test"))
+    });
+    let tests = tests.map(|function| {
+        let calls = asserting.iter().any(|call| function.body.contains(&**call));
+        let ignored = function.attributes.iter().any(|line| line.starts_with("#[ignore"));
+        (function.name, Test { ignored, asserts: asserts(function.body) || calls })
+    });
+    tests.collect()
+}
+
+/// A function of a source.
+struct Function<'a> {
+    attributes: Vec<&'a str>,
+    name: &'a str,
+    body: &'a str,
+}
+
+/// The functions of a source, by its indentation: a body ends where a brace closes as far out as `fn` stands.
+fn functions(source: &str) -> Vec<Function<'_>> {
+    let mut functions = Vec::new();
+    let (mut attributes, mut from) = (Vec::new(), 0);
+    for line in source.split_inclusive('\n') {
+        from += line.len();
+        let code = line.trim();
+        let signature =
+            ["pub ", "async "].iter().fold(code, |code, word| code.strip_prefix(word).unwrap_or(code));
+        if code.starts_with("#[") {
+            attributes.push(code);
+        } else if let Some(rest) = signature.strip_prefix("fn ") {
+            let indent = line.len() - line.trim_start().len();
+            let end = format!("\n{}}}", &line[..indent]);
+            let body = source[from - 1..].split(&end).next().unwrap_or_default();
+            let name = rest.split(['(', '<']).next().unwrap_or_default();
+            functions.push(Function { attributes: std::mem::take(&mut attributes), name, body });
+        } else if !code.starts_with("//") {
+            attributes.clear();
+        }
+    }
+    functions
 }
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
@@ -123,6 +180,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 fn faults(page: &str) -> Vec<String> {
     let tests = tests();
     let mut faults = Vec::new();
+    let (page, mutations) = page.split_once("\n## Mutations\n").unwrap_or((page, ""));
     let rows = rows(page);
     let mut seen: BTreeMap<&str, Vec<&Vec<&str>>> = BTreeMap::new();
     for row in rows.iter().filter(|row| row[0].starts_with('V')) {
@@ -159,7 +217,30 @@ fn faults(page: &str) -> Vec<String> {
         }
     }
     let all = rows.iter().flat_map(|row| row.last().map(|cell| named(cell)).unwrap_or_default());
-    faults.extend(all.filter(|name| !tests.contains(*name)).map(|name| format!("there is no test {name}")));
+    for name in all {
+        match tests.get(name).map(Vec::as_slice) {
+            None => faults.push(format!("there is no test {name}")),
+            Some([Test { ignored: false, asserts: true }]) => {}
+            Some([Test { ignored: true, .. }]) => faults.push(format!("{name} is ignored")),
+            Some([_]) => faults.push(format!("{name} asserts nothing")),
+            Some(_) => faults.push(format!("{name} is the name of several tests")),
+        }
+    }
+    let mutations = self::rows(mutations);
+    if mutations.len() < FEWEST_MUTATIONS {
+        faults.push(format!("there are {} mutations only", mutations.len()));
+    }
+    for mutation in &mutations {
+        let promise = rows.iter().find(|row| row[0] == mutation[0]);
+        let held_by = promise.and_then(|row| row.last()).map(|cell| named(cell)).unwrap_or_default();
+        if !named(mutation[4]).iter().all(|test| held_by.contains(test)) {
+            faults.push(format!("{} is not held by {}", mutation[0], mutation[4]));
+        }
+        let [source, text] = [mutation[1], mutation[2]].map(|cell| cell.trim_matches('`'));
+        if file(source).matches(text).count() != 1 {
+            faults.push(format!("{source} does not have {text} once"));
+        }
+    }
     faults
 }
 
@@ -174,11 +255,11 @@ fn a_page_that_lacks_something_is_found_out() {
     let page = page();
     let line = |id: &str| page.lines().find(|line| line.starts_with(&format!("| {id} |"))).expect("a row");
     let without = |text: &str, with: &str| faults(&page.replacen(text, with, 1));
-    assert_eq!(without(line("V3.4.1"), ""), ["V3.4.1 is missing"]);
-    assert_eq!(without("| V3.4.1 | 1 |", "| V3.4.1 | 2 |").len(), 1, "another level");
+    assert_eq!(without(line("V3.4.2"), ""), ["V3.4.2 is missing"]);
+    assert_eq!(without("| V3.4.2 | 1 |", "| V3.4.2 | 2 |").len(), 1, "another level");
     assert_eq!(
-        without("| V3.4.1 |", "| V3.4.99 |"),
-        ["V3.4.1 is missing", "V3.4.99 is none of the requirements"]
+        without("| V3.4.2 |", "| V3.4.99 |"),
+        ["V3.4.2 is missing", "V3.4.99 is none of the requirements"]
     );
     assert_eq!(
         without("`origin::only_this_site_and_programs_may_post`", "`origin::nobody_may_post`"),
@@ -189,6 +270,54 @@ fn a_page_that_lacks_something_is_found_out() {
         ["V3.5.2 is held by nothing and gives no reason"]
     );
     assert_eq!(without("## Traps seen elsewhere", "## Traps"), ["## Traps seen elsewhere is missing"]);
+    assert_eq!(
+        without("\n## Mutations\n", "\n## Mutation\n").last().expect("a fault"),
+        "there are 0 mutations only"
+    );
+    assert_eq!(
+        without("`.http_only(true)`", "`.http_only(maybe)`"),
+        ["shared/src/web/cookies.rs does not have .http_only(maybe) once"]
+    );
+}
+
+#[test]
+fn an_emptied_test_and_an_ignored_one_are_found_out() {
+    let source = "
+        #[test]
+        fn full() {
+            assert!(true);
+        }
+
+        #[test]
+        fn emptied() {
+            let answer = 1;
+        }
+
+        /// Says why.
+        #[tokio::test]
+        #[ignore]
+        async fn ignored() {
+            assert_eq!(1, 1);
+        }
+
+        fn holds() {
+            assert_ne!(1, 2);
+        }
+
+        #[test]
+        fn by_another() {
+            holds();
+        }
+    ";
+    let seen: Vec<_> =
+        tests_of(source).into_iter().map(|(name, test)| (name, test.asserts, test.ignored)).collect();
+    let expected = [
+        ("full", true, false),
+        ("emptied", false, false),
+        ("ignored", true, true),
+        ("by_another", true, false),
+    ];
+    assert_eq!(seen, expected);
 }
 
 #[test]

@@ -12,8 +12,8 @@ use crate::support::{Ask, NOON, World};
 /// A hash that another system made.
 const BCRYPT: &str = "$2b$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS";
 /// Its function, as an operator names it, so that every sign-in runs it.
-const FORMER_HASHES: &str = "bcrypt$c=4,l=23";
-/// The network of people who used up limits before.
+pub const FORMER_HASHES: &str = "bcrypt$c=4,l=23";
+/// Where those are who used up limits before.
 const ELSEWHERE: &str = "198.51.100.9";
 
 /// Lists the states once, so that none is missing in [`State::ALL`].
@@ -57,17 +57,25 @@ states! {
     Bounced = "SES refuses its address",
     Limited = "known, its limits reached",
     UnknownLimited = "unknown, its limits reached",
+    Malformed = "like an address, and no mail could reach it",
+    Neither = "neither an address nor a username",
 }
 
 impl State {
     /// Creates this state.
     async fn make(self, world: &World) {
         match self {
-            Self::Unknown | Self::ByUsername | Self::ByBackup | Self::WrittenOtherwise | Self::New => {}
+            Self::Unknown
+            | Self::ByUsername
+            | Self::ByBackup
+            | Self::WrittenOtherwise
+            | Self::New
+            | Self::Malformed
+            | Self::Neither => {}
             Self::ByPrimary => drop(world.person("mina").backup("spare@example.org").create().await),
             Self::PendingOnly => drop(world.person("joris").pending("pending@example.org").create().await),
             Self::Former => {
-                world.person("rosa").backup("former@example.org").pending("new@example.org").create().await;
+                world.person("søren").backup("former@example.org").pending("new@example.org").create().await;
             }
             Self::Sso => drop(world.person("petra").sso().create().await),
             Self::Disabled => {
@@ -112,16 +120,16 @@ impl State {
     /// What a stranger may type: addresses and usernames.
     pub fn typed(self) -> Vec<&'static str> {
         match self {
-            Self::Unknown => vec!["nobody@example.com", "nobody", "mina@xn--e1afmkfd.example"],
-            Self::ByUsername => vec!["mina"],
+            Self::Unknown => vec!["nobody@example.com", "nobody", "mina@xn--e1afmkfd.example", "まどか"],
+            Self::ByUsername => vec!["mina", "joris", "søren"],
             Self::ByPrimary => vec!["mina@example.com"],
             Self::ByBackup => vec!["spare@example.org"],
-            Self::WrittenOtherwise => vec!["MINA@Example.COM", "MINA"],
+            Self::WrittenOtherwise => vec!["MINA@Example.COM", "MINA", "SØREN"],
             Self::PendingOnly => vec!["pending@example.org"],
             Self::Former => vec!["former@example.org"],
             Self::New => vec!["new@example.org"],
             Self::Sso => vec!["petra@example.com", "petra"],
-            Self::Disabled => vec!["danouk@example.com", "dana.spare@example.org", "dana"],
+            Self::Disabled => vec!["dana@example.com", "dana.spare@example.org", "dana"],
             Self::WithoutPassword => vec!["anouk@example.com", "anouk"],
             Self::ImportedHash => vec!["ines@example.com", "ines"],
             Self::Resting => vec!["resting@example.org"],
@@ -129,22 +137,32 @@ impl State {
             Self::Bounced => vec!["bob@example.com", "bob"],
             Self::Limited => vec!["leonora@example.com", "leonora"],
             Self::UnknownLimited => vec!["nowhere@example.com", "nowhere"],
+            Self::Malformed => {
+                vec!["\"a b\"@example.com", "mіna@example.com", "a@[192.0.2.1]", "a@localhost"]
+            }
+            Self::Neither => vec!["", "m", "two words", "mina@"],
         }
     }
 
-    /// A new world for one request about this state. Every world has all accounts, so that two worlds differ only in what
-    /// is typed, and generate the same secrets.
-    pub async fn world(self) -> World {
+    /// What is stored where there is one of each.
+    async fn everybody() -> BTreeMap<&'static str, Vec<String>> {
+        let world = World::new();
+        for state in Self::ALL {
+            state.make(&world).await;
+        }
+        world.dump()
+    }
+
+    /// A world of its own for one look at this state. In each of them everybody is there, so that two worlds differ
+    /// in nothing but what is typed, and the same secrets come out.
+    pub async fn world(self) -> Box<World> {
         static EVERYBODY: OnceCell<BTreeMap<&str, Vec<String>>> = OnceCell::const_new();
-        let everybody = EVERYBODY.get_or_init(async || {
-            let world = World::new();
-            for state in Self::ALL {
-                state.make(&world).await;
-            }
-            world.dump()
-        });
-        let world = World::new().with_former_hashes(FORMER_HASHES);
-        for (table, items) in everybody.await {
+        let everybody = EVERYBODY.get_or_init(async || Box::pin(Self::everybody()).await).await;
+        let mut world = World::new();
+        // With other randomness than everybody's, or the first email asked for would have the id of one that is there.
+        world.restart();
+        let world = Box::new(world.with_former_hashes(FORMER_HASHES));
+        for (table, items) in everybody {
             for item in items {
                 let item: Value = serde_json::from_str(item).expect("an item is JSON");
                 world.put(table, &item);

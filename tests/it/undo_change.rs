@@ -33,8 +33,7 @@ async fn changed(world: &World, thief: &Visitor<'_>, to: &str) -> String {
 #[tokio::test]
 async fn a_change_is_taken_back_and_everybody_is_signed_out() {
     let world = World::new();
-    let mina = world.person("mina").backup("former@example.org").create().await;
-    let thief = world.signed_in(&mina).await;
+    let thief = world.person("mina").backup("former@example.org").signed_in().await;
     let token = changed(&world, &thief, "thief@example.net").await;
     let owner = world.visitor();
 
@@ -118,8 +117,7 @@ async fn each_notice_takes_back_what_it_tells_of() {
 #[tokio::test]
 async fn a_former_address_that_others_have_by_now_is_told_and_costs_nothing_else() {
     let world = World::new();
-    let mina = world.person("mina").backup("former@example.org").create().await;
-    let thief = world.signed_in(&mina).await;
+    let thief = world.person("mina").backup("former@example.org").signed_in().await;
     let token = changed(&world, &thief, "thief@example.net").await;
     world.person("joris").backup("former@example.org").create().await;
 
@@ -141,8 +139,7 @@ async fn a_former_address_that_others_have_by_now_is_told_and_costs_nothing_else
 #[tokio::test]
 async fn outstanding_links_are_dead_then() {
     let world = World::new();
-    let mina = world.person("mina").backup("former@example.org").create().await;
-    let thief = world.signed_in(&mina).await;
+    let thief = world.person("mina").backup("former@example.org").signed_in().await;
     let token = changed(&world, &thief, "thief@example.net").await;
     let to_thief = thief.emailed_token("/login/link", "thief@example.net").await;
     let to_primary = thief.emailed_token("/login/link", "mina@example.com").await;
@@ -167,8 +164,7 @@ async fn outstanding_links_are_dead_then() {
 #[tokio::test]
 async fn changes_of_the_backup_email_rest_for_72_hours() {
     let world = World::new();
-    let mina = world.person("mina").backup("former@example.org").create().await;
-    let thief = world.signed_in(&mina).await;
+    let thief = world.person("mina").backup("former@example.org").signed_in().await;
     let token = changed(&world, &thief, "thief@example.net").await;
     undo(&world.visitor(), &token).await;
     world.deliver().await;
@@ -202,8 +198,7 @@ async fn changes_of_the_backup_email_rest_for_72_hours() {
 async fn a_confirmation_at_the_same_moment_does_not_slip_through() {
     for seed in 0..8 {
         let world = World::new();
-        let mina = world.person("mina").backup("former@example.org").create().await;
-        let thief = world.signed_in(&mina).await;
+        let thief = world.person("mina").backup("former@example.org").signed_in().await;
         let token = changed(&world, &thief, "thief@example.net").await;
         world.after(Duration::from_mins(2));
         let next = thief.emailed_token("/account/backup", "next@example.net").await;
@@ -226,8 +221,7 @@ async fn a_confirmation_at_the_same_moment_does_not_slip_through() {
 #[tokio::test]
 async fn a_machine_that_presses_buttons_takes_nothing_back() {
     let world = World::new();
-    let mina = world.person("mina").backup("former@example.org").create().await;
-    let browser = world.signed_in(&mina).await;
+    let browser = world.person("mina").backup("former@example.org").signed_in().await;
     let token = changed(&world, &browser, "new@example.net").await;
     let before = world.dump();
     let scanner = world.visitor();
@@ -270,8 +264,7 @@ async fn a_link_works_once_and_for_seven_days() {
 #[tokio::test]
 async fn the_links_of_one_purpose_are_unknown_to_the_others() {
     let world = World::new();
-    let mina = world.person("mina").backup("former@example.org").create().await;
-    let browser = world.signed_in(&mina).await;
+    let browser = world.person("mina").backup("former@example.org").signed_in().await;
     let undo_token = changed(&world, &browser, "new@example.net").await;
     let sign_in = browser.emailed_token("/login/link", "mina@example.com").await;
     for path in ["/login/open", "/backup/confirm"] {
@@ -283,8 +276,7 @@ async fn the_links_of_one_purpose_are_unknown_to_the_others() {
 #[tokio::test]
 async fn a_failing_database_leaves_the_link_alive_and_nothing_half_done() {
     let world = World::new();
-    let mina = world.person("mina").backup("former@example.org").create().await;
-    let browser = world.signed_in(&mina).await;
+    let browser = world.person("mina").backup("former@example.org").signed_in().await;
     let token = changed(&world, &browser, "new@example.net").await;
     let before = world.dump();
     world.wire.fail("TransactWriteItems", 3, Kind::ServerError);

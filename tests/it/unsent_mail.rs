@@ -34,9 +34,7 @@ async fn again(world: &World, queued: &Queued) -> Result<(), ResendRefused> {
 #[tokio::test]
 async fn a_notice_that_was_given_up_is_sent_again_once() {
     let world = World::new();
-    let mina = world.person("mina").create().await;
-    let browser = world.signed_in(&mina).await;
-    let token = browser.emailed_token("/account/backup", "spare@example.org").await;
+    let (browser, token) = world.person("mina").asks_for_backup("spare@example.org").await;
     assert_eq!(browser.post_json("/backup/confirm", &json!({ "token": token })).await.status, 200);
     assert!(unsent(&world).await.requests.is_empty(), "it may be under way");
     give_up(&world);

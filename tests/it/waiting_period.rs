@@ -107,9 +107,8 @@ async fn the_new_address_waits_and_the_former_one_works_until_then() {
 async fn a_link_to_the_former_address_opens_until_the_second_in_which_the_hold_ends() {
     for (early, status) in [(Duration::from_secs(1), 200), (Duration::ZERO, 404)] {
         let world = World::new().with_waiting_period(WAITING_PERIOD);
-        let mina = world.person("mina").backup("old@example.org").create().await;
-        let browser = world.signed_in(&mina).await;
-        let change = browser.emailed_token("/account/backup", "new@example.org").await;
+        let (browser, change) =
+            world.person("mina").backup("old@example.org").asks_for_backup("new@example.org").await;
         browser.post_json("/backup/confirm", &json!({ "token": change })).await;
         world.deliver().await;
         world.after(WAITING_PERIOD.saturating_sub(Duration::from_mins(5)));
@@ -124,9 +123,8 @@ async fn a_link_to_the_former_address_opens_until_the_second_in_which_the_hold_e
 #[tokio::test]
 async fn what_a_thief_changed_is_undone_before_it_opens_anything() {
     let world = World::new().with_waiting_period(WAITING_PERIOD);
-    let mina = world.person("mina").backup("old@example.org").create().await;
-    let thief = world.signed_in(&mina).await;
-    let change = thief.emailed_token("/account/backup", "thief@example.net").await;
+    let (thief, change) =
+        world.person("mina").backup("old@example.org").asks_for_backup("thief@example.net").await;
     thief.post_json("/backup/confirm", &json!({ "token": change })).await;
     let undo_token = token_in(&world.deliver().await[0]);
     world.after(Duration::from_hours(8));
@@ -141,9 +139,8 @@ async fn what_a_thief_changed_is_undone_before_it_opens_anything() {
 #[tokio::test]
 async fn removing_takes_both_away() {
     let world = World::new().with_waiting_period(WAITING_PERIOD);
-    let mina = world.person("mina").backup("old@example.org").create().await;
-    let browser = world.signed_in(&mina).await;
-    let change = browser.emailed_token("/account/backup", "new@example.org").await;
+    let (browser, change) =
+        world.person("mina").backup("old@example.org").asks_for_backup("new@example.org").await;
     browser.post_json("/backup/confirm", &json!({ "token": change })).await;
     assert_eq!(browser.post_json("/account/backup/remove", &json!({})).await.status, 200);
     assert_eq!(browser.get_json("/account").await.json()["backup"], json!({ "state": "none" }));
@@ -154,8 +151,7 @@ async fn removing_takes_both_away() {
 #[tokio::test]
 async fn going_back_to_the_former_address_needs_no_hold() {
     let world = World::new().with_waiting_period(WAITING_PERIOD);
-    let mina = world.person("mina").backup("old@example.org").create().await;
-    let browser = world.signed_in(&mina).await;
+    let browser = world.person("mina").backup("old@example.org").signed_in().await;
     for email in ["new@example.org", "old@example.org"] {
         let change = browser.emailed_token_of("/account/backup", email, "Confirm your backup email").await;
         assert_eq!(
@@ -225,8 +221,7 @@ async fn an_address_that_two_accounts_gave_up_is_found_for_its_third_owner() {
 async fn taking_back_does_not_end_a_hold() {
     for removed in [false, true] {
         let world = World::new().with_waiting_period(WAITING_PERIOD);
-        let mina = world.person("mina").create().await;
-        let thief = world.signed_in(&mina).await;
+        let thief = world.person("mina").signed_in().await;
         confirmed(&world, &thief, "first@example.net").await;
         world.after(Duration::from_mins(2));
         let undo_token = if removed {

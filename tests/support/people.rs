@@ -81,7 +81,7 @@ impl World {
     }
 }
 
-impl Newcomer<'_> {
+impl<'w> Newcomer<'w> {
     /// With another primary email.
     pub fn email(mut self, email: &str) -> Self {
         self.account.primary = address(email);
@@ -166,6 +166,20 @@ impl Newcomer<'_> {
         world.new_records();
         world.put_back(undelivered);
         person
+    }
+
+    /// Makes the account. A browser in which its owner is signed in.
+    pub async fn signed_in(self) -> Visitor<'w> {
+        let world = self.world;
+        let person = self.create().await;
+        world.signed_in(&person).await
+    }
+
+    /// The same, and the owner has asked for a backup email: with the secret of the link that confirms it.
+    pub async fn asks_for_backup(self, email: &str) -> (Visitor<'w>, String) {
+        let browser = self.signed_in().await;
+        let token = browser.emailed_token("/account/backup", email).await;
+        (browser, token)
     }
 }
 
