@@ -1,10 +1,24 @@
 //! Who may use a link: the browser that requested it, or a person with the code that is shown there.
 use domain::link::MAX_CODE_ATTEMPTS;
-use domain::{Account, HashingKey, Link, LinkAuthorization, LinkCode, Timestamp, Token};
+use domain::{Account, HashingKey, Link, LinkAuthorization, LinkCode, Purpose, Timestamp, Token};
 
 use crate::app::App;
 use crate::error::Error;
+use crate::logging;
 use crate::web::Code;
+
+impl<R> App<R> {
+    /// Opens the link with this secret, if it is live. The request is about its account from then on.
+    pub async fn open_link(&self, token: &Token, purpose: Purpose, now: Timestamp) -> Result<Link, Error> {
+        let link = self.store.find_link(&token.hash(), purpose).await?;
+        let link = link.ok_or(Error::link(purpose, Code::LinkUnknown))?;
+        logging::record_account(&link.account_id);
+        match Code::of_link(link.state(now)) {
+            Some(code) => Err(Error::link(purpose, code)),
+            None => Ok(link),
+        }
+    }
+}
 
 impl<R: AsRef<HashingKey>> App<R> {
     /// Whether this browser requested the link: it has the cookie of the request, or the account is signed in there.

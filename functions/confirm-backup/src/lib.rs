@@ -3,12 +3,14 @@
 use domain::{Account, ClientInfo, Link, LinkAuthorization, Purpose, Timestamp, Token};
 use shared::app::App;
 use shared::error::Error;
-use shared::logging;
 use shared::metrics::Event;
 use shared::requirements::BackupConfirmation;
 use shared::store::{ConfirmRefused, Confirmation};
 use shared::web::pages::{ConfirmPage, ConfirmedPage};
 use shared::web::{Code, LinkForm, Reply, Request, StatusCode};
+
+/// What the links of this flow are for.
+const PURPOSE: Purpose = Purpose::ConfirmBackup;
 
 /// A live link with its account, as this browser sees it.
 struct Opened {
@@ -20,8 +22,9 @@ struct Opened {
 
 /// GET `/backup/confirm`.
 pub async fn get(app: &App<BackupConfirmation>, request: Request) -> Result<Reply, Error> {
-    let opened = open(app, &request, request.link_token(), app.now()).await?;
-    app.count(Event::Opened(Purpose::ConfirmBackup));
+    let token = request.link_token().ok_or(Error::link(PURPOSE, Code::LinkUnknown))?;
+    let opened = open(app, &request, &token, app.now()).await?;
+    app.count(Event::Opened(PURPOSE));
     Ok(Reply::page(StatusCode::OK, opened.page))
 }
 
@@ -29,7 +32,8 @@ pub async fn get(app: &App<BackupConfirmation>, request: Request) -> Result<Repl
 pub async fn post(app: &App<BackupConfirmation>, request: Request) -> Result<Reply, Error> {
     let now = app.now();
     let form: LinkForm = request.form()?;
-    let Opened { link, account, is_same_browser, page } = open(app, &request, form.token(), now).await?;
+    let token = form.token().ok_or(Error::link(PURPOSE, Code::LinkUnknown))?;
+    let Opened { link, account, is_same_browser, page } = open(app, &request, &token, now).await?;
     let texts = app.texts(account.language);
 
     let authorization = app.authorize(&link, is_same_browser, form.code.as_deref(), now).await;
@@ -37,45 +41,35 @@ pub async fn post(app: &App<BackupConfirmation>, request: Request) -> Result<Rep
         authorization.map_err(|error| error.on(|problem| page.with_problem(problem), &texts))?;
     let (account, now) = confirm(app, &link, authorization, account, &request.client_info()).await?;
 
-    app.count(Event::Used(Purpose::ConfirmBackup));
+    app.count(Event::Used(PURPOSE));
     let usable_from = now + app.needs.waiting_period;
     let waits_until = Some(usable_from).filter(|from| *from > now);
     Ok(Reply::page(StatusCode::OK, ConfirmedPage::new(&account, &link.address, waits_until, texts)))
-}
-
-const fn dead(code: Code) -> Error {
-    Error::link(Purpose::ConfirmBackup, code)
 }
 
 /// Opens the link, if it is live and of the account's pending request.
 async fn open(
     app: &App<BackupConfirmation>,
     request: &Request,
-    token: Option<Token>,
+    token: &Token,
     now: Timestamp,
 ) -> Result<Opened, Error> {
-    let token = token.ok_or(dead(Code::LinkUnknown))?;
-    let link = app.store.find_link(&token.hash(), Purpose::ConfirmBackup).await?;
-    let link = link.ok_or(dead(Code::LinkUnknown))?;
-    logging::record_account(&link.account_id);
-    if let Some(code) = Code::of_link(link.state(now)) {
-        return Err(dead(code));
-    }
+    let link = app.open_link(token, PURPOSE, now).await?;
     let account = find_account(app, &link).await?;
     if account.backup.pending().is_none_or(|pending| pending.request != link.request) {
-        return Err(dead(Code::LinkReplaced));
+        return Err(Error::link(PURPOSE, Code::LinkReplaced));
     }
     let user = app.authenticate(request, now).await?;
     let is_same_browser = app.is_same_browser(&link, &[], user.as_ref().map(|user| &user.account));
     let texts = app.texts(account.language);
-    let page = ConfirmPage::new(&account, &link.address, &token, is_same_browser, texts);
+    let page = ConfirmPage::new(&account, &link.address, token, is_same_browser, texts);
     Ok(Opened { link, account, is_same_browser, page })
 }
 
 /// The account of a link. A link of a disabled account is unknown.
 async fn find_account(app: &App<BackupConfirmation>, link: &Link) -> Result<Account, Error> {
     let account = app.store.load_account(&link.account_id).await?;
-    account.filter(|account| !account.is_disabled()).ok_or(dead(Code::LinkUnknown))
+    account.filter(|account| !account.is_disabled()).ok_or(Error::link(PURPOSE, Code::LinkUnknown))
 }
 
 /// Confirms in one transaction. If the account has changed since it was read, it is read again. The time is always read
@@ -105,16 +99,21 @@ async fn confirm(
             return Ok((account, now));
         };
         account = match refused {
-            ConfirmRefused::LinkDead => return Err(dead(Code::LinkUsed)),
-            ConfirmRefused::NoLongerPending => return Err(dead(Code::LinkReplaced)),
-            ConfirmRefused::Taken => return Err(dead(Code::AddressTaken)),
+            ConfirmRefused::LinkDead => return Err(Error::link(PURPOSE, Code::LinkUsed)),
+            ConfirmRefused::NoLongerPending => return Err(Error::link(PURPOSE, Code::LinkReplaced)),
+            ConfirmRefused::Taken => return Err(Error::link(PURPOSE, Code::AddressTaken)),
             ConfirmRefused::ChangesNotAllowed => {
                 let frozen = find_account(app, link).await?.frozen_until(now).is_some();
-                return Err(dead(if frozen { Code::BackupFrozen } else { Code::LinkReplaced }));
+                return Err(Error::link(
+                    PURPOSE,
+                    if frozen { Code::BackupFrozen } else { Code::LinkReplaced },
+                ));
             }
-            ConfirmRefused::AccountChanged => {
-                app.store.load_account(&link.account_id).await?.ok_or(dead(Code::LinkUnknown))?
-            }
+            ConfirmRefused::AccountChanged => app
+                .store
+                .load_account(&link.account_id)
+                .await?
+                .ok_or(Error::link(PURPOSE, Code::LinkUnknown))?,
         };
         now = app.now();
     }

@@ -3,12 +3,14 @@
 use domain::{Account, Link, Purpose, Session, SignInEmail, Timestamp, Token};
 use shared::app::App;
 use shared::error::Error;
-use shared::logging;
 use shared::metrics::Event;
 use shared::requirements::LinkCodes;
 use shared::store::{LinkSignIn, Slot};
 use shared::web::pages::{OpenLinkPage, SignedIn};
 use shared::web::{Code, LinkForm, Reply, Request, SessionCookie, StatusCode};
+
+/// What the links of this flow are for.
+const PURPOSE: Purpose = Purpose::SignIn;
 
 /// A live link, its account, and which of the account's addresses it was sent to.
 struct Found {
@@ -20,10 +22,10 @@ struct Found {
 /// GET `/login/open`.
 pub async fn get(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error> {
     let now = app.now();
-    let token = request.link_token().ok_or(dead(Code::LinkUnknown))?;
+    let token = request.link_token().ok_or(Error::link(PURPOSE, Code::LinkUnknown))?;
     let found = find(app, &token, now).await?;
     let (page, _) = page(app, &request, &found, &token, now).await?;
-    app.count(Event::Opened(Purpose::SignIn));
+    app.count(Event::Opened(PURPOSE));
     Ok(Reply::page(StatusCode::OK, page))
 }
 
@@ -31,7 +33,7 @@ pub async fn get(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error>
 pub async fn post(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error> {
     let now = app.now();
     let form: LinkForm = request.form()?;
-    let token = form.token().ok_or(dead(Code::LinkUnknown))?;
+    let token = form.token().ok_or(Error::link(PURPOSE, Code::LinkUnknown))?;
     let found = find(app, &token, now).await?;
     let (page, is_same_browser) = page(app, &request, &found, &token, now).await?;
     let Found { link, account, email } = found;
@@ -53,19 +55,15 @@ pub async fn post(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error
     if !app.store.open_session_with_link(sign_in, now).await? {
         // Another request was faster: the same link in another window, a newer link, a removed address.
         find(app, &token, now).await?;
-        return Err(dead(Code::LinkUsed));
+        return Err(Error::link(PURPOSE, Code::LinkUsed));
     }
 
-    app.count(Event::Used(Purpose::SignIn));
+    app.count(Event::Used(PURPOSE));
     app.count(Event::SignedIn(session.method));
     tracing::info!(method = ?session.method, "signed in through a link");
     Ok(Reply::see_other("/account", StatusCode::OK, &SignedIn::new(&account))
         .with_session(SessionCookie::Set(secret))
         .clearing_link_requests())
-}
-
-const fn dead(code: Code) -> Error {
-    Error::link(Purpose::SignIn, code)
 }
 
 /// The page of a link in this browser, and whether this browser requested it.
@@ -85,21 +83,17 @@ async fn page(
 
 /// Finds the link, if it is live and the address it was sent to is still the account's.
 async fn find(app: &App<LinkCodes>, token: &Token, now: Timestamp) -> Result<Found, Error> {
-    let link = app.store.find_link(&token.hash(), Purpose::SignIn).await?;
-    let link = link.ok_or(dead(Code::LinkUnknown))?;
-    logging::record_account(&link.account_id);
-    if let Some(code) = Code::of_link(link.state(now)) {
-        return Err(dead(code));
-    }
+    let link = app.open_link(token, PURPOSE, now).await?;
     match app.store.slot_of(&link).await? {
         Slot::Own => {}
-        Slot::Others => return Err(dead(Code::LinkReplaced)),
-        Slot::Closed => return Err(dead(Code::LinkUsed)),
+        Slot::Others => return Err(Error::link(PURPOSE, Code::LinkReplaced)),
+        Slot::Closed => return Err(Error::link(PURPOSE, Code::LinkUsed)),
     }
-    let account = app.store.load_account(&link.account_id).await?.ok_or(dead(Code::LinkUnknown))?;
-    let email = account.sign_in_email(&link.address, now).ok_or(dead(Code::LinkUnknown))?;
+    let account =
+        app.store.load_account(&link.account_id).await?.ok_or(Error::link(PURPOSE, Code::LinkUnknown))?;
+    let email = account.sign_in_email(&link.address, now).ok_or(Error::link(PURPOSE, Code::LinkUnknown))?;
     if link.requested_at() < account.sessions_valid_from {
-        return Err(dead(Code::LinkReplaced));
+        return Err(Error::link(PURPOSE, Code::LinkReplaced));
     }
     Ok(Found { link, account, email })
 }

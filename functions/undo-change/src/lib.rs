@@ -13,6 +13,9 @@ use shared::store::{Undo, UndoRefused};
 use shared::web::pages::{UndoPage, UndonePage};
 use shared::web::{Code, Reply, Request, SessionCookie, StatusCode};
 
+/// What the links of this flow are for.
+const PURPOSE: Purpose = Purpose::Undo;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Form {
@@ -31,7 +34,7 @@ struct Undone {
 
 /// GET `/undo`.
 pub async fn get(app: &App, request: Request) -> Result<Reply, Error> {
-    let token = request.link_token().ok_or(dead(Code::LinkUnknown))?;
+    let token = request.link_token().ok_or(Error::link(PURPOSE, Code::LinkUnknown))?;
     let (link, account) = find(app, &token, app.now()).await?;
     let page = UndoPage::new(&link, &account, &token, app.texts(account.language));
     Ok(Reply::page(StatusCode::OK, page))
@@ -41,7 +44,7 @@ pub async fn get(app: &App, request: Request) -> Result<Reply, Error> {
 pub async fn post(app: &App, request: Request) -> Result<Reply, Error> {
     let now = app.now();
     let form: Form = request.form()?;
-    let token = Token::parse(&form.token).map_err(|_| dead(Code::LinkUnknown))?;
+    let token = Token::parse(&form.token).map_err(|_| Error::link(PURPOSE, Code::LinkUnknown))?;
     let (link, account) = find(app, &token, now).await?;
     let texts = app.texts(account.language);
     if !names(&form.username, &account) {
@@ -59,18 +62,16 @@ pub async fn post(app: &App, request: Request) -> Result<Reply, Error> {
     Ok(Reply::page(StatusCode::OK, page).with_session(SessionCookie::Clear))
 }
 
-const fn dead(code: Code) -> Error {
-    Error::link(Purpose::Undo, code)
-}
-
 /// Finds the link, if it is live, and its account.
 async fn find(app: &App, token: &Token, now: Timestamp) -> Result<(UndoLink, Account), Error> {
-    let link = app.store.find_undo_link(&token.hash()).await?.ok_or(dead(Code::LinkUnknown))?;
+    let link =
+        app.store.find_undo_link(&token.hash()).await?.ok_or(Error::link(PURPOSE, Code::LinkUnknown))?;
     logging::record_account(&link.account_id);
     if let Some(code) = Code::of_link(link.state(now)) {
-        return Err(dead(code));
+        return Err(Error::link(PURPOSE, code));
     }
-    let account = app.store.load_account(&link.account_id).await?.ok_or(dead(Code::LinkUnknown))?;
+    let account =
+        app.store.load_account(&link.account_id).await?.ok_or(Error::link(PURPOSE, Code::LinkUnknown))?;
     Ok((link, account))
 }
 
@@ -101,11 +102,11 @@ async fn undo(
         let change = Undo { link, account: &account, backup, notice_id, source };
         match app.store.undo(change, now).await? {
             Ok(()) => return Ok(Undone { account, former_taken }),
-            Err(UndoRefused::LinkDead) => return Err(dead(Code::LinkUsed)),
+            Err(UndoRefused::LinkDead) => return Err(Error::link(PURPOSE, Code::LinkUsed)),
             Err(UndoRefused::Taken) => former_taken = true,
             Err(UndoRefused::AccountChanged) => {
                 let changed = app.store.load_account(&link.account_id).await?;
-                account = changed.ok_or(dead(Code::LinkUnknown))?;
+                account = changed.ok_or(Error::link(PURPOSE, Code::LinkUnknown))?;
             }
         }
     }

@@ -13,7 +13,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use url::Url;
 
-use super::request::MAX_BODY_BYTES;
+/// The largest body that is read; the longest real form contains a password of 1,024 bytes.
+pub const MAX_BODY_BYTES: usize = 16 * 1_024;
 
 /// The media type of a body that is marked as base64 but is not. [`super::Request::form`] refuses it as malformed.
 pub(super) const UNDECODABLE: &str = "application/x-undecodable";

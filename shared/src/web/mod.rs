@@ -8,8 +8,9 @@ mod problem;
 mod reply;
 mod request;
 
+pub use guard::MAX_BODY_BYTES;
 pub use http::{Method, StatusCode};
 pub use local_path::LocalPath;
 pub use problem::{Code, Problem};
 pub use reply::{Page, Reply, SessionCookie};
-pub use request::{EmptyForm, LinkForm, MAX_BODY_BYTES, Request};
+pub use request::{EmptyForm, LinkForm, Request};

@@ -8,13 +8,10 @@ use lambda_http::RequestExt as _;
 use lambda_http::request::RequestContext;
 use serde::de::DeserializeOwned;
 
-use super::guard::UNDECODABLE;
+use super::guard::{MAX_BODY_BYTES, UNDECODABLE};
 use super::problem::{Code, Problem};
 use super::{cookies, origin};
 use crate::texts;
-
-/// The largest body that is read; the longest real form contains a password of 1,024 bytes.
-pub const MAX_BODY_BYTES: usize = 16 * 1_024;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
