@@ -19,19 +19,19 @@ mina@example.com
 Backup email";
 const WHAT_FOR: &str = "\
 It lets you back into your account if you lose your primary mailbox. \
-It is used for recovery only and gets no other mail.";
+It is used for recovery only and gets no other email.";
 const FORM: &str = "\
 Backup email address
-Choose a mailbox you can still open if you lose the primary one. We send one mail to it, for you to confirm.
-Send confirmation mail";
+Choose a mailbox you can still open if you lose the primary one. We send one email to it, for you to confirm.
+Send confirmation email";
 const IN_FORCE: &str = "\
 spare@example.org
 Confirmed on 22 November 2026 at 12:00 UTC";
 const WAITING: &str = "\
 Asked for on 22 November 2026 at 12:00 UTC
-Open the mail we sent to this address and choose “Confirm backup email”. The link in it works for 24 hours.
+Open the email we sent to this address and choose “Confirm backup email”. The link in it works for 24 hours.
 Opening the link on another device? Enter this code there: CODE
-No mail? Look in the spam folder and check the address above for typing errors.
+No email? Look in the spam folder and check the address above for typing errors.
 Send again
 Cancel
 Use another address";
@@ -114,7 +114,7 @@ async fn a_request_whose_link_has_expired_says_so_and_offers_a_new_one() {
     assert!(browser.get("/account").await.body.contains("works for 24 hours"));
     world.after(Duration::from_secs(1));
     let page = browser.get("/account").await;
-    assert!(page.body.contains("The link in the mail has expired. Choose “Send again”"), "{}", page.shown());
+    assert!(page.body.contains("The link in the email has expired. Choose “Send again”"), "{}", page.shown());
 }
 
 #[tokio::test]

@@ -71,7 +71,7 @@ async fn a_click_and_a_button_confirm_the_address() {
 
     --
     Sparekey
-    You get this mail because this is the primary email of your Sparekey account.
+    You get this email because this is the primary email of your Sparekey account.
     ");
 }
 
@@ -254,7 +254,7 @@ async fn a_change_ends_the_former_address_and_gives_it_free() {
 
     --
     Sparekey
-    You get this mail because this is the primary email of your Sparekey account.
+    You get this email because this is the primary email of your Sparekey account.
     ");
 
     let (joris, token) = world.person("joris").asks_for_backup("old@example.org").await;

@@ -43,7 +43,7 @@ async fn the_answer_is_one_page() {
     insta::assert_snapshot!(answer.shown(), @r"
     200
     Check your mail
-    If this address belongs to an account, a mail with the username is on its way.
+    If this address belongs to an account, an email with the username is on its way.
     Nothing there after a few minutes? Look in the spam folder. Then try again, in case there was a typing error in the address.
     Go to sign-in
     ");
@@ -71,7 +71,7 @@ async fn the_mail_says_the_username_and_little_else() {
 
     --
     Sparekey
-    You get this mail because this address was entered at Sparekey.
+    You get this email because this address was entered at Sparekey.
     ");
     assert!(!email.html.contains("mina@example.com"), "the primary stays unsaid");
 }

@@ -78,7 +78,7 @@ async fn through_the_backup_email_the_primary_hears_of_it() {
 
     --
     Sparekey
-    You get this mail because this is the primary email of your Sparekey account.
+    You get this email because this is the primary email of your Sparekey account.
     ");
 }
 

@@ -32,7 +32,7 @@ async fn a_removed_address_stops_working_at_once_and_links_to_it_too() {
 
     --
     Sparekey
-    You get this mail because this is the primary email of your Sparekey account.
+    You get this email because this is the primary email of your Sparekey account.
     ");
 
     let opened = stranger.post_json("/login/open", &json!({ "token": link })).await;

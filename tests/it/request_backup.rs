@@ -33,7 +33,7 @@ async fn a_mail_to_the_new_address_asks_for_its_confirmation() {
 
     --
     Sparekey
-    You get this mail because this address was entered at Sparekey.
+    You get this email because this address was entered at Sparekey.
     ");
 
     let account = browser.get_json("/account").await.json();
@@ -190,7 +190,7 @@ async fn an_address_of_another_account_looks_exactly_like_success() {
 
     --
     Sparekey
-    You get this mail because this is the primary email of your Sparekey account.
+    You get this email because this is the primary email of your Sparekey account.
     ");
 }
 

@@ -39,11 +39,11 @@ async fn the_mail_says_whose_session_the_link_opens() {
     Sign in:
     https://account.example.com/login/open?token=TOKEN
 
-    If you didn’t ask for this, do nothing. Please don’t forward this mail: the link opens your account.
+    If you didn’t ask for this, do nothing. Please don’t forward this email: the link opens your account.
 
     --
     Sparekey
-    You get this mail because this address was entered at Sparekey.
+    You get this email because this address was entered at Sparekey.
     ");
     let header =
         |name: &str| email.headers.iter().find(|header| header.name == name).map(|header| &*header.value);
@@ -58,7 +58,7 @@ async fn the_answer_is_one_page() {
     insta::assert_snapshot!(answer.shown(), @r"
     200
     Check your mail
-    If this address belongs to an account, a mail with a sign-in link is on its way. The link works for 10 minutes.
+    If this address belongs to an account, an email with a sign-in link is on its way. The link works for 10 minutes.
     Opening the link on another device? Enter this code there: CODE
     Nothing there after a few minutes? Look in the spam folder. Then try again, in case there was a typing error in the address.
     Go to sign-in

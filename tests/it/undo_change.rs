@@ -44,7 +44,7 @@ async fn a_change_is_taken_back_and_everybody_is_signed_out() {
     The request came from a Linux computer, from somewhere in the network 203.0.x.x.
     If you undo the change, everybody is signed out of your account, links that were already sent stop working, and the backup email can’t be changed for 72 hours. f***@e***.org becomes your backup email again.
     Your username
-    You find it in the mail with this link. We ask for it so that no mail scanner can undo anything for you.
+    You find it in the email with this link. We ask for it so that no mail scanner can undo anything for you.
     Undo the change
     Was it you after all? Close this page, and nothing changes.
     ");
@@ -65,7 +65,7 @@ async fn a_change_is_taken_back_and_everybody_is_signed_out() {
 
     Hello mina,
 
-    On 22 November 2026 at 12:00 UTC, a change was undone through the link in our mail. f***@e***.org is the backup email of your account again. The request came from a Linux computer, from somewhere in the network 203.0.x.x.
+    On 22 November 2026 at 12:00 UTC, a change was undone through the link in our email. f***@e***.org is the backup email of your account again. The request came from a Linux computer, from somewhere in the network 203.0.x.x.
 
     Go to your account:
     https://account.example.com/account
@@ -74,7 +74,7 @@ async fn a_change_is_taken_back_and_everybody_is_signed_out() {
 
     --
     Sparekey
-    You get this mail because this is the primary email of your Sparekey account.
+    You get this email because this is the primary email of your Sparekey account.
     ");
     assert_eq!(backup_of_mina(&world).await, "former@example.org");
 }

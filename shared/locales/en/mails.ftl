@@ -1,8 +1,8 @@
 ### The texts of emails.
 
 mail-greeting = Hello { $username },
-mail-reason = You get this mail because this address was entered at { $product }.
-mail-notice-reason = You get this mail because this is the primary email of your { $product } account.
+mail-reason = You get this email because this address was entered at { $product }.
+mail-notice-reason = You get this email because this is the primary email of your { $product } account.
 mail-link-fallback = If the button doesn’t work, copy this address into your browser:
 
 verify-subject = Confirm your backup email
@@ -18,7 +18,7 @@ username-ignore = If you didn’t ask for this, there is nothing you need to do.
 sign-in-subject = Your sign-in link
 sign-in-lead = With this link you sign in to { $product } as { $username }. It works once, within 10 minutes.
 sign-in-action = Sign in
-sign-in-ignore = If you didn’t ask for this, do nothing. Please don’t forward this mail: the link opens your account.
+sign-in-ignore = If you didn’t ask for this, do nothing. Please don’t forward this email: the link opens your account.
 
 added-subject = A backup email was added to your account
 added-lead = On { $date }, { $backup } became the backup email of your account.
@@ -33,9 +33,9 @@ removed-lead = On { $date }, { $backup } was removed as the backup email of your
 used-subject = Your backup email was used to sign in
 used-lead = On { $date }, someone signed in to your account with the backup email { $backup }.
 taken-back-subject = A change to your backup email was undone
-taken-back-lead = On { $date }, a change was undone through the link in our mail. { $backup } is the backup email of your account again.
+taken-back-lead = On { $date }, a change was undone through the link in our email. { $backup } is the backup email of your account again.
 taken-back-to-none-subject = A change to your backup email was undone
-taken-back-to-none-lead = On { $date }, a change was undone through the link in our mail. Your account has no backup email now.
+taken-back-to-none-lead = On { $date }, a change was undone through the link in our email. Your account has no backup email now.
 notice-explain = Everybody was signed out. Sign in and check your account, and set a new password if someone else may know yours.
 undo-action = This wasn’t me
 undo-explain = If this was you, all is well and there is nothing to do. If not, use the link within 7 days: it works without signing in.
