@@ -13,6 +13,9 @@ use tokio::process::{ChildStderr, ChildStdout, Command};
 
 use crate::workspace;
 
+/// The operator's package.
+pub const OPERATOR_PACKAGE: &str = "ops";
+
 /// A profile of cargo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
@@ -29,7 +32,7 @@ impl Default for Profile {
     }
 }
 
-/// Builds the packages in one call of cargo; the binaries' paths, by name.
+/// Builds the packages; the binaries' paths, by name.
 ///
 /// Progress is a spinner on a terminal, a line for each package elsewhere.
 pub async fn build(
@@ -38,6 +41,34 @@ pub async fn build(
     show_progress: bool,
 ) -> anyhow::Result<BTreeMap<String, PathBuf>> {
     let progress = show_progress.then(spinner);
+    let mut binaries = BTreeMap::new();
+    for group in groups(packages, profile) {
+        binaries.extend(build_together(&group, profile, progress.as_ref()).await?);
+    }
+    if let Some(progress) = progress {
+        progress.finish_and_clear();
+    }
+    Ok(binaries)
+}
+
+/// The packages that one call of cargo builds. Cargo gives all packages of a call the same features of a dependency, so
+/// functions that are built as they are shipped are built without the operator's command line.
+fn groups<'p>(packages: &[&'p str], profile: Profile) -> Vec<Vec<&'p str>> {
+    let groups = match profile {
+        Profile::Dev => vec![packages.to_vec()],
+        Profile::Release => {
+            let (operator, functions) = packages.iter().partition(|package| **package == OPERATOR_PACKAGE);
+            vec![functions, operator]
+        }
+    };
+    groups.into_iter().filter(|group: &Vec<&str>| !group.is_empty()).collect()
+}
+
+async fn build_together(
+    packages: &[&str],
+    profile: Profile,
+    progress: Option<&ProgressBar>,
+) -> anyhow::Result<BTreeMap<String, PathBuf>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(&cargo);
     for (name, _) in std::env::vars_os() {
@@ -63,10 +94,7 @@ pub async fn build(
     let mut child = command.spawn().with_context(|| format!("cannot start {}", cargo.to_string_lossy()))?;
     let stdout = BufReader::new(child.stdout.take().context("cargo has no stdout")?).lines();
     let stderr = BufReader::new(child.stderr.take().context("cargo has no stderr")?).lines();
-    let (binaries, complaints) = tokio::try_join!(artifacts(stdout), watch(stderr, progress.as_ref()))?;
-    if let Some(progress) = progress {
-        progress.finish_and_clear();
-    }
+    let (binaries, complaints) = tokio::try_join!(artifacts(stdout), watch(stderr, progress))?;
     if !child.wait().await.context("cargo")?.success() {
         bail!("{}\ncargo could not build what the stack runs", complaints.join("\n"));
     }

@@ -38,9 +38,6 @@ use crate::streams::{DeadLetter, DeadLetters, EventSourceMapping, StreamPause};
 use crate::template::{Function, Template};
 use crate::{build, workspace};
 
-/// The operator's package, built beside the functions.
-const OPERATOR_PACKAGE: &str = "ops";
-
 /// How long a function may take to its first poll before the start is called a failure.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -69,7 +66,7 @@ pub struct Stack {
 /// The packages to build for a stack: the functions it starts itself, and the operator's command line.
 fn packages<'t>(template: &'t Template, options: &Options) -> Vec<&'t str> {
     let functions = template.functions.iter().filter(|function| options.runs(function));
-    functions.map(|function| function.name.as_str()).chain([OPERATOR_PACKAGE]).collect()
+    functions.map(|function| function.name.as_str()).chain([build::OPERATOR_PACKAGE]).collect()
 }
 
 impl Stack {
@@ -91,7 +88,7 @@ impl Stack {
         let page_port = ports.gateway.take();
         let mut stack = Self::assemble(options, ports, template).await?;
         stack.start_functions(options, &binaries)?;
-        let ops = binary(&binaries, OPERATOR_PACKAGE)?;
+        let ops = binary(&binaries, build::OPERATOR_PACKAGE)?;
         let variables = stack.environments.of_operator(&stack.template);
         let import = accounts::import(ops, &file, &variables, stack.database.existed);
         tokio::try_join!(import, stack.all_polled(options))?;
