@@ -98,7 +98,9 @@ class Stack:
     def _transform(self):
         template = json.loads(json.dumps(self.source))
         # As `sam package` leaves it.
-        template["Globals"]["Function"]["CodeUri"] = f"s3://{BUCKET}/function.zip"
+        for resource in template["Resources"].values():
+            if resource["Type"] == "AWS::Serverless::Function":
+                resource["Properties"]["CodeUri"] = f"s3://{BUCKET}/function.zip"
         os.environ["AWS_DEFAULT_REGION"] = REGION  # the translator reads it
         return transform(template, dict(self.parameters), NoManagedPolicies())
 
