@@ -1,6 +1,6 @@
 //! The mailbox of the local stack: every email that was sent, kept in memory, as a page and as JSON. Must not know who sent an email, why, or what a link in it does.
 
-mod mail;
+mod email;
 mod page;
 
 use std::{
@@ -19,8 +19,8 @@ use axum::{
 use serde::Deserialize;
 use tokio::sync::watch;
 
-use self::mail::links_in;
-pub use self::mail::{Header, NewEmail, ReceivedEmail};
+use self::email::links_in;
+pub use self::email::{Header, NewEmail, ReceivedEmail};
 use self::page::Part;
 use crate::clock;
 
@@ -40,24 +40,24 @@ pub struct Mailbox {
 
 #[derive(Debug, Default)]
 struct Shared {
-    mails: Mutex<VecDeque<ReceivedEmail>>,
+    emails: Mutex<VecDeque<ReceivedEmail>>,
     /// The number of the latest email that ever arrived; those who wait watch it.
     latest: watch::Sender<u64>,
 }
 
 impl Mailbox {
     /// Stores an email and returns its number.
-    pub fn receive(&self, mail: NewEmail) -> u64 {
-        let NewEmail { to, from, subject, text, html, headers } = mail;
-        let mut mails = self.lock();
+    pub fn receive(&self, email: NewEmail) -> u64 {
+        let NewEmail { to, from, subject, text, html, headers } = email;
+        let mut emails = self.lock();
         let number = *self.shared.latest.borrow() + 1;
         let links = links_in(&text);
         let received_at = clock::now().unix_timestamp();
-        mails.push_back(ReceivedEmail { number, received_at, to, from, subject, text, html, links, headers });
-        if mails.len() > MAILS_KEPT {
-            mails.pop_front();
+        emails.push_back(ReceivedEmail { number, received_at, to, from, subject, text, html, links, headers });
+        if emails.len() > MAILS_KEPT {
+            emails.pop_front();
         }
-        drop(mails);
+        drop(emails);
         self.shared.latest.send_replace(number);
         number
     }
@@ -69,12 +69,12 @@ impl Mailbox {
 
     /// The emails after the one with this number, newest last.
     pub fn emails_after(&self, number: u64) -> Vec<ReceivedEmail> {
-        self.lock().iter().filter(|mail| mail.number > number).cloned().collect()
+        self.lock().iter().filter(|email| email.number > number).cloned().collect()
     }
 
     /// The email with this number, if it is still here.
-    pub fn mail(&self, number: u64) -> Option<ReceivedEmail> {
-        self.lock().iter().find(|mail| mail.number == number).cloned()
+    pub fn email(&self, number: u64) -> Option<ReceivedEmail> {
+        self.lock().iter().find(|email| email.number == number).cloned()
     }
 
     /// Deletes all emails. Numbers continue.
@@ -88,12 +88,12 @@ impl Mailbox {
         timeout: Duration,
         fits: impl Fn(&ReceivedEmail) -> bool,
     ) -> Option<ReceivedEmail> {
-        self.wait_until(timeout, |mails| mails.iter().find(|mail| fits(mail)).cloned()).await
+        self.wait_until(timeout, |emails| emails.iter().find(|email| fits(email)).cloned()).await
     }
 
     /// All emails once there are at least `count`, or those there are at the timeout.
     pub async fn wait_for_count(&self, timeout: Duration, count: usize) -> Vec<ReceivedEmail> {
-        self.wait_until(timeout, |mails| (mails.len() >= count).then_some(())).await;
+        self.wait_until(timeout, |emails| (emails.len() >= count).then_some(())).await;
         self.emails()
     }
 
@@ -118,7 +118,7 @@ impl Mailbox {
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<ReceivedEmail>> {
         // The list is consistent at every moment, so a panic elsewhere does no harm.
-        self.shared.mails.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.emails.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -149,8 +149,8 @@ struct View {
 }
 
 async fn front_page(State(mailbox): State<Mailbox>) -> Response {
-    let mails = mailbox.emails();
-    show(&page::front(&mails))
+    let emails = mailbox.emails();
+    show(&page::front(&emails))
 }
 
 async fn list(State(mailbox): State<Mailbox>, Query(since): Query<Since>) -> Json<Vec<ReceivedEmail>> {
@@ -163,17 +163,17 @@ async fn one(
     Query(view): Query<View>,
     headers: HeaderMap,
 ) -> Response {
-    let Some(mail) = mailbox.mail(number) else { return not_found(State(mailbox)).await };
+    let Some(email) = mailbox.email(number) else { return not_found(State(mailbox)).await };
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if accept.contains("application/json") {
-        return Json(mail).into_response();
+        return Json(email).into_response();
     }
     let part = match view.part {
         Some(Part::Text) => Part::Text,
-        _ if mail.html.is_empty() => Part::Text,
+        _ if email.html.is_empty() => Part::Text,
         _ => Part::Html,
     };
-    show(&page::reading(&mailbox.emails(), &mail, part))
+    show(&page::reading(&mailbox.emails(), &email, part))
 }
 
 async fn latest(State(mailbox): State<Mailbox>) -> String {
@@ -224,7 +224,7 @@ mod tests {
         mailbox.empty();
         assert_eq!(mailbox.receive(letter("two", "")), 2);
         assert_eq!(mailbox.emails().len(), 1);
-        assert!(mailbox.mail(1).is_none());
+        assert!(mailbox.email(1).is_none());
         assert_eq!(mailbox.emails_after(1).len(), 1);
     }
 
@@ -234,8 +234,8 @@ mod tests {
         for _ in 0..=MAILS_KEPT {
             mailbox.receive(letter("", ""));
         }
-        let mails = mailbox.emails();
-        assert_eq!((mails.len(), mails[0].number), (MAILS_KEPT, 2));
+        let emails = mailbox.emails();
+        assert_eq!((emails.len(), emails[0].number), (MAILS_KEPT, 2));
     }
 
     #[tokio::test]
@@ -243,16 +243,16 @@ mod tests {
         let mailbox = Mailbox::default();
         mailbox.receive(letter("before", ""));
         let soon = Duration::from_secs(5);
-        assert!(mailbox.wait_for(soon, |mail| mail.subject == "before").await.is_some());
+        assert!(mailbox.wait_for(soon, |email| email.subject == "before").await.is_some());
 
         let waiting = tokio::spawn({
             let mailbox = mailbox.clone();
-            async move { mailbox.wait_for(soon, |mail| mail.subject == "after").await }
+            async move { mailbox.wait_for(soon, |email| email.subject == "after").await }
         });
         tokio::task::yield_now().await;
         mailbox.receive(letter("other", ""));
         mailbox.receive(letter("after", ""));
-        assert_eq!(waiting.await.expect("the waiting task runs to its end").map(|mail| mail.number), Some(3));
-        assert!(mailbox.wait_for(Duration::ZERO, |mail| mail.subject == "never").await.is_none());
+        assert_eq!(waiting.await.expect("the waiting task runs to its end").map(|email| email.number), Some(3));
+        assert!(mailbox.wait_for(Duration::ZERO, |email| email.subject == "never").await.is_none());
     }
 }

@@ -1,6 +1,6 @@
 //! The tour: the whole story without a browser, on a stack of its own or at a site elsewhere, step by step; each step
 //! is printed with the requests, the responses, the emails that arrived and the time it took. The steps are in
-//! `story`, `another_device`, `taken_back`, `refusals` and `visit`. Must not know how the site works inside.
+//! `story`, `another_device`, `undo`, `refusals` and `visit`. Must not know how the site works inside.
 
 mod another_device;
 pub mod compare;
@@ -13,7 +13,7 @@ mod recording;
 mod refusals;
 mod report;
 mod story;
-mod taken_back;
+mod undo;
 mod visit;
 mod walk;
 
@@ -113,7 +113,7 @@ async fn walk(site: Site, report: Report, people: People) -> Result<()> {
     let outcome = async {
         story::tell(&mut tour, &people).await?;
         another_device::tell(&mut tour, &people).await?;
-        taken_back::tell(&mut tour, &people).await?;
+        undo::tell(&mut tour, &people).await?;
         refusals::tell(&mut tour, &people).await?;
         pages::tell(&mut tour, &people).await
     };
@@ -129,10 +129,10 @@ async fn visit(url: &str, people: &[AccountLine], mailbox: Option<&str>, report:
         let outcome = visit.tell(people).await;
         return visit.close(outcome, false);
     };
-    let mails = MailReader::new(mailbox, url).await?;
+    let emails = MailReader::new(mailbox, url).await?;
     let site = Site { url: url.to_owned(), mailbox: mailbox.to_owned(), operator: None };
     let Visit { connections, report, .. } = visit;
-    let mut tour = Walk { site, connections, mails, report };
+    let mut tour = Walk { site, connections, emails, report };
     // The steps that need email come first: the others cause emails that nobody reads.
     let outcome = story::tell_without_operator(&mut tour, visit::person(people)?).await;
     let Walk { connections, report, .. } = tour;

@@ -22,7 +22,7 @@ async fn a_username_and_an_address_belong_to_one_account() {
     let by_email = stack.store().find_by_email(&address("ada@example.com")).await.expect("the index answers");
     assert_eq!(by_email, [ada]);
     assert_eq!(
-        stack.store().owner_of(&address("other@example.com"), stack.now()).await.expect("a claim is read"),
+        stack.store().find_owner(&address("other@example.com"), stack.now()).await.expect("a claim is read"),
         None
     );
 }
@@ -38,7 +38,7 @@ async fn a_backup_email_is_found_from_its_confirmation_until_its_removal() {
     assert_eq!(stack.load(&bea).await.backup.pending(), Some(&pending));
     assert!(found().await.is_empty(), "the index has no pending address");
     assert_eq!(
-        stack.store().owner_of(&spare, stack.now()).await.expect("a claim is read"),
+        stack.store().find_owner(&spare, stack.now()).await.expect("a claim is read"),
         None,
         "it reserves nothing"
     );
@@ -48,7 +48,7 @@ async fn a_backup_email_is_found_from_its_confirmation_until_its_removal() {
     assert_eq!(stack.confirm(&account, &link).await, Ok(()));
     assert_eq!(found().await, std::slice::from_ref(&bea));
     assert_eq!(
-        stack.store().owner_of(&spare, stack.now()).await.expect("a claim is read"),
+        stack.store().find_owner(&spare, stack.now()).await.expect("a claim is read"),
         Some(bea.clone())
     );
     assert_eq!(stack.confirm(&account, &link).await, Err(ConfirmRefused::LinkDead));
@@ -66,7 +66,7 @@ async fn a_backup_email_is_found_from_its_confirmation_until_its_removal() {
     assert!(!remove().await, "it is gone already");
     assert!(found().await.is_empty());
     assert_eq!(stack.load(&bea).await.backup, Backup::None);
-    assert_eq!(stack.store().owner_of(&spare, stack.now()).await.expect("a claim is read"), None);
+    assert_eq!(stack.store().find_owner(&spare, stack.now()).await.expect("a claim is read"), None);
 }
 
 #[tokio::test]
@@ -84,7 +84,7 @@ async fn a_change_keeps_the_former_address_until_the_new_one_is_confirmed() {
     assert_eq!(stack.confirm(&account, &link).await, Ok(()));
     assert_eq!(stack.store().find_by_email(&new).await.expect("the index answers"), [cleo]);
     assert!(stack.store().find_by_email(&former).await.expect("the index answers").is_empty());
-    assert_eq!(stack.store().owner_of(&former, stack.now()).await.expect("a claim is read"), None);
+    assert_eq!(stack.store().find_owner(&former, stack.now()).await.expect("a claim is read"), None);
 }
 
 #[tokio::test]

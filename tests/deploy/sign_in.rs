@@ -53,12 +53,12 @@ async fn a_link_opens_once_and_a_later_one_takes_its_place() {
     stack.after(Duration::from_secs(1));
     let second = stack.sign_in_link(&gil, &primary);
     let keep = async |link| stack.store().create_sign_in_link(link).await.expect("a link is decided");
-    let slot_of = async |link| stack.store().slot_of(link).await.expect("a slot is read");
+    let find_slot = async |link| stack.store().find_slot(link).await.expect("a slot is read");
 
     assert_eq!(keep(&first).await, Ok(()));
-    assert_eq!(slot_of(&first).await, Slot::Own);
+    assert_eq!(find_slot(&first).await, Slot::Own);
     assert_eq!(keep(&second).await, Ok(()));
-    assert_eq!(slot_of(&first).await, Slot::Others);
+    assert_eq!(find_slot(&first).await, Slot::Others);
     let late = stack.link(Purpose::SignIn, &gil, &primary, &first.request);
     assert_eq!(keep(&late).await, Err(Superseded), "the first request's email, sent again");
 
@@ -66,7 +66,7 @@ async fn a_link_opens_once_and_a_later_one_takes_its_place() {
     let session = stack.open(&second, SignInEmail::Primary).await.expect("the newest link opens");
     assert!(stack.is_alive(&session).await);
     assert_eq!(stack.open(&second, SignInEmail::Primary).await, None, "once");
-    assert_eq!(slot_of(&second).await, Slot::Closed);
+    assert_eq!(find_slot(&second).await, Slot::Closed);
     let found = stack.store().find_link(&second.token_hash, Purpose::SignIn).await.expect("a link is read");
     assert!(found.expect("it stays until its time is over").spent_at.is_some());
     let found = stack.store().find_link(&second.token_hash, Purpose::ConfirmBackup).await;

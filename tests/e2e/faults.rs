@@ -8,7 +8,7 @@ mod table;
 mod walk;
 
 use anyhow::{Context as _, Result, ensure};
-use dev::aws::faults::{Fault, Kind};
+use dev::aws::faults::{Fault, FaultKind};
 use dev::browser::SiteResponse;
 use dev::stack::Stack;
 use serde_json::{Value, json};
@@ -37,34 +37,34 @@ enum At {
 struct Trouble {
     name: &'static str,
     at: At,
-    kind: Kind,
+    kind: FaultKind,
     times: u32,
 }
 
 /// More calls than any flow makes with all its retries.
 const FOR_GOOD: u32 = 1000;
 
-const fn trouble(name: &'static str, at: At, kind: Kind, times: u32) -> Trouble {
+const fn trouble(name: &'static str, at: At, kind: FaultKind, times: u32) -> Trouble {
     Trouble { name, at, kind, times }
 }
 
 /// All faults. Those of the stream fail no call, so their kind and count are not used.
 const TROUBLES: [Trouble; 15] = [
-    trouble("DynamoDB throttles once", At::Commit, Kind::Throttle, 1),
-    trouble("DynamoDB throttles for good", At::EveryCall, Kind::Throttle, FOR_GOOD),
-    trouble("DynamoDB answers 500 once", At::Commit, Kind::ServerError, 1),
-    trouble("DynamoDB answers 500 for good", At::Commit, Kind::ServerError, FOR_GOOD),
-    trouble("transaction conflict once", At::Commit, Kind::TransactionConflict, 1),
-    trouble("transaction conflict for good", At::Commit, Kind::TransactionConflict, FOR_GOOD),
-    trouble("answer lost after the write once", At::Commit, Kind::LostAnswer, 1),
-    trouble("answer lost after the write for good", At::Commit, Kind::LostAnswer, FOR_GOOD),
-    trouble("SES throttles once", At::MailService, Kind::Throttle, 1),
-    trouble("SES answers 500 once", At::MailService, Kind::ServerError, 1),
-    trouble("SES rejects the mail for good", At::MailService, Kind::Reject, FOR_GOOD),
-    trouble("mailer cannot note what it sent", At::Mark, Kind::ServerError, 3),
-    trouble("mailer killed between send and mark", At::Mark, Kind::Kill, 1),
-    trouble("batch delivered twice", At::DeliveredTwice, Kind::Throttle, 0),
-    trouble("batch delivered out of order", At::OutOfOrder, Kind::Throttle, 0),
+    trouble("DynamoDB throttles once", At::Commit, FaultKind::Throttle, 1),
+    trouble("DynamoDB throttles for good", At::EveryCall, FaultKind::Throttle, FOR_GOOD),
+    trouble("DynamoDB answers 500 once", At::Commit, FaultKind::ServerError, 1),
+    trouble("DynamoDB answers 500 for good", At::Commit, FaultKind::ServerError, FOR_GOOD),
+    trouble("transaction conflict once", At::Commit, FaultKind::TransactionConflict, 1),
+    trouble("transaction conflict for good", At::Commit, FaultKind::TransactionConflict, FOR_GOOD),
+    trouble("answer lost after the write once", At::Commit, FaultKind::LostAnswer, 1),
+    trouble("answer lost after the write for good", At::Commit, FaultKind::LostAnswer, FOR_GOOD),
+    trouble("SES throttles once", At::MailService, FaultKind::Throttle, 1),
+    trouble("SES answers 500 once", At::MailService, FaultKind::ServerError, 1),
+    trouble("SES rejects the mail for good", At::MailService, FaultKind::Reject, FOR_GOOD),
+    trouble("mailer cannot note what it sent", At::Mark, FaultKind::ServerError, 3),
+    trouble("mailer killed between send and mark", At::Mark, FaultKind::Kill, 1),
+    trouble("batch delivered twice", At::DeliveredTwice, FaultKind::Throttle, 0),
+    trouble("batch delivered out of order", At::OutOfOrder, FaultKind::Throttle, 0),
 ];
 
 impl Trouble {

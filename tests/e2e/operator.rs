@@ -3,7 +3,7 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use dev::aws::faults::{Fault, Kind};
+use dev::aws::faults::{Fault, FaultKind};
 use dev::build::{self, Profile};
 use dev::stack::Stack;
 use serde_json::json;
@@ -73,7 +73,7 @@ async fn an_operator_asks_again_for_a_mail_that_was_given_up() -> Result<()> {
     assert_eq!((code, &*said), (Some(0), "0 emails were not sent\n"));
 
     // The same request as if it had been made long ago, while SES was down.
-    let refusing = Fault { times: 5, ..Fault::next_call(Kind::Reject) };
+    let refusing = Fault { times: 5, ..Fault::next_call(FaultKind::Reject) };
     stack.faults().add(Fault { operation: Some("SendEmail".to_owned()), ..refusing });
     let mut row = stack.tables().items("OutboxTable")?.remove(0);
     row["message_id"] = json!({ "S": OLD });

@@ -1,6 +1,6 @@
 //! Flows through the whole stack.
 use anyhow::{Context as _, Result, ensure};
-use dev::aws::faults::{Fault, Kind};
+use dev::aws::faults::{Fault, FaultKind};
 use dev::build::Profile;
 use dev::stack::{Options, Stack};
 use dev::tour::Destination;
@@ -15,7 +15,7 @@ async fn the_tour_comes_to_its_end() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_connects_to_the_page_first_can_sign_in() -> Result<()> {
+async fn the_first_to_connect_to_the_page_can_sign_in() -> Result<()> {
     let options = Options { port_base: free_ports()?, ..silent() };
     let address = ("127.0.0.1", options.port_base);
     let first_visit = tokio::spawn(async move {
@@ -111,7 +111,7 @@ fn hashing_keys() -> Result<Vec<String>> {
 async fn a_mail_that_ses_cannot_take_now_comes_later() -> Result<()> {
     let stack = start().await?;
     let send_email =
-        Fault { operation: Some("SendEmail".into()), times: 4, ..Fault::next_call(Kind::ServerError) };
+        Fault { operation: Some("SendEmail".into()), times: 4, ..Fault::next_call(FaultKind::ServerError) };
     stack.faults().add(send_email);
     let mut joris = new_browser(&stack)?;
     joris.post("/forgot-username", &json!({ "email": "joris@example.org" })).await?;
@@ -131,7 +131,7 @@ async fn an_answer_lost_after_the_write_is_no_second_write() -> Result<()> {
     let lost = Fault {
         function: Some("request-backup".into()),
         operation: Some("TransactWriteItems".into()),
-        ..Fault::next_call(Kind::LostAnswer)
+        ..Fault::next_call(FaultKind::LostAnswer)
     };
     stack.faults().add(lost);
     let answer = mina.post("/account/backup", &json!({ "email": "mina.spare@example.org" })).await?;
@@ -140,7 +140,7 @@ async fn an_answer_lost_after_the_write_is_no_second_write() -> Result<()> {
     let lost = Fault {
         function: Some("confirm-backup".into()),
         operation: Some("TransactWriteItems".into()),
-        ..Fault::next_call(Kind::LostAnswer)
+        ..Fault::next_call(FaultKind::LostAnswer)
     };
     stack.faults().add(lost);
     assert_eq!(mina.post("/backup/confirm", &json!({ "token": confirm })).await?.status, 200);
@@ -157,7 +157,7 @@ async fn a_broken_database_is_a_calm_page() -> Result<()> {
     let refuses = Fault {
         operation: Some("TransactWriteItems".into()),
         times: 100,
-        ..Fault::next_call(Kind::ServerError)
+        ..Fault::next_call(FaultKind::ServerError)
     };
     stack.faults().add(refuses);
     let mut anyone = new_browser(&stack)?;

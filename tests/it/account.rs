@@ -174,7 +174,7 @@ async fn the_page_speaks_the_language_of_the_account_and_not_of_the_browser() {
 }
 
 #[tokio::test]
-async fn whoever_is_not_signed_in_is_led_to_sign_in_and_back() {
+async fn without_a_session_one_is_led_to_sign_in_and_back() {
     let world = World::new();
     for path in ["/account", "/"] {
         let browser = world.visitor();

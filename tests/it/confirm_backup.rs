@@ -265,21 +265,21 @@ async fn a_change_ends_the_former_address_and_gives_it_free() {
 async fn a_lost_answer_confirms_once_and_the_page_says_so() {
     let world = World::new();
     let (browser, token) = world.person("mina").asks_for_backup("spare@example.org").await;
-    world.wire.fail("TransactWriteItems", 1, dev::aws::faults::Kind::LostAnswer);
+    world.wire.fail("TransactWriteItems", 1, dev::aws::faults::FaultKind::LostAnswer);
     assert_eq!(confirm(&browser, &token).await.status, 200);
     assert_eq!(world.deliver().await.len(), 1, "one notice");
 }
 
 #[tokio::test]
 async fn conflicts_are_tried_again_and_failures_leave_nothing_half_done() {
-    use dev::aws::faults::Kind;
+    use dev::aws::faults::FaultKind;
     for (kind, times, status) in [
-        (Kind::TransactionConflict, 7, 200),
-        (Kind::TransactionConflict, 8, 500),
-        (Kind::Throttle, 2, 200),
-        (Kind::Throttle, 3, 500),
-        (Kind::ServerError, 2, 200),
-        (Kind::ServerError, 3, 500),
+        (FaultKind::TransactionConflict, 7, 200),
+        (FaultKind::TransactionConflict, 8, 500),
+        (FaultKind::Throttle, 2, 200),
+        (FaultKind::Throttle, 3, 500),
+        (FaultKind::ServerError, 2, 200),
+        (FaultKind::ServerError, 3, 500),
     ] {
         let world = World::new();
         let (browser, token) = world.person("mina").asks_for_backup("spare@example.org").await;

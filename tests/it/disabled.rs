@@ -1,7 +1,7 @@
 //! An account that an operator has disabled (ASVS 5.0 V7.4.2, V7.4.5): nothing opens it, and no answer says why.
 use std::time::Duration;
 
-use dev::aws::faults::Kind;
+use dev::aws::faults::FaultKind;
 use serde_json::json;
 
 use crate::support::{PASSWORD, Person, World};
@@ -104,7 +104,7 @@ async fn disabled_during<T>(
     transactions: u32,
     flow: impl Future<Output = T>,
 ) -> T {
-    world.wire.fail("TransactWriteItems", transactions, Kind::Delay { delay_ms: 200 });
+    world.wire.fail("TransactWriteItems", transactions, FaultKind::Delay { delay_ms: 200 });
     let before = world.wire.calls().len();
     let disabling = async {
         while !world.wire.calls()[before..].iter().any(|call| call.what == "Query AccountsTable") {
@@ -181,8 +181,8 @@ async fn no_session_is_revived_where_disabling_was_broken_off() {
     let mina = world.person("mina").create().await;
     let browser = world.signed_in(&mina).await;
     // The first write is carried out; a second one would be rejected.
-    world.wire.fail("UpdateItem", 1, Kind::Delay { delay_ms: 0 });
-    world.wire.fail("UpdateItem", 1, Kind::Reject);
+    world.wire.fail("UpdateItem", 1, FaultKind::Delay { delay_ms: 0 });
+    world.wire.fail("UpdateItem", 1, FaultKind::Reject);
     let _broken_off = world.operator.store.disable_account(&mina.id, world.operator.now()).await;
     world.wire.clear();
     world.enable(&mina).await;

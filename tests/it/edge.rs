@@ -1,5 +1,5 @@
 //! What every answer has, and what happens when a flow fails.
-use dev::aws::faults::Kind;
+use dev::aws::faults::FaultKind;
 use domain::Token;
 use serde_json::json;
 use shared::app::App;
@@ -131,7 +131,7 @@ async fn a_failing_database_is_a_calm_page_and_one_line_in_the_log() {
         let world = World::new();
         let browser = world.person("mina").backup("spare@example.org").signed_in().await;
         let before = world.dump();
-        world.wire.fail(operation, 3, Kind::ServerError);
+        world.wire.fail(operation, 3, FaultKind::ServerError);
         let page = browser.ask(&ask).await;
         assert_eq!(page.status, 500, "{}", ask.path);
         assert_sealed(&page);
@@ -150,7 +150,7 @@ async fn a_failing_database_is_a_calm_page_and_one_line_in_the_log() {
 async fn a_throttled_call_is_tried_again() {
     let world = World::new();
     let browser = world.person("mina").signed_in().await;
-    world.wire.fail("UpdateItem", 2, Kind::Throttle);
+    world.wire.fail("UpdateItem", 2, FaultKind::Throttle);
     assert!(browser.is_signed_in().await);
 }
 
@@ -160,7 +160,7 @@ async fn a_single_write_that_meets_a_transaction_is_tried_again() {
         for (path, operation) in [("/account", "UpdateItem"), ("/logout", "DeleteItem")] {
             let world = World::new();
             let browser = world.person("mina").signed_in().await;
-            world.wire.fail(operation, times, Kind::TransactionConflict);
+            world.wire.fail(operation, times, FaultKind::TransactionConflict);
             let answer = match operation {
                 "UpdateItem" => browser.get_json(path).await,
                 _ => browser.post_json(path, &json!({})).await,
@@ -177,12 +177,12 @@ async fn an_answer_that_is_lost_does_not_tell_that_there_was_nothing() {
     let (laptop, phone) = (world.signed_in(&mina).await, world.signed_in(&mina).await);
     let names = phone.get_json("/account").await.json();
     let name = &names["sessions"][0]["session"];
-    world.wire.fail("TransactWriteItems", 1, Kind::LostAnswer);
+    world.wire.fail("TransactWriteItems", 1, FaultKind::LostAnswer);
     let ended = laptop.post_json("/account/sessions/end", &json!({ "session": name })).await;
     assert_eq!((ended.status, ended.json()), (200, json!({ "ended": "session" })));
 
     laptop.post_json("/account/backup", &json!({ "email": "spare@example.org" })).await;
-    world.wire.fail("TransactWriteItems", 1, Kind::LostAnswer);
+    world.wire.fail("TransactWriteItems", 1, FaultKind::LostAnswer);
     let cancelled = laptop.post_json("/account/backup/remove", &json!({ "what": "pending" })).await;
     assert_eq!((cancelled.status, &cancelled.json()["backup"]["state"]), (200, &json!("none")));
 }

@@ -239,7 +239,7 @@ async fn exactly_one_thing_can_be_asked_for() {
 }
 
 #[tokio::test]
-async fn whoever_is_not_signed_in_or_comes_from_another_site_ends_nothing() {
+async fn nobody_ends_sessions_without_one_or_from_another_site() {
     let world = World::new();
     let mina = world.person("mina").create().await;
     let (laptop, phone) = (world.signed_in(&mina).await, world.signed_in(&mina).await);

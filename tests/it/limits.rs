@@ -210,7 +210,7 @@ async fn right_passwords_do_not_count_against_a_network() {
 }
 
 #[tokio::test]
-async fn whoever_fails_passwords_for_a_name_keeps_its_owner_out_of_nothing_but_the_password() {
+async fn failed_passwords_keep_the_owner_out_of_nothing_but_the_password() {
     let world = World::new();
     let signed_in = world.person("mina").backup("spare@example.org").signed_in().await;
     let intruder = world.visitor_from("198.51.100.1");

@@ -1,7 +1,7 @@
 //! The mailer: at least once, in order, and only to stored addresses.
 use std::time::Duration;
 
-use dev::aws::faults::Kind;
+use dev::aws::faults::FaultKind;
 use domain::Language;
 use serde_json::json;
 
@@ -26,7 +26,7 @@ async fn a_crash_between_send_and_mark_sends_twice_and_both_links_sign_in_once_i
     let browser = world.visitor();
     browser.post_form("/login/link", &[("email", "mina@example.com")]).await;
     let records = world.new_records();
-    world.wire.fail("UpdateItem", 3, Kind::ServerError);
+    world.wire.fail("UpdateItem", 3, FaultKind::ServerError);
     assert_eq!(world.feed(&records).await.batch_item_failures.len(), 1);
     assert!(world.feed(&records).await.batch_item_failures.is_empty());
     let emails = world.emails();
@@ -50,7 +50,7 @@ async fn the_second_mail_is_not_sent_when_the_first_link_was_used_by_then() {
     let browser = world.visitor();
     browser.post_form("/login/link", &[("email", "mina@example.com")]).await;
     let records = world.new_records();
-    world.wire.fail("UpdateItem", 3, Kind::ServerError);
+    world.wire.fail("UpdateItem", 3, FaultKind::ServerError);
     world.feed(&records).await;
     let token = token_in(&world.emails()[0]);
     assert_eq!(browser.post_json("/login/open", &json!({ "token": token })).await.status, 200);
@@ -80,7 +80,7 @@ async fn a_crash_between_send_and_mark_confirms_once_in_all() {
     let browser = world.person("mina").signed_in().await;
     browser.post_form("/account/backup", &[("email", "spare@example.org")]).await;
     let records = world.new_records();
-    world.wire.fail("UpdateItem", 3, Kind::ServerError);
+    world.wire.fail("UpdateItem", 3, FaultKind::ServerError);
     world.feed(&records).await;
     world.feed(&records).await;
     let emails = world.emails();
@@ -103,7 +103,7 @@ async fn a_failure_names_its_record_and_leaves_those_behind_it_alone() {
     let records = world.new_records();
     assert_eq!(records.len(), 3);
     assert!(world.feed(&records[..1]).await.batch_item_failures.is_empty());
-    world.wire.fail("SendEmail", 3, Kind::ServerError);
+    world.wire.fail("SendEmail", 3, FaultKind::ServerError);
     let failed = world.feed(&records).await.batch_item_failures;
     let [failed] = &failed[..] else { panic!("one failure") };
     assert_eq!(failed.item_identifier.as_deref(), records[1]["dynamodb"]["SequenceNumber"].as_str());
@@ -119,7 +119,7 @@ async fn a_throttled_ses_is_asked_again() {
     let world = World::new();
     world.person("mina").create().await;
     world.visitor().post_form("/forgot-username", &[("email", "mina@example.com")]).await;
-    world.wire.fail("SendEmail", 2, Kind::Throttle);
+    world.wire.fail("SendEmail", 2, FaultKind::Throttle);
     assert_eq!(world.deliver().await.len(), 1);
 }
 
@@ -128,7 +128,7 @@ async fn the_log_of_a_failure_has_the_chain_and_no_address() {
     let world = World::new();
     world.person("mina").create().await;
     world.visitor().post_form("/forgot-username", &[("email", "mina@example.com")]).await;
-    world.wire.fail("SendEmail", 3, Kind::ServerError);
+    world.wire.fail("SendEmail", 3, FaultKind::ServerError);
     world.feed(&world.new_records()).await;
     let log = world.log();
     assert!(log.contains("could not send a mail") && log.contains("InternalServiceError"), "{log}");

@@ -76,7 +76,7 @@ async fn each_step_of_the_story_is_counted_once_and_names_nobody() {
 }
 
 #[tokio::test]
-async fn a_stranger_is_counted_alike_whoever_is_named() {
+async fn a_stranger_is_counted_alike_for_every_name() {
     let of = async |email: &str| {
         let world = World::new();
         world.person("mina").create().await;

@@ -225,12 +225,12 @@ async fn a_failing_database_leaves_the_link_alive() {
     let browser = world.visitor();
     let token = browser.emailed_token("/login/link", "mina@example.com").await;
     let before = world.dump();
-    world.wire.fail("TransactWriteItems", 3, dev::aws::faults::Kind::ServerError);
+    world.wire.fail("TransactWriteItems", 3, dev::aws::faults::FaultKind::ServerError);
     let answer = open(&browser, &token).await;
     assert_eq!((answer.status, &*answer.code()), (500, "internal"));
     assert!(answer.cookies.is_empty());
     assert_eq!(world.dump(), before);
-    world.wire.fail("TransactWriteItems", 1, dev::aws::faults::Kind::LostAnswer);
+    world.wire.fail("TransactWriteItems", 1, dev::aws::faults::FaultKind::LostAnswer);
     assert_eq!(open(&browser, &token).await.status, 200);
     assert!(browser.is_signed_in().await);
 }

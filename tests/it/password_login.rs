@@ -249,7 +249,7 @@ async fn an_index_that_lags_behind_signs_nobody_in() {
 async fn a_lost_answer_still_signs_in() {
     let world = World::new();
     world.person("mina").create().await;
-    world.wire.fail("TransactWriteItems", 1, dev::aws::faults::Kind::LostAnswer);
+    world.wire.fail("TransactWriteItems", 1, dev::aws::faults::FaultKind::LostAnswer);
     let browser = world.visitor();
     assert_eq!(sign_in(&browser, "mina", PASSWORD).await.status, 200);
     assert!(browser.is_signed_in().await);

@@ -128,7 +128,7 @@ async fn flows_in_these_tests_run_with_their_own_permissions_only() {
         for outcome in [
             store.load_account(&mina.id).await.map(|_| ()),
             store.find_by_email(&address).await.map(|_| ()),
-            store.owner_of(&address, world.operator.now()).await.map(|_| ()),
+            store.find_owner(&address, world.operator.now()).await.map(|_| ()),
         ] {
             let error = chain(&outcome.expect_err("it is denied"));
             assert!(error.contains("AccessDeniedException"), "{function}: {error}");

@@ -118,7 +118,7 @@ async fn two_clicks_remove_once_and_tell_once() {
 }
 
 #[tokio::test]
-async fn whoever_is_not_signed_in_removes_nothing() {
+async fn without_a_session_nothing_is_removed() {
     let world = World::new();
     world.person("mina").backup("spare@example.org").create().await;
     let before = world.dump();

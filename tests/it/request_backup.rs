@@ -216,7 +216,7 @@ async fn a_double_click_sends_one_mail() {
 }
 
 #[tokio::test]
-async fn whoever_is_not_signed_in_changes_nothing() {
+async fn without_a_session_nothing_changes() {
     let world = World::new();
     world.person("mina").create().await;
     let before = world.dump();

@@ -165,7 +165,7 @@ async fn press_everything(machine: &Visitor<'_>, page: &Answer, text: &str) -> V
 }
 
 #[tokio::test]
-async fn looking_changes_nothing_however_often_and_whoever_looks() {
+async fn looking_changes_nothing_however_often() {
     for kind in Mailed::KINDS {
         let world = World::new();
         let mailed = Mailed::of(kind, &world).await;

@@ -43,7 +43,7 @@ async fn each_session_says_on_what_device_how_and_when() {
 }
 
 #[tokio::test]
-async fn whoever_is_signed_in_only_here_is_told_so() {
+async fn a_single_session_is_told_as_such() {
     let world = World::new();
     let mina = world.person("mina").create().await;
     let joris = world.person("joris").create().await;

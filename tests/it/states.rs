@@ -1,7 +1,7 @@
 //! Every state of an account, and a world with one of each.
 use std::collections::BTreeMap;
 
-use dev::aws::faults::Kind;
+use dev::aws::faults::FaultKind;
 use domain::Identifier;
 use domain::limit::PasswordAttempt;
 use serde_json::{Value, json};
@@ -52,12 +52,12 @@ states! {
     Disabled = "disabled",
     WithoutPassword = "without a password",
     ImportedHash = "with an imported hash",
-    Resting = "a new backup email that rests (hold)",
-    Frozen = "frozen after a change was taken back",
+    Waiting = "a new backup email in its waiting period",
+    Frozen = "changes frozen after an undo",
     Bounced = "SES refuses its address",
     Limited = "known, its limits reached",
     UnknownLimited = "unknown, its limits reached",
-    Malformed = "like an address, and no mail could reach it",
+    Malformed = "like an address, but undeliverable",
     Neither = "neither an address nor a username",
 }
 
@@ -84,8 +84,8 @@ impl State {
             }
             Self::WithoutPassword => drop(world.person("anouk").without_password().create().await),
             Self::ImportedHash => drop(world.person("ines").imported(BCRYPT).create().await),
-            Self::Resting => {
-                let hanna = world.person("hanna").backup("resting@example.org").create().await;
+            Self::Waiting => {
+                let hanna = world.person("hanna").backup("waiting@example.org").create().await;
                 let from = json!({ "N": (NOON + 24 * 3_600).to_string() });
                 world.set(&hanna.id, "email#backup", "usable_from", &from);
             }
@@ -113,7 +113,7 @@ impl State {
     /// What of it is no data.
     fn play(self, world: &World) {
         if self == Self::Bounced {
-            world.wire.fail("SendEmail", 99, Kind::ServerError);
+            world.wire.fail("SendEmail", 99, FaultKind::ServerError);
         }
     }
 
@@ -132,7 +132,7 @@ impl State {
             Self::Disabled => vec!["dana@example.com", "dana.spare@example.org", "dana"],
             Self::WithoutPassword => vec!["anouk@example.com", "anouk"],
             Self::ImportedHash => vec!["ines@example.com", "ines"],
-            Self::Resting => vec!["resting@example.org"],
+            Self::Waiting => vec!["waiting@example.org"],
             Self::Frozen => vec!["frida@example.com", "frida.spare@example.org", "frida"],
             Self::Bounced => vec!["bob@example.com", "bob"],
             Self::Limited => vec!["leonora@example.com", "leonora"],

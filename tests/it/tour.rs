@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use dev::aws::faults::Kind;
+use dev::aws::faults::FaultKind;
 use dev::mailbox::ReceivedEmail;
 use dev::stack::environment::secrets;
 use serde_json::json;
@@ -198,9 +198,9 @@ impl<'w> Tour<'w> {
         let forged = Ask::form("/login", &[("identifier", "mina"), ("password", PASSWORD)]);
         self.ask("forged", &visitor, &forged.header("sec-fetch-site", "cross-site")).await;
         self.form("late", &visitor, "/forgot-username", &[("email", "mina@example.com")]).await;
-        self.world.wire.fail("SendEmail", 3, Kind::ServerError);
+        self.world.wire.fail("SendEmail", 3, FaultKind::ServerError);
         self.world.feed(&self.world.new_records()).await;
-        self.world.wire.fail("TransactWriteItems", 3, Kind::ServerError);
+        self.world.wire.fail("TransactWriteItems", 3, FaultKind::ServerError);
         self.form("broken", &visitor, "/forgot-username", &[("email", "mina@example.com")]).await;
     }
 }

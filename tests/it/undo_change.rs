@@ -1,7 +1,7 @@
 //! "This wasn't me": undoing a change of the backup email, without signing in.
 use std::time::Duration;
 
-use dev::aws::faults::Kind;
+use dev::aws::faults::FaultKind;
 use futures_util::future::join_all;
 use serde_json::json;
 
@@ -279,7 +279,7 @@ async fn a_failing_database_leaves_the_link_alive_and_nothing_half_done() {
     let browser = world.person("mina").backup("former@example.org").signed_in().await;
     let token = changed(&world, &browser, "new@example.net").await;
     let before = world.dump();
-    world.wire.fail("TransactWriteItems", 3, Kind::ServerError);
+    world.wire.fail("TransactWriteItems", 3, FaultKind::ServerError);
     assert_eq!(undo(&world.visitor(), &token).await.status, 500);
     assert_eq!(world.dump(), before);
     assert_eq!(undo(&world.visitor(), &token).await.status, 200);

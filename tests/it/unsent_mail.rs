@@ -1,10 +1,10 @@
 //! Requests that the mailer gave up on: an operator lists them and queues them again.
 use std::time::Duration;
 
-use dev::aws::faults::Kind;
+use dev::aws::faults::FaultKind;
 use domain::MessageId;
 use serde_json::json;
-use shared::store::{Queued, ResendRefused, Unsent};
+use shared::store::{QueuedEmail, ResendRefused, UnsentEmails};
 
 use crate::support::{World, template, token_in};
 
@@ -16,17 +16,17 @@ fn give_up(world: &World) {
     world.after(LONG_ENOUGH);
 }
 
-async fn unsent(world: &World) -> Unsent {
+async fn unsent(world: &World) -> UnsentEmails {
     world.operator.store.list_unsent(world.operator.now()).await.expect("the database works")
 }
 
-async fn only(world: &World) -> Queued {
+async fn only(world: &World) -> QueuedEmail {
     let unsent = unsent(world).await;
     let [queued] = &unsent.requests[..] else { panic!("{unsent:?}") };
     queued.clone()
 }
 
-async fn again(world: &World, queued: &Queued) -> Result<(), ResendRefused> {
+async fn again(world: &World, queued: &QueuedEmail) -> Result<(), ResendRefused> {
     let app = &world.operator;
     app.store.resend(queued, &app.message_id(), app.now()).await.expect("the database works")
 }
@@ -40,7 +40,7 @@ async fn a_notice_that_was_given_up_is_sent_again_once() {
     give_up(&world);
 
     let queued = only(&world).await;
-    world.wire.fail("TransactWriteItems", 1, Kind::LostAnswer);
+    world.wire.fail("TransactWriteItems", 1, FaultKind::LostAnswer);
     assert_eq!(again(&world, &queued).await, Ok(()));
     assert_eq!(again(&world, &queued).await, Err(ResendRefused::Done), "twice queues one email");
     assert!(unsent(&world).await.requests.is_empty(), "it is under way");

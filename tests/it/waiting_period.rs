@@ -1,7 +1,7 @@
 //! The waiting period: a new backup email is confirmed but opens nothing yet; the former one still works.
 use std::time::Duration;
 
-use dev::aws::faults::Kind;
+use dev::aws::faults::FaultKind;
 use domain::EmailAddress;
 use serde_json::json;
 
@@ -264,7 +264,7 @@ async fn an_address_whose_hold_ends_during_a_change_stays_as_the_former_one() {
     world.after(Duration::from_mins(5).saturating_sub(Duration::from_secs(1)));
 
     // The waiting period ends after the link was read, and somebody else gets the former address.
-    world.wire.fail("Query", 1, Kind::Delay { delay_ms: 200 });
+    world.wire.fail("Query", 1, FaultKind::Delay { delay_ms: 200 });
     let before = world.wire.calls().len();
     let others = async {
         while !world.wire.calls()[before..].iter().any(|call| call.what == "GetItem LinksTable") {

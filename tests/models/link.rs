@@ -11,7 +11,7 @@
 //! | [`Action::Get`] | GET or HEAD of the link: reads only |
 //! | [`Action::Press`] | POST of the button: `App::now` is read, once |
 //! | [`At::ReadingLink`] | `Store::find_link`, then `Link::state` |
-//! | [`At::ReadingSlot`] | `Store::slot_of` (a confirmation's slot is the account's pending record) |
+//! | [`At::ReadingSlot`] | `Store::find_slot` (a confirmation's slot is the account's pending record) |
 //! | [`At::ReadingAccount`] | `Store::load_account`, then whether this browser needs a code |
 //! | [`At::TakingTry`] | `Store::record_code_attempt` |
 //! | [`At::Comparing`] | `HashingKey::is_code_of` |

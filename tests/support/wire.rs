@@ -14,7 +14,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use dev::aws::checks::{Checks, Decision};
-use dev::aws::faults::{Fault, Faults, Kind};
+use dev::aws::faults::{Fault, Faults, FaultKind};
 use dev::aws::iam::{AccessKeys, Principal};
 use dev::aws::operations::{Capacity, Operation};
 use dev::aws::request::{AwsRequest, transaction_conflict};
@@ -93,7 +93,7 @@ impl Wire {
     }
 
     /// Lets the next calls of an operation fail.
-    pub fn fail(&self, operation: &str, times: u32, kind: Kind) {
+    pub fn fail(&self, operation: &str, times: u32, kind: FaultKind) {
         let operation = Some(operation.to_owned());
         self.0.checks.faults.add(Fault { function: None, operation, table: None, times, kind });
     }

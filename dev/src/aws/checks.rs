@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::faults::{Faults, Kind};
+use super::faults::{Faults, FaultKind};
 use super::iam::{AccessKeys, Principal};
 use super::request::AwsRequest;
 use super::response::AwsResponse;
@@ -45,12 +45,12 @@ impl Checks {
             return Decision::Respond(failure);
         }
         match fault {
-            Some(Kind::Kill) => Decision::KillCaller,
-            Some(Kind::Delay { delay_ms }) => {
+            Some(FaultKind::Kill) => Decision::KillCaller,
+            Some(FaultKind::Delay { delay_ms }) => {
                 Decision::CarryOut { delay: Duration::from_millis(delay_ms), lose_response: false }
             }
             fault => {
-                Decision::CarryOut { delay: Duration::ZERO, lose_response: fault == Some(Kind::LostAnswer) }
+                Decision::CarryOut { delay: Duration::ZERO, lose_response: fault == Some(FaultKind::LostAnswer) }
             }
         }
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// How a call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Kind {
+pub enum FaultKind {
     /// AWS throttles the call.
     Throttle,
     /// AWS responds with a 500.
@@ -43,7 +43,7 @@ pub struct Fault {
     pub times: u32,
     /// How they fail.
     #[serde(flatten)]
-    pub kind: Kind,
+    pub kind: FaultKind,
 }
 
 fn once() -> u32 {
@@ -56,7 +56,7 @@ pub struct Faults(Arc<Mutex<Vec<Fault>>>);
 
 impl Fault {
     /// A rule by which the next call fails, whichever it is.
-    pub fn next_call(kind: Kind) -> Self {
+    pub fn next_call(kind: FaultKind) -> Self {
         Self { function: None, operation: None, table: None, times: 1, kind }
     }
 
@@ -85,7 +85,7 @@ impl Faults {
     }
 
     /// Uses up one call of the first rule that matches.
-    pub fn take(&self, function: &str, operation: &str, tables: &[String]) -> Option<Kind> {
+    pub fn take(&self, function: &str, operation: &str, tables: &[String]) -> Option<FaultKind> {
         let mut faults = self.lock();
         let index = faults.iter().position(|fault| fault.matches(function, operation, tables))?;
         faults[index].times -= 1;
@@ -108,12 +108,12 @@ mod tests {
         let faults = Faults::default();
         let written = r#"{"function": "mailer", "table": "T", "times": 2, "kind": "delay", "delay_ms": 5}"#;
         faults.add(serde_json::from_str(written).expect("a rule"));
-        faults.add(Fault::next_call(Kind::Throttle));
+        faults.add(Fault::next_call(FaultKind::Throttle));
         let tables = ["T".to_owned()];
-        assert_eq!(faults.take("mailer", "GetItem", &tables), Some(Kind::Delay { delay_ms: 5 }));
-        assert_eq!(faults.take("account", "GetItem", &tables), Some(Kind::Throttle));
+        assert_eq!(faults.take("mailer", "GetItem", &tables), Some(FaultKind::Delay { delay_ms: 5 }));
+        assert_eq!(faults.take("account", "GetItem", &tables), Some(FaultKind::Throttle));
         assert_eq!(faults.take("account", "GetItem", &tables), None);
-        assert_eq!(faults.take("mailer", "Query", &tables), Some(Kind::Delay { delay_ms: 5 }));
+        assert_eq!(faults.take("mailer", "Query", &tables), Some(FaultKind::Delay { delay_ms: 5 }));
         assert!(faults.left().is_empty());
     }
 }

@@ -5,7 +5,7 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::faults::Kind;
+use super::faults::FaultKind;
 use super::operations::{Operation, error_body};
 use super::response::{AwsResponse, Service};
 use super::ses;
@@ -56,34 +56,34 @@ impl AwsRequest<'_> {
 
     /// The error that a fault makes of this call; `None` for a fault with which the call is carried out or its caller
     /// dies.
-    pub fn failure(&self, fault: Kind) -> Option<AwsResponse> {
+    pub fn failure(&self, fault: FaultKind) -> Option<AwsResponse> {
         let (status, error, message) = match (self, fault) {
-            (Self::DynamoDb(operation), Kind::TransactionConflict) => {
+            (Self::DynamoDb(operation), FaultKind::TransactionConflict) => {
                 return Some(transaction_conflict(operation));
             }
-            (Self::DynamoDb(_), Kind::Throttle) => (
+            (Self::DynamoDb(_), FaultKind::Throttle) => (
                 StatusCode::BAD_REQUEST,
                 "ProvisionedThroughputExceededException",
                 "The level of configured provisioned throughput for the table was exceeded. Consider increasing your provisioning level with the UpdateTable API.",
             ),
-            (Self::DynamoDb(_), Kind::ServerError) => {
+            (Self::DynamoDb(_), FaultKind::ServerError) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", "Internal server error")
             }
-            (Self::DynamoDb(_), Kind::Reject) => {
+            (Self::DynamoDb(_), FaultKind::Reject) => {
                 (StatusCode::BAD_REQUEST, "ValidationException", "One or more parameter values were invalid")
             }
-            (Self::SendEmail(_), Kind::Throttle) => {
+            (Self::SendEmail(_), FaultKind::Throttle) => {
                 (StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException", "Maximum sending rate exceeded.")
             }
-            (Self::SendEmail(_), Kind::ServerError | Kind::TransactionConflict) => {
+            (Self::SendEmail(_), FaultKind::ServerError | FaultKind::TransactionConflict) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "InternalServiceErrorException", "Internal error")
             }
-            (Self::SendEmail(_), Kind::Reject) => (
+            (Self::SendEmail(_), FaultKind::Reject) => (
                 StatusCode::BAD_REQUEST,
                 "MessageRejected",
                 "Email address is not verified. The following identities failed the check in region US-EAST-1",
             ),
-            (_, Kind::Kill | Kind::LostAnswer | Kind::Delay { .. }) => return None,
+            (_, FaultKind::Kill | FaultKind::LostAnswer | FaultKind::Delay { .. }) => return None,
         };
         Some(AwsResponse::failure(self.service(), status, error, message))
     }

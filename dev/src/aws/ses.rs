@@ -49,8 +49,8 @@ const OWN_HEADERS: [&str; 12] = [
 /// Responds to `POST /v2/email/outbound-emails` with this body.
 pub fn send_email(mailbox: &Mailbox, body: &[u8]) -> AwsResponse {
     match read(body) {
-        Ok(mail) => {
-            let number = mailbox.receive(mail);
+        Ok(email) => {
+            let number = mailbox.receive(email);
             AwsResponse::of_ses(&json!({ "MessageId": format!("local-{number:08}") }))
         }
         Err(Refusal { kind, message }) => {
@@ -304,12 +304,12 @@ mod tests {
     fn a_mail_reaches_the_mailbox() {
         let (mailbox, response) = send(&request());
         assert_eq!(response.status, StatusCode::OK);
-        let mails = mailbox.emails();
-        assert_eq!(mails[0].to, "olga@example.com");
-        assert_eq!(mails[0].from, "Sparekey <no-reply@example.com>");
-        assert_eq!(mails[0].subject, "Grüße");
-        assert_eq!(mails[0].links, ["https://a.example/x"]);
-        assert_eq!(mails[0].headers[0].name, "Auto-Submitted");
+        let emails = mailbox.emails();
+        assert_eq!(emails[0].to, "olga@example.com");
+        assert_eq!(emails[0].from, "Sparekey <no-reply@example.com>");
+        assert_eq!(emails[0].subject, "Grüße");
+        assert_eq!(emails[0].links, ["https://a.example/x"]);
+        assert_eq!(emails[0].headers[0].name, "Auto-Submitted");
     }
 
     #[test]

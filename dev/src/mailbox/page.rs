@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde::Deserialize;
 use time::OffsetDateTime;
 
-use super::mail::{ReceivedEmail, link_ranges};
+use super::email::{ReceivedEmail, link_ranges};
 
 /// The list shows this many, newest first; older ones are still in the JSON.
 const MAILS_LISTED: usize = 200;
@@ -20,21 +20,21 @@ pub(super) enum Part {
 }
 
 /// The page that lists the emails.
-pub(super) fn front(mails: &[ReceivedEmail]) -> String {
-    let open = if mails.is_empty() { EMPTY.to_owned() } else { CHOOSE.to_owned() };
+pub(super) fn front(emails: &[ReceivedEmail]) -> String {
+    let open = if emails.is_empty() { EMPTY.to_owned() } else { CHOOSE.to_owned() };
     // Without script, a page of its own accord is the only way to show a new email. An open email stays put.
     let refresh = "<noscript><meta http-equiv=\"refresh\" content=\"5\"></noscript>";
-    document(&format!("Mailbox ({})", mails.len()), refresh, "listing", mails, None, &open)
+    document(&format!("Mailbox ({})", emails.len()), refresh, "listing", emails, None, &open)
 }
 
 /// The page that shows one email beside the list.
-pub(super) fn reading(mails: &[ReceivedEmail], mail: &ReceivedEmail, part: Part) -> String {
-    document(&mail.subject, "", "reading", mails, Some(mail.number), &article(mail, part))
+pub(super) fn reading(emails: &[ReceivedEmail], email: &ReceivedEmail, part: Part) -> String {
+    document(&email.subject, "", "reading", emails, Some(email.number), &article(email, part))
 }
 
 /// The page for an email that isn't there.
-pub(super) fn missing(mails: &[ReceivedEmail]) -> String {
-    document("No such email", "", "reading", mails, None, MISSING)
+pub(super) fn missing(emails: &[ReceivedEmail]) -> String {
+    document("No such email", "", "reading", emails, None, MISSING)
 }
 
 const EMPTY: &str = "<div class=\"hint\"><h2>Nothing here yet</h2>\
@@ -50,13 +50,13 @@ fn document(
     title: &str,
     head: &str,
     kind: &str,
-    mails: &[ReceivedEmail],
+    emails: &[ReceivedEmail],
     open: Option<u64>,
     main: &str,
 ) -> String {
-    let list = list(mails, open);
+    let list = list(emails, open);
     let title = escape(title);
-    let button = if mails.is_empty() { "" } else { "<button type=\"submit\">Empty</button>" };
+    let button = if emails.is_empty() { "" } else { "<button type=\"submit\">Empty</button>" };
     format!(
         r#"<!doctype html>
 <html lang="en">
@@ -83,21 +83,21 @@ fn document(
     )
 }
 
-fn list(mails: &[ReceivedEmail], open: Option<u64>) -> String {
+fn list(emails: &[ReceivedEmail], open: Option<u64>) -> String {
     let mut html = String::from("<ol reversed>");
-    for mail in mails.iter().rev().take(MAILS_LISTED) {
-        let current = if open == Some(mail.number) { " aria-current=\"page\"" } else { "" };
+    for email in emails.iter().rev().take(MAILS_LISTED) {
+        let current = if open == Some(email.number) { " aria-current=\"page\"" } else { "" };
         let _ = write!(
             html,
             "<li><a href=\"/mails/{}\"{current}><span class=\"to\">{}</span>{}<span class=\"subject\">{}</span></a></li>",
-            mail.number,
-            escape(&mail.to),
-            moment(mail.received_at, false),
-            subject(mail),
+            email.number,
+            escape(&email.to),
+            moment(email.received_at, false),
+            subject(email),
         );
     }
     html.push_str("</ol>");
-    if let Some(hidden) = mails.len().checked_sub(MAILS_LISTED).filter(|&hidden| hidden > 0) {
+    if let Some(hidden) = emails.len().checked_sub(MAILS_LISTED).filter(|&hidden| hidden > 0) {
         let _ = write!(
             html,
             "<p class=\"older\">{hidden} older ones are in <a href=\"/mails\">the JSON</a>.</p>"
@@ -106,23 +106,23 @@ fn list(mails: &[ReceivedEmail], open: Option<u64>) -> String {
     html
 }
 
-fn article(mail: &ReceivedEmail, part: Part) -> String {
-    let number = mail.number;
+fn article(email: &ReceivedEmail, part: Part) -> String {
+    let number = email.number;
     let tab = |name: &str, path: &str, this: Part, there: bool| match (there, this == part) {
         (false, _) => String::new(),
         (true, true) => format!("<li><a href=\"{path}\" aria-current=\"true\">{name}</a></li>"),
         (true, false) => format!("<li><a href=\"{path}\">{name}</a></li>"),
     };
-    let tabs = tab("HTML", &format!("/mails/{number}"), Part::Html, !mail.html.is_empty())
-        + &tab("Text", &format!("/mails/{number}?part=text"), Part::Text, !mail.text.is_empty());
+    let tabs = tab("HTML", &format!("/mails/{number}"), Part::Html, !email.html.is_empty())
+        + &tab("Text", &format!("/mails/{number}?part=text"), Part::Text, !email.text.is_empty());
     let body = match part {
         Part::Html => format!(
             // Without scripts, sharing the origin gives the email nothing, and lets the page measure its height.
             "<iframe title=\"The email, as its reader sees it\" sandbox=\"allow-same-origin allow-popups \
              allow-popups-to-escape-sandbox\" srcdoc=\"{}\"></iframe>",
-            escape(&with_links_in_new_tabs(&mail.html)),
+            escape(&with_links_in_new_tabs(&email.html)),
         ),
-        Part::Text => format!("<pre>{}</pre>", with_links(&mail.text)),
+        Part::Text => format!("<pre>{}</pre>", with_links(&email.text)),
     };
     format!(
         r#"<article>
@@ -136,34 +136,34 @@ fn article(mail: &ReceivedEmail, part: Part) -> String {
 {}<ul class="tabs">{tabs}</ul>
 {body}
 {}</article>"#,
-        subject(mail),
-        escape(&mail.to),
-        escape(&mail.from),
-        moment(mail.received_at, true),
-        further_headers(mail),
-        links(mail),
+        subject(email),
+        escape(&email.to),
+        escape(&email.from),
+        moment(email.received_at, true),
+        further_headers(email),
+        links(email),
     )
 }
 
-fn subject(mail: &ReceivedEmail) -> String {
-    if mail.subject.is_empty() { "(no subject)".to_owned() } else { escape(&mail.subject) }
+fn subject(email: &ReceivedEmail) -> String {
+    if email.subject.is_empty() { "(no subject)".to_owned() } else { escape(&email.subject) }
 }
 
-fn further_headers(mail: &ReceivedEmail) -> String {
-    if mail.headers.is_empty() {
+fn further_headers(email: &ReceivedEmail) -> String {
+    if email.headers.is_empty() {
         return String::new();
     }
-    let lines = mail.headers.iter().fold(String::new(), |lines, header| {
+    let lines = email.headers.iter().fold(String::new(), |lines, header| {
         lines + "<div><dt>" + &escape(&header.name) + "</dt><dd>" + &escape(&header.value) + "</dd></div>"
     });
     format!("<details><summary>Further headers</summary><dl>{lines}</dl></details>\n")
 }
 
-fn links(mail: &ReceivedEmail) -> String {
-    if mail.links.is_empty() {
+fn links(email: &ReceivedEmail) -> String {
+    if email.links.is_empty() {
         return String::new();
     }
-    let items = mail.links.iter().fold(String::new(), |items, link| items + "<li>" + &anchor(link) + "</li>");
+    let items = email.links.iter().fold(String::new(), |items, link| items + "<li>" + &anchor(link) + "</li>");
     format!(
         "<section aria-labelledby=\"links\"><h3 id=\"links\">Links</h3><ul class=\"links\">{items}</ul></section>\n"
     )
@@ -230,7 +230,7 @@ fn escape(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn mail() -> ReceivedEmail {
+    fn email() -> ReceivedEmail {
         ReceivedEmail {
             number: 7,
             received_at: 1_794_729_600,
@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn nothing_of_a_mail_becomes_markup_of_the_page() {
-        let page = reading(&[mail()], &mail(), Part::Html);
+        let page = reading(&[email()], &email(), Part::Html);
         assert!(!page.contains("<script>alert"));
         assert!(page.contains("&lt;script&gt;alert"));
         assert!(page.contains("srcdoc=\"&lt;!doctype html&gt;&lt;html&gt;&lt;head&gt;&lt;base target"));
@@ -256,7 +256,7 @@ mod tests {
 
     #[test]
     fn addresses_in_the_text_are_clickable() {
-        let page = reading(&[mail()], &mail(), Part::Text);
+        let page = reading(&[email()], &email(), Part::Text);
         assert!(page.contains(
             "Hi &amp; hello: <a href=\"https://a.example/?a=1&amp;b=2\" target=\"_blank\" \
              rel=\"noopener noreferrer\">https://a.example/?a=1&amp;b=2</a>.\n</pre>"
@@ -271,8 +271,8 @@ mod tests {
 
     #[test]
     fn a_long_list_says_what_it_leaves_out() {
-        let mails = vec![mail(); MAILS_LISTED + 3];
-        assert!(front(&mails).contains("3 older ones"));
-        assert!(!front(&mails[..MAILS_LISTED]).contains("older ones"));
+        let emails = vec![email(); MAILS_LISTED + 3];
+        assert!(front(&emails).contains("3 older ones"));
+        assert!(!front(&emails[..MAILS_LISTED]).contains("older ones"));
     }
 }

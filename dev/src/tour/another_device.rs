@@ -27,9 +27,9 @@ async fn ask_for_link(
 ) -> Result<(String, String)> {
     let answer = tour.post(laptop, "/login/link", json!({ "email": person.email })).await?;
     let code = shown_code(answer.expect(200)?, "/code")?;
-    let mail = tour.mail(&person.email, EmailKind::SignIn).await?;
-    ensure!(!mail.text.contains(&code), "expected the code on the page only, it is in the email too");
-    Ok((tour.mails.link_path(&mail)?, code))
+    let email = tour.email(&person.email, EmailKind::SignIn).await?;
+    ensure!(!email.text.contains(&code), "expected the code on the page only, it is in the email too");
+    Ok((tour.emails.link_path(&email)?, code))
 }
 
 async fn open_elsewhere(tour: &mut Walk, mira: &AccountLine) -> Result<()> {
@@ -89,8 +89,8 @@ async fn confirm_elsewhere(tour: &mut Walk, mira: &AccountLine, spare: &str) -> 
     tour.report.begin("The account shows a code while a backup email waits");
     tour.post(&mut laptop, "/account/backup", json!({ "email": spare })).await?.expect(202)?;
     let code = shown_code(tour.get(&mut laptop, "/account").await?.expect(200)?, "/pending_code")?;
-    let link = tour.mail(spare, EmailKind::Confirm).await?;
-    let link = tour.mails.link_path(&link)?;
+    let link = tour.email(spare, EmailKind::Confirm).await?;
+    let link = tour.emails.link_path(&link)?;
     tour.report.end();
 
     tour.report.begin("With it a phone confirms that nobody is signed in on");
@@ -101,7 +101,7 @@ async fn confirm_elsewhere(tour: &mut Walk, mira: &AccountLine, spare: &str) -> 
     answer.expect(200)?.expect_value("/address", spare)?;
     ensure!(!phone.has_session(), "expected no session from a confirmation");
     tour.get(&mut laptop, "/account").await?.expect(200)?.expect_value("/backup/address", spare)?;
-    tour.mail(&mira.email, EmailKind::Words).await?;
+    tour.email(&mira.email, EmailKind::Words).await?;
     tour.report.end();
     Ok(())
 }

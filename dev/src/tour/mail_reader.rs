@@ -7,7 +7,7 @@ use reqwest::Client;
 
 use crate::mailbox::ReceivedEmail;
 
-/// An email takes a stream poll, a function call and a mail service: tens of milliseconds here, seconds in AWS.
+/// An email takes a stream poll, a function call and an email service: tens of milliseconds here, seconds in AWS.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -48,38 +48,38 @@ impl MailReader {
     pub(super) async fn next(&mut self, to: &str, kind: EmailKind) -> Result<ReceivedEmail> {
         let waiting = async {
             loop {
-                if let Some(at) = self.unread.iter().position(|mail| bare(&mail.to) == to) {
+                if let Some(at) = self.unread.iter().position(|email| bare(&email.to) == to) {
                     return anyhow::Ok(self.unread.remove(at));
                 }
                 tokio::time::sleep(PAUSE).await;
                 self.look().await?;
             }
         };
-        let mail = match tokio::time::timeout(PATIENCE, waiting).await {
-            Ok(mail) => mail?,
+        let email = match tokio::time::timeout(PATIENCE, waiting).await {
+            Ok(email) => email?,
             Err(_) => {
                 bail!("expected an email to {to}, none came in {} s{}", PATIENCE.as_secs(), self.others())
             }
         };
-        let came = self.kind(&mail);
+        let came = self.kind(&email);
         ensure!(
             came == kind,
             "expected an email of kind {kind:?} to {to}, came {came:?}: {}\n{}",
-            mail.subject,
-            mail.text
+            email.subject,
+            email.text
         );
         ensure!(
-            !mail.html.is_empty() && !mail.text.is_empty(),
+            !email.html.is_empty() && !email.text.is_empty(),
             "a part is missing in “{}” to {to}",
-            mail.subject
+            email.subject
         );
-        Ok(mail)
+        Ok(email)
     }
 
     /// No email to this address may have come. Ask after a later email arrived: emails keep their order.
     pub(super) fn nothing_to(&self, to: &str) -> Result<()> {
-        match self.unread.iter().find(|mail| bare(&mail.to) == to) {
-            Some(mail) => bail!("expected no email to {to}, came “{}”\n{}", mail.subject, mail.text),
+        match self.unread.iter().find(|email| bare(&email.to) == to) {
+            Some(email) => bail!("expected no email to {to}, came “{}”\n{}", email.subject, email.text),
             None => Ok(()),
         }
     }
@@ -92,29 +92,29 @@ impl MailReader {
     }
 
     /// The link of an email as a path of the site, its query with it.
-    pub(super) fn link_path(&self, mail: &ReceivedEmail) -> Result<String> {
-        let links = mail.links.iter().filter_map(|link| link.strip_prefix(&self.site));
+    pub(super) fn link_path(&self, email: &ReceivedEmail) -> Result<String> {
+        let links = email.links.iter().filter_map(|link| link.strip_prefix(&self.site));
         let mut with_token = links.filter(|path| path.contains("?token="));
         let path = with_token
             .next()
-            .with_context(|| format!("expected a link in “{}”\n{}", mail.subject, mail.text))?;
+            .with_context(|| format!("expected a link in “{}”\n{}", email.subject, email.text))?;
         ensure!(
             with_token.next().is_none(),
             "expected one link in “{}”, came more\n{}",
-            mail.subject,
-            mail.text
+            email.subject,
+            email.text
         );
         ensure!(
-            mail.html.contains(path),
+            email.html.contains(path),
             "expected the link of the text part in the HTML part too\n{}",
-            mail.html
+            email.html
         );
         Ok(path.to_owned())
     }
 
-    fn kind(&self, mail: &ReceivedEmail) -> EmailKind {
+    fn kind(&self, email: &ReceivedEmail) -> EmailKind {
         let leads_to =
-            |path: &str| mail.links.iter().any(|link| link.starts_with(&format!("{}{path}", self.site)));
+            |path: &str| email.links.iter().any(|link| link.starts_with(&format!("{}{path}", self.site)));
         match () {
             () if leads_to("/backup/confirm?token=") => EmailKind::Confirm,
             () if leads_to("/login/open?token=") => EmailKind::SignIn,
@@ -125,15 +125,15 @@ impl MailReader {
     async fn look(&mut self) -> Result<()> {
         let url = format!("{}/mails?after={}", self.mailbox, self.seen);
         let answer = self.client.get(url).send().await.context("the mailbox does not answer")?;
-        let mails: Vec<ReceivedEmail> =
+        let emails: Vec<ReceivedEmail> =
             answer.json().await.context("the mailbox sends something other than emails")?;
-        self.seen = mails.last().map_or(self.seen, |mail| mail.number);
-        self.unread.extend(mails);
+        self.seen = emails.last().map_or(self.seen, |email| email.number);
+        self.unread.extend(emails);
         Ok(())
     }
 
     fn others(&self) -> String {
-        let line = |mail: &ReceivedEmail| format!("\n  there is “{}” to {}", mail.subject, mail.to);
+        let line = |email: &ReceivedEmail| format!("\n  there is “{}” to {}", email.subject, email.to);
         self.unread.iter().map(line).collect::<Vec<_>>().concat()
     }
 }

@@ -112,16 +112,16 @@ impl Recorder {
     }
 
     /// Records an email.
-    pub(super) fn mail(&mut self, step: &str, mail: &ReceivedEmail) -> Result<()> {
+    pub(super) fn email(&mut self, step: &str, email: &ReceivedEmail) -> Result<()> {
         let rules = &self.placeholders;
-        let headers = mail.headers.iter();
+        let headers = email.headers.iter();
         let letter = RecordedMail {
             step: step.to_owned(),
-            to: mail.to.clone(),
-            from: mail.from.clone(),
-            subject: mail.subject.clone(),
-            text: rules.text(&mail.text),
-            html: rules.text(&mail.html),
+            to: email.to.clone(),
+            from: email.from.clone(),
+            subject: email.subject.clone(),
+            text: rules.text(&email.text),
+            html: rules.text(&email.html),
             headers: headers.map(|header| (header.name.clone(), rules.text(&header.value))).collect(),
         };
         self.write(&Entry::Mail(letter))

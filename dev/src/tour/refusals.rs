@@ -95,7 +95,7 @@ async fn taken_address(
         .expect(202)?
         .expect_value("/backup/state", "pending")?
         .expect_value("/backup/pending_address", taken)?;
-    tour.mail(&owner.email, EmailKind::Words).await?;
+    tour.email(&owner.email, EmailKind::Words).await?;
     tour.no_mail(taken)?;
     tour.report.end();
     Ok(())
@@ -114,8 +114,8 @@ async fn expired_link(tour: &mut Walk, browser: &mut Browser, spare: &str) -> Re
     tour.report.begin("An expired link");
     tour.a_day_later().await?;
     tour.post(browser, "/account/backup", json!({ "email": spare })).await?.expect(202)?;
-    let mail = tour.mail(spare, EmailKind::Confirm).await?;
-    let link = tour.mails.link_path(&mail)?;
+    let email = tour.email(spare, EmailKind::Confirm).await?;
+    let link = tour.emails.link_path(&email)?;
     let links = tour.site.operator()?.expire_links().await?;
     tour.report.line("later", format!("a day passes for {links} links: the operator sets them back"));
     tour.get(browser, &link).await?.expect_problem(410, "link-expired")?;
@@ -132,8 +132,8 @@ async fn replaced_link(tour: &mut Walk, person: &AccountLine) -> Result<()> {
     let mut links = Vec::new();
     for _ in 0..2 {
         tour.post(&mut browser, "/login/link", json!({ "email": person.email })).await?.expect(200)?;
-        let mail = tour.mail(&person.email, EmailKind::SignIn).await?;
-        links.push(tour.mails.link_path(&mail)?);
+        let email = tour.email(&person.email, EmailKind::SignIn).await?;
+        links.push(tour.emails.link_path(&email)?);
     }
     let older = json!({ "token": token_of(&links[0])? });
     tour.post(&mut browser, "/login/open", older).await?.expect_problem(410, "link-replaced")?;
@@ -173,7 +173,7 @@ async fn strangers(tour: &mut Walk, people: &People, spare: &str) -> Result<()> 
         for answer in &answers {
             answer.expect(200)?.expect_same_as(&answers[0])?;
         }
-        tour.mail(spare, kind).await?;
+        tour.email(spare, kind).await?;
         for email in [stranger, &people.bea.email, &pending] {
             tour.no_mail(email)?;
         }
@@ -184,7 +184,7 @@ async fn strangers(tour: &mut Walk, people: &People, spare: &str) -> Result<()> 
 
 async fn nothing_left(tour: &mut Walk) -> Result<()> {
     tour.report.begin("No email came that the tour does not expect");
-    tour.mails.nothing_left().await?;
+    tour.emails.nothing_left().await?;
     tour.report.end();
     Ok(())
 }

@@ -23,7 +23,7 @@ pub(super) struct Report {
     colours: bool,
     started: Instant,
     steps: usize,
-    mails: usize,
+    emails: usize,
     step: Option<Step>,
     recorder: Option<Recorder>,
 }
@@ -39,7 +39,7 @@ impl Report {
     /// Colours only for a terminal, and not where `NO_COLOR` asks for none.
     pub(super) fn new(recorder: Option<Recorder>) -> Self {
         let colours = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        Self { colours, started: Instant::now(), steps: 0, mails: 0, step: None, recorder }
+        Self { colours, started: Instant::now(), steps: 0, emails: 0, step: None, recorder }
     }
 
     /// A heading over the steps that follow.
@@ -60,7 +60,7 @@ impl Report {
 
     /// Adds a line to the step: `asked`, `came`, `email` and so on.
     pub(super) fn line(&mut self, label: &'static str, text: String) {
-        self.mails += usize::from(label == "email");
+        self.emails += usize::from(label == "email");
         if let Some(step) = &mut self.step {
             step.lines.push((label, text));
         }
@@ -111,10 +111,10 @@ impl Report {
     }
 
     /// Records an email that was read.
-    pub(super) fn record_mail(&mut self, mail: &ReceivedEmail) -> Result<()> {
+    pub(super) fn record_mail(&mut self, email: &ReceivedEmail) -> Result<()> {
         let step = self.step.as_ref().map_or("", |step| step.title.as_str());
         match &mut self.recorder {
-            Some(recorder) => recorder.mail(step, mail),
+            Some(recorder) => recorder.email(step, email),
             None => Ok(()),
         }
     }
@@ -142,7 +142,7 @@ impl Report {
         let text = format!(
             "{} steps as expected, {} emails, {}",
             self.steps,
-            self.mails,
+            self.emails,
             duration(self.started.elapsed())
         );
         write(&format!("\n{} {text}\n", self.paint("32", "✓")));

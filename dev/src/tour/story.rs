@@ -100,8 +100,8 @@ pub(super) async fn confirm(
     spare: &str,
 ) -> Result<String> {
     tour.report.begin("The link in the email shows whose account and which address");
-    let mail = tour.mail(spare, EmailKind::Confirm).await?;
-    let link = tour.mails.link_path(&mail)?;
+    let email = tour.email(spare, EmailKind::Confirm).await?;
+    let link = tour.emails.link_path(&email)?;
     for _ in 0..2 {
         let page = tour.get(browser, &link).await?;
         page.expect(200)?.expect_value("/username", &person.username)?.expect_value("/address", spare)?;
@@ -117,7 +117,7 @@ pub(super) async fn confirm(
         .expect(200)?
         .expect_value("/backup/state", "confirmed")?
         .expect_value("/backup/address", spare)?;
-    tour.mail(&person.email, EmailKind::Words).await?;
+    tour.email(&person.email, EmailKind::Words).await?;
     tour.report.end();
     Ok(link)
 }
@@ -134,13 +134,13 @@ async fn sign_out(tour: &mut Walk, browser: &mut Browser) -> Result<()> {
 async fn forgot_username(tour: &mut Walk, person: &AccountLine, address: &str) -> Result<()> {
     tour.report.begin("First door: the username, mailed to the backup email");
     tour.post(&mut tour.browser(), "/forgot-username", json!({ "email": address })).await?.expect(200)?;
-    let mail = tour.mail(address, EmailKind::Words).await?;
-    let parts = [&mail.text, &mail.html];
+    let email = tour.email(address, EmailKind::Words).await?;
+    let parts = [&email.text, &email.html];
     ensure!(
         parts.iter().all(|part| part.contains(&person.username)),
         "expected the username {} in both parts\n{}",
         person.username,
-        mail.text
+        email.text
     );
     tour.report.end();
     Ok(())
@@ -150,8 +150,8 @@ async fn magic_link(tour: &mut Walk, mira: &AccountLine, spare: &str) -> Result<
     let mut other = tour.browser();
     tour.report.begin("Second door: a sign-in link to the backup email");
     tour.post(&mut other, "/login/link", json!({ "email": spare })).await?.expect(200)?;
-    let mail = tour.mail(spare, EmailKind::SignIn).await?;
-    let link = tour.mails.link_path(&mail)?;
+    let email = tour.email(spare, EmailKind::SignIn).await?;
+    let link = tour.emails.link_path(&email)?;
     tour.get(&mut other, &link).await?.expect(200)?.expect_value("/username", &mira.username)?;
     tour.get(&mut other, "/account").await?.expect_problem(401, "not-signed-in")?;
     tour.report.end();
@@ -160,7 +160,7 @@ async fn magic_link(tour: &mut Walk, mira: &AccountLine, spare: &str) -> Result<
     let answer = tour.post(&mut other, "/login/open", json!({ "token": token_of(&link)? })).await?;
     answer.expect(200)?.expect_value("/username", &mira.username)?;
     tour.get(&mut other, "/account").await?.expect(200)?.expect_value("/username", &mira.username)?;
-    tour.mail(&mira.email, EmailKind::Words).await?;
+    tour.email(&mira.email, EmailKind::Words).await?;
     tour.report.end();
 
     tour.report.begin("The same link once more: it was used");
@@ -176,7 +176,7 @@ async fn password(tour: &mut Walk, mira: &AccountLine, spare: &str) -> Result<()
     let login = json!({ "identifier": spare.to_uppercase(), "password": mira.password });
     tour.post(&mut other, "/login", login).await?.expect(200)?.expect_value("/username", &mira.username)?;
     tour.get(&mut other, "/account").await?.expect(200)?.expect_value("/backup/address", spare)?;
-    tour.mail(&mira.email, EmailKind::Words).await?;
+    tour.email(&mira.email, EmailKind::Words).await?;
     tour.report.end();
     Ok(())
 }
@@ -203,7 +203,7 @@ async fn change(
     tour.report.begin("The former one stays in force meanwhile");
     let login = json!({ "identifier": spare, "password": mira.password });
     tour.post(&mut tour.browser(), "/login", login).await?.expect(200)?;
-    tour.mail(&mira.email, EmailKind::Words).await?;
+    tour.email(&mira.email, EmailKind::Words).await?;
     tour.report.end();
 
     confirm(tour, browser, mira, newer).await?;
@@ -213,7 +213,7 @@ async fn change(
         let login = json!({ "identifier": identifier, "password": mira.password });
         tour.post(&mut tour.browser(), "/login", login).await?.expect(status)?;
     }
-    tour.mail(&mira.email, EmailKind::Words).await?;
+    tour.email(&mira.email, EmailKind::Words).await?;
     tour.report.end();
     Ok(())
 }
@@ -222,7 +222,7 @@ async fn remove(tour: &mut Walk, browser: &mut Browser, mira: &AccountLine, newe
     tour.report.begin("Removes it, and the owner hears of it");
     let answer = tour.post(browser, "/account/backup/remove", json!({})).await?;
     answer.expect(200)?.expect_value("/backup/state", "none")?;
-    tour.mail(&mira.email, EmailKind::Words).await?;
+    tour.email(&mira.email, EmailKind::Words).await?;
     tour.report.end();
 
     tour.report.begin("It opens nothing any more");
@@ -233,7 +233,7 @@ async fn remove(tour: &mut Walk, browser: &mut Browser, mira: &AccountLine, newe
     tour.post(&mut other, "/login/link", json!({ "email": newer })).await?.expect(200)?;
     // A later email that does arrive shows that none is still on its way.
     tour.post(&mut other, "/forgot-username", json!({ "email": mira.email })).await?.expect(200)?;
-    tour.mail(&mira.email, EmailKind::Words).await?;
+    tour.email(&mira.email, EmailKind::Words).await?;
     tour.no_mail(newer)?;
     tour.report.end();
 

@@ -52,15 +52,15 @@ impl People {
 pub(super) struct Walk {
     pub(super) site: Site,
     pub(super) connections: Connections,
-    pub(super) mails: MailReader,
+    pub(super) emails: MailReader,
     pub(super) report: Report,
 }
 
 impl Walk {
     /// A tour of this site that has not begun.
     pub(super) async fn new(site: Site, report: Report) -> Result<Self> {
-        let mails = MailReader::new(&site.mailbox, &site.url).await?;
-        Ok(Self { site, connections: Connections::new()?, mails, report })
+        let emails = MailReader::new(&site.mailbox, &site.url).await?;
+        Ok(Self { site, connections: Connections::new()?, emails, report })
     }
 
     /// A browser without cookies.
@@ -82,16 +82,16 @@ impl Walk {
     }
 
     /// Waits for the next email to this address, which must be of this kind.
-    pub(super) async fn mail(&mut self, to: &str, kind: EmailKind) -> Result<ReceivedEmail> {
-        let mail = self.mails.next(to, kind).await?;
-        self.report.record_mail(&mail)?;
-        self.report.line("email", format!("to {to}: “{}”", mail.subject));
-        Ok(mail)
+    pub(super) async fn email(&mut self, to: &str, kind: EmailKind) -> Result<ReceivedEmail> {
+        let email = self.emails.next(to, kind).await?;
+        self.report.record_mail(&email)?;
+        self.report.line("email", format!("to {to}: “{}”", email.subject));
+        Ok(email)
     }
 
     /// No email to this address came before the latest one that did.
     pub(super) fn no_mail(&mut self, to: &str) -> Result<()> {
-        self.mails.nothing_to(to)?;
+        self.emails.nothing_to(to)?;
         self.report.line("no email", format!("to {to}"));
         Ok(())
     }

@@ -12,7 +12,7 @@ use shared::error::Error;
 use shared::logging;
 use shared::mail::{Email, PrimaryAddress, SignInAddress, UnconfirmedAddress};
 use shared::metrics::Event;
-use shared::store::{Queued, QueuedState};
+use shared::store::{QueuedEmail, QueuedState};
 
 /// What became of a request.
 enum Decision {
@@ -44,7 +44,7 @@ pub async fn handle(mailer: &Mailer, id: &MessageId) -> Result<(), Error> {
     Ok(app.store.mark_email_request_done(id).await?)
 }
 
-async fn decide(app: &App, queued: &Queued, now: Timestamp) -> Result<Decision, Error> {
+async fn decide(app: &App, queued: &QueuedEmail, now: Timestamp) -> Result<Decision, Error> {
     match &queued.request {
         EmailRequest::ForgotUsername { typed } => Ok(match find(app, typed, now).await? {
             Some((account, to, _)) => send(Email::YourUsername { to, username: name(&account) }, account),
@@ -97,7 +97,7 @@ async fn notice(
 
 async fn sign_in_link(
     app: &App,
-    queued: &Queued,
+    queued: &QueuedEmail,
     typed: &TypedAddress,
     now: Timestamp,
 ) -> Result<Decision, Error> {
@@ -129,7 +129,7 @@ async fn sign_in_link(
 
 async fn confirmation(
     app: &App,
-    queued: &Queued,
+    queued: &QueuedEmail,
     account_id: &AccountId,
     address: &EmailAddress,
     now: Timestamp,
@@ -142,7 +142,7 @@ async fn confirmation(
     };
     // The person who entered it sees the same as for a free address; the owner is told, at the primary address.
     let back_to_former = account.sign_in_email(address, now) == Some(SignInEmail::Former);
-    if let Some(owner) = app.store.owner_of(address, now).await?.filter(|_| !back_to_former) {
+    if let Some(owner) = app.store.find_owner(address, now).await?.filter(|_| !back_to_former) {
         return Ok(match app.store.load_account(&owner).await? {
             Some(owner) if owner.id != account.id => {
                 let email = Email::AddressClaimAttempt {

@@ -84,7 +84,7 @@ async fn page(
 /// Finds the link, if it is live and the address it was sent to is still the account's.
 async fn find(app: &App<LinkCodes>, token: &Token, now: Timestamp) -> Result<Found, Error> {
     let link = app.open_link(token, PURPOSE, now).await?;
-    match app.store.slot_of(&link).await? {
+    match app.store.find_slot(&link).await? {
         Slot::Own => {}
         Slot::Others => return Err(Error::link(PURPOSE, Code::LinkReplaced)),
         Slot::Closed => return Err(Error::link(PURPOSE, Code::LinkUsed)),

@@ -80,7 +80,7 @@ async fn end_some(
 async fn find(operator: &Operator, typed: &str) -> Result<AccountId, Failure> {
     let found = match Identifier::parse(typed) {
         Identifier::Username(username) => operator.store.find_by_username(&username).await?,
-        Identifier::Email(address) => operator.store.owner_of(&address, operator.now()).await?,
+        Identifier::Email(address) => operator.store.find_owner(&address, operator.now()).await?,
         Identifier::Neither(_) => None,
     };
     found.ok_or_else(|| Failure::Input(vec![format!("no account has the username or email {typed:?}")]))

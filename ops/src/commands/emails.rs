@@ -2,7 +2,7 @@
 //! never an address.
 use clap::Subcommand;
 use domain::{MessageId, Timestamp};
-use shared::store::{Queued, ResendRefused};
+use shared::store::{QueuedEmail, ResendRefused};
 
 use super::{Connection, Operator};
 use crate::error::Failure;
@@ -68,7 +68,7 @@ async fn resend_all(operator: &Operator) -> Result<(), Failure> {
 }
 
 /// Queues one request again and prints the outcome; false if it is refused.
-async fn queue_again(operator: &Operator, queued: &Queued) -> Result<bool, Failure> {
+async fn queue_again(operator: &Operator, queued: &QueuedEmail) -> Result<bool, Failure> {
     let (id, again) = (queued.id.as_str(), operator.message_id());
     let outcome = operator.store.resend(queued, &again, operator.now()).await?;
     match outcome {
@@ -79,7 +79,7 @@ async fn queue_again(operator: &Operator, queued: &Queued) -> Result<bool, Failu
 }
 
 /// One request, for a terminal and for `grep`.
-fn line(queued: &Queued, now: Timestamp) -> String {
+fn line(queued: &QueuedEmail, now: Timestamp) -> String {
     let at = queued.requested_at.date_time();
     let (id, kind, date) = (queued.id.as_str(), queued.request.kind(), at.date());
     let account = queued
@@ -120,7 +120,7 @@ mod tests {
         let notice = EmailRequest::Notice { account_id, notice, source: ClientInfo::default() };
         let link = EmailRequest::SignInLink { typed: TypedAddress::from(&address) };
         let line_after = |minutes: u64, request: EmailRequest, state: QueuedState| {
-            let queued = Queued { id: MessageId::first_of(asked), state, requested_at: asked, request };
+            let queued = QueuedEmail { id: MessageId::first_of(asked), state, requested_at: asked, request };
             line(&queued, asked + Duration::from_mins(minutes)).replace(queued.id.as_str(), "ID")
         };
         let (waiting, done) = (QueuedState::Waiting, QueuedState::Done);

@@ -46,7 +46,7 @@ impl Store {
     }
 
     /// The account that has claimed this address at `now`, as primary, backup or former backup.
-    pub async fn owner_of(
+    pub async fn find_owner(
         &self,
         address: &EmailAddress,
         now: Timestamp,

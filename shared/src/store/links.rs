@@ -95,7 +95,7 @@ impl Store {
     }
 
     /// Who has the slot of a sign-in link, read consistently.
-    pub async fn slot_of(&self, link: &Link) -> Result<Slot, StoreError> {
+    pub async fn find_slot(&self, link: &Link) -> Result<Slot, StoreError> {
         let slot: Option<SlotRow> =
             self.get(&self.tables.links, slot_key(link)).await.context("read a link's slot")?;
         Ok(match slot.filter(|slot| slot.closed_at.is_none()) {

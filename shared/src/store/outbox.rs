@@ -38,7 +38,7 @@ pub enum QueuedState {
 
 /// An email request in the outbox.
 #[derive(Debug, Clone)]
-pub struct Queued {
+pub struct QueuedEmail {
     /// Its key.
     pub id: MessageId,
     /// Whether the mailer has processed it.
@@ -51,9 +51,9 @@ pub struct Queued {
 
 /// Requests that the mailer gave up on, the oldest first.
 #[derive(Debug, Default)]
-pub struct Unsent {
+pub struct UnsentEmails {
     /// Those that parse.
-    pub requests: Vec<Queued>,
+    pub requests: Vec<QueuedEmail>,
     /// Those that do not parse, which may be why the mailer gave up.
     pub unreadable: Vec<MessageId>,
 }
@@ -71,7 +71,7 @@ pub enum ResendRefused {
     Superseded,
 }
 
-impl Queued {
+impl QueuedEmail {
     /// Why queueing it again at that time is refused, as far as the request alone shows.
     pub fn resend_refused(&self, now: Timestamp) -> Option<ResendRefused> {
         let lifetime = self.request.link().map(Purpose::lifetime);
@@ -87,7 +87,7 @@ impl Queued {
     }
 }
 
-impl From<Row> for Queued {
+impl From<Row> for QueuedEmail {
     fn from(row: Row) -> Self {
         Self {
             id: row.message_id,
@@ -136,16 +136,16 @@ impl Store {
     }
 
     /// Finds a request, consistently.
-    pub async fn find_email_request(&self, id: &MessageId) -> Result<Option<Queued>, StoreError> {
+    pub async fn find_email_request(&self, id: &MessageId) -> Result<Option<QueuedEmail>, StoreError> {
         let row: Option<Row> =
             self.get(&self.tables.outbox, message_key(id)).await.context("read a mail request")?;
-        Ok(row.map(Queued::from))
+        Ok(row.map(QueuedEmail::from))
     }
 
     /// Lists the requests that wait and are older than the mailer tries. It scans the table: for operators only.
-    pub async fn list_unsent(&self, now: Timestamp) -> Result<Unsent, StoreError> {
+    pub async fn list_unsent(&self, now: Timestamp) -> Result<UnsentEmails, StoreError> {
         let since = MessageId::first_of(now - DELIVERY_WINDOW);
-        let (mut unsent, mut start) = (Unsent::default(), None);
+        let (mut unsent, mut start) = (UnsentEmails::default(), None);
         loop {
             let call = self.dynamodb.scan().table_name(&self.tables.outbox).set_exclusive_start_key(start);
             let call = call
@@ -176,7 +176,7 @@ impl Store {
     /// mailer has processed it; that of the pending address, when it waits for another request.
     pub async fn resend(
         &self,
-        former: &Queued,
+        former: &QueuedEmail,
         id: &MessageId,
         now: Timestamp,
     ) -> Result<Result<(), ResendRefused>, StoreError> {

@@ -79,7 +79,7 @@ impl Real {
                 let store = &self.app().store;
                 let hash = &self.links[link].token_hash;
                 store.find_link(hash, AccountKind::SignIn).await.expect("the database works");
-                store.slot_of(&self.links[link]).await.expect("the database works");
+                store.find_slot(&self.links[link]).await.expect("the database works");
             }
             Action::Press(window, link) => {
                 self.windows[window] = Some((self.links[link].clone(), self.app().now()));
@@ -173,7 +173,7 @@ impl Real {
                 self.windows[window] = Some((found, now));
                 live
             }
-            At::ReadingSlot => app.store.slot_of(&link).await.expect("the database works") == RowSlot::Own,
+            At::ReadingSlot => app.store.find_slot(&link).await.expect("the database works") == RowSlot::Own,
             At::ReadingAccount => {
                 let account = self.load().await;
                 account.sign_in_email(&link.address, now).is_some()
@@ -230,7 +230,7 @@ impl Real {
                 Slot::Of(_) => RowSlot::Others,
                 Slot::Empty | Slot::UsedBy(_) => RowSlot::Closed,
             };
-            assert_eq!(store.slot_of(link).await.expect("the database works"), expected);
+            assert_eq!(store.find_slot(link).await.expect("the database works"), expected);
         }
         assert_eq!(self.links.len(), links.len());
         let tables = self.world.dump();

@@ -30,15 +30,15 @@ async fn change(tour: &mut Walk, thief: &mut Browser, mira: &AccountLine, thiefs
     let login = json!({ "identifier": mira.username, "password": mira.password });
     tour.post(thief, "/login", login).await?.expect(200)?;
     tour.post(thief, "/account/backup", json!({ "email": thiefs })).await?.expect(202)?;
-    let mail = tour.mail(thiefs, EmailKind::Confirm).await?;
-    let link = tour.mails.link_path(&mail)?;
+    let email = tour.email(thiefs, EmailKind::Confirm).await?;
+    let link = tour.emails.link_path(&email)?;
     let answer = tour.post(thief, "/backup/confirm", json!({ "token": token_of(&link)? })).await?;
     answer.expect(200)?.expect_value("/address", thiefs)?;
     tour.report.end();
 
     tour.report.begin("The notice to the primary has a link that tells what happened");
-    let notice = tour.mail(&mira.email, EmailKind::Words).await?;
-    let link = tour.mails.link_path(&notice)?;
+    let notice = tour.email(&mira.email, EmailKind::Words).await?;
+    let link = tour.emails.link_path(&notice)?;
     ensure!(link.starts_with("/undo?"), "expected a link that takes the change back, came {link}");
     ensure!(!notice.text.contains(thiefs), "expected the address masked, came\n{}", notice.text);
     let mut owner = tour.browser();
@@ -61,7 +61,7 @@ async fn take_back(tour: &mut Walk, mira: &AccountLine, link: &str) -> Result<()
     let answer = tour.post(&mut owner, "/undo", form).await?;
     answer.expect(200)?.expect_flag("/former_taken", false)?;
     ensure!(!owner.has_session(), "expected that taking back signs nobody in");
-    tour.mail(&mira.email, EmailKind::Words).await?;
+    tour.email(&mira.email, EmailKind::Words).await?;
     tour.report.end();
     Ok(())
 }
@@ -81,7 +81,7 @@ async fn as_before(tour: &mut Walk, mira: &AccountLine, spare: &str) -> Result<(
     let login = json!({ "identifier": spare, "password": mira.password });
     tour.post(&mut browser, "/login", login).await?.expect(200)?;
     tour.get(&mut browser, "/account").await?.expect(200)?.expect_value("/backup/address", spare)?;
-    tour.mail(&mira.email, EmailKind::Words).await?;
+    tour.email(&mira.email, EmailKind::Words).await?;
     tour.report.end();
 
     sign_in(tour, &mut browser, mira).await?;
