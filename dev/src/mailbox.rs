@@ -53,7 +53,17 @@ impl Mailbox {
         let number = *self.shared.latest.borrow() + 1;
         let links = links_in(&text);
         let received_at = clock::now().unix_timestamp();
-        emails.push_back(ReceivedEmail { number, received_at, to, from, subject, text, html, links, headers });
+        emails.push_back(ReceivedEmail {
+            number,
+            received_at,
+            to,
+            from,
+            subject,
+            text,
+            html,
+            links,
+            headers,
+        });
         if emails.len() > MAILS_KEPT {
             emails.pop_front();
         }
@@ -252,7 +262,10 @@ mod tests {
         tokio::task::yield_now().await;
         mailbox.receive(letter("other", ""));
         mailbox.receive(letter("after", ""));
-        assert_eq!(waiting.await.expect("the waiting task runs to its end").map(|email| email.number), Some(3));
+        assert_eq!(
+            waiting.await.expect("the waiting task runs to its end").map(|email| email.number),
+            Some(3)
+        );
         assert!(mailbox.wait_for(Duration::ZERO, |email| email.subject == "never").await.is_none());
     }
 }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::faults::{Faults, FaultKind};
+use super::faults::{FaultKind, Faults};
 use super::iam::{AccessKeys, Principal};
 use super::request::AwsRequest;
 use super::response::AwsResponse;
@@ -49,9 +49,10 @@ impl Checks {
             Some(FaultKind::Delay { delay_ms }) => {
                 Decision::CarryOut { delay: Duration::from_millis(delay_ms), lose_response: false }
             }
-            fault => {
-                Decision::CarryOut { delay: Duration::ZERO, lose_response: fault == Some(FaultKind::LostAnswer) }
-            }
+            fault => Decision::CarryOut {
+                delay: Duration::ZERO,
+                lose_response: fault == Some(FaultKind::LostAnswer),
+            },
         }
     }
 }

@@ -163,7 +163,8 @@ fn links(email: &ReceivedEmail) -> String {
     if email.links.is_empty() {
         return String::new();
     }
-    let items = email.links.iter().fold(String::new(), |items, link| items + "<li>" + &anchor(link) + "</li>");
+    let items =
+        email.links.iter().fold(String::new(), |items, link| items + "<li>" + &anchor(link) + "</li>");
     format!(
         "<section aria-labelledby=\"links\"><h3 id=\"links\">Links</h3><ul class=\"links\">{items}</ul></section>\n"
     )
