@@ -31,7 +31,7 @@ async fn changed(world: &World, thief: &Visitor<'_>, to: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_change_is_taken_back_and_everybody_is_signed_out() {
+async fn a_change_is_undone_and_everybody_is_signed_out() {
     let world = World::new();
     let thief = world.person("mina").backup("former@example.org").signed_in().await;
     let token = changed(&world, &thief, "thief@example.net").await;
@@ -80,7 +80,7 @@ async fn a_change_is_taken_back_and_everybody_is_signed_out() {
 }
 
 #[tokio::test]
-async fn each_notice_takes_back_what_it_tells_of() {
+async fn each_notice_undoes_the_change_it_is_about() {
     for (what, left) in [
         ("added", json!(null)),
         ("changed", json!("former@example.org")),

@@ -104,7 +104,7 @@ async fn the_new_address_waits_and_the_former_one_works_until_then() {
 }
 
 #[tokio::test]
-async fn a_link_to_the_former_address_opens_until_the_second_in_which_the_hold_ends() {
+async fn a_link_to_the_former_address_opens_until_the_second_in_which_the_waiting_period_ends() {
     for (early, status) in [(Duration::from_secs(1), 200), (Duration::ZERO, 404)] {
         let world = World::new().with_waiting_period(WAITING_PERIOD);
         let (browser, change) =
@@ -149,7 +149,7 @@ async fn removing_takes_both_away() {
 }
 
 #[tokio::test]
-async fn going_back_to_the_former_address_needs_no_hold() {
+async fn going_back_to_the_former_address_needs_no_waiting_period() {
     let world = World::new().with_waiting_period(WAITING_PERIOD);
     let browser = world.person("mina").backup("old@example.org").signed_in().await;
     for email in ["new@example.org", "old@example.org"] {
@@ -168,7 +168,7 @@ async fn going_back_to_the_former_address_needs_no_hold() {
 }
 
 #[tokio::test]
-async fn when_the_hold_is_over_the_former_address_is_free_for_others() {
+async fn after_the_waiting_period_the_former_address_is_free_for_others() {
     let world = World::new().with_waiting_period(WAITING_PERIOD);
     let mina = world.person("mina").backup("old@example.org").create().await;
     let browser = world.signed_in(&mina).await;
@@ -218,7 +218,7 @@ async fn an_address_that_two_accounts_gave_up_is_found_for_its_third_owner() {
 }
 
 #[tokio::test]
-async fn taking_back_does_not_end_a_hold() {
+async fn undoing_does_not_end_a_waiting_period() {
     for removed in [false, true] {
         let world = World::new().with_waiting_period(WAITING_PERIOD);
         let thief = world.person("mina").signed_in().await;
@@ -254,7 +254,7 @@ async fn a_restored_address_leads_to_its_account_only() {
 }
 
 #[tokio::test]
-async fn an_address_whose_hold_ends_during_a_change_stays_as_the_former_one() {
+async fn an_address_whose_waiting_period_ends_during_a_change_stays_as_the_former_one() {
     let world = World::new().with_waiting_period(WAITING_PERIOD);
     let mina = world.person("mina").backup("old@example.org").create().await;
     confirmed(&world, &world.signed_in(&mina).await, "new@example.org").await;

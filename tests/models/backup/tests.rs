@@ -92,7 +92,7 @@ fn without_any_of_its_rules_the_model_fails() {
 }
 
 #[test]
-fn without_any_rule_of_the_hold_the_model_fails() {
+fn without_any_rule_of_the_waiting_period_the_model_fails() {
     use Rule::*;
     let racing: [(&'static [Rule], &str); 5] = [
         (&[Waits], WAITS),
