@@ -13,6 +13,13 @@ pub struct LinkCodes {
     pub key: HashingKey,
 }
 
+/// For flows that count what they do.
+#[derive(Debug, Clone)]
+pub struct RateLimits {
+    /// The key under which limits are counted.
+    pub key: HashingKey,
+}
+
 /// For flows that request emails.
 #[derive(Debug, Clone)]
 pub struct EmailRequests {
@@ -52,6 +59,12 @@ pub struct Sender {
 }
 
 impl Requirements for LinkCodes {
+    fn read(environment: &mut Environment<'_>) -> Option<Self> {
+        Some(Self { key: environment.hashing_key()? })
+    }
+}
+
+impl Requirements for RateLimits {
     fn read(environment: &mut Environment<'_>) -> Option<Self> {
         Some(Self { key: environment.hashing_key()? })
     }

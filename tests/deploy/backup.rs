@@ -135,8 +135,12 @@ async fn a_limit_in_a_transaction_keeps_all_of_it_from_being_written() {
     let fay = stack.person("fay").await;
     let spacing = Limit::backup_request_spacing(&fay);
     let ask = async |backup: &str| {
-        let pending =
-            PendingAddress { address: address(backup), since: stack.now(), request: stack.app.message_id() };
+        let pending = PendingAddress {
+            address: address(backup),
+            since: stack.now(),
+            request: stack.app.message_id(),
+            generation: stack.load(&fay).await.generation,
+        };
         let limits = std::slice::from_ref(&spacing);
         let asked = stack.counted().request_backup(&fay, &pending, limits, stack.now()).await;
         (asked.expect("a request is decided"), pending)
@@ -189,7 +193,7 @@ async fn a_change_is_undone_once_and_the_backup_email_waits() {
     assert_eq!(found(&old).await, std::slice::from_ref(&gus));
     assert!(found(&new).await.is_empty());
     let account = stack.load(&gus).await;
-    assert!(account.frozen_until(stack.now()).is_some() && account.sessions_valid_from > stack.now());
+    assert!(account.frozen_until(stack.now()).is_some() && account.sessions_ended_at == Some(stack.now()));
     let notice = stack.app.message_id();
     let removed = stack.store().remove_backup(&account, &notice, source(), stack.now()).await;
     assert!(!removed.expect("a removal is decided"), "it waits");

@@ -15,13 +15,13 @@ use crate::stack::{Stack, address, source};
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 impl Stack {
-    fn session(&self, id: &AccountId, method: SignInMethod) -> Session {
+    async fn session(&self, id: &AccountId, method: SignInMethod) -> Session {
         let hash = self.app.entropy.token().hash();
-        Session::begin(hash, id.clone(), method, ClientInfo::default(), self.now())
+        Session::begin(hash, &self.load(id).await, method, ClientInfo::default(), self.now())
     }
 
     async fn open(&self, link: &Link, sign_in_email: SignInEmail) -> Option<TokenHash> {
-        let session = self.session(&link.account_id, sign_in_email.into());
+        let session = self.session(&link.account_id, sign_in_email.into()).await;
         let notice_id = self.app.message_id();
         let sign_in = LinkSignIn {
             session: &session,
@@ -101,7 +101,7 @@ async fn a_session_ends_idle_in_the_end_and_when_told_to() {
     let password = PasswordAttempt::new(&Identifier::parse("ivo"), CLIENT);
     let password = (&password, &RateLimitDecision::AllowedKnownNetwork);
     let sign_in = async |former: Option<&TokenHash>| {
-        let session = stack.session(&ivo, SignInMethod::Password);
+        let session = stack.session(&ivo, SignInMethod::Password).await;
         let sign_in = PasswordSignIn { session: &session, former, password, backup_used: None };
         let opened = stack.counted().open_session_with_password(sign_in, stack.now()).await;
         assert!(opened.expect("a session is kept"));
@@ -138,7 +138,7 @@ async fn failures_are_counted_to_the_bound_and_forgotten_by_a_sign_in() {
         assert_eq!(admit().await, RateLimitDecision::Allowed, "try {attempt}");
     }
     assert_eq!(admit().await, RateLimitDecision::Limited(password.identifier.clone()));
-    let session = stack.session(&jan, SignInMethod::Password);
+    let session = stack.session(&jan, SignInMethod::Password).await;
     let password = (&password, &RateLimitDecision::Allowed);
     let sign_in = PasswordSignIn { session: &session, former: None, password, backup_used: None };
     let opened = stack.counted().open_session_with_password(sign_in, stack.now()).await;

@@ -2,8 +2,8 @@
 use std::time::Duration;
 
 use domain::{
-    Account, AccountId, AccountKind, ClientInfo, EmailAddress, Language, Link, LinkAuthorization, MessageId,
-    PendingAddress, Purpose, Timestamp, Username,
+    Account, AccountId, AccountKind, ClientInfo, EmailAddress, Generation, Language, Link, LinkAuthorization,
+    MessageId, PendingAddress, Purpose, Timestamp, Username,
 };
 use shared::app::{App, Mailer};
 use shared::requirements::PasswordChecks;
@@ -96,13 +96,14 @@ impl Stack {
     /// Requests a backup email, without limits.
     pub async fn ask(&self, id: &AccountId, backup: &EmailAddress) -> PendingAddress {
         let request = self.app.message_id();
-        let pending = PendingAddress { address: backup.clone(), since: self.now(), request };
+        let generation = self.load(id).await.generation;
+        let pending = PendingAddress { address: backup.clone(), since: self.now(), request, generation };
         let asked = self.counted().request_backup(id, &pending, &[], self.now()).await;
         asked.expect("a backup email is asked for").expect("there is no limit");
         pending
     }
 
-    /// A link as the mailer creates it.
+    /// A link as the mailer creates it, for an account whose sessions never ended together.
     pub fn link(&self, purpose: Purpose, id: &AccountId, to: &EmailAddress, request: &MessageId) -> Link {
         Link {
             token_hash: self.app.entropy.token().hash(),
@@ -110,6 +111,7 @@ impl Stack {
             account_id: id.clone(),
             address: to.clone(),
             request: request.clone(),
+            generation: Some(Generation::FIRST),
             expires_at: self.now() + purpose.lifetime(),
             spent_at: None,
             tries: 0,

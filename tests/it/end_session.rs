@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Ask, PASSWORD, Visitor, World};
+use crate::support::{Ask, NOON, PASSWORD, Visitor, World, read, token_in};
 
 const PATH: &str = "/account/sessions/end";
 
@@ -82,6 +82,7 @@ async fn ending_all_others_cancels_what_one_of_them_may_have_asked_for() {
     world.after(Duration::from_mins(1));
 
     laptop.post_form(PATH, &[("others", "true")]).await;
+    world.deliver().await;
     let account = laptop.get_json("/account").await.json();
     assert_eq!(account["backup"], json!({ "state": "none" }));
     let confirming = thief.post_json("/backup/confirm", &json!({ "token": token, "code": code })).await;
@@ -91,23 +92,91 @@ async fn ending_all_others_cancels_what_one_of_them_may_have_asked_for() {
 }
 
 #[tokio::test]
-async fn ending_all_others_leaves_only_this_browser_with_a_new_secret() {
+async fn ending_all_others_leaves_only_this_browser_and_tells_the_owner() {
     let world = World::new();
     let mina = world.person("mina").create().await;
     let (laptop, phone) = (world.signed_in(&mina).await, world.signed_in(&mina).await);
-    let former = laptop.cookie("__Host-session").expect("a session");
     let answer = laptop.post_form(PATH, &[("others", "true")]).await;
     assert_eq!(answer.shown(), "303 to /account");
     assert!(laptop.is_signed_in().await && !phone.is_signed_in().await);
-    assert_ne!(answer.session().expect("a new secret"), former);
-    assert!(!world.visitor().with_session(&former).is_signed_in().await, "the former secret is dead");
     assert_eq!(listed(&laptop).await.len(), 1);
     let rows = world.dump()["SessionsTable"].len();
     assert_eq!(rows, 2, "the phone's row waits for its end, dead");
+    let [notice] = &world.deliver().await[..] else { panic!("one notice") };
+    assert_eq!(notice.to, "mina@example.com");
+    insta::assert_snapshot!(read(notice), @r"
+    All other sessions of your account were ended
+
+    Hello mina,
+
+    On 22 November 2026 at 12:00 UTC, someone who is signed in to your account ended all its other sessions. Sign-in links and confirmation links that were sent before no longer work. The request came from a Linux computer, from somewhere in the network 203.0.x.x.
+
+    This wasn’t me:
+    https://account.example.com/undo?token=TOKEN
+
+    If this was you, all is well and there is nothing to do. If not, use the link within 7 days: it works without signing in.
+
+    --
+    Sparekey
+    You get this email because this is the primary email of your Sparekey account.
+    ");
 
     world.after(Duration::from_secs(1));
     assert_eq!(laptop.post_json(PATH, &json!({ "others": true })).await.json()["ended"], "other-sessions");
     assert!(laptop.is_signed_in().await, "again, and again it goes on");
+}
+
+#[tokio::test]
+async fn the_notice_of_an_ending_undoes_it() {
+    let world = World::new();
+    let mina = world.person("mina").backup("spare@example.org").create().await;
+    let thief = world.signed_in(&mina).await;
+    assert_eq!(thief.post_json(PATH, &json!({ "others": true })).await.status, 200);
+    let token = token_in(&world.deliver().await[0]);
+    let undo = json!({ "token": token, "username": "mina" });
+    assert_eq!(world.visitor().post_json("/undo", &undo).await.status, 200);
+    assert!(!thief.is_signed_in().await);
+    world.after(Duration::from_secs(1));
+    let account = world.signed_in(&mina).await.get_json("/account").await.json();
+    assert_eq!(account["backup"]["address"], "spare@example.org", "the backup email stays as it was");
+}
+
+#[tokio::test]
+async fn all_others_can_be_ended_five_times_a_day_and_no_time_lies_in_the_future() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let thief = world.signed_in(&mina).await;
+    let mut statuses = Vec::new();
+    for _ in 0..300 {
+        statuses.push(thief.post_json(PATH, &json!({ "others": true })).await.status);
+    }
+    let ended = statuses.iter().filter(|status| **status == 200).count();
+    assert_eq!((ended, statuses[5..].iter().all(|status| *status == 429)), (5, true));
+    assert_eq!(world.deliver().await.len(), 5, "the owner hears of each");
+    insta::assert_snapshot!(thief.post_form(PATH, &[("others", "true")]).await.shown(), @r"
+    429
+    You have ended all other sessions several times today
+    You can still end sessions one by one on your account page. Tomorrow all of them can be ended at once again.
+    Go to your account
+    ");
+
+    world.after(Duration::from_secs(1));
+    let owner = world.visitor();
+    let link = owner.emailed_token("/login/link", "mina@example.com").await;
+    assert_eq!(owner.post_json("/login/open", &json!({ "token": link })).await.status, 200);
+    let credentials = json!({ "identifier": "mina", "password": PASSWORD });
+    assert_eq!(world.visitor().post_json("/login", &credentials).await.status, 200);
+    let now = i64::try_from(NOON + 1).expect("noon fits");
+    for row in &world.dump()["SessionsTable"] {
+        let row: Value = serde_json::from_str(row).expect("a row is JSON");
+        for time in ["created_at", "seen_at", "authenticated_at"] {
+            let time: i64 = row[time]["N"].as_str().expect("a number").parse().expect("a number");
+            assert!(time <= now, "{row}");
+        }
+    }
+    world.after(Duration::from_hours(24));
+    let browser = world.signed_in(&mina).await;
+    assert_eq!(browser.post_json(PATH, &json!({ "others": true })).await.status, 200, "tomorrow it works");
 }
 
 #[tokio::test]

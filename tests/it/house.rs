@@ -210,7 +210,8 @@ fn every_text_exists_in_every_language_and_is_used() {
         used.insert(format!("problem-{}-advice", code.as_str()));
     }
     used.extend((1..=12).map(|month| format!("month-{month}")));
-    for stem in ["added", "changed", "removed", "used", "taken-back", "taken-back-to-none"] {
+    for stem in ["added", "changed", "removed", "used", "sessions-ended", "taken-back", "taken-back-to-none"]
+    {
         assert!(all.contains(&format!("=> \"{stem}\"")), "{stem} is the stem of a notice");
         used.extend(["subject", "lead"].map(|part| format!("{stem}-{part}")));
     }

@@ -13,6 +13,7 @@ mod confirm_backup;
 mod disabled;
 mod edge;
 mod end_session;
+mod ending;
 mod events;
 mod forgot_username;
 mod fresh_sign_in;

@@ -155,7 +155,7 @@ pub struct ModelAccount {
     pub pending: Option<usize>,
     /// `backup_frozen_until` is in the future.
     pub frozen: bool,
-    /// `sessions_valid_from`: how often all sessions have ended.
+    /// `generation`: how often all sessions have ended.
     pub ends: u8,
     /// Truth: how often a change was undone.
     pub raised: u8,

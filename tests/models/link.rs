@@ -19,7 +19,7 @@
 //! | [`Action::Lose`] | a write whose answer is lost: it happened, but the person sees an error and presses again |
 //! | [`Action::TakeTwice`] | `Store::record_code_attempt` whose answer is lost: the SDK calls again |
 //! | [`Action::Remove`] | `Store::remove_backup`, or `Store::cancel_pending` |
-//! | [`Action::Undo`] | the undo of a notice: raises `sessions_valid_from`, deletes the pending record |
+//! | [`Action::Undo`] | the undo of a notice: raises the generation, deletes the pending record |
 //! | [`Action::Disable`] | `Store::disable_account` |
 //! | [`Action::Enable`] | `Store::enable_account` |
 //! | [`Action::EndSessions`] | `Store::end_all_sessions` |
@@ -33,8 +33,6 @@ mod tie;
 
 /// The lifetime of a link in ticks; a tick represents any time.
 pub const LIFETIME: u8 = 1;
-/// Seconds in a tick: more than can be added to `sessions_valid_from` within one.
-const SECONDS: u8 = 8;
 /// The last tick: the first at which a link from the start has expired.
 const END: u8 = 2;
 
@@ -81,8 +79,10 @@ pub enum Rule {
     UsedSlotStays,
     /// Opening requires that the address still is the account's.
     HeldAddress,
-    /// Opening requires that the request is not older than `sessions_valid_from`.
-    ValidFrom,
+    /// Opening requires that the link's generation is the account's.
+    Generation,
+    /// The mailer makes no sign-in link for a request from before the last end of all sessions, or of the same second.
+    TieDies,
     /// Opening requires that the account is not disabled.
     Enabled,
     /// Disabling ends all sessions, and cancels earlier requests.
@@ -123,6 +123,8 @@ pub enum Wrong {
 pub struct Request {
     /// When it was made.
     pub requested_at: u8,
+    /// The account's generation then. Only a request for a confirmation knows it.
+    pub generation: u8,
     /// Truth: a change was undone, or all sessions ended since.
     pub backup_after_undo: bool,
     /// Truth: it was cancelled.
@@ -134,6 +136,8 @@ pub struct Request {
 pub struct Link {
     /// Its request, by number.
     pub request: usize,
+    /// The generation it was created under.
+    pub generation: u8,
     /// Attempts that were counted.
     pub tries: u8,
     /// It was used.
@@ -202,8 +206,8 @@ pub struct Window {
 /// A session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Session {
-    /// When it began.
-    pub began: u8,
+    /// The generation it began under.
+    pub generation: u8,
     /// Truth: all were ended since.
     pub ended: bool,
 }
@@ -221,8 +225,10 @@ pub struct State {
     pub slot: Slot,
     /// The address is the account's.
     pub has_address: bool,
-    /// Sessions and links from before this second are dead.
-    pub valid_from: u8,
+    /// Sessions and links of other generations are dead.
+    pub generation: u8,
+    /// When all sessions last ended.
+    pub ended_at: Option<u8>,
     /// Changes of the backup email are frozen.
     pub frozen: bool,
     /// `disabled_at`.
@@ -325,15 +331,16 @@ impl State {
     }
 
     /// Ends all sessions so far, and cancels earlier requests.
-    fn end_all(&mut self, valid_from: u8) {
-        self.valid_from = valid_from;
+    fn end_all(&mut self) {
+        self.generation += 1;
+        self.ended_at = Some(self.now);
         self.requests.iter_mut().for_each(|request| request.backup_after_undo = true);
         self.sessions.iter_mut().for_each(|session| session.ended = true);
     }
 
     /// The valid sessions of the account.
     pub fn honoured(&self) -> impl Iterator<Item = &Session> {
-        let honours = |session: &&Session| !self.disabled && session.began * SECONDS >= self.valid_from;
+        let honours = |session: &&Session| !self.disabled && session.generation == self.generation;
         self.sessions.iter().filter(honours)
     }
 

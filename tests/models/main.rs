@@ -5,6 +5,7 @@
 #![expect(clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
 mod backup;
+mod ending;
 mod link;
 #[expect(dead_code, unused_imports, reason = "it is made for the flows' tests, which use the rest")]
 #[path = "../support/mod.rs"]

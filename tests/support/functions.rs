@@ -6,7 +6,9 @@ use lambda_runtime::Context;
 use serde_json::Value;
 use shared::app::App;
 use shared::config::{self, Incomplete, Requirements};
-use shared::requirements::{BackupConfirmation, EmailRequests, LinkCodes, PasswordChecks, Sender};
+use shared::requirements::{
+    BackupConfirmation, EmailRequests, LinkCodes, PasswordChecks, RateLimits, Sender,
+};
 use shared::runtime::{Methods, answer, get, post};
 use shared::web::guard::Event;
 
@@ -33,7 +35,7 @@ pub struct Functions {
     /// Undoes changes.
     pub undo_change: App,
     /// Ends sessions.
-    pub end_session: App,
+    pub end_session: App<RateLimits>,
     /// Signs out.
     pub sign_out: App,
 }
@@ -106,6 +108,7 @@ pub fn starts(function: &str, variable: Variable<'_>) -> Result<(), Incomplete> 
             config::read::<EmailRequests>(variable).map(drop)
         }
         "password-login" => config::read::<PasswordChecks>(variable).map(drop),
+        "end-session" => config::read::<RateLimits>(variable).map(drop),
         "mailer" => config::read::<Sender>(variable).map(drop),
         _ => config::read::<()>(variable).map(drop),
     }

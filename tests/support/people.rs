@@ -65,8 +65,10 @@ impl World {
     pub async fn signed_in(&self, person: &Person) -> Visitor<'_> {
         let secret = self.operator.entropy.token();
         let now = self.operator.now();
-        let id = person.id.clone();
-        let session = Session::begin(secret.hash(), id, SignInMethod::Password, ClientInfo::default(), now);
+        let account = self.operator.store.load_account(&person.id).await.expect("the database works");
+        let account = account.expect("the account exists");
+        let (hash, method) = (secret.hash(), SignInMethod::Password);
+        let session = Session::begin(hash, &account, method, ClientInfo::default(), now);
         let password = PasswordAttempt::new(&Identifier::parse(&person.username), HOME);
         let password = (&password, &RateLimitDecision::AllowedKnownNetwork);
         let sign_in = PasswordSignIn { session: &session, former: None, password, backup_used: None };
@@ -204,7 +206,13 @@ impl World {
 
     async fn request_backup(&self, person: &Person, email: &str) -> PendingAddress {
         let app = &self.operator;
-        let pending = PendingAddress { address: address(email), since: app.now(), request: app.message_id() };
+        let account = app.store.load_account(&person.id).await.expect("the database works");
+        let pending = PendingAddress {
+            address: address(email),
+            since: app.now(),
+            request: app.message_id(),
+            generation: account.expect("the account exists").generation,
+        };
         let asked =
             app.store.counted(&app.needs.key).request_backup(&person.id, &pending, &[], app.now()).await;
         asked.expect("the database works").expect("no limit is asked for");
@@ -219,6 +227,7 @@ impl World {
             account_id: person.id.clone(),
             address: pending.address,
             request: pending.request,
+            generation: Some(pending.generation),
             expires_at: app.now() + Purpose::ConfirmBackup.lifetime(),
             spent_at: None,
             tries: 0,

@@ -170,6 +170,15 @@ impl World {
         self.carry_out("PutItem", &json!({ "TableName": table, "Item": item }));
     }
 
+    /// Removes an attribute from every item of a table, as if an earlier version had written them.
+    pub fn remove_everywhere(&self, table: &str, attribute: &str) {
+        for item in &self.dump()[table] {
+            let mut item: Value = serde_json::from_str(item).expect("an item is JSON");
+            item.as_object_mut().expect("an item is an object").remove(attribute);
+            self.put(table, &item);
+        }
+    }
+
     fn carry_out(&self, operation: &str, body: &Value) {
         let (status, answer) = carry_out(&self.database, operation, body);
         assert_eq!(status, 200, "{answer}");

@@ -1,8 +1,11 @@
 //! Ends sessions of one's own account: one of them, or all but this browser's.
-use domain::{Timestamp, Token, TokenHash};
+use domain::{ClientInfo, Limit, Timestamp, TokenHash};
 use serde::{Deserialize, Serialize};
 use shared::app::{App, Authenticated};
 use shared::error::Error;
+use shared::requirements::RateLimits;
+use shared::store::EndingRefused;
+use shared::texts::Texts;
 use shared::web::pages::ProblemPage;
 use shared::web::{Code, Problem, Reply, Request, SessionCookie, StatusCode};
 
@@ -31,13 +34,12 @@ enum Ended {
 enum Outcome {
     Ended,
     OwnEnded,
-    /// This browser's session continues with a new secret.
-    OthersEnded(Token),
+    OthersEnded,
     Missing,
 }
 
 /// POST `/account/sessions/end`.
-pub async fn post(app: &App, request: Request) -> Result<Reply, Error> {
+pub async fn post(app: &App<RateLimits>, request: Request) -> Result<Reply, Error> {
     let now = app.now();
     let user = app.require_authenticated(&request, now).await?;
     let what = What::try_from(request.form::<Form>()?)?;
@@ -48,11 +50,11 @@ pub async fn post(app: &App, request: Request) -> Result<Reply, Error> {
 
     let outcome = match what {
         What::One(session) => end_one(app, &user, &session).await?,
-        What::Others => end_others(app, &user, now).await?,
+        What::Others => end_others(app, &user, &request.client_info(), now).await?,
     };
 
     if !matches!(outcome, Outcome::Missing) {
-        let others = matches!(outcome, Outcome::OthersEnded(_));
+        let others = matches!(outcome, Outcome::OthersEnded);
         tracing::info!(others, "sessions ended by their owner");
     }
     Ok(match outcome {
@@ -60,13 +62,8 @@ pub async fn post(app: &App, request: Request) -> Result<Reply, Error> {
         Outcome::OwnEnded => {
             Reply::see_other("/login", StatusCode::OK, &Ended::ThisSession).with_session(SessionCookie::Clear)
         }
-        Outcome::OthersEnded(secret) => Reply::see_other("/account", StatusCode::OK, &Ended::OtherSessions)
-            .with_session(SessionCookie::Set(secret)),
-        Outcome::Missing => {
-            let problem = Code::SessionGone.into();
-            let page = ProblemPage::new(&problem, texts.clone());
-            return Err(Error::on_page(problem, page, texts));
-        }
+        Outcome::OthersEnded => Reply::see_other("/account", StatusCode::OK, &Ended::OtherSessions),
+        Outcome::Missing => return Err(refused(Code::SessionGone, texts)),
     })
 }
 
@@ -83,8 +80,14 @@ impl TryFrom<Form> for What {
     }
 }
 
+fn refused(code: Code, texts: Texts) -> Error {
+    let problem = code.into();
+    let page = ProblemPage::new(&problem, texts.clone());
+    Error::on_page(problem, page, texts)
+}
+
 /// Somebody else's session is reported as missing.
-async fn end_one(app: &App, user: &Authenticated, session: &str) -> Result<Outcome, Error> {
+async fn end_one(app: &App<RateLimits>, user: &Authenticated, session: &str) -> Result<Outcome, Error> {
     let Ok(hash) = TokenHash::parse(session) else { return Ok(Outcome::Missing) };
     Ok(if !app.store.end_session_of(&user.account.id, &hash).await? {
         Outcome::Missing
@@ -95,13 +98,23 @@ async fn end_one(app: &App, user: &Authenticated, session: &str) -> Result<Outco
     })
 }
 
-async fn end_others(app: &App, user: &Authenticated, now: Timestamp) -> Result<Outcome, Error> {
-    let secret = app.entropy.token();
-    // If this session has ended meanwhile, as by two clicks, nobody is signed in here.
-    let Authenticated { account, session } = user;
-    if app.store.end_other_sessions(account, session, &secret.hash(), now).await? {
-        Ok(Outcome::OthersEnded(secret))
-    } else {
-        Err(Error::NotSignedIn)
+/// The owner is told, because ending all others also ends the links that were sent.
+async fn end_others(
+    app: &App<RateLimits>,
+    user: &Authenticated,
+    source: &ClientInfo,
+    now: Timestamp,
+) -> Result<Outcome, Error> {
+    let limit = Limit::endings_of_other_sessions(&user.account.id);
+    let notice = (&app.message_id(), source);
+    let counted = app.store.counted(&app.needs.key);
+    match counted.end_other_sessions(&user.session, &limit, notice, now).await? {
+        Ok(()) => Ok(Outcome::OthersEnded),
+        // Another browser ended all others at the same time.
+        Err(EndingRefused::SessionEnded) => Err(Error::NotSignedIn),
+        Err(EndingRefused::LimitReached) => {
+            app.record_limit_reached(&limit);
+            Err(refused(Code::TooManyEndings, app.texts(user.account.language)))
+        }
     }
 }

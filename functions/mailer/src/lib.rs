@@ -104,6 +104,9 @@ async fn sign_in_link(
     let Some((account, to, sign_in_email)) = find(app, typed, now).await? else {
         return Ok(Decision::Drop("the address opens no account"));
     };
+    if account.has_ended_all_since(queued.requested_at) {
+        return Ok(Decision::Drop("all sessions have ended since it was asked for"));
+    }
     let Some(address) = account.address_of(sign_in_email).cloned() else {
         return Ok(Decision::Drop("the address opens no account"));
     };
@@ -114,6 +117,7 @@ async fn sign_in_link(
         account_id: account.id.clone(),
         address,
         request: queued.id.clone(),
+        generation: Some(account.generation),
         expires_at: queued.requested_at + Purpose::SignIn.lifetime(),
         spent_at: None,
         tries: 0,
@@ -163,6 +167,7 @@ async fn confirmation(
         account_id: account.id.clone(),
         address: address.clone(),
         request: queued.id.clone(),
+        generation: Some(pending.generation),
         expires_at: queued.requested_at + Purpose::ConfirmBackup.lifetime(),
         spent_at: None,
         tries: 0,

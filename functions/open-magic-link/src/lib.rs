@@ -42,7 +42,7 @@ pub async fn post(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error
     let authorization = authorization
         .map_err(|error| error.on(|problem| page.with_problem(problem), &app.texts(account.language)))?;
     let secret = app.entropy.token();
-    let session = Session::begin(secret.hash(), account.id.clone(), email.into(), request.client_info(), now);
+    let session = Session::begin(secret.hash(), &account, email.into(), request.client_info(), now);
     let former = request.session().map(|former| former.hash());
     let sign_in = LinkSignIn {
         session: &session,
@@ -92,7 +92,7 @@ async fn find(app: &App<LinkCodes>, token: &Token, now: Timestamp) -> Result<Fou
     let account =
         app.store.load_account(&link.account_id).await?.ok_or(Error::link(PURPOSE, Code::LinkUnknown))?;
     let email = account.sign_in_email(&link.address, now).ok_or(Error::link(PURPOSE, Code::LinkUnknown))?;
-    if link.requested_at() < account.sessions_valid_from {
+    if link.generation != Some(account.generation) {
         return Err(Error::link(PURPOSE, Code::LinkReplaced));
     }
     Ok(Found { link, account, email })

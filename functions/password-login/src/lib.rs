@@ -70,16 +70,14 @@ pub async fn post(app: &App<PasswordChecks>, request: Request) -> Result<Reply, 
         return Err(wrong(form, texts));
     };
     let secret = app.entropy.token();
-    // If all sessions were ended in this same second, a session that begins now counts from the next second.
-    let begins = now.max(named.account.sessions_valid_from);
-    let (id, source) = (named.account.id.clone(), request.client_info());
-    let session = Session::begin(secret.hash(), id, SignInMethod::Password, source, begins);
+    let (method, source) = (SignInMethod::Password, request.client_info());
+    let session = Session::begin(secret.hash(), &named.account, method, source, now);
     if !open(app, &request, named, &session, (&attempt, &decision), now).await? {
         tracing::warn!("disabled or ended while the password was verified");
         return Err(wrong(form, texts));
     }
 
-    app.count(Event::SignedIn(session.method));
+    app.count(Event::SignedIn(method));
     tracing::info!("signed in with a password");
     upgrade(app, &named.account, &verdict).await;
     let next = form.next.as_str();
@@ -137,6 +135,8 @@ async fn upgrade(app: &App<PasswordChecks>, account: &Account, verdict: &Verdict
     }
 }
 
+/// Opens the session of a right password. False when the account was disabled, or all its sessions ended, while the
+/// password was verified: what was begun before an undo must not succeed after it.
 async fn open(
     app: &App<PasswordChecks>,
     request: &Request,

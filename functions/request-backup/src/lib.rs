@@ -34,19 +34,17 @@ pub async fn post(app: &App<EmailRequests>, request: Request) -> Result<Reply, E
     if !user.session.is_fresh(now) {
         return Ok(Reply::to_sign_in_again(&texts).with_typed(&user.account.id, &form.email));
     }
-    // Requests from before all sessions ended are void. If that was in this same second, this request counts from the
-    // next second.
-    let since = now.max(user.account.sessions_valid_from);
     let limits = [
         Limit::backup_request_spacing(&user.account.id),
         Limit::backup_requests(&user.account.id),
         Limit::emails_to(&TypedAddress::from(&address)),
         app.daily_email_limit(Requester::Account(&user.account.id)),
     ];
-    let pending = PendingAddress { address, since, request: app.message_id() };
+    let generation = user.account.generation;
+    let pending = PendingAddress { address, since: now, request: app.message_id(), generation };
     app.count(Event::Requested(Subject::Confirmation));
     let counted = app.store.counted(&app.needs.key);
-    let outcome = counted.request_backup(&user.account.id, &pending, &limits, since).await?;
+    let outcome = counted.request_backup(&user.account.id, &pending, &limits, now).await?;
     if let Err(LimitReached(limit)) = outcome {
         app.record_limit_reached(&limit);
         let code = if limit == limits[0] { Code::TooSoon } else { Code::TooMany };

@@ -1,21 +1,12 @@
-//! An account and the states of its backup email.
-//!
-//! ```text
-//!          request                confirm
-//!   None ──────────▶ Pending ──────────────▶ Confirmed
-//!    ▲ ▲───cancel──────┘                      │  ▲   ▲
-//!    │                                request │  │   │ cancel, confirm (the new one)
-//!    └──────────────remove────────────────────┤  │   │
-//!                                             ▼  │   │
-//!                                          Replacing─┘   (the former stays active; remove: Pending)
-//! ```
+//! An account: who it belongs to, and which of its addresses sign in.
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::backup::{Backup, ConfirmedAddress, FormerAddress, RecoveryEmails};
 use super::email_address::EmailAddress;
+use super::generation::Generation;
 use super::language::Language;
-use super::message_id::MessageId;
 use super::password::PasswordHash;
 use super::timestamp::Timestamp;
 use super::username::Username;
@@ -52,104 +43,9 @@ pub enum AccountKind {
     Sso,
 }
 
-/// A verified address.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfirmedAddress {
-    /// The address.
-    pub address: EmailAddress,
-    /// When it was confirmed.
-    pub since: Timestamp,
-    /// When it becomes active: at once, or after the waiting period that the operator has set.
-    pub usable_from: Timestamp,
-}
-
-impl ConfirmedAddress {
-    /// An address that was confirmed at that time and is active at once.
-    pub fn new(address: EmailAddress, since: Timestamp) -> Self {
-        Self { address, since, usable_from: since }
-    }
-}
-
-/// A backup email that was replaced and stays active during the waiting period of the new one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FormerAddress {
-    /// The address.
-    pub address: EmailAddress,
-    /// When it was confirmed.
-    pub since: Timestamp,
-    /// The first second in which it is no longer active.
-    pub until: Timestamp,
-}
-
-/// The verified addresses of an account besides its primary. Each of them is claimed: no other account can have it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RecoveryEmails {
-    /// The backup email, active or in its waiting period.
-    pub backup: Option<ConfirmedAddress>,
-    /// The previous one, during the waiting period of the backup email.
-    pub former: Option<FormerAddress>,
-}
-
-/// An address that was requested and has no effect yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PendingAddress {
-    /// The address.
-    pub address: EmailAddress,
-    /// When it was requested.
-    pub since: Timestamp,
-    /// The request; only a link made for it confirms the address.
-    pub request: MessageId,
-}
-
 /// After a change was undone, the backup email cannot be changed for this long: the person who made the change may
 /// still be able to sign in, and three days are enough for the owner to set a new password.
 pub const FREEZE: Duration = Duration::from_hours(72);
-
-/// The state of an account's backup email.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Backup {
-    /// There is none.
-    None,
-    /// One was requested; none is confirmed.
-    Pending(PendingAddress),
-    /// One is confirmed.
-    Confirmed(ConfirmedAddress),
-    /// One is confirmed, and another one was requested to replace it.
-    Replacing {
-        /// The confirmed one.
-        confirmed: ConfirmedAddress,
-        /// The requested one.
-        pending: PendingAddress,
-    },
-}
-
-impl Backup {
-    /// The state with these two addresses.
-    pub fn new(confirmed: Option<ConfirmedAddress>, pending: Option<PendingAddress>) -> Self {
-        match (confirmed, pending) {
-            (None, None) => Self::None,
-            (None, Some(pending)) => Self::Pending(pending),
-            (Some(confirmed), None) => Self::Confirmed(confirmed),
-            (Some(confirmed), Some(pending)) => Self::Replacing { confirmed, pending },
-        }
-    }
-
-    /// The confirmed address.
-    pub fn confirmed(&self) -> Option<&ConfirmedAddress> {
-        match self {
-            Self::Confirmed(confirmed) | Self::Replacing { confirmed, .. } => Some(confirmed),
-            Self::None | Self::Pending(_) => None,
-        }
-    }
-
-    /// The address that awaits confirmation.
-    pub fn pending(&self) -> Option<&PendingAddress> {
-        match self {
-            Self::Pending(pending) | Self::Replacing { pending, .. } => Some(pending),
-            Self::None | Self::Confirmed(_) => None,
-        }
-    }
-}
 
 /// Which of an account's addresses was used to sign in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -187,8 +83,10 @@ pub struct Account {
     pub password_hash: Option<PasswordHash>,
     /// The language of its pages and emails.
     pub language: Language,
-    /// Sessions that began before this are invalid.
-    pub sessions_valid_from: Timestamp,
+    /// Sessions, links and pending addresses of other generations are invalid.
+    pub generation: Generation,
+    /// When all sessions last ended.
+    pub sessions_ended_at: Option<Timestamp>,
     /// The backup email cannot be changed before this, because a change was undone.
     pub backup_frozen_until: Option<Timestamp>,
     /// When an operator disabled it.
@@ -244,6 +142,12 @@ impl Account {
         self.backup_frozen_until.filter(|until| now < *until)
     }
 
+    /// Whether all sessions have ended since a stranger asked for an email at that time, or in the same second. Such a
+    /// request stores no generation, because the function that takes it cannot read accounts.
+    pub fn has_ended_all_since(&self, requested_at: Timestamp) -> bool {
+        self.sessions_ended_at.is_some_and(|ended_at| requested_at <= ended_at)
+    }
+
     /// Whether an operator has disabled it: nobody can sign in, and nobody is told why.
     pub fn is_disabled(&self) -> bool {
         self.disabled_at.is_some()
@@ -290,6 +194,7 @@ impl Account {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{MessageId, PendingAddress};
 
     const NOW: Timestamp = Timestamp::from_unix_seconds(1_000_000);
 
@@ -305,7 +210,8 @@ mod tests {
             kind,
             password_hash: None,
             language: Language::En,
-            sessions_valid_from: since,
+            generation: Generation::FIRST,
+            sessions_ended_at: None,
             backup_frozen_until: None,
             disabled_at: None,
             created_at: since,
@@ -317,6 +223,7 @@ mod tests {
                     address: address(text),
                     since,
                     request: MessageId::new(0, 0),
+                    generation: Generation::FIRST,
                 }),
             ),
         }
@@ -373,6 +280,17 @@ mod tests {
         let without_waiting_period =
             waiting.after_confirming(&address("third@example.org"), Duration::ZERO, NOW);
         assert_eq!(without_waiting_period.former, None);
+    }
+
+    #[test]
+    fn a_request_of_a_stranger_is_void_after_an_ending_and_in_the_same_second() {
+        let before = account(AccountKind::Regular, None, None);
+        assert!(!before.has_ended_all_since(NOW), "nothing has ended yet");
+        let ended = Account { sessions_ended_at: Some(NOW), ..before };
+        let second = Duration::from_secs(1);
+        for (requested_at, void) in [(NOW - second, true), (NOW, true), (NOW + second, false)] {
+            assert_eq!(ended.has_ended_all_since(requested_at), void, "{requested_at:?}");
+        }
     }
 
     #[test]

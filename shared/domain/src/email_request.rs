@@ -105,6 +105,8 @@ pub enum Notice {
         /// The one that was used.
         address: EmailAddress,
     },
+    /// All sessions but one were ended.
+    SessionsEnded,
     /// One of the above was undone by its "this wasn't me" link.
     #[serde(rename = "taken-back")]
     Undone {
@@ -121,6 +123,7 @@ impl Notice {
             Self::BackupChanged { .. } => "changed",
             Self::BackupRemoved { .. } => "removed",
             Self::BackupUsed { .. } => "used",
+            Self::SessionsEnded => "sessions-ended",
             Self::Undone { backup: Some(_) } => "taken-back",
             Self::Undone { backup: None } => "taken-back-to-none",
         }
@@ -134,6 +137,7 @@ impl Notice {
             Self::BackupChanged { former, .. } => Some(Some(former.clone())),
             Self::BackupRemoved { address, .. } => Some(Some(address.clone())),
             Self::BackupUsed { address } => Some(current.filter(|current| *current != address).cloned()),
+            Self::SessionsEnded => Some(current.cloned()),
             Self::Undone { .. } => None,
         }
     }
@@ -144,7 +148,10 @@ impl Notice {
         match self {
             Self::BackupChanged { former_usable_from: from, .. }
             | Self::BackupRemoved { usable_from: from, .. } => *from,
-            Self::BackupAdded { .. } | Self::BackupUsed { .. } | Self::Undone { .. } => None,
+            Self::BackupAdded { .. }
+            | Self::BackupUsed { .. }
+            | Self::SessionsEnded
+            | Self::Undone { .. } => None,
         }
     }
 }
@@ -177,6 +184,8 @@ mod tests {
             (&used, Some(&new), Some(None)),
             (&used, Some(&third), Some(Some(third.clone()))),
             (&used, None, Some(None)),
+            (&Notice::SessionsEnded, Some(&new), Some(Some(new.clone()))),
+            (&Notice::SessionsEnded, None, Some(None)),
             (&Notice::Undone { backup: None }, Some(&new), None),
         ] {
             assert_eq!(notice.backup_after_undo(current), left, "{notice:?} with {current:?}");

@@ -2,9 +2,11 @@
 //!
 //! Pure: no async, no AWS, no clock and no randomness of its own; `now` and random bytes are arguments.
 pub mod account;
+pub mod backup;
 pub mod client_info;
 pub mod email_address;
 pub mod email_request;
+pub mod generation;
 pub mod hashing_key;
 pub mod identifier;
 pub mod language;
@@ -19,13 +21,12 @@ pub mod token;
 pub mod undo;
 pub mod username;
 
-pub use account::{
-    Account, AccountId, AccountKind, Backup, BackupRefused, ConfirmedAddress, FormerAddress, PendingAddress,
-    RecoveryEmails, SignInEmail,
-};
+pub use account::{Account, AccountId, AccountKind, BackupRefused, SignInEmail};
+pub use backup::{Backup, ConfirmedAddress, FormerAddress, PendingAddress, RecoveryEmails};
 pub use client_info::{ClientInfo, Device};
 pub use email_address::EmailAddress;
 pub use email_request::{EmailRequest, Notice};
+pub use generation::Generation;
 pub use hashing_key::HashingKey;
 pub use identifier::{Identifier, TypedAddress};
 pub use language::Language;

@@ -82,6 +82,16 @@ impl Limit {
         }
     }
 
+    /// How often one account may end all its other sessions: five times a day. Each time also ends the links that were
+    /// sent, so without a limit a thief could keep the owner from signing in through one.
+    pub fn endings_of_other_sessions(account: &AccountId) -> Self {
+        Self {
+            name: "endings-of-other-sessions",
+            subject: account.as_str().into(),
+            pace: Pace::AtMost { count: 5, window: DAY },
+        }
+    }
+
     /// Failed passwords for one identifier: ten an hour; after that only a magic link signs in (NIST SP 800-63B-4 allows
     /// a hundred in a row).
     pub fn failed_passwords(identifier: &Identifier) -> Self {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::account::AccountId;
 use super::email_address::EmailAddress;
+use super::generation::Generation;
 use super::message_id::MessageId;
 use super::timestamp::Timestamp;
 use super::token::TokenHash;
@@ -65,6 +66,8 @@ pub struct Link {
     pub address: EmailAddress,
     /// The request that it was made for. A later request for the same account and address supersedes it.
     pub request: MessageId,
+    /// The account's generation when it was created. Links of earlier versions have none; they have ended.
+    pub generation: Option<Generation>,
     /// The last second in which it works.
     pub expires_at: Timestamp,
     /// When it was used.
@@ -107,11 +110,6 @@ pub enum LinkState {
 }
 
 impl Link {
-    /// When it was requested.
-    pub fn requested_at(&self) -> Timestamp {
-        self.expires_at - self.purpose.lifetime()
-    }
-
     /// Its state at `now`. A used link stays "used" after its lifetime.
     pub fn state(&self, now: Timestamp) -> LinkState {
         if self.spent_at.is_some() {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::account::{Account, AccountId, SignInEmail};
 use super::client_info::ClientInfo;
+use super::generation::Generation;
 use super::timestamp::Timestamp;
 use super::token::TokenHash;
 
@@ -45,11 +46,13 @@ pub struct Session {
     pub hash: TokenHash,
     /// Whose it is.
     pub account_id: AccountId,
+    /// The account's generation when it began, or when its owner last ended all others.
+    pub generation: Generation,
     /// How it began.
     pub method: SignInMethod,
     /// Where it began; unknown for sessions from before this was stored.
     pub source: ClientInfo,
-    /// When it began. A renewed session begins when it is renewed, not at its sign-in.
+    /// When it began.
     pub created_at: Timestamp,
     /// When it was last used.
     pub seen_at: Timestamp,
@@ -60,17 +63,18 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session that begins now.
+    /// A session of this account that begins now.
     pub fn begin(
         hash: TokenHash,
-        account_id: AccountId,
+        account: &Account,
         method: SignInMethod,
         source: ClientInfo,
         now: Timestamp,
     ) -> Self {
         Self {
             hash,
-            account_id,
+            account_id: account.id.clone(),
+            generation: account.generation,
             method,
             source,
             created_at: now,
@@ -82,28 +86,13 @@ impl Session {
 
     /// Whether it is valid for the account.
     pub fn is_valid_for(&self, account: &Account) -> bool {
-        self.account_id == account.id
-            && !account.is_disabled()
-            && self.created_at >= account.sessions_valid_from
+        self.account_id == account.id && !account.is_disabled() && self.generation == account.generation
     }
 
     /// Whether its sign-in is recent enough for changing how the account is recovered.
     pub fn is_fresh(&self, now: Timestamp) -> bool {
         now <= self.authenticated_at + FRESH_FOR
     }
-
-    /// The session that replaces it when all sessions end: the same sign-in with a new secret.
-    #[must_use]
-    pub fn renewed(&self, hash: TokenHash, begins: Timestamp) -> Self {
-        Self { hash, created_at: begins, seen_at: begins, ..self.clone() }
-    }
-}
-
-/// The new [`Account::sessions_valid_from`] when all sessions of an account are ended at `now`: the next second, because
-/// times are whole seconds and the sessions of the current second must end, too. It always increases, so that it also
-/// ends sessions that began since it was last set to the next second.
-pub fn valid_after_ending_all(account: &Account, now: Timestamp) -> Timestamp {
-    now.max(account.sessions_valid_from) + Duration::from_secs(1)
 }
 
 #[cfg(test)]
@@ -112,15 +101,20 @@ mod tests {
     use crate::Token;
 
     #[test]
-    fn a_sign_in_is_fresh_for_fifteen_minutes_and_renewing_does_not_prolong_that() {
+    fn a_sign_in_is_fresh_for_fifteen_minutes() {
         let begins = Timestamp::from_unix_seconds(1_000);
-        let hash = |byte| Token::from_bytes([byte; 32]).hash();
-        let account = AccountId::new("a");
-        let session = Session::begin(hash(1), account, SignInMethod::Password, ClientInfo::default(), begins);
+        let session = Session {
+            hash: Token::from_bytes([1; 32]).hash(),
+            account_id: AccountId::new("a"),
+            generation: Generation::FIRST,
+            method: SignInMethod::Password,
+            source: ClientInfo::default(),
+            created_at: begins,
+            seen_at: begins,
+            authenticated_at: begins,
+            expires_at: begins + ABSOLUTE_LIFETIME,
+        };
         let later = begins + FRESH_FOR;
         assert!(session.is_fresh(later) && !session.is_fresh(later + Duration::from_secs(1)));
-        let renewed = session.renewed(hash(2), later);
-        assert!(!renewed.is_fresh(later + Duration::from_secs(1)));
-        assert_eq!((renewed.created_at, renewed.expires_at), (later, session.expires_at));
     }
 }

@@ -1,13 +1,11 @@
 //! Disabling accounts, ending their sessions, listing them: two attributes of the profile, and a scan.
-use std::time::Duration;
-
 use serde::Deserialize;
 
 use super::accounts::PROFILE;
-use super::error::{Cause, Context};
+use super::error::Context;
 use super::write::{Item, Write, number, text};
 use super::{Store, StoreError};
-use domain::{AccountId, Timestamp};
+use domain::{AccountId, Generation, Timestamp};
 
 /// A position in the list of all accounts.
 #[derive(Debug, Clone)]
@@ -31,44 +29,30 @@ pub struct AccountBatch {
 
 impl Store {
     /// Part of every sign-in. Key: the profile. The condition is false for a disabled account, and when all sessions
-    /// have ended since `began`, the time of the session or of the request for the link.
-    pub(super) fn check_session_valid(&self, id: &AccountId, began: Timestamp) -> Write {
-        Write::check(&self.tables.accounts, Self::account_key(id, PROFILE))
-            .when("attribute_not_exists(disabled_at) AND sessions_valid_from <= :began")
-            .value(":began", number(began.unix_seconds()))
+    /// have ended since this generation.
+    pub(super) fn check_generation(&self, id: &AccountId, generation: Generation) -> Write {
+        let check = Write::check(&self.tables.accounts, Self::account_key(id, PROFILE));
+        when_current(check, generation, "attribute_not_exists(disabled_at)")
     }
 
-    /// Ends all sessions, on behalf of one that began at `began`. Key: the profile. The condition is false for a disabled
-    /// account, and when that session has ended.
-    pub(super) fn end_sessions_if_valid(
-        &self,
-        id: &AccountId,
-        began: Timestamp,
-        valid_from: Timestamp,
-    ) -> Write {
-        let profile = Self::account_key(id, PROFILE);
-        Write::update(&self.tables.accounts, profile, "SET sessions_valid_from = :from")
-            .when("attribute_not_exists(disabled_at) AND sessions_valid_from <= :began")
-            .value(":from", number(valid_from.unix_seconds()))
-            .value(":began", number(began.unix_seconds()))
+    /// Ends all sessions, with one atomic addition. Key: the profile.
+    pub(super) fn end_generation(&self, id: &AccountId, now: Timestamp) -> Write {
+        let expression = "SET sessions_ended_at = :now ADD generation :one";
+        Write::update(&self.tables.accounts, Self::account_key(id, PROFILE), expression)
+            .value(":now", number(now.unix_seconds()))
+            .value(":one", number(1))
     }
 
     /// Disables an account and ends its sessions, which enabling does not revive. Key: the profile. False when it is
     /// disabled already, or unknown.
     pub async fn disable_account(&self, id: &AccountId, now: Timestamp) -> Result<bool, StoreError> {
-        let disable = |expression| {
-            Write::update(&self.tables.accounts, Self::account_key(id, PROFILE), expression)
-                .value(":now", number(now.unix_seconds()))
-        };
-        // One write sets both, so that enabling revives no session even if this is interrupted.
-        let usual = disable("SET disabled_at = :now, sessions_valid_from = :from")
-            .when("attribute_not_exists(disabled_at) AND sessions_valid_from < :from")
-            .value(":from", number((now + Duration::from_secs(1)).unix_seconds()));
-        let same_second =
-            disable("SET disabled_at = :now, sessions_valid_from = sessions_valid_from + :second")
-                .when("attribute_exists(account_id) AND attribute_not_exists(disabled_at)")
-                .value(":second", number(1));
-        self.write_first_possible([usual, same_second]).await.context("disable an account")
+        // One write does both, so that enabling revives no session even if this is interrupted.
+        let expression = "SET disabled_at = :now, sessions_ended_at = :now ADD generation :one";
+        let disable = Write::update(&self.tables.accounts, Self::account_key(id, PROFILE), expression)
+            .when("attribute_exists(account_id) AND attribute_not_exists(disabled_at)")
+            .value(":now", number(now.unix_seconds()))
+            .value(":one", number(1));
+        self.write(disable).await.context("disable an account")
     }
 
     /// Enables a disabled account. Key: the profile. False when it is not disabled.
@@ -79,29 +63,11 @@ impl Store {
         self.write(enable).await.context("enable an account")
     }
 
-    /// Ends all sessions of an account, and the links requested so far with them. Key: the profile. Where all sessions
-    /// were ended in this very second already, one may have begun since: then the end moves on by a second.
+    /// Ends all sessions of an account, and the links requested so far with them. Key: the profile.
     pub async fn end_all_sessions(&self, id: &AccountId, now: Timestamp) -> Result<(), StoreError> {
-        let end =
-            |expression| Write::update(&self.tables.accounts, Self::account_key(id, PROFILE), expression);
-        let usual = end("SET sessions_valid_from = :from")
-            .when("sessions_valid_from < :from")
-            .value(":from", number((now + Duration::from_secs(1)).unix_seconds()));
-        let same_second = end("SET sessions_valid_from = sessions_valid_from + :second")
-            .when("attribute_exists(account_id)")
-            .value(":second", number(1));
-        self.write_first_possible([usual, same_second]).await.context("end all sessions of an account")?;
+        let end = self.end_generation(id, now).when("attribute_exists(account_id)");
+        self.write(end).await.context("end all sessions of an account")?;
         Ok(())
-    }
-
-    /// Tries the writes in turn until one has a true condition. False when none has.
-    async fn write_first_possible(&self, writes: [Write; 2]) -> Result<bool, Cause> {
-        for write in writes {
-            if self.write(write).await? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 
     /// Lists the ids of all accounts, a page at a time. The order is the table's own and does not change, so that an
@@ -126,4 +92,15 @@ impl Store {
             next: answer.last_evaluated_key.map(Cursor),
         })
     }
+}
+
+/// Adds the condition that this generation of the account is current. The profile of an account from before generations
+/// were counted has none: it is in the first.
+pub(super) fn when_current(write: Write, generation: Generation, and: &str) -> Write {
+    let current = if generation == Generation::FIRST {
+        "(attribute_not_exists(generation) OR generation = :generation)"
+    } else {
+        "generation = :generation"
+    };
+    write.when(format!("{current} AND {and}")).value(":generation", number(generation.number()))
 }

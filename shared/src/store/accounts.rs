@@ -10,8 +10,8 @@ use super::transaction::Transaction;
 use super::write::{Item, Write, key, text};
 use super::{Store, StoreError};
 use domain::{
-    Account, AccountId, AccountKind, Backup, ConfirmedAddress, EmailAddress, FormerAddress, Language,
-    MessageId, PasswordHash, PendingAddress, Timestamp, Username,
+    Account, AccountId, AccountKind, Backup, ConfirmedAddress, EmailAddress, FormerAddress, Generation,
+    Language, MessageId, PasswordHash, PendingAddress, Timestamp, Username,
 };
 
 pub(super) const PROFILE: &str = "profile";
@@ -54,7 +54,11 @@ pub(super) struct Profile {
     #[serde(skip_serializing_if = "Option::is_none")]
     password_hash: Option<String>,
     locale: Language,
-    sessions_valid_from: Timestamp,
+    /// Profiles from before generations were counted have none: they are in the first.
+    #[serde(default)]
+    generation: Generation,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sessions_ended_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     backup_frozen_until: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,6 +93,9 @@ pub(super) struct Pending {
     pub(super) address: EmailAddress,
     pub(super) requested_at: Timestamp,
     pub(super) request_id: MessageId,
+    /// Requests of earlier versions have none; they have ended.
+    #[serde(default)]
+    pub(super) generation: Option<Generation>,
 }
 
 impl From<&ConfirmedAddress> for Confirmed {
@@ -126,9 +133,15 @@ impl From<Former> for FormerAddress {
     }
 }
 
-impl From<Pending> for PendingAddress {
-    fn from(row: Pending) -> Self {
-        Self { address: row.address, since: row.requested_at, request: row.request_id }
+impl Pending {
+    /// The pending address, if the generation it was requested under is the current one.
+    fn current(self, generation: Generation) -> Option<PendingAddress> {
+        (self.generation == Some(generation)).then(|| PendingAddress {
+            address: self.address,
+            since: self.requested_at,
+            request: self.request_id,
+            generation,
+        })
     }
 }
 
@@ -183,7 +196,8 @@ impl Store {
             kind: new.kind,
             password_hash: new.password_hash.as_ref().map(|hash| hash.as_str().to_owned()),
             locale: new.language,
-            sessions_valid_from: now,
+            generation: Generation::FIRST,
+            sessions_ended_at: None,
             backup_frozen_until: None,
             disabled_at: None,
             created_at: now,
@@ -263,12 +277,12 @@ fn assemble(id: &AccountId, rows: Vec<Row>) -> Result<Option<Account>, BrokenAcc
             Record::Primary(record) => primary = Some(record.into()),
             Record::Backup(record) => backup = Some(record.into()),
             Record::Former(record) => former = Some(record.into()),
-            Record::Pending(record) => pending = Some(PendingAddress::from(record)),
+            Record::Pending(record) => pending = Some(record),
         }
     }
     let profile: Profile = profile.ok_or_else(|| broken("no profile"))?;
-    // A request for a backup email is valid no longer than the sessions of its time.
-    let pending = pending.filter(|pending| pending.since >= profile.sessions_valid_from);
+    let pending: Option<Pending> = pending;
+    let pending = pending.and_then(|pending| pending.current(profile.generation));
     let password_hash = profile.password_hash.as_deref().map(PasswordHash::parse).transpose();
     Ok(Some(Account {
         id: id.clone(),
@@ -276,7 +290,8 @@ fn assemble(id: &AccountId, rows: Vec<Row>) -> Result<Option<Account>, BrokenAcc
         kind: profile.kind,
         password_hash: password_hash.map_err(|_| broken("not a password hash"))?,
         language: profile.locale,
-        sessions_valid_from: profile.sessions_valid_from,
+        generation: profile.generation,
+        sessions_ended_at: profile.sessions_ended_at,
         backup_frozen_until: profile.backup_frozen_until,
         disabled_at: profile.disabled_at,
         created_at: profile.created_at,

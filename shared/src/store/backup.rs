@@ -1,14 +1,15 @@
 //! Requesting, confirming, cancelling and removing a backup email. Each is one transaction, with the email it causes.
 use std::time::Duration;
 
+use super::account_admin::when_current;
 use super::accounts::{BACKUP, Confirmed, FORMER, Former, PENDING, PROFILE, Pending, Record};
 use super::limits::{Counted, LimitReached};
 use super::transaction::{Part, Transaction};
 use super::write::{Write, number, text};
 use super::{Store, StoreError};
 use domain::{
-    Account, AccountId, ClientInfo, ConfirmedAddress, EmailAddress, EmailRequest, FormerAddress, Limit, Link,
-    LinkAuthorization, MessageId, Notice, PendingAddress, RecoveryEmails, Timestamp,
+    Account, AccountId, ClientInfo, ConfirmedAddress, EmailAddress, EmailRequest, FormerAddress, Generation,
+    Limit, Link, LinkAuthorization, MessageId, Notice, PendingAddress, RecoveryEmails, Timestamp,
 };
 
 /// What a confirmation takes.
@@ -57,6 +58,7 @@ impl Counted<'_> {
             address: pending.address.clone(),
             requested_at: pending.since,
             request_id: pending.request.clone(),
+            generation: Some(pending.generation),
         });
         let request =
             EmailRequest::ConfirmBackup { account_id: id.clone(), address: pending.address.clone() };
@@ -76,10 +78,11 @@ impl Store {
         now: Timestamp,
     ) -> Result<Result<(), ConfirmRefused>, StoreError> {
         let Confirmation { link, authorization, account, notice_id, source, waiting_period } = confirmation;
+        let Some(generation) = link.generation else { return Ok(Err(ConfirmRefused::ChangesNotAllowed)) };
         let mut tx = Transaction::new("confirm a backup email");
         let spent = tx.add(self.spend_link(link, authorization, now));
         let pending = tx.add(self.delete_pending(&account.id, &link.request));
-        let profile = tx.add(self.check_changes_allowed(&account.id, link.requested_at(), now));
+        let profile = tx.add(self.check_changes_allowed(&account.id, generation, now));
         let current = account.backup.confirmed();
         // The same address again, because two requests crossed: it is claimed, and the primary was told.
         let emails = if current.is_some_and(|current| current.address == link.address) {
@@ -118,7 +121,7 @@ impl Store {
         let notice = Notice::BackupRemoved { address: backup.address, usable_from };
         let account_id = account.id.clone();
         let mut tx = Transaction::new("remove a backup email");
-        tx.add(self.check_changes_allowed(&account.id, account.sessions_valid_from, now));
+        tx.add(self.check_changes_allowed(&account.id, account.generation, now));
         tx.add(self.enqueue(notice_id, EmailRequest::Notice { account_id, notice, source }, now)?);
         self.replace_recovery_emails(&mut tx, account, &RecoveryEmails::default(), now)?;
         Ok(tx.commit(self).await?.is_ok())
@@ -130,15 +133,12 @@ impl Store {
     }
 
     /// Key: the profile. The condition is false while changes of the backup email are frozen, for a disabled account,
-    /// and when all sessions have ended since `began`, the time of the session or request that makes the change.
-    fn check_changes_allowed(&self, id: &AccountId, began: Timestamp, now: Timestamp) -> Write {
-        Write::check(&self.tables.accounts, Self::account_key(id, PROFILE))
-            .when(
-                "attribute_not_exists(disabled_at) AND sessions_valid_from <= :began \
-                 AND (attribute_not_exists(backup_frozen_until) OR backup_frozen_until <= :now)",
-            )
-            .value(":began", number(began.unix_seconds()))
-            .value(":now", number(now.unix_seconds()))
+    /// and when all sessions have ended since this generation, that of the session or request that makes the change.
+    fn check_changes_allowed(&self, id: &AccountId, generation: Generation, now: Timestamp) -> Write {
+        let check = Write::check(&self.tables.accounts, Self::account_key(id, PROFILE));
+        let and = "attribute_not_exists(disabled_at) \
+                   AND (attribute_not_exists(backup_frozen_until) OR backup_frozen_until <= :now)";
+        when_current(check, generation, and).value(":now", number(now.unix_seconds()))
     }
 
     /// Key: the pending record. The condition is false when another request has replaced it.

@@ -130,7 +130,7 @@ impl Counted<'_> {
     }
 
     /// Counts one attempt. Key: the bucket. The condition is false when the limit is reached.
-    fn count_attempt(&self, limit: &Limit, now: Timestamp) -> Write {
+    pub(super) fn count_attempt(&self, limit: &Limit, now: Timestamp) -> Write {
         let bucket = self.bucket(limit, now);
         match limit.pace {
             Pace::AtMost { count, window } => {

@@ -14,7 +14,9 @@ use super::transaction::Transaction;
 use super::write::{Item, Write, key, number, text};
 use super::{Store, StoreError};
 use domain::link::MAX_CODE_ATTEMPTS;
-use domain::{AccountId, EmailAddress, Link, LinkAuthorization, MessageId, Purpose, Timestamp, TokenHash};
+use domain::{
+    AccountId, EmailAddress, Generation, Link, LinkAuthorization, MessageId, Purpose, Timestamp, TokenHash,
+};
 
 #[derive(Serialize, Deserialize)]
 struct Row {
@@ -23,6 +25,9 @@ struct Row {
     account_id: AccountId,
     address: EmailAddress,
     request_id: MessageId,
+    /// Links of earlier versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    generation: Option<Generation>,
     expires_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     spent_at: Option<Timestamp>,
@@ -77,6 +82,7 @@ impl Store {
             account_id: row.account_id,
             address: row.address,
             request: row.request_id,
+            generation: row.generation,
             expires_at: row.expires_at,
             spent_at: row.spent_at,
             tries: row.tries,
@@ -140,6 +146,7 @@ impl Store {
             account_id: link.account_id.clone(),
             address: link.address.clone(),
             request_id: link.request.clone(),
+            generation: link.generation,
             expires_at: link.expires_at,
             spent_at: link.spent_at,
             tries: link.tries,

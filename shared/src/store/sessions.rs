@@ -1,6 +1,7 @@
 //! The table of sessions, by the hash of the cookie's token.
 use serde::{Deserialize, Serialize};
 
+use super::account_admin::when_current;
 use super::accounts::{BACKUP, FORMER, PRIMARY};
 use super::error::Context;
 use super::limits::{Counted, RateLimitDecision};
@@ -8,10 +9,10 @@ use super::read::query;
 use super::transaction::Transaction;
 use super::write::{Item, Write, key, number, text};
 use super::{Store, StoreError};
-use domain::session::{ABSOLUTE_LIFETIME, IDLE_LIFETIME, valid_after_ending_all};
+use domain::session::{ABSOLUTE_LIFETIME, IDLE_LIFETIME};
 use domain::{
-    Account, AccountId, ClientInfo, EmailAddress, EmailRequest, Link, LinkAuthorization, MessageId, Notice,
-    PasswordAttempt, Session, SignInEmail, SignInMethod, Timestamp, TokenHash,
+    Account, AccountId, ClientInfo, EmailAddress, EmailRequest, Generation, Limit, Link, LinkAuthorization,
+    MessageId, Notice, PasswordAttempt, Session, SignInEmail, SignInMethod, Timestamp, TokenHash,
 };
 
 /// How many sessions of an account one list reads, the newest first; nobody has more that are valid.
@@ -21,6 +22,8 @@ const MAX_LISTED: i32 = 100;
 struct Row {
     session_hash: TokenHash,
     account_id: AccountId,
+    /// The condition of a session in use asks for it: sessions of earlier versions have none, and have ended.
+    generation: Generation,
     how: SignInMethod,
     /// Sessions that began before it was stored have none.
     #[serde(default)]
@@ -36,6 +39,7 @@ impl From<Row> for Session {
         Self {
             hash: row.session_hash,
             account_id: row.account_id,
+            generation: row.generation,
             method: row.how,
             source: row.source,
             created_at: row.created_at,
@@ -51,6 +55,7 @@ impl From<&Session> for Row {
         Self {
             session_hash: session.hash.clone(),
             account_id: session.account_id.clone(),
+            generation: session.generation,
             how: session.method,
             source: session.source.clone(),
             created_at: session.created_at,
@@ -72,6 +77,15 @@ pub struct PasswordSignIn<'a> {
     pub password: (&'a PasswordAttempt, &'a RateLimitDecision),
     /// If the backup email was typed as the identifier: the address, and the key of the notice.
     pub backup_used: Option<(&'a EmailAddress, &'a MessageId)>,
+}
+
+/// Why the other sessions were not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndingRefused {
+    /// This session has ended itself, or the account is disabled.
+    SessionEnded,
+    /// It was done too often.
+    LimitReached,
 }
 
 /// What a sign-in through a link writes.
@@ -107,7 +121,7 @@ impl Counted<'_> {
         let session = sign_in.session;
         let (password, decision) = sign_in.password;
         let mut tx = Transaction::new("open a session");
-        tx.add(self.store.check_session_valid(&session.account_id, session.created_at));
+        tx.add(self.store.check_generation(&session.account_id, session.generation));
         tx.add(self.store.create_session(session)?);
         self.record_success(&mut tx, password, decision, now);
         if let Some(former) = sign_in.former {
@@ -118,18 +132,45 @@ impl Counted<'_> {
         }
         Ok(tx.commit(self.store).await?.is_ok())
     }
+
+    /// Ends all sessions of an account but this one, counts that towards the limit, and queues the notice. The profile
+    /// determines which sessions are valid, so that sessions the index does not show yet end too. All or nothing.
+    pub async fn end_other_sessions(
+        &self,
+        session: &Session,
+        limit: &Limit,
+        (notice_id, source): (&MessageId, &ClientInfo),
+        now: Timestamp,
+    ) -> Result<Result<(), EndingRefused>, StoreError> {
+        let account_id = session.account_id.clone();
+        let end = self.store.end_generation(&account_id, now);
+        let end = when_current(end, session.generation, "attribute_not_exists(disabled_at)");
+        let request =
+            EmailRequest::Notice { account_id, notice: Notice::SessionsEnded, source: source.clone() };
+        let mut tx = Transaction::new("end all other sessions");
+        let profile = tx.add(end);
+        let own = tx.add(self.store.renew_session(session));
+        tx.add(self.count_attempt(limit, now));
+        tx.add(self.store.enqueue(notice_id, request, now)?);
+        Ok(match tx.commit(self.store).await? {
+            Ok(()) => Ok(()),
+            Err(failed) if failed.at(profile) || failed.at(own) => Err(EndingRefused::SessionEnded),
+            Err(_) => Err(EndingRefused::LimitReached),
+        })
+    }
 }
 
 impl Store {
     /// Finds a valid session and records that it was seen, in one write. Key: the session. The condition contains its
-    /// absolute and its idle end (ASVS 5.0 V7.3). Returns nothing for an expired or unknown session.
+    /// absolute and its idle end (ASVS 5.0 V7.3). Returns nothing for a session that is unknown, has expired, or was opened
+    /// by a version that did not count generations.
     pub async fn touch_session(
         &self,
         hash: &TokenHash,
         now: Timestamp,
     ) -> Result<Option<Session>, StoreError> {
         let touch = Write::update(&self.tables.sessions, session_key(hash), "SET seen_at = :now")
-            .when("expires_at > :now AND seen_at > :idle")
+            .when("expires_at > :now AND seen_at > :idle AND attribute_exists(generation)")
             .value(":now", number(now.unix_seconds()))
             .value(":idle", number((now - IDLE_LIFETIME).unix_seconds()));
         let row: Option<Row> = self.update(touch).await.context("find a session")?;
@@ -149,7 +190,7 @@ impl Store {
         let mut tx = Transaction::new("open a session through a link");
         tx.add(self.spend_link(link, authorization, now));
         tx.add(self.close_slot(link, now));
-        tx.add(self.check_session_valid(&link.account_id, link.requested_at()));
+        tx.add(self.check_generation(&link.account_id, session.generation));
         tx.add(self.check_sign_in_email(link, sign_in_email, now));
         tx.add(self.create_session(session)?);
         if let Some(former) = former {
@@ -190,11 +231,12 @@ impl Store {
     /// Lists the valid sessions of an account, the newest first, `MAX_LISTED` at most. The index lags, so the list may
     /// be briefly stale.
     pub async fn list_sessions(&self, account: &Account, now: Timestamp) -> Result<Vec<Session>, StoreError> {
-        let oldest = account.sessions_valid_from.max(now - ABSOLUTE_LIFETIME);
+        let oldest = now - ABSOLUTE_LIFETIME;
         let call = self.dynamodb.query().table_name(&self.tables.sessions).index_name("account-index");
         let call = call
             .key_condition_expression("account_id = :id AND created_at >= :oldest")
-            .filter_expression("expires_at > :now AND seen_at > :idle")
+            .filter_expression("expires_at > :now AND seen_at > :idle AND generation = :generation")
+            .expression_attribute_values(":generation", number(account.generation.number()))
             .expression_attribute_values(":id", text(account.id.as_str()))
             .expression_attribute_values(":oldest", number(oldest.unix_seconds()))
             .expression_attribute_values(":now", number(now.unix_seconds()))
@@ -212,23 +254,13 @@ impl Store {
         self.write_once("end a session of an account", delete).await
     }
 
-    /// Ends all sessions of an account but one, which continues under a new token. The profile determines which sessions
-    /// are valid, so that sessions the index does not show yet end too. All or nothing. False when the session itself
-    /// has ended, or the account is disabled.
-    pub async fn end_other_sessions(
-        &self,
-        account: &Account,
-        session: &Session,
-        renewed: &TokenHash,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let begins = valid_after_ending_all(account, now);
-        let renewed = session.renewed(renewed.clone(), begins);
-        let mut tx = Transaction::new("end all other sessions");
-        tx.add(self.end_sessions_if_valid(&account.id, session.created_at, begins));
-        tx.add(self.create_session(&renewed)?);
-        tx.add(self.delete_session(&session.hash).when("attribute_exists(session_hash)"));
-        Ok(tx.commit(self).await?.is_ok())
+    /// Key: the session. The condition is false when it has ended, or is another account's.
+    fn renew_session(&self, session: &Session) -> Write {
+        Write::update(&self.tables.sessions, session_key(&session.hash), "SET generation = :next")
+            .when("account_id = :me AND generation = :current")
+            .value(":me", text(session.account_id.as_str()))
+            .value(":current", number(session.generation.number()))
+            .value(":next", number(session.generation.next().number()))
     }
 
     /// Key: the session. The condition is false when it exists.

@@ -8,7 +8,6 @@ use super::transaction::Transaction;
 use super::write::{Write, number};
 use super::{Store, StoreError};
 use domain::account::FREEZE;
-use domain::session::valid_after_ending_all;
 use domain::{
     Account, AccountId, ClientInfo, ConfirmedAddress, EmailAddress, EmailRequest, MessageId, Notice, Purpose,
     RecoveryEmails, Timestamp, TokenHash, UndoLink,
@@ -96,7 +95,9 @@ impl Store {
         let usable_from = link.notice.restored_usable_from().map_or(now, |from| from.max(now));
         let restored = |backup: &EmailAddress| match current.filter(|current| current.address == *backup) {
             // It was only used, not changed.
-            Some(current) if matches!(link.notice, Notice::BackupUsed { .. }) => current.clone(),
+            Some(current) if matches!(link.notice, Notice::BackupUsed { .. } | Notice::SessionsEnded) => {
+                current.clone()
+            }
             Some(current) => {
                 ConfirmedAddress { usable_from: current.usable_from.min(usable_from), ..current.clone() }
             }
@@ -105,7 +106,7 @@ impl Store {
         let restored = RecoveryEmails { backup: backup.map(restored), former: None };
         let mut tx = Transaction::new("take a change back");
         let spent = tx.add(self.spend_undo_link(link, now));
-        tx.add(self.end_sessions_and_freeze(account, now));
+        tx.add(self.end_sessions_and_freeze(id, now));
         tx.add(Write::delete(&self.tables.accounts, Self::account_key(id, PENDING)));
         tx.add(self.enqueue(notice_id, notice, now)?);
         let claim = self.replace_recovery_emails(&mut tx, account, &restored, now)?;
@@ -125,11 +126,12 @@ impl Store {
     }
 
     /// Key: the profile. The condition is false when the account does not exist.
-    fn end_sessions_and_freeze(&self, account: &Account, now: Timestamp) -> Write {
-        let expression = "SET sessions_valid_from = :from, backup_frozen_until = :until";
-        Write::update(&self.tables.accounts, Self::account_key(&account.id, PROFILE), expression)
+    fn end_sessions_and_freeze(&self, id: &AccountId, now: Timestamp) -> Write {
+        let expression = "SET sessions_ended_at = :now, backup_frozen_until = :until ADD generation :one";
+        Write::update(&self.tables.accounts, Self::account_key(id, PROFILE), expression)
             .when("attribute_exists(account_id)")
-            .value(":from", number(valid_after_ending_all(account, now).unix_seconds()))
+            .value(":now", number(now.unix_seconds()))
+            .value(":one", number(1))
             .value(":until", number((now + FREEZE).unix_seconds()))
     }
 }

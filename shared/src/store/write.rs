@@ -46,7 +46,7 @@ enum Operation {
 pub(super) struct Write {
     table: String,
     operation: Operation,
-    condition: Option<&'static str>,
+    condition: Option<String>,
     values: Item,
 }
 
@@ -76,8 +76,8 @@ impl Write {
     }
 
     /// Sets the condition.
-    pub(super) fn when(mut self, condition: &'static str) -> Self {
-        self.condition = Some(condition);
+    pub(super) fn when(mut self, condition: impl Into<String>) -> Self {
+        self.condition = Some(condition.into());
         self
     }
 
@@ -94,7 +94,7 @@ impl Write {
     /// This write as a part of a transaction.
     pub(super) fn into_transaction_item(self) -> TransactWriteItem {
         const COMPLETE: &str = "table, key and expression are set";
-        let (values, condition) = (self.values(), self.condition.map(str::to_owned));
+        let (values, condition) = (self.values(), self.condition);
         let item = TransactWriteItem::builder();
         match self.operation {
             Operation::Put(row) => {
@@ -150,7 +150,7 @@ impl Store {
     }
 
     async fn try_to_write(&self, write: Write) -> Result<Written, Cause> {
-        let (values, condition) = (write.values(), write.condition.map(str::to_owned));
+        let (values, condition) = (write.values(), write.condition);
         let client = &self.dynamodb;
         match write.operation {
             Operation::Put(row) => {

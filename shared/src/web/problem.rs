@@ -39,6 +39,8 @@ pub enum Code {
     TooSoon,
     /// The limit of the day or the hour is reached.
     TooMany,
+    /// All other sessions were ended too often today.
+    TooManyEndings,
     /// There is nothing to remove.
     NothingToRemove,
     /// The session does not exist, or is somebody else's.
@@ -69,7 +71,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, for tests and documentation.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::UnsupportedMediaType,
@@ -85,6 +87,7 @@ impl Code {
         Self::SsoAccount,
         Self::TooSoon,
         Self::TooMany,
+        Self::TooManyEndings,
         Self::NothingToRemove,
         Self::SessionGone,
         Self::LinkUnknown,
@@ -127,6 +130,7 @@ impl Code {
             Self::SsoAccount => ("sso-account", StatusCode::FORBIDDEN),
             Self::TooSoon => ("too-soon", StatusCode::TOO_MANY_REQUESTS),
             Self::TooMany => ("too-many", StatusCode::TOO_MANY_REQUESTS),
+            Self::TooManyEndings => ("too-many-endings", StatusCode::TOO_MANY_REQUESTS),
             Self::NothingToRemove => ("nothing-to-remove", StatusCode::CONFLICT),
             Self::SessionGone => ("session-gone", StatusCode::NOT_FOUND),
             Self::LinkUnknown => ("link-unknown", StatusCode::NOT_FOUND),

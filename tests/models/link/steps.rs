@@ -17,8 +17,8 @@ pub const REVIVED: &str = "no session that has ended is honoured";
 pub const READ: &str = "GET changes nothing";
 
 use super::{
-    Action, At, END, LIFETIME, Life, Link, Purpose, Request, Rule, SECONDS, Session, Shown, Slot, State, Who,
-    Window, Wrong,
+    Action, At, END, LIFETIME, Life, Link, Purpose, Request, Rule, Session, Shown, Slot, State, Who, Window,
+    Wrong,
 };
 
 impl Life {
@@ -26,22 +26,25 @@ impl Life {
         !self.without.contains(&rule)
     }
 
-    /// A link is not older than the last undo, and than the last end of all sessions; a confirmation waits until changes
-    /// are no longer frozen, which in this model is never.
-    fn is_valid(&self, state: &State, requested_at: u8) -> bool {
+    /// A link or request is of the current generation; a confirmation waits until changes are no longer frozen, which in
+    /// this model is never.
+    fn is_valid(&self, state: &State, generation: u8) -> bool {
         let frozen = state.frozen && self.purpose == Purpose::Confirm;
-        !frozen && state.valid_from <= requested_at * SECONDS
+        !frozen && state.generation == generation
     }
 
     /// `Store::create_sign_in_link`: the link and its slot in one transaction, or the mailer's look at the pending
     /// record and `Store::create_confirmation_link`.
     fn email(&self, state: &mut State, request: usize) -> bool {
+        let requested_at = state.requests[request].requested_at;
+        let void = state.ended_at.is_some_and(|ended_at| requested_at <= ended_at);
         let free = match (self.purpose, state.slot) {
+            (Purpose::SignIn, _) if void && self.has(Rule::TieDies) => false,
             (Purpose::SignIn, Slot::Empty) => true,
             (Purpose::SignIn, Slot::Of(holder)) => holder <= request,
             (Purpose::SignIn, Slot::UsedBy(holder)) => holder < request,
             (Purpose::Confirm, slot) => {
-                slot == Slot::Of(request) && self.is_valid(state, state.requests[request].requested_at)
+                slot == Slot::Of(request) && self.is_valid(state, state.requests[request].generation)
             }
         };
         // The mailer sends no links for a disabled account.
@@ -49,7 +52,8 @@ impl Life {
         if free {
             state.slot = Slot::Of(request);
             state.newest = state.newest.max(request);
-            state.links.push(Link { request, tries: 0, spent: false, compared: 0, wrong: 0 });
+            let generation = state.generation;
+            state.links.push(Link { request, generation, tries: 0, spent: false, compared: 0, wrong: 0 });
         }
         free
     }
@@ -60,8 +64,9 @@ impl Life {
         match action {
             Action::Tick => state.now += 1,
             Action::Ask => {
-                let requested_at = state.now;
-                state.requests.push(Request { requested_at, backup_after_undo: false, cancelled: false });
+                let (requested_at, generation) = (state.now, state.generation);
+                let (backup_after_undo, cancelled) = (false, false);
+                state.requests.push(Request { requested_at, generation, backup_after_undo, cancelled });
                 if self.purpose == Purpose::Confirm {
                     state.newest = state.requests.len() - 1;
                     state.slot = Slot::Of(state.newest);
@@ -103,24 +108,23 @@ impl Life {
                 }
             }
             Action::Undo => {
-                // A second later, so that no request of the same second survives.
-                state.end_all((state.now * SECONDS).max(state.valid_from) + 1);
+                state.end_all();
                 state.frozen = true;
                 if self.purpose == Purpose::Confirm {
                     state.slot = Slot::Empty;
                 }
             }
             Action::Disable => {
-                let valid_from = state.valid_from;
-                state.end_all((state.now * SECONDS).max(valid_from) + 1);
+                let before = (state.generation, state.ended_at);
+                state.end_all();
                 if !self.has(Rule::DisablingEnds) {
-                    state.valid_from = valid_from;
+                    (state.generation, state.ended_at) = before;
                 }
                 (state.disabled, state.operated) = (true, state.operated + 1);
             }
             Action::Enable => (state.disabled, state.operated) = (false, state.operated + 1),
             Action::EndSessions => {
-                state.end_all((state.now * SECONDS).max(state.valid_from) + 1);
+                state.end_all();
                 state.operated += 1;
             }
         }
@@ -141,7 +145,7 @@ impl Life {
             At::ReadingLink => At::ReadingSlot,
             At::ReadingSlot if state.slot == Slot::Of(link.request) => At::ReadingAccount,
             At::ReadingAccount
-                if state.has_address && !state.disabled && self.is_valid(state, requested_at) =>
+                if state.has_address && !state.disabled && self.is_valid(state, link.generation) =>
             {
                 match who {
                     Who::Asker => At::Opening(Shown::Asker),
@@ -206,7 +210,7 @@ impl Life {
             (Rule::Unlocked, link.tries <= most),
             (Rule::OwnSlot, state.slot == Slot::Of(link.request)),
             (Rule::HeldAddress, state.has_address),
-            (Rule::ValidFrom, self.is_valid(state, request.requested_at)),
+            (Rule::Generation, self.is_valid(state, link.generation)),
             (Rule::Enabled, !state.disabled),
         ];
         if conditions.iter().any(|(rule, holds)| !holds && self.has(*rule)) {
@@ -221,7 +225,8 @@ impl Life {
         state.opened.push((link.request, who));
         state.opened.sort_unstable();
         if self.purpose == Purpose::SignIn {
-            state.sessions.push(Session { began: now, ended: false });
+            let generation = state.generation;
+            state.sessions.push(Session { generation, ended: false });
             state.sessions.sort_unstable();
         }
         true
@@ -236,11 +241,17 @@ impl Model for Life {
         let idle = |who: &Who| Window { who: *who, link: 0, now: 0, at: At::Idle };
         vec![State {
             now: 0,
-            requests: vec![Request { requested_at: 0, backup_after_undo: false, cancelled: false }],
+            requests: vec![Request {
+                requested_at: 0,
+                generation: 0,
+                backup_after_undo: false,
+                cancelled: false,
+            }],
             links: Vec::new(),
             slot: if self.purpose == Purpose::Confirm { Slot::Of(0) } else { Slot::Empty },
             has_address: true,
-            valid_from: 0,
+            generation: 0,
+            ended_at: None,
             frozen: false,
             disabled: false,
             opened: Vec::new(),

@@ -2,7 +2,7 @@
 //! succeeded, the attempts and the use of each link, the slot, how many sessions there are and how many notices.
 use domain::{
     AccountId, ClientInfo, EmailAddress, Link as Row, LinkAuthorization, LinkState, MessageId, Notice,
-    Purpose as AccountKind, Session, SignInEmail, SignInMethod, Timestamp, UndoLink,
+    Purpose as LinkPurpose, Session, SignInEmail, SignInMethod, Timestamp, UndoLink,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -78,7 +78,7 @@ impl Real {
             Action::Get(link) => {
                 let store = &self.app().store;
                 let hash = &self.links[link].token_hash;
-                store.find_link(hash, AccountKind::SignIn).await.expect("the database works");
+                store.find_link(hash, LinkPurpose::SignIn).await.expect("the database works");
                 store.find_slot(&self.links[link]).await.expect("the database works");
             }
             Action::Press(window, link) => {
@@ -120,17 +120,19 @@ impl Real {
     }
 
     async fn email(&mut self, request: usize) -> bool {
-        if self.load().await.is_disabled() {
+        let account = self.load().await;
+        let (id, requested_at) = self.requests[request].clone();
+        if account.is_disabled() || account.has_ended_all_since(requested_at) {
             return false;
         }
-        let (id, requested_at) = self.requests[request].clone();
         let link = Row {
             token_hash: self.app().entropy.token().hash(),
-            purpose: AccountKind::SignIn,
+            purpose: LinkPurpose::SignIn,
             account_id: self.account.clone(),
             address: self.address.clone(),
             request: id,
-            expires_at: requested_at + AccountKind::SignIn.lifetime(),
+            generation: Some(account.generation),
+            expires_at: requested_at + LinkPurpose::SignIn.lifetime(),
             spent_at: None,
             tries: 0,
         };
@@ -167,7 +169,7 @@ impl Real {
         let app = self.app();
         match state.windows[window].at {
             At::ReadingLink => {
-                let found = app.store.find_link(&link.token_hash, AccountKind::SignIn).await;
+                let found = app.store.find_link(&link.token_hash, LinkPurpose::SignIn).await;
                 let found = found.expect("the database works").expect("links stay");
                 let live = found.state(now) == LinkState::Live;
                 self.windows[window] = Some((found, now));
@@ -177,7 +179,7 @@ impl Real {
             At::ReadingAccount => {
                 let account = self.load().await;
                 account.sign_in_email(&link.address, now).is_some()
-                    && link.requested_at() >= account.sessions_valid_from
+                    && link.generation == Some(account.generation)
             }
             At::TakingTry => {
                 app.store.record_code_attempt(&link, now).await.expect("the database works").is_some()
@@ -194,7 +196,10 @@ impl Real {
             At::Opening(shown) => {
                 let secret = app.entropy.token();
                 let method = SignInMethod::from(SignInEmail::Backup);
-                let session = Session::begin(secret.hash(), self.account.clone(), method, source(), now);
+                // The flow has read the account before; the transaction checks that it still is of this generation.
+                let generation = link.generation.expect("the mailer stores it");
+                let account = domain::Account { generation, ..self.load().await };
+                let session = Session::begin(secret.hash(), &account, method, source(), now);
                 let sign_in = LinkSignIn {
                     session: &session,
                     former: None,
@@ -221,7 +226,7 @@ impl Real {
         let (links, slot, opened) = state.stored();
         let store = &self.app().store;
         for (link, (tries, spent)) in self.links.iter().zip(&links) {
-            let row = store.find_link(&link.token_hash, AccountKind::SignIn).await;
+            let row = store.find_link(&link.token_hash, LinkPurpose::SignIn).await;
             let row = row.expect("the database works").expect("links stay");
             assert_eq!((row.tries, row.spent_at.is_some()), (u32::from(*tries), *spent));
             let request = self.requests.iter().position(|(id, _)| *id == link.request).expect("its request");

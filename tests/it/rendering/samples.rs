@@ -1,0 +1,148 @@
+//! Accounts, sessions, notices and emails to render.
+use domain::{
+    Account, AccountId, AccountKind, Backup, ClientInfo, ConfirmedAddress, Device, EmailAddress, Generation,
+    Language, MessageId, Notice, PendingAddress, Session, SignInEmail, SignInMethod, Timestamp, Token,
+    UndoLink, Username,
+};
+use shared::mail::{Email, PrimaryAddress, SignInAddress, UnconfirmedAddress};
+
+use crate::support::NOON;
+
+pub fn address(text: &str) -> EmailAddress {
+    EmailAddress::parse(text).expect("an address")
+}
+
+pub fn since() -> Timestamp {
+    Timestamp::from_unix_seconds(i64::try_from(NOON).expect("noon fits"))
+}
+
+pub fn account(kind: AccountKind, backup: Backup) -> Account {
+    Account {
+        id: AccountId::new("a"),
+        username: Username::parse("<b>mína&").expect("a username"),
+        kind,
+        password_hash: None,
+        language: Language::En,
+        generation: Generation::FIRST,
+        sessions_ended_at: None,
+        backup_frozen_until: None,
+        disabled_at: None,
+        created_at: since(),
+        primary: ConfirmedAddress::new(address("mina@bücher.example"), since()),
+        backup,
+        former: None,
+    }
+}
+
+pub fn backups() -> [Backup; 4] {
+    let confirmed = || Some(ConfirmedAddress::new(address("old@example.org"), since()));
+    let pending = || {
+        let request = MessageId::new(NOON * 1_000, 7);
+        Some(PendingAddress {
+            address: address("new@example.org"),
+            since: since(),
+            request,
+            generation: Generation::FIRST,
+        })
+    };
+    [
+        Backup::new(None, None),
+        Backup::new(None, pending()),
+        Backup::new(confirmed(), None),
+        Backup::new(confirmed(), pending()),
+    ]
+}
+
+pub fn session(number: u8, method: SignInMethod) -> Session {
+    let network = "203.0.113.9".parse().expect("an IP address");
+    let hash = Token::from_bytes([number; 32]).hash();
+    let account = account(AccountKind::Regular, Backup::None);
+    Session::begin(hash, &account, method, ClientInfo::new("iPhone", network), since())
+}
+
+/// One session of each sign-in method.
+pub fn sessions(count: u8) -> Vec<Session> {
+    let methods = [SignInMethod::Password, SignInMethod::LinkToPrimary, SignInMethod::LinkToBackup];
+    (0..count).map(|number| session(number + 2, methods[usize::from(number) % methods.len()])).collect()
+}
+
+/// Every page in every state: its template, what it shows, its HTML.
+pub fn notices() -> [Notice; 9] {
+    let backup = || address("spare@example.org");
+    let changed = |usable_from| Notice::BackupChanged {
+        former: address("old@example.org"),
+        former_usable_from: None,
+        address: backup(),
+        usable_from,
+    };
+    [
+        Notice::BackupAdded { address: backup(), usable_from: None },
+        Notice::BackupAdded { address: backup(), usable_from: Some(since()) },
+        changed(None),
+        changed(Some(since())),
+        Notice::BackupRemoved { address: backup(), usable_from: None },
+        Notice::BackupUsed { address: backup() },
+        Notice::SessionsEnded,
+        Notice::Undone { backup: Some(backup()) },
+        Notice::Undone { backup: None },
+    ]
+}
+
+pub fn source(device: Device) -> ClientInfo {
+    ClientInfo { device, network: "203.0.x.x".into() }
+}
+
+pub fn undo_links() -> Vec<UndoLink> {
+    let devices = [
+        Device::Iphone,
+        Device::Ipad,
+        Device::Android,
+        Device::Windows,
+        Device::Mac,
+        Device::ChromeOs,
+        Device::Linux,
+        Device::Unknown,
+    ];
+    let links = notices().into_iter().cycle().zip(devices).map(|(notice, device)| UndoLink {
+        token_hash: Token::from_bytes([9; 32]).hash(),
+        account_id: AccountId::new("a"),
+        notice,
+        at: since(),
+        source: source(device),
+        spent_at: None,
+    });
+    links.collect()
+}
+
+pub fn emails() -> Vec<Email> {
+    let [_, pending, confirmed, _] = backups();
+    let pending_address = pending.pending().expect("it is pending").clone();
+    let owner = account(AccountKind::Regular, confirmed);
+    let to = || SignInAddress::of(&owner, SignInEmail::Backup).expect("it has a backup");
+    let username = || owner.username.as_str().to_owned();
+    let token = || Token::from_bytes([9; 32]);
+    let mut emails = vec![
+        Email::VerifyBackup {
+            to: UnconfirmedAddress::of(&pending_address),
+            username: username(),
+            token: token(),
+        },
+        Email::YourUsername { to: to(), username: username() },
+        Email::SignInLink { to: to(), username: username(), token: token() },
+    ];
+    emails.extend(notices().map(|notice| Email::Notice {
+        to: PrimaryAddress::of(&owner),
+        username: username(),
+        undo: notice.backup_after_undo(None).map(|_| token()),
+        notice,
+        at: since(),
+        source: source(Device::Mac),
+    }));
+    emails.push(Email::AddressClaimAttempt {
+        to: PrimaryAddress::of(&owner),
+        username: username(),
+        address: address("spare@example.org"),
+        at: since(),
+    });
+    emails
+}
