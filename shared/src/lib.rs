@@ -9,6 +9,7 @@ pub mod clock;
 pub mod config;
 pub mod entropy;
 pub mod error;
+pub mod known_browser;
 pub mod link_access;
 pub mod logging;
 pub mod mail;

@@ -33,11 +33,15 @@ impl App<EmailRequests> {
     ) -> Result<(), Error> {
         self.count(Event::Requested((&email).into()));
         let client = request.client();
-        let limits = [
-            Limit::emails_to(typed),
-            Limit::emails_from(client),
-            self.daily_email_limit(Requester::Client(client)),
-        ];
+        let limits = match self.needs.key.device_of(&request.device_cookie(), typed.as_str()) {
+            // A browser that is known has an allowance of its own, which nobody else can use up.
+            Some(device) => vec![Limit::emails_on(&device), Limit::emails_of_known_browsers(typed)],
+            None => vec![
+                Limit::emails_to(typed),
+                Limit::emails_from(client),
+                self.daily_email_limit(Requester::Client(client)),
+            ],
+        };
         let counted = self.store.counted(&self.needs.key);
         if let Err(LimitReached(limit)) = counted.request_email(id, email, &limits, self.now()).await? {
             self.record_limit_reached(&limit);

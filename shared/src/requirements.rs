@@ -105,6 +105,12 @@ impl AsRef<HashingKey> for LinkCodes {
     }
 }
 
+impl AsRef<HashingKey> for PasswordChecks {
+    fn as_ref(&self) -> &HashingKey {
+        &self.key
+    }
+}
+
 impl AsRef<HashingKey> for EmailRequests {
     fn as_ref(&self) -> &HashingKey {
         &self.key

@@ -2,13 +2,12 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use domain::identifier::Identifier;
 use domain::session::{ABSOLUTE_LIFETIME, IDLE_LIFETIME};
 use domain::{
-    AccountId, ClientInfo, EmailAddress, Link, LinkAuthorization, PasswordAttempt, PasswordHasher, Purpose,
-    Session, SignInEmail, SignInMethod, TokenHash, TypedPassword, password,
+    AccountId, ClientInfo, CountedFor, EmailAddress, Limit, Link, LinkAuthorization, PasswordAttempt,
+    PasswordHasher, Purpose, Session, SignInEmail, SignInMethod, TokenHash, TypedPassword, password,
 };
-use shared::store::{LinkSignIn, NewAccount, PasswordSignIn, RateLimitDecision, Slot, Superseded};
+use shared::store::{LimitReached, LinkSignIn, NewAccount, NoticeKeys, PasswordSignIn, Slot, Superseded};
 
 use crate::stack::{Stack, address, source};
 
@@ -22,16 +21,16 @@ impl Stack {
 
     async fn open(&self, link: &Link, sign_in_email: SignInEmail) -> Option<TokenHash> {
         let session = self.session(&link.account_id, sign_in_email.into()).await;
-        let notice_id = self.app.message_id();
+        let notice = NoticeKeys { id: self.app.message_id(), hourly: Vec::new() };
         let sign_in = LinkSignIn {
             session: &session,
             former: None,
             link,
             authorization: LinkAuthorization::SameBrowser,
             sign_in_email,
-            notice_id: &notice_id,
+            notice: &notice,
         };
-        let opened = self.store().open_session_with_link(sign_in, self.now()).await;
+        let opened = self.counted().open_session_with_link(sign_in, self.now()).await;
         opened.expect("a sign-in is decided").then_some(session.hash)
     }
 
@@ -98,13 +97,12 @@ async fn a_link_to_a_removed_backup_email_and_a_link_past_its_time_open_nothing(
 async fn a_session_ends_idle_in_the_end_and_when_told_to() {
     let stack = Stack::reach(13);
     let ivo = stack.person("ivo").await;
-    let password = PasswordAttempt::new(&Identifier::parse("ivo"), CLIENT);
-    let password = (&password, &RateLimitDecision::AllowedKnownNetwork);
+    let attempt = PasswordAttempt::new(&CountedFor::account(&ivo), None, CLIENT);
     let sign_in = async |former: Option<&TokenHash>| {
         let session = stack.session(&ivo, SignInMethod::Password).await;
-        let sign_in = PasswordSignIn { session: &session, former, password, backup_used: None };
+        let sign_in = PasswordSignIn { session: &session, former, attempt: &attempt, backup_used: None };
         let opened = stack.counted().open_session_with_password(sign_in, stack.now()).await;
-        assert!(opened.expect("a session is kept"));
+        assert_eq!(opened.expect("a session is kept"), Ok(()));
         session.hash
     };
     let first = sign_in(None).await;
@@ -130,20 +128,20 @@ async fn a_session_ends_idle_in_the_end_and_when_told_to() {
 async fn failures_are_counted_to_the_bound_and_forgotten_by_a_sign_in() {
     let stack = Stack::reach(14);
     let jan = stack.person("jan").await;
-    let password = PasswordAttempt::new(&Identifier::parse("jan"), CLIENT);
+    let attempt = PasswordAttempt::new(&CountedFor::account(&jan), None, CLIENT);
     let admit = async || {
-        stack.counted().count_password_attempt(&password, stack.now()).await.expect("a try is counted")
+        stack.counted().count_password_attempt(&attempt, stack.now()).await.expect("a try is counted")
     };
-    for attempt in 0..10 {
-        assert_eq!(admit().await, RateLimitDecision::Allowed, "try {attempt}");
+    for number in 0..10 {
+        assert_eq!(admit().await, Ok(()), "try {number}");
     }
-    assert_eq!(admit().await, RateLimitDecision::Limited(password.identifier.clone()));
+    let limit = Limit::failed_passwords(&CountedFor::account(&jan));
+    assert_eq!(admit().await, Err(LimitReached(limit)));
     let session = stack.session(&jan, SignInMethod::Password).await;
-    let password = (&password, &RateLimitDecision::Allowed);
-    let sign_in = PasswordSignIn { session: &session, former: None, password, backup_used: None };
+    let sign_in = PasswordSignIn { session: &session, former: None, attempt: &attempt, backup_used: None };
     let opened = stack.counted().open_session_with_password(sign_in, stack.now()).await;
-    assert!(opened.expect("a session is kept"));
-    assert_eq!(admit().await, RateLimitDecision::Allowed);
+    assert_eq!(opened.expect("a session is kept"), Ok(()));
+    assert_eq!(admit().await, Ok(()));
 }
 
 #[tokio::test]

@@ -125,7 +125,7 @@ async fn a_failing_database_is_a_calm_page_and_one_line_in_the_log() {
         (Ask::form("/forgot-username", &[("email", "mina@example.com")]), "TransactWriteItems"),
         (Ask::form("/login/link", &[("email", "mina@example.com")]), "TransactWriteItems"),
         (Ask::page(&format!("/login/open?token={}", "A".repeat(43))), "GetItem"),
-        (Ask::form("/login", &[("identifier", "mina"), ("password", PASSWORD)]), "TransactWriteItems"),
+        (Ask::form("/login", &[("identifier", "mina"), ("password", PASSWORD)]), "UpdateItem"),
         (Ask::form("/logout", &[]), "DeleteItem"),
     ] {
         let world = World::new();

@@ -282,7 +282,7 @@ fn the_outbox_feeds_the_mailer_without_ever_blocking_for_long() {
 
 #[test]
 fn figures_are_those_of_the_page() {
-    use domain::{account, email_address, limit, link, link_code, password, session, username};
+    use domain::{account, device_cookie, email_address, link, link_code, password, session, username};
     let page = file("docs/architecture.md");
     let (minutes, hours, days) = (60, 3_600, 86_400);
     let whole = |duration: Duration, unit: u64| {
@@ -308,10 +308,7 @@ fn figures_are_those_of_the_page() {
             whole(session::ABSOLUTE_LIFETIME, days),
             whole(session::IDLE_LIFETIME, days)
         ),
-        format!(
-            "| a network known for an identifier | {} days |",
-            whole(limit::KNOWN_NETWORK_LIFETIME, days)
-        ),
+        format!("| a browser that has signed in is known | {} days |", whole(device_cookie::LIFETIME, days)),
         format!(
             "| Argon2id | {} KiB, {} passes, {} lane |",
             thousands(password::MEMORY_KIB),

@@ -153,7 +153,7 @@ async fn a_former_hash_that_is_not_named_shows_in_the_work() {
 async fn a_hash_that_cannot_be_replaced_now_is_replaced_the_next_time() {
     let world = World::new();
     world.person("mina").imported(HASHES[0].0).create().await;
-    world.wire.fail("UpdateItem", 3, dev::aws::faults::FaultKind::ServerError);
+    world.wire.fail_on("AccountsTable", "UpdateItem", 3, dev::aws::faults::FaultKind::ServerError);
     let browser = world.visitor();
     assert_eq!(sign_in(&browser, PASSWORD).await, 200, "the session is open already");
     assert!(browser.is_signed_in().await);

@@ -19,6 +19,7 @@ mod forgot_username;
 mod fresh_sign_in;
 mod house;
 mod imported_passwords;
+mod known_browser;
 mod limits;
 mod link_codes;
 mod mailer;

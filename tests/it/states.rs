@@ -2,8 +2,6 @@
 use std::collections::BTreeMap;
 
 use dev::aws::faults::FaultKind;
-use domain::Identifier;
-use domain::limit::PasswordAttempt;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
@@ -176,20 +174,12 @@ impl State {
 /// Uses up the limits on emails and on passwords.
 async fn use_up(world: &World, typed: &[&str]) {
     let visitor = world.visitor_from(ELSEWHERE);
-    let client = ELSEWHERE.parse().expect("an address");
-    let login = &world.functions.password_login;
     for typed in typed {
         for _ in 0..5 {
             visitor.ask(&Ask::form("/forgot-username", &[("email", typed)])).await;
         }
         for _ in 0..10 {
-            let password = PasswordAttempt::new(&Identifier::parse(typed), client);
-            login
-                .store
-                .counted(&login.needs.key)
-                .count_password_attempt(&password, login.now())
-                .await
-                .expect("the database works");
+            visitor.ask(&Ask::form("/login", &[("identifier", typed), ("password", "wrong")])).await;
         }
     }
 }

@@ -5,11 +5,11 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::{
-    AccountId, AccountKind, ClientInfo, EmailAddress, Identifier, ImportedHash, Language, Link,
+    AccountId, AccountKind, ClientInfo, CountedFor, EmailAddress, ImportedHash, Language, Link,
     LinkAuthorization, PasswordAttempt, PasswordHash, PasswordHasher, PendingAddress, Purpose, Session,
     SignInMethod, TypedPassword, Username, password,
 };
-use shared::store::{Confirmation, NewAccount, PasswordSignIn, RateLimitDecision};
+use shared::store::{Confirmation, NewAccount, PasswordSignIn};
 
 use super::visitor::Visitor;
 use super::world::World;
@@ -69,16 +69,16 @@ impl World {
         let account = account.expect("the account exists");
         let (hash, method) = (secret.hash(), SignInMethod::Password);
         let session = Session::begin(hash, &account, method, ClientInfo::default(), now);
-        let password = PasswordAttempt::new(&Identifier::parse(&person.username), HOME);
-        let password = (&password, &RateLimitDecision::AllowedKnownNetwork);
-        let sign_in = PasswordSignIn { session: &session, former: None, password, backup_used: None };
+        let attempt = PasswordAttempt::new(&CountedFor::account(&person.id), None, HOME);
+        let sign_in =
+            PasswordSignIn { session: &session, former: None, attempt: &attempt, backup_used: None };
         let opened = self
             .operator
             .store
             .counted(&self.operator.needs.key)
             .open_session_with_password(sign_in, now)
             .await;
-        assert!(opened.expect("the database works"), "the account may be signed in to");
+        assert_eq!(opened.expect("the database works"), Ok(()), "the account may be signed in to");
         self.visitor().with_session(&secret.expose())
     }
 }

@@ -98,6 +98,12 @@ impl Wire {
         self.0.checks.faults.add(Fault { function: None, operation, table: None, times, kind });
     }
 
+    /// Lets the next calls of an operation on this table fail.
+    pub fn fail_on(&self, table: &str, operation: &str, times: u32, kind: FaultKind) {
+        let (operation, table) = (Some(operation.to_owned()), Some(table.to_owned()));
+        self.0.checks.faults.add(Fault { function: None, operation, table, times, kind });
+    }
+
     /// Removes all faults.
     pub fn clear(&self) {
         self.0.checks.faults.clear();

@@ -11,7 +11,7 @@ use dev::mailbox::ReceivedEmail;
 use dev::stack::environment::{Environments, secrets};
 use dev::template::{Function, Template};
 use domain::password::Work;
-use domain::{AccountId, PasswordHasher};
+use domain::{AccountId, HashingKey, PasswordHasher};
 use dynoxide::Database;
 use serde_json::{Value, json};
 use shared::app::{App, Mailer};
@@ -117,6 +117,12 @@ impl World {
     pub fn with_former_hashes(mut self, named: &str) -> Self {
         let former_hashes = named.parse().expect("kinds of hashes");
         self.functions.password_login.needs.passwords = PasswordHasher::new(former_hashes);
+        self
+    }
+
+    /// The same with another hashing key for sign-ins with a password, as another deployment has it.
+    pub fn with_hashing_key(mut self, secret: &str) -> Self {
+        self.functions.password_login.needs.key = HashingKey::new(secret).expect("long enough");
         self
     }
 

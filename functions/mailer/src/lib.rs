@@ -54,7 +54,10 @@ async fn decide(app: &App, queued: &QueuedEmail, now: Timestamp) -> Result<Decis
         EmailRequest::ConfirmBackup { account_id, address } => {
             confirmation(app, queued, account_id, address, now).await
         }
-        EmailRequest::Notice { account_id, notice, source } => {
+        EmailRequest::Notice { account_id, notice, source, hourly } => {
+            if !hourly.is_empty() && !app.store.take_hour(hourly, &queued.id, now).await? {
+                return Ok(Decision::Drop("the same notice was sent within the hour"));
+            }
             let Some(account) = app.store.load_account(account_id).await? else {
                 return Ok(Decision::Drop("the account is gone"));
             };

@@ -44,15 +44,16 @@ pub async fn post(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error
     let secret = app.entropy.token();
     let session = Session::begin(secret.hash(), &account, email.into(), request.client_info(), now);
     let former = request.session().map(|former| former.hash());
+    let remembered = app.remember_device(&request, &account);
     let sign_in = LinkSignIn {
         session: &session,
         former: former.as_ref(),
         link: &link,
         authorization,
         sign_in_email: email,
-        notice_id: &app.message_id(),
+        notice: &app.notice_of_use(&request, &account.id, &link.address, &remembered),
     };
-    if !app.store.open_session_with_link(sign_in, now).await? {
+    if !app.store.counted(&app.needs.key).open_session_with_link(sign_in, now).await? {
         // Another request was faster: the same link in another window, a newer link, a removed address.
         find(app, &token, now).await?;
         return Err(Error::link(PURPOSE, Code::LinkUsed));
@@ -63,6 +64,7 @@ pub async fn post(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error
     tracing::info!(method = ?session.method, "signed in through a link");
     Ok(Reply::see_other("/account", StatusCode::OK, &SignedIn::new(&account))
         .with_session(SessionCookie::Set(secret))
+        .with_device(&remembered.cookie)
         .clearing_link_requests())
 }
 

@@ -1,18 +1,24 @@
 //! Signs in with a password and a username, a primary or a confirmed backup email.
 //!
-//! Every identifier costs the same: one count, one look-up, one account read, one Argon2id run (and one run of each
-//! former hash function that the operator configured). Every failure gets the same answer.
+//! Every identifier costs the same: two counts, one look-up, one account read, one Argon2id run (and one run of each
+//! former hash function that the operator configured). Every failure gets the same answer. Attempts are counted for the
+//! account, whatever was typed, or for what was typed where that names none. A browser in which the account has signed in
+//! before has an allowance of its own.
+use std::net::IpAddr;
+
 use domain::{
-    Account, AccountId, Identifier, PasswordAttempt, Session, SignInEmail, SignInMethod, Timestamp,
-    TypedPassword, Verdict,
+    Account, AccountId, CountedFor, DeviceId, Identifier, Limit, PasswordAttempt, Session, SignInEmail,
+    SignInMethod, Timestamp, TypedPassword, Verdict,
 };
+use futures_util::future::join;
 use serde::Deserialize;
 use shared::app::App;
 use shared::error::{Error, chain};
+use shared::known_browser::RememberedDevice;
 use shared::logging;
 use shared::metrics::Event;
 use shared::requirements::PasswordChecks;
-use shared::store::{PasswordSignIn, RateLimitDecision};
+use shared::store::{LimitReached, PasswordSignIn, SignInRefused};
 use shared::texts::Texts;
 use shared::web::pages::{Reason, SignInPage, SignedIn};
 use shared::web::{Code, LocalPath, Problem, Reply, Request, SessionCookie, StatusCode};
@@ -50,31 +56,45 @@ pub async fn post(app: &App<PasswordChecks>, request: Request) -> Result<Reply, 
     let texts = app.texts(request.language());
     let form: Form = request.form()?;
     let identifier = Identifier::parse(&form.identifier);
-    let attempt = PasswordAttempt::new(&identifier, request.client());
+    let device = app.needs.key.device_of(&request.device_cookie(), identifier.counted_as());
 
-    let counted = app.store.counted(&app.needs.key);
-    let decision = counted.count_password_attempt(&attempt, now).await?;
-    if let RateLimitDecision::Limited(limit) = &decision {
+    // What does not wait for each other goes at the same time, so that a sign-in is three round trips.
+    let network = count_network(app, request.client(), device.as_ref(), now);
+    let (candidates, network) = join(look_up(app, &identifier), network).await;
+    let (candidates, network) = (candidates?, network?);
+    let whose = CountedFor::new(candidates.first(), &identifier);
+    let attempt = PasswordAttempt::new(&whose, device.as_ref(), request.client());
+    let counting = count(app, network, &attempt, now);
+    let (named, counted) = join(find(app, &identifier, candidates, now), counting).await;
+    let (named, counted) = (named?, counted?);
+    if let Err(LimitReached(limit)) = &counted {
         app.record_limit_reached(limit);
     }
-    let allowed = !matches!(decision, RateLimitDecision::Limited(_));
-    let named = find(app, &identifier, now).await?;
     if let Some(named) = &named {
         logging::record_account(&named.account.id);
     }
+
+    let allowed = counted.is_ok();
     let hash = named.as_ref().filter(|_| allowed).and_then(|named| named.account.password_hash.as_ref());
     let verdict = app.needs.passwords.verify(&form.password, hash, app.entropy.salt()).verdict;
-
     let (Some(named), true) = (&named, verdict != Verdict::Wrong) else {
         tracing::info!(allowed, "wrong credentials");
         return Err(wrong(form, texts));
     };
     let secret = app.entropy.token();
-    let (method, source) = (SignInMethod::Password, request.client_info());
-    let session = Session::begin(secret.hash(), &named.account, method, source, now);
-    if !open(app, &request, named, &session, (&attempt, &decision), now).await? {
-        tracing::warn!("disabled or ended while the password was verified");
-        return Err(wrong(form, texts));
+    let method = SignInMethod::Password;
+    let session = Session::begin(secret.hash(), &named.account, method, request.client_info(), now);
+    let remembered = app.remember_device(&request, &named.account);
+    match open(app, &request, named, &session, &attempt, &remembered, now).await? {
+        Ok(()) => {}
+        Err(SignInRefused::AccountEnded) => {
+            tracing::warn!("disabled or ended while the password was verified");
+            return Err(wrong(form, texts));
+        }
+        Err(SignInRefused::LimitReached(limit)) => {
+            app.record_limit_reached(&limit);
+            return Err(refused(Code::TooManySignIns, form, texts));
+        }
     }
 
     app.count(Event::SignedIn(method));
@@ -82,29 +102,67 @@ pub async fn post(app: &App<PasswordChecks>, request: Request) -> Result<Reply, 
     upgrade(app, &named.account, &verdict).await;
     let next = form.next.as_str();
     Ok(Reply::see_other(next, StatusCode::OK, &SignedIn::new(&named.account))
-        .with_session(SessionCookie::Set(secret)))
+        .with_session(SessionCookie::Set(secret))
+        .with_device(&remembered.cookie))
+}
+
+/// Counts the attempt for the client's network. A browser that is known has an allowance of its own instead.
+async fn count_network(
+    app: &App<PasswordChecks>,
+    client: IpAddr,
+    device: Option<&DeviceId>,
+    now: Timestamp,
+) -> Result<Result<(), LimitReached>, Error> {
+    if device.is_some() {
+        return Ok(Ok(()));
+    }
+    let limit = Limit::failed_passwords_from(client);
+    let counted = app.store.counted(&app.needs.key).count(&limit, now).await?;
+    Ok(if counted { Ok(()) } else { Err(LimitReached(limit)) })
+}
+
+/// Counts the attempt for the account or the browser, unless the network's limit is reached.
+async fn count(
+    app: &App<PasswordChecks>,
+    network: Result<(), LimitReached>,
+    attempt: &PasswordAttempt,
+    now: Timestamp,
+) -> Result<Result<(), LimitReached>, Error> {
+    if network.is_err() {
+        return Ok(network);
+    }
+    Ok(app.store.counted(&app.needs.key).count_password_attempt(attempt, now).await?)
 }
 
 /// The one answer to every failure.
 fn wrong(form: Form, texts: Texts) -> Error {
-    let problem = Problem::from(Code::WrongCredentials);
+    refused(Code::WrongCredentials, form, texts)
+}
+
+fn refused(code: Code, form: Form, texts: Texts) -> Error {
+    let problem = Problem::from(code);
     let page = SignInPage::new(form.next, texts.clone())
         .with_reason(Reason::parse(&form.reason))
         .with_password_problem(&problem, form.identifier);
     Error::on_page(problem, page, texts)
 }
 
-/// Finds the account with one look-up and one read, even if the look-up finds nobody or a disabled account.
-async fn find(
-    app: &App<PasswordChecks>,
-    identifier: &Identifier,
-    now: Timestamp,
-) -> Result<Option<Named>, Error> {
-    let candidates = match identifier {
+/// The accounts that an identifier may name, with one look-up, even if it can name nobody.
+async fn look_up(app: &App<PasswordChecks>, identifier: &Identifier) -> Result<Vec<AccountId>, Error> {
+    Ok(match identifier {
         Identifier::Username(username) => app.store.find_by_username(username).await?.into_iter().collect(),
         Identifier::Email(address) => app.store.find_by_email(address).await?,
         Identifier::Neither(_) => app.store.find_nobody().await?,
-    };
+    })
+}
+
+/// Finds the account among the candidates with one read, even if there is none or it is disabled.
+async fn find(
+    app: &App<PasswordChecks>,
+    identifier: &Identifier,
+    candidates: Vec<AccountId>,
+    now: Timestamp,
+) -> Result<Option<Named>, Error> {
     let candidates = if candidates.is_empty() { vec![AccountId::nobody()] } else { candidates };
     for id in candidates {
         let Some(account) = app.store.load_account(&id).await? else { continue };
@@ -135,22 +193,23 @@ async fn upgrade(app: &App<PasswordChecks>, account: &Account, verdict: &Verdict
     }
 }
 
-/// Opens the session of a right password. False when the account was disabled, or all its sessions ended, while the
-/// password was verified: what was begun before an undo must not succeed after it.
+/// Opens the session of a right password. It is refused when the account was disabled, or all its sessions ended, while
+/// the password was verified: what was begun before an undo must not succeed after it.
 async fn open(
     app: &App<PasswordChecks>,
     request: &Request,
     named: &Named,
     session: &Session,
-    password: (&PasswordAttempt, &RateLimitDecision),
+    attempt: &PasswordAttempt,
+    remembered: &RememberedDevice,
     now: Timestamp,
-) -> Result<bool, Error> {
-    let notice_id = app.message_id();
+) -> Result<Result<(), SignInRefused>, Error> {
     let sign_in_email = named.sign_in_email.filter(|sign_in_email| *sign_in_email != SignInEmail::Primary);
-    let backup_used = sign_in_email
-        .and_then(|sign_in_email| named.account.address_of(sign_in_email))
-        .map(|address| (address, &notice_id));
+    let address = sign_in_email.and_then(|sign_in_email| named.account.address_of(sign_in_email));
+    let notice =
+        address.map(|address| (address, app.notice_of_use(request, &named.account.id, address, remembered)));
+    let backup_used = notice.as_ref().map(|(address, keys)| (*address, keys));
     let former = request.session().map(|former| former.hash());
-    let sign_in = PasswordSignIn { session, former: former.as_ref(), password, backup_used };
+    let sign_in = PasswordSignIn { session, former: former.as_ref(), attempt, backup_used };
     Ok(app.store.counted(&app.needs.key).open_session_with_password(sign_in, now).await?)
 }

@@ -1,9 +1,12 @@
 //! Emails that a flow requests. Only the mailer decides whether and what is sent.
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use super::account::AccountId;
 use super::client_info::ClientInfo;
 use super::email_address::EmailAddress;
+use super::hashing_key::HashingKey;
 use super::identifier::TypedAddress;
 use super::link::Purpose;
 use super::timestamp::Timestamp;
@@ -37,10 +40,36 @@ pub enum EmailRequest {
         notice: Notice,
         /// Where the request that made the change came from.
         source: ClientInfo,
+        /// Under each of these keys it is sent once an hour. A notice of a change has none: it is always sent.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        hourly: Vec<HourlyKey>,
     },
 }
 
+/// A keyed hash of an account, an address and a browser.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct HourlyKey(String);
+
+impl HourlyKey {
+    /// The key of the notice that this address of an account was used in this browser.
+    pub fn of_use(account: &AccountId, address: &EmailAddress, browser: &str, key: &HashingKey) -> Self {
+        let hash = key.hash(&["notice-of-use", account.as_str(), address.canonical(), browser]);
+        Self(URL_SAFE_NO_PAD.encode(hash))
+    }
+
+    /// The key as the database has it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl EmailRequest {
+    /// A notice that is always sent.
+    pub const fn notice(account_id: AccountId, notice: Notice, source: ClientInfo) -> Self {
+        Self::Notice { account_id, notice, source, hourly: Vec::new() }
+    }
+
     /// The name of its kind, as the database has it.
     pub const fn kind(&self) -> &'static str {
         match self {

@@ -28,6 +28,11 @@ impl HashingKey {
         tag.as_ref().try_into().expect("SHA-256 has 32 bytes")
     }
 
+    /// Whether this is the keyed hash of the texts, compared in constant time (ASVS 5.0 V11.2.4).
+    pub fn verify(&self, parts: &[&str], hash: &[u8]) -> bool {
+        hmac::verify(&self.0, parts.join("\0").as_bytes(), hash).is_ok()
+    }
+
     /// The code that the page of a request shows. It allows another browser to use the link of that request.
     pub fn code_of(&self, request: &MessageId) -> LinkCode {
         let hash = self.hash(&["link-code", request.as_str()]);

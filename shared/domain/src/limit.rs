@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use super::account::AccountId;
+use super::device_cookie::DeviceId;
 use super::hashing_key::HashingKey;
 use super::identifier::{Identifier, TypedAddress};
 
@@ -12,12 +13,15 @@ const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 
+/// Failed passwords for one account in an hour, and in one known browser.
+const FAILED_PASSWORDS: u32 = 10;
 /// Emails that one client may request in an hour.
 const EMAILS_PER_CLIENT: u32 = 30;
 /// The name of the daily email limit, which has a metric and an alarm of its own.
 pub const DAILY_EMAILS: &str = "mails-of-the-day";
-/// How long a network is known as one that an identifier signs in from: over a long holiday.
-pub const KNOWN_NETWORK_LIFETIME: Duration = Duration::from_hours(90 * 24);
+/// Failed passwords in a row are forgotten after this time without one: nobody guesses that slowly, and the counts of
+/// names that nobody has do not stay for ever.
+const IN_A_ROW_KEPT: Duration = Duration::from_hours(365 * 24);
 
 /// How much is allowed in which time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +35,13 @@ pub enum Pace {
     },
     /// One, and the next only after this time.
     OneEvery(Duration),
+    /// A maximum without a window, until the count is reset, or for this time after the last one.
+    InARow {
+        /// The maximum.
+        count: u32,
+        /// How long a count is kept.
+        kept: Duration,
+    },
 }
 
 /// A rate limit for one subject.
@@ -92,13 +103,60 @@ impl Limit {
         }
     }
 
-    /// Failed passwords for one identifier: ten an hour; after that only a magic link signs in (NIST SP 800-63B-4 allows
-    /// a hundred in a row).
-    pub fn failed_passwords(identifier: &Identifier) -> Self {
+    /// Failed passwords for one account, whatever was typed to name it: ten an hour.
+    pub fn failed_passwords(whose: &CountedFor) -> Self {
         Self {
             name: "failed-passwords",
-            subject: identifier.counted_as().into(),
-            pace: Pace::AtMost { count: 10, window: HOUR },
+            subject: whose.0.clone(),
+            pace: Pace::AtMost { count: FAILED_PASSWORDS, window: HOUR },
+        }
+    }
+
+    /// Failed passwords in a row for one account: a hundred (NIST SP 800-63B-4 section 3.2.2). After that only a link or a
+    /// browser that is known signs in.
+    pub fn failed_passwords_in_a_row(whose: &CountedFor) -> Self {
+        Self {
+            name: "failed-passwords-in-a-row",
+            subject: whose.0.clone(),
+            pace: Pace::InARow { count: 100, kept: IN_A_ROW_KEPT },
+        }
+    }
+
+    /// Failed passwords in one browser that is known: ten an hour of its own.
+    pub fn failed_passwords_on(device: &DeviceId) -> Self {
+        Self {
+            name: "failed-passwords-on",
+            subject: device.as_str().into(),
+            pace: Pace::AtMost { count: FAILED_PASSWORDS, window: HOUR },
+        }
+    }
+
+    /// Sign-ins of one account with a password: a hundred an hour are far above what people do, and each may cause a
+    /// notice.
+    pub fn sign_ins(account: &AccountId) -> Self {
+        Self {
+            name: "sign-ins",
+            subject: account.as_str().into(),
+            pace: Pace::AtMost { count: 100, window: HOUR },
+        }
+    }
+
+    /// Emails that one browser that is known requests: five an hour of its own.
+    pub fn emails_on(device: &DeviceId) -> Self {
+        Self {
+            name: "mails-on",
+            subject: device.as_str().into(),
+            pace: Pace::AtMost { count: 5, window: HOUR },
+        }
+    }
+
+    /// Emails that all known browsers together request for one address: an account that signs in on and on, each time in a
+    /// new browser, causes no more.
+    pub fn emails_of_known_browsers(typed: &TypedAddress) -> Self {
+        Self {
+            name: "mails-of-known-browsers",
+            subject: typed.as_str().into(),
+            pace: Pace::AtMost { count: 20, window: HOUR },
         }
     }
 
@@ -113,25 +171,57 @@ impl Limit {
     }
 }
 
-/// The limits that an attempt to sign in with a password counts towards.
+/// For whom failed passwords are counted: the account that was named or, if there is none, what was typed. Both cost the
+/// same.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PasswordAttempt {
-    /// The limit of the identifier.
-    pub identifier: Limit,
-    /// The limit of the client's network.
-    pub network: Limit,
-    /// Identifier and network together. An identifier that signed in from this network recently is exempt from the
-    /// network's limit, so that nobody is refused for what others in the building type.
-    pub pair: String,
+pub struct CountedFor(String);
+
+impl CountedFor {
+    /// This account.
+    pub fn account(account: &AccountId) -> Self {
+        // What is typed has no control characters, so nobody can type the name of an account's count.
+        Self(format!("\u{1}{}", account.as_str()))
+    }
+
+    /// The account that was named, or nobody's identifier.
+    pub fn new(account: Option<&AccountId>, identifier: &Identifier) -> Self {
+        account.map_or_else(|| Self(identifier.counted_as().to_owned()), Self::account)
+    }
+}
+
+/// What an attempt to sign in with a password counts towards, before it is verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PasswordAttempt {
+    /// In a browser that is known: its own allowance.
+    KnownBrowser {
+        /// The limit of the browser.
+        device: Limit,
+        /// The failures in a row of the account, which a right password ends.
+        in_a_row: Limit,
+    },
+    /// Anywhere else.
+    Elsewhere {
+        /// The limit of the account.
+        account: Limit,
+        /// The limit of failures in a row.
+        in_a_row: Limit,
+        /// The limit of the client's network, which was counted first.
+        network: Limit,
+    },
 }
 
 impl PasswordAttempt {
-    /// An attempt for this identifier from this client.
-    pub fn new(identifier: &Identifier, client: IpAddr) -> Self {
-        let (identifier, network) =
-            (Limit::failed_passwords(identifier), Limit::failed_passwords_from(client));
-        let pair = format!("{} {}", network.subject, identifier.subject);
-        Self { identifier, network, pair }
+    /// An attempt for this account or identifier.
+    pub fn new(whose: &CountedFor, device: Option<&DeviceId>, client: IpAddr) -> Self {
+        let in_a_row = Limit::failed_passwords_in_a_row(whose);
+        match device {
+            Some(device) => Self::KnownBrowser { device: Limit::failed_passwords_on(device), in_a_row },
+            None => Self::Elsewhere {
+                account: Limit::failed_passwords(whose),
+                in_a_row,
+                network: Limit::failed_passwords_from(client),
+            },
+        }
     }
 }
 
@@ -262,6 +352,7 @@ mod tests {
         let in_a_day = |limit: Limit| match limit.pace {
             Pace::AtMost { count, window } => u64::from(count) * (DAY.as_secs() / window.as_secs()),
             Pace::OneEvery(time) => DAY.as_secs() / time.as_secs(),
+            Pace::InARow { count, .. } => u64::from(count),
         };
         assert!(
             in_a_day(Limit::emails_from(client))
@@ -275,15 +366,28 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_is_counted_by_identifier_and_by_network_and_known_by_both() {
-        let of = |identifier: &str, client: &str| {
-            PasswordAttempt::new(&Identifier::parse(identifier), client.parse().expect("an IP address"))
-        };
-        let mina = of("Mina", "2001:db8:1:2::1");
-        assert_eq!(mina, of("mina ", "2001:db8:1:2::9"));
-        assert_eq!(mina.network, of("nobody", "2001:db8:1:2::9").network);
-        assert_eq!(mina.identifier, of("mina", "203.0.113.9").identifier);
-        assert_ne!(mina.pair, of("mina", "203.0.113.9").pair);
-        assert_ne!(mina.pair, of("nobody", "2001:db8:1:2::1").pair);
+    fn an_attempt_is_counted_for_the_account_whatever_was_typed_or_for_what_was_typed() {
+        let mina = AccountId::new("account-of-mina");
+        let of =
+            |account: Option<&AccountId>, typed: &str| CountedFor::new(account, &Identifier::parse(typed));
+        assert_eq!(of(Some(&mina), "mina"), of(Some(&mina), "mina@example.com"));
+        assert_eq!(of(None, "Nobody "), of(None, "nobody"));
+        assert_ne!(of(None, "nobody"), of(None, "nobody@example.com"));
+        assert_ne!(of(Some(&mina), "mina"), of(None, "\u{1}account-of-mina"), "nobody can type it");
+    }
+
+    #[test]
+    fn a_known_browser_counts_by_itself() {
+        let whose = CountedFor::new(None, &Identifier::parse("mina"));
+        let client = "203.0.113.9".parse().expect("an IP address");
+        let device = DeviceId::new([1; 16]);
+        let known = PasswordAttempt::new(&whose, Some(&device), client);
+        assert!(
+            matches!(known, PasswordAttempt::KnownBrowser { device, .. } if device.name == "failed-passwords-on")
+        );
+        let elsewhere = PasswordAttempt::new(&whose, None, client);
+        assert!(
+            matches!(elsewhere, PasswordAttempt::Elsewhere { network, .. } if network.subject == "203.0.113.9")
+        );
     }
 }

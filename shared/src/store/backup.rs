@@ -91,7 +91,7 @@ impl Store {
             let emails = account.after_confirming(&link.address, waiting_period, now);
             let notice = notice_of_change(account, &emails, link, now);
             let (account_id, source) = (account.id.clone(), source.clone());
-            tx.add(self.enqueue(notice_id, EmailRequest::Notice { account_id, notice, source }, now)?);
+            tx.add(self.enqueue(notice_id, EmailRequest::notice(account_id, notice, source), now)?);
             emails
         };
         let claim = self.replace_recovery_emails(&mut tx, account, &emails, now)?;
@@ -122,7 +122,7 @@ impl Store {
         let account_id = account.id.clone();
         let mut tx = Transaction::new("remove a backup email");
         tx.add(self.check_changes_allowed(&account.id, account.generation, now));
-        tx.add(self.enqueue(notice_id, EmailRequest::Notice { account_id, notice, source }, now)?);
+        tx.add(self.enqueue(notice_id, EmailRequest::notice(account_id, notice, source), now)?);
         self.replace_recovery_emails(&mut tx, account, &RecoveryEmails::default(), now)?;
         Ok(tx.commit(self).await?.is_ok())
     }

@@ -1,4 +1,4 @@
-//! The table of counts, and of the networks from which identifiers signed in. Its keys are keyed hashes, so that it
+//! The table of counts. Its keys are keyed hashes, so that it
 //! cannot be searched for addresses.
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,24 +7,12 @@ use super::error::Context;
 use super::transaction::Transaction;
 use super::write::{Item, Write, key, number};
 use super::{Store, StoreError};
-use domain::limit::{KNOWN_NETWORK_LIFETIME, Pace};
+use domain::limit::Pace;
 use domain::{HashingKey, Limit, PasswordAttempt, Timestamp};
 
 /// The limit that a request would have exceeded. Nothing of the request was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitReached(pub Limit);
-
-/// Whether verification of a password proceeds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RateLimitDecision {
-    /// It does; the attempt is counted for the identifier and for the network.
-    Allowed,
-    /// It does, although the network's limit is reached, because the identifier signed in from this network recently.
-    /// The attempt is counted for the identifier only.
-    AllowedKnownNetwork,
-    /// It does not: this limit is reached. Nothing is counted.
-    Limited(Limit),
-}
 
 /// The store as a flow sees it that counts limits, under this key.
 #[derive(Debug, Clone, Copy)]
@@ -41,62 +29,39 @@ impl Store {
 }
 
 impl Counted<'_> {
-    /// Counts an attempt at a password before anything else is known, so that concurrent attempts never exceed a limit.
-    ///
-    /// One transaction, and a second one if the network's limit is reached: the same for every identifier.
+    /// Counts an attempt at a password for its account or identifier, before the password is verified, so that concurrent
+    /// attempts never exceed a limit. One transaction, the same for every identifier.
     pub async fn count_password_attempt(
         &self,
-        password: &PasswordAttempt,
+        attempt: &PasswordAttempt,
         now: Timestamp,
-    ) -> Result<RateLimitDecision, StoreError> {
-        let mut tx = Transaction::new("count a try of a password");
-        tx.add(self.count_attempt(&password.identifier, now));
-        let network = tx.add(self.count_attempt(&password.network, now));
-        let Err(failed) = tx.commit(self.store).await? else { return Ok(RateLimitDecision::Allowed) };
-        if !failed.at(network) {
-            return Ok(RateLimitDecision::Limited(password.identifier.clone()));
-        }
-        let mut tx = Transaction::new("count a try of a password");
-        let identifier = tx.add(self.count_attempt(&password.identifier, now));
-        tx.add(self.check_known_network(password, now));
-        Ok(match tx.commit(self.store).await? {
-            Ok(()) => RateLimitDecision::AllowedKnownNetwork,
-            Err(failed) if failed.at(identifier) => RateLimitDecision::Limited(password.identifier.clone()),
-            Err(_) => RateLimitDecision::Limited(password.network.clone()),
-        })
+    ) -> Result<Result<(), LimitReached>, StoreError> {
+        let limits = match attempt {
+            PasswordAttempt::KnownBrowser { device, .. } => vec![device.clone()],
+            PasswordAttempt::Elsewhere { account, in_a_row, .. } => vec![account.clone(), in_a_row.clone()],
+        };
+        self.write_within("count a try of a password", &limits, Vec::new(), now).await
     }
 
-    /// Adds what follows a right password: its own attempt no longer counts, the identifier's count starts again from
-    /// zero, and identifier and network are remembered together.
-    pub(super) fn record_success(
-        &self,
-        tx: &mut Transaction,
-        password: &PasswordAttempt,
-        decision: &RateLimitDecision,
-        now: Timestamp,
-    ) {
-        tx.add(Write::delete(&self.store.tables.limits, self.bucket(&password.identifier, now)));
-        tx.add(
-            Write::update(&self.store.tables.limits, self.known_network(password), "SET expires_at = :end")
-                .value(":end", number((now + KNOWN_NETWORK_LIFETIME).unix_seconds())),
-        );
-        if *decision == RateLimitDecision::Allowed {
-            let network = self.bucket(&password.network, now);
+    /// Adds what follows a right password: its own attempt no longer counts, and what was counted for the account or the
+    /// browser starts again from zero.
+    pub(super) fn record_success(&self, tx: &mut Transaction, attempt: &PasswordAttempt, now: Timestamp) {
+        let (first, in_a_row) = match attempt {
+            PasswordAttempt::KnownBrowser { device: first, in_a_row }
+            | PasswordAttempt::Elsewhere { account: first, in_a_row, .. } => (first, in_a_row),
+        };
+        tx.add(self.forget(first, now));
+        tx.add(self.forget(in_a_row, now));
+        if let PasswordAttempt::Elsewhere { network, .. } = attempt {
+            let network = self.bucket(network, now);
             let uncount = Write::update(&self.store.tables.limits, network, "ADD counted :minus_one");
             tx.add(uncount.value(":minus_one", number(-1)));
         }
     }
 
-    /// Key: the pair. The condition is false when the identifier did not sign in from the network recently.
-    fn check_known_network(&self, password: &PasswordAttempt, now: Timestamp) -> Write {
-        Write::check(&self.store.tables.limits, self.known_network(password))
-            .when("expires_at > :now")
-            .value(":now", number(now.unix_seconds()))
-    }
-
-    /// The key of a pair of identifier and network.
-    fn known_network(&self, password: &PasswordAttempt) -> Item {
-        self.hashed_key(&["signed-in-from", &password.pair])
+    /// Sets a count back to zero. Key: the bucket.
+    pub(super) fn forget(&self, limit: &Limit, now: Timestamp) -> Write {
+        Write::delete(&self.store.tables.limits, self.bucket(limit, now))
     }
 
     /// Counts one attempt. Key: the bucket. False, and nothing counted, when the limit is reached.
@@ -133,11 +98,11 @@ impl Counted<'_> {
     pub(super) fn count_attempt(&self, limit: &Limit, now: Timestamp) -> Write {
         let bucket = self.bucket(limit, now);
         match limit.pace {
-            Pace::AtMost { count, window } => {
+            Pace::AtMost { count, window: kept } | Pace::InARow { count, kept } => {
                 // `counted`, because COUNT is a reserved word of DynamoDB's expressions.
                 Write::update(&self.store.tables.limits, bucket, "SET expires_at = :end ADD counted :one")
                     .when("attribute_not_exists(counted) OR counted < :most")
-                    .value(":end", number((now + window).unix_seconds()))
+                    .value(":end", number((now + kept).unix_seconds()))
                     .value(":one", number(1))
                     .value(":most", number(count))
             }
@@ -154,7 +119,7 @@ impl Counted<'_> {
             Pace::AtMost { window, .. } => {
                 now.unix_seconds() / i64::try_from(window.as_secs()).unwrap_or(i64::MAX)
             }
-            Pace::OneEvery(_) => 0,
+            Pace::OneEvery(_) | Pace::InARow { .. } => 0,
         };
         self.hashed_key(&[limit.name, &limit.subject, &window.to_string()])
     }

@@ -5,6 +5,8 @@
 //! later request opens it again. A request whose email was sent twice (the mailer delivers at least once, and the second
 //! email may come when the first was used) has two links and one slot: either works, once. For confirmations, the
 //! account's pending record has this part.
+use std::time::Duration;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +17,8 @@ use super::write::{Item, Write, key, number, text};
 use super::{Store, StoreError};
 use domain::link::MAX_CODE_ATTEMPTS;
 use domain::{
-    AccountId, EmailAddress, Generation, Link, LinkAuthorization, MessageId, Purpose, Timestamp, TokenHash,
+    AccountId, EmailAddress, Generation, HourlyKey, Link, LinkAuthorization, MessageId, Purpose, Timestamp,
+    TokenHash,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -58,6 +61,17 @@ struct SlotRow {
 /// was not created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Superseded;
+
+/// A notice that is sent once an hour, and the message that is the one.
+#[derive(Serialize)]
+struct HourRow {
+    token_hash: String,
+    request_id: MessageId,
+    expires_at: Timestamp,
+}
+
+/// For how long a notice of the same kind, account, address and browser is not sent again.
+const NOTICE_INTERVAL: Duration = Duration::from_hours(1);
 
 /// What the slot of an account and address has in the place of a token's hash.
 fn slot_name(link: &Link) -> String {
@@ -109,6 +123,30 @@ impl Store {
             Some(slot) if slot.request_id == link.request => Slot::Own,
             Some(_) => Slot::Others,
         })
+    }
+
+    /// Takes the hour of a notice for this message, under all of its keys or none. Keys: one item for each. The conditions
+    /// are false when another message has taken one of them within the hour.
+    pub async fn take_hour(
+        &self,
+        keys: &[HourlyKey],
+        id: &MessageId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut tx = Transaction::new("take the hour of a notice");
+        for key in keys {
+            let row = HourRow {
+                token_hash: format!("hour#{}", key.as_str()),
+                request_id: id.clone(),
+                expires_at: now + NOTICE_INTERVAL,
+            };
+            let put = Write::put(&self.tables.links, &row)?
+                .when("attribute_not_exists(token_hash) OR expires_at <= :now OR request_id = :id")
+                .value(":now", number(now.unix_seconds()))
+                .value(":id", text(id.as_str()));
+            tx.add(put);
+        }
+        Ok(tx.commit(self).await?.is_ok())
     }
 
     /// Creates a confirmation link. Key: the link. One that exists stays as it is.

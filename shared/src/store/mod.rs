@@ -25,10 +25,10 @@ pub use account_admin::{AccountBatch, Cursor};
 pub use accounts::{NewAccount, NotCreated};
 pub use backup::{ConfirmRefused, Confirmation};
 pub use error::StoreError;
-pub use limits::{Counted, LimitReached, RateLimitDecision};
+pub use limits::{Counted, LimitReached};
 pub use links::{Slot, Superseded};
 pub use outbox::{QueuedEmail, QueuedState, ResendRefused, UnsentEmails};
-pub use sessions::{EndingRefused, LinkSignIn, PasswordSignIn};
+pub use sessions::{EndingRefused, LinkSignIn, NoticeKeys, PasswordSignIn, SignInRefused};
 pub use undo::{Undo, UndoRefused};
 
 use crate::config::Tables;

@@ -4,15 +4,16 @@ use serde::{Deserialize, Serialize};
 use super::account_admin::when_current;
 use super::accounts::{BACKUP, FORMER, PRIMARY};
 use super::error::Context;
-use super::limits::{Counted, RateLimitDecision};
+use super::limits::Counted;
 use super::read::query;
 use super::transaction::Transaction;
 use super::write::{Item, Write, key, number, text};
 use super::{Store, StoreError};
 use domain::session::{ABSOLUTE_LIFETIME, IDLE_LIFETIME};
 use domain::{
-    Account, AccountId, ClientInfo, EmailAddress, EmailRequest, Generation, Limit, Link, LinkAuthorization,
-    MessageId, Notice, PasswordAttempt, Session, SignInEmail, SignInMethod, Timestamp, TokenHash,
+    Account, AccountId, ClientInfo, CountedFor, EmailAddress, EmailRequest, Generation, HourlyKey, Limit,
+    Link, LinkAuthorization, MessageId, Notice, PasswordAttempt, Session, SignInEmail, SignInMethod,
+    Timestamp, TokenHash,
 };
 
 /// How many sessions of an account one list reads, the newest first; nobody has more that are valid.
@@ -73,10 +74,28 @@ pub struct PasswordSignIn<'a> {
     pub session: &'a Session,
     /// The session that this browser had before; it ends.
     pub former: Option<&'a TokenHash>,
-    /// The successful attempt, and why it was allowed.
-    pub password: (&'a PasswordAttempt, &'a RateLimitDecision),
-    /// If the backup email was typed as the identifier: the address, and the key of the notice.
-    pub backup_used: Option<(&'a EmailAddress, &'a MessageId)>,
+    /// The successful attempt.
+    pub attempt: &'a PasswordAttempt,
+    /// If the backup email was typed as the identifier: the address, and the notice.
+    pub backup_used: Option<(&'a EmailAddress, &'a NoticeKeys)>,
+}
+
+/// The keys of a notice that a sign-in causes.
+#[derive(Debug, Clone)]
+pub struct NoticeKeys {
+    /// The message.
+    pub id: MessageId,
+    /// Under each of these it is sent once an hour.
+    pub hourly: Vec<HourlyKey>,
+}
+
+/// Why a right password opened no session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SignInRefused {
+    /// The account was disabled, or all its sessions ended, since it was read.
+    AccountEnded,
+    /// The account signed in too often.
+    LimitReached(Limit),
 }
 
 /// Why the other sessions were not ended.
@@ -101,8 +120,8 @@ pub struct LinkSignIn<'a> {
     pub authorization: LinkAuthorization,
     /// Which of the account's addresses it was sent to.
     pub sign_in_email: SignInEmail,
-    /// The key of the notice, which is sent unless that is the primary.
-    pub notice_id: &'a MessageId,
+    /// The notice, which is sent unless that is the primary.
+    pub notice: &'a NoticeKeys,
 }
 
 fn session_key(hash: &TokenHash) -> Item {
@@ -111,26 +130,57 @@ fn session_key(hash: &TokenHash) -> Item {
 
 impl Counted<'_> {
     /// Opens a session for a right password, ends the browser's former one, updates the counts and, if the backup email
-    /// was used, queues the notice. All or nothing. False when the account was disabled, or all its sessions ended,
-    /// since it was read.
+    /// was used, queues the notice. All or nothing.
     pub async fn open_session_with_password(
         &self,
         sign_in: PasswordSignIn<'_>,
         now: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Result<(), SignInRefused>, StoreError> {
         let session = sign_in.session;
-        let (password, decision) = sign_in.password;
         let mut tx = Transaction::new("open a session");
         tx.add(self.store.check_generation(&session.account_id, session.generation));
         tx.add(self.store.create_session(session)?);
-        self.record_success(&mut tx, password, decision, now);
+        let limit = Limit::sign_ins(&session.account_id);
+        let counted = tx.add(self.count_attempt(&limit, now));
+        self.record_success(&mut tx, sign_in.attempt, now);
         if let Some(former) = sign_in.former {
             tx.add(self.store.delete_session(former));
         }
-        if let Some((address, notice_id)) = sign_in.backup_used {
-            tx.add(self.store.enqueue_use_notice(session, address, notice_id, now)?);
+        if let Some((address, notice)) = sign_in.backup_used {
+            tx.add(self.store.enqueue_use_notice(session, address, notice, now)?);
         }
-        Ok(tx.commit(self.store).await?.is_ok())
+        Ok(match tx.commit(self.store).await? {
+            Ok(()) => Ok(()),
+            Err(failed) if failed.at(counted) => Err(SignInRefused::LimitReached(limit)),
+            Err(_) => Err(SignInRefused::AccountEnded),
+        })
+    }
+
+    /// Spends a link and opens a session for it, resets the failed passwords in a row, ends the browser's former one and, unless the primary email was used,
+    /// queues the notice. All or nothing: if one link is opened a hundred times at once, one succeeds. False when the
+    /// link was dead by then (used, expired, replaced, undone), its address no longer the account's, or the account
+    /// disabled.
+    pub async fn open_session_with_link(
+        &self,
+        sign_in: LinkSignIn<'_>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let LinkSignIn { session, former, link, authorization, sign_in_email, notice } = sign_in;
+        let store = self.store;
+        let mut tx = Transaction::new("open a session through a link");
+        tx.add(store.spend_link(link, authorization, now));
+        tx.add(store.close_slot(link, now));
+        tx.add(store.check_generation(&link.account_id, session.generation));
+        tx.add(store.check_sign_in_email(link, sign_in_email, now));
+        tx.add(store.create_session(session)?);
+        tx.add(self.forget(&Limit::failed_passwords_in_a_row(&CountedFor::account(&link.account_id)), now));
+        if let Some(former) = former {
+            tx.add(store.delete_session(former));
+        }
+        if sign_in_email != SignInEmail::Primary {
+            tx.add(store.enqueue_use_notice(session, &link.address, notice, now)?);
+        }
+        Ok(tx.commit(store).await?.is_ok())
     }
 
     /// Ends all sessions of an account but this one, counts that towards the limit, and queues the notice. The profile
@@ -145,8 +195,7 @@ impl Counted<'_> {
         let account_id = session.account_id.clone();
         let end = self.store.end_generation(&account_id, now);
         let end = when_current(end, session.generation, "attribute_not_exists(disabled_at)");
-        let request =
-            EmailRequest::Notice { account_id, notice: Notice::SessionsEnded, source: source.clone() };
+        let request = EmailRequest::notice(account_id, Notice::SessionsEnded, source.clone());
         let mut tx = Transaction::new("end all other sessions");
         let profile = tx.add(end);
         let own = tx.add(self.store.renew_session(session));
@@ -175,31 +224,6 @@ impl Store {
             .value(":idle", number((now - IDLE_LIFETIME).unix_seconds()));
         let row: Option<Row> = self.update(touch).await.context("find a session")?;
         Ok(row.map(Session::from))
-    }
-
-    /// Spends a link and opens a session for it, ends the browser's former one and, unless the primary email was used,
-    /// queues the notice. All or nothing: if one link is opened a hundred times at once, one succeeds. False when the
-    /// link was dead by then (used, expired, replaced, undone), its address no longer the account's, or the account
-    /// disabled.
-    pub async fn open_session_with_link(
-        &self,
-        sign_in: LinkSignIn<'_>,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let LinkSignIn { session, former, link, authorization, sign_in_email, notice_id } = sign_in;
-        let mut tx = Transaction::new("open a session through a link");
-        tx.add(self.spend_link(link, authorization, now));
-        tx.add(self.close_slot(link, now));
-        tx.add(self.check_generation(&link.account_id, session.generation));
-        tx.add(self.check_sign_in_email(link, sign_in_email, now));
-        tx.add(self.create_session(session)?);
-        if let Some(former) = former {
-            tx.add(self.delete_session(former));
-        }
-        if sign_in_email != SignInEmail::Primary {
-            tx.add(self.enqueue_use_notice(session, &link.address, notice_id, now)?);
-        }
-        Ok(tx.commit(self).await?.is_ok())
     }
 
     /// Ends a session. Key: the session. One that does not exist has ended.
@@ -278,11 +302,12 @@ impl Store {
         &self,
         session: &Session,
         address: &EmailAddress,
-        notice_id: &MessageId,
+        keys: &NoticeKeys,
         now: Timestamp,
     ) -> Result<Write, StoreError> {
         let notice = Notice::BackupUsed { address: address.clone() };
         let (account_id, source) = (session.account_id.clone(), session.source.clone());
-        self.enqueue(notice_id, EmailRequest::Notice { account_id, notice, source }, now)
+        let request = EmailRequest::Notice { account_id, notice, source, hourly: keys.hourly.clone() };
+        self.enqueue(&keys.id, request, now)
     }
 }

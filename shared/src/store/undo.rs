@@ -90,7 +90,7 @@ impl Store {
         let Undo { link, account, backup, notice_id, source } = undo;
         let id = &account.id;
         let notice = Notice::Undone { backup: backup.cloned() };
-        let notice = EmailRequest::Notice { account_id: id.clone(), notice, source: source.clone() };
+        let notice = EmailRequest::notice(id.clone(), notice, source.clone());
         let current = account.backup.confirmed();
         let usable_from = link.notice.restored_usable_from().map_or(now, |from| from.max(now));
         let restored = |backup: &EmailAddress| match current.filter(|current| current.address == *backup) {

@@ -16,6 +16,8 @@ use domain::{AccountId, Token};
 pub(super) const SESSION: &str = "__Host-session";
 /// The requests for a link from this browser.
 pub(super) const LINK_REQUESTS: &str = "__Host-asked";
+/// The accounts that were signed in to in this browser.
+pub(super) const DEVICE: &str = "__Host-device";
 /// What was typed before somebody had to sign in again.
 pub(super) const TYPED: &str = "__Host-typed";
 

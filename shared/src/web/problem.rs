@@ -39,6 +39,8 @@ pub enum Code {
     TooSoon,
     /// The limit of the day or the hour is reached.
     TooMany,
+    /// The account signed in with its password too often.
+    TooManySignIns,
     /// All other sessions were ended too often today.
     TooManyEndings,
     /// There is nothing to remove.
@@ -71,7 +73,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, for tests and documentation.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::UnsupportedMediaType,
@@ -87,6 +89,7 @@ impl Code {
         Self::SsoAccount,
         Self::TooSoon,
         Self::TooMany,
+        Self::TooManySignIns,
         Self::TooManyEndings,
         Self::NothingToRemove,
         Self::SessionGone,
@@ -130,6 +133,7 @@ impl Code {
             Self::SsoAccount => ("sso-account", StatusCode::FORBIDDEN),
             Self::TooSoon => ("too-soon", StatusCode::TOO_MANY_REQUESTS),
             Self::TooMany => ("too-many", StatusCode::TOO_MANY_REQUESTS),
+            Self::TooManySignIns => ("too-many-sign-ins", StatusCode::TOO_MANY_REQUESTS),
             Self::TooManyEndings => ("too-many-endings", StatusCode::TOO_MANY_REQUESTS),
             Self::NothingToRemove => ("nothing-to-remove", StatusCode::CONFLICT),
             Self::SessionGone => ("session-gone", StatusCode::NOT_FOUND),

@@ -20,8 +20,9 @@ use super::cookies;
 use super::pages::{ProblemPage, Reason, STYLE};
 use super::problem::{Code, Problem};
 use crate::texts::Texts;
+use domain::device_cookie;
 use domain::session::ABSOLUTE_LIFETIME;
-use domain::{AccountId, Token};
+use domain::{AccountId, DeviceCookie, Token};
 
 /// Two years, as the HSTS preload list requires (ASVS 5.0 V3.4.1 requires one).
 const HSTS: &str = "max-age=63072000; includeSubDomains";
@@ -164,6 +165,12 @@ impl Reply {
             cookies::encode_link_requests(token, former),
             lifetime,
         ))
+    }
+
+    /// Remembers that an account was signed in to in this browser.
+    #[must_use]
+    pub fn with_device(self, cookie: &DeviceCookie) -> Self {
+        self.with_cookie(cookies::kept(cookies::DEVICE, cookie.to_value(), device_cookie::LIFETIME))
     }
 
     /// Clears the cookie that identifies the requesting browser.

@@ -1,7 +1,7 @@
 //! What we read from an HTTP request: form, cookies, preferred language and format.
 use std::net::{IpAddr, Ipv4Addr};
 
-use domain::{AccountId, ClientInfo, Language, Token};
+use domain::{AccountId, ClientInfo, DeviceCookie, Language, Token};
 use http::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, COOKIE, USER_AGENT};
 use http::{HeaderName, Method};
 use lambda_http::RequestExt as _;
@@ -125,6 +125,11 @@ impl Request {
     /// The secrets of this browser's last requests for a link, the latest first.
     pub fn link_requests(&self) -> Vec<Token> {
         cookies::decode_link_requests(&self.cookie(cookies::LINK_REQUESTS).unwrap_or_default())
+    }
+
+    /// The accounts that were signed in to in this browser. Anything can be in it.
+    pub fn device_cookie(&self) -> DeviceCookie {
+        self.cookie(cookies::DEVICE).map(|value| DeviceCookie::parse(&value)).unwrap_or_default()
     }
 
     /// What was typed for this account before the user had to sign in again. Any browser can forge it: it is shown in a

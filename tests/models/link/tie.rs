@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use shared::app::App;
 use shared::requirements::PasswordChecks;
-use shared::store::{LinkSignIn, Slot as RowSlot, Undo};
+use shared::store::{LinkSignIn, NoticeKeys, Slot as RowSlot, Undo};
 use stateright::Model;
 
 use super::{Action, At, Life, Purpose, Shown, Slot, State, Who};
@@ -210,9 +210,9 @@ impl Real {
                         LinkAuthorization::Code
                     },
                     sign_in_email: SignInEmail::Backup,
-                    notice_id: &app.message_id(),
+                    notice: &NoticeKeys { id: app.message_id(), hourly: Vec::new() },
                 };
-                let opened = app.store.open_session_with_link(sign_in, now).await;
+                let opened = app.store.counted(&app.needs.key).open_session_with_link(sign_in, now).await;
                 let opened = opened.expect("the database works");
                 self.sessions.extend(opened.then_some(session));
                 opened
