@@ -29,7 +29,7 @@ const ACCOUNTS: &str = "AccountsTable";
 async fn front() -> SocketAddr {
     let database = Server::start(template(), None).await.expect("the database starts");
     let front = AwsEndpoint {
-        checks: Checks { keys: AccessKeys::of(template()), faults: Faults::default() },
+        checks: Checks::of(template(), Faults::default()),
         database: database.address,
         client: reqwest::Client::builder().no_proxy().build().expect("a client"),
         mailbox: Mailbox::default(),

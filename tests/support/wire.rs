@@ -72,7 +72,7 @@ impl Wire {
     pub fn new(database: Database) -> Self {
         Self(Arc::new(Inner {
             database,
-            checks: Checks { keys: AccessKeys::of(template()), faults: Faults::default() },
+            checks: Checks::of(template(), Faults::default()),
             mailbox: Mailbox::default(),
             calls: Mutex::default(),
             expressions: Mutex::default(),
