@@ -141,7 +141,7 @@ pub fn arn(resource: &str) -> String {
     format!("arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/{resource}")
 }
 
-/// The functions whose statements allow an action on a resource.
+/// The functions whose statements allow an action on a resource, under whatever conditions.
 pub fn allowed(action: &str, resource: &str) -> Vec<&'static str> {
     let keys = AccessKeys::of(template());
     let demand = Permission { action: action.into(), resources: vec![resource.into()], context: [].into() };
@@ -149,7 +149,7 @@ pub fn allowed(action: &str, resource: &str) -> Vec<&'static str> {
     names
         .filter(|name| {
             let header = format!("AWS4-HMAC-SHA256 Credential={}/x", access_key_id(name));
-            keys.owner(&header).expect("every function has a key").may(&demand)
+            keys.owner(&header).expect("every function has a key").may_under_conditions(&demand)
         })
         .collect()
 }

@@ -15,7 +15,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use dev::aws::checks::{Checks, Decision};
 use dev::aws::faults::{Fault, FaultKind, Faults};
-use dev::aws::iam::{AccessKeys, Principal};
+use dev::aws::iam::Principal;
 use dev::aws::operations::{Capacity, Operation};
 use dev::aws::request::{AwsRequest, transaction_conflict};
 use dev::aws::response::AwsResponse;

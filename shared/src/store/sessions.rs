@@ -1,4 +1,5 @@
 //! The table of sessions, by the hash of the cookie's token.
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::accounts::{BACKUP, FORMER, PRIMARY};
@@ -29,6 +30,24 @@ struct Row {
     seen_at: Timestamp,
     authenticated_at: Timestamp,
     expires_at: Timestamp,
+}
+
+/// An item of the table. One that lacks an attribute is no session: the permission to record the use of a session also
+/// lets an item be made, of its key and `seen_at`.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Stored {
+    Session(Box<Row>),
+    Incomplete(IgnoredAny),
+}
+
+impl Stored {
+    fn into_session(self) -> Option<Session> {
+        match self {
+            Self::Session(row) => Some((*row).into()),
+            Self::Incomplete(_) => None,
+        }
+    }
 }
 
 impl From<Row> for Session {
@@ -121,19 +140,21 @@ impl Counted<'_> {
 }
 
 impl Store {
-    /// Finds a valid session and records that it was seen, in one write. Key: the session. The condition contains its
-    /// absolute and its idle end (ASVS 5.0 V7.3). Returns nothing for an expired or unknown session.
+    /// Finds a valid session and records that it was seen, in one write. Key: the session. The condition is false for an
+    /// unknown session and after the idle end (ASVS 5.0 V7.3). Returns nothing then, and after the absolute end: that is
+    /// no part of the condition, because whoever may name `expires_at` in one may also write it.
     pub async fn touch_session(
         &self,
         hash: &TokenHash,
         now: Timestamp,
     ) -> Result<Option<Session>, StoreError> {
         let touch = Write::update(&self.tables.sessions, session_key(hash), "SET seen_at = :now")
-            .when("expires_at > :now AND seen_at > :idle")
+            .when("seen_at > :idle")
             .value(":now", number(now.unix_seconds()))
             .value(":idle", number((now - IDLE_LIFETIME).unix_seconds()));
-        let row: Option<Row> = self.update(touch).await.context("find a session")?;
-        Ok(row.map(Session::from))
+        let stored: Option<Stored> = self.update(touch).await.context("find a session")?;
+        let session = stored.and_then(Stored::into_session);
+        Ok(session.filter(|session| session.expires_at > now))
     }
 
     /// Spends a link and opens a session for it, ends the browser's former one and, unless the primary email was used,
@@ -201,8 +222,8 @@ impl Store {
             .expression_attribute_values(":idle", number((now - IDLE_LIFETIME).unix_seconds()))
             .scan_index_forward(false)
             .limit(MAX_LISTED);
-        let rows: Vec<Row> = query(call).await.context("list an account's sessions")?;
-        Ok(rows.into_iter().map(Session::from).collect())
+        let stored: Vec<Stored> = query(call).await.context("list an account's sessions")?;
+        Ok(stored.into_iter().filter_map(Stored::into_session).collect())
     }
 
     /// Ends one session of an account. Key: the session. False when it does not exist, or it is another account's (ASVS
