@@ -119,6 +119,17 @@ impl Wire {
         lock(&self.0.expressions).clone()
     }
 
+    /// Sends any request with a key, as whoever has it could; returns the name of the error, and its message.
+    pub async fn send(&self, key: &str, operation: &str, body: &Value) -> Result<(), (String, String)> {
+        let caller = self.0.checks.keys.owner(&format!("Credential={key}/")).expect("the key is known");
+        let request = AwsRequest::DynamoDb(Operation::new(operation, body));
+        let response = self.call(caller, &request).await.expect("no fault is asked for");
+        match response.error {
+            None => Ok(()),
+            Some(error) => Err((error, String::from_utf8_lossy(&response.body).into_owned())),
+        }
+    }
+
     async fn pass(&self, request: &HttpRequest) -> Result<AwsResponse, ConnectorError> {
         // Other tasks run in between, as on a network.
         tokio::task::yield_now().await;
