@@ -6,7 +6,7 @@ use dev::aws::iam::{OPERATOR_KEY, access_key_id};
 use domain::Token;
 use serde_json::{Value, json};
 
-use crate::support::{Effect, Person, WAYS, Way, World, Write, template};
+use crate::support::{Effect, Person, WAYS, Way, World, Write, file, template};
 
 /// The functions that open sessions, each after a proof. `end-session` is one of them until it continues the session it
 /// has instead of opening another one.
@@ -136,10 +136,12 @@ async fn no_function_but_those_that_sign_people_in_can_bring_about_a_session() {
             functions += 1;
         }
     }
-    println!(
+    let figure = format!(
         "forged sessions: {} of {} writes by {functions} functions, {} of them denied",
         total.forged, total.writes, total.denied
     );
+    println!("{figure}");
+    assert!(file("docs/permissions.md").contains(&figure), "docs/permissions.md does not say {figure}");
     assert_eq!(functions + OPEN_SESSIONS.len(), template().functions.len());
     assert!(total.denied * 10 > total.writes * 9, "{total:?}");
 }

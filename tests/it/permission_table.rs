@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use dev::aws::iam::access_key_id;
 use dev::template::Function;
-use dev::template::condition::{ATTRIBUTES, LEADING_KEYS};
+use dev::template::condition::{ATTRIBUTES, Condition, LEADING_KEYS};
 use dev::template::intrinsics::table_arn;
 use dev::template::keys::Keys;
 use dev::template::statement::Statement;
@@ -307,7 +307,7 @@ fn every_statement_on_a_table_lists_attributes_and_requires_the_keys_of_its_cond
         assert!(lists, "{place}");
         for key in [ATTRIBUTES, LEADING_KEYS] {
             let mut of_key = statement.conditions().iter().filter(|one| one.key() == key).peekable();
-            assert!(of_key.peek().is_none() || of_key.any(|one| one.requires_key()), "{place}: {key}");
+            assert!(of_key.peek().is_none() || of_key.any(Condition::requires_key), "{place}: {key}");
         }
     }
 }

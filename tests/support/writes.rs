@@ -64,7 +64,7 @@ fn transaction(part: &Value) -> (&'static str, Value) {
     ("TransactWriteItems", json!({ "TransactItems": [part] }))
 }
 
-fn statement(statement: String, parameters: Vec<&Value>) -> (&'static str, Value) {
+fn statement(statement: &str, parameters: &[&Value]) -> (&'static str, Value) {
     let mut body = json!({ "Statement": statement });
     if !parameters.is_empty() {
         body["Parameters"] = json!(parameters);
@@ -131,17 +131,17 @@ impl Write {
         let item = self.item();
         let names: Vec<_> = item.keys().map(|name| format!("'{name}': ?")).collect();
         let text = format!("INSERT INTO \"{}\" VALUE {{{}}}", self.table, names.join(", "));
-        statement(text, item.values().collect())
+        statement(&text, &item.values().collect::<Vec<_>>())
     }
 
     fn partiql_update(&self) -> (&'static str, Value) {
         let sets = equal(&self.attributes, " SET ");
         let text = format!("UPDATE \"{}\" SET {sets} WHERE {}", self.table, equal(&self.key, " AND "));
-        statement(text, self.attributes.values().chain(self.key.values()).collect())
+        statement(&text, &self.attributes.values().chain(self.key.values()).collect::<Vec<_>>())
     }
 
     fn partiql_delete(&self) -> (&'static str, Value) {
         let text = format!("DELETE FROM \"{}\" WHERE {}", self.table, equal(&self.key, " AND "));
-        statement(text, self.key.values().collect())
+        statement(&text, &self.key.values().collect::<Vec<_>>())
     }
 }

@@ -122,7 +122,7 @@ impl<'a> Operation<'a> {
         }
     }
 
-    /// The PartiQL statements of the request; `None` for other operations.
+    /// The `PartiQL` statements of the request; `None` for other operations.
     fn statements(&self) -> Option<Vec<&'a str>> {
         let list = match self.name {
             "ExecuteStatement" => return Some(self.body["Statement"].as_str().into_iter().collect()),
@@ -189,8 +189,8 @@ fn parameters_of_batch(requests: &Value) -> Vec<&Value> {
     kinds.filter(|request| !request.is_null()).collect()
 }
 
-/// The permission for a statement in PartiQL. Its context is empty, so that no statement of a policy whose conditions
-/// require a key allows it.
+/// The permission for a statement in `PartiQL`. Its context is empty, so that no statement of a policy whose
+/// conditions require a key allows it.
 fn of_statement(statement: &str) -> Permission {
     let words: Vec<&str> = statement.split_whitespace().collect();
     let verb = words.first().copied().unwrap_or_default().to_ascii_uppercase();
