@@ -1,4 +1,5 @@
 //! The template's permissions, enforced: a function cannot leak what it cannot read.
+use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use aws_sdk_dynamodb::Client;
@@ -112,6 +113,23 @@ async fn the_functions_open_to_strangers_are_denied_every_way_to_read_accounts()
     for (operation, outcome) in tries_to_read(&client(front, "AKIASOMEBODY")).await {
         assert_eq!(outcome, Err("UnrecognizedClientException".into()), "{operation}");
     }
+}
+
+#[tokio::test]
+async fn a_profile_with_a_password_hash_is_denied_and_the_refusal_says_why() {
+    let front = front().await;
+    let client = client(front, &access_key_id("request-backup"));
+    let item = |record: &str, attribute: &str| {
+        let text = |value: &str| AttributeValue::S(value.into());
+        [("account_id", text("a")), ("record", text(record)), (attribute, text("x"))]
+            .map(|(name, value)| (name.to_owned(), value))
+    };
+    let put = |item| client.put_item().table_name(ACCOUNTS).set_item(Some(HashMap::from(item))).send();
+    put(item("email#pending", "pending_address")).await.expect("it is what the flow does");
+    let denied = put(item("profile", "password_hash")).await.expect_err("it is not what the flow does");
+    assert_eq!(denied.code(), Some("AccessDeniedException"));
+    let message = denied.message().unwrap_or_default();
+    assert!(message.ends_with("dynamodb:PutItem action with dynamodb:Attributes password_hash"), "{message}");
 }
 
 #[tokio::test]
