@@ -6,7 +6,7 @@ use dev::aws::iam::{OPERATOR_KEY, access_key_id};
 use domain::Token;
 use serde_json::{Value, json};
 
-use crate::support::{Effect, Person, WAYS, Way, World, Write, file, template};
+use crate::support::{Effect, NOON, Person, WAYS, Way, World, Write, file, template};
 
 /// The functions that open sessions, each after a proof. `end-session` is one of them until it continues the session it
 /// has instead of opening another one.
@@ -179,4 +179,37 @@ async fn a_session_with_an_attribute_of_another_type_is_none() {
         world.put("SessionsTable", &item);
         assert!(!thief.is_in().await, "{name}");
     }
+}
+
+/// `end-session` may raise the generation of an account and take its own session along. With the attribute `account_id`,
+/// even in a condition, it could give a session to another account.
+#[tokio::test]
+async fn a_session_can_continue_in_the_next_generation_and_not_change_hands() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let thief = Thief::new(&world, &access_key_id("end-session"), &mina, CHOSEN).await;
+    world.put("SessionsTable", &json!(thief.session.item()));
+    let profile = json!({ "account_id": { "S": mina.id.as_str() }, "record": { "S": "profile" } });
+    let numbers = json!({ ":one": { "N": "1" }, ":now": { "N": NOON.to_string() } });
+    let raise = json!({
+        "TableName": "AccountsTable", "Key": profile,
+        "UpdateExpression": "ADD generation :one SET sessions_ended_at = :now",
+        "ConditionExpression": "attribute_not_exists(disabled_at)",
+        "ExpressionAttributeValues": numbers,
+    });
+    let mut carry_on = json!({
+        "TableName": "SessionsTable", "Key": thief.session.key,
+        "UpdateExpression": "SET generation = :next", "ConditionExpression": "generation = :current",
+        "ExpressionAttributeValues": { ":next": { "N": "1" }, ":current": thief.session.attributes["generation"] },
+    });
+    let transaction =
+        |session: &Value| json!({ "TransactItems": [{ "Update": raise }, { "Update": session }] });
+    let send = async |body: &Value| world.wire.send(&thief.key, "TransactWriteItems", body).await;
+    send(&transaction(&carry_on)).await.expect("it is what the flow is to do");
+
+    carry_on["ConditionExpression"] = json!("generation = :current AND account_id = :me");
+    carry_on["ExpressionAttributeValues"][":me"] = json!({ "S": mina.id.as_str() });
+    let (error, message) = send(&transaction(&carry_on)).await.expect_err("the attribute is named");
+    assert_eq!(error, "AccessDeniedException");
+    assert!(message.contains("dynamodb:Attributes account_id"), "{message}");
 }
