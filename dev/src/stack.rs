@@ -27,7 +27,6 @@ use crate::aws::containers;
 use crate::aws::database::{self, WriteSignal};
 use crate::aws::endpoint::AwsEndpoint;
 use crate::aws::faults::Faults;
-use crate::aws::iam::AccessKeys;
 use crate::gateway::Gateway;
 use crate::lambda::invoker::Invoker;
 use crate::lambda::process::{Supervisor, Variables};
@@ -132,7 +131,7 @@ impl Stack {
     fn serve(&mut self, options: &Options, ports: Ports) -> anyhow::Result<()> {
         let writes = WriteSignal::default();
         let endpoint = AwsEndpoint {
-            checks: Checks { keys: AccessKeys::of(&self.template), faults: self.faults.clone() },
+            checks: Checks::of(&self.template, self.faults.clone()),
             database: self.database.address,
             client: local_client()?,
             mailbox: self.mailbox.clone(),

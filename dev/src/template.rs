@@ -3,7 +3,9 @@
 //! Knows SAM and CloudFormation, and nothing of processes or ports. What would change how the stack behaves, and is
 //! not known to the local stack, is an error: a silent difference would be worse.
 
+pub mod condition;
 pub mod intrinsics;
+pub mod keys;
 mod model;
 mod resources;
 pub mod statement;

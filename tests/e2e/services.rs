@@ -26,7 +26,7 @@ async fn each_container_has_an_endpoint_where_its_own_permissions_hold() -> Resu
                SignedHeaders=host, Signature=0";
     let get_item = json!({
         "TableName": "AccountsTable",
-        "Key": { "account_id": { "S": "nobody" }, "record": { "S": "profile" } },
+        "Key": { "account_id": { "S": "claim#nobody" }, "record": { "S": "claim" } },
     });
     for (function, allowed) in [("MailerFunction", true), ("ForgotUsernameFunction", false)] {
         let answer = http

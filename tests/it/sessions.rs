@@ -1,7 +1,7 @@
 //! The list of the user's own sessions on the account page.
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Ask, NOON, PASSWORD, Visitor, World};
 
@@ -40,6 +40,30 @@ async fn each_session_says_on_what_device_how_and_when() {
     ");
     let phone_sees = phone.get("/account").await;
     assert!(!phone_sees.words().contains("You got back in"), "{}", phone_sees.words());
+}
+
+/// Sessions from before it was stored have no source.
+#[tokio::test]
+async fn a_session_that_lacks_an_attribute_is_none_and_is_not_listed() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let browser = world.signed_in(&mina).await;
+    let stored: Value = serde_json::from_str(&world.dump()["SessionsTable"][0]).expect("an item is JSON");
+    let other = world.signed_in(&mina).await;
+    let attributes = stored.as_object().expect("an item has attributes").keys();
+    for attribute in attributes.filter(|attribute| !["session_hash", "source"].contains(&attribute.as_str()))
+    {
+        let mut item = stored.clone();
+        item.as_object_mut().expect("an item has attributes").remove(attribute);
+        world.put("SessionsTable", &item);
+        let answer = browser.get("/account").await;
+        assert_eq!(answer.header("location"), "/login?next=/account", "{attribute}: {}", answer.shown());
+        let answer = other.get("/account").await;
+        assert_eq!(answer.status, 200, "{attribute}: {}", answer.shown());
+        assert!(answer.words().contains("You are signed in only here."), "{attribute}: {}", answer.words());
+    }
+    world.put("SessionsTable", &stored);
+    assert!(browser.is_signed_in().await);
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ mod request;
 mod visitor;
 mod wire;
 mod world;
+mod writes;
 
 pub use functions::{respond, starts};
 pub use people::{PASSWORD, Person};
@@ -19,3 +20,4 @@ pub use visitor::{Answer, Visitor, assert_sealed, read, token_in};
 pub use world::{
     NOON, PUBLIC_URL, World, file, function_of, template, template_text, variables, workspace_file,
 };
+pub use writes::{Effect, WAYS, Way, Write};

@@ -15,7 +15,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use dev::aws::checks::{Checks, Decision};
 use dev::aws::faults::{Fault, FaultKind, Faults};
-use dev::aws::iam::{AccessKeys, Principal};
+use dev::aws::iam::Principal;
 use dev::aws::operations::{Capacity, Operation};
 use dev::aws::request::{AwsRequest, transaction_conflict};
 use dev::aws::response::AwsResponse;
@@ -72,7 +72,7 @@ impl Wire {
     pub fn new(database: Database) -> Self {
         Self(Arc::new(Inner {
             database,
-            checks: Checks { keys: AccessKeys::of(template()), faults: Faults::default() },
+            checks: Checks::of(template(), Faults::default()),
             mailbox: Mailbox::default(),
             calls: Mutex::default(),
             expressions: Mutex::default(),
@@ -123,6 +123,17 @@ impl Wire {
     /// Each condition, update and query so far, as it was written, without its values.
     pub fn expressions(&self) -> BTreeSet<String> {
         lock(&self.0.expressions).clone()
+    }
+
+    /// Sends any request with a key, as whoever has it could; returns the name of the error, and its message.
+    pub async fn send(&self, key: &str, operation: &str, body: &Value) -> Result<(), (String, String)> {
+        let caller = self.0.checks.keys.owner(&format!("Credential={key}/")).expect("the key is known");
+        let request = AwsRequest::DynamoDb(Operation::new(operation, body));
+        let response = self.call(caller, &request).await.expect("no fault is asked for");
+        match response.error {
+            None => Ok(()),
+            Some(error) => Err((error, String::from_utf8_lossy(&response.body).into_owned())),
+        }
     }
 
     async fn pass(&self, request: &HttpRequest) -> Result<AwsResponse, ConnectorError> {

@@ -8,6 +8,8 @@ use super::faults::{FaultKind, Faults};
 use super::iam::{AccessKeys, Principal};
 use super::request::AwsRequest;
 use super::response::AwsResponse;
+use crate::template::Template;
+use crate::template::keys::Keys;
 
 /// The permissions of all callers, and the faults to come; clones share the faults.
 #[derive(Debug, Clone)]
@@ -16,6 +18,8 @@ pub struct Checks {
     pub keys: AccessKeys,
     /// The faults to come.
     pub faults: Faults,
+    /// The keys of the tables, on which permissions depend.
+    pub table_keys: Keys,
 }
 
 /// What happens to a call.
@@ -35,9 +39,15 @@ pub enum Decision {
 }
 
 impl Checks {
+    /// Those of a template's functions.
+    pub fn of(template: &Template, faults: Faults) -> Self {
+        Self { keys: AccessKeys::of(template), faults, table_keys: Keys::of(template) }
+    }
+
     /// Decides about a call, and uses up a fault that fits it.
     pub fn decide(&self, caller: &Principal, request: &AwsRequest<'_>) -> Decision {
-        if let Some(lacking) = request.permissions().iter().find(|permission| !caller.may(permission)) {
+        let permissions = request.permissions(&self.table_keys);
+        if let Some(lacking) = permissions.iter().find(|permission| !caller.may(permission)) {
             return Decision::Respond(request.denied(&caller.refusal(lacking)));
         }
         let fault = self.faults.take(caller.name(), request.operation(), &request.tables());

@@ -76,15 +76,33 @@ impl Principal {
         }
     }
 
-    /// The message of AWS for a missing permission.
+    /// Whether a statement allows this action on this resource, under whatever conditions.
+    pub fn may_under_conditions(&self, permission: &Permission) -> bool {
+        match self {
+            Self::Operator => true,
+            Self::Function { statements, .. } => {
+                statements.iter().any(|statement| !statement.denies() && statement.names(permission))
+            }
+        }
+    }
+
+    /// The message of AWS for a missing permission and, which AWS does not tell, the conditions that were not met.
     pub fn refusal(&self, permission: &Permission) -> String {
         let resource = permission.resources.first().map_or("*", String::as_str);
+        let unmet = self.nearest(permission).map(|unmet| format!(" with {unmet}")).unwrap_or_default();
         format!(
-            "User: arn:aws:sts::{ACCOUNT_ID}:assumed-role/{name}/{name} is not authorized to perform: {} on resource: {resource} because no identity-based policy allows the {} action",
-            permission.action,
-            permission.action,
+            "User: arn:aws:sts::{ACCOUNT_ID}:assumed-role/{name}/{name} is not authorized to perform: {action} on resource: {resource} because no identity-based policy allows the {action} action{unmet}",
+            action = permission.action,
             name = self.name(),
         )
+    }
+
+    /// What is wrong with a permission for the statement that comes nearest to allowing it.
+    fn nearest(&self, permission: &Permission) -> Option<String> {
+        let Self::Function { statements, .. } = self else { return None };
+        let named = statements.iter().filter(|statement| !statement.denies() && statement.names(permission));
+        let unmet = named.map(|statement| statement.unmet(permission).join(" and "));
+        unmet.filter(|unmet| !unmet.is_empty()).min_by_key(String::len)
     }
 }
 
@@ -100,7 +118,10 @@ mod tests {
         Permission {
             action: action.to_owned(),
             resources: vec![resource.to_owned()],
-            context: BTreeMap::from([("ses:FromAddress".to_owned(), "a@example.com".to_owned())]),
+            context: BTreeMap::from([
+                ("ses:FromAddress".to_owned(), vec!["a@example.com".to_owned()]),
+                ("dynamodb:Attributes".to_owned(), vec!["id".to_owned(), "a".to_owned()]),
+            ]),
         }
     }
 
@@ -122,6 +143,13 @@ mod tests {
             "Effect": "Allow", "Action": "ses:SendEmail", "Resource": "identity",
             "Condition": { "StringEquals": { "ses:FromAddress": ["b@example.com"] } },
         });
+        let put = |attributes: Value| {
+            json!({
+                "Effect": "Allow", "Action": "dynamodb:PutItem", "Resource": TABLE,
+                "Condition": { "ForAllValues:StringEquals": { "dynamodb:Attributes": attributes } },
+            })
+        };
+        let (few, enough) = (put(json!(["id"])), put(json!(["id", "a", "b"])));
         let index = format!("{TABLE}/index/i");
         for (statements, action, resource, allowed) in [
             (vec![], "dynamodb:GetItem", TABLE, false),
@@ -134,6 +162,9 @@ mod tests {
             (vec![&any, &deny], "dynamodb:Query", TABLE, true),
             (vec![&from], "ses:SendEmail", "identity", true),
             (vec![&other], "ses:SendEmail", "identity", false),
+            (vec![&few], "dynamodb:PutItem", TABLE, false),
+            (vec![&few, &enough], "dynamodb:PutItem", TABLE, true),
+            (vec![&enough], "dynamodb:UpdateItem", TABLE, false),
         ] {
             let statements: Vec<Value> = statements.into_iter().cloned().collect();
             assert_eq!(
@@ -142,6 +173,25 @@ mod tests {
                 "{action} on {resource} with {statements:?}",
             );
         }
+    }
+
+    #[test]
+    fn a_refusal_names_what_was_denied() {
+        let put = |attributes: &[&str]| {
+            json!({
+                "Effect": "Allow", "Action": "dynamodb:PutItem", "Resource": TABLE,
+                "Condition": { "ForAllValues:StringEquals": { "dynamodb:Attributes": attributes } },
+            })
+        };
+        let function = function(&[put(&["x"]), put(&["id"])]);
+        let refusal = function.refusal(&permission("dynamodb:PutItem", TABLE));
+        assert!(
+            refusal.ends_with("allows the dynamodb:PutItem action with dynamodb:Attributes a"),
+            "{refusal}"
+        );
+        assert!(refusal.contains(&format!("to perform: dynamodb:PutItem on resource: {TABLE}")), "{refusal}");
+        let refusal = function.refusal(&permission("dynamodb:GetItem", TABLE));
+        assert!(refusal.ends_with("allows the dynamodb:GetItem action"), "{refusal}");
     }
 
     #[test]

@@ -2,11 +2,14 @@
 //!
 //! Reads requests and responses as JSON only; knows nothing of the caller or of how they travel.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use super::request_context::context;
+use crate::template::condition::Context;
 use crate::template::intrinsics::table_arn;
+use crate::template::keys::Keys;
 use crate::template::statement::Permission;
 
 /// A DynamoDB request, as far as the endpoint has to understand it.
@@ -50,31 +53,45 @@ impl<'a> Operation<'a> {
 
     /// The tables the request names, each once, in the order of their names.
     pub fn tables(&self) -> Vec<String> {
-        let mut tables: BTreeSet<String> = self.items().into_iter().map(|(_, table)| table).collect();
+        let mut tables: BTreeSet<String> = self.parts().into_iter().map(|part| part.table).collect();
         tables.extend(self.body["TableName"].as_str().map(table_name));
         tables.into_iter().collect()
     }
 
     /// The permissions that AWS requires. Those of a transaction are the permissions of its parts.
-    pub fn permissions(&self) -> Vec<Permission> {
-        let parts = self.items();
-        if !parts.is_empty() {
-            return parts.iter().map(|(action, table)| permission(action, table_arn(table))).collect();
+    pub fn permissions(&self, keys: &Keys) -> Vec<Permission> {
+        if let Some(statements) = self.statements() {
+            return statements.into_iter().map(of_statement).collect();
         }
-        let resource = match (self.body["TableName"].as_str(), self.body["IndexName"].as_str()) {
-            (Some(table), Some(index)) => format!("{}/index/{index}", table_arn(&table_name(table))),
-            (Some(table), None) => table_arn(&table_name(table)),
-            // No table: an operation on streams, PartiQL or the account, which no statement on a table allows.
+        let parts = self.parts();
+        if !parts.is_empty() {
+            let permission = |part: &Part<'_>| {
+                let partition_key = keys.partition_key(&part.table, None);
+                permission(
+                    part.action,
+                    table_arn(&part.table),
+                    context(part.action, &part.parameters, partition_key),
+                )
+            };
+            return parts.iter().map(permission).collect();
+        }
+        let table = self.body["TableName"].as_str().map(table_name);
+        let index = self.body["IndexName"].as_str();
+        let resource = match (&table, index) {
+            (Some(table), Some(index)) => format!("{}/index/{index}", table_arn(table)),
+            (Some(table), None) => table_arn(table),
+            // No table: an operation on streams or the account, which no statement on a table allows.
             (None, _) => "*".to_owned(),
         };
-        vec![permission(self.name, resource)]
+        let partition_key = table.as_deref().and_then(|table| keys.partition_key(table, index));
+        vec![permission(self.name, resource, context(self.name, &[self.body], partition_key))]
     }
 
-    /// The action and the table of each item of a batch or transaction; empty for other operations.
-    fn items(&self) -> Vec<(&'a str, String)> {
+    /// The parts of a batch or transaction, those of a batch by their table; none for other operations.
+    fn parts(&self) -> Vec<Part<'a>> {
         match self.name {
             "TransactWriteItems" | "TransactGetItems" => {
-                let mut items = Vec::new();
+                let mut parts = Vec::new();
                 for item in self.body["TransactItems"].as_array().into_iter().flatten() {
                     for (verb, action) in [
                         ("Get", "GetItem"),
@@ -84,18 +101,37 @@ impl<'a> Operation<'a> {
                         ("ConditionCheck", "ConditionCheckItem"),
                     ] {
                         if let Some(table) = item[verb]["TableName"].as_str() {
-                            items.push((action, table_name(table)));
+                            let table = table_name(table);
+                            parts.push(Part { action, table, parameters: vec![&item[verb]] });
                         }
                     }
                 }
-                items
+                parts
             }
             "BatchGetItem" | "BatchWriteItem" => {
                 let tables = self.body["RequestItems"].as_object().into_iter().flatten();
-                tables.map(|(table, _)| (self.name, table_name(table))).collect()
+                tables
+                    .map(|(table, requests)| Part {
+                        action: self.name,
+                        table: table_name(table),
+                        parameters: parameters_of_batch(requests),
+                    })
+                    .collect()
             }
             _ => Vec::new(),
         }
+    }
+
+    /// The `PartiQL` statements of the request; `None` for other operations.
+    fn statements(&self) -> Option<Vec<&'a str>> {
+        let list = match self.name {
+            "ExecuteStatement" => return Some(self.body["Statement"].as_str().into_iter().collect()),
+            "ExecuteTransaction" => &self.body["TransactStatements"],
+            "BatchExecuteStatement" => &self.body["Statements"],
+            _ => return None,
+        };
+        let list = list.as_array().into_iter().flatten();
+        Some(list.filter_map(|one| one["Statement"].as_str()).collect())
     }
 
     /// Whether the response can report consumed capacity.
@@ -123,7 +159,7 @@ impl<'a> Operation<'a> {
         } else {
             match answer["__type"].as_str().and_then(|kind| kind.rsplit('#').next()) {
                 Some("ConditionalCheckFailedException") => 1.0,
-                Some("TransactionCanceledException") => self.items().iter().map(|_| 2.0).sum(),
+                Some("TransactionCanceledException") => self.parts().iter().map(|_| 2.0).sum(),
                 _ => 0.0,
             }
         };
@@ -135,12 +171,46 @@ impl<'a> Operation<'a> {
     }
 }
 
-fn permission(operation: &str, resource: String) -> Permission {
-    Permission {
-        action: format!("dynamodb:{operation}"),
-        resources: vec![resource],
-        context: BTreeMap::new(),
-    }
+/// One part of a transaction, or the parts of a batch for one table.
+struct Part<'a> {
+    action: &'a str,
+    table: String,
+    parameters: Vec<&'a Value>,
+}
+
+fn permission(operation: &str, resource: String, context: Context) -> Permission {
+    Permission { action: format!("dynamodb:{operation}"), resources: vec![resource], context }
+}
+
+/// What a batch does with one table: its reads, or the requests of its writes.
+fn parameters_of_batch(requests: &Value) -> Vec<&Value> {
+    let Some(writes) = requests.as_array() else { return vec![requests] };
+    let kinds = writes.iter().flat_map(|write| [&write["PutRequest"], &write["DeleteRequest"]]);
+    kinds.filter(|request| !request.is_null()).collect()
+}
+
+/// The permission for a statement in `PartiQL`. Its context is empty, so that no statement of a policy whose
+/// conditions require a key allows it.
+fn of_statement(statement: &str) -> Permission {
+    let words: Vec<&str> = statement.split_whitespace().collect();
+    let verb = words.first().copied().unwrap_or_default().to_ascii_uppercase();
+    let (action, before) = match verb.as_str() {
+        "SELECT" => ("PartiQLSelect", "FROM"),
+        "INSERT" => ("PartiQLInsert", "INTO"),
+        "UPDATE" => ("PartiQLUpdate", "UPDATE"),
+        "DELETE" => ("PartiQLDelete", "FROM"),
+        _ => ("ExecuteStatement", ""),
+    };
+    let place = words.iter().position(|word| word.eq_ignore_ascii_case(before));
+    let path = place.and_then(|place| words.get(place + 1)).map(|path| path.replace('"', ""));
+    let resource = path.map_or_else(
+        || "*".to_owned(),
+        |path| match path.split_once('.') {
+            Some((table, index)) => format!("{}/index/{index}", table_arn(table)),
+            None => table_arn(&path),
+        },
+    );
+    permission(action, resource, Context::new())
 }
 
 /// Requests may name a table by its ARN.
@@ -172,6 +242,7 @@ pub fn error_body(kind: &str, message: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::template::condition::ATTRIBUTES;
 
     #[test]
     fn each_operation_needs_the_permissions_that_aws_requires() {
@@ -183,13 +254,23 @@ mod tests {
         ] });
         let batch = json!({ "RequestItems": { "A": {}, "B": {} } });
         let get = json!({ "TableName": format!("{table}A") });
+        let statement = |statement: &str| json!({ "Statement": statement });
+        let select = statement("SELECT * FROM \"A\".\"i\" WHERE x = 1");
+        let insert = statement("insert into A value {'x': 1}");
+        let statements =
+            json!({ "TransactStatements": [statement("UPDATE A SET x = 1"), statement("DELETE FROM B")] });
+        let unreadable = statement("DROP A");
         for (name, body, wanted) in [
             ("GetItem", &get, vec!["dynamodb:GetItem A"]),
             ("Query", &query, vec!["dynamodb:Query A/index/i"]),
             ("TransactWriteItems", &transaction, vec!["dynamodb:PutItem B", "dynamodb:ConditionCheckItem A"]),
             ("BatchGetItem", &batch, vec!["dynamodb:BatchGetItem A", "dynamodb:BatchGetItem B"]),
+            ("ExecuteStatement", &select, vec!["dynamodb:PartiQLSelect A/index/i"]),
+            ("ExecuteStatement", &insert, vec!["dynamodb:PartiQLInsert A"]),
+            ("ExecuteTransaction", &statements, vec!["dynamodb:PartiQLUpdate A", "dynamodb:PartiQLDelete B"]),
+            ("ExecuteStatement", &unreadable, vec!["dynamodb:ExecuteStatement *"]),
         ] {
-            let permissions = Operation::new(name, body).permissions();
+            let permissions = Operation::new(name, body).permissions(&Keys::default());
             let found: Vec<String> = permissions
                 .iter()
                 .map(|permission| {
@@ -198,8 +279,37 @@ mod tests {
                 .collect();
             assert_eq!(found, wanted, "{name}");
         }
-        assert_eq!(Operation::new("ListTables", &json!({})).permissions()[0].resources, ["*"]);
+        assert_eq!(
+            Operation::new("ListTables", &json!({})).permissions(&Keys::default())[0].resources,
+            ["*"]
+        );
         assert_eq!(Operation::new("TransactWriteItems", &transaction).tables(), ["A", "B"]);
+    }
+
+    #[test]
+    fn each_part_has_the_attributes_that_it_names() {
+        let id = json!({ "id": { "S": "1" } });
+        let transaction = json!({ "TransactItems": [
+            { "Put": { "TableName": "A", "Item": { "id": { "S": "1" }, "a": { "S": "x" } } } },
+            { "Update": { "TableName": "A", "Key": id, "UpdateExpression": "SET #b = :b",
+                "ExpressionAttributeNames": { "#b": "b" } } },
+            { "Delete": { "TableName": "A", "Key": id, "ConditionExpression": "c = :c" } },
+            { "ConditionCheck": { "TableName": "A", "Key": id, "ConditionExpression": "d = :d" } },
+        ] });
+        let batch = json!({ "RequestItems": { "A": [
+            { "PutRequest": { "Item": { "id": { "S": "1" }, "e": { "S": "x" } } } },
+            { "DeleteRequest": { "Key": id } },
+        ] } });
+        let reads = json!({ "RequestItems": { "A": { "Keys": [id], "ProjectionExpression": "f" } } });
+        for (name, body, wanted) in [
+            ("TransactWriteItems", &transaction, vec!["a id", "b id", "c id", "d id"]),
+            ("BatchWriteItem", &batch, vec!["e id"]),
+            ("BatchGetItem", &reads, vec!["f id"]),
+        ] {
+            let permissions = Operation::new(name, body).permissions(&Keys::default());
+            let found = permissions.iter().map(|permission| permission.context[ATTRIBUTES].join(" "));
+            assert_eq!(found.collect::<Vec<_>>(), wanted, "{name}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::faults::FaultKind;
 use super::operations::{Operation, error_body};
 use super::response::{AwsResponse, Service};
 use super::ses;
+use crate::template::keys::Keys;
 use crate::template::statement::Permission;
 
 /// One call.
@@ -38,9 +39,9 @@ impl AwsRequest<'_> {
     }
 
     /// The permissions that it needs.
-    pub fn permissions(&self) -> Vec<Permission> {
+    pub fn permissions(&self, keys: &Keys) -> Vec<Permission> {
         match self {
-            Self::DynamoDb(operation) => operation.permissions(),
+            Self::DynamoDb(operation) => operation.permissions(keys),
             Self::SendEmail(body) => ses::permissions(body),
         }
     }

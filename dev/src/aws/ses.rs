@@ -68,7 +68,7 @@ pub fn permissions(body: &[u8]) -> Vec<Permission> {
     let permission = |resources: Vec<String>| Permission {
         action: "ses:SendEmail".to_owned(),
         resources,
-        context: BTreeMap::from([("ses:FromAddress".to_owned(), from.clone())]),
+        context: BTreeMap::from([("ses:FromAddress".to_owned(), vec![from.clone()])]),
     };
     let set = configuration_set(body).map(|name| permission(vec![arn("configuration-set", &name)]));
     std::iter::once(permission(vec![arn("identity", domain), arn("identity", &from)])).chain(set).collect()

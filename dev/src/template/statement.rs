@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::condition::{Condition, Context, matches};
+
 /// One statement of a policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
     deny: bool,
     actions: Vec<String>,
     resources: Vec<String>,
-    /// `StringEquals` by context key: the value must be one of these.
-    string_equals: BTreeMap<String, Vec<String>>,
+    /// All of them must be met.
+    conditions: Vec<Condition>,
 }
 
 /// One permission that a request needs.
@@ -23,7 +25,7 @@ pub struct Permission {
     /// The ARNs, one of which must be allowed; more than one where AWS accepts either.
     pub resources: Vec<String>,
     /// The condition keys of the request.
-    pub context: BTreeMap<String, String>,
+    pub context: Context,
 }
 
 impl Statement {
@@ -38,13 +40,7 @@ impl Statement {
             action: OneOrMany,
             resource: OneOrMany,
             #[serde(default)]
-            condition: Conditions,
-        }
-        #[derive(Deserialize, Default)]
-        #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-        struct Conditions {
-            #[serde(default)]
-            string_equals: BTreeMap<String, OneOrMany>,
+            condition: BTreeMap<String, BTreeMap<String, OneOrMany>>,
         }
         let written = Written::deserialize(statement).map_err(|error| error.to_string())?;
         let deny = match written.effect.as_str() {
@@ -52,17 +48,33 @@ impl Statement {
             "Deny" => true,
             other => return Err(format!("the effect {other} is not known")),
         };
+        let mut conditions = Vec::new();
+        for (operator, keys) in written.condition {
+            for (key, values) in keys {
+                conditions.push(Condition::parse(&operator, &key, values.into_vec())?);
+            }
+        }
         Ok(Self {
             deny,
             actions: written.action.into_vec(),
             resources: written.resource.into_vec(),
-            string_equals: written
-                .condition
-                .string_equals
-                .into_iter()
-                .map(|(key, values)| (key, values.into_vec()))
-                .collect(),
+            conditions,
         })
+    }
+
+    /// Its actions.
+    pub fn actions(&self) -> &[String] {
+        &self.actions
+    }
+
+    /// Its resources.
+    pub fn resources(&self) -> &[String] {
+        &self.resources
+    }
+
+    /// Its conditions.
+    pub fn conditions(&self) -> &[Condition] {
+        &self.conditions
     }
 
     /// Whether the statement denies what it applies to.
@@ -75,17 +87,25 @@ impl Statement {
         self.actions.iter().any(|action| action.split(':').next().is_some_and(|name| matches(name, service)))
     }
 
-    /// Whether the statement applies to this permission.
-    pub fn applies_to(&self, permission: &Permission) -> bool {
+    /// Whether the statement names this action on this resource, whatever its conditions say.
+    pub fn names(&self, permission: &Permission) -> bool {
         let action = permission.action.to_ascii_lowercase();
         self.actions.iter().any(|pattern| matches(&pattern.to_ascii_lowercase(), &action))
             && self
                 .resources
                 .iter()
                 .any(|pattern| permission.resources.iter().any(|resource| matches(pattern, resource)))
-            && self.string_equals.iter().all(|(key, values)| {
-                permission.context.get(key).is_some_and(|value| values.iter().any(|wanted| wanted == value))
-            })
+    }
+
+    /// Whether the statement applies to this permission.
+    pub fn applies_to(&self, permission: &Permission) -> bool {
+        self.names(permission)
+            && self.conditions.iter().all(|condition| condition.is_met(&permission.context))
+    }
+
+    /// What of this permission does not meet the conditions, for people to read.
+    pub fn unmet(&self, permission: &Permission) -> Vec<String> {
+        self.conditions.iter().filter_map(|condition| condition.unmet(&permission.context)).collect()
     }
 }
 
@@ -105,21 +125,6 @@ impl OneOrMany {
     }
 }
 
-/// Matches IAM's wildcards: `*` for any run of characters, `?` for one.
-fn matches(pattern: &str, text: &str) -> bool {
-    let Some(first) = pattern.chars().next() else { return text.is_empty() };
-    let rest = &pattern[first.len_utf8()..];
-    match first {
-        '*' => {
-            matches(rest, text)
-                || text.char_indices().any(|(at, letter)| matches(rest, &text[at + letter.len_utf8()..]))
-        }
-        _ => text.chars().next().is_some_and(|letter| {
-            (first == '?' || first == letter) && matches(rest, &text[letter.len_utf8()..])
-        }),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -132,6 +137,8 @@ mod tests {
             json!({ "Effect": "Allow", "NotAction": "x", "Resource": "*" }),
             json!({ "Effect": "Perhaps", "Action": "x", "Resource": "*" }),
             json!({ "Effect": "Allow", "Action": "x", "Resource": "*", "Condition": { "StringLike": { "a": "b" } } }),
+            json!({ "Effect": "Allow", "Action": "x", "Resource": "*", "Condition": { "DateLessThan": { "aws:CurrentTime": "b" } } }),
+            json!({ "Effect": "Allow", "Action": "x", "Resource": "*", "Condition": { "Bool": { "aws:SecureTransport": true } } }),
         ] {
             assert!(Statement::parse(&statement).is_err(), "{statement}");
         }

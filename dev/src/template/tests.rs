@@ -86,6 +86,14 @@ fn what_cannot_be_run_is_named_with_its_place() {
         ("      Environment: { Variables: { V: !GetAtt T.Size } }", "!GetAtt T.Size"),
         ("      Environment: { Variables: { V: !If [No, a, b] } }", "there is no condition No"),
         ("      Policies: [AmazonDynamoDBFullAccess]", "F.Policies: only policies written out"),
+        (
+            "      Policies: { Statement: { Effect: Allow, Action: a, Resource: b, Condition: { Bool: { aws:SecureTransport: 'true' } } } }",
+            "F.Policies[0]: the condition operator Bool is not known",
+        ),
+        (
+            "      Policies: { Statement: { Effect: Allow, Action: a, Resource: b, Condition: { StringEquals: { 'aws:SourceVpc': c } } } }",
+            "F.Policies[0]: the condition key aws:SourceVpc is not known",
+        ),
         ("      Events: { E: { Type: Schedule } }", "F.Events.E: a Schedule event"),
         ("      Events: { E: { Type: HttpApi, Properties: { Path: '/{x}' } } }", "F.Events.E: the path /{x}"),
         (

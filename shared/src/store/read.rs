@@ -20,7 +20,7 @@ impl Store {
 
     /// Updates one item and reads the row it became; nothing when the condition is false.
     pub(super) async fn update<R: DeserializeOwned>(&self, update: Write) -> Result<Option<R>, Cause> {
-        row(self.write_item(update).await?)
+        row(self.update_item(update).await?)
     }
 }
 

@@ -1,4 +1,5 @@
 //! The table of sessions, by the hash of the cookie's token.
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::account_admin::when_current;
@@ -33,6 +34,24 @@ struct Row {
     seen_at: Timestamp,
     authenticated_at: Timestamp,
     expires_at: Timestamp,
+}
+
+/// An item of the table. One that lacks an attribute is no session: the permission to record the use of a session also
+/// lets an item be made, of its key and `seen_at`.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Stored {
+    Session(Box<Row>),
+    Incomplete(IgnoredAny),
+}
+
+impl Stored {
+    fn into_session(self) -> Option<Session> {
+        match self {
+            Self::Session(row) => Some((*row).into()),
+            Self::Incomplete(_) => None,
+        }
+    }
 }
 
 impl From<Row> for Session {
@@ -101,7 +120,7 @@ pub enum SignInRefused {
 /// Why the other sessions were not ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndingRefused {
-    /// This session has ended itself, or the account is disabled.
+    /// This session has ended itself.
     SessionEnded,
     /// It was done too often.
     LimitReached,
@@ -156,8 +175,8 @@ impl Counted<'_> {
         })
     }
 
-    /// Spends a link and opens a session for it, resets the failed passwords in a row, ends the browser's former one and, unless the primary email was used,
-    /// queues the notice. All or nothing: if one link is opened a hundred times at once, one succeeds. False when the
+    /// Spends a link and opens a session for it, resets the failed passwords in a row, ends the browser's former session
+    /// and, unless the primary email was used, queues the notice. All or nothing: if one link is opened a hundred times at once, one succeeds. False when the
     /// link was dead by then (used, expired, replaced, undone), its address no longer the account's, or the account
     /// disabled.
     pub async fn open_session_with_link(
@@ -194,7 +213,7 @@ impl Counted<'_> {
     ) -> Result<Result<(), EndingRefused>, StoreError> {
         let account_id = session.account_id.clone();
         let end = self.store.end_generation(&account_id, now);
-        let end = when_current(end, session.generation, "attribute_not_exists(disabled_at)");
+        let end = when_current(end, session.generation, "attribute_exists(account_id)");
         let request = EmailRequest::notice(account_id, Notice::SessionsEnded, source.clone());
         let mut tx = Transaction::new("end all other sessions");
         let profile = tx.add(end);
@@ -210,20 +229,22 @@ impl Counted<'_> {
 }
 
 impl Store {
-    /// Finds a valid session and records that it was seen, in one write. Key: the session. The condition contains its
-    /// absolute and its idle end (ASVS 5.0 V7.3). Returns nothing for a session that is unknown, has expired, or was opened
-    /// by a version that did not count generations.
+    /// Finds a valid session and records that it was seen, in one write. Key: the session. The condition is false for an
+    /// unknown session and after the idle end (ASVS 5.0 V7.3). Returns nothing then, after the absolute end, and for a
+    /// session from before generations were stored: those are no part of the condition, because whoever may name an
+    /// attribute in one may also write it.
     pub async fn touch_session(
         &self,
         hash: &TokenHash,
         now: Timestamp,
     ) -> Result<Option<Session>, StoreError> {
         let touch = Write::update(&self.tables.sessions, session_key(hash), "SET seen_at = :now")
-            .when("expires_at > :now AND seen_at > :idle AND attribute_exists(generation)")
+            .when("seen_at > :idle")
             .value(":now", number(now.unix_seconds()))
             .value(":idle", number((now - IDLE_LIFETIME).unix_seconds()));
-        let row: Option<Row> = self.update(touch).await.context("find a session")?;
-        Ok(row.map(Session::from))
+        let stored: Option<Stored> = self.update(touch).await.context("find a session")?;
+        let session = stored.and_then(Stored::into_session);
+        Ok(session.filter(|session| session.expires_at > now))
     }
 
     /// Ends a session. Key: the session. One that does not exist has ended.
@@ -267,8 +288,8 @@ impl Store {
             .expression_attribute_values(":idle", number((now - IDLE_LIFETIME).unix_seconds()))
             .scan_index_forward(false)
             .limit(MAX_LISTED);
-        let rows: Vec<Row> = query(call).await.context("list an account's sessions")?;
-        Ok(rows.into_iter().map(Session::from).collect())
+        let stored: Vec<Stored> = query(call).await.context("list an account's sessions")?;
+        Ok(stored.into_iter().filter_map(Stored::into_session).collect())
     }
 
     /// Ends one session of an account. Key: the session. False when it does not exist, or it is another account's (ASVS
@@ -278,11 +299,11 @@ impl Store {
         self.write_once("end a session of an account", delete).await
     }
 
-    /// Key: the session. The condition is false when it has ended, or is another account's.
+    /// Key: the session. The condition is false when it has ended. It does not name the account: whoever may name an
+    /// attribute in a condition may also write it, and could give a session to another account.
     fn renew_session(&self, session: &Session) -> Write {
         Write::update(&self.tables.sessions, session_key(&session.hash), "SET generation = :next")
-            .when("account_id = :me AND generation = :current")
-            .value(":me", text(session.account_id.as_str()))
+            .when("generation = :current")
             .value(":current", number(session.generation.number()))
             .value(":next", number(session.generation.next().number()))
     }

@@ -128,18 +128,23 @@ impl Write {
 impl Store {
     /// Writes one item. False when the condition is. For conflicts and lost answers see [`Store::write_item`].
     pub(super) async fn write(&self, write: Write) -> Result<bool, Cause> {
-        Ok(self.write_item(write).await?.is_some())
+        Ok(self.write_item(write, ReturnValue::None).await?.is_some())
     }
 
-    /// Writes one item. Returns what the item then holds (empty unless it is an update), or nothing when the condition
-    /// is false.
+    /// Updates one item. Returns what it then holds, or nothing when the condition is false.
+    pub(super) async fn update_item(&self, update: Write) -> Result<Option<Item>, Cause> {
+        self.write_item(update, ReturnValue::AllNew).await
+    }
+
+    /// Writes one item. Returns what was asked for (empty unless it is an update), or nothing when the condition is
+    /// false.
     ///
     /// Conflicts with transactions are tried again. So are calls whose answer is lost; a condition that the write
     /// itself made false is false on that second try. Where the two must be told apart, use [`Store::write_once`].
-    pub(super) async fn write_item(&self, write: Write) -> Result<Option<Item>, Cause> {
+    async fn write_item(&self, write: Write, returned: ReturnValue) -> Result<Option<Item>, Cause> {
         let mut attempt = 0;
         loop {
-            match self.try_to_write(write.clone()).await? {
+            match self.try_to_write(write.clone(), returned.clone()).await? {
                 Written::Done(item) => return Ok(Some(item)),
                 Written::ConditionFailed => return Ok(None),
                 Written::Conflict(_) if attempt + 1 < ATTEMPTS => self.back_off(attempt).await,
@@ -149,7 +154,7 @@ impl Store {
         }
     }
 
-    async fn try_to_write(&self, write: Write) -> Result<Written, Cause> {
+    async fn try_to_write(&self, write: Write, returned: ReturnValue) -> Result<Written, Cause> {
         let (values, condition) = (write.values(), write.condition);
         let client = &self.dynamodb;
         match write.operation {
@@ -165,7 +170,7 @@ impl Store {
                     .set_key(Some(key))
                     .update_expression(expression);
                 let call = call.set_condition_expression(condition).set_expression_attribute_values(values);
-                let answer = call.return_values(ReturnValue::AllNew).send().await;
+                let answer = call.return_values(returned).send().await;
                 written(answer.map(|updated| updated.attributes.unwrap_or_default()))
             }
             Operation::Delete(key) => {

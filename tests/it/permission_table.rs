@@ -1,0 +1,359 @@
+//! Every function, with every way to write, of what matters in every table: what its permissions allow. The result is
+//! the table of docs/permissions.md.
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use dev::aws::iam::access_key_id;
+use dev::template::Function;
+use dev::template::condition::{ATTRIBUTES, Condition, LEADING_KEYS};
+use dev::template::intrinsics::table_arn;
+use dev::template::keys::Keys;
+use dev::template::statement::Statement;
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+
+use crate::support::{Effect, WAYS, World, Write, file, template, template_text};
+
+/// A hash that no function made.
+const HASH_OF_A_THIEF: &str = "$argon2id$v=19$m=19456,t=2,p=1$dGhpZWYgb2YgaGFzaGVz$AAAA";
+
+/// Something that is written: in words, and the item. Whole items are deleted too.
+struct What {
+    words: &'static str,
+    write: Write,
+    whole: bool,
+}
+
+fn text(value: &str) -> Value {
+    json!({ "S": value })
+}
+
+fn number(value: u64) -> Value {
+    json!({ "N": value.to_string() })
+}
+
+/// An item of an account or a claim.
+fn account(words: &'static str, partition: &str, record: &str, attributes: &Value) -> What {
+    let key = json!({ "account_id": text(partition), "record": text(record) });
+    What { words, write: Write::new("AccountsTable", &key, attributes), whole: true }
+}
+
+/// An item of a table with a key of one attribute.
+fn item(words: &'static str, table: &'static str, key: &Value, attributes: &Value) -> What {
+    What { words, write: Write::new(table, key, attributes), whole: true }
+}
+
+/// One attribute of such an item.
+fn only(words: &'static str, what: &What, attribute: &str) -> What {
+    assert!(what.write.attributes.contains_key(attribute), "{attribute}");
+    What { words, write: what.write.with_only(|name| name == attribute), whole: false }
+}
+
+fn accounts() -> Vec<What> {
+    let profile = account(
+        "a profile, whole",
+        "account-of-mina",
+        "profile",
+        &json!({
+            "username": text("mina"), "kind": text("regular"), "password_hash": text(HASH_OF_A_THIEF),
+            "locale": text("en"), "created_at": number(1),
+            "sessions_ended_at": number(1), "generation": number(1), "disabled_at": number(1),
+            "backup_frozen_until": number(1),
+        }),
+    );
+    let address = json!({
+        "email": text("thief@example.net"), "address": text("thief@example.net"), "verified_at": number(1)
+    });
+    let pending = json!({
+        "pending_address": text("thief@example.net"), "requested_at": number(1), "request_id": text("01J"),
+        "generation": number(1),
+    });
+    let claim = json!({ "owner_id": text("account-of-joris") });
+    vec![
+        only("`password_hash` of a profile", &profile, "password_hash"),
+        only("`disabled_at` of a profile", &profile, "disabled_at"),
+        only("`generation` of a profile", &profile, "generation"),
+        only("`sessions_ended_at` of a profile", &profile, "sessions_ended_at"),
+        only("`backup_frozen_until` of a profile", &profile, "backup_frozen_until"),
+        only("`username` of a profile", &profile, "username"),
+        profile,
+        account("a confirmed address, primary or backup", "account-of-mina", "email#backup", &address),
+        account("a pending address", "account-of-mina", "email#pending", &pending),
+        account("the claim of an address", "claim#email#thief@example.net", "claim", &claim),
+        account("the claim of a username", "claim#username#mina", "claim", &claim),
+    ]
+}
+
+fn sessions() -> Vec<What> {
+    let session = item(
+        "a session, whole",
+        "SessionsTable",
+        &json!({ "session_hash": text("hash") }),
+        &json!({
+            "account_id": text("account-of-mina"), "generation": number(1), "how": text("password"),
+            "source": { "M": {} }, "created_at": number(1), "seen_at": number(1), "authenticated_at": number(1),
+            "expires_at": number(1),
+        }),
+    );
+    vec![
+        only("`account_id` of a session", &session, "account_id"),
+        only("`generation` of a session", &session, "generation"),
+        only("`seen_at` of a session", &session, "seen_at"),
+        only("`authenticated_at` of a session", &session, "authenticated_at"),
+        only("`expires_at` of a session", &session, "expires_at"),
+        session,
+    ]
+}
+
+fn links_emails_and_counts() -> Vec<What> {
+    let link = item(
+        "a link that signs in or confirms",
+        "LinksTable",
+        &json!({ "token_hash": text("hash") }),
+        &json!({
+            "purpose": text("sign-in"), "account_id": text("account-of-mina"), "generation": number(1),
+            "address": text("mina@example.com"), "request_id": text("01J"), "expires_at": number(1),
+            "tries": number(0), "spent_at": number(1),
+        }),
+    );
+    let undo = json!({
+        "purpose": text("undo"), "account_id": text("account-of-mina"), "notice": { "M": {} },
+        "happened_at": number(1), "source": { "M": {} }, "expires_at": number(1),
+    });
+    let undo = item("a link that undoes", "LinksTable", &json!({ "token_hash": text("hash") }), &undo);
+    let slot_key = json!({ "token_hash": text("slot#account-of-mina#mina@example.com") });
+    let slot = json!({ "request_id": text("01J"), "expires_at": number(1), "closed_at": number(1) });
+    let slot = item("the slot of a sign-in link", "LinksTable", &slot_key, &slot);
+    let request = item(
+        "a request for an email",
+        "OutboxTable",
+        &json!({ "message_id": text("01J") }),
+        &json!({
+            "mail_state": text("waiting"), "requested_at": number(1), "expires_at": number(1),
+            "request": { "M": { "kind": text("sign-in-link"), "typed": text("mina@example.com") } },
+        }),
+    );
+    let count = json!({ "counted": number(0), "expires_at": number(1) });
+    let count = item("a count of a limit", "LimitsTable", &json!({ "bucket": text("hash") }), &count);
+    vec![
+        only("`account_id` of a link", &link, "account_id"),
+        only("`spent_at` of a link", &link, "spent_at"),
+        only("`tries` of a link", &link, "tries"),
+        only("`closed_at` of a slot", &slot, "closed_at"),
+        only("`mail_state` of a request for an email", &request, "mail_state"),
+        link,
+        undo,
+        slot,
+        request,
+        count,
+    ]
+}
+
+fn everything() -> Vec<What> {
+    accounts().into_iter().chain(sessions()).chain(links_emails_and_counts()).collect()
+}
+
+/// What one function may do: for each row the ways that were allowed.
+#[derive(Default)]
+struct Outcome {
+    allowed: BTreeMap<&'static str, Vec<(Effect, &'static str)>>,
+    tried: usize,
+    denied: usize,
+}
+
+impl Outcome {
+    /// Whether an effect is allowed: in an operation of its own and perhaps in a transaction, and nowhere else.
+    fn allows(&self, words: &str, effect: Effect) -> bool {
+        let allowed = &self.allowed[words];
+        let ways = |part: &str| allowed.iter().any(|(own, way)| *own == effect && way.contains(part));
+        let (alone, in_transaction) = (ways("Item"), ways("in a transaction"));
+        assert!(alone || !in_transaction, "{words}: {effect:?}");
+        assert!(!ways("in a batch") && !ways("INSERT") && !ways("UPDATE") && !ways("DELETE"), "{words}");
+        alone
+    }
+
+    fn cell(&self, words: &str) -> String {
+        let effects = [(Effect::Put, 'P'), (Effect::Update, 'U'), (Effect::Delete, 'D')];
+        let letters: String = effects
+            .into_iter()
+            .filter(|(effect, _)| self.allows(words, *effect))
+            .map(|(_, letter)| letter)
+            .collect();
+        if letters.is_empty() { "-".into() } else { letters }
+    }
+}
+
+/// Tries every way to write everything with one function's key. What is allowed is carried out.
+async fn outcome(function: &Function) -> Outcome {
+    let world = World::new();
+    world.person("mina").backup("spare@example.org").create().await;
+    let key = access_key_id(&function.name);
+    let mut outcome = Outcome::default();
+    for what in everything() {
+        let allowed = outcome.allowed.entry(what.words).or_default();
+        for way in WAYS.iter().filter(|way| what.whole || way.effect != Effect::Delete) {
+            outcome.tried += 1;
+            let (operation, body) = (way.request)(&what.write);
+            match world.wire.send(&key, operation, &body).await {
+                Err((error, _)) if error == "AccessDeniedException" => outcome.denied += 1,
+                _ => {
+                    allowed.push((way.effect, way.name));
+                }
+            }
+        }
+    }
+    let written = world.dump()["AccountsTable"].concat().contains(HASH_OF_A_THIEF);
+    assert_eq!(written, function.name == "password-login", "{}: a password hash", function.name);
+    outcome
+}
+
+/// Of all functions, in the order of their names.
+async fn outcomes() -> &'static BTreeMap<&'static str, Outcome> {
+    static OUTCOMES: OnceCell<BTreeMap<&'static str, Outcome>> = OnceCell::const_new();
+    OUTCOMES
+        .get_or_init(|| async {
+            let mut outcomes = BTreeMap::new();
+            for function in &template().functions {
+                outcomes.insert(&*function.name, outcome(function).await);
+            }
+            outcomes
+        })
+        .await
+}
+
+/// The functions that may write this, by whatever way.
+async fn writers(words: &str) -> Vec<&'static str> {
+    let writes =
+        |outcome: &Outcome| [Effect::Put, Effect::Update].iter().any(|effect| outcome.allows(words, *effect));
+    outcomes().await.iter().filter(|(_, outcome)| writes(outcome)).map(|(name, _)| *name).collect()
+}
+
+#[tokio::test]
+async fn only_the_password_sign_in_can_write_a_password_hash_and_nobody_a_whole_profile() {
+    assert_eq!(writers("`password_hash` of a profile").await, ["password-login"]);
+    assert!(writers("a profile, whole").await.is_empty());
+    assert!(writers("`username` of a profile").await.is_empty());
+}
+
+#[tokio::test]
+async fn only_the_mailer_makes_links_and_only_flows_on_addresses_confirm_or_claim_them() {
+    for link in ["a link that signs in or confirms", "a link that undoes", "`account_id` of a link"] {
+        assert_eq!(writers(link).await, ["mailer"], "{link}");
+    }
+    assert_eq!(writers("a confirmed address, primary or backup").await, ["confirm-backup", "undo-change"]);
+    assert_eq!(writers("the claim of an address").await, ["confirm-backup", "undo-change"]);
+    assert!(writers("the claim of a username").await.is_empty());
+}
+
+#[tokio::test]
+async fn no_function_gives_a_session_to_another_account_or_more_time() {
+    // The functions that open a session write its attributes with it.
+    for attribute in ["account_id", "authenticated_at", "expires_at"] {
+        for (name, outcome) in outcomes().await {
+            let words = format!("`{attribute}` of a session");
+            assert!(!outcome.allows(&words, Effect::Update), "{name}: {words}");
+        }
+    }
+}
+
+fn table(outcomes: &BTreeMap<&'static str, Outcome>) -> String {
+    let names: Vec<_> = outcomes.keys().copied().collect();
+    let mut text = format!("| what | {} |\n| --- |{}\n", names.join(" | "), " --- |".repeat(names.len()));
+    for what in everything() {
+        let cells: Vec<_> = outcomes.values().map(|outcome| outcome.cell(what.words)).collect();
+        let _ = writeln!(text, "| {} | {} |", what.words, cells.join(" | "));
+    }
+    let sum = |count: fn(&Outcome) -> usize| outcomes.values().map(count).sum::<usize>();
+    let _ = writeln!(
+        text,
+        "\n{} writes were tried by {} functions; {} were denied.",
+        sum(|outcome| outcome.tried),
+        names.len(),
+        sum(|outcome| outcome.denied),
+    );
+    text
+}
+
+#[tokio::test]
+async fn the_table_in_the_documentation_is_what_comes_out() {
+    let table = table(outcomes().await);
+    println!("{table}");
+    let written = file("docs/permissions.md");
+    let (_, in_documentation) =
+        written.split_once("<!-- generated -->\n").expect("the page has a place for it");
+    if in_documentation != table {
+        let place = concat!(env!("CARGO_TARGET_TMPDIR"), "/permissions.md");
+        std::fs::write(place, &table).expect("it can be written");
+        panic!("docs/permissions.md is not what comes out: put {place} in its place");
+    }
+}
+
+/// The statements on tables and indexes, each with its function.
+fn statements_on_tables() -> Vec<(&'static str, &'static Statement)> {
+    let all = template().functions.iter();
+    let all = all.flat_map(|function| function.statements.iter().map(|one| (&*function.name, one)));
+    all.filter(|(_, statement)| statement.names_service("dynamodb")).collect()
+}
+
+/// `ForAllValues` alone is true for a request that lacks the key. See "Single-valued vs. multivalued context keys" in
+/// the IAM user guide.
+#[test]
+fn every_statement_on_a_table_lists_attributes_and_requires_the_keys_of_its_conditions() {
+    assert!(statements_on_tables().len() > 50);
+    for (function, statement) in statements_on_tables() {
+        let place = format!("{function}: {:?} on {:?}", statement.actions(), statement.resources());
+        let lists = statement.conditions().iter().any(|one| one.key() == ATTRIBUTES && one.only().is_some());
+        assert!(lists, "{place}");
+        for key in [ATTRIBUTES, LEADING_KEYS] {
+            let mut of_key = statement.conditions().iter().filter(|one| one.key() == key).peekable();
+            assert!(of_key.peek().is_none() || of_key.any(Condition::requires_key), "{place}: {key}");
+        }
+    }
+}
+
+/// Otherwise DynamoDB cannot use them. See "Using IAM policy conditions for fine-grained access control".
+#[test]
+fn every_list_of_attributes_has_the_keys_of_its_table_and_index() {
+    let keys = Keys::of(template());
+    for (function, statement) in statements_on_tables() {
+        let [resource] = statement.resources() else { panic!("{function}: one table a statement") };
+        let listed: Vec<&String> =
+            statement.conditions().iter().filter_map(|one| one.only()).flatten().collect();
+        let name = resource.rsplit_once(":table/").map(|(_, name)| name).expect("it is a table or an index");
+        let (table, index) =
+            name.split_once("/index/").map_or((name, None), |(table, index)| (table, Some(index)));
+        assert!(table_arn(table).ends_with(table) && !keys.names(table, index).is_empty(), "{resource}");
+        for key in keys.names(table, None).iter().chain(keys.names(table, index)) {
+            assert!(listed.contains(&key), "{function}: {key} on {resource}");
+        }
+    }
+}
+
+/// IAM takes 10,240 characters of inline policies for a role, white space not counted.
+#[test]
+fn the_policies_of_each_function_are_short_enough_for_iam() {
+    /// The longest ARN of a table; its name has up to 255 characters.
+    const TABLE: usize = 60 + 255;
+    /// The longest ARN of an index; both names have up to 255 characters.
+    const INDEX: usize = TABLE + "/index/".len() + 255;
+    fn resolved(written: &yaml_serde::Value) -> Value {
+        match written {
+            yaml_serde::Value::Tagged(tagged) if tagged.tag == "GetAtt" => json!("x".repeat(TABLE)),
+            yaml_serde::Value::Tagged(_) => json!("x".repeat(INDEX)),
+            yaml_serde::Value::Sequence(items) => items.iter().map(resolved).collect(),
+            yaml_serde::Value::Mapping(entries) => entries
+                .iter()
+                .map(|(key, value)| (key.as_str().unwrap_or_default().to_owned(), resolved(value)))
+                .collect(),
+            plain => serde_json::to_value(plain).expect("it is plain"),
+        }
+    }
+    let written: yaml_serde::Value = yaml_serde::from_str(&template_text()).expect("the template is YAML");
+    for function in &template().functions {
+        let policies = written["Resources"][&*function.logical_id]["Properties"]["Policies"].as_sequence();
+        let inline = policies.into_iter().flatten().filter(|policy| policy.get("Statement").is_some());
+        let length: usize = inline.map(|policy| resolved(policy).to_string().len()).sum();
+        println!("{}: at most {length} characters", function.name);
+        assert!((200..10_240).contains(&length), "{}: {length} characters", function.name);
+    }
+}
