@@ -181,7 +181,7 @@ async fn a_session_with_an_attribute_of_another_type_is_none() {
     }
 }
 
-/// `end-session` may raise the generation of an account and take its own session along. With the attribute `account_id`,
+/// `end-session` raises the generation of an account and takes its own session along. With the attribute `account_id`,
 /// even in a condition, it could give a session to another account.
 #[tokio::test]
 async fn a_session_can_continue_in_the_next_generation_and_not_change_hands() {
@@ -194,7 +194,7 @@ async fn a_session_can_continue_in_the_next_generation_and_not_change_hands() {
     let raise = json!({
         "TableName": "AccountsTable", "Key": profile,
         "UpdateExpression": "ADD generation :one SET sessions_ended_at = :now",
-        "ConditionExpression": "attribute_not_exists(disabled_at)",
+        "ConditionExpression": "attribute_exists(account_id)",
         "ExpressionAttributeValues": numbers,
     });
     let mut carry_on = json!({
