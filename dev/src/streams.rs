@@ -215,6 +215,7 @@ mod tests {
             table: "T".to_owned(),
             stream_arn: "arn".to_owned(),
             batch_size: 10,
+            lanes: 1,
             report_batch_item_failures: true,
             bisect_batch,
             maximum_retry_attempts,

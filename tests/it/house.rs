@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
+use shared::runtime::{BATCH_STEP, RECORD_TIMEOUT};
+use shared::store::DELIVERY_WINDOW;
 use shared::web::Code;
 
 use crate::rendering::keys;
@@ -267,14 +269,22 @@ fn tables_keep_what_must_be_kept_and_forget_what_must_be_forgotten() {
 }
 
 #[test]
-fn the_outbox_feeds_the_mailer_without_ever_blocking_for_long() {
+fn the_outbox_feeds_the_mailer_for_a_day_and_a_slow_record_fails_alone() {
     let mailer = template().function("mailer").expect("there is a mailer");
     let stream = mailer.stream.as_ref().expect("it reads a stream");
     assert_eq!(stream.table, "OutboxTable");
     assert!(stream.report_batch_item_failures && stream.bisect_batch && stream.from_the_beginning);
-    assert!(stream.maximum_retry_attempts.is_some_and(|retries| (3..=5).contains(&retries)));
+    assert_eq!(stream.maximum_retry_attempts, None, "retries end by age");
     let age = stream.maximum_record_age.expect("there is a limit");
-    assert!(age <= domain::link::SIGN_IN_LIFETIME, "a later mail would carry a dead link");
+    assert!(age < Duration::from_hours(24), "what DynamoDB's stream forgets never reaches the queue");
+    let last_run = age + mailer.timeout;
+    assert!(last_run <= DELIVERY_WINDOW, "what is called given up is older than the mailer tries");
+    assert!(RECORD_TIMEOUT + BATCH_STEP < mailer.timeout, "a slow record fails before the function does");
+    let batches_per_second = u128::try_from(stream.lanes).expect("few") * 1_000 / BATCH_STEP.as_millis();
+    let taken = batches_per_second * u128::try_from(stream.batch_size).expect("few");
+    let template: yaml_serde::Value = yaml_serde::from_str(&template_text()).expect("the template is YAML");
+    let requests = template["Parameters"]["RequestsPerSecond"]["Default"].as_u64().expect("a number");
+    assert!(taken >= u128::from(requests), "the mailer keeps up with what the API lets pass");
     assert_eq!(stream.event_names, BTreeSet::from(["INSERT".to_owned()]), "not its own marks");
     assert!(stream.on_failure.as_deref().is_some_and(|queue| queue.contains("UnsentQueue")));
 }

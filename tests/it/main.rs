@@ -21,6 +21,7 @@ mod imported_passwords;
 mod limits;
 mod link_codes;
 mod mailer;
+mod mailer_batch;
 mod metrics;
 mod open_magic_link;
 mod operators;
