@@ -23,7 +23,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 pub use self::dead_letters::{DeadLetter, DeadLetters};
 use self::failures::{Batch, Next, Outcome, after_failure, backoff, outcome_of, sequence_number};
-use self::lanes::{Progress, lane_of};
+use self::lanes::Progress;
+pub use self::lanes::lane_of;
 pub use self::pause::StreamPause;
 use crate::aws::database::{WriteSignal, request};
 use crate::clock;
@@ -87,7 +88,7 @@ impl EventSourceMapping {
                     self.keep_position(progress, &others);
                     for record in passing {
                         // The receivers live as long as this future.
-                        let _ = lanes[lane_of(&record, lanes.len())].send(record);
+                        let _ = lanes[lane_of(&record["dynamodb"]["Keys"], lanes.len())].send(record);
                     }
                 }
                 Err(error) => {

@@ -82,7 +82,7 @@ impl Plan {
 pub async fn run(plan: &Plan, profile: Profile) -> Result<()> {
     if plan.email_pairs > 0 && plan.only.is_empty() {
         let end = Instant::now() + Duration::from_mins(plan.minutes);
-        neighbours::report(&neighbours::measure(plan.email_pairs, profile, end).await?);
+        neighbours::report(&neighbours::measure(plan.email_pairs, profile, end).await?, profile);
     }
     if plan.only_emails { Ok(()) } else { measure_responses(plan, profile).await }
 }
@@ -155,8 +155,7 @@ async fn pair(stack: &MeasuredStack, comparison: &Comparison) -> Result<(f64, f6
 }
 
 fn report(comparisons: &[Comparison], profile: Profile) -> Result<()> {
-    let profile = if profile == Profile::Release { "release" } else { "debug" };
-    println!("known against unknown identifiers, {profile} build, times in microseconds");
+    println!("known against unknown identifiers, {} build, times in microseconds", profile.name());
     println!("target: |t| < {T_TARGET} and a median difference under {} %", SHARE_TARGET * 100.0);
     println!();
     println!(

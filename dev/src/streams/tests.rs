@@ -155,7 +155,7 @@ impl Drop for Running {
 }
 
 fn lane(key: &str, lanes: usize) -> usize {
-    lane_of(&json!({ "dynamodb": { "Keys": { "id": { "S": key } } } }), lanes)
+    lane_of(&json!({ "id": { "S": key } }), lanes)
 }
 
 #[tokio::test]

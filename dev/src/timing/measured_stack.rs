@@ -16,6 +16,7 @@ use crate::build::Profile;
 use crate::clock;
 use crate::logs::Printing;
 use crate::stack::{Options, Stack};
+use crate::streams::lane_of;
 use crate::workspace;
 
 /// The people of the measurement, in the form of the demo accounts; from the root of the workspace.
@@ -139,6 +140,17 @@ impl MeasuredStack {
     pub(super) async fn email_to(&self, address: &str) -> Result<()> {
         let email = self.stack.mailbox().wait_for(PATIENCE, |email| email.to == address).await;
         email.with_context(|| format!("no email came to {address}")).map(drop)
+    }
+
+    /// Whether the latest request is in a lane of the mailer that an earlier one of the outbox is in too.
+    pub(super) fn is_behind_others(&self) -> Result<bool> {
+        let mailer = self.stack.template().function("mailer").context("there is no mailer")?;
+        let stream = mailer.stream.as_ref().context("the mailer reads no stream")?;
+        let mut rows = self.stack.tables().items(&stream.table)?;
+        rows.sort_by_key(|row| row["message_id"]["S"].to_string());
+        let lane = |row: &Value| lane_of(&json!({ "message_id": row["message_id"] }), stream.lanes);
+        let latest = rows.pop().context("nothing was requested")?;
+        Ok(rows.iter().any(|row| lane(row) == lane(&latest)))
     }
 
     pub(super) async fn stop(self) {

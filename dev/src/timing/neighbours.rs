@@ -31,8 +31,24 @@ const SHARE_TARGET: f64 = 0.05;
 /// Sequences whose times are discarded.
 const WARM_UP: usize = 4;
 
+/// The times of the second email: behind other requests in its lane, in a lane of its own, and both together.
+#[derive(Default)]
+pub(super) struct Times {
+    behind: Pairs,
+    alone: Pairs,
+    all: Pairs,
+}
+
+impl Times {
+    fn add(&mut self, time: f64, behind: bool, sample: fn(&mut Pairs) -> &mut Vec<f64>) {
+        let rows = if behind { &mut self.behind } else { &mut self.alone };
+        sample(rows).push(time);
+        sample(&mut self.all).push(time);
+    }
+}
+
 /// Takes pairs of sequences, in random order, until there are enough or the time is up.
-pub(super) async fn measure(pairs: u32, profile: Profile, end: Instant) -> Result<Pairs> {
+pub(super) async fn measure(pairs: u32, profile: Profile, end: Instant) -> Result<Times> {
     let stack = MeasuredStack::with_mailer("", profile).await?;
     stack.delay_emails(SES_DELAY);
     let outcome = take(&stack, pairs, end).await;
@@ -40,19 +56,17 @@ pub(super) async fn measure(pairs: u32, profile: Profile, end: Instant) -> Resul
     outcome
 }
 
-async fn take(stack: &MeasuredStack, pairs: u32, end: Instant) -> Result<Pairs> {
-    let mut taken = Pairs::default();
+async fn take(stack: &MeasuredStack, pairs: u32, end: Instant) -> Result<Times> {
+    let mut times = Times::default();
     for _ in 0..WARM_UP {
         sequence(stack, SOMEBODY).await?;
     }
     for number in 1..=pairs {
         let [coin] = random::bytes::<1>();
-        if coin.is_multiple_of(2) {
-            taken.known.push(sequence(stack, SOMEBODY).await?);
-            taken.unknown.push(sequence(stack, NOBODY).await?);
-        } else {
-            taken.unknown.push(sequence(stack, NOBODY).await?);
-            taken.known.push(sequence(stack, SOMEBODY).await?);
+        let known_first = coin.is_multiple_of(2);
+        for known in [known_first, !known_first] {
+            let (time, behind) = sequence(stack, if known { SOMEBODY } else { NOBODY }).await?;
+            times.add(time, behind, if known { |row| &mut row.known } else { |row| &mut row.unknown });
         }
         if number % 10 == 0 {
             eprintln!("{number} of {pairs} pairs of sequences of emails");
@@ -61,11 +75,11 @@ async fn take(stack: &MeasuredStack, pairs: u32, end: Instant) -> Result<Pairs> 
             break;
         }
     }
-    Ok(taken)
+    Ok(times)
 }
 
-/// The time from the second request of one's own to its email, in microseconds.
-async fn sequence(stack: &MeasuredStack, between: &str) -> Result<f64> {
+/// The time from the second request of one's own to its email, in microseconds, and whether its lane was taken.
+async fn sequence(stack: &MeasuredStack, between: &str) -> Result<(f64, bool)> {
     stack.come_to_rest().await?;
     stack.request_link(OWN[0]).await?;
     for _ in 0..BETWEEN {
@@ -74,39 +88,45 @@ async fn sequence(stack: &MeasuredStack, between: &str) -> Result<f64> {
     let asked = Instant::now();
     stack.request_link(OWN[1]).await?;
     stack.email_to(OWN[1]).await?;
-    Ok(asked.elapsed().as_secs_f64() * 1e6)
+    let time = asked.elapsed().as_secs_f64() * 1e6;
+    Ok((time, stack.is_behind_others()?))
 }
 
 /// Prints what was found.
-pub(super) fn report(pairs: &Pairs) {
-    let Some(Figures { pairs, known, unknown, sign_p, wilcoxon, spread, .. }) = pairs.figures() else {
-        return;
-    };
-    let share = (known - unknown) / unknown;
-    let target = if share.abs() < SHARE_TARGET { "met" } else { "MISSED" };
+pub(super) fn report(times: &Times, profile: Profile) {
     println!(
-        "an email behind {BETWEEN} requests for a link that name somebody or nobody; SES takes {} ms",
+        "an email behind {BETWEEN} requests for a link that name somebody or nobody, {} build, SES takes {} ms, \
+         times in microseconds",
+        profile.name(),
         SES_DELAY.as_millis()
     );
     println!("target: medians that differ by less than {} %", SHARE_TARGET * 100.0);
     println!();
     println!(
-        "{:<24} {:>6} {:>9} {:>9} {:>8} {:>8} {:>8} {:>7} {:>8}  target",
-        "", "pairs", "somebody", "nobody", "diff", "diff %", "sign p", "W z", "W p"
+        "{:<24} {:>6} {:>9} {:>9} {:>8} {:>8} {:>8} {:>7} {:>8} {:>6}  target",
+        "", "pairs", "somebody", "nobody", "diff", "diff %", "sign p", "W z", "W p", "t"
     );
-    println!(
-        "  {:<22} {pairs:>6} {known:>9.0} {unknown:>9.0} {:>+8.0} {:>+8.2} {sign_p:>8.3} {:>+7.2} {:>8.3}  {target}",
-        "second email of one's own",
+    for (name, pairs) in
+        [("behind them in a lane", &times.behind), ("in another lane", &times.alone), ("all", &times.all)]
+    {
+        if let Some(figures) = pairs.figures() {
+            println!("{}", row(name, &figures));
+        }
+    }
+    println!();
+    println!("diff: of the medians; chance decides which lane a request gets");
+    println!();
+}
+
+fn row(name: &str, figures: &Figures) -> String {
+    let Figures { pairs, known, unknown, sign_p, wilcoxon, t, .. } = figures;
+    let share = (known - unknown) / unknown;
+    let target = if share.abs() < SHARE_TARGET { "met" } else { "MISSED" };
+    format!(
+        "  {name:<22} {pairs:>6} {known:>9.0} {unknown:>9.0} {:>+8.0} {:>+8.2} {sign_p:>8.3} {:>+7.2} {:>8.3} {t:>+6.2}  {target}",
         known - unknown,
         share * 100.0,
         wilcoxon.z,
         wilcoxon.p,
-    );
-    let [low, quarter, three_quarters, high] = spread.map(|difference| difference / 1_000.0);
-    println!();
-    println!("diff: of the medians; the differences of pairs, in ms, at 5, 25, 75 and 95 %:");
-    println!(
-        "{low:.0}, {quarter:.0}, {three_quarters:.0}, {high:.0} (chance decides which lane a request gets)"
-    );
-    println!();
+    )
 }
