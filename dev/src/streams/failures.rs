@@ -19,7 +19,7 @@ pub(super) struct Batch {
 }
 
 /// What a function made of a batch.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Outcome {
     Done,
     /// It reported failures; the first is at this place.
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn a_failed_batch_is_split_retried_and_given_up() {
         let retry = |batches| Next::Retry(batches);
-        let (at, whole) = (Outcome::FailedAt, || Outcome::Failed);
+        let (at, whole) = (Outcome::FailedAt, Outcome::Failed);
         for (bisect, limit, failing, outcome, next) in [
             (true, None, batch(&[1, 2, 3], 0), Outcome::Done, Next::Done),
             // Reported: all from the first on come again.
@@ -166,10 +166,10 @@ mod tests {
             (true, Some(4), batch(&[1], 4), at(0), Next::GiveUp(records(&[1]))),
             (false, Some(0), batch(&[1, 2], 0), at(1), retry(vec![batch(&[2], 0)])),
             // As a whole: halved until the bad record is alone.
-            (true, Some(4), batch(&[1, 2, 3], 0), whole(), retry(vec![batch(&[1, 2], 0), batch(&[3], 0)])),
-            (true, Some(4), batch(&[1], 4), whole(), Next::GiveUp(records(&[1]))),
-            (false, Some(0), batch(&[1, 2], 0), whole(), Next::GiveUp(records(&[1, 2]))),
-            (false, None, batch(&[1, 2], 99), whole(), retry(vec![batch(&[1, 2], 100)])),
+            (true, Some(4), batch(&[1, 2, 3], 0), whole, retry(vec![batch(&[1, 2], 0), batch(&[3], 0)])),
+            (true, Some(4), batch(&[1], 4), whole, Next::GiveUp(records(&[1]))),
+            (false, Some(0), batch(&[1, 2], 0), whole, Next::GiveUp(records(&[1, 2]))),
+            (false, None, batch(&[1, 2], 99), whole, retry(vec![batch(&[1, 2], 100)])),
         ] {
             let shown = format!("{failing:?}, {outcome:?}");
             assert_eq!(after_failure(&source(bisect, limit), failing, outcome), next, "{shown}");

@@ -45,15 +45,18 @@ fn an_event_says_where_its_records_came_from() {
     assert_eq!(event["Records"][0]["awsRegion"], "us-east-1");
 }
 
-/// A function that keeps each batch it gets, as keys and values, and fails at the records with this key.
+/// Keys and values.
+type Records = Vec<(String, String)>;
+
+/// A function that keeps each batch it gets and fails at the records with this key.
 #[derive(Clone, Default)]
 struct Recorder {
-    batches: Arc<Mutex<Vec<Vec<(String, String)>>>>,
+    batches: Arc<Mutex<Vec<Records>>>,
     failing: Arc<Mutex<Option<String>>>,
 }
 
 impl Recorder {
-    fn batches(&self) -> Vec<Vec<(String, String)>> {
+    fn batches(&self) -> Vec<Records> {
         self.batches.lock().expect("no test panics with it").clone()
     }
 
