@@ -125,6 +125,19 @@ async fn a_request_that_keeps_panicking_is_given_up_after_ten_minutes() {
 }
 
 #[tokio::test]
+async fn a_request_whose_account_does_not_parse_is_given_up_after_ten_minutes() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    world.visitor().post_form("/forgot-username", &[("email", "mina@example.com")]).await;
+    world.set(&mina.id, "profile", "kind", &json!({ "S": "no-such" }));
+    let records = world.new_records();
+    assert!(reported(&world.feed(&records).await).is_some());
+    world.after(Duration::from_mins(10) + Duration::from_secs(1));
+    assert_eq!(reported(&world.feed(&records).await), None, "the lane moves on");
+    assert!(world.counted().iter().any(|line| line.contains("GivenUp")), "{}", world.log());
+}
+
+#[tokio::test]
 async fn the_records_of_a_batch_wait_for_ses_at_the_same_time() {
     let (world, records) = asked().await;
     let delay = Duration::from_millis(400);

@@ -31,15 +31,15 @@ pub const RECORD_TIMEOUT: Duration = Duration::from_secs(20);
 /// and SES need), so that a batch takes the same time whether or not it sends one.
 pub const BATCH_STEP: Duration = Duration::from_millis(500);
 
-/// How long a request that makes the mailer panic is tried again. It is probably the request's own fault, and until it
-/// is given up it holds back others.
-const PANIC_RETRIES: Duration = Duration::from_mins(10);
+/// How long a request that fails for a reason of its own is tried again. The next version of the mailer may be better, but
+/// until the request is given up it holds back others.
+const OWN_FAULT_RETRIES: Duration = Duration::from_mins(10);
 
 /// Why a record was not handled.
-enum Failed {
-    Error(String),
-    Panicked,
-    TimedOut,
+struct Failed {
+    why: String,
+    /// Whether the reason is the request (the mailer panics, an item does not parse) and not a service that fails.
+    is_own_fault: bool,
 }
 
 /// Serves the mailer until Lambda ends the process.
@@ -123,19 +123,14 @@ async fn handled<F>(mailer: &Mailer, id: &MessageId, handle: &F) -> bool
 where
     F: AsyncFn(&Mailer, &MessageId) -> Result<(), Error>,
 {
-    let Err(failed) = attempt(mailer, id, handle).await else { return true };
-    let error = match failed {
-        Failed::Error(error) => error,
-        Failed::TimedOut => "took too long".to_owned(),
-        Failed::Panicked if *id < MessageId::first_of(mailer.app.now() - PANIC_RETRIES) => {
-            match give_up(&mailer.app, id, "panicked").await {
-                Ok(()) => return true,
-                Err(error) => chain(&error),
-            }
+    let Err(Failed { mut why, is_own_fault }) = attempt(mailer, id, handle).await else { return true };
+    if is_own_fault && *id < MessageId::first_of(mailer.app.now() - OWN_FAULT_RETRIES) {
+        match give_up(&mailer.app, id, &why).await {
+            Ok(()) => return true,
+            Err(error) => why = chain(&error),
         }
-        Failed::Panicked => "panicked".to_owned(),
-    };
-    tracing::error!(error, "a mail request failed and will be tried again");
+    }
+    tracing::error!(error = why, "a mail request failed and will be tried again");
     false
 }
 
@@ -146,10 +141,15 @@ where
     let handling = AssertUnwindSafe(Box::pin(handle(mailer, id))).catch_unwind();
     match timeout(mailer.record_timeout, handling).await {
         Ok(Ok(Ok(()))) => Ok(()),
-        Ok(Ok(Err(error))) => Err(Failed::Error(chain(&error))),
-        Ok(Err(_)) => Err(Failed::Panicked),
-        Err(_) => Err(Failed::TimedOut),
+        Ok(Ok(Err(error))) => Err(Failed { why: chain(&error), is_own_fault: does_not_parse(&error) }),
+        Ok(Err(_)) => Err(Failed { why: "panicked".to_owned(), is_own_fault: true }),
+        Err(_) => Err(Failed { why: "took too long".to_owned(), is_own_fault: false }),
     }
+}
+
+/// Whether an item that the request led to does not parse.
+fn does_not_parse(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<serde_dynamo::Error>())
 }
 
 fn message_id(key: &serde_dynamo::AttributeValue) -> Option<MessageId> {
