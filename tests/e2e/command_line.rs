@@ -78,7 +78,7 @@ async fn ctrl_c_leaves_no_process_behind() -> Result<()> {
         children.extend(listed.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
     }
     let template = dev::workspace::template(1, &BTreeMap::new())?;
-    let processes = template.functions.iter().map(|function| environments_of(function).len()).sum();
+    let processes: usize = template.functions.iter().map(|function| environments_of(function).len()).sum();
     assert_eq!(children.len(), processes, "every function runs, the mailer once for each lane");
     signal("-INT", id)?;
     let status = tokio::time::timeout(PATIENCE, stack.wait()).await??;
