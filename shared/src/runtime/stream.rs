@@ -149,7 +149,8 @@ where
 
 /// Whether an item that the request led to does not parse.
 fn does_not_parse(error: &(dyn std::error::Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<serde_dynamo::Error>())
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    causes.any(<dyn std::error::Error>::is::<serde_dynamo::Error>)
 }
 
 fn message_id(key: &serde_dynamo::AttributeValue) -> Option<MessageId> {
