@@ -25,6 +25,16 @@ pub enum Profile {
     Release,
 }
 
+impl Profile {
+    /// The name for a report.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dev => "debug",
+            Self::Release => "release",
+        }
+    }
+}
+
 impl Default for Profile {
     /// The profile this program was built with.
     fn default() -> Self {

@@ -30,7 +30,7 @@ use crate::aws::faults::Faults;
 use crate::gateway::Gateway;
 use crate::lambda::invoker::Invoker;
 use crate::lambda::process::{Supervisor, Variables};
-use crate::lambda::runtime_api::{Completed, Failed, RuntimeApi};
+use crate::lambda::runtime_api::{Completed, Failed, RuntimeApi, environments_of};
 use crate::logs::{Logs, Printing};
 use crate::mailbox::{self, Mailbox};
 use crate::streams::{DeadLetter, DeadLetters, EventSourceMapping, StreamPause};
@@ -207,14 +207,17 @@ impl Stack {
             if !options.runs(function) {
                 continue;
             }
-            let supervisor = Supervisor {
-                function: function.name.clone(),
-                binary: binary(binaries, &function.name)?.clone(),
-                variables: self.environments.of_function(function)?,
-                runtime: self.runtime.clone(),
-                logs: self.logs.clone(),
-            };
-            self.supervisors.push(tokio::spawn(supervisor.run()));
+            for environment in environments_of(function) {
+                let supervisor = Supervisor {
+                    function: function.name.clone(),
+                    binary: binary(binaries, &function.name)?.clone(),
+                    variables: self.environments.of_environment(function, &environment)?,
+                    environment,
+                    runtime: self.runtime.clone(),
+                    logs: self.logs.clone(),
+                };
+                self.supervisors.push(tokio::spawn(supervisor.run()));
+            }
         }
         Ok(())
     }
@@ -294,15 +297,15 @@ impl Stack {
 
     /// Whether a function works on no invocation.
     pub fn is_idle(&self, function: &str) -> bool {
-        self.runtime.current(function).is_none()
+        self.runtime.is_idle(function)
     }
 
-    /// The id of a function's process.
-    pub fn process_id(&self, function: &str) -> Option<u32> {
-        self.runtime.process_id(function)
+    /// The ids of a function's processes.
+    pub fn process_ids(&self, function: &str) -> Vec<u32> {
+        self.runtime.process_ids(function)
     }
 
-    /// Whether a function's process waits for its next invocation.
+    /// Whether a process of the function waits for its next invocation.
     pub fn is_polling(&self, function: &str) -> bool {
         self.runtime.is_polling(function)
     }

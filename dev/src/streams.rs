@@ -1,11 +1,14 @@
 //! Event source mappings: each reads a table's stream and invokes a function with the records, as Lambda does.
 //!
-//! Batch size, filter, partial failures, splitting, retries, age limit and on-failure destination follow the
+//! Batch size, lanes, filter, partial failures, splitting, retries, age limit and on-failure destination follow the
 //! template. Must not know what is in the records.
 
 mod dead_letters;
 mod failures;
+mod lanes;
 mod pause;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -14,10 +17,14 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::body::Bytes;
 use dynoxide::Database;
+use futures_util::future::join_all;
 use serde_json::{Value, json};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 pub use self::dead_letters::{DeadLetter, DeadLetters};
-use self::failures::{Batch, Next, after_failure, backoff, first_failure, sequence_number};
+use self::failures::{Batch, Next, Outcome, after_failure, backoff, outcome_of, sequence_number};
+use self::lanes::Progress;
+pub use self::lanes::lane_of;
 pub use self::pause::StreamPause;
 use crate::aws::database::{WriteSignal, request};
 use crate::clock;
@@ -53,6 +60,14 @@ pub struct EventSourceMapping {
 impl EventSourceMapping {
     /// Reads and delivers until the task is aborted.
     pub async fn run(self) {
+        let progress = Progress::default();
+        let (lanes, records): (Vec<_>, Vec<_>) = (0..self.source.lanes).map(|_| unbounded_channel()).unzip();
+        let delivering = records.into_iter().map(|records| self.deliver_all(records, &progress));
+        tokio::join!(self.read_all(&lanes, &progress), join_all(delivering));
+    }
+
+    /// Reads records and distributes them over the lanes.
+    async fn read_all(&self, lanes: &[UnboundedSender<Value>], progress: &Progress) {
         let mut written = self.writes.subscribe();
         let mut position = self.data.as_deref().and_then(|data| read_position(data, &self.source.table));
         if position.is_none() && !self.source.from_the_beginning {
@@ -67,8 +82,14 @@ impl EventSourceMapping {
                 }
                 Ok(records) => {
                     position = records.last().map(sequence_number);
-                    self.process(records).await;
-                    self.keep_position(position.as_deref());
+                    progress.read(&records);
+                    let (passing, others): (Vec<_>, Vec<_>) =
+                        records.into_iter().partition(|record| passes(&self.source, record));
+                    self.keep_position(progress, &others);
+                    for record in passing {
+                        // The receivers live as long as this future.
+                        let _ = lanes[lane_of(&record["dynamodb"]["Keys"], lanes.len())].send(record);
+                    }
                 }
                 Err(error) => {
                     self.logs.note(&format!("the stream of {} cannot be read: {error:#}", self.source.table));
@@ -78,7 +99,18 @@ impl EventSourceMapping {
         }
     }
 
-    /// The records after a position, or from the beginning; at most one batch.
+    /// Delivers the records of one lane, one batch after another.
+    async fn deliver_all(&self, mut records: UnboundedReceiver<Value>, progress: &Progress) {
+        let mut batch = Vec::new();
+        while records.recv_many(&mut batch, self.source.batch_size).await > 0 {
+            self.pause.over().await;
+            self.process(batch.clone()).await;
+            self.keep_position(progress, &batch);
+            batch.clear();
+        }
+    }
+
+    /// The records after a position, or from the beginning; at most one batch for each lane.
     fn read(&self, position: Option<&str>) -> anyhow::Result<Vec<Value>> {
         let described = request(&json!({ "TableName": self.source.table }))?;
         let table = serde_json::to_value(self.database.describe_table(described)?)?;
@@ -94,7 +126,7 @@ impl EventSourceMapping {
             None => json!({ "StreamArn": arn, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON" }),
         };
         let iterator = self.database.get_shard_iterator(request(&start)?)?;
-        let wanted = json!({ "ShardIterator": iterator.shard_iterator, "Limit": self.source.batch_size });
+        let wanted = json!({ "ShardIterator": iterator.shard_iterator, "Limit": self.source.batch_size * self.source.lanes });
         let records = self.database.get_records(request(&wanted)?)?;
         match serde_json::to_value(records)?["Records"].take() {
             Value::Array(records) => Ok(records),
@@ -102,10 +134,9 @@ impl EventSourceMapping {
         }
     }
 
-    /// Delivers the records to the function, with the retries of the template.
+    /// Delivers a batch to the function, with the retries of the template.
     async fn process(&self, records: Vec<Value>) {
-        let passing: Vec<Value> = records.into_iter().filter(|record| passes(&self.source, record)).collect();
-        let mut work = VecDeque::from([Batch { records: passing, retries: 0 }]);
+        let mut work = VecDeque::from([Batch { records, retries: 0 }]);
         while let Some(mut batch) = work.pop_front() {
             let (old, young) = self.by_age(batch.records);
             self.give_up("RecordAgeExceeded", &old);
@@ -113,8 +144,8 @@ impl EventSourceMapping {
             if batch.records.is_empty() {
                 continue;
             }
-            let Some(failed_at) = self.deliver(&batch.records).await else { continue };
-            match after_failure(&self.source, batch, failed_at) {
+            match after_failure(&self.source, batch.clone(), self.deliver(&batch.records).await) {
+                Next::Done => {}
                 Next::Retry(batches) => {
                     let retries = batches.first().map_or(0, |batch| batch.retries);
                     tokio::time::sleep(backoff(retries)).await;
@@ -127,15 +158,15 @@ impl EventSourceMapping {
         }
     }
 
-    /// Invokes the function; the index of the first record that failed, `None` for success.
-    async fn deliver(&self, records: &[Value]) -> Option<usize> {
+    /// Invokes the function.
+    async fn deliver(&self, records: &[Value]) -> Outcome {
         let event = event(&self.source, records);
         match self.invoker.invoke(Bytes::from(event.to_string())).await {
-            Ok(answer) if self.source.report_batch_item_failures => first_failure(&answer, records),
-            Ok(_) => None,
+            Ok(answer) if self.source.report_batch_item_failures => outcome_of(&answer, records),
+            Ok(_) => Outcome::Done,
             Err(reason) => {
                 self.logs.note(&format!("{} failed: {reason}", self.function));
-                Some(0)
+                Outcome::Failed
             }
         }
     }
@@ -172,7 +203,10 @@ impl EventSourceMapping {
         });
     }
 
-    fn keep_position(&self, position: Option<&str>) {
+    /// Notes that these records are done or given up, and keeps the position for a restart.
+    fn keep_position(&self, progress: &Progress, records: &[Value]) {
+        let sequence_numbers: Vec<_> = records.iter().map(sequence_number).collect();
+        let position = progress.done(&sequence_numbers);
         if let (Some(data), Some(position)) = (&self.data, position)
             && let Err(error) = std::fs::write(position_file(data, &self.source.table), position)
         {
@@ -202,45 +236,4 @@ fn position_file(data: &Path, table: &str) -> PathBuf {
 
 fn read_position(data: &Path, table: &str) -> Option<String> {
     std::fs::read_to_string(position_file(data, table)).ok().filter(|position| !position.is_empty())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    fn source(bisect_batch: bool, maximum_retry_attempts: Option<u32>) -> StreamSource {
-        StreamSource {
-            table: "T".to_owned(),
-            stream_arn: "arn".to_owned(),
-            batch_size: 10,
-            report_batch_item_failures: true,
-            bisect_batch,
-            maximum_retry_attempts,
-            maximum_record_age: None,
-            event_names: BTreeSet::from(["INSERT".to_owned()]),
-            from_the_beginning: true,
-            on_failure: None,
-        }
-    }
-
-    fn records(numbers: &[u32]) -> Vec<Value> {
-        let record = |number: &u32| json!({ "dynamodb": { "SequenceNumber": number.to_string() } });
-        numbers.iter().map(record).collect()
-    }
-
-    #[test]
-    fn the_filter_passes_only_its_events() {
-        for (name, wanted) in [("INSERT", true), ("MODIFY", false), ("REMOVE", false)] {
-            assert_eq!(passes(&source(true, None), &json!({ "eventName": name })), wanted, "{name}");
-        }
-    }
-
-    #[test]
-    fn an_event_says_where_its_records_came_from() {
-        let event = event(&source(true, None), &records(&[1]));
-        assert_eq!(event["Records"][0]["eventSourceARN"], "arn");
-        assert_eq!(event["Records"][0]["awsRegion"], "us-east-1");
-    }
 }

@@ -6,6 +6,7 @@
 //! machine affects all alike. The order within a pair is random.
 
 mod measured_stack;
+mod neighbours;
 mod plot;
 mod states;
 mod statistics;
@@ -41,6 +42,12 @@ pub struct Plan {
     /// Stop after this many minutes, with the pairs taken by then
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     minutes: u64,
+    /// How many pairs of sequences of emails; 0 for none
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    email_pairs: u32,
+    /// Measure only the emails
+    #[arg(long, conflicts_with = "only")]
+    only_emails: bool,
     /// Write the plot to this file, instead of target/timing.svg
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
@@ -73,6 +80,14 @@ impl Plan {
 
 /// Measures and reports.
 pub async fn run(plan: &Plan, profile: Profile) -> Result<()> {
+    if plan.email_pairs > 0 && plan.only.is_empty() {
+        let end = Instant::now() + Duration::from_mins(plan.minutes);
+        neighbours::report(&neighbours::measure(plan.email_pairs, profile, end).await?, profile);
+    }
+    if plan.only_emails { Ok(()) } else { measure_responses(plan, profile).await }
+}
+
+async fn measure_responses(plan: &Plan, profile: Profile) -> Result<()> {
     let mut comparisons = plan.comparisons();
     let stacks = MeasuredStacks::start(&plan.flows(), profile).await?;
     let outcome = measure(plan, &stacks, &mut comparisons).await;
@@ -140,8 +155,7 @@ async fn pair(stack: &MeasuredStack, comparison: &Comparison) -> Result<(f64, f6
 }
 
 fn report(comparisons: &[Comparison], profile: Profile) -> Result<()> {
-    let profile = if profile == Profile::Release { "release" } else { "debug" };
-    println!("known against unknown identifiers, {profile} build, times in microseconds");
+    println!("known against unknown identifiers, {} build, times in microseconds", profile.name());
     println!("target: |t| < {T_TARGET} and a median difference under {} %", SHARE_TARGET * 100.0);
     println!();
     println!(

@@ -1,5 +1,6 @@
 //! What every flow gets, built once for each process.
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_types::SdkConfig;
 use domain::{Account, Language, MessageId, Session, Timestamp};
@@ -36,6 +37,8 @@ pub struct Mailer {
     pub app: App,
     /// The mail service.
     pub outbound: Outbound,
+    /// How long one request may take.
+    pub record_timeout: Duration,
 }
 
 /// The outside of a process: AWS, time, randomness, output. Tests replace it.

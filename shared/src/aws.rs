@@ -62,10 +62,21 @@ pub async fn for_operator(profile: Option<&str>, region: Option<&str>) -> SdkCon
 
 /// The HTTP client of Lambda functions.
 pub fn amazon_roots_client() -> SharedHttpClient {
+    http_client(Builder::new())
+}
+
+fn http_client(builder: Builder) -> SharedHttpClient {
     let trust = TrustStore::empty().with_pem_certificate(AMAZON_ROOT_CAS);
     let context =
         TlsContext::builder().with_trust_store(trust).build().expect("the certificates are well-formed");
-    Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(context).build_https()
+    builder.tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(context).build_https()
+}
+
+/// The same configuration with a client that closes each connection after its call, for a service whose calls tell
+/// something: a connection that is left open makes the next call faster.
+pub fn without_kept_connections(sdk: &SdkConfig) -> SdkConfig {
+    let client = http_client(Builder::new().pool_max_idle_per_host(0));
+    sdk.to_builder().http_client(client).build()
 }
 
 /// How long a call to AWS may take (ASVS 5.0 V13.1.3).

@@ -24,6 +24,8 @@ pub enum Event {
     Opened(Purpose),
     /// A link was used.
     Used(Purpose),
+    /// The mailer gave an email request up. An operator can have it sent again.
+    GivenUp,
     /// A link was opened after it had expired.
     Expired(Purpose),
     /// A change was undone with its "this wasn't me" link.
@@ -108,6 +110,7 @@ impl Event {
             Self::Opened(_) => "Opened",
             Self::Used(_) => "Used",
             Self::Expired(_) => "Expired",
+            Self::GivenUp => "GivenUp",
             Self::NotMe => "NotMe",
             // A metric of its own, so that an alarm can watch it.
             Self::Refused(LimitName(DAILY_EMAILS)) => "RefusedForTheDay",
@@ -132,6 +135,7 @@ impl Event {
                 Purpose::ConfirmBackup => "confirmation",
                 Purpose::Undo => "undo",
             },
+            Self::GivenUp => "unsent",
             Self::NotMe => "undo",
             Self::Refused(LimitName(name)) => name,
             Self::SignedIn(_) => "sign-in",

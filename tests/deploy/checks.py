@@ -110,8 +110,9 @@ def event_source(stack):
     expect = stack.findings.expect
     expect("the stream's failures one by one", mapping["FunctionResponseTypes"], ["ReportBatchItemFailures"])
     expect("the stream's bisection", mapping["BisectBatchOnFunctionError"], True)
-    expect("the stream's retries end", 3 <= mapping["MaximumRetryAttempts"] <= 5, True)
-    expect("a record is not older than a sign-in link", mapping["MaximumRecordAgeInSeconds"], 600)
+    expect("the stream's retries have no count", mapping.get("MaximumRetryAttempts") in (None, -1), True)
+    expect("a record is not older than the stream keeps it", mapping["MaximumRecordAgeInSeconds"], 82800)
+    expect("the lanes of a shard", mapping["ParallelizationFactor"], 5)
     queue = stack.attributes["UnsentQueue", "Arn"]
     expect("what fails goes to the queue", mapping["DestinationConfig"]["OnFailure"]["Destination"], queue)
     pattern = json.loads(mapping["FilterCriteria"]["Filters"][0]["Pattern"])

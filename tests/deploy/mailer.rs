@@ -13,7 +13,7 @@ use crate::stream::records_of;
 impl Stack {
     async fn state_of(&self, id: &MessageId) -> Option<QueuedState> {
         let queued = self.store().find_email_request(id).await.expect("the outbox is read");
-        queued.map(|queued| queued.state)
+        queued.map(|queued| queued.expect("a request parses").state)
     }
 
     /// Requests an email as a stranger does.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use dev::build::{self, Profile};
+use dev::lambda::runtime_api::environments_of;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
@@ -76,8 +77,9 @@ async fn ctrl_c_leaves_no_process_behind() -> Result<()> {
         let listed = std::fs::read_to_string(thread?.path().join("children")).unwrap_or_default();
         children.extend(listed.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
     }
-    let functions = std::fs::read_dir(dev::workspace::root().join("functions"))?.count();
-    assert_eq!(children.len(), functions, "every function runs");
+    let template = dev::workspace::template(1, &BTreeMap::new())?;
+    let processes: usize = template.functions.iter().map(|function| environments_of(function).len()).sum();
+    assert_eq!(children.len(), processes, "every function runs, the mailer once for each lane");
     signal("-INT", id)?;
     let status = tokio::time::timeout(PATIENCE, stack.wait()).await??;
     assert!(status.success(), "{status}");

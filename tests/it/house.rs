@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
+use shared::runtime::{BATCH_STEP, RECORD_TIMEOUT};
+use shared::store::DELIVERY_WINDOW;
 use shared::web::Code;
 
 use crate::rendering::keys;
@@ -270,14 +272,22 @@ fn tables_keep_what_must_be_kept_and_forget_what_must_be_forgotten() {
 }
 
 #[test]
-fn the_outbox_feeds_the_mailer_without_ever_blocking_for_long() {
+fn the_outbox_feeds_the_mailer_for_a_day_and_a_slow_record_fails_alone() {
     let mailer = template().function("mailer").expect("there is a mailer");
     let stream = mailer.stream.as_ref().expect("it reads a stream");
     assert_eq!(stream.table, "OutboxTable");
     assert!(stream.report_batch_item_failures && stream.bisect_batch && stream.from_the_beginning);
-    assert!(stream.maximum_retry_attempts.is_some_and(|retries| (3..=5).contains(&retries)));
+    assert_eq!(stream.maximum_retry_attempts, None, "retries end by age");
     let age = stream.maximum_record_age.expect("there is a limit");
-    assert!(age <= domain::link::SIGN_IN_LIFETIME, "a later mail would carry a dead link");
+    assert!(age < Duration::from_hours(24), "what DynamoDB's stream forgets never reaches the queue");
+    let last_run = age + mailer.timeout;
+    assert!(last_run <= DELIVERY_WINDOW, "what is called given up is older than the mailer tries");
+    assert!(RECORD_TIMEOUT + BATCH_STEP < mailer.timeout, "a slow record fails before the function does");
+    let batches_per_second = u128::try_from(stream.lanes).expect("few") * 1_000 / BATCH_STEP.as_millis();
+    let taken = batches_per_second * u128::try_from(stream.batch_size).expect("few");
+    let template: yaml_serde::Value = yaml_serde::from_str(&template_text()).expect("the template is YAML");
+    let requests = template["Parameters"]["RequestsPerSecond"]["Default"].as_u64().expect("a number");
+    assert!(taken >= u128::from(requests), "the mailer keeps up with what the API lets pass");
     assert_eq!(stream.event_names, BTreeSet::from(["INSERT".to_owned()]), "not its own marks");
     assert!(stream.on_failure.as_deref().is_some_and(|queue| queue.contains("UnsentQueue")));
 }
@@ -324,14 +334,23 @@ fn figures_are_those_of_the_page() {
         ),
         format!("| username | {} to {} characters |", username::MIN_CHARS, username::MAX_CHARS),
         format!("| body | {} KB |", shared::web::MAX_BODY_BYTES / 1_024),
+        format!(
+            "| email request tried | 23 hours, {} seconds an attempt; a batch takes whole multiples of {} ms |",
+            RECORD_TIMEOUT.as_secs(),
+            BATCH_STEP.as_millis()
+        ),
     ] {
         assert!(page.contains(&row), "docs/architecture.md has not: {row}");
     }
     const { assert!(password::MEMORY_KIB >= 19_456 && password::PASSES >= 2, "OWASP Password Storage sheet") };
-    let login = template().function("password-login").expect("there is a sign-in");
-    assert!((1_024..=1_769).contains(&login.memory_mb), "Argon2id needs the processor");
-    let others = template().functions.iter().filter(|function| function.name != "password-login");
-    assert!(others.clone().all(|function| (256..=512).contains(&function.memory_mb)));
+    for function in &template().functions {
+        let memory = match &*function.name {
+            // Argon2id needs the processor; the mailer's batches share one.
+            "password-login" | "mailer" => 1_024..=1_769,
+            _ => 256..=512,
+        };
+        assert!(memory.contains(&function.memory_mb), "{} has {} MB", function.name, function.memory_mb);
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The mailer: at least once, in order, and only to stored addresses.
+//! The mailer: at least once, and only to stored addresses. `mailer_batch` has what concerns several records.
 use std::time::Duration;
 
 use dev::aws::faults::FaultKind;
@@ -94,27 +94,6 @@ async fn a_crash_between_send_and_mark_confirms_once_in_all() {
 }
 
 #[tokio::test]
-async fn a_failure_names_its_record_and_leaves_those_behind_it_alone() {
-    let world = World::new();
-    for username in ["ana", "bea", "eva"] {
-        world.person(username).create().await;
-        world.visitor().post_form("/forgot-username", &[("email", &format!("{username}@example.com"))]).await;
-    }
-    let records = world.new_records();
-    assert_eq!(records.len(), 3);
-    assert!(world.feed(&records[..1]).await.batch_item_failures.is_empty());
-    world.wire.fail("SendEmail", 3, FaultKind::ServerError);
-    let failed = world.feed(&records).await.batch_item_failures;
-    let [failed] = &failed[..] else { panic!("one failure") };
-    assert_eq!(failed.item_identifier.as_deref(), records[1]["dynamodb"]["SequenceNumber"].as_str());
-    let sent = |world: &World| world.emails().iter().map(|email| email.to.clone()).collect::<Vec<_>>();
-    assert_eq!(sent(&world), ["ana@example.com"]);
-
-    assert!(world.feed(&records[1..]).await.batch_item_failures.is_empty());
-    assert_eq!(sent(&world), ["ana@example.com", "bea@example.com", "eva@example.com"]);
-}
-
-#[tokio::test]
 async fn a_throttled_ses_is_asked_again() {
     let world = World::new();
     world.person("mina").create().await;
@@ -138,7 +117,7 @@ async fn the_log_of_a_failure_has_the_chain_and_no_address() {
 #[tokio::test]
 async fn a_request_that_is_gone_or_malformed_is_no_reason_to_stop() {
     let world = World::new();
-    let mina = world.person("mina").create().await;
+    world.person("mina").create().await;
     world.visitor().post_form("/forgot-username", &[("email", "mina@example.com")]).await;
     let good = world.new_records().remove(0);
     let mut gone = good.clone();
@@ -148,15 +127,58 @@ async fn a_request_that_is_gone_or_malformed_is_no_reason_to_stop() {
     let failed = world.feed(&[without_key, gone, good]).await;
     assert!(failed.batch_item_failures.is_empty());
     assert_eq!(world.emails().len(), 1);
+}
 
+#[tokio::test]
+async fn what_can_never_be_sent_is_given_up_at_once_and_holds_nobody_back() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
     let account = json!({ "S": mina.id.as_str() });
     let poison = json!({
         "message_id": { "S": "poison" }, "mail_state": { "S": "waiting" }, "requested_at": { "N": "1" },
         "expires_at": { "N": "9999999999" }, "request": { "M": { "kind": { "S": "no-such" }, "account_id": account } },
     });
     world.put("OutboxTable", &poison);
-    let failed = world.feed(&world.new_records()).await;
-    assert_eq!(failed.batch_item_failures.len(), 1, "it goes to the dead letters, in time");
+    world.visitor().post_form("/forgot-username", &[("email", "mina@example.com")]).await;
+    let records = world.new_records();
+    world.wire.fail("SendEmail", 1, FaultKind::Reject);
+    for _ in 0..2 {
+        assert!(world.feed(&records).await.batch_item_failures.is_empty(), "no retry");
+    }
+    assert!(world.emails().is_empty());
+    let states = world.dump()["OutboxTable"].iter().filter(|item| item.contains("unsent")).count();
+    let counted = world.counted().iter().filter(|line| line.contains("GivenUp\":1")).count();
+    assert_eq!((states, counted), (2, 2), "each is marked and counted once:\n{}", world.log());
+    assert!(world.log().contains("MessageRejected") && !world.log().contains("mina@"), "{}", world.log());
+}
+
+#[tokio::test]
+async fn ses_that_takes_no_email_at_all_is_asked_again_until_it_does() {
+    for kind in [FaultKind::Throttle, FaultKind::ServerError] {
+        let world = World::new();
+        world.person("mina").create().await;
+        world.visitor().post_form("/forgot-username", &[("email", "mina@example.com")]).await;
+        let records = world.new_records();
+        world.wire.fail("SendEmail", 3, kind);
+        assert_eq!(world.feed(&records).await.batch_item_failures.len(), 1, "{kind:?}");
+        world.after(Duration::from_hours(22));
+        assert!(world.feed(&records).await.batch_item_failures.is_empty());
+        assert_eq!(world.emails().len(), 1, "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_link_that_has_expired_meanwhile_is_dropped_calmly() {
+    let world = World::new();
+    world.person("mina").create().await;
+    world.visitor().post_form("/login/link", &[("email", "mina@example.com")]).await;
+    let records = world.new_records();
+    world.wire.fail("SendEmail", 3, FaultKind::ServerError);
+    assert_eq!(world.feed(&records).await.batch_item_failures.len(), 1);
+    world.after(Duration::from_mins(10));
+    assert!(world.feed(&records).await.batch_item_failures.is_empty());
+    assert!(world.emails().is_empty() && !world.counted().iter().any(|line| line.contains("GivenUp")));
+    assert!(world.log().contains("the link would be dead"), "{}", world.log());
 }
 
 #[tokio::test]

@@ -24,6 +24,7 @@ mod known_browser;
 mod limits;
 mod link_codes;
 mod mailer;
+mod mailer_batch;
 mod metrics;
 mod open_magic_link;
 mod operators;

@@ -16,6 +16,7 @@ use shared::entropy::Entropy;
 use shared::mail::Outbound;
 use shared::metrics::Sink;
 use shared::requirements::Sender;
+use shared::runtime::RECORD_TIMEOUT;
 
 /// The wait before the SDK's first retry, shortened so that tests are fast.
 const FIRST_RETRY: Duration = Duration::from_millis(1);
@@ -76,7 +77,7 @@ impl TestPlatform {
         let (config, sender) = config::read::<Sender>(variable).expect("the test's variables are complete");
         let platform = self.platform(variable);
         let outbound = Outbound::new(sender, &config.product_name, &platform.sdk);
-        Mailer { app: App::new(&config, (), &platform), outbound }
+        Mailer { app: App::new(&config, (), &platform), outbound, record_timeout: RECORD_TIMEOUT }
     }
 
     fn platform(&self, variable: Variable<'_>) -> Platform {

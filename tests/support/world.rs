@@ -133,6 +133,16 @@ impl World {
         *self.functions = Functions::start(&platform, variables);
     }
 
+    /// The mailer as its runtime holds it.
+    pub fn mailer(&self) -> &Mailer {
+        &self.mailer
+    }
+
+    /// From now on the mailer gives a request this time.
+    pub fn set_record_timeout(&mut self, timeout: Duration) {
+        self.mailer.record_timeout = timeout;
+    }
+
     /// Lets time pass.
     pub fn after(&self, time: Duration) {
         self.clock.advance(time);

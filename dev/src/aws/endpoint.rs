@@ -89,10 +89,12 @@ impl AwsEndpoint {
         connection: &ConnectionCutter,
         headers: &HeaderMap,
     ) -> Option<AwsResponse> {
+        let token = headers.get("x-amz-security-token").and_then(|token| token.to_str().ok());
+        let environment = self.runtime.caller(caller.name(), token);
         let response = match self.checks.decide(caller, request) {
             Decision::Respond(response) => response,
             Decision::KillCaller => {
-                self.runtime.kill(caller.name());
+                self.runtime.kill(environment);
                 return None;
             }
             Decision::CarryOut { delay, lose_response } => {
@@ -111,7 +113,7 @@ impl AwsEndpoint {
         };
         self.calls.record(Call {
             function: caller.name().to_owned(),
-            request_id: self.runtime.current(caller.name()),
+            request_id: self.runtime.current(environment),
             operation: request.operation().to_owned(),
             tables: request.tables(),
             capacity: response.capacity,

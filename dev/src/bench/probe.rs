@@ -202,14 +202,15 @@ impl Site {
         Ok((outcome, sample))
     }
 
-    /// The processor time of a function's process, once it has asked for its next invocation and sleeps.
+    /// The processor time of a function's processes, once one has asked for its next invocation and all sleep.
     async fn cpu_at_rest(&self, function: &str) -> Result<Duration> {
-        let process_id =
-            self.stack.process_id(function).with_context(|| format!("{function} does not run"))?;
+        let process_ids = self.stack.process_ids(function);
+        ensure!(!process_ids.is_empty(), "{function} does not run");
         let at_rest = async {
             let mut latest = None;
             loop {
-                let cpu = cpu::of_process(process_id)?;
+                let times = process_ids.iter().map(|process_id| cpu::of_process(*process_id));
+                let cpu = times.sum::<Result<Duration, _>>()?;
                 if self.stack.is_polling(function) && latest == Some(cpu) {
                     return anyhow::Ok(cpu);
                 }

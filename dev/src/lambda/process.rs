@@ -26,6 +26,8 @@ pub type Variables = BTreeMap<String, String>;
 pub struct Supervisor {
     /// The function's name.
     pub function: String,
+    /// The name of the execution environment that it is the process of.
+    pub environment: String,
     /// The binary.
     pub binary: PathBuf,
     /// All the variables of the process; it gets no others.
@@ -47,7 +49,7 @@ impl Supervisor {
                     "{} ended {STARTS_PER_MINUTE} times within a minute and is not started again",
                     self.function
                 ));
-                self.runtime.give_up(&self.function).await;
+                self.runtime.give_up(&self.environment).await;
                 return;
             }
             starts.push(Instant::now());
@@ -66,7 +68,7 @@ impl Supervisor {
     /// Waits for the end of one process, or ends it when the Runtime API says so. Whether to start another.
     async fn attend(&self, mut child: Child) -> bool {
         let (out, err) = (child.stdout.take(), child.stderr.take());
-        self.runtime.started(&self.function, child.id());
+        self.runtime.started(&self.environment, child.id());
         let lines = async { tokio::join!(self.copy_lines(out), self.copy_lines(err)) };
         let end = async {
             tokio::select! {
@@ -74,7 +76,7 @@ impl Supervisor {
                     Ok(status) => format!("ended ({status})"),
                     Err(error) => format!("cannot be waited for: {error}"),
                 },
-                () = self.runtime.kill_wanted(&self.function) => {
+                () = self.runtime.kill_wanted(&self.environment) => {
                     // An error means that it has exited already.
                     let _ = child.kill().await;
                     "was ended".to_owned()
@@ -83,7 +85,7 @@ impl Supervisor {
         };
         // Lines first: the last words of a process belong before the note that it ended.
         let (_, end) = tokio::join!(lines, end);
-        let again = self.runtime.exited(&self.function);
+        let again = self.runtime.exited(&self.environment);
         if again {
             self.logs.note(&format!("{} {end}; starting it again", self.function));
         }

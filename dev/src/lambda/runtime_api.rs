@@ -1,8 +1,9 @@
 //! The Lambda Runtime API: hands invocations to function processes and takes their responses.
 //!
 //! Follows <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>. One process serves one
-//! invocation at a time, as one execution environment does; the others wait in a queue. Knows nothing of
-//! HTTP APIs or streams: an invocation is bytes in, bytes out.
+//! invocation at a time, as one execution environment does; the others wait in a queue. A function that reads a
+//! stream has as many environments as the stream has lanes, all others have one. Knows nothing of HTTP APIs or
+//! streams: an invocation is bytes in, bytes out.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +18,7 @@ use axum::routing::{get, post};
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::template::{ACCOUNT_ID, REGION, Template};
+use crate::template::{ACCOUNT_ID, Function, REGION, Template};
 use crate::{clock, random};
 
 /// The largest response that Lambda takes (6 MB), and a little for errors.
@@ -70,19 +71,20 @@ impl std::fmt::Display for Failure {
     }
 }
 
-/// The Runtime API of all functions; clones share it.
+/// The Runtime API of all functions: their environments by name. Clones share it.
 #[derive(Debug, Clone)]
-pub struct RuntimeApi(Arc<BTreeMap<String, FunctionState>>);
+pub struct RuntimeApi(Arc<BTreeMap<String, Environment>>);
 
-/// The queue of one function, and the state of its process.
+/// An execution environment: the state of its process, and the queue that it shares with the others of its function.
 #[derive(Debug)]
-struct FunctionState {
-    name: String,
+struct Environment {
+    /// The function's name.
+    function: String,
     timeout: Duration,
     /// Run by a developer, perhaps in a debugger: no timeout ends it.
     by_hand: bool,
     waiting: mpsc::UnboundedSender<Invocation>,
-    queue: tokio::sync::Mutex<mpsc::UnboundedReceiver<Invocation>>,
+    queue: Arc<tokio::sync::Mutex<mpsc::UnboundedReceiver<Invocation>>>,
     running: Mutex<HashMap<String, oneshot::Sender<Result<Bytes, Failure>>>>,
     /// The invocation that the process works on.
     current: Mutex<Option<String>>,
@@ -108,29 +110,40 @@ enum ProcessState {
 struct Invocation {
     request_id: String,
     payload: Bytes,
-    started: oneshot::Sender<()>,
+    /// Learns the name of the environment that works on it.
+    started: oneshot::Sender<String>,
     done: oneshot::Sender<Result<Bytes, Failure>>,
 }
 
 impl RuntimeApi {
     /// A queue for each function. A developer starts those in `by_hand`.
     pub fn new(template: &Template, by_hand: &[String]) -> Self {
-        let states = template.functions.iter().map(|function| {
+        let environments = template.functions.iter().flat_map(|function| {
             let (waiting, queue) = mpsc::unbounded_channel();
-            let state = FunctionState {
-                name: function.name.clone(),
-                timeout: function.timeout,
-                by_hand: by_hand.contains(&function.name),
-                waiting,
-                queue: tokio::sync::Mutex::new(queue),
-                running: Mutex::default(),
-                current: Mutex::default(),
-                process: watch::Sender::new(ProcessState::Starting),
-                process_id: Mutex::default(),
-            };
-            (function.name.clone(), state)
+            let queue = Arc::new(tokio::sync::Mutex::new(queue));
+            let by_hand = by_hand.contains(&function.name);
+            let names = if by_hand { vec![function.name.clone()] } else { environments_of(function) };
+            names.into_iter().map(move |name| {
+                let environment = Environment {
+                    function: function.name.clone(),
+                    timeout: function.timeout,
+                    by_hand,
+                    waiting: waiting.clone(),
+                    queue: Arc::clone(&queue),
+                    running: Mutex::default(),
+                    current: Mutex::default(),
+                    process: watch::Sender::new(ProcessState::Starting),
+                    process_id: Mutex::default(),
+                };
+                (name, environment)
+            })
         });
-        Self(Arc::new(states.collect()))
+        Self(Arc::new(environments.collect()))
+    }
+
+    /// The environments of a function.
+    fn of<'a>(&'a self, function: &'a str) -> impl Iterator<Item = &'a Environment> {
+        self.0.values().filter(move |environment| environment.function == function)
     }
 
     /// The routes, for `AWS_LAMBDA_RUNTIME_API=http://<host>/runtime/<function>`.
@@ -159,15 +172,14 @@ impl RuntimeApi {
     }
 
     async fn run(&self, function: &str, request_id: String, payload: Bytes) -> Result<Bytes, Failure> {
-        let state = self.0.get(function).ok_or(Failure::Unavailable)?;
-        if *state.process.borrow() == ProcessState::GivenUp {
-            return Err(Failure::Unavailable);
-        }
+        let mut usable = self.of(function).filter(|environment| !environment.is_given_up());
+        let state = usable.next().ok_or(Failure::Unavailable)?;
         let (started, taken) = oneshot::channel();
         let (done, answer) = oneshot::channel();
         let invocation = Invocation { request_id: request_id.clone(), payload, started, done };
         state.waiting.send(invocation).map_err(|_| Failure::Unavailable)?;
-        taken.await.map_err(|_| Failure::Unavailable)?;
+        let environment = taken.await.map_err(|_| Failure::Unavailable)?;
+        let state = self.0.get(&environment).ok_or(Failure::Unavailable)?;
         if state.by_hand {
             return answer.await.unwrap_or(Err(Failure::Exited));
         }
@@ -179,47 +191,66 @@ impl RuntimeApi {
         Err(Failure::TimedOut)
     }
 
-    /// The invocation that a function works on, to which its calls to AWS belong.
-    pub fn current(&self, function: &str) -> Option<String> {
-        self.0.get(function).and_then(|state| lock(&state.current).clone())
+    /// The invocation that an environment works on, to which its calls to AWS belong.
+    pub fn current(&self, environment: &str) -> Option<String> {
+        self.0.get(environment).and_then(|state| lock(&state.current).clone())
     }
 
-    /// Says that the function's process was started.
-    pub fn started(&self, function: &str, process_id: Option<u32>) {
-        if let Some(state) = self.0.get(function) {
+    /// Whether a function works on no invocation.
+    pub fn is_idle(&self, function: &str) -> bool {
+        self.of(function).all(|environment| lock(&environment.current).is_none())
+    }
+
+    /// The environment of a function that made a call, if it names itself; otherwise the function's first.
+    pub fn caller<'a>(&self, function: &'a str, named: Option<&'a str>) -> &'a str {
+        let own = |name: &&str| self.0.get(*name).is_some_and(|state| state.function == function);
+        named.filter(own).unwrap_or(function)
+    }
+
+    /// Says that the environment's process was started.
+    pub fn started(&self, environment: &str, process_id: Option<u32>) {
+        if let Some(state) = self.0.get(environment) {
             *lock(&state.process_id) = process_id;
         }
     }
 
-    /// The id of the function's process.
-    pub fn process_id(&self, function: &str) -> Option<u32> {
-        self.0.get(function).and_then(|state| *lock(&state.process_id))
+    /// The ids of the function's processes.
+    pub fn process_ids(&self, function: &str) -> Vec<u32> {
+        self.of(function).filter_map(|environment| *lock(&environment.process_id)).collect()
     }
 
-    /// Whether the function's process has asked for an invocation and waits for it.
+    /// Whether a process of the function has asked for an invocation and waits for it.
     pub fn is_polling(&self, function: &str) -> bool {
-        // A poll holds the line while it waits.
+        // A poll holds the queue while it waits.
         self.0.get(function).is_some_and(|state| state.queue.try_lock().is_err())
     }
 
-    /// Waits until the function's process polls; `false` when it never will.
+    /// Waits until all processes of the function poll; `false` when they never will.
     pub async fn polled(&self, function: &str) -> bool {
-        let Some(state) = self.0.get(function) else { return false };
-        let mut process = state.process.subscribe();
-        let settled = process.wait_for(|process| *process != ProcessState::Starting).await;
-        settled.is_ok_and(|process| *process == ProcessState::Polling)
+        let mut environments = self.of(function).peekable();
+        if environments.peek().is_none() {
+            return false;
+        }
+        for environment in environments {
+            let mut process = environment.process.subscribe();
+            let settled = process.wait_for(|process| *process != ProcessState::Starting).await;
+            if !settled.is_ok_and(|process| *process == ProcessState::Polling) {
+                return false;
+            }
+        }
+        true
     }
 
-    /// Has the function's process killed at once, whatever it works on. It is restarted.
-    pub fn kill(&self, function: &str) {
-        if let Some(state) = self.0.get(function) {
+    /// Has the environment's process killed at once, whatever it works on. It is restarted.
+    pub fn kill(&self, environment: &str) {
+        if let Some(state) = self.0.get(environment) {
             state.process.send_replace(ProcessState::MustEnd);
         }
     }
 
-    /// Waits until the function's process must be killed.
-    pub async fn kill_wanted(&self, function: &str) {
-        match self.0.get(function) {
+    /// Waits until the environment's process must be killed.
+    pub async fn kill_wanted(&self, environment: &str) {
+        match self.0.get(environment) {
             Some(state) => {
                 let ending =
                     |process: &ProcessState| matches!(process, ProcessState::MustEnd | ProcessState::GivenUp);
@@ -230,9 +261,9 @@ impl RuntimeApi {
         }
     }
 
-    /// Notes that the function's process has ended; its invocation fails. Returns whether to restart it.
-    pub fn exited(&self, function: &str) -> bool {
-        let Some(state) = self.0.get(function) else { return false };
+    /// Notes that the environment's process has ended; its invocation fails. Returns whether to restart it.
+    pub fn exited(&self, environment: &str) -> bool {
+        let Some(state) = self.0.get(environment) else { return false };
         lock(&state.current).take();
         for (_, done) in lock(&state.running).drain() {
             // A caller that has gone away needs no response.
@@ -247,10 +278,14 @@ impl RuntimeApi {
         })
     }
 
-    /// Notes that the function's process is not restarted; every invocation in the queue fails.
-    pub async fn give_up(&self, function: &str) {
-        let Some(state) = self.0.get(function) else { return };
+    /// Notes that the environment's process is not restarted; with the function's last one, every invocation in the
+    /// queue fails.
+    pub async fn give_up(&self, environment: &str) {
+        let Some(state) = self.0.get(environment) else { return };
         state.process.send_replace(ProcessState::GivenUp);
+        if !self.of(&state.function).all(Environment::is_given_up) {
+            return;
+        }
         // Dropping an invocation tells its caller.
         let mut queue = state.queue.lock().await;
         while queue.try_recv().is_ok() {}
@@ -263,8 +298,8 @@ impl RuntimeApi {
         }
     }
 
-    fn finish(&self, function: &str, id: &str, result: Result<Bytes, Failure>) -> Response {
-        let done = self.0.get(function).and_then(|state| {
+    fn finish(&self, environment: &str, id: &str, result: Result<Bytes, Failure>) -> Response {
+        let done = self.0.get(environment).and_then(|state| {
             let mut current = lock(&state.current);
             if current.as_deref() == Some(id) {
                 current.take();
@@ -281,8 +316,21 @@ impl RuntimeApi {
     }
 }
 
-async fn next(State(api): State<RuntimeApi>, Path(function): Path<String>) -> Response {
-    let Some(state) = api.0.get(&function) else { return unknown_function(&function) };
+impl Environment {
+    fn is_given_up(&self) -> bool {
+        *self.process.borrow() == ProcessState::GivenUp
+    }
+}
+
+/// The names of a function's environments; the first is the function's own.
+pub fn environments_of(function: &Function) -> Vec<String> {
+    let lanes = function.stream.as_ref().map_or(1, |stream| stream.lanes);
+    let further = (2..=lanes).map(|number| format!("{}.{number}", function.name));
+    std::iter::once(function.name.clone()).chain(further).collect()
+}
+
+async fn next(State(api): State<RuntimeApi>, Path(name): Path<String>) -> Response {
+    let Some(state) = api.0.get(&name) else { return unknown_function(&name) };
     state.process.send_if_modified(|process| {
         // A process that responded too late polls again before it is killed.
         let first = *process == ProcessState::Starting;
@@ -297,17 +345,17 @@ async fn next(State(api): State<RuntimeApi>, Path(function): Path<String>) -> Re
     // When the process exits while it waits here, its connection closes and this future is dropped; nothing
     // is taken from the queue then.
     let mut queue = state.queue.lock().await;
-    let Some(invocation) = queue.recv().await else { return unknown_function(&function) };
+    let Some(invocation) = queue.recv().await else { return unknown_function(&name) };
     drop(queue);
     let deadline = clock::epoch_millis(clock::now() + state.timeout);
     lock(&state.running).insert(invocation.request_id.clone(), invocation.done);
     *lock(&state.current) = Some(invocation.request_id.clone());
     // A caller that has gone away does not stop the invocation.
-    let _ = invocation.started.send(());
+    let _ = invocation.started.send(name);
     let headers = [
         ("lambda-runtime-aws-request-id", invocation.request_id),
         ("lambda-runtime-deadline-ms", deadline.to_string()),
-        ("lambda-runtime-invoked-function-arn", arn(&state.name)),
+        ("lambda-runtime-invoked-function-arn", arn(&state.function)),
         ("lambda-runtime-trace-id", trace_id()),
         ("content-type", "application/json".to_owned()),
     ];

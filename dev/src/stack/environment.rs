@@ -37,17 +37,19 @@ pub struct Environments {
 impl Environments {
     /// All the variables of a function.
     pub fn of_function(&self, function: &Function) -> anyhow::Result<Variables> {
+        self.of_environment(function, &function.name)
+    }
+
+    /// All the variables of one of its execution environments, which shows its name with every call to AWS.
+    pub fn of_environment(&self, function: &Function, environment: &str) -> anyhow::Result<Variables> {
         let mut variables = self.of_template(function)?;
         let key = access_key_id(&function.name);
         variables.extend(self.of_aws(&key));
         let set_by_lambda = [
-            ("AWS_SESSION_TOKEN", "local".to_owned()),
-            // Lambda names a host and port only. A path, which tells the functions apart here, makes a URI only
+            ("AWS_SESSION_TOKEN", environment.to_owned()),
+            // Lambda names a host and port only. A path, which tells the environments apart here, makes a URI only
             // together with a scheme.
-            (
-                "AWS_LAMBDA_RUNTIME_API",
-                format!("http://127.0.0.1:{}/runtime/{}", self.aws_port, function.name),
-            ),
+            ("AWS_LAMBDA_RUNTIME_API", format!("http://127.0.0.1:{}/runtime/{environment}", self.aws_port)),
             ("AWS_LAMBDA_FUNCTION_NAME", function.name.clone()),
             ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory_mb.to_string()),
             ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),

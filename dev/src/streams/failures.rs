@@ -11,57 +11,77 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
 
 /// Records to deliver together.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Batch {
     pub(super) records: Vec<Value>,
     /// How often they were tried again.
     pub(super) retries: u32,
 }
 
-/// What to do after a failure.
+/// What a function made of a batch.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Outcome {
+    Done,
+    /// It reported failures; the first is at this place.
+    FailedAt(usize),
+    /// It failed as a whole: an error, a timeout, or a response that Lambda cannot read.
+    Failed,
+}
+
+/// What to do after that.
 #[derive(Debug, PartialEq)]
 pub(super) enum Next {
+    Done,
     Retry(Vec<Batch>),
     GiveUp(Vec<Value>),
 }
 
-/// Decides about a batch whose record at `failed_at` is the first that failed.
+/// Decides what follows.
 ///
-/// The records before it are done. The rest is tried again; where the template says so it is split first, so that
-/// one bad record ends up alone. Splitting does not count as a retry.
-pub(super) fn after_failure(source: &StreamSource, batch: Batch, failed_at: usize) -> Next {
+/// Of a batch with reported failures, those before the first are done, and all from the first on come again, those that
+/// succeeded too: AWS promises to split the batch there (where the template says so), and no more. A batch that failed
+/// as a whole is halved, so that one bad record ends up alone. Splitting does not count as a retry.
+pub(super) fn after_failure(source: &StreamSource, batch: Batch, outcome: Outcome) -> Next {
     let Batch { mut records, retries } = batch;
-    let mut rest = records.split_off(failed_at);
-    if source.bisect_batch && rest.len() > 1 {
-        let second = rest.split_off(rest.len().div_ceil(2));
-        return Next::Retry(vec![Batch { records: rest, retries }, Batch { records: second, retries }]);
-    }
-    if failed_at > 0 {
-        return Next::Retry(vec![Batch { records: rest, retries }]);
+    match outcome {
+        Outcome::Done => return Next::Done,
+        Outcome::FailedAt(place) if place > 0 => {
+            return Next::Retry(vec![Batch { records: records.split_off(place), retries }]);
+        }
+        Outcome::Failed if source.bisect_batch && records.len() > 1 => {
+            let second = records.split_off(records.len().div_ceil(2));
+            return Next::Retry(vec![Batch { records, retries }, Batch { records: second, retries }]);
+        }
+        Outcome::FailedAt(_) | Outcome::Failed => {}
     }
     if source.maximum_retry_attempts.is_some_and(|limit| retries >= limit) {
-        return Next::GiveUp(rest);
+        return Next::GiveUp(records);
     }
-    Next::Retry(vec![Batch { records: rest, retries: retries + 1 }])
+    Next::Retry(vec![Batch { records, retries: retries.saturating_add(1) }])
 }
 
-/// Reads `batchItemFailures`: the index of the first record that failed. Lambda takes a response it cannot read, or an
-/// item it did not send, for a failure of the whole batch.
-pub(super) fn first_failure(payload: &[u8], records: &[Value]) -> Option<usize> {
+/// Reads `batchItemFailures`. Lambda takes a response it cannot read, or an item it did not send, for a failure of the
+/// whole batch.
+pub(super) fn outcome_of(payload: &[u8], records: &[Value]) -> Outcome {
     let answer: Value = match serde_json::from_slice(payload) {
         Ok(answer) => answer,
-        Err(_) => return (!payload.is_empty()).then_some(0),
+        Err(_) if payload.is_empty() => return Outcome::Done,
+        Err(_) => return Outcome::Failed,
     };
     let failures = match &answer["batchItemFailures"] {
-        Value::Null => return None,
+        Value::Null => return Outcome::Done,
         Value::Array(failures) => failures,
-        _ => return Some(0),
+        _ => return Outcome::Failed,
     };
-    let index_of = |failure: &Value| {
+    let place_of = |failure: &Value| {
         let number = failure["itemIdentifier"].as_str()?;
         records.iter().position(|record| sequence_number(record) == number)
     };
-    failures.iter().map(|failure| index_of(failure).unwrap_or(0)).min()
+    let places: Option<Vec<_>> = failures.iter().map(place_of).collect();
+    match places {
+        Some(places) => places.into_iter().min().map_or(Outcome::Done, Outcome::FailedAt),
+        None => Outcome::Failed,
+    }
 }
 
 /// The number of a record in its stream.
@@ -90,6 +110,7 @@ mod tests {
             table: "T".to_owned(),
             stream_arn: "arn".to_owned(),
             batch_size: 10,
+            lanes: 1,
             report_batch_item_failures: true,
             bisect_batch,
             maximum_retry_attempts,
@@ -112,36 +133,46 @@ mod tests {
     #[test]
     fn the_lowest_failed_record_is_where_it_goes_on() {
         let records = records(&[1, 2, 3]);
-        for (answer, failure) in [
-            ("", None),
-            ("null", None),
-            ("{}", None),
-            (r#"{"batchItemFailures": []}"#, None),
-            (r#"{"batchItemFailures": null}"#, None),
-            (r#"{"batchItemFailures": [{"itemIdentifier": "3"}, {"itemIdentifier": "2"}]}"#, Some(1)),
-            (r#"{"batchItemFailures": [{"itemIdentifier": "9"}]}"#, Some(0)),
-            (r#"{"batchItemFailures": [{}]}"#, Some(0)),
-            (r#"{"batchItemFailures": 1}"#, Some(0)),
-            ("oops", Some(0)),
+        for (answer, outcome) in [
+            ("", Outcome::Done),
+            ("null", Outcome::Done),
+            ("{}", Outcome::Done),
+            (r#"{"batchItemFailures": []}"#, Outcome::Done),
+            (r#"{"batchItemFailures": null}"#, Outcome::Done),
+            (
+                r#"{"batchItemFailures": [{"itemIdentifier": "3"}, {"itemIdentifier": "2"}]}"#,
+                Outcome::FailedAt(1),
+            ),
+            (r#"{"batchItemFailures": [{"itemIdentifier": "1"}]}"#, Outcome::FailedAt(0)),
+            (r#"{"batchItemFailures": [{"itemIdentifier": "9"}]}"#, Outcome::Failed),
+            (r#"{"batchItemFailures": [{}]}"#, Outcome::Failed),
+            (r#"{"batchItemFailures": 1}"#, Outcome::Failed),
+            ("oops", Outcome::Failed),
         ] {
-            assert_eq!(first_failure(answer.as_bytes(), &records), failure, "{answer}");
+            assert_eq!(outcome_of(answer.as_bytes(), &records), outcome, "{answer}");
         }
     }
 
     #[test]
     fn a_failed_batch_is_split_retried_and_given_up() {
         let retry = |batches| Next::Retry(batches);
-        for (bisect, limit, failing, failed_at, next) in [
-            (true, Some(4), batch(&[1, 2, 3], 0), 0, retry(vec![batch(&[1, 2], 0), batch(&[3], 0)])),
-            (true, Some(4), batch(&[1, 2, 3], 0), 2, retry(vec![batch(&[3], 0)])),
-            (true, Some(4), batch(&[1], 3), 0, retry(vec![batch(&[1], 4)])),
-            (true, Some(4), batch(&[1], 4), 0, Next::GiveUp(records(&[1]))),
-            (false, Some(0), batch(&[1, 2], 0), 0, Next::GiveUp(records(&[1, 2]))),
-            (false, Some(0), batch(&[1, 2], 0), 1, retry(vec![batch(&[2], 0)])),
-            (false, None, batch(&[1, 2], 99), 0, retry(vec![batch(&[1, 2], 100)])),
+        let (at, whole) = (Outcome::FailedAt, Outcome::Failed);
+        for (bisect, limit, failing, outcome, next) in [
+            (true, None, batch(&[1, 2, 3], 0), Outcome::Done, Next::Done),
+            // Reported: all from the first on come again.
+            (true, None, batch(&[1, 2, 3], 0), at(0), retry(vec![batch(&[1, 2, 3], 1)])),
+            (true, None, batch(&[1, 2, 3], 0), at(1), retry(vec![batch(&[2, 3], 0)])),
+            (true, Some(4), batch(&[1], 3), at(0), retry(vec![batch(&[1], 4)])),
+            (true, Some(4), batch(&[1], 4), at(0), Next::GiveUp(records(&[1]))),
+            (false, Some(0), batch(&[1, 2], 0), at(1), retry(vec![batch(&[2], 0)])),
+            // As a whole: halved until the bad record is alone.
+            (true, Some(4), batch(&[1, 2, 3], 0), whole, retry(vec![batch(&[1, 2], 0), batch(&[3], 0)])),
+            (true, Some(4), batch(&[1], 4), whole, Next::GiveUp(records(&[1]))),
+            (false, Some(0), batch(&[1, 2], 0), whole, Next::GiveUp(records(&[1, 2]))),
+            (false, None, batch(&[1, 2], 99), whole, retry(vec![batch(&[1, 2], 100)])),
         ] {
-            let shown = format!("{failing:?} at {failed_at}");
-            assert_eq!(after_failure(&source(bisect, limit), failing, failed_at), next, "{shown}");
+            let shown = format!("{failing:?}, {outcome:?}");
+            assert_eq!(after_failure(&source(bisect, limit), failing, outcome), next, "{shown}");
         }
     }
 }

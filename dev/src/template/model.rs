@@ -96,6 +96,8 @@ pub struct StreamSource {
     pub stream_arn: String,
     /// Records of at most this many in one invocation.
     pub batch_size: usize,
+    /// Batches that are processed at the same time (`ParallelizationFactor`); a key's records stay in one lane.
+    pub lanes: usize,
     /// Whether the answer names the records that failed.
     pub report_batch_item_failures: bool,
     /// Whether a failed batch is split before it is tried again.

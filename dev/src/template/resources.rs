@@ -89,6 +89,7 @@ struct StreamEvent {
     stream: String,
     starting_position: String,
     batch_size: Option<usize>,
+    parallelization_factor: Option<usize>,
     #[serde(default)]
     function_response_types: Vec<String>,
     #[serde(default)]
@@ -235,6 +236,7 @@ fn stream_source(place: &str, properties: &Value) -> Result<StreamSource, Templa
         stream_arn: stream_arn(table),
         table: table.to_owned(),
         batch_size: event.batch_size.unwrap_or(100).max(1),
+        lanes: event.parallelization_factor.unwrap_or(1).max(1),
         report_batch_item_failures: !event.function_response_types.is_empty(),
         bisect_batch: event.bisect_batch_on_function_error,
         // AWS writes "no limit" as -1, and that is its default.

@@ -117,12 +117,12 @@ fn what_cannot_be_run_is_named_with_its_place() {
 #[test]
 fn a_stream_source_has_the_settings_of_its_event() {
     let source = one_function(
-        "      Events: { E: { Type: DynamoDB, Properties: { Stream: !GetAtt T.StreamArn, StartingPosition: TRIM_HORIZON, BatchSize: 7, FunctionResponseTypes: [ReportBatchItemFailures], MaximumRetryAttempts: 4, MaximumRecordAgeInSeconds: -1, FilterCriteria: { Filters: [{ Pattern: '{\"eventName\": [\"INSERT\"]}' }] } } } }\n",
+        "      Events: { E: { Type: DynamoDB, Properties: { Stream: !GetAtt T.StreamArn, StartingPosition: TRIM_HORIZON, BatchSize: 7, ParallelizationFactor: 3, FunctionResponseTypes: [ReportBatchItemFailures], MaximumRetryAttempts: 4, MaximumRecordAgeInSeconds: -1, FilterCriteria: { Filters: [{ Pattern: '{\"eventName\": [\"INSERT\"]}' }] } } } }\n",
     )
     .expect("a template")
     .stream
     .expect("a stream");
-    assert_eq!((source.table.as_str(), source.batch_size), ("T", 7));
+    assert_eq!((source.table.as_str(), source.batch_size, source.lanes), ("T", 7, 3));
     assert_eq!((source.maximum_retry_attempts, source.maximum_record_age), (Some(4), None));
     assert!(source.report_batch_item_failures && !source.bisect_batch && source.from_the_beginning);
     assert_eq!(source.event_names, BTreeSet::from(["INSERT".to_owned()]));

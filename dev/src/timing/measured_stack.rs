@@ -1,6 +1,6 @@
 //! The stack that is measured, through a single open connection: a time runs from before a request is sent to the last
-//! byte of its response. Between requests the counts of rate limits and the outbox are cleared. The stream is off: in AWS
-//! the mailer has a processor of its own, here it would share that of the next request.
+//! byte of its response. Between requests the counts of rate limits and the outbox are cleared. Except where emails are
+//! measured, the stream is off: in AWS the mailer has a processor of its own, here it would share that of the next request.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -11,10 +11,12 @@ use reqwest::Client;
 use serde_json::{Value, json};
 
 use super::states::{AT_THE_LIMIT, Flow, MADE, Making, NOBODY, REQUESTS_TO_THE_LIMIT, State};
+use crate::aws::faults::{Fault, FaultKind};
 use crate::build::Profile;
 use crate::clock;
 use crate::logs::Printing;
 use crate::stack::{Options, Stack};
+use crate::streams::lane_of;
 use crate::workspace;
 
 /// The people of the measurement, in the form of the demo accounts; from the root of the workspace.
@@ -82,8 +84,16 @@ struct ComparedResponse {
 }
 
 impl MeasuredStack {
-    /// A stack with this in `FormerHashes`.
+    /// A stack with this in `FormerHashes`, its stream switched off.
     async fn start(former_hashes: &str, profile: Profile) -> Result<Self> {
+        let measured = Self::with_mailer(former_hashes, profile).await?;
+        measured.stack.stream_pause().begin();
+        measured.stack.tables().end_stream(&measured.table("OUTBOX_TABLE")?)?;
+        Ok(measured)
+    }
+
+    /// A stack with this in `FormerHashes`, whose mailer sends emails.
+    pub(super) async fn with_mailer(former_hashes: &str, profile: Profile) -> Result<Self> {
         let options = Options {
             accounts: Some(workspace::root().join(ACCOUNTS)),
             parameters: BTreeMap::from([("FormerHashes".to_owned(), former_hashes.to_owned())]),
@@ -102,12 +112,48 @@ impl MeasuredStack {
             measured.make(username, making).await.with_context(|| format!("{username} cannot be made"))?;
         }
         measured.rest().await?;
-        measured.stack.stream_pause().begin();
-        measured.stack.tables().end_stream(&measured.table("OUTBOX_TABLE")?)?;
         Ok(measured)
     }
 
-    async fn stop(self) {
+    /// From now on SES takes longer for each email.
+    pub(super) fn delay_emails(&self, by: Duration) {
+        let delay_ms = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+        let delay = Fault { times: u32::MAX, ..Fault::next_call(FaultKind::Delay { delay_ms }) };
+        self.stack.faults().add(Fault { operation: Some("SendEmail".to_owned()), ..delay });
+    }
+
+    /// Waits until the mailer has nothing to do, and deletes emails, requests and counts.
+    pub(super) async fn come_to_rest(&self) -> Result<()> {
+        self.rest().await?;
+        self.stack.mailbox().empty();
+        self.forget()
+    }
+
+    /// Requests a sign-in link.
+    pub(super) async fn request_link(&self, identifier: &str) -> Result<()> {
+        let asked = self.ask(self.request(Flow::Link, identifier)).await?;
+        ensure!(asked.status == 200, "the request failed with {}", asked.status);
+        Ok(())
+    }
+
+    /// Waits for an email to this address.
+    pub(super) async fn email_to(&self, address: &str) -> Result<()> {
+        let email = self.stack.mailbox().wait_for(PATIENCE, |email| email.to == address).await;
+        email.with_context(|| format!("no email came to {address}")).map(drop)
+    }
+
+    /// Whether the latest request is in a lane of the mailer that an earlier one of the outbox is in too.
+    pub(super) fn is_behind_others(&self) -> Result<bool> {
+        let mailer = self.stack.template().function("mailer").context("there is no mailer")?;
+        let stream = mailer.stream.as_ref().context("the mailer reads no stream")?;
+        let mut rows = self.stack.tables().items(&stream.table)?;
+        rows.sort_by_key(|row| row["message_id"]["S"].to_string());
+        let lane = |row: &Value| lane_of(&json!({ "message_id": row["message_id"] }), stream.lanes);
+        let latest = rows.pop().context("nothing was requested")?;
+        Ok(rows.iter().any(|row| lane(row) == lane(&latest)))
+    }
+
+    pub(super) async fn stop(self) {
         self.stack.stop().await;
     }
 

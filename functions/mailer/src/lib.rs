@@ -2,16 +2,19 @@
 //! a stranger typed compared with stored ones.
 //!
 //! Delivery is at least once: a request is marked as done after its email was sent, so an email may come twice but is
-//! never lost. Requests that match no account, or whose link would have expired, are done without an email.
+//! never lost. Requests that match no account, or whose link would have expired, are done without an email. A request
+//! that can never succeed (it does not parse, SES refuses its email) is given up at once and left to the operator, so that
+//! it holds back no other.
 use domain::{
     Account, AccountId, ClientInfo, EmailAddress, EmailRequest, Link, MessageId, Notice, Purpose,
     SignInEmail, Timestamp, TypedAddress, UndoLink,
 };
 use shared::app::{App, Mailer};
-use shared::error::Error;
+use shared::error::{Error, chain};
 use shared::logging;
 use shared::mail::{Email, PrimaryAddress, SignInAddress, UnconfirmedAddress};
 use shared::metrics::Event;
+use shared::runtime::give_up;
 use shared::store::{QueuedEmail, QueuedState};
 
 /// What became of a request.
@@ -24,18 +27,26 @@ enum Decision {
 pub async fn handle(mailer: &Mailer, id: &MessageId) -> Result<(), Error> {
     let app = &mailer.app;
     let now = app.now();
-    let Some(queued) = app.store.find_email_request(id).await? else {
-        tracing::warn!("a mail request is gone");
-        return Ok(());
+    let queued = match app.store.find_email_request(id).await? {
+        Some(Ok(queued)) => queued,
+        Some(Err(unreadable)) if unreadable.given_up => return Ok(()),
+        Some(Err(unreadable)) => return give_up(app, id, &chain(&unreadable)).await,
+        None => {
+            tracing::warn!("a mail request is gone");
+            return Ok(());
+        }
     };
-    if queued.state == QueuedState::Done {
+    if queued.state != QueuedState::Waiting {
         return Ok(());
     }
     match decide(app, &queued, now).await? {
         Decision::Drop(why) => tracing::info!(why, "no mail"),
         Decision::Send(to_send) => {
             let (email, account) = &*to_send;
-            mailer.outbound.send(email, &app.texts(account.language)).await?;
+            match mailer.outbound.send(email, &app.texts(account.language)).await {
+                Err(error) if error.is_permanent() => return give_up(app, id, &chain(&error)).await,
+                outcome => outcome?,
+            }
             app.count(Event::Sent((&queued.request).into()));
             logging::record_account(&account.id);
             tracing::info!("mail sent");

@@ -1,4 +1,4 @@
-//! `ops emails`: lists the requests that the mailer gave up on, and queues them again. Shows keys, kinds and times,
+//! `ops emails`: lists the requests that the mailer or its stream gave up on, and queues them again. Shows keys, kinds and times,
 //! never an address.
 use clap::Subcommand;
 use domain::{MessageId, Timestamp};
@@ -12,7 +12,7 @@ use crate::error::Failure;
 pub enum Emails {
     /// Lists the email requests that the mailer gave up on and the outbox still has.
     ListUnsent,
-    /// Queues one of them again, or all whose email is still useful. Sign-in links have expired by then.
+    /// Queues one of them again, or all whose email is still useful.
     #[command(group(clap::ArgGroup::new("which").required(true).args(["key", "all"])))]
     Resend {
         /// The key (`message_id`) of the request.
@@ -47,10 +47,11 @@ async fn list_unsent(operator: &Operator) -> Result<(), Failure> {
 }
 
 async fn resend(operator: &Operator, id: &MessageId) -> Result<(), Failure> {
-    let Some(queued) = operator.store.find_email_request(id).await? else {
-        return Err(Failure::Input(vec![format!("the outbox has no request {:?}", id.as_str())]));
-    };
-    queue_again(operator, &queued).await.map(drop)
+    match operator.store.find_email_request(id).await? {
+        Some(Ok(queued)) => queue_again(operator, &queued).await.map(drop),
+        Some(Err(_)) => Err(Failure::Input(vec![format!("the request {:?} cannot be read", id.as_str())])),
+        None => Err(Failure::Input(vec![format!("the outbox has no request {:?}", id.as_str())])),
+    }
 }
 
 async fn resend_all(operator: &Operator) -> Result<(), Failure> {
@@ -94,7 +95,7 @@ fn line(queued: &QueuedEmail, now: Timestamp) -> String {
 fn reason(why: ResendRefused) -> &'static str {
     match why {
         ResendRefused::Done => "it is done, or was queued again already",
-        ResendRefused::InProgress => "the mailer may still be processing it; wait some minutes",
+        ResendRefused::InProgress => "the mailer still tries to send it",
         ResendRefused::LinkExpired => "the link in it would have expired",
         ResendRefused::Superseded => "its address is no longer pending, or was requested again",
     }
@@ -123,23 +124,27 @@ mod tests {
             let queued = QueuedEmail { id: MessageId::first_of(asked), state, requested_at: asked, request };
             line(&queued, asked + Duration::from_mins(minutes)).replace(queued.id.as_str(), "ID")
         };
-        let (waiting, done) = (QueuedState::Waiting, QueuedState::Done);
+        let (waiting, done, unsent) = (QueuedState::Waiting, QueuedState::Done, QueuedState::Unsent);
         let lines = [
-            line_after(12, notice.clone(), waiting),
-            line_after(11, notice.clone(), waiting),
+            line_after(23 * 60 + 2, notice.clone(), waiting),
+            line_after(23 * 60 + 1, notice.clone(), waiting),
+            line_after(0, notice.clone(), unsent),
             line_after(12, notice, done),
-            line_after(23 * 60, confirmation.clone(), waiting),
+            line_after(23 * 60 + 2, confirmation.clone(), waiting),
             line_after(24 * 60, confirmation, waiting),
-            line_after(12, link, waiting),
+            line_after(9, link.clone(), unsent),
+            line_after(10, link, unsent),
         ];
         assert_eq!(
             lines,
             [
                 "ID  notice  2027-01-15 08:00 UTC  account 01A",
-                "ID  notice  2027-01-15 08:00 UTC  account 01A  (the mailer may still be processing it; wait some minutes)",
+                "ID  notice  2027-01-15 08:00 UTC  account 01A  (the mailer still tries to send it)",
+                "ID  notice  2027-01-15 08:00 UTC  account 01A",
                 "ID  notice  2027-01-15 08:00 UTC  account 01A  (it is done, or was queued again already)",
                 "ID  confirm-backup  2027-01-15 08:00 UTC  account 01A",
                 "ID  confirm-backup  2027-01-15 08:00 UTC  account 01A  (the link in it would have expired)",
+                "ID  sign-in-link  2027-01-15 08:00 UTC",
                 "ID  sign-in-link  2027-01-15 08:00 UTC  (the link in it would have expired)",
             ]
         );

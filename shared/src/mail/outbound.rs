@@ -1,5 +1,7 @@
 //! Sends emails through SES v2. Knows nothing of when or why.
 use aws_sdk_sesv2::Client;
+use aws_sdk_sesv2::error::SdkError;
+use aws_sdk_sesv2::operation::send_email::SendEmailError;
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message, MessageHeader};
 use aws_types::SdkConfig;
 
@@ -20,7 +22,28 @@ pub struct Outbound {
 #[error("could not {doing} a mail")]
 pub struct SendError {
     doing: &'static str,
+    /// Whether this email would fail again.
+    permanent: bool,
     source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl SendError {
+    /// Whether the reason is this email, so that another attempt would fail too. Otherwise the mail service fails, or
+    /// takes no email at all.
+    pub const fn is_permanent(&self) -> bool {
+        self.permanent
+    }
+
+    fn not_made(error: askama::Error) -> Self {
+        Self { doing: "make", permanent: true, source: error.into() }
+    }
+
+    fn not_sent(error: SdkError<SendEmailError>) -> Self {
+        let refused =
+            |error: &SendEmailError| error.is_message_rejected() || error.is_bad_request_exception();
+        let permanent = error.as_service_error().is_some_and(refused);
+        Self { doing: "send", permanent, source: error.into() }
+    }
 }
 
 impl Outbound {
@@ -31,8 +54,7 @@ impl Outbound {
 
     /// Sends one email to its one recipient.
     pub async fn send(&self, email: &Email, text: &Texts) -> Result<(), SendError> {
-        let made = |error: askama::Error| SendError { doing: "make", source: error.into() };
-        let composed = email.compose(text, &self.sender.public_url).map_err(made)?;
+        let composed = email.compose(text, &self.sender.public_url).map_err(SendError::not_made)?;
         let content =
             |data: String| Content::builder().data(data).charset("UTF-8").build().expect("data is set");
         let body = Body::builder().text(content(composed.text)).html(content(composed.html)).build();
@@ -50,7 +72,7 @@ impl Outbound {
             .configuration_set_name(&self.sender.configuration_set)
             .destination(Destination::builder().to_addresses(email.recipient().as_str()).build())
             .content(EmailContent::builder().simple(message).build());
-        call.send().await.map(|_| ()).map_err(|error| SendError { doing: "send", source: error.into() })
+        call.send().await.map(drop).map_err(SendError::not_sent)
     }
 
     /// `"Product" <address>`, with the name encoded as in RFC 2047 if it is not plain ASCII.

@@ -11,7 +11,7 @@ use crate::error::chain;
 use crate::{aws, logging};
 
 pub use methods::{Handler, Methods, get, post};
-pub use stream::{answer_stream, serve_stream};
+pub use stream::{BATCH_STEP, RECORD_TIMEOUT, answer_stream, give_up, in_whole_steps, serve_stream};
 pub use web::{answer, serve};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;

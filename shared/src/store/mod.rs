@@ -27,7 +27,7 @@ pub use backup::{ConfirmRefused, Confirmation};
 pub use error::StoreError;
 pub use limits::{Counted, LimitReached};
 pub use links::{Slot, Superseded};
-pub use outbox::{QueuedEmail, QueuedState, ResendRefused, UnsentEmails};
+pub use outbox::{DELIVERY_WINDOW, QueuedEmail, QueuedState, ResendRefused, UnreadableRequest, UnsentEmails};
 pub use sessions::{EndingRefused, LinkSignIn, NoticeKeys, PasswordSignIn, SignInRefused};
 pub use undo::{Undo, UndoRefused};
 

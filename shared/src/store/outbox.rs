@@ -14,8 +14,9 @@ use domain::{EmailRequest, Limit, MessageId, Purpose, Timestamp};
 /// How long a request is kept: longer than a weekend's outage, and no more, because it contains what strangers typed.
 const RETENTION: Duration = Duration::from_hours(3 * 24);
 
-/// How long the mailer may be processing a request: `MaximumRecordAgeInSeconds` of its stream, and its last run.
-const DELIVERY_WINDOW: Duration = Duration::from_mins(11);
+/// How long the mailer may be processing a request that waits: `MaximumRecordAgeInSeconds` of its stream, and its last
+/// run.
+pub const DELIVERY_WINDOW: Duration = Duration::from_mins(23 * 60 + 1);
 
 #[derive(Serialize, Deserialize)]
 struct Row {
@@ -26,14 +27,27 @@ struct Row {
     request: EmailRequest,
 }
 
-/// Whether the mailer has processed a request.
+/// What the mailer has made of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum QueuedState {
-    /// It has not.
+    /// Nothing yet.
     Waiting,
-    /// It has: it sent the email, or decided not to.
+    /// It sent the email, or decided not to.
     Done,
+    /// It gave the request up, because another attempt would fail too.
+    Unsent,
+}
+
+impl QueuedState {
+    /// The state as the database has it.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Done => "done",
+            Self::Unsent => "unsent",
+        }
+    }
 }
 
 /// An email request in the outbox.
@@ -41,7 +55,7 @@ pub enum QueuedState {
 pub struct QueuedEmail {
     /// Its key.
     pub id: MessageId,
-    /// Whether the mailer has processed it.
+    /// What the mailer has made of it.
     pub state: QueuedState,
     /// When it was made.
     pub requested_at: Timestamp,
@@ -49,7 +63,16 @@ pub struct QueuedEmail {
     pub request: EmailRequest,
 }
 
-/// Requests that the mailer gave up on, the oldest first.
+/// A request that does not parse.
+#[derive(Debug, thiserror::Error)]
+#[error("the mail request cannot be read")]
+pub struct UnreadableRequest {
+    /// Whether it was given up already.
+    pub given_up: bool,
+    source: serde_dynamo::Error,
+}
+
+/// Requests that the mailer or its stream gave up on, the oldest first.
 #[derive(Debug, Default)]
 pub struct UnsentEmails {
     /// Those that parse.
@@ -77,7 +100,8 @@ impl QueuedEmail {
         let lifetime = self.request.link().map(Purpose::lifetime);
         if self.state == QueuedState::Done {
             Some(ResendRefused::Done)
-        } else if self.id >= MessageId::first_of(now - DELIVERY_WINDOW) {
+        } else if self.state == QueuedState::Waiting && self.id >= MessageId::first_of(now - DELIVERY_WINDOW)
+        {
             Some(ResendRefused::InProgress)
         } else if lifetime.is_some_and(|lifetime| now >= self.requested_at + lifetime) {
             Some(ResendRefused::LinkExpired)
@@ -135,22 +159,33 @@ impl Store {
         Ok(Write::put(&self.tables.outbox, &row)?.when("attribute_not_exists(message_id)"))
     }
 
-    /// Finds a request, consistently.
-    pub async fn find_email_request(&self, id: &MessageId) -> Result<Option<QueuedEmail>, StoreError> {
-        let row: Option<Row> =
-            self.get(&self.tables.outbox, message_key(id)).await.context("read a mail request")?;
-        Ok(row.map(QueuedEmail::from))
+    /// Finds a request, consistently. One that does not parse is told apart from a call that failed.
+    pub async fn find_email_request(
+        &self,
+        id: &MessageId,
+    ) -> Result<Option<Result<QueuedEmail, UnreadableRequest>>, StoreError> {
+        let item =
+            self.get_item(&self.tables.outbox, message_key(id)).await.context("read a mail request")?;
+        Ok(item.map(|item| {
+            let given_up = item.get("mail_state") == Some(&text(QueuedState::Unsent.as_str()));
+            let row = serde_dynamo::from_item::<_, Row>(item);
+            row.map(QueuedEmail::from).map_err(|source| UnreadableRequest { given_up, source })
+        }))
     }
 
-    /// Lists the requests that wait and are older than the mailer tries. It scans the table: for operators only.
+    /// Lists the requests that were given up, and those that wait and are older than the stream tries. It scans the
+    /// table: for operators only.
     pub async fn list_unsent(&self, now: Timestamp) -> Result<UnsentEmails, StoreError> {
         let since = MessageId::first_of(now - DELIVERY_WINDOW);
         let (mut unsent, mut start) = (UnsentEmails::default(), None);
         loop {
             let call = self.dynamodb.scan().table_name(&self.tables.outbox).set_exclusive_start_key(start);
             let call = call
-                .filter_expression("mail_state = :waiting AND message_id < :since AND expires_at > :now")
-                .expression_attribute_values(":waiting", text("waiting"))
+                .filter_expression(
+                    "(mail_state = :unsent OR mail_state = :waiting AND message_id < :since) AND expires_at > :now",
+                )
+                .expression_attribute_values(":unsent", text(QueuedState::Unsent.as_str()))
+                .expression_attribute_values(":waiting", text(QueuedState::Waiting.as_str()))
                 .expression_attribute_values(":since", text(since.as_str()))
                 .expression_attribute_values(":now", number(now.unix_seconds()));
             let answer = call.send().await.context("list the mail requests that were given up")?;
@@ -184,8 +219,8 @@ impl Store {
             return Ok(Err(why));
         }
         let mut tx = Transaction::new("ask for a mail again");
-        let set_done = self.set_done(&former.id).when("mail_state = :waiting");
-        let done = tx.add(set_done.value(":waiting", text("waiting")));
+        let set_done = self.set_state(&former.id, QueuedState::Done).when("mail_state = :former");
+        let done = tx.add(set_done.value(":former", text(former.state.as_str())));
         tx.add(self.enqueue(id, former.request.clone(), former.requested_at)?);
         if let EmailRequest::ConfirmBackup { account_id, .. } = &former.request {
             let pending = Self::account_key(account_id, PENDING);
@@ -203,15 +238,22 @@ impl Store {
         })
     }
 
-    fn set_done(&self, id: &MessageId) -> Write {
-        Write::update(&self.tables.outbox, message_key(id), "SET mail_state = :done")
-            .value(":done", text("done"))
+    fn set_state(&self, id: &MessageId, state: QueuedState) -> Write {
+        Write::update(&self.tables.outbox, message_key(id), "SET mail_state = :state")
+            .value(":state", text(state.as_str()))
     }
 
     /// Marks a request as processed. Key: the message. One that has expired since stays gone.
     pub async fn mark_email_request_done(&self, id: &MessageId) -> Result<(), StoreError> {
-        let done = self.set_done(id).when("attribute_exists(message_id)");
+        let done = self.set_state(id, QueuedState::Done).when("attribute_exists(message_id)");
         self.write(done).await.context("note that a mail request is done")?;
+        Ok(())
+    }
+
+    /// Marks a request as given up. Key: the message. One that has expired since stays gone.
+    pub async fn mark_email_request_unsent(&self, id: &MessageId) -> Result<(), StoreError> {
+        let unsent = self.set_state(id, QueuedState::Unsent).when("attribute_exists(message_id)");
+        self.write(unsent).await.context("note that a mail request was given up")?;
         Ok(())
     }
 }

@@ -163,13 +163,13 @@ impl Image {
         Self(others.map(|(name, rows)| (name.clone(), rows.clone())).collect())
     }
 
-    /// The same without the mailer's writes: links, and done requests.
+    /// The same without the mailer's writes: links, and the state of requests.
     fn mail_aside(&self) -> Self {
         let tables = self.0.iter().map(|(name, rows)| {
             let rows = rows.iter();
             let kept: Vec<String> = match &**name {
                 LINKS => rows.filter(|row| !of_the_mailer(row)).cloned().collect(),
-                OUTBOX => rows.map(|row| row.replace("\"waiting\"", "\"done\"")).collect(),
+                OUTBOX => rows.map(|row| row.replace("\"unsent\"", "\"done\"")).collect(),
                 _ => rows.cloned().collect(),
             };
             (name.clone(), kept)

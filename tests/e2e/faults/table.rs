@@ -17,6 +17,8 @@ pub struct Row {
     pub change: Change,
     /// Whether it was requested twice, so that two emails may be right.
     pub asked_twice: bool,
+    /// Whether the fault lasted until the test ended it.
+    pub late: bool,
     /// Emails that came a second time.
     pub doubles: usize,
     /// The answer when the request is repeated.
@@ -38,6 +40,7 @@ impl Row {
             _ if !self.flow.emails() => "none",
             (Change::Nothing | Change::Counted, _) => "none",
             (Change::AllButTheMail, _) => "waits in the outbox, alarm",
+            (Change::Everything, 0) if self.late => "sent when the fault is over",
             (Change::Everything, 0) => "sent",
             (Change::Everything, _) if self.asked_twice => "one for each request",
             (Change::Everything, _) => "sent twice",

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::image::Snapshot;
 use crate::client::{new_browser, sign_in};
 
-/// With a permanent fault the mailer makes five attempts, each with the SDK's own retries.
+/// The stream tries again with ever longer pauses, each time with the SDK's own retries.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
 const USERNAME: &str = "mina";
