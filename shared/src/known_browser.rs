@@ -1,5 +1,5 @@
 //! Browsers in which an account has signed in before.
-use domain::{Account, AccountId, DeviceCookie, DeviceId, EmailAddress, HashingKey, HourlyKey};
+use domain::{Account, DeviceCookie, DeviceId, EmailAddress, HashingKey, HourlyKey};
 
 use crate::app::App;
 use crate::store::NoticeKeys;
@@ -27,7 +27,7 @@ impl<R: AsRef<HashingKey>> App<R> {
     pub fn notice_of_use(
         &self,
         request: &Request,
-        account: &AccountId,
+        account: &Account,
         address: &EmailAddress,
         remembered: &RememberedDevice,
     ) -> NoticeKeys {

@@ -7,7 +7,7 @@ use crate::texts::Texts;
 /// What happened to an account. Addresses are masked: the owner knows them, and other readers need not.
 pub fn event(notice: &Notice, at: Timestamp, texts: &Texts) -> String {
     let (former, backup) = match notice {
-        Notice::BackupChanged { former, address, .. } => (former.masked(), address.masked()),
+        Notice::BackupChanged { former, address, .. } => former.masked_apart(address),
         Notice::BackupAdded { address, .. }
         | Notice::BackupRemoved { address, .. }
         | Notice::BackupUsed { address }

@@ -62,7 +62,7 @@ async fn a_click_and_a_button_confirm_the_address() {
 
     Hello mina,
 
-    On 22 November 2026 at 12:00 UTC, s***@e***.org became the backup email of your account. It can now be used to get back into the account. The request came from a Linux computer, from somewhere in the network 203.0.x.x.
+    On 22 November 2026 at 12:00 UTC, sp***re@example.org became the backup email of your account. It can now be used to get back into the account. The request came from a Linux computer, from somewhere in the network 203.0.x.x.
 
     This wasn’t me:
     https://account.example.com/undo?token=TOKEN
@@ -245,7 +245,7 @@ async fn a_change_ends_the_former_address_and_gives_it_free() {
 
     Hello mina,
 
-    On 22 November 2026 at 12:00 UTC, the backup email of your account was changed from o***@e***.org to n***@e***.org. The former address no longer works. The request came from a Linux computer, from somewhere in the network 203.0.x.x.
+    On 22 November 2026 at 12:00 UTC, the backup email of your account was changed from o***d@example.org to n***w@example.org. The former address no longer works. The request came from a Linux computer, from somewhere in the network 203.0.x.x.
 
     This wasn’t me:
     https://account.example.com/undo?token=TOKEN

@@ -225,17 +225,18 @@ async fn the_backup_email_never_gets_a_notice() {
         .map(|email| email.subject)
         .collect();
     assert_eq!(to_backup, ["Confirm your backup email", "Your sign-in link"]);
-    let to_primary: Vec<_> = world
+    let mut to_primary: Vec<_> = world
         .emails()
         .into_iter()
         .filter(|email| email.to == mina.email)
         .map(|email| email.subject)
         .collect();
+    to_primary.sort();
     insta::assert_debug_snapshot!(to_primary, @r#"
     [
         "The backup email of your account was changed",
-        "Your backup email was used to sign in",
         "The backup email of your account was removed",
+        "Your backup email was used to sign in",
     ]
     "#);
 }

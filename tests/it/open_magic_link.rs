@@ -70,7 +70,7 @@ async fn through_the_backup_email_the_primary_hears_of_it() {
 
     Hello mina,
 
-    On 22 November 2026 at 12:00 UTC, someone signed in to your account with the backup email s***@e***.org. The request came from a Linux computer, from somewhere in the network 203.0.x.x.
+    On 22 November 2026 at 12:00 UTC, someone signed in to your account with the backup email sp***re@example.org. The request came from a Linux computer, from somewhere in the network 203.0.x.x.
 
     This wasn’t me:
     https://account.example.com/undo?token=TOKEN

@@ -23,7 +23,7 @@ async fn a_removed_address_stops_working_at_once_and_links_to_it_too() {
 
     Hello mina,
 
-    On 22 November 2026 at 12:00 UTC, s***@e***.org was removed as the backup email of your account. It no longer works. The request came from a Linux computer, from somewhere in the network 203.0.x.x.
+    On 22 November 2026 at 12:00 UTC, sp***re@example.org was removed as the backup email of your account. It no longer works. The request came from a Linux computer, from somewhere in the network 203.0.x.x.
 
     This wasn’t me:
     https://account.example.com/undo?token=TOKEN

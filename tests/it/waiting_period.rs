@@ -85,7 +85,7 @@ async fn the_new_address_waits_and_the_former_one_works_until_then() {
         (&json!(until), &json!("old@example.org"))
     );
     let [notice] = &world.deliver().await[..] else { panic!("one notice") };
-    assert!(read(notice).contains("from o***@e***.org to n***@e***.org. The new address works from 24 November 2026 at 12:00 UTC; until then the former one does."), "{}", read(notice));
+    assert!(read(notice).contains("from o***d@example.org to n***w@example.org. The new address works from 24 November 2026 at 12:00 UTC; until then the former one does."), "{}", read(notice));
     world.assert_claims_fit();
 
     world.after(WAITING_PERIOD.saturating_sub(Duration::from_secs(1)));

@@ -272,6 +272,7 @@ pub fn address(data: &[u8]) {
     assert_eq!((read.as_str(), read.canonical()), (address.as_str(), address.canonical()));
     assert!(is_one_clean_line(&address.shown()), "{:?}", address.shown());
     assert!(!address.masked().contains(address.as_str()));
+    assert!(!format!("{address:?}").contains(address.as_str()));
     let typed = TypedAddress::parse(typed).expect("an address looks like one");
     assert_eq!(typed.address(), Some(address), "the outbox carries the same address");
 }

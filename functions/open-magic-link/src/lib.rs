@@ -51,7 +51,7 @@ pub async fn post(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error
         link: &link,
         authorization,
         sign_in_email: email,
-        notice: &app.notice_of_use(&request, &account.id, &link.address, &remembered),
+        notice: &app.notice_of_use(&request, &account, &link.address, &remembered),
     };
     if !app.store.counted(&app.needs.key).open_session_with_link(sign_in, now).await? {
         // Another request was faster: the same link in another window, a newer link, a removed address.

@@ -207,7 +207,7 @@ async fn open(
     let sign_in_email = named.sign_in_email.filter(|sign_in_email| *sign_in_email != SignInEmail::Primary);
     let address = sign_in_email.and_then(|sign_in_email| named.account.address_of(sign_in_email));
     let notice =
-        address.map(|address| (address, app.notice_of_use(request, &named.account.id, address, remembered)));
+        address.map(|address| (address, app.notice_of_use(request, &named.account, address, remembered)));
     let backup_used = notice.as_ref().map(|(address, keys)| (*address, keys));
     let former = request.session().map(|former| former.hash());
     let sign_in = PasswordSignIn { session, former: former.as_ref(), attempt, backup_used };

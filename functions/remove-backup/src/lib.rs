@@ -31,12 +31,7 @@ pub async fn post(app: &App, request: Request) -> Result<Reply, Error> {
         return Ok(Reply::to_sign_in_again(&app.texts(account.language)));
     }
 
-    if account.frozen_until(now).is_some() {
-        let texts = app.texts(account.language);
-        let page =
-            AccountPage::new(&account, now, texts.clone()).with_problem(&Code::BackupFrozen.into(), "");
-        return Err(Error::on_page(Code::BackupFrozen, page, texts));
-    }
+    // Also while changes are frozen: what an undo restored may be a thief's own address.
     let what =
         form.what.unwrap_or(if account.backup.pending().is_some() { What::Pending } else { What::Confirmed });
     let done = match (what, account.backup.pending(), account.backup.confirmed()) {

@@ -6,6 +6,8 @@ use email_address::{EmailAddress as Rfc5322, Options};
 use serde::{Deserialize, Serialize};
 
 /// RFC 5321 section 4.5.3.1.3 less the angle brackets.
+/// Characters that a mask shows at each end of the local part.
+const MASK_SHOWS: usize = 2;
 pub const MAX_BYTES: usize = 254;
 /// RFC 5321 section 4.5.3.1.1.
 pub const MAX_LOCAL_BYTES: usize = 64;
@@ -103,12 +105,40 @@ impl EmailAddress {
         }
     }
 
-    /// The form for logs and for pages that strangers see: `a***@e***.com`.
+    /// The form for notices and the pages of their links, which others may see: the domain and two characters at each end
+    /// of the local part, `ma***za@example.com`; fewer if less than one would be hidden.
     pub fn masked(&self) -> String {
-        let (local, domain) = self.address.rsplit_once('@').unwrap_or((&self.address, ""));
-        let (name, end) = domain.rsplit_once('.').unwrap_or((domain, ""));
-        let first = |text: &str| text.chars().next().map(String::from).unwrap_or_default();
-        format!("{}***@{}***.{end}", first(local), first(name))
+        let hidden_at_least = self.local_part().chars().count().saturating_sub(1) / 2;
+        self.masked_to(hidden_at_least.min(MASK_SHOWS))
+    }
+
+    /// The masks of two different addresses of one sentence. They show more until they differ.
+    pub fn masked_apart(&self, other: &Self) -> (String, String) {
+        let masks = (self.masked(), other.masked());
+        if masks.0 != masks.1 || self == other {
+            return masks;
+        }
+        let longest = self.local_part().chars().count().max(other.local_part().chars().count());
+        let grown = (1..=longest).map(|shown| (self.masked_to(shown), other.masked_to(shown)));
+        grown.into_iter().find(|(one, two)| one != two).unwrap_or(masks)
+    }
+
+    /// The mask that shows this many characters at each end of the local part.
+    fn masked_to(&self, shown: usize) -> String {
+        let (local, shown_form) = (self.local_part(), self.shown());
+        let domain = shown_form.rsplit_once('@').map_or("", |(_, domain)| domain);
+        let length = local.chars().count();
+        if length <= 2 * shown {
+            return format!("{local}@{domain}");
+        }
+        // Of one or two characters the first is shown: a mask of nothing would be nobody's.
+        let start: String = local.chars().take(shown.max(usize::from(length <= 2))).collect();
+        let end: String = local.chars().skip(length - shown).collect();
+        format!("{start}***{end}@{domain}")
+    }
+
+    fn local_part(&self) -> &str {
+        self.address.rsplit_once('@').map_or(&*self.address, |(local, _)| local)
     }
 }
 
@@ -141,7 +171,11 @@ impl Hash for EmailAddress {
 
 impl fmt::Debug for EmailAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.masked())
+        // For logs, less than a mask shows: `a***@e***.com`.
+        let (local, domain) = self.address.rsplit_once('@').unwrap_or((&self.address, ""));
+        let (name, end) = domain.rsplit_once('.').unwrap_or((domain, ""));
+        let first = |text: &str| text.chars().next().map(String::from).unwrap_or_default();
+        write!(f, "{}***@{}***.{end}", first(local), first(name))
     }
 }
 
@@ -237,6 +271,34 @@ mod tests {
         let address = EmailAddress::parse("mina@bücher.example").expect("an address");
         assert_eq!(format!("{address:?}"), "m***@x***.example");
         assert_eq!(address.shown(), "mina@bücher.example");
+        for (typed, mask) in [
+            ("mina@bücher.example", "m***a@bücher.example"),
+            ("a@example.com", "a***@example.com"),
+            ("ab@example.com", "a***@example.com"),
+            ("abc@example.com", "a***c@example.com"),
+            ("spare@example.com", "sp***re@example.com"),
+            ("Mina.Vries@example.com", "Mi***es@example.com"),
+        ] {
+            assert_eq!(EmailAddress::parse(typed).expect("an address").masked(), mask);
+        }
+    }
+
+    #[test]
+    fn two_masks_of_one_sentence_differ() {
+        for (one, two, masks) in [
+            ("t1@example.net", "t2@example.net", ("t1@example.net", "t2@example.net")),
+            (
+                "thief.one@example.net",
+                "thief.nne@example.net",
+                ("thi***one@example.net", "thi***nne@example.net"),
+            ),
+            ("spare@example.org", "spare@example.net", ("sp***re@example.org", "sp***re@example.net")),
+            ("spare@example.org", "spore@example.org", ("spare@example.org", "spore@example.org")),
+        ] {
+            let address = |text: &str| EmailAddress::parse(text).expect("an address");
+            let (first, second) = address(one).masked_apart(&address(two));
+            assert_eq!((&*first, &*second), masks);
+        }
     }
 
     proptest! {

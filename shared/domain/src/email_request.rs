@@ -3,7 +3,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-use super::account::AccountId;
+use super::account::{Account, AccountId};
 use super::client_info::ClientInfo;
 use super::email_address::EmailAddress;
 use super::hashing_key::HashingKey;
@@ -52,9 +52,12 @@ pub enum EmailRequest {
 pub struct HourlyKey(String);
 
 impl HourlyKey {
-    /// The key of the notice that this address of an account was used in this browser.
-    pub fn of_use(account: &AccountId, address: &EmailAddress, browser: &str, key: &HashingKey) -> Self {
-        let hash = key.hash(&["notice-of-use", account.as_str(), address.canonical(), browser]);
+    /// The key of the notice that this address of an account was used in this browser. After all sessions have ended, as by
+    /// an undo, the owner is told anew.
+    pub fn of_use(account: &Account, address: &EmailAddress, browser: &str, key: &HashingKey) -> Self {
+        let generation = account.generation.number().to_string();
+        let parts = ["notice-of-use", account.id.as_str(), &generation, address.canonical(), browser];
+        let hash = key.hash(&parts);
         Self(URL_SAFE_NO_PAD.encode(hash))
     }
 

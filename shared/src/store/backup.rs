@@ -106,7 +106,7 @@ impl Store {
     }
 
     /// Removes the backup email: it stops working at once, and so do the links sent to it. False when the backup email
-    /// changed since the account was read, changes are frozen, the account is disabled, or all its sessions ended.
+    /// changed since the account was read, the account is disabled, or all its sessions ended.
     pub async fn remove_backup(
         &self,
         account: &Account,
@@ -121,7 +121,7 @@ impl Store {
         let notice = Notice::BackupRemoved { address: backup.address, usable_from };
         let account_id = account.id.clone();
         let mut tx = Transaction::new("remove a backup email");
-        tx.add(self.check_changes_allowed(&account.id, account.generation, now));
+        tx.add(self.check_generation(&account.id, account.generation));
         tx.add(self.enqueue(notice_id, EmailRequest::notice(account_id, notice, source), now)?);
         self.replace_recovery_emails(&mut tx, account, &RecoveryEmails::default(), now)?;
         Ok(tx.commit(self).await?.is_ok())
