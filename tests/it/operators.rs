@@ -63,6 +63,30 @@ fn the_access_log_holds_nothing_that_opens_or_names() {
     assert_eq!(line.into_values().collect::<BTreeSet<_>>(), BTreeSet::from(known));
 }
 
+/// Whoever fills a throttle closes its route for everybody, so that the pages that people need then must not be behind it.
+#[test]
+fn a_throttle_of_one_route_closes_no_page() {
+    let (_, api) = resources_of("AWS::Serverless::HttpApi").remove(0);
+    let throttled = api["RouteSettings"].as_mapping().expect("one route is throttled");
+    let routes: Vec<_> = template().functions.iter().flat_map(|function| &function.routes).collect();
+    let keys: Vec<String> = routes.iter().map(|route| route.key()).collect();
+    assert_eq!(throttled.keys().filter_map(Value::as_str).collect::<Vec<_>>(), ["POST /login"]);
+    for key in throttled.keys().map(|key| key.as_str().expect("a route's key")) {
+        assert!(keys.iter().any(|route| route == key), "{key} is no route: CloudFormation refuses its settings");
+        let (method, path) = key.split_once(' ').expect("a method and a path");
+        assert_eq!(method, "POST", "{key}: looking is throttled with it");
+        assert!(keys.contains(&format!("ANY {path}")), "{key}: nothing shows the page");
+    }
+    // A method of its own is for a throttle; a route that shares its path with another leads to the same function.
+    for function in &template().functions {
+        for route in function.routes.iter().filter(|route| route.method.is_some()) {
+            assert!(throttled.contains_key(route.key()), "{}: a method without a throttle", route.key());
+            let any = function.routes.iter().any(|other| other.path == route.path && other.method.is_none());
+            assert!(any, "{}: the other methods go elsewhere", route.key());
+        }
+    }
+}
+
 #[test]
 fn every_alarm_tells_the_topic_and_stays_calm_without_data() {
     let alarms = resources_of("AWS::CloudWatch::Alarm");
