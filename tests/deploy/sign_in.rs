@@ -189,8 +189,8 @@ async fn the_sessions_of_an_account_are_listed_and_one_of_them_ended() {
     }
     let listed = async || {
         let account = stack.load(&nia).await;
-        let listed = stack.store().list_sessions(&account, stack.now()).await.expect("the index answers");
-        listed.into_iter().map(|session| session.hash).collect::<Vec<_>>()
+        let listed = stack.store().list_sessions(&account, 21, stack.now()).await.expect("the index answers");
+        listed.rows.into_iter().map(|session| session.hash).collect::<Vec<_>>()
     };
     assert_eq!(listed().await, [sessions[1].clone(), sessions[0].clone()], "the newest first");
     let end = async |who, hash| stack.store().end_session_of(who, hash).await.expect("an end is decided");

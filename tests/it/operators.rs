@@ -72,7 +72,10 @@ fn a_throttle_of_one_route_closes_no_page() {
     let keys: Vec<String> = routes.iter().map(|route| route.key()).collect();
     assert_eq!(throttled.keys().filter_map(Value::as_str).collect::<Vec<_>>(), ["POST /login"]);
     for key in throttled.keys().map(|key| key.as_str().expect("a route's key")) {
-        assert!(keys.iter().any(|route| route == key), "{key} is no route: CloudFormation refuses its settings");
+        assert!(
+            keys.iter().any(|route| route == key),
+            "{key} is no route: CloudFormation refuses its settings"
+        );
         let (method, path) = key.split_once(' ').expect("a method and a path");
         assert_eq!(method, "POST", "{key}: looking is throttled with it");
         assert!(keys.contains(&format!("ANY {path}")), "{key}: nothing shows the page");

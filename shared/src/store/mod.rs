@@ -28,6 +28,7 @@ pub use error::StoreError;
 pub use limits::{Counted, LimitReached, RateLimitDecision};
 pub use links::{Slot, Superseded};
 pub use outbox::{QueuedEmail, QueuedState, ResendRefused, UnsentEmails};
+pub use read::Found;
 pub use sessions::{LinkSignIn, PasswordSignIn};
 pub use undo::{Undo, UndoRefused};
 
