@@ -24,6 +24,7 @@ use aws_types::SdkConfig;
 pub use account_admin::{AccountBatch, Cursor};
 pub use accounts::{NewAccount, NotCreated};
 pub use backup::{ConfirmRefused, Confirmation};
+pub use claims::{UnclaimedLook, UnclaimedLooks};
 pub use error::StoreError;
 pub use limits::{Counted, LimitReached, RateLimitDecision};
 pub use links::{Slot, Superseded};
