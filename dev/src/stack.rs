@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod environment;
+mod hosts;
 mod options;
 pub mod ports;
 pub mod sam_local;
@@ -18,6 +19,7 @@ use tokio::task::JoinHandle;
 
 use self::accounts::AccountLine;
 use self::environment::Environments;
+use self::hosts::Hosts;
 pub use self::options::Options;
 use self::ports::{ClosedPort, Ports, port_of};
 use crate::aws::calls::Calls;
@@ -45,6 +47,7 @@ pub struct Stack {
     page_url: String,
     mailbox_url: String,
     aws_url: String,
+    hosts: Hosts,
     template: Template,
     environments: Environments,
     accounts: Vec<AccountLine>,
@@ -111,6 +114,7 @@ impl Stack {
                 aws_port: port_of(&ports.aws),
                 secrets: environment::secrets(&template, data)?,
             },
+            hosts: Hosts::new(options.sam_local.as_ref().and_then(|sam_local| sam_local.listen)),
             accounts: Vec::new(),
             mailbox: Mailbox::default(),
             calls: Calls::default(),
@@ -188,13 +192,15 @@ impl Stack {
     }
 
     fn serve_aws(&mut self, listener: TcpListener, router: axum::Router) {
-        let service = router.into_make_service_with_connect_info::<ConnectionCutter>();
+        let service =
+            self.hosts.clone().only(router).into_make_service_with_connect_info::<ConnectionCutter>();
         let listener = CuttableListener(listener);
         self.tasks.push(tokio::spawn(async move { ended(axum::serve(listener, service).await) }));
     }
 
     fn serve_page(&mut self, listener: TcpListener, router: axum::Router) {
-        let service = router.into_make_service_with_connect_info::<std::net::SocketAddr>();
+        let service =
+            self.hosts.clone().only(router).into_make_service_with_connect_info::<std::net::SocketAddr>();
         self.tasks.push(tokio::spawn(async move { ended(axum::serve(listener, service).await) }));
     }
 

@@ -93,8 +93,7 @@ def api(stack):
     expect("the API's routes", dict(sorted(routes.items())), dict(sorted(wanted.items())))
     for key, logical_id in sorted(routes.items()):
         policy = json.loads(stack.aws("lambda").get_policy(FunctionName=stack.physical[logical_id])["Policy"])
-        path = key.split(" ")[-1]
-        asked = f":{api_id}/$default/{path}" if path == "$default" else f":{api_id}/$default/ANY{path}"
+        asked = f":{api_id}/$default/{key.replace(' ', '')}"
         sources = [statement["Condition"]["ArnLike"]["AWS:SourceArn"] for statement in policy["Statement"]]
         expect(f"{key}: the API may call", any(fnmatch.fnmatchcase(asked, "*" + source[source.index(f':{api_id}'):])
                                                for source in sources), True)

@@ -156,7 +156,7 @@ async fn a_costlier_hash_replaces_only_the_one_it_was_verified_against() {
     let kim = AccountId::new("kim");
     let account = NewAccount {
         id: kim.clone(),
-        username: domain::Username::parse("kim").expect("a username"),
+        username: domain::NewUsername::parse("kim").expect("a username"),
         primary: address("kim@example.com"),
         kind: domain::AccountKind::Regular,
         password_hash: Some(former.clone()),
@@ -187,8 +187,8 @@ async fn the_sessions_of_an_account_are_listed_and_one_of_them_ended() {
     }
     let listed = async || {
         let account = stack.load(&nia).await;
-        let listed = stack.store().list_sessions(&account, stack.now()).await.expect("the index answers");
-        listed.into_iter().map(|session| session.hash).collect::<Vec<_>>()
+        let listed = stack.store().list_sessions(&account, 21, stack.now()).await.expect("the index answers");
+        listed.rows.into_iter().map(|session| session.hash).collect::<Vec<_>>()
     };
     assert_eq!(listed().await, [sessions[1].clone(), sessions[0].clone()], "the newest first");
     let end = async |who, hash| stack.store().end_session_of(who, hash).await.expect("an end is decided");

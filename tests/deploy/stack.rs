@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use domain::{
     Account, AccountId, AccountKind, ClientInfo, EmailAddress, Generation, Language, Link, LinkAuthorization,
-    MessageId, PendingAddress, Purpose, Timestamp, Username,
+    MessageId, NewUsername, PendingAddress, Purpose, Timestamp,
 };
 use shared::app::{App, Mailer};
 use shared::requirements::PasswordChecks;
@@ -72,7 +72,7 @@ impl Stack {
     pub async fn make(&self, username: &str, primary: &EmailAddress) -> Result<AccountId, NotCreated> {
         let account = NewAccount {
             id: AccountId::new(format!("{:032x}", self.app.entropy.id())),
-            username: Username::parse(username).expect("a username"),
+            username: NewUsername::parse(username).expect("a username"),
             primary: primary.clone(),
             kind: AccountKind::Regular,
             password_hash: None,

@@ -42,6 +42,8 @@ async fn each_container_has_an_endpoint_where_its_own_permissions_hold() -> Resu
     }
     let faults = http.get(format!("http://{CONTAINERS}:{}/faults", base + 2)).send().await?;
     assert_eq!(faults.status(), 404, "containers reach nothing but their endpoints");
+    let elsewhere = http.get(format!("http://{CONTAINERS}:{}/", base + 2)).header("host", "evil.example");
+    assert_eq!(elsewhere.send().await?.status(), 421, "nor does the port answer for another name");
     std::net::TcpListener::bind(("127.0.0.1", base)).context("the page's port is left to sam local")?;
     drop(services);
     Ok(())

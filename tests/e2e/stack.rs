@@ -34,6 +34,21 @@ async fn the_first_to_connect_to_the_page_can_sign_in() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn no_port_answers_for_a_domain_that_somebody_points_at_this_machine() -> Result<()> {
+    let stack = start().await?;
+    let http = reqwest::Client::builder().no_proxy().build()?;
+    let ports = [stack.page_url(), stack.mailbox_url(), stack.aws_url()];
+    for (port, path) in ports.iter().zip(["/login", "/", "/faults"]) {
+        for (host, refused) in [("evil.example:3001", true), ("localhost:3001", false), ("[::1]", false)] {
+            let answer = http.get(format!("{port}{path}")).header("host", host).send().await?;
+            assert_eq!(answer.status() == 421, refused, "{port}{path} as {host}: {}", answer.status());
+        }
+    }
+    stack.stop().await;
+    Ok(())
+}
+
 #[expect(clippy::disallowed_methods, reason = "another task is waited for")]
 async fn pause() {
     tokio::time::sleep(std::time::Duration::from_millis(1)).await;

@@ -5,7 +5,8 @@ use crate::support::{Answer, Ask, World, assert_sealed, template};
 
 /// Every path of the site, with a body that its function accepts (or none, if it accepts none).
 fn paths() -> Vec<(&'static str, Option<Value>)> {
-    let paths = template().functions.iter().flat_map(|function| &function.routes);
+    let routes = template().functions.iter().flat_map(|function| &function.routes);
+    let routes = routes.filter(|route| route.method.is_none());
     let body = |path: &str| match path {
         "/" | "/account" => None,
         "/account/backup" | "/forgot-username" | "/login/link" => {
@@ -19,7 +20,7 @@ fn paths() -> Vec<(&'static str, Option<Value>)> {
         "/logout" => Some(json!({})),
         other => panic!("a body for {other}"),
     };
-    paths.filter_map(|route| route.path.as_deref()).map(|path| (path, body(path))).collect()
+    routes.filter_map(|route| route.path.as_deref()).map(|path| (path, body(path))).collect()
 }
 
 /// Bodies that no function accepts: description, media type, bytes, status, code.

@@ -47,4 +47,5 @@ mod states;
 mod tour;
 mod undo_change;
 mod unsent_mail;
+mod usernames;
 mod waiting_period;

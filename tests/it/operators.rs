@@ -63,6 +63,33 @@ fn the_access_log_holds_nothing_that_opens_or_names() {
     assert_eq!(line.into_values().collect::<BTreeSet<_>>(), BTreeSet::from(known));
 }
 
+/// Whoever fills a throttle closes its route for everybody, so that the pages that people need then must not be behind it.
+#[test]
+fn a_throttle_of_one_route_closes_no_page() {
+    let (_, api) = resources_of("AWS::Serverless::HttpApi").remove(0);
+    let throttled = api["RouteSettings"].as_mapping().expect("one route is throttled");
+    let routes: Vec<_> = template().functions.iter().flat_map(|function| &function.routes).collect();
+    let keys: Vec<String> = routes.iter().map(|route| route.key()).collect();
+    assert_eq!(throttled.keys().filter_map(Value::as_str).collect::<Vec<_>>(), ["POST /login"]);
+    for key in throttled.keys().map(|key| key.as_str().expect("a route's key")) {
+        assert!(
+            keys.iter().any(|route| route == key),
+            "{key} is no route: CloudFormation refuses its settings"
+        );
+        let (method, path) = key.split_once(' ').expect("a method and a path");
+        assert_eq!(method, "POST", "{key}: looking is throttled with it");
+        assert!(keys.contains(&format!("ANY {path}")), "{key}: nothing shows the page");
+    }
+    // A method of its own is for a throttle; a route that shares its path with another leads to the same function.
+    for function in &template().functions {
+        for route in function.routes.iter().filter(|route| route.method.is_some()) {
+            assert!(throttled.contains_key(route.key()), "{}: a method without a throttle", route.key());
+            let any = function.routes.iter().any(|other| other.path == route.path && other.method.is_none());
+            assert!(any, "{}: the other methods go elsewhere", route.key());
+        }
+    }
+}
+
 #[test]
 fn every_alarm_tells_the_topic_and_stays_calm_without_data() {
     let alarms = resources_of("AWS::CloudWatch::Alarm");
@@ -131,4 +158,109 @@ fn what_is_published_has_the_version_of_the_workspace() {
     let version = published["SemanticVersion"].as_str().expect("a version").to_owned();
     assert!(file("Cargo.toml").contains(&format!("version = \"{version}\"\nedition")), "{version}");
     assert_eq!(published["SpdxLicenseId"], "Apache-2.0");
+}
+
+/// The statements of the policies of `deploy/role.yaml`, those that depend on a condition included.
+fn statements_of_the_pipeline() -> Vec<Value> {
+    let document: Value = yaml_serde::from_str(&file("deploy/role.yaml")).expect("it is YAML");
+    let mut statements = Vec::new();
+    for role in ["DeployRole", "StackRole"] {
+        let properties = &document["Resources"][role]["Properties"];
+        let Value::Tagged(boundary) = &properties["PermissionsBoundary"] else {
+            panic!("{role} has no boundary")
+        };
+        assert_eq!(boundary.value[0], "HasPermissionsBoundary", "{role}");
+        for policy in properties["Policies"].as_sequence().expect("policies") {
+            let listed = policy["PolicyDocument"]["Statement"].as_sequence().expect("statements").iter();
+            statements.extend(listed.map(|statement| match statement {
+                Value::Tagged(tagged) => tagged.value[1].clone(),
+                plain => plain.clone(),
+            }));
+        }
+    }
+    statements
+}
+
+#[test]
+fn the_pipeline_reaches_the_secrets_of_its_own_stack_alone() {
+    let mut reached = 0;
+    for statement in statements_of_the_pipeline() {
+        let text = yaml_serde::to_string(&statement).expect("it is YAML");
+        if text.contains("secretsmanager:") && !text.contains("secretsmanager:GetRandomPassword") {
+            reached += 1;
+            assert!(text.contains(":secret:${StackName}-"), "{text}");
+        }
+    }
+    assert_eq!(reached, 2, "the hashing key, and the people of the tour");
+    let (_, secret) = resources_of("AWS::SecretsManager::Secret").remove(0);
+    assert_eq!(referred(&secret["Name"]), "${AWS::StackName}-hashing-key");
+}
+
+#[test]
+fn with_a_boundary_no_role_gets_a_permission_without_it() {
+    let globals = &document()["Globals"]["Function"]["PermissionsBoundary"];
+    let Value::Tagged(of_functions) = globals else { panic!("functions have no boundary") };
+    assert_eq!(of_functions.value[0], "HasPermissionsBoundary");
+    for statement in statements_of_the_pipeline() {
+        let text = yaml_serde::to_string(&statement).expect("it is YAML");
+        let gives =
+            ["iam:CreateRole", "iam:PutRolePolicy", "iam:PutRolePermissionsBoundary", "iam:AttachRolePolicy"];
+        if gives.iter().any(|action| text.contains(action)) {
+            let of_aws_alone =
+                text.contains("iam::aws:policy/") && !text.contains("${AWS::AccountId}:policy/");
+            let gradual = text.contains("CodeDeployServiceRole-*") && !text.contains("Policy");
+            assert!(text.contains("iam:PermissionsBoundary") || of_aws_alone || gradual, "{text}");
+        }
+        assert!(!text.contains("iam:DeleteRolePermissionsBoundary"), "{text}");
+    }
+}
+
+/// The text of every workflow.
+fn workflows() -> BTreeMap<String, String> {
+    let folder =
+        std::fs::read_dir(crate::support::workspace_file(".github/workflows")).expect("there are workflows");
+    let paths = folder.map(|entry| entry.expect("a file").path());
+    paths
+        .map(|path| {
+            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+            (name, std::fs::read_to_string(&path).expect("it can be read"))
+        })
+        .collect()
+}
+
+#[test]
+fn advisories_are_checked_every_week() {
+    let workflows = workflows();
+    let scheduled: Vec<_> = workflows.values().filter(|text| text.contains("  schedule:\n")).collect();
+    assert!(scheduled.iter().any(|text| text.contains("cargo deny") && text.contains("check advisories")));
+}
+
+#[test]
+fn what_workflows_run_of_others_is_pinned_to_its_content() {
+    for (name, text) in workflows() {
+        for line in text.lines().map(str::trim) {
+            if let Some((_, action)) = line.split_once("uses: ") {
+                let commit = action.split_once('@').and_then(|(_, rest)| rest.get(..40)).unwrap_or_default();
+                assert!(
+                    commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()),
+                    "{name}: {line}"
+                );
+            }
+            let installs = line.contains("pip\" install") || line.contains("pip install");
+            assert!(!installs || line.contains("--require-hashes -r "), "{name}: {line}");
+        }
+    }
+    for list in [
+        "deploy/requirements.txt",
+        "tests/sam-local/requirements.txt",
+        "tests/deploy/requirements.txt",
+        ".ci/checkov.txt",
+    ] {
+        let text = file(list);
+        let releases = text.split("\n").filter(|line| line.contains("=="));
+        for release in releases {
+            assert!(release.ends_with(" \\"), "{list}: {release} has no hash");
+        }
+        assert!(text.contains("--hash=sha256:"), "{list}");
+    }
 }

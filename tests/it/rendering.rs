@@ -54,7 +54,7 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
     let sso = account(AccountKind::Sso, Backup::None);
     add("account.html", "sso".into(), &AccountPage::new(&sso, sso.created_at, texts()));
     for (method, others) in [(SignInMethod::Password, 0), (SignInMethod::LinkToBackup, 30)] {
-        let listed = SessionList::new(&session(1, method), &sessions(others));
+        let listed = SessionList::new(&session(1, method), &sessions(others), true);
         let page = AccountPage::new(&mina, mina.created_at, texts());
         let page = page.with_sessions(listed).with_typed(Some("typed\"<".into()));
         add("account.html", format!("{others} other sessions"), &page);

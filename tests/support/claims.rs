@@ -1,7 +1,8 @@
 //! The invariant between accounts and claims.
+use domain::NewUsername;
 use serde_json::Value;
 
-/// Asserts that every address and username of an account has one claim, that there are no other claims, and that only
+/// Asserts that every address and username of an account and each of its looks has one claim, that there are no other claims, and that only
 /// confirmed addresses are in the index. Expired former addresses and their claims do not count.
 pub fn assert_fit(items: &[Value], now: i64) {
     let passed = |item: &Value| {
@@ -17,6 +18,9 @@ pub fn assert_fit(items: &[Value], now: i64) {
             "profile" => {
                 let canonical = text("username").to_lowercase();
                 owned.push(format!("claim#username#{canonical} of {}", text("account_id")));
+                let name = NewUsername::parse(text("username")).expect("a username of today");
+                let looks = name.looks().into_iter();
+                owned.extend(looks.map(|look| format!("claim#skeleton#{look} of {}", text("account_id"))));
             }
             "email#pending" => {
                 assert!(item["email"].is_null(), "a pending address is in the index: {item}");

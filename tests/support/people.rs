@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use domain::{
     AccountId, AccountKind, ClientInfo, CountedFor, EmailAddress, ImportedHash, Language, Link,
-    LinkAuthorization, PasswordAttempt, PasswordHash, PasswordHasher, PendingAddress, Purpose, Session,
-    SignInMethod, TypedPassword, Username, password,
+    LinkAuthorization, NewUsername, PasswordAttempt, PasswordHash, PasswordHasher, PendingAddress, Purpose,
+    Session, SignInMethod, TypedPassword, password,
 };
 use shared::store::{Confirmation, NewAccount, PasswordSignIn};
 
@@ -52,7 +52,7 @@ impl World {
         let local: String = username.chars().filter(char::is_ascii_alphanumeric).collect();
         let account = NewAccount {
             id: AccountId::new(format!("account-of-{local}")),
-            username: Username::parse(username).expect("a username"),
+            username: NewUsername::parse(username).expect("a username"),
             primary: address(&format!("{local}@example.com")),
             kind: AccountKind::Regular,
             password_hash: Some(HASH.clone()),
@@ -152,7 +152,7 @@ impl<'w> Newcomer<'w> {
         store.create_account(&self.account, now).await.expect("the database works").expect("a free name");
         let person = Person {
             id: self.account.id,
-            username: self.account.username.as_str().into(),
+            username: self.account.username.username().as_str().into(),
             email: self.account.primary.as_str().into(),
         };
         if let Some(email) = &self.backup {

@@ -71,8 +71,8 @@ impl Ask {
         let mut event = REAL.clone();
         event["rawPath"] = json!(path);
         event["rawQueryString"] = json!(query);
-        event["routeKey"] = json!(route_key(path));
-        event["requestContext"]["routeKey"] = json!(route_key(path));
+        event["routeKey"] = json!(route_key(&self.method, path));
+        event["requestContext"]["routeKey"] = json!(route_key(&self.method, path));
         event["requestContext"]["http"]["method"] = json!(self.method);
         event["requestContext"]["http"]["path"] = json!(path);
         event["requestContext"]["http"]["sourceIp"] = json!(client);
@@ -94,8 +94,12 @@ impl Ask {
     }
 }
 
-fn route_key(path: &str) -> String {
+/// The key of the route that API Gateway chooses: one with the method before the path's `ANY`.
+fn route_key(method: &str, path: &str) -> String {
     let function = template().function(function_of(path)).expect("a function of the template");
-    let own = function.routes.iter().find(|route| route.path.as_deref() == Some(path));
-    own.or(function.routes.iter().find(|route| route.path.is_none())).expect("a route leads here").key()
+    let on_path = || function.routes.iter().filter(|route| route.path.as_deref() == Some(path));
+    let own = on_path().find(|route| route.method.as_deref() == Some(method));
+    let any = || on_path().find(|route| route.method.is_none());
+    let default = || function.routes.iter().find(|route| route.path.is_none());
+    own.or_else(any).or_else(default).expect("a route leads here").key()
 }

@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::random;
 use crate::template::{Table, Template};
 
 /// How often expired items are deleted. DynamoDB takes up to days; nothing may depend on it.
@@ -57,8 +58,7 @@ impl Server {
         for table in &template.tables {
             create(&database, table).with_context(|| format!("cannot create the table {}", table.name))?;
         }
-        let listener =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("no port for the database")?;
+        let listener = listen().await.context("no port for the database")?;
         let address = listener.local_addr().context("the database's port")?;
         let served = database.clone();
         let serve = tokio::spawn(async move {
@@ -77,6 +77,17 @@ impl Server {
         for task in &self.tasks {
             task.abort();
         }
+    }
+}
+
+/// Binds a free port where the endpoint alone finds it. The database's server lets pages of every origin call it, and checks
+/// no permission. A page can try all ports of 127.0.0.1, and not those of sixteen million addresses.
+async fn listen() -> std::io::Result<TcpListener> {
+    let [second, third, fourth] = random::bytes();
+    match TcpListener::bind((Ipv4Addr::new(127, second, third, 1 + fourth % 254), 0)).await {
+        Ok(listener) => Ok(listener),
+        // Not every system gives the loopback interface more than one address.
+        Err(_) => TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await,
     }
 }
 

@@ -3,7 +3,7 @@
 use shared::app::App;
 use shared::error::Error;
 use shared::requirements::LinkCodes;
-use shared::web::pages::{AccountPage, SessionList};
+use shared::web::pages::{AccountPage, ENOUGH_SESSIONS, SessionList};
 use shared::web::{Code, Reply, Request, StatusCode};
 
 /// GET `/account`.
@@ -14,10 +14,10 @@ pub async fn get(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error>
     }
     let user = app.require_authenticated(&request, now).await?;
     let account = &user.account;
-    let sessions = app.store.list_sessions(account, now).await?;
+    let sessions = app.store.list_sessions(account, ENOUGH_SESSIONS, now).await?;
     let page = AccountPage::new(account, now, app.texts(account.language))
         .with_code(account, &app.needs.key)
-        .with_sessions(SessionList::new(&user.session, &sessions))
+        .with_sessions(SessionList::new(&user.session, &sessions.rows, sessions.complete))
         .with_typed(request.typed(&account.id));
     Ok(match request.path() {
         "/" => Reply::see_other("/account", StatusCode::OK, &page),

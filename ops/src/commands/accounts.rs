@@ -5,14 +5,14 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use domain::{
-    AccountId, AccountKind, EmailAddress, ImportedHash, Language, Timestamp, TypedPassword, Username,
+    AccountId, AccountKind, EmailAddress, ImportedHash, Language, NewUsername, Timestamp, TypedPassword,
     password,
 };
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Deserialize;
-use shared::store::NewAccount;
+use shared::store::{NewAccount, NotCreated};
 
-use super::{Connection, Operator, account_admin};
+use super::{Connection, Operator, account_admin, usernames};
 use crate::error::Failure;
 
 /// Accounts written at a time; one transaction each.
@@ -23,11 +23,13 @@ const AT_A_TIME: usize = 16;
 pub enum Accounts {
     /// Creates the accounts of a file with one JSON object a line: username, email, kind (regular or sso),
     /// password or `password_hash` (Argon2id, bcrypt, scrypt or PBKDF2, as PHC string or in the Modular Crypt
-    /// Format), locale. If a line is wrong, no account is created.
+    /// Format), locale. If a line is wrong, no account is created. A username that looks like that of another account is
+    /// refused.
     Import {
         /// The file, or - for standard input.
         file: PathBuf,
-        /// Skip accounts whose username or email exists already, instead of failing.
+        /// Skip accounts whose username or email exists already, instead of failing. Usernames that look like another's
+        /// are skipped too, and named at the end.
         #[arg(long)]
         skip_existing: bool,
     },
@@ -72,7 +74,7 @@ struct Line {
 /// A line that parsed; its password is hashed later.
 struct Parsed {
     number: usize,
-    username: Username,
+    username: NewUsername,
     primary: EmailAddress,
     kind: AccountKind,
     password: Option<Secret>,
@@ -105,6 +107,14 @@ impl Foreign {
     }
 }
 
+/// What became of a line.
+enum Outcome {
+    Made,
+    Exists,
+    /// Its number, and the username as it is shown.
+    LooksTaken(usize, String),
+}
+
 /// What was done, for the operator.
 #[derive(Default)]
 struct Summary {
@@ -113,11 +123,15 @@ struct Summary {
     /// As the parameter `FormerHashes` names them.
     costs: BTreeSet<String>,
     cheap: usize,
+    /// Lines whose username looks like that of an account.
+    refused: BTreeSet<(usize, String)>,
 }
 
 impl Summary {
-    fn and(mut self, made: bool, foreign: Option<&Foreign>) -> Self {
-        if made {
+    fn and(mut self, outcome: Outcome, foreign: Option<&Foreign>) -> Self {
+        if let Outcome::LooksTaken(line, username) = outcome {
+            self.refused.insert((line, username));
+        } else if let Outcome::Made = outcome {
             self.made += 1;
             if let Some(Foreign { kind, cost, cheap }) = foreign {
                 self.costs.insert(cost.clone());
@@ -177,19 +191,25 @@ async fn import(file: PathBuf, skip_existing: bool, connection: &Connection) -> 
     let lines = parse(&text).map_err(Failure::Input)?;
     let operator = &Operator::connect(connection).await?;
     let now = operator.now();
+    usernames::claim_looks(operator).await?;
     let summary = stream::iter(hash(lines, operator).await?)
         .map(|ready| async move {
-            let made = create(operator, ready.number, &ready.account, skip_existing, now).await?;
-            Ok::<_, Failure>((made, ready.foreign))
+            let outcome = create(operator, ready.number, &ready.account, skip_existing, now).await?;
+            Ok::<_, Failure>((outcome, ready.foreign))
         })
         .buffer_unordered(AT_A_TIME)
-        .try_fold(
-            Summary::default(),
-            async |summary, (made, foreign)| Ok(summary.and(made, foreign.as_ref())),
-        )
+        .try_fold(Summary::default(), async |summary, (outcome, foreign)| {
+            Ok(summary.and(outcome, foreign.as_ref()))
+        })
         .await?;
     println!("{summary}");
-    Ok(())
+    if summary.refused.is_empty() {
+        return Ok(());
+    }
+    let refused = summary.refused.iter().map(|(line, username)| {
+        format!("line {line}: no account was created: {username} looks like the username of an account that exists")
+    });
+    Err(Failure::Input(refused.collect()))
 }
 
 async fn create(
@@ -198,12 +218,17 @@ async fn create(
     new: &NewAccount,
     skip: bool,
     now: Timestamp,
-) -> Result<bool, Failure> {
+) -> Result<Outcome, Failure> {
     match operator.store.create_account(new, now).await? {
-        Ok(()) => Ok(true),
-        Err(_) if skip => Ok(false),
+        Ok(()) => Ok(Outcome::Made),
+        Err(NotCreated::UsernameLooksTaken) if skip => {
+            Ok(Outcome::LooksTaken(number, usernames::shown(new.username.username().as_str())))
+        }
+        Err(_) if skip => Ok(Outcome::Exists),
         Err(taken) => {
-            Err(Failure::Input(vec![format!("line {number}: {taken} by an account that exists already")]))
+            let username = usernames::shown(new.username.username().as_str());
+            let problem = format!("line {number} ({username}): {taken} by an account that exists already");
+            Err(Failure::Input(vec![problem]))
         }
     }
 }
@@ -217,7 +242,7 @@ fn parse(text: &str) -> Result<Vec<Parsed>, Vec<String>> {
         match parse_line(number, line) {
             Err(problem) => problems.push(format!("line {number}: {problem}")),
             Ok(line) => {
-                let username = usernames.insert(line.username.canonical().to_owned(), number);
+                let username = usernames.insert(line.username.username().canonical().to_owned(), number);
                 let email = emails.insert(line.primary.canonical().to_owned(), number);
                 if let Some(first) = username {
                     problems.push(format!("line {number}: the username is already in line {first}"));
@@ -229,6 +254,7 @@ fn parse(text: &str) -> Result<Vec<Parsed>, Vec<String>> {
             }
         }
     }
+    problems.extend(usernames::alike(parsed.iter().map(|line| (line.number, &line.username))));
     if parsed.is_empty() && problems.is_empty() {
         problems.push("the file has no accounts".into());
     }
@@ -254,7 +280,8 @@ fn parse_line(number: usize, line: &str) -> Result<Parsed, String> {
     };
     Ok(Parsed {
         number,
-        username: Username::parse(&line.username).map_err(|error| format!("username: {error}"))?,
+        username: NewUsername::parse(&line.username)
+            .map_err(|error| format!("username {}: {error}", usernames::shown(&line.username)))?,
         primary: EmailAddress::parse(&line.email).map_err(|error| format!("email: {error}"))?,
         kind: line.kind,
         password,
@@ -364,7 +391,7 @@ mod tests {
         let lines: Vec<_> = hashes.iter().enumerate().map(|(number, hash)| line(number, hash)).collect();
         let parsed = parse(&lines.join("\n")).expect("good lines");
         let summary = parsed.into_iter().fold(Summary::default(), |summary, line| match line.password {
-            Some(Secret::Hash(hash)) => summary.and(true, Foreign::new(&hash).as_ref()),
+            Some(Secret::Hash(hash)) => summary.and(Outcome::Made, Foreign::new(&hash).as_ref()),
             _ => panic!("every line has a hash"),
         });
         assert_eq!(
@@ -376,7 +403,7 @@ mod tests {
              2 of them cost less than advised, so anyone who had the former table may know passwords"
         );
         let existing = ImportedHash::parse(hashes[0]).expect("a hash");
-        let skipped = Summary::default().and(false, Foreign::new(&existing).as_ref());
+        let skipped = Summary::default().and(Outcome::Exists, Foreign::new(&existing).as_ref());
         assert_eq!(skipped.to_string(), "0 accounts created");
     }
 }

@@ -2,6 +2,7 @@
 mod account_admin;
 pub mod accounts;
 pub mod emails;
+mod usernames;
 
 use clap::Args;
 use domain::{FormerHashes, MessageId, PasswordHasher, Timestamp};

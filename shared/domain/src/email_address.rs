@@ -6,9 +6,9 @@ use email_address::{EmailAddress as Rfc5322, Options};
 use serde::{Deserialize, Serialize};
 
 /// RFC 5321 section 4.5.3.1.3 less the angle brackets.
+pub const MAX_BYTES: usize = 254;
 /// Characters that a mask shows at each end of the local part.
 const MASK_SHOWS: usize = 2;
-pub const MAX_BYTES: usize = 254;
 /// RFC 5321 section 4.5.3.1.1.
 pub const MAX_LOCAL_BYTES: usize = 64;
 

@@ -43,4 +43,4 @@ pub use session::{Session, SignInMethod};
 pub use timestamp::Timestamp;
 pub use token::{Token, TokenHash};
 pub use undo::UndoLink;
-pub use username::Username;
+pub use username::{NewUsername, Username};

@@ -64,7 +64,7 @@ typed-kept = Dette skrev du, før du loggede ind igen. Der er ikke sendt noget e
 
 sessions-title = Hvor du er logget ind
 sessions-none-other = Du er kun logget ind her.
-sessions-more = Der er flere, end der vises. »{ sessions-end-others }« afslutter også dem.
+sessions-more = Der kan være flere, end der vises. »{ sessions-end-others }« afslutter også dem.
 sessions-end-others = Afslut alle andre sessioner
 sessions-end-pending = »{ sessions-end-others }« annullerer også den reservemail, der venter på bekræftelse, for måske har en anden angivet den.
 sessions-recovered = Du kom ind igen med din reservemail. Afslut alle andre sessioner, hvis en anden måske er logget ind.

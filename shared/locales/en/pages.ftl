@@ -64,7 +64,7 @@ typed-kept = This is what you entered before you signed in again. Nothing has be
 
 sessions-title = Where you are signed in
 sessions-none-other = You are signed in only here.
-sessions-more = There are more than are shown. “{ sessions-end-others }” ends those too.
+sessions-more = There may be more than are shown. “{ sessions-end-others }” ends those too.
 sessions-end-others = End all other sessions
 sessions-end-pending = “{ sessions-end-others }” also cancels the backup email that is waiting for confirmation, because someone else may have asked for it.
 sessions-recovered = You got back in through your backup email. If someone else may be signed in, end all other sessions.

@@ -64,7 +64,7 @@ typed-kept = Dit vulde je in voordat je opnieuw inlogde. Er is nog niets verstuu
 
 sessions-title = Waar je bent ingelogd
 sessions-none-other = Je bent alleen hier ingelogd.
-sessions-more = Er zijn er meer dan hier staan. ‘{ sessions-end-others }’ beëindigt die ook.
+sessions-more = Er kunnen er meer zijn dan hier staan. ‘{ sessions-end-others }’ beëindigt die ook.
 sessions-end-others = Alle andere sessies beëindigen
 sessions-end-pending = ‘{ sessions-end-others }’ annuleert ook het reserve-e-mailadres dat op bevestiging wacht, want misschien heeft iemand anders het opgegeven.
 sessions-recovered = Je bent weer binnengekomen met je reserve-e-mailadres. Beëindig alle andere sessies als er misschien iemand anders is ingelogd.

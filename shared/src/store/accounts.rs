@@ -11,7 +11,7 @@ use super::write::{Item, Write, key, text};
 use super::{Store, StoreError};
 use domain::{
     Account, AccountId, AccountKind, Backup, ConfirmedAddress, EmailAddress, FormerAddress, Generation,
-    Language, MessageId, PasswordHash, PendingAddress, Timestamp, Username,
+    Language, MessageId, NewUsername, PasswordHash, PendingAddress, Timestamp, Username,
 };
 
 pub(super) const PROFILE: &str = "profile";
@@ -151,7 +151,7 @@ pub struct NewAccount {
     /// Its key.
     pub id: AccountId,
     /// Its username.
-    pub username: Username,
+    pub username: NewUsername,
     /// Its primary email, which counts as confirmed.
     pub primary: EmailAddress,
     /// Who authenticates it.
@@ -168,6 +168,9 @@ pub enum NotCreated {
     /// Another account has the username.
     #[error("the username is taken")]
     UsernameTaken,
+    /// Another account has a username that looks like it.
+    #[error("the username looks like one that is taken")]
+    UsernameLooksTaken,
     /// Another account has the address.
     #[error("the email is taken")]
     EmailTaken,
@@ -184,15 +187,15 @@ impl Store {
         Write::put(&self.tables.accounts, &Row { account_id: id.clone(), record })
     }
 
-    /// Creates an account with its claims, all or nothing. Keys: the claims of username and address. The conditions are
-    /// false when another account has them.
+    /// Creates an account with its claims, all or nothing. Keys: the claims of username, of what it looks like, and of
+    /// address. The conditions are false when another account has them.
     pub async fn create_account(
         &self,
         new: &NewAccount,
         now: Timestamp,
     ) -> Result<Result<(), NotCreated>, StoreError> {
         let profile = Profile {
-            username: new.username.as_str().to_owned(),
+            username: new.username.username().as_str().to_owned(),
             kind: new.kind,
             password_hash: new.password_hash.as_ref().map(|hash| hash.as_str().to_owned()),
             locale: new.language,
@@ -204,13 +207,17 @@ impl Store {
         };
         let primary = Confirmed::from(&ConfirmedAddress::new(new.primary.clone(), now));
         let mut tx = Transaction::new("make an account");
-        let username = tx.add(self.claim_username(&new.username, &new.id)?);
+        let username = tx.add(self.claim_username(new.username.username(), &new.id)?);
+        let looks = new.username.looks();
+        let looks = looks.iter().map(|look| Ok(tx.add(self.put_look(look, &new.id)?)));
+        let looks = looks.collect::<Result<Vec<_>, StoreError>>()?;
         tx.add(self.claim_email(&new.primary, &new.id, now)?);
         tx.add(self.put_record(&new.id, Record::Profile(profile))?);
         tx.add(self.put_record(&new.id, Record::Primary(primary))?);
         Ok(match tx.commit(self).await? {
             Ok(()) => Ok(()),
             Err(failed) if failed.at(username) => Err(NotCreated::UsernameTaken),
+            Err(failed) if looks.iter().any(|look| failed.at(*look)) => Err(NotCreated::UsernameLooksTaken),
             Err(_) => Err(NotCreated::EmailTaken),
         })
     }

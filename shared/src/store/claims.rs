@@ -1,8 +1,10 @@
 //! Claims, in the table of accounts: each is an item that keeps an address or a username unique. Its partition key is
 //! made of the claimed text.
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
-use super::accounts::FORMER;
+use super::accounts::{FORMER, PROFILE};
 use super::error::{Cause, Context};
 use super::write::{Item, Write, key, number, text};
 use super::{Store, StoreError};
@@ -20,6 +22,52 @@ struct Row {
     in_force_until: Option<Timestamp>,
 }
 
+/// A profile, or the claim of a look.
+#[derive(Deserialize)]
+struct Named {
+    account_id: String,
+    owner_id: Option<AccountId>,
+    username: Option<String>,
+}
+
+/// What the username of an account looks like, without a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnclaimedLook {
+    look: String,
+    owner: AccountId,
+}
+
+/// Accounts from before usernames that look alike were refused.
+#[derive(Debug, Default)]
+pub struct UnclaimedLooks {
+    /// What is to be claimed for them.
+    pub unclaimed: Vec<UnclaimedLook>,
+    /// Accounts that look like another one. They keep their names.
+    pub alike: Vec<AccountId>,
+}
+
+impl UnclaimedLooks {
+    /// From what is claimed by whom, and all accounts with their usernames.
+    fn new(mut claimed: HashMap<String, AccountId>, names: Vec<(AccountId, String)>) -> Self {
+        let mut found = Self::default();
+        for (owner, name) in names {
+            let looks = Username::parse(&name).map(|name| domain::username::looks(&name)).unwrap_or_default();
+            for look in looks {
+                match claimed.get(&format!("{LOOK}{look}")) {
+                    Some(other) if *other == owner => {}
+                    Some(_) => found.alike.push(owner.clone()),
+                    None => {
+                        claimed.insert(format!("{LOOK}{look}"), owner.clone());
+                        found.unclaimed.push(UnclaimedLook { look, owner: owner.clone() });
+                    }
+                }
+            }
+        }
+        found.alike.dedup();
+        found
+    }
+}
+
 fn email_claim(address: &EmailAddress) -> String {
     format!("claim#email#{}", address.canonical())
 }
@@ -27,6 +75,10 @@ fn email_claim(address: &EmailAddress) -> String {
 fn username_claim(username: &Username) -> String {
     format!("claim#username#{}", username.canonical())
 }
+
+/// Claims what a username looks like, so that no other account gets a name that looks the same. Accounts created before
+/// there were such claims have them since the next import.
+const LOOK: &str = "claim#skeleton#";
 
 fn claim_key(claimed: &str) -> Item {
     key([("account_id", claimed), ("record", CLAIM)])
@@ -96,6 +148,54 @@ impl Store {
     /// Claims a username. Key: the claim. The condition is false when an account has the username.
     pub(super) fn claim_username(&self, username: &Username, owner: &AccountId) -> Result<Write, StoreError> {
         Ok(self.put_claim(username_claim(username), owner)?.when("attribute_not_exists(account_id)"))
+    }
+
+    /// Claims what a username looks like. Key: the claim. The condition is false when the username of another account looks
+    /// like it.
+    pub(super) fn put_look(&self, look: &str, owner: &AccountId) -> Result<Write, StoreError> {
+        let claim = self.put_claim(format!("{LOOK}{look}"), owner)?;
+        Ok(claim
+            .when("attribute_not_exists(account_id) OR owner_id = :owner")
+            .value(":owner", text(owner.as_str())))
+    }
+
+    /// Claims a look that [`Store::find_unclaimed_looks`] found. False when another account has claimed it since.
+    pub async fn claim_look(&self, unclaimed: &UnclaimedLook) -> Result<bool, StoreError> {
+        self.write_once("claim what a username looks like", self.put_look(&unclaimed.look, &unclaimed.owner)?)
+            .await
+    }
+
+    /// Reads the usernames of all accounts, and what is claimed of their looks.
+    pub async fn find_unclaimed_looks(&self) -> Result<UnclaimedLooks, StoreError> {
+        const DOING: &str = "read what usernames look like";
+        let (mut claimed, mut names, mut start) = (HashMap::new(), Vec::new(), None);
+        loop {
+            let call = self.dynamodb.scan().table_name(&self.tables.accounts).set_exclusive_start_key(start);
+            let call = call
+                .filter_expression("#record = :profile OR begins_with(account_id, :look)")
+                .projection_expression("account_id, #record, owner_id, username")
+                .expression_attribute_names("#record", "record")
+                .expression_attribute_values(":profile", text(PROFILE))
+                .expression_attribute_values(":look", text(LOOK));
+            let answer = call.send().await.context(DOING)?;
+            let rows: Vec<Named> =
+                serde_dynamo::from_items(answer.items.unwrap_or_default()).context(DOING)?;
+            for row in rows {
+                match row {
+                    Named { account_id, owner_id: Some(owner), .. } => {
+                        claimed.insert(account_id, owner);
+                    }
+                    Named { account_id, username: Some(name), .. } => {
+                        names.push((AccountId::new(account_id), name));
+                    }
+                    Named { .. } => {}
+                }
+            }
+            start = answer.last_evaluated_key;
+            if start.is_none() {
+                return Ok(UnclaimedLooks::new(claimed, names));
+            }
+        }
     }
 
     fn put_claim(&self, claimed: String, owner: &AccountId) -> Result<Write, StoreError> {

@@ -24,10 +24,12 @@ use aws_types::SdkConfig;
 pub use account_admin::{AccountBatch, Cursor};
 pub use accounts::{NewAccount, NotCreated};
 pub use backup::{ConfirmRefused, Confirmation};
+pub use claims::{UnclaimedLook, UnclaimedLooks};
 pub use error::StoreError;
 pub use limits::{Counted, LimitReached};
 pub use links::{Slot, Superseded};
 pub use outbox::{DELIVERY_WINDOW, QueuedEmail, QueuedState, ResendRefused, UnreadableRequest, UnsentEmails};
+pub use read::Found;
 pub use sessions::{EndingRefused, LinkSignIn, NoticeKeys, PasswordSignIn, SignInRefused};
 pub use undo::{Undo, UndoRefused};
 

@@ -29,6 +29,34 @@ pub(super) async fn query<R: DeserializeOwned>(call: QueryFluentBuilder) -> Resu
     Ok(serde_dynamo::from_items(call.send().await?.items.unwrap_or_default())?)
 }
 
+/// What was found page by page.
+#[derive(Debug)]
+pub struct Found<T> {
+    /// The rows that pass the call's filter, in the order of its index.
+    pub rows: Vec<T>,
+    /// Whether nothing was left to read.
+    pub complete: bool,
+}
+
+/// Reads pages of a query until `enough` rows have passed its filter, the index ends, or `most_pages` were read. `Limit`
+/// counts rows before the filter, so that one page may have none of the rows that are wanted.
+pub(super) async fn query_pages<R: DeserializeOwned>(
+    call: QueryFluentBuilder,
+    enough: usize,
+    most_pages: usize,
+) -> Result<Found<R>, Cause> {
+    let (mut rows, mut start) = (Vec::new(), None);
+    for _ in 0..most_pages {
+        let answer = call.clone().set_exclusive_start_key(start.take()).send().await?;
+        rows.extend(serde_dynamo::from_items::<_, R>(answer.items.unwrap_or_default())?);
+        start = answer.last_evaluated_key;
+        if start.is_none() || rows.len() >= enough {
+            break;
+        }
+    }
+    Ok(Found { rows, complete: start.is_none() })
+}
+
 /// The item as a row.
 pub(super) fn row<R: DeserializeOwned>(item: Option<Item>) -> Result<Option<R>, Cause> {
     Ok(item.map(serde_dynamo::from_item).transpose()?)

@@ -6,7 +6,7 @@ use super::account_admin::when_current;
 use super::accounts::{BACKUP, FORMER, PRIMARY};
 use super::error::Context;
 use super::limits::Counted;
-use super::read::query;
+use super::read::{Found, query_pages};
 use super::transaction::Transaction;
 use super::write::{Item, Write, key, number, text};
 use super::{Store, StoreError};
@@ -17,8 +17,12 @@ use domain::{
     Timestamp, TokenHash,
 };
 
-/// How many sessions of an account one list reads, the newest first; nobody has more that are valid.
-const MAX_LISTED: i32 = 100;
+/// Rows that one call for a list reads, valid or not.
+const PAGE_ROWS: i32 = 100;
+
+/// Calls that one list makes. Sessions that idle stay in the index for sixteen days more, and somebody who has the password
+/// can make many.
+const MOST_PAGES: usize = 10;
 
 #[derive(Serialize, Deserialize)]
 struct Row {
@@ -273,9 +277,14 @@ impl Store {
         }
     }
 
-    /// Lists the valid sessions of an account, the newest first, `MAX_LISTED` at most. The index lags, so the list may
-    /// be briefly stale.
-    pub async fn list_sessions(&self, account: &Account, now: Timestamp) -> Result<Vec<Session>, StoreError> {
+    /// Lists the valid sessions of an account, the newest first, until there are `enough`. Reads `MOST_PAGES` calls of
+    /// `PAGE_ROWS` at most. The index lags, so the list may be briefly stale.
+    pub async fn list_sessions(
+        &self,
+        account: &Account,
+        enough: usize,
+        now: Timestamp,
+    ) -> Result<Found<Session>, StoreError> {
         let oldest = now - ABSOLUTE_LIFETIME;
         let call = self.dynamodb.query().table_name(&self.tables.sessions).index_name("account-index");
         let call = call
@@ -287,9 +296,11 @@ impl Store {
             .expression_attribute_values(":now", number(now.unix_seconds()))
             .expression_attribute_values(":idle", number((now - IDLE_LIFETIME).unix_seconds()))
             .scan_index_forward(false)
-            .limit(MAX_LISTED);
-        let stored: Vec<Stored> = query(call).await.context("list an account's sessions")?;
-        Ok(stored.into_iter().filter_map(Stored::into_session).collect())
+            .limit(PAGE_ROWS);
+        let found: Found<Stored> =
+            query_pages(call, enough, MOST_PAGES).await.context("list an account's sessions")?;
+        let rows = found.rows.into_iter().filter_map(Stored::into_session).collect();
+        Ok(Found { rows, complete: found.complete })
     }
 
     /// Ends one session of an account. Key: the session. False when it does not exist, or it is another account's (ASVS

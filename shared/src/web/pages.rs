@@ -8,7 +8,7 @@ use askama::Template;
 use serde::Serialize;
 
 pub use links::{ConfirmPage, ConfirmedPage, OpenLinkPage};
-pub use sessions::{ListedSession, SessionList};
+pub use sessions::{ENOUGH_SESSIONS, ListedSession, SessionList};
 pub use sign_in::{Reason, SignInPage, SignedIn};
 pub use undo::{UndoPage, UndonePage};
 

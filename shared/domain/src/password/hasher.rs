@@ -97,6 +97,9 @@ impl PasswordHasher {
         let Some(stored) = stored.filter(|stored| stored.verify(secret, &self.argon2id, work)) else {
             return Verdict::Wrong;
         };
+        if kdf.is_some_and(|kdf| kdf.takes_for_another(password)) {
+            return Verdict::Wrong;
+        }
         // Where bcrypt has ignored the end of what was typed, nobody knows whether that is right: the hash stays.
         let is_known_whole = kdf.is_none_or(|kdf| kdf.reads_all_of(password));
         if stored.is_outdated() && is_known_whole {
@@ -205,6 +208,27 @@ mod tests {
             assert_eq!(verified(&password, Some(&stored)), verdict);
         }
         assert_eq!(verified(&"p".repeat(71), Some(&stored)), Verdict::Wrong);
+    }
+
+    #[test]
+    fn a_zero_byte_makes_no_other_password_of_the_right_one() {
+        const PASSWORD: &str = "correct horse battery";
+        const SCRYPT: &str =
+            "$scrypt$ln=10,r=8,p=1$c2l4dGVlbiBieXRlIHNhbA$AO+Qn5rf3loI0GlsiozAlajzHQhpTjOgtExeRkJ1ihg";
+        const PBKDF2: &str =
+            "$pbkdf2-sha256$i=1000$c2l4dGVlbiBieXRlIHNhbA$0jCG77B+ZMarPZ0V/nWfStkDmRe8fKHXTfJqIn8NMVU";
+        let repeated = format!("{PASSWORD}\0{PASSWORD}");
+        let after = format!("{PASSWORD}\0");
+        for hash in [BCRYPT, SCRYPT, PBKDF2] {
+            let stored = imported(hash);
+            assert!(matches!(verified(PASSWORD, Some(&stored)), Verdict::RightButOutdated(_)), "{hash}");
+            for typed in [&*after, &repeated, &format!("{after}\0\0"), &format!("{PASSWORD}\0and more")] {
+                assert_eq!(verified(typed, Some(&stored)), Verdict::Wrong, "{hash} {typed:?}");
+            }
+            let work_of =
+                |text: &str| PasswordHasher::default().verify(&typed(text), Some(&stored), SALT).work;
+            assert_eq!(work_of(&after), work_of("wrong"), "{hash}");
+        }
     }
 
     #[test]

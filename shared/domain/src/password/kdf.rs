@@ -300,6 +300,19 @@ impl LegacyKdf {
         self.cost.digest(password, &self.salt, work)
     }
 
+    /// Whether the digest is also that of a password without the zero bytes in this one. To bcrypt one is the end of the
+    /// password, after which it starts over; HMAC, in PBKDF2 and scrypt, fills a short key up with them. Nobody's password
+    /// has one, so who typed it is not taken for the owner.
+    pub(super) fn takes_for_another(&self, password: &[u8]) -> bool {
+        match self.cost.function {
+            Function::Argon2id { .. } => false,
+            Function::Bcrypt { .. } => password.contains(&0),
+            Function::Scrypt { .. } | Function::Pbkdf2Sha256 { .. } | Function::Pbkdf2Sha512 { .. } => {
+                password.ends_with(&[0])
+            }
+        }
+    }
+
     /// Whether the digest depends on all of the password. bcrypt ignores what follows its 72nd byte.
     pub(super) fn reads_all_of(&self, password: &[u8]) -> bool {
         !matches!(self.cost.function, Function::Bcrypt { .. }) || password.len() < BCRYPT_READS_BYTES

@@ -7,6 +7,9 @@ use domain::{Device, Session, SignInMethod, Timestamp, TokenHash};
 /// As many as a person can look through. "End all other sessions" ends those that are not shown too.
 const MOST_SHOWN: usize = 20;
 
+/// How many sessions it takes to know that there are more than are shown.
+pub const ENOUGH_SESSIONS: usize = MOST_SHOWN + 1;
+
 /// A session as its owner sees it.
 #[derive(Debug, Clone, Serialize)]
 pub struct ListedSession {
@@ -61,7 +64,7 @@ impl ListedSession {
 #[derive(Debug, Clone, Serialize)]
 pub struct SessionList {
     pub(super) sessions: Vec<ListedSession>,
-    /// Whether there are more than are shown.
+    /// Whether there may be more than are shown.
     pub(super) more_sessions: bool,
     /// Whether this one was opened with the backup email, so that others may be a stranger's.
     #[serde(skip)]
@@ -69,17 +72,18 @@ pub struct SessionList {
 }
 
 impl SessionList {
-    /// The list as this browser shows it. It contains this browser's session even if the index does not show it yet.
-    pub fn new(own: &Session, all: &[Session]) -> Self {
-        let others = all.iter().filter(|session| session.hash != own.hash);
+    /// The list as this browser shows it, from the sessions that were found and whether these are all. It contains this
+    /// browser's session even if the index does not show it yet.
+    pub fn new(own: &Session, found: &[Session], complete: bool) -> Self {
+        let others = found.iter().filter(|session| session.hash != own.hash);
         let others = others.map(|session| ListedSession::new(session, false));
         let mut sessions: Vec<_> = std::iter::once(ListedSession::new(own, true)).chain(others).collect();
-        let more_sessions = sessions.len() > MOST_SHOWN;
+        let more_sessions = !complete || sessions.len() > MOST_SHOWN;
         sessions.truncate(MOST_SHOWN);
         Self { sessions, more_sessions, recovered: own.method == SignInMethod::LinkToBackup }
     }
 
     pub(super) fn others(&self) -> bool {
-        self.sessions.len() > 1
+        self.more_sessions || self.sessions.len() > 1
     }
 }
