@@ -257,7 +257,7 @@ async fn meet(stack: &Stack, scene: &Scene<'_>, trouble: &Trouble, good: &Good) 
         reached.accounts(),
         good.image.accounts()
     );
-    scene.assert_ended(&browser, again.status < 400).await?;
+    scene.assert_ended(&browser).await?;
     crate::claims::assert_fit(&stack.tables().items("AccountsTable")?, dev::clock::now().unix_timestamp());
     let asked_twice = trouble.at == At::OutOfOrder;
     let late = trouble.outlasts(scene.flow);

@@ -257,7 +257,7 @@ fn what_workflows_run_of_others_is_pinned_to_its_content() {
         ".ci/checkov.txt",
     ] {
         let text = file(list);
-        let releases = text.split("\n").filter(|line| line.contains("=="));
+        let releases = text.split('\n').filter(|line| line.contains("=="));
         for release in releases {
             assert!(release.ends_with(" \\"), "{list}: {release} has no hash");
         }

@@ -136,7 +136,7 @@ impl From<Former> for FormerAddress {
 impl Pending {
     /// The pending address, if the generation it was requested under is the current one.
     fn current(self, generation: Generation) -> Option<PendingAddress> {
-        (self.generation == Some(generation)).then(|| PendingAddress {
+        (self.generation == Some(generation)).then_some(PendingAddress {
             address: self.address,
             since: self.requested_at,
             request: self.request_id,

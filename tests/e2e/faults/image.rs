@@ -157,9 +157,16 @@ fn collect(value: &Value, texts: &mut BTreeSet<String>) {
 }
 
 impl Image {
-    /// The rows of the accounts.
-    pub fn accounts(&self) -> &[String] {
-        self.0.get("AccountsTable").map_or(&[], Vec::as_slice)
+    /// The rows of the accounts, whatever their generation: asking again for an end of all other sessions ends them again.
+    pub fn accounts(&self) -> Vec<String> {
+        let without_generation = |row: &String| {
+            let mut row: Value = serde_json::from_str(row).unwrap_or_default();
+            row.as_object_mut().map(|row| row.remove("generation"));
+            row.to_string()
+        };
+        self.0
+            .get("AccountsTable")
+            .map_or_else(Vec::new, |rows| rows.iter().map(without_generation).collect())
     }
 
     fn without(&self, table: &str) -> Self {

@@ -99,7 +99,7 @@ impl Flow {
 
     /// Whether it leads to an email.
     pub fn emails(self) -> bool {
-        !matches!(self, Self::Cancel | Self::SignOut | Self::EndSession | Self::EndOthers)
+        !matches!(self, Self::Cancel | Self::SignOut | Self::EndSession)
     }
 
     /// A table that only the flow's changing transaction uses, if the flow has other transactions.
@@ -216,17 +216,15 @@ impl<'s> Scene<'s> {
         }
     }
 
-    /// Asserts that the expected browsers are signed out, whatever cookies they kept, and no others. A browser whose session
-    /// got a new secret in a lost answer is signed out too.
-    pub async fn assert_ended(&self, browser: &Browser, heard: bool) -> Result<()> {
+    /// Asserts that the expected browsers are signed out, whatever cookies they kept, and no others.
+    pub async fn assert_ended(&self, browser: &Browser) -> Result<()> {
         let is_in =
             async |who: &Browser| Ok::<_, anyhow::Error>(who.clone().get("/account").await?.status == 200);
         let (kept, now, other) =
             (is_in(&self.browser).await?, is_in(browser).await?, is_in(&self.other).await?);
         let wanted = match self.flow {
             Flow::SignOut => (false, false, true),
-            Flow::EndSession => (true, true, false),
-            Flow::EndOthers => (false, heard, false),
+            Flow::EndSession | Flow::EndOthers => (true, true, false),
             _ => return Ok(()),
         };
         ensure!((kept, now, other) == wanted, "in: {:?}, not {wanted:?}", (kept, now, other));
