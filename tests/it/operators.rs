@@ -247,7 +247,7 @@ fn what_workflows_run_of_others_is_pinned_to_its_content() {
                 );
             }
             let installs = line.contains("pip\" install") || line.contains("pip install");
-            assert!(!installs || line.contains("--require-hashes -r "), "{name}: {line}");
+            assert!(!installs || line.contains("--require-hashes --no-deps -r "), "{name}: {line}");
         }
     }
     for list in [
@@ -257,7 +257,7 @@ fn what_workflows_run_of_others_is_pinned_to_its_content() {
         ".ci/checkov.txt",
     ] {
         let text = file(list);
-        let releases = text.split("\n").filter(|line| line.contains("=="));
+        let releases = text.lines().filter(|line| line.contains("=="));
         for release in releases {
             assert!(release.ends_with(" \\"), "{list}: {release} has no hash");
         }
