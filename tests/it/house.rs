@@ -54,7 +54,7 @@ fn dependencies(package: &Value, kind: Option<&str>) -> BTreeSet<String> {
 }
 
 /// All source files under a folder.
-fn sources(folder: &str) -> Vec<PathBuf> {
+pub fn sources(folder: &str) -> Vec<PathBuf> {
     fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in std::fs::read_dir(folder).expect("a folder can be read") {
             let path = entry.expect("an entry").path();

@@ -247,7 +247,7 @@ fn what_workflows_run_of_others_is_pinned_to_its_content() {
                 );
             }
             let installs = line.contains("pip\" install") || line.contains("pip install");
-            assert!(!installs || line.contains("--require-hashes -r "), "{name}: {line}");
+            assert!(!installs || line.contains("--require-hashes --no-deps -r "), "{name}: {line}");
         }
     }
     for list in [
@@ -257,10 +257,98 @@ fn what_workflows_run_of_others_is_pinned_to_its_content() {
         ".ci/checkov.txt",
     ] {
         let text = file(list);
-        let releases = text.split('\n').filter(|line| line.contains("=="));
+        let releases = text.lines().filter(|line| line.contains("=="));
         for release in releases {
             assert!(release.ends_with(" \\"), "{list}: {release} has no hash");
         }
         assert!(text.contains("--hash=sha256:"), "{list}");
+    }
+}
+
+/// What the functions log: the messages, and the names of the fields.
+fn logged() -> (BTreeSet<String>, BTreeSet<String>) {
+    let (mut messages, mut fields) = (BTreeSet::new(), BTreeSet::new());
+    for folder in ["shared/src", "functions"] {
+        for path in crate::house::sources(folder) {
+            let source = std::fs::read_to_string(path).expect("a source can be read");
+            for call in source.split("tracing::").skip(1).filter_map(|call| call.split(';').next()) {
+                for (index, part) in call.split('"').enumerate() {
+                    if index % 2 == 1 {
+                        messages.insert(part.to_owned());
+                    } else {
+                        let names = part.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+                        fields.extend(names.map(str::to_owned));
+                    }
+                }
+            }
+        }
+    }
+    (messages, fields)
+}
+
+/// The texts between quotation marks after this one, up to the end of its list or line.
+fn quoted_after<'p>(page: &'p str, before: &str) -> Vec<&'p str> {
+    let ends = |rest: &'p str| rest.split([']', '\n', '|']).next().unwrap_or_default();
+    let lists = page.split(before).skip(1).map(ends);
+    lists.flat_map(|list| list.split('"').skip(1).step_by(2)).collect()
+}
+
+#[test]
+fn every_log_field_and_message_of_the_runbook_is_logged() {
+    let (page, (messages, fields)) = (file("docs/runbook.md"), logged());
+    let named: BTreeSet<&str> = page
+        .split("fields.")
+        .skip(1)
+        .filter_map(|rest| rest.split(|c: char| !(c.is_alphanumeric() || c == '_')).next())
+        .collect();
+    assert!(named.len() >= 8, "{named:?}");
+    for field in named {
+        assert!(field == "message" || fields.contains(field), "no line has the field {field}");
+    }
+    let texts =
+        [quoted_after(&page, "fields.message = "), quoted_after(&page, "fields.message in ")].concat();
+    assert!(texts.len() >= 8, "{texts:?}");
+    for text in texts.iter().filter(|text| !matches!(**text, "platform.report" | "success")) {
+        assert!(messages.contains(*text) || *text == "01…", "nothing logs {text:?}");
+    }
+}
+
+#[test]
+fn every_metric_and_table_item_of_the_runbook_exists() {
+    let page = file("docs/runbook.md");
+    let metrics = file("shared/src/metrics.rs");
+    let named = page.split("ispresent(").skip(1).filter_map(|rest| rest.split(')').next());
+    let named: BTreeSet<&str> = named.collect();
+    assert!(named.contains("RefusedForTheDay"), "{named:?}");
+    for metric in named {
+        assert!(metrics.contains(metric), "no metric is called {metric}");
+    }
+    let store =
+        ["accounts", "claims", "links"].map(|name| file(&format!("shared/src/store/{name}.rs"))).concat();
+    for (start, kinds) in
+        [("email#", &["backup", "former", "pending"][..]), ("claim#", &["email", "skeleton", "username"])]
+    {
+        let named: BTreeSet<&str> = page
+            .split(start)
+            .skip(1)
+            .filter_map(|rest| rest.split(|c: char| !c.is_ascii_lowercase()).next())
+            .filter(|kind| !kind.is_empty())
+            .collect();
+        assert_eq!(named, kinds.iter().copied().collect(), "{start}");
+        for kind in kinds {
+            assert!(store.contains(&format!("\"{start}{kind}")), "the store has no {start}{kind}");
+        }
+    }
+    // All that makes an address of an account work, other than the primary, is removed in an incident.
+    let removed = page
+        .split("transact-write-items")
+        .nth(1)
+        .expect("an incident")
+        .split("```")
+        .next()
+        .unwrap_or_default();
+    for line in store.lines().filter(|line| line.contains("#[serde(rename = \"email#")) {
+        let record = line.split('"').nth(1).expect("a name");
+        assert!(record == "email#primary" || removed.contains(record), "{record} stays");
     }
 }
