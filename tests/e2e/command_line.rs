@@ -11,7 +11,7 @@ use dev::lambda::runtime_api::environments_of;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
-const PATIENCE: Duration = Duration::from_mins(2);
+const PATIENCE: Duration = Duration::from_mins(10);
 
 async fn binary() -> Result<PathBuf> {
     let binaries = build::build(&["dev"], Profile::Dev, false).await?;
