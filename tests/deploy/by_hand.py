@@ -42,8 +42,7 @@ def before(aws, stack_name, logical_id, kind, properties):
         case "AWS::SecretsManager::Secret":
             generate = properties.pop("GenerateSecretString")
             password = aws("secretsmanager").get_random_password(**generate)["RandomPassword"]
-            made = aws("secretsmanager").create_secret(
-                Name=f"{stack_name}-{logical_id}", SecretString=password, **properties)
+            made = aws("secretsmanager").create_secret(SecretString=password, **properties)
             return made["ARN"]
         case "AWS::SES::ConfigurationSet":
             name = properties.pop("Name", f"{stack_name}-{logical_id}")
