@@ -33,7 +33,7 @@ impl Placeholders {
     /// A text with its addresses of the site, tokens and moments replaced.
     pub(super) fn text(&self, text: &str) -> String {
         let text = text.replace(&self.site, "<site>").replace(&self.host, "<host>");
-        moments(&codes(&tokens(&text)))
+        moments(&codes(&tokens(&device_ids(&text))))
     }
 
     /// A header's value.
@@ -85,6 +85,16 @@ impl Placeholders {
 /// order within one second differs between two tours of different speed.
 fn holds_a_time(entry: &Value) -> bool {
     entry.as_object().is_some_and(|fields| fields.values().any(|value| value == "<time>"))
+}
+
+/// Replaces the id of a browser in its device cookie.
+fn device_ids(text: &str) -> String {
+    const COOKIE: &str = "__Host-device=";
+    let Some((before, value)) = text.split_once(COOKIE) else { return text.to_owned() };
+    match value.split_once('.') {
+        Some((_, proofs)) => format!("{before}{COOKIE}<id>.{proofs}"),
+        None => text.to_owned(),
+    }
 }
 
 /// Replaces runs of base64url that are exactly as long as a token.
@@ -186,6 +196,7 @@ mod tests {
         for (text, replaced) in [
             (format!("http://127.0.0.1:3000/login/open?token={token}."), "<site>/login/open?token=<token>."),
             (format!("{token}x {token}"), &*format!("{token}x <token>")),
+            (format!("__Host-device=abc-_1.{token}; Path=/"), "__Host-device=<id>.<token>; Path=/"),
             (policy.to_owned(), policy),
             ("at 127.0.0.1:3000".to_owned(), "at <host>"),
             ("http://127.0.0.1:3001/".to_owned(), "http://127.0.0.1:3001/"),
