@@ -63,7 +63,7 @@ fn the_access_log_holds_nothing_that_opens_or_names() {
     assert_eq!(line.into_values().collect::<BTreeSet<_>>(), BTreeSet::from(known));
 }
 
-/// Whoever fills a throttle closes its route for everybody, so that the pages that people need then must not be behind it.
+/// A client that fills a throttle closes its route for everybody, so that the pages that people need then must not be behind it.
 #[test]
 fn a_throttle_of_one_route_closes_no_page() {
     let (_, api) = resources_of("AWS::Serverless::HttpApi").remove(0);

@@ -125,7 +125,7 @@ impl Wire {
         lock(&self.0.expressions).clone()
     }
 
-    /// Sends any request with a key, as whoever has it could; returns the name of the error, and its message.
+    /// Sends any request with a key, as a thief of that key could; returns the name of the error, and its message.
     pub async fn send(&self, key: &str, operation: &str, body: &Value) -> Result<(), (String, String)> {
         let caller = self.0.checks.keys.owner(&format!("Credential={key}/")).expect("the key is known");
         let request = AwsRequest::DynamoDb(Operation::new(operation, body));

@@ -1,6 +1,6 @@
 //! Which hosts the local ports answer for.
 //!
-//! Whoever owns a domain can point it at 127.0.0.1 after a developer's browser has loaded a page from it (DNS rebinding).
+//! The owner of a domain can point it at 127.0.0.1 after a developer's browser has loaded a page from it (DNS rebinding).
 //! That page is then of the same origin as the local stack and could read the mailbox. Its requests still carry the
 //! domain in `Host`, so the ports answer for addresses that nobody can point elsewhere, and for nothing else.
 

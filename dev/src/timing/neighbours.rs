@@ -18,7 +18,7 @@ const SES_DELAY: Duration = Duration::from_millis(100);
 /// Requests between the two of one's own: as many as one address may have in an hour.
 const BETWEEN: usize = 5;
 
-/// Two addresses of whoever measures, so that neither request makes the other's link dead.
+/// Two addresses that the measurement owns, so that neither request makes the other's link dead.
 const OWN: [&str; 2] = ["mira@example.com", "olga@example.com"];
 
 /// Those who are asked about.

@@ -192,7 +192,7 @@ impl Account {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::{MessageId, PendingAddress};
 
@@ -202,7 +202,8 @@ mod tests {
         EmailAddress::parse(text).expect("an address")
     }
 
-    fn account(kind: AccountKind, confirmed: Option<&str>, pending: Option<&str>) -> Account {
+    /// The account of `mina` with these backup emails.
+    pub(crate) fn account(kind: AccountKind, confirmed: Option<&str>, pending: Option<&str>) -> Account {
         let since = NOW;
         Account {
             id: AccountId::new("a"),

@@ -2,8 +2,8 @@
 //! else can use up (OWASP, "Slow Down Online Guessing Attacks with Device Cookies").
 //!
 //! The cookie has a random id and, for each identifier of the account, a keyed hash of the id and the identifier. So a
-//! function can check it against what was typed without reading accounts. It proves nothing but an earlier sign-in: whoever
-//! steals one has its allowance, and no more.
+//! function can check it against what was typed without reading accounts. It proves an earlier sign-in and
+//! nothing else: a thief who steals one gets its allowance.
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -114,29 +114,15 @@ fn identifiers(account: &Account) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        AccountId, AccountKind, Backup, ConfirmedAddress, EmailAddress, Generation, Language, Timestamp,
-        Username,
-    };
+    use crate::{AccountKind, ConfirmedAddress, EmailAddress, Username, account::tests};
 
     fn account(username: &str, backup: Option<&str>) -> Account {
-        let since = Timestamp::from_unix_seconds(1_000);
-        let confirmed =
-            |text: &str| ConfirmedAddress::new(EmailAddress::parse(text).expect("an address"), since);
+        let account = tests::account(AccountKind::Regular, backup, None);
+        let primary = EmailAddress::parse(&format!("{username}@example.com")).expect("an address");
         Account {
-            id: AccountId::new(username),
             username: Username::parse(username).expect("a username"),
-            kind: AccountKind::Regular,
-            password_hash: None,
-            language: Language::En,
-            generation: Generation::FIRST,
-            sessions_ended_at: None,
-            backup_frozen_until: None,
-            disabled_at: None,
-            created_at: since,
-            primary: confirmed(&format!("{username}@example.com")),
-            backup: Backup::new(backup.map(confirmed), None),
-            former: None,
+            primary: ConfirmedAddress::new(primary, account.created_at),
+            ..account
         }
     }
 

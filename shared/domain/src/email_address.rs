@@ -106,10 +106,10 @@ impl EmailAddress {
     }
 
     /// The form for notices and the pages of their links, which others may see: the domain and two characters at each end
-    /// of the local part, `ma***za@example.com`; fewer if less than one would be hidden.
+    /// of the local part, `Mi***es@example.com`. Of a short one it shows less, so that at least one character is hidden.
     pub fn masked(&self) -> String {
-        let hidden_at_least = self.local_part().chars().count().saturating_sub(1) / 2;
-        self.masked_to(hidden_at_least.min(MASK_SHOWS))
+        let most_shown = self.local_part().chars().count().saturating_sub(1) / 2;
+        self.masked_to(most_shown.min(MASK_SHOWS))
     }
 
     /// The masks of two different addresses of one sentence. They show more until they differ.

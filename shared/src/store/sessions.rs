@@ -180,9 +180,9 @@ impl Counted<'_> {
     }
 
     /// Spends a link and opens a session for it, resets the failed passwords in a row, ends the browser's former session
-    /// and, unless the primary email was used, queues the notice. All or nothing: if one link is opened a hundred times at once, one succeeds. False when the
-    /// link was dead by then (used, expired, replaced, undone), its address no longer the account's, or the account
-    /// disabled.
+    /// and, unless the primary email was used, queues the notice. All or nothing: if one link is opened a hundred times at
+    /// once, one succeeds. False when the link was dead by then (used, expired, replaced, undone), its address no longer
+    /// the account's, or the account disabled.
     pub async fn open_session_with_link(
         &self,
         sign_in: LinkSignIn<'_>,
@@ -235,7 +235,7 @@ impl Counted<'_> {
 impl Store {
     /// Finds a valid session and records that it was seen, in one write. Key: the session. The condition is false for an
     /// unknown session and after the idle end (ASVS 5.0 V7.3). Returns nothing then, after the absolute end, and for a
-    /// session from before generations were stored: those are no part of the condition, because whoever may name an
+    /// session from before generations were stored: those are no part of the condition, because a function that may name an
     /// attribute in one may also write it.
     pub async fn touch_session(
         &self,
@@ -310,7 +310,7 @@ impl Store {
         self.write_once("end a session of an account", delete).await
     }
 
-    /// Key: the session. The condition is false when it has ended. It does not name the account: whoever may name an
+    /// Key: the session. The condition is false when it has ended. It does not name the account: a function that may name an
     /// attribute in a condition may also write it, and could give a session to another account.
     fn renew_session(&self, session: &Session) -> Write {
         Write::update(&self.tables.sessions, session_key(&session.hash), "SET generation = :next")
