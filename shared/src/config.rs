@@ -16,6 +16,8 @@ pub struct Tables {
     pub limits: String,
     /// Email requests.
     pub outbox: String,
+    /// What happened to accounts.
+    pub history: String,
 }
 
 /// What every function needs.
@@ -104,6 +106,7 @@ impl Environment<'_> {
             sessions: self.required("SESSIONS_TABLE"),
             limits: self.required("LIMITS_TABLE"),
             outbox: self.required("OUTBOX_TABLE"),
+            history: self.required("HISTORY_TABLE"),
         }
     }
 
@@ -220,12 +223,13 @@ fn is_public_url(url: &str) -> bool {
 mod tests {
     use super::*;
 
-    const COMPLETE: [(&str, &str); 10] = [
+    const COMPLETE: [(&str, &str); 11] = [
         ("ACCOUNTS_TABLE", "a"),
         ("LINKS_TABLE", "l"),
         ("SESSIONS_TABLE", "s"),
         ("LIMITS_TABLE", "i"),
         ("OUTBOX_TABLE", "o"),
+        ("HISTORY_TABLE", "h"),
         ("AWS_REGION", "eu-north-1"),
         ("AWS_ACCESS_KEY_ID", "key"),
         ("AWS_SECRET_ACCESS_KEY", "secret"),
@@ -283,6 +287,7 @@ mod tests {
     fn all_problems_are_reported_at_once_and_by_name() {
         for (name, value, problem) in [
             ("OUTBOX_TABLE", "", "OUTBOX_TABLE is not set"),
+            ("HISTORY_TABLE", "", "HISTORY_TABLE is not set"),
             ("AWS_REGION", "", "AWS_REGION is not set"),
             ("AWS_ACCESS_KEY_ID", "", "AWS_ACCESS_KEY_ID is not set"),
             ("AWS_SECRET_ACCESS_KEY", "", "AWS_SECRET_ACCESS_KEY is not set"),

@@ -11,8 +11,8 @@ pub fn event(notice: &Notice, at: Timestamp, texts: &Texts) -> String {
         Notice::BackupAdded { address, .. }
         | Notice::BackupRemoved { address, .. }
         | Notice::BackupUsed { address }
-        | Notice::Undone { backup: Some(address) } => (String::new(), address.masked()),
-        Notice::SessionsEnded | Notice::Undone { backup: None } => (String::new(), String::new()),
+        | Notice::Undone { backup: Some(address), .. } => (String::new(), address.masked()),
+        Notice::SessionsEnded | Notice::Undone { backup: None, .. } => (String::new(), String::new()),
     };
     let arguments = [("date", &*texts.date_time(at)), ("former", &*former), ("backup", &*backup)];
     let lead = texts.format(&format!("{}-lead", notice.stem()), &arguments);

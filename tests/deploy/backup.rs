@@ -1,6 +1,6 @@
 //! Accounts and the life of a backup email: what the base table decides, what the index finds.
 use domain::limit::Limit;
-use domain::{Backup, Notice, PendingAddress, Purpose, UndoLink};
+use domain::{Backup, ConfirmedAddress, Notice, PendingAddress, Purpose, RecoveryEmails, UndoLink};
 use shared::store::{ConfirmRefused, LimitReached, NotCreated, Undo, UndoRefused};
 
 use crate::stack::{Stack, address, source};
@@ -55,10 +55,9 @@ async fn a_backup_email_is_found_from_its_confirmation_until_its_removal() {
 
     let account = stack.load(&bea).await;
     let remove = async || {
-        let notice = stack.app.message_id();
         stack
             .store()
-            .remove_backup(&account, &notice, source(), stack.now())
+            .remove_backup(&account, stack.app.message_id(), source(), stack.now())
             .await
             .expect("a removal is decided")
     };
@@ -165,6 +164,7 @@ async fn a_change_is_undone_once_and_what_was_restored_can_be_removed() {
     let link = UndoLink {
         token_hash: stack.app.entropy.token().hash(),
         account_id: gus.clone(),
+        event: None,
         notice: Notice::BackupChanged {
             former: old.clone(),
             former_usable_from: None,
@@ -177,12 +177,15 @@ async fn a_change_is_undone_once_and_what_was_restored_can_be_removed() {
     };
     stack.store().create_undo_link(&link).await.expect("a link is kept");
     let undo = async || {
-        let notice_id = stack.app.message_id();
         let taking = Undo {
             link: &link,
             account: &account,
-            backup: Some(&old),
-            notice_id: &notice_id,
+            since: &link.own_event().id,
+            restored: &RecoveryEmails {
+                backup: Some(ConfirmedAddress::new(old.clone(), stack.now())),
+                former: None,
+            },
+            event_id: &stack.app.message_id(),
             source: &source(),
         };
         stack.store().undo(taking, stack.now()).await.expect("an undo is decided")
@@ -194,7 +197,7 @@ async fn a_change_is_undone_once_and_what_was_restored_can_be_removed() {
     assert!(found(&new).await.is_empty());
     let account = stack.load(&gus).await;
     assert!(account.frozen_until(stack.now()).is_some() && account.sessions_ended_at == Some(stack.now()));
-    let notice = stack.app.message_id();
-    let removed = stack.store().remove_backup(&account, &notice, source(), stack.now()).await;
+    let event_id = stack.app.message_id();
+    let removed = stack.store().remove_backup(&account, event_id, source(), stack.now()).await;
     assert!(removed.expect("a removal is decided"), "what was restored may be removed meanwhile");
 }

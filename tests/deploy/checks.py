@@ -16,6 +16,7 @@ TABLES = {
     "SessionsTable": ("session_hash", None, "expires_at"),
     "LimitsTable": ("bucket", None, "expires_at"),
     "OutboxTable": ("message_id", None, "expires_at"),
+    "HistoryTable": ("account_id", "event_id", "expires_at"),
 }
 SECRET = re.compile(r"^\{\{resolve:secretsmanager:(.+):SecretString\}\}$")
 

@@ -81,8 +81,8 @@ async fn a_link_to_a_removed_backup_email_and_a_link_past_its_time_open_nothing(
     let link = stack.sign_in_link(&hana, &spare);
     stack.store().create_sign_in_link(&link).await.expect("a link is decided").expect("it is the newest");
     let account = stack.load(&hana).await;
-    let notice = stack.app.message_id();
-    let removed = stack.store().remove_backup(&account, &notice, source(), stack.now()).await;
+    let event_id = stack.app.message_id();
+    let removed = stack.store().remove_backup(&account, event_id, source(), stack.now()).await;
     assert!(removed.expect("a removal is decided"));
     assert_eq!(stack.open(&link, SignInEmail::Backup).await, None);
 

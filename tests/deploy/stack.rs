@@ -127,13 +127,13 @@ impl Stack {
 
     /// Confirms with an account as it was read.
     pub async fn confirm(&self, account: &Account, link: &Link) -> Result<(), ConfirmRefused> {
-        let notice_id = self.app.message_id();
+        let event_id = self.app.message_id();
         let (authorization, source) = (LinkAuthorization::SameBrowser, &source());
         let confirmation = Confirmation {
             link,
             authorization,
             account,
-            notice_id: &notice_id,
+            event_id: &event_id,
             source,
             waiting_period: std::time::Duration::ZERO,
         };

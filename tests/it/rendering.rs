@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use domain::{
-    Account, AccountKind, Backup, ConfirmedAddress, HashingKey, Language, MessageId, Purpose, SignInMethod,
-    Token,
+    Account, AccountKind, Backup, ConfirmedAddress, HashingKey, History, Language, MessageId, Purpose,
+    SignInMethod, Token,
 };
 use shared::mail::Email;
 use shared::texts::Texts;
@@ -16,7 +16,9 @@ use shared::web::pages::{
 };
 use shared::web::{Code, LocalPath, Page, Problem};
 
-use self::samples::{account, address, backups, emails, session, sessions, since, undo_links};
+use self::samples::{
+    account, address, backups, emails, history, recovery_emails, session, sessions, since, undo_links,
+};
 use crate::support::{PUBLIC_URL, World, file, workspace_file};
 
 const PRODUCT: &str = "Product <&> Co";
@@ -90,16 +92,17 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
             add("open-link.html", "no code".into(), &page.clone().with_problem(&Code::CodeNeeded.into()));
         }
     }
-    for (link, taken) in undo_links().iter().flat_map(|link| [(link, false), (link, true)]) {
-        let page = UndoPage::new(link, &mina, &token, texts());
-        add("undo.html", link.notice.stem().into(), &page);
-        add(
-            "undo.html",
-            "other name".into(),
-            &page.clone().with_problem(&Code::OtherUsername.into(), "x\"<"),
-        );
-        let page = UndonePage::new(link, &mina, taken, since(), texts());
-        add("taken-back.html", format!("{} {taken}", link.notice.stem()), &page);
+    for link in undo_links() {
+        for history in [History::new(vec![link.own_event()]), history()] {
+            let page = UndoPage::new(&link, &mina, &history, &token, since(), texts());
+            add("undo.html", link.notice.stem().into(), &page);
+            add("undo.html", "other name".into(), &page.clone().with_other_username("x\"<"));
+            add("undo.html", "not in the list".into(), &page.with_unknown_event("x\"<"));
+        }
+    }
+    for (emails, taken) in recovery_emails().iter().flat_map(|emails| [(emails, false), (emails, true)]) {
+        let page = UndonePage::new(emails, taken, since(), texts());
+        add("taken-back.html", format!("{} {taken}", emails.addresses().count()), &page);
     }
     for held in [None, Some(since())] {
         let page = ConfirmedPage::new(&mina, &address("new@example.org"), held, texts());

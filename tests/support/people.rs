@@ -157,7 +157,9 @@ impl<'w> Newcomer<'w> {
         };
         if let Some(email) = &self.backup {
             let pending = world.request_backup(&person, email).await;
+            world.clock.tick();
             world.confirm(&person, pending).await;
+            world.clock.tick();
         }
         if let Some(email) = &self.pending {
             world.request_backup(&person, email).await;
@@ -235,13 +237,13 @@ impl World {
         app.store.create_confirmation_link(&link).await.expect("the database works");
         let account = app.store.load_account(&person.id).await.expect("the database works");
         let account = account.expect("the account was made a moment ago");
-        let notice_id = &app.message_id();
+        let event_id = &app.message_id();
         let source = &source();
         let confirmation = Confirmation {
             link: &link,
             authorization: LinkAuthorization::SameBrowser,
             account: &account,
-            notice_id,
+            event_id,
             source,
             waiting_period: Duration::ZERO,
         };

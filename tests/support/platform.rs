@@ -24,7 +24,7 @@ const FIRST_RETRY: Duration = Duration::from_millis(1);
 /// Variables of an environment, by name.
 pub type Variable<'v> = &'v dyn Fn(&str) -> Option<String>;
 
-/// A clock that a test moves; clones are the same clock.
+/// A clock that a test moves, and each request by a millisecond; clones are the same clock.
 #[derive(Debug, Clone)]
 pub struct TestClock(Arc<AtomicU64>);
 
@@ -34,10 +34,17 @@ impl TestClock {
         Self(Arc::new(AtomicU64::new(unix_seconds * 1_000)))
     }
 
-    /// Lets time pass.
+    /// Lets time pass. A tick since the last second does not count.
     pub fn advance(&self, time: Duration) {
         let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        self.0.fetch_add(milliseconds, Ordering::Relaxed);
+        let advanced = |now: u64| Some(now - now % 1_000 + milliseconds);
+        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, advanced);
+    }
+
+    /// Lets a millisecond pass, so that keys sort in the order of the requests. The second stays the same.
+    pub fn tick(&self) {
+        let ticked = |now: u64| (now % 1_000 < 999).then_some(now + 1);
+        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, ticked);
     }
 
     fn as_clock(&self) -> Clock {

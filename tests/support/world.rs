@@ -250,6 +250,7 @@ impl World {
 
     /// Calls this function with an event.
     pub async fn answer_by(&self, function: &str, event: &Value) -> ApiGatewayV2httpResponse {
+        self.clock.tick();
         self.functions.answer(function, event).await
     }
 }

@@ -85,13 +85,13 @@ async fn confirm(
     const READS: usize = 3;
     let mut now = app.now();
     app.store.release_expired_claim(&link.address, now).await?;
-    let notice_id = app.message_id();
+    let event_id = app.message_id();
     for _ in 0..READS {
         let confirmation = Confirmation {
             link,
             authorization,
             account: &account,
-            notice_id: &notice_id,
+            event_id: &event_id,
             source,
             waiting_period: app.needs.waiting_period,
         };

@@ -50,7 +50,7 @@ pub async fn post(app: &App<RateLimits>, request: Request) -> Result<Reply, Erro
 
     let outcome = match what {
         What::One(session) => end_one(app, &user, &session).await?,
-        What::Others => end_others(app, &user, &request.client_info(), now).await?,
+        What::Others => end_others(app, &user, request.client_info(), now).await?,
     };
 
     if !matches!(outcome, Outcome::Missing) {
@@ -102,13 +102,13 @@ async fn end_one(app: &App<RateLimits>, user: &Authenticated, session: &str) -> 
 async fn end_others(
     app: &App<RateLimits>,
     user: &Authenticated,
-    source: &ClientInfo,
+    source: ClientInfo,
     now: Timestamp,
 ) -> Result<Outcome, Error> {
     let limit = Limit::endings_of_other_sessions(&user.account.id);
-    let notice = (&app.message_id(), source);
+    let event = (app.message_id(), source);
     let counted = app.store.counted(&app.needs.key);
-    match counted.end_other_sessions(&user.session, &limit, notice, now).await? {
+    match counted.end_other_sessions(&user.session, &limit, event, now).await? {
         Ok(()) => Ok(Outcome::OthersEnded),
         // Another browser ended all others at the same time.
         Err(EndingRefused::SessionEnded) => Err(Error::NotSignedIn),

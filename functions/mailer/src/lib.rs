@@ -65,32 +65,36 @@ async fn decide(app: &App, queued: &QueuedEmail, now: Timestamp) -> Result<Decis
         EmailRequest::ConfirmBackup { account_id, address } => {
             confirmation(app, queued, account_id, address, now).await
         }
-        EmailRequest::Notice { account_id, notice, source, hourly } => {
+        EmailRequest::Notice { account_id, notice, source, event, hourly } => {
             if !hourly.is_empty() && !app.store.take_hour(hourly, &queued.id, now).await? {
                 return Ok(Decision::Drop("the same notice was sent within the hour"));
             }
             let Some(account) = app.store.load_account(account_id).await? else {
                 return Ok(Decision::Drop("the account is gone"));
             };
-            self::notice(app, account, queued.requested_at, notice, source).await
+            let happened = Happened { event: event.as_ref(), notice, at: queued.requested_at, source };
+            self::notice(app, account, happened).await
         }
     }
 }
 
-/// Sends a notice, with a link that undoes the change if it can be undone.
-async fn notice(
-    app: &App,
-    account: Account,
+/// What a notice is about.
+struct Happened<'a> {
+    event: Option<&'a MessageId>,
+    notice: &'a Notice,
     at: Timestamp,
-    notice: &Notice,
-    source: &ClientInfo,
-) -> Result<Decision, Error> {
-    let current = account.backup.confirmed().map(|current| &current.address);
-    let undo = notice.backup_after_undo(current).map(|_| app.entropy.token());
+    source: &'a ClientInfo,
+}
+
+/// Sends a notice, with a link that undoes the change if it can be undone.
+async fn notice(app: &App, account: Account, happened: Happened<'_>) -> Result<Decision, Error> {
+    let Happened { event, notice, at, source } = happened;
+    let undo = notice.can_be_undone().then(|| app.entropy.token());
     if let Some(token) = &undo {
         let link = UndoLink {
             token_hash: token.hash(),
             account_id: account.id.clone(),
+            event: event.cloned(),
             notice: notice.clone(),
             at,
             source: source.clone(),

@@ -37,7 +37,7 @@ pub async fn post(app: &App, request: Request) -> Result<Reply, Error> {
     let done = match (what, account.backup.pending(), account.backup.confirmed()) {
         (What::Pending, Some(pending), _) => app.store.cancel_pending(&account.id, pending).await?,
         (What::Confirmed, _, Some(_)) => {
-            app.store.remove_backup(&account, &app.message_id(), request.client_info(), now).await?
+            app.store.remove_backup(&account, app.message_id(), request.client_info(), now).await?
         }
         (What::Pending, None, _) | (What::Confirmed, _, None) => false,
     };

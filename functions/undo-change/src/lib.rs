@@ -1,9 +1,13 @@
-//! Undoes a change of the backup email: "this wasn't me". GET shows what happened, POST undoes it. It needs no
-//! session, because a thief may have all of them.
+//! Undoes what happened to the recovery of an account: "this wasn't me". GET lists what happened in the last days, POST
+//! undoes everything from one event on; that of the link, unless an earlier or later one is chosen. It needs no session,
+//! because a thief may have all of them.
 //!
 //! The form asks for the username, so that a mail gateway that presses buttons undoes nothing: the email contains the
 //! username, but no machine types it into the form.
-use domain::{Account, ClientInfo, MessageId, Purpose, Timestamp, Token, UndoLink, Username};
+use domain::{
+    Account, AccountEvent, ClientInfo, EmailAddress, History, MessageId, Purpose, RecoveryEmails, Timestamp,
+    Token, UndoLink, Username,
+};
 use serde::Deserialize;
 use shared::app::App;
 use shared::error::Error;
@@ -22,22 +26,30 @@ struct Form {
     token: String,
     #[serde(default)]
     username: String,
+    /// The id of the first event that is undone.
+    since: Option<String>,
 }
 
-/// A change that was undone.
-struct Undone {
-    /// The account as it was before.
+/// A live link, and what it is about.
+struct Opened {
+    link: UndoLink,
     account: Account,
-    /// Another account has the former address, so there is no backup email now; everything else was undone.
-    former_taken: bool,
+    history: History,
+}
+
+/// What was restored.
+struct Undone {
+    emails: RecoveryEmails,
+    /// Addresses that would have been restored, if other accounts did not have them by now.
+    taken: Vec<EmailAddress>,
 }
 
 /// GET `/undo`.
 pub async fn get(app: &App, request: Request) -> Result<Reply, Error> {
+    let now = app.now();
     let token = request.link_token().ok_or(Error::link(PURPOSE, Code::LinkUnknown))?;
-    let (link, account) = find(app, &token, app.now()).await?;
-    let page = UndoPage::new(&link, &account, &token, app.texts(account.language));
-    Ok(Reply::page(StatusCode::OK, page))
+    let opened = open(app, &token, now).await?;
+    Ok(Reply::page(StatusCode::OK, opened.page(app, &token, now)))
 }
 
 /// POST `/undo`.
@@ -45,34 +57,55 @@ pub async fn post(app: &App, request: Request) -> Result<Reply, Error> {
     let now = app.now();
     let form: Form = request.form()?;
     let token = Token::parse(&form.token).map_err(|_| Error::link(PURPOSE, Code::LinkUnknown))?;
-    let (link, account) = find(app, &token, now).await?;
-    let texts = app.texts(account.language);
-    if !names(&form.username, &account) {
-        let code = Code::OtherUsername;
-        let page = UndoPage::new(&link, &account, &token, texts.clone());
-        return Err(Error::on_page(code, page.with_problem(&code.into(), form.username), texts));
+    let opened = open(app, &token, now).await?;
+    let texts = app.texts(opened.account.language);
+    let own = opened.link.own_event().id;
+    let chosen = form.since.as_deref().unwrap_or(own.as_str());
+    let Some(since) = opened.history.find_undoable(chosen).cloned() else {
+        let page = opened.page(app, &token, now).with_unknown_event(form.username);
+        return Err(Error::on_page(Code::EventUnknown, page, texts));
+    };
+    if !names(&form.username, &opened.account) {
+        let page = opened.page(app, &token, now).with_chosen(&since.id).with_other_username(form.username);
+        return Err(Error::on_page(Code::OtherUsername, page, texts));
     }
 
-    let Undone { account, former_taken } =
-        undo(app, &link, account, &app.message_id(), &request.client_info(), now).await?;
+    let Undone { emails, taken } =
+        undo(app, opened, &since, &app.message_id(), &request.client_info(), now).await?;
 
     app.count(Event::NotMe);
-    tracing::warn!(former_taken, "a change was taken back");
-    let page = UndonePage::new(&link, &account, former_taken, now, texts);
+    tracing::warn!(former_taken = !taken.is_empty(), "changes were taken back");
+    let page = UndonePage::new(&emails, !taken.is_empty(), now, texts);
     Ok(Reply::page(StatusCode::OK, page).with_session(SessionCookie::Clear))
 }
 
-/// Finds the link, if it is live, and its account.
-async fn find(app: &App, token: &Token, now: Timestamp) -> Result<(UndoLink, Account), Error> {
+impl Opened {
+    fn page(&self, app: &App, token: &Token, now: Timestamp) -> UndoPage {
+        let texts = app.texts(self.account.language);
+        UndoPage::new(&self.link, &self.account, &self.history, token, now, texts)
+    }
+}
+
+/// Finds the link, if it is live, with its account and what happened to it.
+async fn open(app: &App, token: &Token, now: Timestamp) -> Result<Opened, Error> {
     let link =
         app.store.find_undo_link(&token.hash()).await?.ok_or(Error::link(PURPOSE, Code::LinkUnknown))?;
     logging::record_account(&link.account_id);
     if let Some(code) = Code::of_link(link.state(now)) {
         return Err(Error::link(PURPOSE, code));
     }
+    let (account, history) = load(app, &link, now).await?;
+    Ok(Opened { link, account, history })
+}
+
+/// Reads the account, and then its history, which is at least as new. If the history lacks the link's own event, the link
+/// tells it.
+async fn load(app: &App, link: &UndoLink, now: Timestamp) -> Result<(Account, History), Error> {
     let account =
         app.store.load_account(&link.account_id).await?.ok_or(Error::link(PURPOSE, Code::LinkUnknown))?;
-    Ok((link, account))
+    let mut history = app.store.load_history(&account.id, now).await?;
+    history.insert(link.own_event());
+    Ok((account, history))
 }
 
 /// Whether this is the account's username, however it is written.
@@ -80,34 +113,32 @@ fn names(typed: &str, account: &Account) -> bool {
     Username::parse(typed.trim()).is_ok_and(|typed| typed.canonical() == account.username.canonical())
 }
 
-/// Undoes in one transaction. If the account has changed since it was read, it is read again. If another account has the
-/// former address, everything else is undone.
+/// Undoes in one transaction. If the account has changed since it was read, it is read again. What other accounts have by
+/// now is not restored; everything else is undone.
 async fn undo(
     app: &App,
-    link: &UndoLink,
-    mut account: Account,
-    notice_id: &MessageId,
+    opened: Opened,
+    since: &AccountEvent,
+    event_id: &MessageId,
     source: &ClientInfo,
     now: Timestamp,
 ) -> Result<Undone, Error> {
-    const ATTEMPTS: usize = 4;
-    let mut former_taken = false;
+    // More than a signed-in thief can change or end in a day (`docs/limits.md`).
+    const ATTEMPTS: usize = 20;
+    let Opened { link, mut account, mut history } = opened;
+    let mut taken = Vec::new();
     for _ in 0..ATTEMPTS {
-        let current = account.backup.confirmed().map(|current| &current.address);
-        let before = link.notice.backup_after_undo(current).unwrap_or_default();
-        let backup = before.as_ref().filter(|_| !former_taken);
-        if let Some(address) = backup {
+        let emails = history.before(since, &account.recovery_emails(now), &taken, now);
+        for address in emails.addresses() {
             app.store.release_expired_claim(address, now).await?;
         }
-        let change = Undo { link, account: &account, backup, notice_id, source };
+        let change =
+            Undo { link: &link, account: &account, since: &since.id, restored: &emails, event_id, source };
         match app.store.undo(change, now).await? {
-            Ok(()) => return Ok(Undone { account, former_taken }),
+            Ok(()) => return Ok(Undone { emails, taken }),
             Err(UndoRefused::LinkDead) => return Err(Error::link(PURPOSE, Code::LinkUsed)),
-            Err(UndoRefused::Taken) => former_taken = true,
-            Err(UndoRefused::AccountChanged) => {
-                let changed = app.store.load_account(&link.account_id).await?;
-                account = changed.ok_or(Error::link(PURPOSE, Code::LinkUnknown))?;
-            }
+            Err(UndoRefused::Taken(addresses)) => taken.extend(addresses),
+            Err(UndoRefused::AccountChanged) => (account, history) = load(app, &link, now).await?,
         }
     }
     Err(Error::Internal("the account changed at every attempt".into()))

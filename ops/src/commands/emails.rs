@@ -118,7 +118,8 @@ mod tests {
         let confirmation =
             EmailRequest::ConfirmBackup { account_id: account_id.clone(), address: address.clone() };
         let notice = Notice::BackupUsed { address: address.clone() };
-        let notice = EmailRequest::notice(account_id, notice, ClientInfo::default());
+        let source = ClientInfo::default();
+        let notice = EmailRequest::Notice { account_id, notice, source, event: None, hourly: Vec::new() };
         let link = EmailRequest::SignInLink { typed: TypedAddress::from(&address) };
         let line_after = |minutes: u64, request: EmailRequest, state: QueuedState| {
             let queued = QueuedEmail { id: MessageId::first_of(asked), state, requested_at: asked, request };

@@ -113,6 +113,14 @@ impl Account {
         }
     }
 
+    /// The recovery emails at `now`.
+    pub fn recovery_emails(&self, now: Timestamp) -> RecoveryEmails {
+        RecoveryEmails {
+            backup: self.backup.confirmed().cloned(),
+            former: self.former.clone().filter(|former| now < former.until),
+        }
+    }
+
     /// The recovery emails once this address is confirmed at `now`. It becomes active after the waiting period, and the
     /// active one stays active until then. An address that is active already does not wait.
     pub fn after_confirming(

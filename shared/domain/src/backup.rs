@@ -52,6 +52,14 @@ pub struct RecoveryEmails {
     pub former: Option<FormerAddress>,
 }
 
+impl RecoveryEmails {
+    /// The addresses.
+    pub fn addresses(&self) -> impl Iterator<Item = &EmailAddress> {
+        let former = self.former.iter().map(|former| &former.address);
+        self.backup.iter().map(|backup| &backup.address).chain(former)
+    }
+}
+
 /// An address that was requested and has no effect yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingAddress {

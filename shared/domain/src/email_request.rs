@@ -7,8 +7,10 @@ use super::account::{Account, AccountId};
 use super::client_info::ClientInfo;
 use super::email_address::EmailAddress;
 use super::hashing_key::HashingKey;
+use super::history::AccountEvent;
 use super::identifier::TypedAddress;
 use super::link::Purpose;
+use super::message_id::MessageId;
 use super::timestamp::Timestamp;
 
 /// A request for an email. It names no recipient: the mailer looks that up.
@@ -40,6 +42,9 @@ pub enum EmailRequest {
         notice: Notice,
         /// Where the request that made the change came from.
         source: ClientInfo,
+        /// The event in the account's history. Requests of earlier versions have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        event: Option<MessageId>,
         /// Under each of these keys it is sent once an hour. A notice of a change has none: it is always sent.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         hourly: Vec<HourlyKey>,
@@ -68,9 +73,10 @@ impl HourlyKey {
 }
 
 impl EmailRequest {
-    /// A notice that is always sent.
-    pub const fn notice(account_id: AccountId, notice: Notice, source: ClientInfo) -> Self {
-        Self::Notice { account_id, notice, source, hourly: Vec::new() }
+    /// The notice of an event. Under each of these keys it is sent once an hour; without one, it is always sent.
+    pub fn notice_of(event: &AccountEvent, account_id: AccountId, hourly: Vec<HourlyKey>) -> Self {
+        let (notice, source) = (event.notice.clone(), event.source.clone());
+        Self::Notice { account_id, notice, source, event: Some(event.id.clone()), hourly }
     }
 
     /// The name of its kind, as the database has it.
@@ -144,6 +150,9 @@ pub enum Notice {
     Undone {
         /// The backup email after that.
         backup: Option<EmailAddress>,
+        /// The event since which everything was undone. Undos of earlier versions have none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<MessageId>,
     },
 }
 
@@ -156,71 +165,18 @@ impl Notice {
             Self::BackupRemoved { .. } => "removed",
             Self::BackupUsed { .. } => "used",
             Self::SessionsEnded => "sessions-ended",
-            Self::Undone { backup: Some(_) } => "taken-back",
-            Self::Undone { backup: None } => "taken-back-to-none",
+            Self::Undone { backup: Some(_), .. } => "taken-back",
+            Self::Undone { backup: None, .. } => "taken-back-to-none",
         }
     }
 
-    /// The backup email of the account after this is undone, given the current one: the one before the change. An address
-    /// that somebody else used is removed. `None` if there is nothing to undo.
-    pub fn backup_after_undo(&self, current: Option<&EmailAddress>) -> Option<Option<EmailAddress>> {
-        match self {
-            Self::BackupAdded { .. } => Some(None),
-            Self::BackupChanged { former, .. } => Some(Some(former.clone())),
-            Self::BackupRemoved { address, .. } => Some(Some(address.clone())),
-            Self::BackupUsed { address } => Some(current.filter(|current| *current != address).cloned()),
-            Self::SessionsEnded => Some(current.cloned()),
-            Self::Undone { .. } => None,
-        }
+    /// Whether it can be undone. An undo itself cannot: what it ended must not come back.
+    pub const fn can_be_undone(&self) -> bool {
+        !matches!(self, Self::Undone { .. })
     }
 
-    /// When the address that an undo restores was to become active, if it was in its waiting period. An undo does not end
-    /// the waiting period: that address may be the one that the owner did not add.
-    pub const fn restored_usable_from(&self) -> Option<Timestamp> {
-        match self {
-            Self::BackupChanged { former_usable_from: from, .. }
-            | Self::BackupRemoved { usable_from: from, .. } => *from,
-            Self::BackupAdded { .. }
-            | Self::BackupUsed { .. }
-            | Self::SessionsEnded
-            | Self::Undone { .. } => None,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_undo_restores_what_was_there_before() {
-        let address = |text: &str| EmailAddress::parse(text).expect("an address");
-        let (old, new, third) =
-            (address("old@example.org"), address("new@example.org"), address("third@example.org"));
-        let added = Notice::BackupAdded { address: new.clone(), usable_from: None };
-        let changed = Notice::BackupChanged {
-            former: old.clone(),
-            former_usable_from: None,
-            address: new.clone(),
-            usable_from: None,
-        };
-        let removed = Notice::BackupRemoved { address: old.clone(), usable_from: None };
-        let used = Notice::BackupUsed { address: new.clone() };
-        for (notice, current, left) in [
-            (&added, Some(&new), Some(None)),
-            (&added, Some(&third), Some(None)),
-            (&changed, Some(&new), Some(Some(old.clone()))),
-            (&changed, None, Some(Some(old.clone()))),
-            (&removed, None, Some(Some(old.clone()))),
-            (&removed, Some(&third), Some(Some(old.clone()))),
-            (&used, Some(&new), Some(None)),
-            (&used, Some(&third), Some(Some(third.clone()))),
-            (&used, None, Some(None)),
-            (&Notice::SessionsEnded, Some(&new), Some(Some(new.clone()))),
-            (&Notice::SessionsEnded, None, Some(None)),
-            (&Notice::Undone { backup: None }, Some(&new), None),
-        ] {
-            assert_eq!(notice.backup_after_undo(current), left, "{notice:?} with {current:?}");
-        }
+    /// Whether it changed the recovery emails.
+    pub const fn is_change(&self) -> bool {
+        !matches!(self, Self::BackupUsed { .. } | Self::SessionsEnded)
     }
 }

@@ -1,8 +1,12 @@
 //! The links that undo a change: "this wasn't me".
 use super::account::AccountId;
+use super::backup::{ConfirmedAddress, RecoveryEmails};
 use super::client_info::ClientInfo;
+use super::email_address::EmailAddress;
 use super::email_request::Notice;
+use super::history::AccountEvent;
 use super::link::{LinkState, Purpose};
+use super::message_id::MessageId;
 use super::timestamp::Timestamp;
 use super::token::TokenHash;
 
@@ -13,6 +17,8 @@ pub struct UndoLink {
     pub token_hash: TokenHash,
     /// Whose account it is.
     pub account_id: AccountId,
+    /// The event in the account's history. Links of earlier versions have none.
+    pub event: Option<MessageId>,
     /// What happened.
     pub notice: Notice,
     /// When it happened.
@@ -37,6 +43,31 @@ impl UndoLink {
             LinkState::Expired
         } else {
             LinkState::Live
+        }
+    }
+
+    /// The event that it is about, as far as the link tells: the history may lack it, or not be readable.
+    pub fn own_event(&self) -> AccountEvent {
+        let waits_until = |from: Option<Timestamp>| from.map_or(self.at, |from| from.max(self.at));
+        let had = |address: &EmailAddress, from: Option<Timestamp>| RecoveryEmails {
+            backup: Some(ConfirmedAddress {
+                usable_from: waits_until(from),
+                ..ConfirmedAddress::new(address.clone(), self.at)
+            }),
+            former: None,
+        };
+        let before = match &self.notice {
+            Notice::BackupAdded { .. } => Some(RecoveryEmails::default()),
+            Notice::BackupChanged { former, former_usable_from: from, .. } => Some(had(former, *from)),
+            Notice::BackupRemoved { address, usable_from: from } => Some(had(address, *from)),
+            Notice::BackupUsed { .. } | Notice::SessionsEnded | Notice::Undone { .. } => None,
+        };
+        AccountEvent {
+            id: self.event.clone().unwrap_or_else(|| MessageId::first_of(self.at)),
+            notice: self.notice.clone(),
+            at: self.at,
+            source: self.source.clone(),
+            before,
         }
     }
 }

@@ -211,7 +211,7 @@ impl Store {
         let looks = new.username.looks();
         let looks = looks.iter().map(|look| Ok(tx.add(self.put_look(look, &new.id)?)));
         let looks = looks.collect::<Result<Vec<_>, StoreError>>()?;
-        tx.add(self.claim_email(&new.primary, &new.id, now)?);
+        tx.add(self.claim_email(&new.primary, &new.id, None, now)?);
         tx.add(self.put_record(&new.id, Record::Profile(profile))?);
         tx.add(self.put_record(&new.id, Record::Primary(primary))?);
         Ok(match tx.commit(self).await? {

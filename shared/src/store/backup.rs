@@ -8,8 +8,9 @@ use super::transaction::{Part, Transaction};
 use super::write::{Write, number, text};
 use super::{Store, StoreError};
 use domain::{
-    Account, AccountId, ClientInfo, ConfirmedAddress, EmailAddress, EmailRequest, FormerAddress, Generation,
-    Limit, Link, LinkAuthorization, MessageId, Notice, PendingAddress, RecoveryEmails, Timestamp,
+    Account, AccountEvent, AccountId, ClientInfo, ConfirmedAddress, EmailAddress, EmailRequest,
+    FormerAddress, Generation, Limit, Link, LinkAuthorization, MessageId, Notice, PendingAddress,
+    RecoveryEmails, Timestamp,
 };
 
 /// What a confirmation takes.
@@ -21,9 +22,9 @@ pub struct Confirmation<'a> {
     pub authorization: LinkAuthorization,
     /// Its account, as last read.
     pub account: &'a Account,
-    /// The key of the notice to the primary.
-    pub notice_id: &'a MessageId,
-    /// Where the request came from, for the notice.
+    /// The key of the event, and of the notice to the primary.
+    pub event_id: &'a MessageId,
+    /// Where the request came from.
     pub source: &'a ClientInfo,
     /// The waiting period before the address can be used to sign in.
     pub waiting_period: Duration,
@@ -42,6 +43,12 @@ pub enum ConfirmRefused {
     ChangesNotAllowed,
     /// The backup email changed since the account was read: read it again.
     AccountChanged,
+}
+
+/// The write that claims an address for an account.
+pub(super) struct NewClaim {
+    pub(super) address: EmailAddress,
+    pub(super) part: Part,
 }
 
 impl Counted<'_> {
@@ -77,7 +84,7 @@ impl Store {
         confirmation: Confirmation<'_>,
         now: Timestamp,
     ) -> Result<Result<(), ConfirmRefused>, StoreError> {
-        let Confirmation { link, authorization, account, notice_id, source, waiting_period } = confirmation;
+        let Confirmation { link, authorization, account, event_id, source, waiting_period } = confirmation;
         let Some(generation) = link.generation else { return Ok(Err(ConfirmRefused::ChangesNotAllowed)) };
         let mut tx = Transaction::new("confirm a backup email");
         let spent = tx.add(self.spend_link(link, authorization, now));
@@ -89,18 +96,23 @@ impl Store {
             RecoveryEmails { backup: current.cloned(), former: account.former.clone() }
         } else {
             let emails = account.after_confirming(&link.address, waiting_period, now);
-            let notice = notice_of_change(account, &emails, link, now);
-            let (account_id, source) = (account.id.clone(), source.clone());
-            tx.add(self.enqueue(notice_id, EmailRequest::notice(account_id, notice, source), now)?);
+            let event = AccountEvent {
+                id: event_id.clone(),
+                notice: notice_of_change(account, &emails, link, now),
+                at: now,
+                source: source.clone(),
+                before: Some(account.recovery_emails(now)),
+            };
+            self.record(&mut tx, &account.id, &event, Vec::new())?;
             emails
         };
-        let claim = self.replace_recovery_emails(&mut tx, account, &emails, now)?;
+        let claims = self.replace_recovery_emails(&mut tx, account, &emails, now)?;
         Ok(match tx.commit(self).await? {
             Ok(()) => Ok(()),
             Err(failed) if failed.at(spent) => Err(ConfirmRefused::LinkDead),
             Err(failed) if failed.at(pending) => Err(ConfirmRefused::NoLongerPending),
             Err(failed) if failed.at(profile) => Err(ConfirmRefused::ChangesNotAllowed),
-            Err(failed) if failed.at(claim) => Err(ConfirmRefused::Taken),
+            Err(failed) if claims.iter().any(|claim| failed.at(claim.part)) => Err(ConfirmRefused::Taken),
             Err(_) => Err(ConfirmRefused::AccountChanged),
         })
     }
@@ -110,7 +122,7 @@ impl Store {
     pub async fn remove_backup(
         &self,
         account: &Account,
-        notice_id: &MessageId,
+        event_id: MessageId,
         source: ClientInfo,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
@@ -118,11 +130,16 @@ impl Store {
             return Ok(false);
         };
         let usable_from = Some(backup.usable_from).filter(|from| *from > now);
-        let notice = Notice::BackupRemoved { address: backup.address, usable_from };
-        let account_id = account.id.clone();
+        let event = AccountEvent {
+            id: event_id,
+            notice: Notice::BackupRemoved { address: backup.address, usable_from },
+            at: now,
+            source,
+            before: Some(account.recovery_emails(now)),
+        };
         let mut tx = Transaction::new("remove a backup email");
         tx.add(self.check_generation(&account.id, account.generation));
-        tx.add(self.enqueue(notice_id, EmailRequest::notice(account_id, notice, source), now)?);
+        self.record(&mut tx, &account.id, &event, Vec::new())?;
         self.replace_recovery_emails(&mut tx, account, &RecoveryEmails::default(), now)?;
         Ok(tx.commit(self).await?.is_ok())
     }
@@ -149,15 +166,15 @@ impl Store {
     }
 
     /// Gives an account these recovery emails in place of those it had when it was read, claims included. The condition
-    /// of the backup record is false when the account has changed since. Returns the write that claims an address the
-    /// account did not have; its condition is false when another account has it.
+    /// of the backup record is false when the account has changed since. Returns the writes that claim addresses the
+    /// account did not have; their conditions are false when another account has them.
     pub(super) fn replace_recovery_emails(
         &self,
         tx: &mut Transaction,
         account: &Account,
         emails: &RecoveryEmails,
         now: Timestamp,
-    ) -> Result<Option<Part>, StoreError> {
+    ) -> Result<Vec<NewClaim>, StoreError> {
         let id = &account.id;
         tx.add(self.replace_backup(account, emails.backup.as_ref())?);
         match (&account.former, &emails.former) {
@@ -177,17 +194,20 @@ impl Store {
                 tx.add(self.delete_claim(address, id));
             }
         }
-        let mut claim = None;
+        let mut claimed = Vec::new();
         for (address, until) in after {
             match before.iter().find(|(claimed, _)| *claimed == address) {
                 Some((_, same)) if *same == until => {}
                 Some(_) => {
                     tx.add(self.set_claim_end(address, id, until));
                 }
-                None => claim = Some(tx.add(self.claim_email(address, id, now)?)),
+                None => {
+                    let part = tx.add(self.claim_email(address, id, until, now)?);
+                    claimed.push(NewClaim { address: address.clone(), part });
+                }
             }
         }
-        Ok(claim)
+        Ok(claimed)
     }
 
     /// Key: the backup record. The condition is false when it is not what the account had when it was read.

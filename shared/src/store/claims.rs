@@ -132,28 +132,29 @@ impl Store {
         self.get(&self.tables.accounts, claim_key(claimed)).await
     }
 
-    /// Claims an address. Key: the claim. The condition is false when an account has the address.
+    /// Claims an address, for good or until a time. Key: the claim. The condition is false when an account has the address.
     pub(super) fn claim_email(
         &self,
         address: &EmailAddress,
         owner: &AccountId,
+        until: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<Write, StoreError> {
         Ok(self
-            .put_claim(email_claim(address), owner)?
+            .put_claim(email_claim(address), owner, until)?
             .when("attribute_not_exists(account_id) OR in_force_until <= :now")
             .value(":now", number(now.unix_seconds())))
     }
 
     /// Claims a username. Key: the claim. The condition is false when an account has the username.
     pub(super) fn claim_username(&self, username: &Username, owner: &AccountId) -> Result<Write, StoreError> {
-        Ok(self.put_claim(username_claim(username), owner)?.when("attribute_not_exists(account_id)"))
+        Ok(self.put_claim(username_claim(username), owner, None)?.when("attribute_not_exists(account_id)"))
     }
 
     /// Claims what a username looks like. Key: the claim. The condition is false when the username of another account looks
     /// like it.
     pub(super) fn put_look(&self, look: &str, owner: &AccountId) -> Result<Write, StoreError> {
-        let claim = self.put_claim(format!("{LOOK}{look}"), owner)?;
+        let claim = self.put_claim(format!("{LOOK}{look}"), owner, None)?;
         Ok(claim
             .when("attribute_not_exists(account_id) OR owner_id = :owner")
             .value(":owner", text(owner.as_str())))
@@ -198,9 +199,14 @@ impl Store {
         }
     }
 
-    fn put_claim(&self, claimed: String, owner: &AccountId) -> Result<Write, StoreError> {
-        let row =
-            Row { account_id: claimed, record: CLAIM.into(), owner_id: owner.clone(), in_force_until: None };
+    fn put_claim(
+        &self,
+        claimed: String,
+        owner: &AccountId,
+        in_force_until: Option<Timestamp>,
+    ) -> Result<Write, StoreError> {
+        let owner_id = owner.clone();
+        let row = Row { account_id: claimed, record: CLAIM.into(), owner_id, in_force_until };
         Write::put(&self.tables.accounts, &row)
     }
 

@@ -45,10 +45,20 @@ pub(super) async fn query_pages<R: DeserializeOwned>(
     enough: usize,
     most_pages: usize,
 ) -> Result<Found<R>, Cause> {
+    let Found { rows, complete } = query_item_pages(call, enough, most_pages).await?;
+    Ok(Found { rows: serde_dynamo::from_items(rows)?, complete })
+}
+
+/// The same, for rows of which each may be unreadable by itself.
+pub(super) async fn query_item_pages(
+    call: QueryFluentBuilder,
+    enough: usize,
+    most_pages: usize,
+) -> Result<Found<Item>, Cause> {
     let (mut rows, mut start) = (Vec::new(), None);
     for _ in 0..most_pages {
         let answer = call.clone().set_exclusive_start_key(start.take()).send().await?;
-        rows.extend(serde_dynamo::from_items::<_, R>(answer.items.unwrap_or_default())?);
+        rows.extend(answer.items.unwrap_or_default());
         start = answer.last_evaluated_key;
         if start.is_none() || rows.len() >= enough {
             break;

@@ -12,7 +12,7 @@ use super::write::{Item, Write, key, number, text};
 use super::{Store, StoreError};
 use domain::session::{ABSOLUTE_LIFETIME, IDLE_LIFETIME};
 use domain::{
-    Account, AccountId, ClientInfo, CountedFor, EmailAddress, EmailRequest, Generation, HourlyKey, Limit,
+    Account, AccountEvent, AccountId, ClientInfo, CountedFor, EmailAddress, Generation, HourlyKey, Limit,
     Link, LinkAuthorization, MessageId, Notice, PasswordAttempt, Session, SignInEmail, SignInMethod,
     Timestamp, TokenHash,
 };
@@ -170,7 +170,7 @@ impl Counted<'_> {
             tx.add(self.store.delete_session(former));
         }
         if let Some((address, notice)) = sign_in.backup_used {
-            tx.add(self.store.enqueue_use_notice(session, address, notice, now)?);
+            self.store.record_use(&mut tx, session, address, notice, now)?;
         }
         Ok(match tx.commit(self.store).await? {
             Ok(()) => Ok(()),
@@ -201,7 +201,7 @@ impl Counted<'_> {
             tx.add(store.delete_session(former));
         }
         if sign_in_email != SignInEmail::Primary {
-            tx.add(store.enqueue_use_notice(session, &link.address, notice, now)?);
+            store.record_use(&mut tx, session, &link.address, notice, now)?;
         }
         Ok(tx.commit(store).await?.is_ok())
     }
@@ -212,18 +212,19 @@ impl Counted<'_> {
         &self,
         session: &Session,
         limit: &Limit,
-        (notice_id, source): (&MessageId, &ClientInfo),
+        (event_id, source): (MessageId, ClientInfo),
         now: Timestamp,
     ) -> Result<Result<(), EndingRefused>, StoreError> {
-        let account_id = session.account_id.clone();
-        let end = self.store.end_generation(&account_id, now);
+        let id = &session.account_id;
+        let end = self.store.end_generation(id, now);
         let end = when_current(end, session.generation, "attribute_exists(account_id)");
-        let request = EmailRequest::notice(account_id, Notice::SessionsEnded, source.clone());
+        let notice = Notice::SessionsEnded;
+        let event = AccountEvent { id: event_id, notice, at: now, source, before: None };
         let mut tx = Transaction::new("end all other sessions");
         let profile = tx.add(end);
         let own = tx.add(self.store.renew_session(session));
         tx.add(self.count_attempt(limit, now));
-        tx.add(self.store.enqueue(notice_id, request, now)?);
+        self.store.record(&mut tx, id, &event, Vec::new())?;
         Ok(match tx.commit(self.store).await? {
             Ok(()) => Ok(()),
             Err(failed) if failed.at(profile) || failed.at(own) => Err(EndingRefused::SessionEnded),
@@ -329,17 +330,22 @@ impl Store {
         Write::delete(&self.tables.sessions, session_key(hash))
     }
 
-    /// Queues the notice that a backup email, current or former, was used to sign in.
-    fn enqueue_use_notice(
+    /// Adds that a backup email, current or former, was used to sign in.
+    fn record_use(
         &self,
+        tx: &mut Transaction,
         session: &Session,
         address: &EmailAddress,
         keys: &NoticeKeys,
         now: Timestamp,
-    ) -> Result<Write, StoreError> {
-        let notice = Notice::BackupUsed { address: address.clone() };
-        let (account_id, source) = (session.account_id.clone(), session.source.clone());
-        let request = EmailRequest::Notice { account_id, notice, source, hourly: keys.hourly.clone() };
-        self.enqueue(&keys.id, request, now)
+    ) -> Result<(), StoreError> {
+        let event = AccountEvent {
+            id: keys.id.clone(),
+            notice: Notice::BackupUsed { address: address.clone() },
+            at: now,
+            source: session.source.clone(),
+            before: None,
+        };
+        self.record(tx, &session.account_id, &event, keys.hourly.clone())
     }
 }

@@ -1,6 +1,7 @@
 //! Undoing a change of the backup email, and the links that do it, which are in the table of links.
 use serde::{Deserialize, Serialize};
 
+use super::account_admin::when_current;
 use super::accounts::{PENDING, PROFILE};
 use super::error::Context;
 use super::links::link_key;
@@ -9,8 +10,8 @@ use super::write::{Write, number};
 use super::{Store, StoreError};
 use domain::account::FREEZE;
 use domain::{
-    Account, AccountId, ClientInfo, ConfirmedAddress, EmailAddress, EmailRequest, MessageId, Notice, Purpose,
-    RecoveryEmails, Timestamp, TokenHash, UndoLink,
+    Account, AccountEvent, AccountId, ClientInfo, EmailAddress, MessageId, Notice, Purpose, RecoveryEmails,
+    Timestamp, TokenHash, UndoLink,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -18,6 +19,8 @@ struct Row {
     token_hash: TokenHash,
     purpose: Purpose,
     account_id: AccountId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    event_id: Option<MessageId>,
     notice: Notice,
     happened_at: Timestamp,
     source: ClientInfo,
@@ -26,29 +29,31 @@ struct Row {
     spent_at: Option<Timestamp>,
 }
 
-/// What undoing a change takes.
+/// What undoing changes takes.
 #[derive(Debug, Clone, Copy)]
 pub struct Undo<'a> {
     /// The link that was opened.
     pub link: &'a UndoLink,
     /// Its account, as last read.
     pub account: &'a Account,
-    /// The backup email after it.
-    pub backup: Option<&'a EmailAddress>,
-    /// The key of the notice to the primary.
-    pub notice_id: &'a MessageId,
-    /// Where the request came from, for the notice.
+    /// The event since which everything is undone.
+    pub since: &'a MessageId,
+    /// The recovery emails after it.
+    pub restored: &'a RecoveryEmails,
+    /// The key of the event, and of the notice to the primary.
+    pub event_id: &'a MessageId,
+    /// Where the request came from.
     pub source: &'a ClientInfo,
 }
 
 /// Why nothing was undone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UndoRefused {
     /// The link was used, or has expired.
     LinkDead,
-    /// Another account has the address: undo without restoring it.
-    Taken,
-    /// The backup email changed since the account was read: read it again.
+    /// Other accounts have these addresses: undo without restoring them.
+    Taken(Vec<EmailAddress>),
+    /// The account changed since it was read: read it and its history again.
     AccountChanged,
 }
 
@@ -59,6 +64,7 @@ impl Store {
         Ok(row.map(|row| UndoLink {
             token_hash: row.token_hash,
             account_id: row.account_id,
+            event: row.event_id,
             notice: row.notice,
             at: row.happened_at,
             source: row.source,
@@ -72,6 +78,7 @@ impl Store {
             token_hash: link.token_hash.clone(),
             purpose: Purpose::Undo,
             account_id: link.account_id.clone(),
+            event_id: link.event.clone(),
             notice: link.notice.clone(),
             happened_at: link.at,
             source: link.source.clone(),
@@ -83,39 +90,35 @@ impl Store {
         Ok(())
     }
 
-    /// Undoes a change: the link is spent; the backup email and its claim are what they were before; the pending address
-    /// is deleted; all sessions and the sign-in links requested so far end; changes of the backup email are frozen for a
-    /// while; the primary is told. All or nothing.
+    /// Undoes changes: the link is spent; the recovery emails and their claims are what they were before; the pending
+    /// address is deleted; all sessions and the sign-in links requested so far end; changes of the backup email are frozen
+    /// for a while; the primary is told. All or nothing. Of two undos at once, the later one reads what the other did.
     pub async fn undo(&self, undo: Undo<'_>, now: Timestamp) -> Result<Result<(), UndoRefused>, StoreError> {
-        let Undo { link, account, backup, notice_id, source } = undo;
-        let id = &account.id;
-        let notice = Notice::Undone { backup: backup.cloned() };
-        let notice = EmailRequest::notice(id.clone(), notice, source.clone());
-        let current = account.backup.confirmed();
-        let usable_from = link.notice.restored_usable_from().map_or(now, |from| from.max(now));
-        let restored = |backup: &EmailAddress| match current.filter(|current| current.address == *backup) {
-            // It was only used, not changed.
-            Some(current) if matches!(link.notice, Notice::BackupUsed { .. } | Notice::SessionsEnded) => {
-                current.clone()
-            }
-            Some(current) => {
-                ConfirmedAddress { usable_from: current.usable_from.min(usable_from), ..current.clone() }
-            }
-            None => ConfirmedAddress { usable_from, ..ConfirmedAddress::new(backup.clone(), now) },
+        let Undo { link, account, since, restored, event_id, source } = undo;
+        let backup = restored.backup.as_ref().map(|backup| backup.address.clone());
+        let event = AccountEvent {
+            id: event_id.clone(),
+            notice: Notice::Undone { backup, since: Some(since.clone()) },
+            at: now,
+            source: source.clone(),
+            before: Some(account.recovery_emails(now)),
         };
-        let restored = RecoveryEmails { backup: backup.map(restored), former: None };
         let mut tx = Transaction::new("take a change back");
         let spent = tx.add(self.spend_undo_link(link, now));
-        tx.add(self.end_sessions_and_freeze(id, now));
-        tx.add(Write::delete(&self.tables.accounts, Self::account_key(id, PENDING)));
-        tx.add(self.enqueue(notice_id, notice, now)?);
-        let claim = self.replace_recovery_emails(&mut tx, account, &restored, now)?;
-        Ok(match tx.commit(self).await? {
-            Ok(()) => Ok(()),
-            Err(failed) if failed.at(spent) => Err(UndoRefused::LinkDead),
-            Err(failed) if failed.at(claim) => Err(UndoRefused::Taken),
-            Err(_) => Err(UndoRefused::AccountChanged),
-        })
+        let profile = tx.add(self.end_sessions_and_freeze(account, now));
+        tx.add(Write::delete(&self.tables.accounts, Self::account_key(&account.id, PENDING)));
+        self.record(&mut tx, &account.id, &event, Vec::new())?;
+        let claims = self.replace_recovery_emails(&mut tx, account, restored, now)?;
+        let Err(failed) = tx.commit(self).await? else { return Ok(Ok(())) };
+        if failed.at(spent) {
+            return Ok(Err(UndoRefused::LinkDead));
+        }
+        let taken: Vec<_> = claims.into_iter().filter(|claim| failed.at(claim.part)).collect();
+        Ok(Err(if failed.at(profile) || taken.is_empty() {
+            UndoRefused::AccountChanged
+        } else {
+            UndoRefused::Taken(taken.into_iter().map(|claim| claim.address).collect())
+        }))
     }
 
     /// Key: the link. The condition is false when it was used or has expired.
@@ -125,11 +128,12 @@ impl Store {
             .value(":now", number(now.unix_seconds()))
     }
 
-    /// Key: the profile. The condition is false when the account does not exist.
-    fn end_sessions_and_freeze(&self, id: &AccountId, now: Timestamp) -> Write {
+    /// Key: the profile. The condition is false when all sessions have ended since the account was read, as by another
+    /// undo: what this one restores was then read too early.
+    fn end_sessions_and_freeze(&self, account: &Account, now: Timestamp) -> Write {
         let expression = "SET sessions_ended_at = :now, backup_frozen_until = :until ADD generation :one";
-        Write::update(&self.tables.accounts, Self::account_key(id, PROFILE), expression)
-            .when("attribute_exists(account_id)")
+        let end = Write::update(&self.tables.accounts, Self::account_key(&account.id, PROFILE), expression);
+        when_current(end, account.generation, "attribute_exists(account_id)")
             .value(":now", number(now.unix_seconds()))
             .value(":one", number(1))
             .value(":until", number((now + FREEZE).unix_seconds()))

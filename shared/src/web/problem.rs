@@ -63,6 +63,8 @@ pub enum Code {
     LinkLocked,
     /// The username is not the one of the account that the link is about.
     OtherUsername,
+    /// What is to be undone is not among the events of the account, or cannot be undone.
+    EventUnknown,
     /// Another account has the address now.
     AddressTaken,
     /// A change was undone, so nothing may be changed for a while.
@@ -73,7 +75,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, for tests and documentation.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::UnsupportedMediaType,
@@ -101,6 +103,7 @@ impl Code {
         Self::WrongCode,
         Self::LinkLocked,
         Self::OtherUsername,
+        Self::EventUnknown,
         Self::AddressTaken,
         Self::BackupFrozen,
         Self::Internal,
@@ -145,6 +148,7 @@ impl Code {
             Self::WrongCode => ("wrong-code", StatusCode::UNPROCESSABLE_ENTITY),
             Self::LinkLocked => ("link-locked", StatusCode::GONE),
             Self::OtherUsername => ("other-username", StatusCode::UNPROCESSABLE_ENTITY),
+            Self::EventUnknown => ("event-unknown", StatusCode::UNPROCESSABLE_ENTITY),
             Self::BackupFrozen => ("backup-frozen", StatusCode::FORBIDDEN),
             Self::AddressTaken => ("address-taken", StatusCode::CONFLICT),
             Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR),

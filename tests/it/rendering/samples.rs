@@ -1,8 +1,10 @@
 //! Accounts, sessions, notices and emails to render.
+use std::time::Duration;
+
 use domain::{
-    Account, AccountId, AccountKind, Backup, ClientInfo, ConfirmedAddress, Device, EmailAddress, Generation,
-    Language, MessageId, Notice, PendingAddress, Session, SignInEmail, SignInMethod, Timestamp, Token,
-    UndoLink, Username,
+    Account, AccountEvent, AccountId, AccountKind, Backup, ClientInfo, ConfirmedAddress, Device,
+    EmailAddress, FormerAddress, Generation, History, Language, MessageId, Notice, PendingAddress,
+    RecoveryEmails, Session, SignInEmail, SignInMethod, Timestamp, Token, UndoLink, Username,
 };
 use shared::mail::{Email, PrimaryAddress, SignInAddress, UnconfirmedAddress};
 
@@ -83,8 +85,8 @@ pub fn notices() -> [Notice; 9] {
         Notice::BackupRemoved { address: backup(), usable_from: None },
         Notice::BackupUsed { address: backup() },
         Notice::SessionsEnded,
-        Notice::Undone { backup: Some(backup()) },
-        Notice::Undone { backup: None },
+        Notice::Undone { backup: Some(backup()), since: None },
+        Notice::Undone { backup: None, since: None },
     ]
 }
 
@@ -106,12 +108,43 @@ pub fn undo_links() -> Vec<UndoLink> {
     let links = notices().into_iter().cycle().zip(devices).map(|(notice, device)| UndoLink {
         token_hash: Token::from_bytes([9; 32]).hash(),
         account_id: AccountId::new("a"),
+        event: None,
         notice,
         at: since(),
         source: source(device),
         spent_at: None,
     });
     links.collect()
+}
+
+/// All that recovery emails can be: none, an active one, one that waits, one that waits and the one it replaces.
+pub fn recovery_emails() -> [RecoveryEmails; 4] {
+    let backup = |usable_from| ConfirmedAddress {
+        usable_from,
+        ..ConfirmedAddress::new(address("spare@example.org"), since())
+    };
+    let later = since() + Duration::from_hours(1);
+    let former = FormerAddress { address: address("old@example.org"), since: since(), until: later };
+    [
+        RecoveryEmails::default(),
+        RecoveryEmails { backup: Some(backup(since())), former: None },
+        RecoveryEmails { backup: Some(backup(later)), former: None },
+        RecoveryEmails { backup: Some(backup(later)), former: Some(former) },
+    ]
+}
+
+/// Everything that can happen to an account, after each of these states.
+pub fn history() -> History {
+    let befores = recovery_emails().into_iter().cycle();
+    let events =
+        (1..).zip(notices().into_iter().zip(befores)).map(|(number, (notice, before))| AccountEvent {
+            id: MessageId::new(number, 0),
+            before: Some(before).filter(|_| notice.is_change()),
+            notice,
+            at: since() + Duration::from_secs(number),
+            source: source(Device::Mac),
+        });
+    History::new(events.collect())
 }
 
 pub fn emails() -> Vec<Email> {
@@ -133,7 +166,7 @@ pub fn emails() -> Vec<Email> {
     emails.extend(notices().map(|notice| Email::Notice {
         to: PrimaryAddress::of(&owner),
         username: username(),
-        undo: notice.backup_after_undo(None).map(|_| token()),
+        undo: notice.can_be_undone().then(token),
         notice,
         at: since(),
         source: source(Device::Mac),

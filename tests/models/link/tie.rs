@@ -93,7 +93,7 @@ impl Real {
                 let account = self.load().await;
                 let app = self.app();
                 let (notice, source) = (app.message_id(), source());
-                let removed = app.store.remove_backup(&account, &notice, source, app.now()).await;
+                let removed = app.store.remove_backup(&account, notice, source, app.now()).await;
                 self.notices += 1;
                 return removed.expect("the database works");
             }
@@ -150,15 +150,16 @@ impl Real {
         let link = UndoLink {
             token_hash: app.entropy.token().hash(),
             account_id: account.id.clone(),
+            event: None,
             notice: Notice::BackupUsed { address: self.address.clone() },
             at: app.now(),
             source: source(),
             spent_at: None,
         };
         app.store.create_undo_link(&link).await.expect("the database works");
-        let backup = account.backup.confirmed().map(|backup| &backup.address);
-        let (notice_id, source) = (&app.message_id(), &source());
-        let taking = Undo { link: &link, account: &account, backup, notice_id, source };
+        let restored = &account.recovery_emails(app.now());
+        let (since, event_id, source) = (&link.own_event().id, &app.message_id(), &source());
+        let taking = Undo { link: &link, account: &account, since, restored, event_id, source };
         app.store.undo(taking, app.now()).await.expect("the database works").expect("nobody else is here");
         self.notices += 1;
     }

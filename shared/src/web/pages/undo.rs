@@ -2,11 +2,74 @@
 use askama::Template;
 use serde::Serialize;
 
-use super::{Problem, Shown};
+use super::{Code, Shown};
 use crate::notice_text;
 use crate::texts::Texts;
 use domain::account::FREEZE;
-use domain::{Account, Device, Timestamp, Token, UndoLink};
+use domain::{Account, AccountEvent, Device, History, MessageId, RecoveryEmails, Timestamp, Token, UndoLink};
+
+/// Something that happened, as its owner sees it.
+#[derive(Debug, Clone, Serialize)]
+struct ListedEvent {
+    /// What `since` takes.
+    id: MessageId,
+    what: &'static str,
+    at: Timestamp,
+    device: Device,
+    network: String,
+    /// Whether it was undone already.
+    undone: bool,
+    /// The backup email after it and everything later is undone, masked.
+    backup_then: Option<String>,
+    #[serde(skip)]
+    happened: String,
+    #[serde(skip)]
+    came_from: String,
+    /// What undoing it restores; nothing for what cannot be undone.
+    #[serde(skip)]
+    effect: Option<String>,
+}
+
+impl ListedEvent {
+    fn new(event: &AccountEvent, history: &History, account: &Account, now: Timestamp, text: &Texts) -> Self {
+        let can_be_undone = event.notice.can_be_undone();
+        let then = can_be_undone.then(|| history.before(event, &account.recovery_emails(now), &[], now));
+        Self {
+            id: event.id.clone(),
+            what: event.notice.stem(),
+            at: event.at,
+            device: event.source.device,
+            network: event.source.network.clone(),
+            undone: history.is_undone(event),
+            backup_then: then.as_ref().and_then(masked_backup),
+            happened: notice_text::event(&event.notice, event.at, text),
+            came_from: notice_text::source(&event.source, text),
+            effect: then.map(|then| restored("undo-effect", &then, now, text)),
+        }
+    }
+}
+
+fn masked_backup(emails: &RecoveryEmails) -> Option<String> {
+    emails.backup.as_ref().map(|backup| backup.address.masked())
+}
+
+/// These recovery emails in a sentence, whose text begins with this key. An address in its waiting period is not active
+/// yet, and the one that is active until then is named too.
+fn restored(key: &str, emails: &RecoveryEmails, now: Timestamp, text: &Texts) -> String {
+    let Some(backup) = &emails.backup else { return text.message(&format!("{key}-none")) };
+    let date = text.date_time(backup.usable_from);
+    match &emails.former {
+        Some(former) => {
+            let masked = former.address.masked_apart(&backup.address);
+            let arguments = [("former", &*masked.0), ("backup", &*masked.1), ("date", &*date)];
+            text.format(&format!("{key}-replaced"), &arguments)
+        }
+        None if backup.usable_from > now => {
+            text.format(&format!("{key}-waits"), &[("backup", &*backup.address.masked()), ("date", &*date)])
+        }
+        None => text.format(&format!("{key}-restored"), &[("backup", &*backup.address.masked())]),
+    }
+}
 
 /// What happened, when and from where, what undoing it does, and the button that undoes it.
 #[derive(Debug, Clone, Template, Serialize)]
@@ -18,32 +81,50 @@ pub struct UndoPage {
     at: Timestamp,
     device: Device,
     network: String,
-    /// The backup email after the undo, masked.
+    /// The backup email after the undo of the link's own event and everything later, masked.
     backup_then: Option<String>,
-    #[serde(skip)]
-    happened: String,
-    #[serde(skip)]
-    came_from: String,
+    /// What happened in the last days, the newest first.
+    events: Vec<ListedEvent>,
+    /// The id of the event that the link is about, or that was chosen instead.
+    chosen: MessageId,
     #[serde(skip)]
     typed: String,
     #[serde(skip)]
-    problem: Option<Shown>,
+    problem: Option<(UndoPart, Shown)>,
     #[serde(skip)]
     token: String,
 }
 
+/// What of the form a problem is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum UndoPart {
+    Username,
+    Events,
+}
+
 impl UndoPage {
     /// The page of a live link.
-    pub fn new(link: &UndoLink, account: &Account, token: &Token, text: Texts) -> Self {
-        let current = account.backup.confirmed().map(|current| &current.address);
+    pub fn new(
+        link: &UndoLink,
+        account: &Account,
+        history: &History,
+        token: &Token,
+        now: Timestamp,
+        text: Texts,
+    ) -> Self {
+        let own = link.own_event();
+        let listed = history.listed(&own.id).into_iter();
+        let events: Vec<_> =
+            listed.map(|event| ListedEvent::new(event, history, account, now, &text)).collect();
+        let chosen = events.iter().find(|event| event.id == own.id);
         Self {
             what: link.notice.stem(),
             at: link.at,
             device: link.source.device,
             network: link.source.network.clone(),
-            backup_then: link.notice.backup_after_undo(current).flatten().map(|backup| backup.masked()),
-            happened: notice_text::event(&link.notice, link.at, &text),
-            came_from: notice_text::source(&link.source, &text),
+            backup_then: chosen.and_then(|event| event.backup_then.clone()),
+            events,
+            chosen: own.id,
             typed: String::new(),
             problem: None,
             token: token.expose(),
@@ -53,14 +134,49 @@ impl UndoPage {
 
     /// The page after a username that is not the account's.
     #[must_use]
-    pub fn with_problem(mut self, problem: &Problem, typed: impl Into<String>) -> Self {
-        self.problem = Some(Shown::new(problem, &self.text));
+    pub fn with_other_username(self, typed: impl Into<String>) -> Self {
+        self.with_problem(UndoPart::Username, Code::OtherUsername, typed)
+    }
+
+    /// The page after an event was chosen that is not there, or cannot be undone.
+    #[must_use]
+    pub fn with_unknown_event(self, typed: impl Into<String>) -> Self {
+        self.with_problem(UndoPart::Events, Code::EventUnknown, typed)
+    }
+
+    /// The page with this event chosen.
+    #[must_use]
+    pub fn with_chosen(self, event: &MessageId) -> Self {
+        Self { chosen: event.clone(), ..self }
+    }
+
+    fn with_problem(mut self, part: UndoPart, code: Code, typed: impl Into<String>) -> Self {
+        self.problem = Some((part, Shown::new(&code.into(), &self.text)));
         self.typed = typed.into();
         self
     }
+
+    fn problem_of(&self, part: UndoPart) -> Option<&Shown> {
+        self.problem.as_ref().filter(|(of, _)| *of == part).map(|(_, shown)| shown)
+    }
+
+    fn username_problem(&self) -> Option<&Shown> {
+        self.problem_of(UndoPart::Username)
+    }
+
+    fn events_problem(&self) -> Option<&Shown> {
+        self.problem_of(UndoPart::Events)
+    }
+
+    /// The chosen event, if there is no other that could be chosen: then nothing is asked.
+    fn only_event(&self) -> Option<&ListedEvent> {
+        let mut choices = self.events.iter().filter(|event| event.effect.is_some());
+        let only = choices.next().filter(|event| event.id == self.chosen)?;
+        choices.next().is_none().then_some(only)
+    }
 }
 
-/// The change is undone.
+/// The changes are undone.
 #[derive(Debug, Clone, Template, Serialize)]
 #[template(path = "pages/taken-back.html")]
 pub struct UndonePage {
@@ -68,16 +184,21 @@ pub struct UndonePage {
     text: Texts,
     /// The backup email now, masked.
     backup: Option<String>,
-    /// Whether the former one belongs to another account now.
+    /// Whether an address that would have been restored belongs to another account now.
     former_taken: bool,
     frozen_until: Timestamp,
+    #[serde(skip)]
+    restored: String,
 }
 
 impl UndonePage {
     /// The page after the button.
-    pub fn new(link: &UndoLink, account: &Account, former_taken: bool, now: Timestamp, text: Texts) -> Self {
-        let current = account.backup.confirmed().map(|current| &current.address);
-        let backup = link.notice.backup_after_undo(current).flatten().filter(|_| !former_taken);
-        Self { text, backup: backup.map(|backup| backup.masked()), former_taken, frozen_until: now + FREEZE }
+    pub fn new(emails: &RecoveryEmails, former_taken: bool, now: Timestamp, text: Texts) -> Self {
+        let restored = if former_taken && emails.backup.is_none() {
+            text.message("taken-back-former-taken")
+        } else {
+            restored("taken-back", emails, now, &text)
+        };
+        Self { backup: masked_backup(emails), former_taken, frozen_until: now + FREEZE, restored, text }
     }
 }

@@ -1,0 +1,132 @@
+//! The table of what happened to accounts. Each event is written in the transaction of the change itself, together with the
+//! request for its notice. Keys: the account, and the event's id, which sorts by time.
+use serde::{Deserialize, Serialize};
+
+use super::accounts::{Confirmed, Former};
+use super::error::Context;
+use super::read::query_item_pages;
+use super::transaction::Transaction;
+use super::write::{Item, Write, text};
+use super::{Store, StoreError};
+use domain::history::RETENTION;
+use domain::{
+    AccountEvent, AccountId, ClientInfo, EmailRequest, History, HourlyKey, MessageId, Notice, Purpose,
+    RecoveryEmails, Timestamp,
+};
+
+/// Calls that one look at the history makes, each of a megabyte at most. The limits on sign-ins, on requests and on ending
+/// sessions keep the events of a week below that.
+const MOST_PAGES: usize = 10;
+
+#[derive(Serialize, Deserialize)]
+struct Row {
+    account_id: AccountId,
+    event_id: MessageId,
+    happened: Notice,
+    happened_at: Timestamp,
+    source: ClientInfo,
+    /// The recovery emails before a change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    before: Option<Before>,
+    expires_at: Timestamp,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Before {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    backup: Option<Confirmed>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    former: Option<Former>,
+}
+
+/// Why a row is no event.
+#[derive(Debug, thiserror::Error)]
+enum Unreadable {
+    #[error("an event of the history does not parse")]
+    Malformed(#[source] serde_dynamo::Error),
+    /// A function that may write events of uses may not write what a change needs.
+    #[error("a change of the history does not say what was before it")]
+    NothingBefore,
+}
+
+impl From<&RecoveryEmails> for Before {
+    fn from(emails: &RecoveryEmails) -> Self {
+        Self {
+            backup: emails.backup.as_ref().map(Confirmed::from),
+            former: emails.former.as_ref().map(Former::from),
+        }
+    }
+}
+
+impl From<Before> for RecoveryEmails {
+    fn from(row: Before) -> Self {
+        Self { backup: row.backup.map(Into::into), former: row.former.map(Into::into) }
+    }
+}
+
+fn event(item: Item) -> Result<AccountEvent, Unreadable> {
+    let row: Row = serde_dynamo::from_item(item).map_err(Unreadable::Malformed)?;
+    let before = row.before.map(RecoveryEmails::from).filter(|_| row.happened.is_change());
+    if before.is_none() && row.happened.is_change() {
+        return Err(Unreadable::NothingBefore);
+    }
+    Ok(AccountEvent {
+        id: row.event_id,
+        notice: row.happened,
+        at: row.happened_at,
+        source: row.source,
+        before,
+    })
+}
+
+impl Store {
+    /// What happened to an account in the time that an undo link works, read consistently. Rows that cannot be read are
+    /// reported in the log and left out.
+    pub async fn load_history(&self, id: &AccountId, now: Timestamp) -> Result<History, StoreError> {
+        const DOING: &str = "read the history of an account";
+        let since = MessageId::first_of(now - Purpose::Undo.lifetime());
+        let call = self.dynamodb.query().table_name(&self.tables.history).consistent_read(true);
+        let call = call
+            .key_condition_expression("account_id = :id AND event_id >= :since")
+            .expression_attribute_values(":id", text(id.as_str()))
+            .expression_attribute_values(":since", text(since.as_str()))
+            .scan_index_forward(false);
+        let found = query_item_pages(call, usize::MAX, MOST_PAGES).await.context(DOING)?;
+        if !found.complete {
+            tracing::error!("the history of an account is longer than is read");
+        }
+        let readable = found.rows.into_iter().filter_map(|item| {
+            let id = item.get("event_id").and_then(|id| id.as_s().ok()).cloned();
+            event(item)
+                .inspect_err(|error| {
+                    tracing::error!(event = id, error = %error, "an event of the history is left out");
+                })
+                .ok()
+        });
+        Ok(History::new(readable.collect()))
+    }
+
+    /// Adds an event and the request for its notice. Keys: both have the event's id. The conditions are false when they
+    /// exist.
+    pub(super) fn record(
+        &self,
+        tx: &mut Transaction,
+        id: &AccountId,
+        event: &AccountEvent,
+        hourly: Vec<HourlyKey>,
+    ) -> Result<(), StoreError> {
+        let row = Row {
+            account_id: id.clone(),
+            event_id: event.id.clone(),
+            happened: event.notice.clone(),
+            happened_at: event.at,
+            source: event.source.clone(),
+            before: event.before.as_ref().map(Before::from),
+            expires_at: event.at + RETENTION,
+        };
+        tx.add(Write::put(&self.tables.history, &row)?.when("attribute_not_exists(event_id)"));
+        let request = EmailRequest::notice_of(event, id.clone(), hourly);
+        tx.add(self.enqueue(&event.id, request, event.at)?);
+        Ok(())
+    }
+}
