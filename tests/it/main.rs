@@ -46,6 +46,7 @@ mod sign_out;
 mod states;
 mod tour;
 mod undo_change;
+mod undo_history;
 mod unsent_mail;
 mod usernames;
 mod waiting_period;

@@ -204,9 +204,10 @@ fn assert_labelled(html: &str, what: &str) {
     let labels = values("for");
     for input in html.split("<input ").skip(1).filter_map(|part| part.split_once('>').map(|(tag, _)| tag)) {
         let hidden = input.contains("type=\"hidden\"");
+        let chosen = input.contains("type=\"radio\"");
         let labelled = labels.iter().any(|id| input.contains(&format!("id=\"{id}\"")));
         assert!(hidden || labelled, "{what}: no label for <input {input}>");
-        assert!(hidden || input.contains("autocomplete="), "{what}: <input {input}>");
+        assert!(hidden || chosen || input.contains("autocomplete="), "{what}: <input {input}>");
     }
 }
 

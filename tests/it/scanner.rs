@@ -125,7 +125,7 @@ fn looks(page: &str) -> Vec<Ask> {
 struct Form {
     /// Its action.
     action: String,
-    /// The hidden fields, with their values.
+    /// The hidden fields and what is chosen already, with their values.
     hidden: Vec<(String, String)>,
     /// The visible fields.
     shown: Vec<String>,
@@ -144,6 +144,10 @@ fn forms(page: &Answer) -> Vec<Form> {
             let name = attribute(input, "name")?;
             match attribute(input, "type").as_deref() {
                 Some("hidden") => hidden.push((name, attribute(input, "value")?)),
+                Some("radio") if input.contains(" checked") => {
+                    hidden.push((name, attribute(input, "value")?))
+                }
+                Some("radio") => {}
                 _ => shown.push(name),
             }
         }

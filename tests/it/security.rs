@@ -176,6 +176,7 @@ fn forms_ask_for_nothing_else() {
         "password",
         "reason",
         "session",
+        "since",
         "token",
         "username",
         "what",

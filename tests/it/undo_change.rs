@@ -40,9 +40,15 @@ async fn a_change_is_undone_and_everybody_is_signed_out() {
     insta::assert_snapshot!(owner.get(&format!("{PATH}?token={token}")).await.shown(), @r"
     200
     This wasn’t you?
+    If you undo the change, everybody is signed out of your account, links that were already sent stop working, and the backup email can’t be changed for 72 hours.
+    What happened in the last 7 days
+    Choose the first thing that wasn’t you. It is undone, and so is everything listed above it.
     On 22 November 2026 at 12:00 UTC, the backup email of your account was changed from fo***er@example.org to th***ef@example.net. The former address no longer works.
     The request came from a Linux computer, from somewhere in the network 203.0.x.x.
-    If you undo the change, everybody is signed out of your account, links that were already sent stop working, and the backup email can’t be changed for 72 hours. fo***er@example.org becomes your backup email again.
+    If you undo from here: fo***er@example.org becomes your backup email again.
+    On 22 November 2026 at 12:00 UTC, fo***er@example.org became the backup email of your account. It can now be used to get back into the account.
+    The request came from a device we don’t know, from somewhere in the network 127.0.x.x.
+    If you undo from here: Your account then has no backup email.
     Your username
     You find it in the email with this link. We ask for it so that no mail scanner can undo anything for you.
     Undo the change

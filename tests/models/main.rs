@@ -10,6 +10,7 @@ mod link;
 #[expect(dead_code, unused_imports, reason = "it is made for the flows' tests, which use the rest")]
 #[path = "../support/mod.rs"]
 mod support;
+mod undo;
 
 use std::hash::Hash;
 

@@ -74,7 +74,7 @@ pub async fn post(app: &App, request: Request) -> Result<Reply, Error> {
         undo(app, opened, &since, &app.message_id(), &request.client_info(), now).await?;
 
     app.count(Event::NotMe);
-    tracing::warn!(former_taken = !taken.is_empty(), "changes were taken back");
+    tracing::warn!(former_taken = !taken.is_empty(), "a change was taken back");
     let page = UndonePage::new(&emails, !taken.is_empty(), now, texts);
     Ok(Reply::page(StatusCode::OK, page).with_session(SessionCookie::Clear))
 }

@@ -44,7 +44,7 @@ impl ListedEvent {
             backup_then: then.as_ref().and_then(masked_backup),
             happened: notice_text::event(&event.notice, event.at, text),
             came_from: notice_text::source(&event.source, text),
-            effect: then.map(|then| restored("undo-effect", &then, now, text)),
+            effect: then.map(|then| WILL_BE_RESTORED.sentence(&then, now, text)),
         }
     }
 }
@@ -53,21 +53,47 @@ fn masked_backup(emails: &RecoveryEmails) -> Option<String> {
     emails.backup.as_ref().map(|backup| backup.address.masked())
 }
 
-/// These recovery emails in a sentence, whose text begins with this key. An address in its waiting period is not active
-/// yet, and the one that is active until then is named too.
-fn restored(key: &str, emails: &RecoveryEmails, now: Timestamp, text: &Texts) -> String {
-    let Some(backup) = &emails.backup else { return text.message(&format!("{key}-none")) };
-    let date = text.date_time(backup.usable_from);
-    match &emails.former {
-        Some(former) => {
-            let masked = former.address.masked_apart(&backup.address);
-            let arguments = [("former", &*masked.0), ("backup", &*masked.1), ("date", &*date)];
-            text.format(&format!("{key}-replaced"), &arguments)
+/// The keys of a sentence about the recovery emails that an undo restores.
+struct Restored {
+    none: &'static str,
+    restored: &'static str,
+    waits: &'static str,
+    replaced: &'static str,
+}
+
+/// Before the undo.
+const WILL_BE_RESTORED: Restored = Restored {
+    none: "undo-effect-none",
+    restored: "undo-effect-restored",
+    waits: "undo-effect-waits",
+    replaced: "undo-effect-replaced",
+};
+
+/// After it.
+const ARE_RESTORED: Restored = Restored {
+    none: "taken-back-none",
+    restored: "taken-back-restored",
+    waits: "taken-back-waits",
+    replaced: "taken-back-replaced",
+};
+
+impl Restored {
+    /// The sentence. An address in its waiting period is not active yet, and the one that is active until then is named
+    /// too.
+    fn sentence(&self, emails: &RecoveryEmails, now: Timestamp, text: &Texts) -> String {
+        let Some(backup) = &emails.backup else { return text.message(self.none) };
+        let date = text.date_time(backup.usable_from);
+        match &emails.former {
+            Some(former) => {
+                let (former, backup) = former.address.masked_apart(&backup.address);
+                let arguments = [("former", &*former), ("backup", &*backup), ("date", &*date)];
+                text.format(self.replaced, &arguments)
+            }
+            None if backup.usable_from > now => {
+                text.format(self.waits, &[("backup", &*backup.address.masked()), ("date", &*date)])
+            }
+            None => text.format(self.restored, &[("backup", &*backup.address.masked())]),
         }
-        None if backup.usable_from > now => {
-            text.format(&format!("{key}-waits"), &[("backup", &*backup.address.masked()), ("date", &*date)])
-        }
-        None => text.format(&format!("{key}-restored"), &[("backup", &*backup.address.masked())]),
     }
 }
 
@@ -197,7 +223,7 @@ impl UndonePage {
         let restored = if former_taken && emails.backup.is_none() {
             text.message("taken-back-former-taken")
         } else {
-            restored("taken-back", emails, now, &text)
+            ARE_RESTORED.sentence(emails, now, &text)
         };
         Self { backup: masked_backup(emails), former_taken, frozen_until: now + FREEZE, restored, text }
     }
