@@ -53,6 +53,19 @@ pub struct RecoveryEmails {
 }
 
 impl RecoveryEmails {
+    /// The same at `now` as they were at an earlier time: a waiting period has as much time left as it had then.
+    #[must_use]
+    pub fn resumed(&self, then: Timestamp, now: Timestamp) -> Self {
+        let resume = |end: Timestamp| if end > then { now + end.since(then) } else { end };
+        let backup = self.backup.clone();
+        let former = self.former.clone().filter(|former| then < former.until);
+        Self {
+            backup: backup
+                .map(|backup| ConfirmedAddress { usable_from: resume(backup.usable_from), ..backup }),
+            former: former.map(|former| FormerAddress { until: resume(former.until), ..former }),
+        }
+    }
+
     /// The addresses.
     pub fn addresses(&self) -> impl Iterator<Item = &EmailAddress> {
         let former = self.former.iter().map(|former| &former.address);

@@ -106,6 +106,8 @@ impl History {
     /// - An address that an undone event confirmed does not return, whatever the order of the ids, nor does one that was
     ///   confirmed after the event by one that is missing here.
     /// - An address that somebody has signed in with since does not return either: somebody else reads its mailbox.
+    /// - A waiting period goes on with the time that was left at the event, so that the address that was active then is
+    ///   active again, however much later the undo comes.
     /// - `taken` are addresses that other accounts have by now.
     pub fn before(
         &self,
@@ -119,8 +121,9 @@ impl History {
             Some(undo) => event.id > undo.id,
             None => event.id >= chosen.id,
         };
-        let next_change = self.0.iter().filter(is_later).find_map(|event| event.before.as_ref());
-        let mut state = next_change.unwrap_or(current);
+        let next_change =
+            self.0.iter().filter(is_later).find_map(|event| Some((event.before.as_ref()?, event.at)));
+        let (mut state, mut left_at) = next_change.unwrap_or((current, now));
         // Each step goes to an earlier state; an event that leads back to itself must not make it endless.
         for _ in 0..self.0.len() {
             let Some(confirmed) =
@@ -129,8 +132,9 @@ impl History {
                 break;
             };
             let Some(before) = &confirmed.before else { break };
-            state = before;
+            (state, left_at) = (before, confirmed.at);
         }
+        let state = &state.resumed(left_at, now);
         let may_return = |address: &EmailAddress, since: Timestamp| {
             since <= chosen.at.max(covered_by.map_or(chosen.at, |undo| undo.at))
                 && !taken.contains(address)
@@ -141,14 +145,12 @@ impl History {
         });
         let former = state.former.as_ref().filter(|former| {
             let confirmed = ConfirmedAddress::new(former.address.clone(), former.since);
-            now < former.until
-                && may_return(&former.address, former.since)
+            may_return(&former.address, former.since)
                 && self.undone_confirmation(chosen, &confirmed).is_none()
         });
         match (backup, former) {
             (Some(backup), former) => {
-                let waits = backup.usable_from > now;
-                RecoveryEmails { backup: Some(backup.clone()), former: former.filter(|_| waits).cloned() }
+                RecoveryEmails { backup: Some(backup.clone()), former: former.cloned() }
             }
             // Nothing replaces it any more.
             (None, Some(former)) => RecoveryEmails {
@@ -310,7 +312,7 @@ mod tests {
 
     #[test]
     fn what_others_have_is_left_to_them_and_a_waiting_period_goes_on() {
-        let waits_until = NOW + Duration::from_hours(1);
+        let waits_until = at(10) + Duration::from_hours(1);
         let former = FormerAddress { address: address("owners"), since: at(1), until: waits_until };
         let backup =
             ConfirmedAddress { usable_from: waits_until, ..ConfirmedAddress::new(address("first"), at(5)) };
@@ -321,11 +323,19 @@ mod tests {
             let taken: Vec<_> = taken.iter().map(|name| address(name)).collect();
             history.before(chosen, &none(), &taken, now)
         };
-        assert_eq!(restored(&[], NOW), before);
+        assert_eq!(restored(&[], at(20)), before.resumed(at(10), at(20)));
+        let backup = restored(&[], NOW).backup.expect("it is restored");
+        assert_eq!(
+            backup.usable_from,
+            NOW + Duration::from_hours(1),
+            "it has as much time left, however much later"
+        );
+        let former = restored(&[], NOW).former.expect("it is restored");
+        assert_eq!((former.address, former.until), (address("owners"), backup.usable_from));
         assert_eq!(restored(&["first"], NOW), had("owners", 1), "nothing replaces it any more");
-        assert_eq!(restored(&["owners"], NOW), RecoveryEmails { former: None, ..before.clone() });
+        let only_first = RecoveryEmails { former: None, ..before.resumed(at(10), NOW) };
+        assert_eq!(restored(&["owners"], NOW), only_first);
         assert_eq!(restored(&["first", "owners"], NOW), none());
-        assert_eq!(restored(&[], waits_until), RecoveryEmails { former: None, ..before });
     }
 
     #[test]

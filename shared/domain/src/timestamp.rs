@@ -21,6 +21,11 @@ impl Timestamp {
         self.0
     }
 
+    /// The time from an earlier point until this one; none if it is later.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_secs(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or_default())
+    }
+
     /// The calendar date and time in UTC; the epoch for a time beyond the year 9999.
     pub fn date_time(self) -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp(self.0).unwrap_or(OffsetDateTime::UNIX_EPOCH)
