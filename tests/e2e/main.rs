@@ -5,5 +5,6 @@ mod client;
 mod command_line;
 mod faults;
 mod operator;
+mod races;
 mod services;
 mod stack;

@@ -149,8 +149,24 @@ fn links_emails_and_counts() -> Vec<What> {
     ]
 }
 
+fn history() -> Vec<What> {
+    let key = json!({ "account_id": text("account-of-mina"), "event_id": text("01J") });
+    let use_of_a_backup = json!({
+        "happened": { "M": { "what": text("backup-used"), "address": text("mina@example.com") } },
+        "happened_at": number(1), "source": { "M": {} }, "expires_at": number(1),
+    });
+    let mut change = use_of_a_backup.clone();
+    change["happened"] =
+        json!({ "M": { "what": text("backup-removed"), "address": text("thief@example.net") } });
+    change["before"] = json!({ "M": { "backup": { "M": { "address": text("thief@example.net") } } } });
+    vec![
+        item("a use or an ending in the history", "HistoryTable", &key, &use_of_a_backup),
+        item("a change in the history, with what was before", "HistoryTable", &key, &change),
+    ]
+}
+
 fn everything() -> Vec<What> {
-    accounts().into_iter().chain(sessions()).chain(links_emails_and_counts()).collect()
+    accounts().into_iter().chain(sessions()).chain(links_emails_and_counts()).chain(history()).collect()
 }
 
 /// What one function may do: for each row the ways that were allowed.
@@ -243,6 +259,17 @@ async fn only_the_mailer_makes_links_and_only_flows_on_addresses_confirm_or_clai
     assert_eq!(writers("a confirmed address, primary or backup").await, ["confirm-backup", "undo-change"]);
     assert_eq!(writers("the claim of an address").await, ["confirm-backup", "undo-change"]);
     assert!(writers("the claim of a username").await.is_empty());
+}
+
+#[tokio::test]
+async fn only_flows_that_change_the_backup_email_say_what_an_undo_restores() {
+    let flows = ["confirm-backup", "remove-backup", "undo-change"];
+    assert_eq!(writers("a change in the history, with what was before").await, flows);
+    let deletes = |outcome: &Outcome| {
+        let words = ["a use or an ending in the history", "a change in the history, with what was before"];
+        words.iter().any(|words| outcome.allows(words, Effect::Delete))
+    };
+    assert!(!outcomes().await.values().any(deletes), "nobody deletes from the history");
 }
 
 #[tokio::test]
