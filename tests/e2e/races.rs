@@ -56,8 +56,9 @@ async fn race(stack: &Stack, race: usize) -> Result<usize> {
     let confirm = token(&email(stack, &address, "Confirm your backup email").await?)?;
     let confirmed = one.post("/backup/confirm", &json!({ "token": confirm })).await?;
     ensure!(confirmed.status == 200, "confirming: {} {}", confirmed.status, confirmed.body);
-    let notice = email(stack, &format!("{username}@example.com"), "A backup email was added to your account");
-    let undo = json!({ "token": token(&notice.await?)?, "username": username });
+    let owners = format!("{username}@example.com");
+    let notice = email(stack, &owners, "A backup email was added to your account").await?;
+    let undo = json!({ "token": token(&notice)?, "username": username });
     sign_in(&mut other, &username, PASSWORD).await?;
 
     let undone = AtomicBool::new(false);
