@@ -103,8 +103,7 @@ async fn open(app: &App, token: &Token, now: Timestamp) -> Result<Opened, Error>
 async fn load(app: &App, link: &UndoLink, now: Timestamp) -> Result<(Account, History), Error> {
     let account =
         app.store.load_account(&link.account_id).await?.ok_or(Error::link(PURPOSE, Code::LinkUnknown))?;
-    let mut history = app.store.load_history(&account.id, now).await?;
-    history.insert(link.own_event());
+    let history = app.store.load_history(&account.id, now).await?.with(link.own_event());
     Ok((account, history))
 }
 

@@ -48,28 +48,55 @@ impl AccountEvent {
     }
 }
 
-/// The events of an account, in the order of their ids.
+/// The events of an account.
 #[derive(Debug, Clone, Default)]
-pub struct History(Vec<AccountEvent>);
+pub struct History {
+    /// In the order of their ids.
+    events: Vec<AccountEvent>,
+    /// The undos among them, apart, because a week may have thousands of events.
+    undos: Vec<PastUndo>,
+}
+
+/// An undo of everything since an event.
+#[derive(Debug, Clone)]
+struct PastUndo {
+    since: MessageId,
+    id: MessageId,
+    at: Timestamp,
+}
+
+impl PastUndo {
+    fn of(event: &AccountEvent) -> Option<Self> {
+        match &event.notice {
+            Notice::Undone { since: Some(since), .. } => {
+                Some(Self { since: since.clone(), id: event.id.clone(), at: event.at })
+            }
+            _ => None,
+        }
+    }
+}
 
 impl History {
     /// From events in any order.
     pub fn new(mut events: Vec<AccountEvent>) -> Self {
         events.sort_by(|one, other| one.id.cmp(&other.id));
-        Self(events)
+        let undos = events.iter().filter_map(PastUndo::of).collect();
+        Self { events, undos }
     }
 
-    /// Adds an event unless it is there.
-    pub fn insert(&mut self, event: AccountEvent) {
-        if let Err(place) = self.0.binary_search_by(|other| other.id.cmp(&event.id)) {
-            self.0.insert(place, event);
+    /// The same with this event too, if it was missing.
+    #[must_use]
+    pub fn with(mut self, event: AccountEvent) -> Self {
+        if self.events.iter().all(|other| other.id != event.id) {
+            self.events.push(event);
         }
+        Self::new(self.events)
     }
 
     /// What a person is shown, the newest first: all but repeated uses of one address. The event `own` is always there.
     pub fn listed(&self, own: &MessageId) -> Vec<&AccountEvent> {
         let mut listed: Vec<&AccountEvent> = Vec::new();
-        for event in self.0.iter().rev() {
+        for event in self.events.iter().rev() {
             let repeats = |later: &&AccountEvent| {
                 matches!(event.notice, Notice::BackupUsed { .. })
                     && (&later.notice, &later.source) == (&event.notice, &event.source)
@@ -90,14 +117,12 @@ impl History {
     /// The event with this id, if it can be undone. That an undo happened is listed, and is not undone itself: what it
     /// ended must not come back.
     pub fn find_undoable(&self, id: &str) -> Option<&AccountEvent> {
-        self.0.iter().find(|event| event.id.as_str() == id && event.notice.can_be_undone())
+        self.events.iter().find(|event| event.id.as_str() == id && event.notice.can_be_undone())
     }
 
     /// The last undo that covered an event: it was made later, and of everything since this event or an earlier one.
-    fn undo_of(&self, id: &MessageId) -> Option<&AccountEvent> {
-        self.0.iter().rev().find(|undo| {
-            matches!(&undo.notice, Notice::Undone { since: Some(since), .. } if since <= id && *id < undo.id)
-        })
+    fn undo_of(&self, id: &MessageId) -> Option<&PastUndo> {
+        self.undos.iter().rev().find(|undo| undo.since <= *id && *id < undo.id)
     }
 
     /// The recovery emails after everything from `chosen` on is undone: those before it, without what must not return.
@@ -116,38 +141,39 @@ impl History {
         taken: &[EmailAddress],
         now: Timestamp,
     ) -> RecoveryEmails {
-        let covered_by = self.undo_of(&chosen.id);
-        let is_later = |event: &&AccountEvent| match covered_by {
+        let undo = self.undo_of(&chosen.id);
+        // Undone with the chosen event: it, and what comes later. If it was undone already, what came after that undo.
+        let is_later = |event: &&AccountEvent| match undo {
             Some(undo) => event.id > undo.id,
             None => event.id >= chosen.id,
         };
+        // The event that confirmed an address, if it is undone, now or before.
+        let undone_confirmation = |address: &EmailAddress, since: Timestamp| {
+            let mut confirmed = self.events.iter().filter(|event| event.has_confirmed(address, since));
+            confirmed.find(|event| is_later(event) || self.is_undone(event))
+        };
         let next_change =
-            self.0.iter().filter(is_later).find_map(|event| Some((event.before.as_ref()?, event.at)));
+            self.events.iter().filter(is_later).find_map(|event| Some((event.before.as_ref()?, event.at)));
         let (mut state, mut left_at) = next_change.unwrap_or((current, now));
         // Each step goes to an earlier state; an event that leads back to itself must not make it endless.
-        for _ in 0..self.0.len() {
-            let Some(confirmed) =
-                state.backup.as_ref().and_then(|backup| self.undone_confirmation(chosen, backup))
+        for _ in 0..self.events.len() {
+            let Some(backup) = &state.backup else { break };
+            let confirmed = undone_confirmation(&backup.address, backup.since);
+            let Some((before, at)) = confirmed.and_then(|event| Some((event.before.as_ref()?, event.at)))
             else {
                 break;
             };
-            let Some(before) = &confirmed.before else { break };
-            (state, left_at) = (before, confirmed.at);
+            (state, left_at) = (before, at);
         }
         let state = &state.resumed(left_at, now);
         let may_return = |address: &EmailAddress, since: Timestamp| {
-            since <= chosen.at.max(covered_by.map_or(chosen.at, |undo| undo.at))
+            since <= undo.map_or(chosen.at, |undo| undo.at)
+                && undone_confirmation(address, since).is_none()
                 && !taken.contains(address)
-                && !self.0.iter().filter(is_later).any(|event| event.has_used(address))
+                && !self.events.iter().filter(is_later).any(|event| event.has_used(address))
         };
-        let backup = state.backup.as_ref().filter(|backup| {
-            may_return(&backup.address, backup.since) && self.undone_confirmation(chosen, backup).is_none()
-        });
-        let former = state.former.as_ref().filter(|former| {
-            let confirmed = ConfirmedAddress::new(former.address.clone(), former.since);
-            may_return(&former.address, former.since)
-                && self.undone_confirmation(chosen, &confirmed).is_none()
-        });
+        let backup = state.backup.as_ref().filter(|backup| may_return(&backup.address, backup.since));
+        let former = state.former.as_ref().filter(|former| may_return(&former.address, former.since));
         match (backup, former) {
             (Some(backup), former) => {
                 RecoveryEmails { backup: Some(backup.clone()), former: former.cloned() }
@@ -159,22 +185,6 @@ impl History {
             },
             (None, None) => RecoveryEmails::default(),
         }
-    }
-
-    /// The event that confirmed this address, if it is undone, now or before.
-    fn undone_confirmation(
-        &self,
-        chosen: &AccountEvent,
-        address: &ConfirmedAddress,
-    ) -> Option<&AccountEvent> {
-        let confirmed = |event: &&AccountEvent| event.has_confirmed(&address.address, address.since);
-        self.0.iter().filter(confirmed).find(|event| match self.undo_of(&event.id) {
-            Some(_) => true,
-            None => match self.undo_of(&chosen.id) {
-                Some(undo) => event.id > undo.id,
-                None => event.id >= chosen.id,
-            },
-        })
     }
 }
 
@@ -336,6 +346,16 @@ mod tests {
         let only_first = RecoveryEmails { former: None, ..before.resumed(at(10), NOW) };
         assert_eq!(restored(&["owners"], NOW), only_first);
         assert_eq!(restored(&["first", "owners"], NOW), none());
+    }
+
+    #[test]
+    fn a_week_of_sign_ins_at_their_limit_is_listed_in_a_few_steps_each() {
+        let uses = (0..7 * 24 * 100).map(|number| used(number * 36, "owners")).collect();
+        let history = History::new(uses);
+        let listed = history.listed(&id(0));
+        assert_eq!(listed.len(), 7 * 24 + 1);
+        let restored = listed.iter().map(|event| history.before(event, &had("owners", 0), &[], NOW));
+        assert_eq!(restored.filter(|emails| *emails == none()).count(), listed.len());
     }
 
     #[test]
