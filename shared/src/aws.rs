@@ -15,6 +15,7 @@ use aws_smithy_http_client::Builder as HttpBuilder;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_types::retry::RetrySpec;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::app_name::AppName;
@@ -54,10 +55,10 @@ pub fn for_function() -> SdkConfig {
 
 /// The configuration without credentials and HTTP client.
 ///
-/// The loader's variables of request compression and authentication schemes are left out, and the one that tries out new
-/// retries: neither DynamoDB nor SES compresses requests or has more than one scheme here.
+/// The loader's variables of request compression and authentication schemes are left out: no request to DynamoDB or SES is
+/// compressed or has a choice of schemes.
 fn from_variables(variable: Variable) -> Builder {
-    let flag = |name| set(variable, name)?.to_ascii_lowercase().parse::<bool>().ok();
+    let flag = |name| flag(variable, name);
     let mut sdk = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .identity_cache(IdentityCache::lazy().build())
@@ -92,6 +93,9 @@ fn retries(variable: Variable) -> RetryConfig {
     if let Some(mode) = parsed(variable, "AWS_RETRY_MODE") {
         retries = retries.with_retry_mode(mode);
     }
+    if flag(variable, "AWS_NEW_RETRIES_2026") == Some(true) {
+        retries = retries.with_retry_spec(RetrySpec::v2_1());
+    }
     retries
 }
 
@@ -110,6 +114,10 @@ impl LoadServiceConfig for Endpoints {
 /// A variable that is not blank.
 fn set(variable: Variable, name: &str) -> Option<String> {
     variable(name).filter(|value| !value.trim().is_empty())
+}
+
+fn flag(variable: Variable, name: &str) -> Option<bool> {
+    set(variable, name)?.to_ascii_lowercase().parse().ok()
 }
 
 fn parsed<T: FromStr>(variable: Variable, name: &str) -> Option<T> {
@@ -221,7 +229,7 @@ mod tests {
                 "AWS_RETRY_MODE" => "adaptive",
                 "AWS_USE_FIPS_ENDPOINT" => "TRUE",
                 "AWS_USE_DUALSTACK_ENDPOINT" => "false",
-                "AWS_DISABLE_CLOCK_SKEW_CORRECTION" => "true",
+                "AWS_NEW_RETRIES_2026" | "AWS_DISABLE_CLOCK_SKEW_CORRECTION" => "true",
                 "AWS_ACCOUNT_ID_ENDPOINT_MODE" => "disabled",
                 "AWS_SDK_UA_APP_ID" => "sample",
                 _ => return None,
@@ -232,6 +240,7 @@ mod tests {
         assert_eq!(sdk.region(), Some(&Region::new("eu-west-1")));
         let tries = sdk.retry_config().expect("tries are set");
         assert_eq!((tries.max_attempts(), tries.mode()), (5, RetryMode::Adaptive));
+        assert_eq!(tries.retry_spec(), Some(&RetrySpec::v2_1()));
         assert_eq!((sdk.use_fips(), sdk.use_dual_stack()), (Some(true), Some(false)));
         assert_eq!(sdk.disable_clock_skew_correction(), Some(true));
         assert_eq!(sdk.account_id_endpoint_mode(), Some(&AccountIdEndpointMode::Disabled));
