@@ -118,7 +118,8 @@ impl Environment<'_> {
         self.check_retry_variables();
     }
 
-    /// The SDK panics if one of these is malformed.
+    /// The SDK's loader, which the operator's command line uses, panics if one of these is malformed; a function would
+    /// ignore it.
     fn check_retry_variables(&mut self) {
         if self.optional("AWS_MAX_ATTEMPTS").is_some_and(|text| !text.parse().is_ok_and(|n: u32| n > 0)) {
             self.problems.push("AWS_MAX_ATTEMPTS is not a number above 0".into());

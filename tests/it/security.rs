@@ -267,9 +267,9 @@ async fn calls_to_aws_take_no_server_without_a_certificate_of_amazon() {
     assert_eq!(call(trusting.build_https()).await, Ok(()));
 }
 
-#[tokio::test]
-async fn waits_for_aws_are_those_that_are_written_down() {
-    let config = shared::aws::for_function().await;
+#[test]
+fn waits_for_aws_are_those_that_are_written_down() {
+    let config = shared::aws::for_function();
     let waits = config.timeout_config().expect("waits are set");
     let seconds = |wait: Option<Duration>| wait.expect("it is set").as_secs();
     let (connect, attempt, all) =

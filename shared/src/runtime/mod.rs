@@ -35,7 +35,7 @@ where
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = tokio.map_err(BoxError::from).and_then(|tokio| {
         tokio.block_on(async {
-            let platform = Platform::system(aws::for_function().await);
+            let platform = Platform::system(aws::for_function());
             run(config, needs, platform).await
         })
     });
