@@ -275,7 +275,7 @@ export async function everyPage({ stack, browser, inspector, language }) {
   return names.size;
 }
 
-/** Undoes three changes: a removal, then the first addition, then a change whose former address is taken. */
+/** Undoes three changes: a removal, then a change whose former address is taken, then the first addition. */
 async function undone({ stack, arrive, see, mail, language, robbed, rival }) {
   const say = textsOf(language);
   const owner = await arrive();
@@ -313,14 +313,14 @@ async function undone({ stack, arrive, see, mail, language, robbed, rival }) {
   await accountIs("account-frozen", robbed.later, say("confirmed-label"));
   await owner.open(removed);
   await see(owner, "undo-link-used", say("problem-link-used"));
+  await takeBack(changed);
+  await see(owner, "taken-back-former-taken", say("taken-back-former-taken"));
   await owner.open(added);
-  await see(owner, "undo-to-none", say("undo-effect-none"));
+  await see(owner, "undo-to-none", say("undo-events"), say("undo-events-undone"), say("undo-effect-none"));
   await takeBack(added);
   await see(owner, "taken-back-to-none", say("taken-back-none"));
   await mail("mail-taken-back-to-none", robbed.email, mark, "taken-back-to-none-subject");
   await accountIs("account-frozen-none", say("backup-purpose"));
-  await takeBack(changed);
-  await see(owner, "taken-back-former-taken", say("taken-back-former-taken"));
   await owner.open(`/undo?token=${UNKNOWN_TOKEN}`);
   await see(owner, "undo-link-unknown", say("problem-link-unknown"));
 }

@@ -42,7 +42,7 @@ async fn a_change_is_undone_and_everybody_is_signed_out() {
     This wasn’t you?
     If you undo the change, everybody is signed out of your account, links that were already sent stop working, and the backup email can’t be changed for 72 hours.
     What happened in the last 7 days
-    Choose the first thing that wasn’t you. It is undone, and so is everything listed above it.
+    Choose the earliest thing that wasn’t you. It is undone, and so is everything listed above it.
     On 22 November 2026 at 12:00 UTC, the backup email of your account was changed from fo***er@example.org to th***ef@example.net. The former address no longer works.
     The request came from a Linux computer, from somewhere in the network 203.0.x.x.
     If you undo from here: fo***er@example.org becomes your backup email again.
