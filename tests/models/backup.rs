@@ -1,6 +1,6 @@
 //! The life of a backup email: two accounts that want the same addresses, windows in which people confirm, remove and
 //! undo at the same time, a waiting period that ends meanwhile, an operator who disables and enables, an index that
-//! lags, a mailer that sends twice.
+//! lags, a mailer that sends twice. What an undo restores is computed by the real `History::before`.
 //!
 //! Each call to the database is one step. The steps of the model and the calls that they represent:
 //!
@@ -11,7 +11,8 @@
 //! | [`Action::Tell`] | `Store::create_undo_link`, for a notice of the outbox; at-least-once too |
 //! | [`Action::Begin`] | POST: `App::now`, then `Store::find_link`, `Store::find_undo_link` or `Store::touch_session` |
 //! | [`At::Reading`] | `Store::load_account` |
-//! | [`At::Sweeping`] | `Store::release_expired_claim`: reads an expired claim |
+//! | [`At::Recalling`] | `Store::load_history`, for an undo |
+//! | [`At::Sweeping`] | `Store::release_expired_claim`, for each address that is confirmed or restored: reads an expired claim |
 //! | [`At::Releasing`] | the same: deletes the record `email#former`, if it has expired |
 //! | [`At::Freeing`] | the same: deletes the claim, if it has expired |
 //! | [`At::Writing`] | `Store::confirm_backup`, `Store::remove_backup`, `Store::undo`: one transaction, on the account as it was read |
@@ -30,8 +31,9 @@ mod model;
 mod state;
 mod steps;
 mod tests;
+mod undo;
 
-pub use emails::{Claim, Confirmed, Exchanged, RecoveryEmails};
+pub use emails::{Addresses, Claim, Confirmed, Exchanged, Former, RecoveryEmails};
 
 /// The accounts, by number.
 pub const ACCOUNTS: [usize; 2] = [0, 1];
@@ -83,8 +85,14 @@ pub enum Rule {
     TimeLast,
     /// An undo does not end a waiting period.
     UndoKeepsHold,
-    /// An undo makes the formerly active address active at once, even if it was confirmed again and would wait.
+    /// An undo makes the address that was active before active at once, even if it was confirmed again and would wait.
     UndoAtOnce,
+    /// A waiting period that an undo restores goes on with the time that was left, instead of ending when it would have.
+    UndoResumes,
+    /// An undo restores the former address beside the backup email.
+    UndoRestoresFormer,
+    /// An undo requires that all sessions have not ended since the account was read, as by another undo.
+    UndoAsRead,
 }
 
 /// What must never happen in a step. Invariants of a state are checked on the state.
@@ -100,7 +108,7 @@ pub enum Wrong {
     Undone,
     /// One link undid a change twice.
     UndoneTwice,
-    /// An undo left neither the former address nor, because somebody else has it, none.
+    /// An undo left other addresses than those from before the event, or others active.
     NotRestored,
     /// An account had an active address, and has none after a step that is neither a removal nor an undo.
     LeftWithNone,
@@ -110,21 +118,41 @@ pub enum Wrong {
     Revived,
 }
 
-/// A notice of a change, as in `Notice`.
+/// What a notice is about. All are changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum What {
+    /// `Notice::BackupAdded` or `BackupChanged`.
+    Confirmed(usize),
+    /// `Notice::BackupRemoved`.
+    Removed(usize),
+    /// `Notice::Undone`: everything since this notice.
+    Undone { since: usize },
+}
+
+/// A notice of a change, and its event in the history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Notice {
     /// Its account.
     pub account: usize,
-    /// The formerly active address.
-    pub former: Option<usize>,
-    /// When that was to become active, if it was in its waiting period.
-    pub held_until: u8,
-    /// Truth: the end of that waiting period.
-    pub waits_until: u8,
-    /// Whether it can be undone: an undo cannot.
-    pub undoable: bool,
+    /// What happened.
+    pub what: What,
+    /// When its request began. Its id sorts by that, and then by the order of the commits.
+    pub at: u8,
+    /// The recovery emails before.
+    pub before: RecoveryEmails,
     /// Its links, created by the mailer: whether each was used.
     pub links: [Option<bool>; 2],
+    /// Truth: the ends of the account's waiting periods at that time.
+    pub waits_until: [u8; ADDRESSES.len()],
+    /// Truth: an undo has ended what it confirmed.
+    pub ended: bool,
+}
+
+impl Notice {
+    /// Whether it can be undone: an undo cannot.
+    pub fn is_undoable(&self) -> bool {
+        !matches!(self.what, What::Undone { .. })
+    }
 }
 
 /// A request for an address.
@@ -183,12 +211,14 @@ pub enum Errand {
 pub enum At {
     /// It is about to read the account.
     Reading,
-    /// It is about to read the claim of the address.
-    Sweeping,
+    /// It is about to read the history.
+    Recalling,
+    /// It is about to read the claim of its first or second address.
+    Sweeping { place: usize },
     /// It is about to delete the former address of this account.
-    Releasing { holder: usize },
+    Releasing { place: usize, holder: usize },
     /// It is about to delete the claim of this account.
-    Freeing { holder: usize },
+    Freeing { place: usize, holder: usize },
     /// It is about to write.
     Writing,
 }
@@ -208,8 +238,12 @@ pub struct Window {
     pub ends: u8,
     /// It reads the account again, because that has changed.
     pub again: bool,
-    /// Another account has the former address: undo everything else.
-    pub taken: bool,
+    /// For an undo: how many notices there were when it read the history.
+    pub known: usize,
+    /// For an undo: addresses that other accounts have. It restores everything else.
+    pub taken: Addresses,
+    /// For an undo: what it restores.
+    pub restores: RecoveryEmails,
 }
 
 /// A state.
@@ -283,6 +317,8 @@ pub struct Life {
     pub end: u8,
     /// Steps of the operator at most, all at the first account.
     pub operated: u8,
+    /// Whether accounts remove their backup email.
+    pub removing: bool,
     /// Whether the index lags.
     pub lagging: bool,
     /// The rules that are left out.

@@ -116,7 +116,7 @@ fn emails(confirmed: Confirmed) -> RecoveryEmails {
 }
 
 /// The event as the history has it.
-fn event(committed: &Committed) -> AccountEvent {
+fn event(committed: Committed) -> AccountEvent {
     let before = emails(committed.before);
     let former = before.backup.as_ref().map(|backup| backup.address.clone());
     let notice = match (committed.kind, former) {
@@ -149,7 +149,7 @@ impl Undoing {
     /// What the code restores.
     fn restores(self, state: &State, since: u8) -> Confirmed {
         let is_known = |event: &&Committed| self.has(Rule::Undos) || matches!(event.kind, Kind::Happened(_));
-        let history = History::new(state.events.iter().filter(is_known).map(event).collect());
+        let history = History::new(state.events.iter().filter(is_known).copied().map(event).collect());
         let chosen = history.find_undoable(MessageId::first_of(at(since)).as_str()).expect("it happened");
         let restored = if self.has(Rule::Search) {
             history.before(chosen, &emails(state.current), &[], at(u8::MAX))

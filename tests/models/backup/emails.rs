@@ -1,11 +1,16 @@
 //! The recovery emails of an account and their claims, as `Account::active_backup`, `Account::after_confirming` and `Store::replace_recovery_emails` have them.
 use super::{ADDRESSES, Life, Rule, State};
 
+/// For each address, whether it is one of those that are meant.
+pub type Addresses = [bool; ADDRESSES.len()];
+
 /// `email#backup`: an address, active or in its waiting period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Confirmed {
     /// The address.
     pub address: usize,
+    /// When it was confirmed, as [`super::undo::moment`] has it.
+    pub since: u16,
     /// When it becomes active.
     pub usable_from: u8,
 }
@@ -15,6 +20,8 @@ pub struct Confirmed {
 pub struct Former {
     /// The address.
     pub address: usize,
+    /// When it was confirmed.
+    pub since: u16,
     /// The tick in which it stops opening the account.
     pub until: u8,
 }
@@ -56,14 +63,30 @@ impl RecoveryEmails {
     }
 
     /// `Account::active_backup`.
-    pub fn active_backup(self, now: u8) -> Option<usize> {
+    pub fn active(self, now: u8) -> Option<Confirmed> {
         let backup = self.backup.filter(|backup| now >= backup.usable_from);
-        backup.map(|backup| backup.address).or_else(|| self.live_former(now).map(|former| former.address))
+        let former = self.live_former(now);
+        backup.or(former.map(|Former { address, since, .. }| Confirmed { address, since, usable_from: 0 }))
+    }
+
+    /// Its address.
+    pub fn active_backup(self, now: u8) -> Option<usize> {
+        self.active(now).map(|active_backup| active_backup.address)
     }
 
     /// Whether a record has the address, expired or not.
     pub fn carry(self, address: usize) -> bool {
         self.address() == Some(address) || self.former.is_some_and(|former| former.address == address)
+    }
+
+    /// `Account::recovery_emails`: without a former address that has expired.
+    pub fn live(self, now: u8) -> Self {
+        Self { former: self.live_former(now), ..self }
+    }
+
+    /// The addresses, that of the backup email first.
+    pub fn addresses(self) -> Vec<usize> {
+        self.claims().into_iter().map(|(address, _)| address).collect()
     }
 
     /// The claims of an account with these emails, and until when.
@@ -79,27 +102,34 @@ impl RecoveryEmails {
 pub enum Exchanged {
     /// It is written.
     Done,
-    /// Another account has the address.
-    Taken,
+    /// Other accounts have these addresses.
+    Taken(Addresses),
     /// The account has changed since it was read.
     Changed,
 }
 
 impl Life {
     /// `Account::after_confirming`.
-    pub fn after_confirming(&self, emails: RecoveryEmails, confirmed: usize, now: u8) -> RecoveryEmails {
-        let active_backup = emails.active_backup(now);
-        if active_backup == Some(confirmed) {
-            return RecoveryEmails {
-                backup: Some(Confirmed { address: confirmed, usable_from: 0 }),
-                former: None,
-            };
+    pub fn after_confirming(
+        &self,
+        emails: RecoveryEmails,
+        (confirmed, since): (usize, u16),
+        now: u8,
+    ) -> RecoveryEmails {
+        let active_backup = emails.active(now);
+        if let Some(active_backup) = active_backup.filter(|active_backup| active_backup.address == confirmed)
+        {
+            return RecoveryEmails { backup: Some(active_backup), former: None };
         }
         let usable_from = now + self.waiting_period;
         let former = active_backup.filter(|_| usable_from > now && self.has(Rule::FormerKept));
         RecoveryEmails {
-            backup: Some(Confirmed { address: confirmed, usable_from }),
-            former: former.map(|address| Former { address, until: usable_from }),
+            backup: Some(Confirmed { address: confirmed, since, usable_from }),
+            former: former.map(|Confirmed { address, since, .. }| Former {
+                address,
+                since,
+                until: usable_from,
+            }),
         }
     }
 
@@ -111,9 +141,9 @@ impl Life {
         (read, after): (RecoveryEmails, RecoveryEmails),
         now: u8,
     ) -> Exchanged {
-        let before = RecoveryEmails { former: read.live_former(now), ..read }.claims();
+        let before = read.live(now).claims();
         let mut claims = state.claims;
-        let (mut own, mut free) = (true, true);
+        let (mut own, mut taken) = (true, [false; ADDRESSES.len()]);
         for address in ADDRESSES {
             let find = |all: &[(usize, Option<u8>)]| {
                 all.iter().find(|(claimed, _)| *claimed == address).map(|(_, until)| *until)
@@ -132,14 +162,14 @@ impl Life {
                 }
                 (None, Some(until)) => {
                     let lapsed = |claim: Claim| claim.has_lapsed(now) || !self.has(Rule::ClaimEnds);
-                    free &= claims[address].is_none_or(lapsed);
+                    taken[address] = !claims[address].is_none_or(lapsed);
                     claims[address] = Some(Claim { owner: account, until });
                 }
             }
         }
         let emails = state.accounts[account].emails;
-        if !free && self.has(Rule::Claim) {
-            return Exchanged::Taken;
+        if taken.contains(&true) && self.has(Rule::Claim) {
+            return Exchanged::Taken(taken);
         }
         let as_read = emails.address() == read.address();
         if (!as_read && self.has(Rule::AsRead)) || (!own && self.has(Rule::OwnClaim)) {

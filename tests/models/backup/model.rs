@@ -2,8 +2,8 @@
 use stateright::{Model, Property};
 
 use super::{
-    ACCOUNTS, ADDRESSES, Action, At, Claim, Confirmed, Life, ModelAccount, RecoveryEmails, State, Window,
-    Wrong,
+    ACCOUNTS, ADDRESSES, Action, At, Claim, Confirmed, Errand, Life, ModelAccount, RecoveryEmails, State,
+    What, Window, Wrong,
 };
 
 pub const ONE: &str = "an address opens one account at most";
@@ -17,7 +17,8 @@ pub const STAYS: &str = "while a change is pending the former address stays acti
 pub const DEAD: &str = "a request that has ended confirms nothing";
 pub const UNDONE: &str = "after an undo no earlier link is live";
 pub const ONCE: &str = "a link undoes once";
-pub const RESTORED: &str = "an undo restores the former address, unless somebody else has it";
+pub const RESTORED: &str = "an undo restores what was before the event, unless somebody else has it";
+pub const ENDED: &str = "after an undo nothing that was confirmed since its event is in force, then or later";
 pub const WAITS: &str = "an address opens nothing during its waiting period";
 pub const WORKS: &str = "only removal and undo leave an account without an active backup email";
 pub const DISABLED: &str = "the backup email of a disabled account is neither confirmed nor removed";
@@ -39,8 +40,7 @@ impl State {
     fn is_claimed_as_kept(&self, address: usize) -> bool {
         let kept = ACCOUNTS.into_iter().flat_map(|owner| {
             let emails = self.accounts[owner].emails;
-            let emails = RecoveryEmails { former: emails.live_former(self.now), ..emails };
-            let own = emails.claims().into_iter().filter(move |(kept, _)| *kept == address);
+            let own = emails.live(self.now).claims().into_iter().filter(move |(kept, _)| *kept == address);
             own.map(move |(_, until)| Claim { owner, until })
         });
         let claim = self.claims[address].filter(|claim| !claim.has_lapsed(self.now));
@@ -74,10 +74,10 @@ impl Model for Life {
         // The first account has the first address.
         state.accounts[0].proven[0] = true;
         state.accounts[0].emails =
-            RecoveryEmails { backup: Some(Confirmed { address: 0, usable_from: 0 }), former: None };
+            RecoveryEmails { backup: Some(Confirmed { address: 0, since: 0, usable_from: 0 }), former: None };
         state.claims[0] = Some(Claim { owner: 0, until: None });
         state.index[0][0] = true;
-        self.note_change(&mut state, 0, (None, RecoveryEmails::default()), true);
+        self.note_change(&mut state, 0, What::Confirmed(0), (RecoveryEmails::default(), 0));
         state.changes = u8::try_from(state.notices.len()).unwrap_or_default();
         vec![state]
     }
@@ -114,13 +114,16 @@ impl Model for Life {
             state.requests.iter().enumerate().filter(|(_, request)| made(request.links) < self.copies);
         actions.extend(requests.map(|(number, _)| Action::Email(number)));
         let notices = state.notices.iter().enumerate();
-        let told = notices.filter(|(_, notice)| notice.undoable && made(notice.links) < self.copies);
+        let told = notices.filter(|(_, notice)| notice.is_undoable() && made(notice.links) < self.copies);
         actions.extend(told.map(|(number, _)| Action::Tell(number)));
         for window in 0..self.windows {
             if state.windows[window].is_some() {
                 actions.push(Action::Step(window));
             } else if state.changes < self.changes {
-                actions.extend(state.errands().into_iter().map(|errand| Action::Begin(window, errand)));
+                let errands = state.errands().into_iter();
+                let errands =
+                    errands.filter(|errand| self.removing || !matches!(errand, Errand::Remove { .. }));
+                actions.extend(errands.map(|errand| Action::Begin(window, errand)));
             }
         }
     }
@@ -135,7 +138,7 @@ impl Model for Life {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        let invariants: [Named; 16] = [
+        let invariants: [Named; 17] = [
             (ONE, |life, state| ADDRESSES.into_iter().all(|address| life.opens(state, address).len() <= 1)),
             (PROVEN, |life, state| {
                 life.all_opened(state, |account, address| state.accounts[account].proven[address])
@@ -159,24 +162,38 @@ impl Model for Life {
             (UNDONE, |_, state| state.is_free_of(Wrong::Undone)),
             (ONCE, |_, state| state.is_free_of(Wrong::UndoneTwice)),
             (RESTORED, |_, state| state.is_free_of(Wrong::NotRestored)),
+            (ENDED, |_, state| ACCOUNTS.into_iter().all(|account| state.has_nothing_ended(account))),
             (WORKS, |_, state| state.is_free_of(Wrong::LeftWithNone)),
             (DISABLED, |_, state| state.is_free_of(Wrong::ChangedWhileDisabled)),
             (REVIVED, |_, state| state.is_free_of(Wrong::Revived)),
         ];
-        let hopes: [Named; 10] = [
+        let hopes: [Named; 12] = [
             ("an address that was given free is another account's", |_, state| {
                 ADDRESSES
                     .into_iter()
                     .any(|address| state.accounts.iter().all(|account| account.proven[address]))
             }),
             ("a backup email is replaced", |_, state| {
-                state.notices.iter().any(|notice| notice.former.is_some() && notice.undoable)
+                state
+                    .notices
+                    .iter()
+                    .any(|notice| notice.before.backup.is_some() && matches!(notice.what, What::Confirmed(_)))
             }),
-            ("a change is undone and the former address restored", |_, state| {
+            ("a change is undone and the address from before restored", |_, state| {
                 state.accounts.iter().any(|account| account.raised > 0 && account.emails.backup.is_some())
             }),
-            ("the former address is somebody else's by then", |life, state| {
-                life.windows == 1 || state.windows.iter().flatten().any(|window| window.taken)
+            ("the address from before is somebody else's by then", |life, state| {
+                life.windows == 1 || state.windows.iter().flatten().any(|window| window.taken.contains(&true))
+            }),
+            ("an undo restores the active address beside one that goes on waiting", |life, state| {
+                let restored = |account: &ModelAccount| {
+                    account.raised > 0 && account.emails.live_former(state.now).is_some()
+                };
+                life.changes < 5 || life.waiting_period < 2 || state.accounts.iter().any(restored)
+            }),
+            ("an undo restores an address and leaves another to somebody else", |life, state| {
+                let part = |window: &Window| window.taken.contains(&true) && window.restores.backup.is_some();
+                life.changes < 5 || life.waiting_period < 2 || state.windows.iter().flatten().any(part)
             }),
             ("the index is behind", |life, state| {
                 !life.lagging
@@ -202,7 +219,9 @@ impl Model for Life {
                 life.waiting_period == 0 || state.accounts.iter().any(ripe)
             }),
             ("a former address is another account's after its time", |life, state| {
-                life.waiting_period == 0 || state.accounts[1].emails.address() == Some(0)
+                life.waiting_period == 0
+                    || !life.wishes[1].contains(&0)
+                    || state.accounts[1].emails.address() == Some(0)
             }),
             ("a transaction finds the account disabled", |life, state| {
                 let writes = |window: &Window| window.at == At::Writing;

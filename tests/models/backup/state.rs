@@ -1,5 +1,6 @@
 //! What a state shows: the account and the address of a window, what pages and emails offer, and what a step did wrong.
-use super::{ACCOUNTS, At, Errand, ModelAccount, Request, State, Window, Wrong};
+use super::undo::moment;
+use super::{ACCOUNTS, At, Errand, ModelAccount, Request, State, What, Window, Wrong};
 
 impl State {
     pub fn note(&mut self, wrong: Wrong) {
@@ -51,20 +52,42 @@ impl State {
         }
     }
 
-    /// `Store::find_claim`, for the expired claim of another account.
-    pub fn sweep(&self, window: Window) -> Window {
-        let claim = self.target(window).and_then(|address| self.claims[address]);
-        let lapsed = claim.filter(|claim| claim.has_lapsed(window.now));
-        let at = lapsed.map_or(At::Writing, |claim| At::Releasing { holder: claim.owner });
-        Window { at, ..window }
+    /// Whether an account has no address that was confirmed by what an undo has ended.
+    pub fn has_nothing_ended(&self, account: usize) -> bool {
+        let emails = self.accounts[account].emails;
+        let backup = emails.backup.map(|backup| backup.since);
+        let former = emails.live_former(self.now).map(|former| former.since);
+        backup.into_iter().chain(former).all(|since| {
+            self.notices.iter().enumerate().all(|(number, notice)| {
+                let confirmed =
+                    matches!(notice.what, What::Confirmed(_)) && moment(notice.at, number) == since;
+                !(confirmed && notice.ended)
+            })
+        })
     }
 
-    /// The address that a window wants.
-    pub fn target(&self, window: Window) -> Option<usize> {
+    /// `Store::find_claim`, for the expired claim of another account.
+    pub fn sweep(&self, window: Window, place: usize) -> Window {
+        let claim = self.target(window, place).and_then(|address| self.claims[address]);
+        let lapsed = claim.filter(|claim| claim.has_lapsed(window.now));
+        match lapsed {
+            Some(claim) => Window { at: At::Releasing { place, holder: claim.owner }, ..window },
+            None => self.swept(window, place),
+        }
+    }
+
+    /// The next address, or the write.
+    pub fn swept(&self, window: Window, place: usize) -> Window {
+        let next = self.target(window, place + 1).map(|_| At::Sweeping { place: place + 1 });
+        Window { at: next.unwrap_or(At::Writing), ..window }
+    }
+
+    /// The first or second address that a window wants.
+    pub fn target(&self, window: Window, place: usize) -> Option<usize> {
         match window.errand {
-            Errand::Confirm { request, .. } => Some(self.requests[request].address),
+            Errand::Confirm { request, .. } => Some(self.requests[request].address).filter(|_| place == 0),
             Errand::Remove { .. } => None,
-            Errand::Undo { notice, .. } => self.notices[notice].former,
+            Errand::Undo { .. } => window.restores.addresses().get(place).copied(),
         }
     }
 

@@ -1,7 +1,8 @@
 //! The steps.
+use super::undo::moment;
 use super::{
-    ACCOUNTS, ADDRESSES, Action, At, Confirmed, Errand, Exchanged, Life, ModelAccount, Notice,
-    RecoveryEmails, Request, Rule, State, Window, Wrong,
+    ACCOUNTS, ADDRESSES, Action, At, Errand, Exchanged, Life, ModelAccount, RecoveryEmails, Request, Rule,
+    State, What, Window, Wrong,
 };
 
 impl Life {
@@ -9,7 +10,7 @@ impl Life {
         !self.without.contains(&rule)
     }
 
-    fn first_links(&self) -> [Option<bool>; 2] {
+    pub fn first_links(&self) -> [Option<bool>; 2] {
         [self.prompt.then_some(false), None]
     }
 
@@ -68,8 +69,17 @@ impl Life {
     /// account is read in the same step.
     fn begin(&self, state: &mut State, window: usize, errand: Errand) {
         let (now, read) = (state.now, RecoveryEmails::default());
-        let pressed = Window { errand, at: At::Reading, now, read, ends: 0, again: false, taken: false };
-        state.windows[window] = Some(pressed);
+        state.windows[window] = Some(Window {
+            errand,
+            at: At::Reading,
+            now,
+            read,
+            ends: 0,
+            again: false,
+            known: 0,
+            taken: [false; ADDRESSES.len()],
+            restores: RecoveryEmails::default(),
+        });
         if self.waiting_period == 0 {
             self.step(state, window);
         }
@@ -80,18 +90,19 @@ impl Life {
         let Some(window) = state.windows[number].take() else { return };
         let next = match window.at {
             At::Reading => self.read(state, window),
-            At::Sweeping => Some(state.sweep(self.timed(state, window))),
-            At::Releasing { holder } => {
-                let swept = state.target(window);
+            At::Recalling => Some(self.recall(state, window)),
+            At::Sweeping { place } => Some(state.sweep(self.timed(state, window), place)),
+            At::Releasing { place, holder } => {
+                let swept = state.target(window, place);
                 let former = &mut state.accounts[holder].emails.former;
                 let lapsed = |until| until <= window.now || !self.has(Rule::SweepsLapsed);
                 if former.is_some_and(|former| Some(former.address) == swept && lapsed(former.until)) {
                     *former = None;
                 }
-                Some(Window { at: At::Freeing { holder }, ..window })
+                Some(Window { at: At::Freeing { place, holder }, ..window })
             }
-            At::Freeing { holder } => {
-                if let Some(address) = state.target(window) {
+            At::Freeing { place, holder } => {
+                if let Some(address) = state.target(window, place) {
                     let lapsed = |until| until <= window.now || !self.has(Rule::SweepsLapsed);
                     let goes = state.claims[address]
                         .is_some_and(|claim| claim.owner == holder && claim.until.is_some_and(lapsed));
@@ -99,7 +110,7 @@ impl Life {
                         state.claims[address] = None;
                     }
                 }
-                Some(Window { at: At::Writing, ..window })
+                Some(state.swept(window, place))
             }
             At::Writing => self.write(state, window),
         };
@@ -117,15 +128,21 @@ impl Life {
             Errand::Remove { .. } => account.emails.backup.is_none() || account.frozen || account.disabled,
             Errand::Undo { .. } => false,
         };
-        let sweeps = match window.errand {
-            _ if self.waiting_period == 0 || !self.has(Rule::Swept) => false,
-            Errand::Confirm { .. } => !window.again,
-            Errand::Remove { .. } => false,
-            Errand::Undo { notice, .. } => state.notices[notice].former.is_some() && !window.taken,
+        let window = Window { read: account.emails, ends: account.ends, ..window };
+        let next = match window.errand {
+            Errand::Undo { .. } if self.waiting_period == 0 => self.recall(state, window),
+            Errand::Undo { .. } => Window { at: At::Recalling, ..window },
+            Errand::Confirm { .. } if !window.again && self.sweeps() => {
+                Window { at: At::Sweeping { place: 0 }, ..window }
+            }
+            _ => Window { at: At::Writing, ..self.timed(state, window) },
         };
-        let at = if sweeps { At::Sweeping } else { At::Writing };
-        let window = if sweeps { window } else { self.timed(state, window) };
-        (!refused).then_some(Window { at, read: account.emails, ends: account.ends, ..window })
+        (!refused).then_some(next)
+    }
+
+    /// Whether windows look for expired claims. Without a waiting period there are none.
+    pub fn sweeps(&self) -> bool {
+        self.waiting_period > 0 && self.has(Rule::Swept)
     }
 
     /// Confirming reads the time after the account.
@@ -156,9 +173,10 @@ impl Life {
                 if self.waiting_period == 0 { self.read(state, again) } else { Some(again) }
             }
             // `UndoRefused::Taken`: the next call undoes everything else.
-            Err(Exchanged::Taken) if matches!(window.errand, Errand::Undo { .. }) && !window.taken => {
+            Err(Exchanged::Taken(found)) if matches!(window.errand, Errand::Undo { .. }) => {
                 *state = before;
-                Some(Window { taken: true, ..window })
+                let taken = ADDRESSES.map(|address| window.taken[address] || found[address]);
+                Some(self.aim(state, Window { taken, ..window }))
             }
             Err(_) => {
                 *state = before;
@@ -189,7 +207,9 @@ impl Life {
             return Err(Exchanged::Done);
         }
         let new = window.read.address() != Some(address);
-        let emails = if new { self.after_confirming(window.read, address, window.now) } else { window.read };
+        let since = moment(window.now, state.notices.len());
+        let emails =
+            if new { self.after_confirming(window.read, (address, since), window.now) } else { window.read };
         let waits = window.read.active_backup(window.now) != Some(address);
         let exchanged = self.exchange(state, account, (window.read, emails), window.now);
         if exchanged != Exchanged::Done {
@@ -209,11 +229,7 @@ impl Life {
         state.accounts[account].pending = None;
         state.accounts[account].proven[address] = true;
         if new {
-            // As in `notice_of_change`.
-            let active_backup = window.read.active_backup(window.now);
-            let replaced = window.read.address();
-            let former = if active_backup == Some(address) { replaced } else { active_backup.or(replaced) };
-            self.note_change(state, account, (former, window.read), true);
+            self.note_change(state, account, What::Confirmed(address), (window.read, window.now));
             if waits {
                 state.accounts[account].waits_until[address] = window.now + self.waiting_period;
             }
@@ -233,90 +249,19 @@ impl Life {
             return Err(Exchanged::Done);
         }
         let raised = state.accounts[account].raised;
-        let former = window.read.active_backup(window.now).or_else(|| window.read.address());
+        let Some(removed) = window.read.active_backup(window.now).or_else(|| window.read.address()) else {
+            return Err(Exchanged::Done);
+        };
         match self.exchange(state, account, (window.read, RecoveryEmails::default()), window.now) {
-            Exchanged::Done => self.note_change(state, account, (former, window.read), true),
+            Exchanged::Done => {
+                self.note_change(state, account, What::Removed(removed), (window.read, window.now));
+            }
             refused => return Err(refused),
         }
         if ends != window.ends && raised == 0 {
             state.note(Wrong::Revived);
         }
         Ok(())
-    }
-
-    /// `Store::undo`, with what `Notice::backup_after_undo` says.
-    fn undo(&self, state: &mut State, number: usize, link: usize, window: Window) -> Result<(), Exchanged> {
-        let notice = state.notices[number];
-        let account = notice.account;
-        if notice.links[link] != Some(false) && self.has(Rule::UndoOnce) {
-            return Err(Exchanged::Done);
-        }
-        let restored = notice.former.filter(|_| !window.taken);
-        let backup = restored.map(|address| {
-            let held_until = if self.has(Rule::UndoKeepsHold) { notice.held_until } else { 0 };
-            let usable_from = held_until.max(window.now);
-            let current = window.read.backup.filter(|current| current.address == address);
-            let sooner = current.map_or(usable_from, |current| {
-                let at_once = if self.has(Rule::UndoAtOnce) { usable_from } else { current.usable_from };
-                current.usable_from.min(at_once)
-            });
-            Confirmed { address, usable_from: sooner }
-        });
-        let emails = RecoveryEmails { backup, former: None };
-        let exchanged = self.exchange(state, account, (window.read, emails), window.now);
-        if exchanged != Exchanged::Done {
-            return Err(exchanged);
-        }
-        if notice.links[link] == Some(true) {
-            state.note(Wrong::UndoneTwice);
-        }
-        self.note_change(state, account, (window.read.address(), window.read), false);
-        state.notices[number].links[link] = Some(true);
-        if self.has(Rule::UndoEndsPending) {
-            state.end_request(account);
-            state.accounts[account].pending = None;
-        }
-        let owned = |request: &&mut Request| request.account == account;
-        state.requests.iter_mut().filter(owned).for_each(|request| request.backup_after_undo = true);
-        state.accounts[account].frozen = true;
-        state.accounts[account].raised += 1;
-        state.accounts[account].ends += 1;
-        if let Some(address) = restored {
-            let waits = &mut state.accounts[account].waits_until[address];
-            *waits = notice.waits_until.min(*waits);
-        }
-        // The formerly active address is active again at once.
-        let active_backup = restored.filter(|_| notice.waits_until <= state.now);
-        let now = state.accounts[account].emails;
-        if now.address() != restored
-            || (active_backup.is_some() && now.active_backup(state.now) != active_backup)
-        {
-            state.note(Wrong::NotRestored);
-        }
-        Ok(())
-    }
-
-    /// The notice of a change that was written.
-    pub fn note_change(
-        &self,
-        state: &mut State,
-        account: usize,
-        (former, read): (Option<usize>, RecoveryEmails),
-        undoable: bool,
-    ) {
-        if state.accounts[account].frozen && undoable {
-            state.note(Wrong::ChangedWhileFrozen);
-        }
-        state.changes += 1;
-        if self.has(Rule::NoticeTogether) {
-            let held_until = read
-                .backup
-                .filter(|backup| Some(backup.address) == former)
-                .map_or(0, |waiting| waiting.usable_from);
-            let waits_until = former.map_or(0, |former| state.accounts[account].waits_until[former]);
-            let links = self.first_links();
-            state.notices.push(Notice { account, former, held_until, waits_until, undoable, links });
-        }
     }
 
     /// The accounts that an address opens: found by the index and confirmed by the account itself.
