@@ -70,7 +70,8 @@ async fn race(stack: &Stack, race: usize) -> Result<usize> {
     };
     let (answer, first, second) =
         tokio::join!(undoing, loop_calls(&mut one, &undone), loop_calls(&mut other, &undone));
-    (first?, second?);
+    first?;
+    second?;
     let answer = answer?;
     ensure!(answer.status == 200, "undoing: {} {}", answer.status, answer.body);
     ensure!(answer.body["backup"].is_null(), "nothing was there before: {}", answer.body);

@@ -145,7 +145,7 @@ fn forms(page: &Answer) -> Vec<Form> {
             match attribute(input, "type").as_deref() {
                 Some("hidden") => hidden.push((name, attribute(input, "value")?)),
                 Some("radio") if input.contains(" checked") => {
-                    hidden.push((name, attribute(input, "value")?))
+                    hidden.push((name, attribute(input, "value")?));
                 }
                 Some("radio") => {}
                 _ => shown.push(name),

@@ -281,6 +281,28 @@ async fn addresses_that_others_have_by_now_are_left_to_them() {
 }
 
 #[tokio::test]
+async fn an_address_confirmed_again_during_an_undo_is_not_taken_for_another_accounts() {
+    for turns in 0..40 {
+        let world = World::new();
+        let mina = world.person("mina").backup("owners@example.org").signed_in().await;
+        world.after(MINUTES);
+        assert_eq!(mina.post_json("/account/backup/remove", &json!({})).await.status, 200);
+        let removal = UndoLink::due(&world).await;
+        let again = json!({ "token": mina.emailed_token("/account/backup", "owners@example.org").await });
+        let confirming = mina.post_json("/backup/confirm", &again);
+        let undoing = async {
+            for _ in 0..turns {
+                tokio::task::yield_now().await;
+            }
+            removal.undo().await
+        };
+        let (_, undone) = tokio::join!(confirming, undoing);
+        assert_eq!((undone.status, &undone.json()["former_taken"]), (200, &json!(false)), "{turns} turns");
+        assert_eq!(backup_of_mina(&world).await, "owners@example.org", "{turns} turns");
+    }
+}
+
+#[tokio::test]
 async fn an_undo_during_a_waiting_period_or_after_it_restores_what_waited_and_what_was_active() {
     let waiting_period = Duration::from_hours(24);
     for later in [Duration::ZERO, Duration::from_hours(3 * 24)] {

@@ -45,6 +45,8 @@ pub const ADDRESSES: [usize; 3] = [0, 1, 2];
 pub enum Rule {
     /// Confirming and restoring claim the address, on condition that nobody has it.
     Claim,
+    /// The account's own claim does not count as another account's.
+    OwnIsFree,
     /// Releasing an address requires that the claim is the account's own.
     OwnClaim,
     /// A change requires that the backup email is what it was when the account was read.

@@ -56,7 +56,7 @@ impl RecoveryEmails {
     /// The same at `now` as they were at an earlier time: a waiting period has as much time left as it had then.
     #[must_use]
     pub fn resumed(&self, then: Timestamp, now: Timestamp) -> Self {
-        let resume = |end: Timestamp| if end > then { now + end.since(then) } else { end };
+        let resume = |end: Timestamp| if end > then { (now + end.since(then)).max(end) } else { end };
         let backup = self.backup.clone();
         let former = self.former.clone().filter(|former| then < former.until);
         Self {

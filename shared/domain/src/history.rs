@@ -102,7 +102,7 @@ impl History {
                     && (&later.notice, &later.source) == (&event.notice, &event.source)
                     && later.at < event.at + USES_LISTED_ONCE_IN
             };
-            if event.id == *own || !listed.iter().any(|later| repeats(later)) {
+            if event.id == *own || !listed.iter().any(repeats) {
                 listed.push(event);
             }
         }

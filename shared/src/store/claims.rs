@@ -132,7 +132,8 @@ impl Store {
         self.get(&self.tables.accounts, claim_key(claimed)).await
     }
 
-    /// Claims an address, for good or until a time. Key: the claim. The condition is false when an account has the address.
+    /// Claims an address, for good or until a time. Key: the claim. The condition is false when another account has the
+    /// address. The account's own claim, of a state that was read too early, is no reason: the record says so.
     pub(super) fn claim_email(
         &self,
         address: &EmailAddress,
@@ -142,7 +143,8 @@ impl Store {
     ) -> Result<Write, StoreError> {
         Ok(self
             .put_claim(email_claim(address), owner, until)?
-            .when("attribute_not_exists(account_id) OR in_force_until <= :now")
+            .when("attribute_not_exists(account_id) OR in_force_until <= :now OR owner_id = :owner")
+            .value(":owner", text(owner.as_str()))
             .value(":now", number(now.unix_seconds())))
     }
 

@@ -162,7 +162,8 @@ impl Life {
                 }
                 (None, Some(until)) => {
                     let lapsed = |claim: Claim| claim.has_lapsed(now) || !self.has(Rule::ClaimEnds);
-                    taken[address] = !claims[address].is_none_or(lapsed);
+                    let own_is_free = is_own && self.has(Rule::OwnIsFree);
+                    taken[address] = !own_is_free && !claims[address].is_none_or(lapsed);
                     claims[address] = Some(Claim { owner: account, until });
                 }
             }

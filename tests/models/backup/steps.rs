@@ -175,6 +175,11 @@ impl Life {
             // `UndoRefused::Taken`: the next call undoes everything else.
             Err(Exchanged::Taken(found)) if matches!(window.errand, Errand::Undo { .. }) => {
                 *state = before;
+                let is_own =
+                    |address: &usize| state.claims[*address].is_some_and(|claim| claim.owner == account);
+                if ADDRESSES.iter().any(|address| found[*address] && is_own(address)) {
+                    state.note(Wrong::NotRestored);
+                }
                 let taken = ADDRESSES.map(|address| window.taken[address] || found[address]);
                 Some(self.aim(state, Window { taken, ..window }))
             }

@@ -230,7 +230,8 @@ impl State {
     }
 
     /// Judges what an undo restored, by what was before its event. If requests took so long that the order of the ids
-    /// is not that of the commits, that is ambiguous. What the code counts as taken is believed here.
+    /// is not that of the commits, that is ambiguous. Whether what the code counts as taken is another account's is judged
+    /// where it finds that.
     fn judge_undo(
         &mut self,
         account: usize,

@@ -56,25 +56,25 @@ fn masked_backup(emails: &RecoveryEmails) -> Option<String> {
 /// The keys of a sentence about the recovery emails that an undo restores.
 struct Restored {
     none: &'static str,
-    restored: &'static str,
-    waits: &'static str,
-    replaced: &'static str,
+    active: &'static str,
+    waiting: &'static str,
+    with_former: &'static str,
 }
 
 /// Before the undo.
 const WILL_BE_RESTORED: Restored = Restored {
     none: "undo-effect-none",
-    restored: "undo-effect-restored",
-    waits: "undo-effect-waits",
-    replaced: "undo-effect-replaced",
+    active: "undo-effect-restored",
+    waiting: "undo-effect-waits",
+    with_former: "undo-effect-replaced",
 };
 
 /// After it.
 const ARE_RESTORED: Restored = Restored {
     none: "taken-back-none",
-    restored: "taken-back-restored",
-    waits: "taken-back-waits",
-    replaced: "taken-back-replaced",
+    active: "taken-back-restored",
+    waiting: "taken-back-waits",
+    with_former: "taken-back-replaced",
 };
 
 impl Restored {
@@ -87,12 +87,12 @@ impl Restored {
             Some(former) => {
                 let (former, backup) = former.address.masked_apart(&backup.address);
                 let arguments = [("former", &*former), ("backup", &*backup), ("date", &*date)];
-                text.format(self.replaced, &arguments)
+                text.format(self.with_former, &arguments)
             }
             None if backup.usable_from > now => {
-                text.format(self.waits, &[("backup", &*backup.address.masked()), ("date", &*date)])
+                text.format(self.waiting, &[("backup", &*backup.address.masked()), ("date", &*date)])
             }
-            None => text.format(self.restored, &[("backup", &*backup.address.masked())]),
+            None => text.format(self.active, &[("backup", &*backup.address.masked())]),
         }
     }
 }
