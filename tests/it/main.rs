@@ -18,6 +18,7 @@ mod events;
 mod forged_sessions;
 mod forgot_username;
 mod fresh_sign_in;
+mod history;
 mod house;
 mod imported_passwords;
 mod known_browser;
