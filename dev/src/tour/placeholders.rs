@@ -72,6 +72,9 @@ impl Placeholders {
                     "code" if value.as_str().is_some_and(is_typed_code) => {
                         (name, Value::String("<code>".to_owned()))
                     }
+                    "id" | "chosen" if value.as_str().is_some_and(is_event_id) => {
+                        (name, Value::String("<event>".to_owned()))
+                    }
                     _ => (name, self.value(value)),
                 });
                 Value::Object(fields.collect::<Map<_, _>>())
@@ -85,6 +88,11 @@ impl Placeholders {
 /// order within one second differs between two tours of different speed.
 fn holds_a_time(entry: &Value) -> bool {
     entry.as_object().is_some_and(|fields| fields.values().any(|value| value == "<time>"))
+}
+
+/// Whether this is the id of an event: a ULID, 26 characters of Crockford's base 32.
+fn is_event_id(text: &str) -> bool {
+    text.len() == 26 && text.bytes().all(|c| c.is_ascii_digit() || c.is_ascii_uppercase())
 }
 
 /// Replaces the id of a browser in its device cookie.
@@ -228,6 +236,9 @@ mod tests {
             let opened = json!({ "code": typed, "token": "x" });
             assert_eq!(rules.body(opened.to_string().as_bytes()), json!({ "code": "<code>", "token": "x" }));
         }
+        let event = json!({ "chosen": "01M8C3034VG6NGVMNQ5CGDBN7H", "events": [{ "id": "01M8C300B4AFYQ1F2J2RHQSXBC" }] });
+        let replaced = json!({ "chosen": "<event>", "events": [{ "id": "<event>" }] });
+        assert_eq!(rules.body(event.to_string().as_bytes()), replaced);
         let problem = json!({ "code": "wrong-code" });
         assert_eq!(rules.body(problem.to_string().as_bytes()), problem);
         assert_eq!(rules.body(b""), Value::Null);
