@@ -180,7 +180,7 @@ async fn a_change_is_undone_once_and_what_was_restored_can_be_removed() {
         let taking = Undo {
             link: &link,
             account: &account,
-            since: &link.own_event().id,
+            since: &link.event_id(),
             restored: &RecoveryEmails {
                 backup: Some(ConfirmedAddress::new(old.clone(), stack.now())),
                 former: None,

@@ -29,7 +29,8 @@ async fn loop_calls(thief: &Visitor<'_>, delay: usize, done: &Cell<bool>) {
     }
 }
 
-async fn yield_for(turns: usize) {
+/// Lets other tasks run this many times.
+pub async fn yield_for(turns: usize) {
     for _ in 0..turns {
         tokio::task::yield_now().await;
     }

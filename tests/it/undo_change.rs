@@ -6,19 +6,12 @@ use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::support::{Answer, Ask, PASSWORD, Visitor, World, read, token_in};
+use crate::undo_history::backup_of_mina;
 
 const PATH: &str = "/undo";
 
 async fn undo(visitor: &Visitor<'_>, token: &str) -> Answer {
     visitor.post_json(PATH, &json!({ "token": token, "username": "mina" })).await
-}
-
-/// The backup email on the account page after a new sign-in.
-async fn backup_of_mina(world: &World) -> serde_json::Value {
-    world.after(Duration::from_secs(1));
-    let browser = world.visitor();
-    browser.post_json("/login", &json!({ "identifier": "mina", "password": PASSWORD })).await;
-    browser.get_json("/account").await.json()["backup"]["address"].clone()
 }
 
 /// A thief in a session of mina's account replaces `former@example.org`; returns the secret of the undo link.

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::ending::yield_for;
 use crate::support::{Answer, NOON, PASSWORD, Visitor, World, token_in};
 
 pub const PATH: &str = "/undo";
@@ -188,7 +189,7 @@ async fn what_the_owner_set_after_an_undo_outlives_the_thiefs_next_change() {
 
 #[tokio::test]
 async fn of_two_undos_at_once_the_one_that_reaches_further_back_decides() {
-    for seed in 0..12_u32 {
+    for seed in 0..12 {
         let world = World::new();
         let thief = world.person("mina").backup("owners@example.org").signed_in().await;
         world.after(MINUTES);
@@ -198,17 +199,12 @@ async fn of_two_undos_at_once_the_one_that_reaches_further_back_decides() {
         if seed % 3 == 0 {
             world.wire.contend();
         }
-        let wait = async |turns: u32| {
-            for _ in 0..turns {
-                tokio::task::yield_now().await;
-            }
-        };
         let one = async {
-            wait(seed % 4).await;
+            yield_for(seed % 4).await;
             first.undo().await
         };
         let other = async {
-            wait(seed % 5).await;
+            yield_for(seed % 5).await;
             second.undo().await
         };
         let (one, other) = tokio::join!(one, other);
@@ -292,9 +288,7 @@ async fn an_address_confirmed_again_during_an_undo_is_not_taken_for_another_acco
         let again = json!({ "token": mina.emailed_token("/account/backup", "owners@example.org").await });
         let confirming = mina.post_json("/backup/confirm", &again);
         let undoing = async {
-            for _ in 0..turns {
-                tokio::task::yield_now().await;
-            }
+            yield_for(turns).await;
             removal.undo().await
         };
         let (_, undone) = tokio::join!(confirming, undoing);

@@ -59,7 +59,7 @@ pub async fn post(app: &App, request: Request) -> Result<Reply, Error> {
     let token = Token::parse(&form.token).map_err(|_| Error::link(PURPOSE, Code::LinkUnknown))?;
     let opened = open(app, &token, now).await?;
     let texts = app.texts(opened.account.language);
-    let own = opened.link.own_event().id;
+    let own = opened.link.event_id();
     let chosen = form.since.as_deref().unwrap_or(own.as_str());
     let Some(since) = opened.history.find_undoable(chosen).cloned() else {
         let page = opened.page(app, &token, now).with_unknown_event(form.username);

@@ -46,6 +46,11 @@ impl UndoLink {
         }
     }
 
+    /// The id of the event that it is about.
+    pub fn event_id(&self) -> MessageId {
+        self.event.clone().unwrap_or_else(|| MessageId::first_of(self.at))
+    }
+
     /// The event that it is about, as far as the link tells: the history may lack it, or not be readable.
     pub fn own_event(&self) -> AccountEvent {
         let waits_until = |from: Option<Timestamp>| from.map_or(self.at, |from| from.max(self.at));
@@ -63,7 +68,7 @@ impl UndoLink {
             Notice::BackupUsed { .. } | Notice::SessionsEnded | Notice::Undone { .. } => None,
         };
         AccountEvent {
-            id: self.event.clone().unwrap_or_else(|| MessageId::first_of(self.at)),
+            id: self.event_id(),
             notice: self.notice.clone(),
             at: self.at,
             source: self.source.clone(),

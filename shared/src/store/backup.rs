@@ -8,9 +8,8 @@ use super::transaction::{Part, Transaction};
 use super::write::{Write, number, text};
 use super::{Store, StoreError};
 use domain::{
-    Account, AccountEvent, AccountId, ClientInfo, ConfirmedAddress, EmailAddress, EmailRequest,
-    FormerAddress, Generation, Limit, Link, LinkAuthorization, MessageId, Notice, PendingAddress,
-    RecoveryEmails, Timestamp,
+    Account, AccountEvent, AccountId, ClientInfo, ConfirmedAddress, EmailAddress, EmailRequest, Generation,
+    Limit, Link, LinkAuthorization, MessageId, Notice, PendingAddress, RecoveryEmails, Timestamp,
 };
 
 /// What a confirmation takes.
@@ -186,9 +185,8 @@ impl Store {
                 tx.add(Write::delete(&self.tables.accounts, Self::account_key(id, FORMER)));
             }
         }
-        let active = account.former.as_ref().filter(|former| now < former.until);
-        let before = claims(account.backup.confirmed(), active);
-        let after = claims(emails.backup.as_ref(), emails.former.as_ref());
+        let held = account.recovery_emails(now);
+        let (before, after) = (claims(&held), claims(emails));
         for (address, _) in &before {
             if !after.iter().any(|(kept, _)| kept == address) {
                 tx.add(self.delete_claim(address, id));
@@ -233,12 +231,9 @@ impl Store {
 }
 
 /// The addresses that an account with these recovery emails has claimed, and until when.
-fn claims<'a>(
-    backup: Option<&'a ConfirmedAddress>,
-    former: Option<&'a FormerAddress>,
-) -> Vec<(&'a EmailAddress, Option<Timestamp>)> {
-    let backup = backup.map(|backup| (&backup.address, None));
-    backup.into_iter().chain(former.map(|former| (&former.address, Some(former.until)))).collect()
+fn claims(emails: &RecoveryEmails) -> Vec<(&EmailAddress, Option<Timestamp>)> {
+    let backup = emails.backup.iter().map(|backup| (&backup.address, None));
+    backup.chain(emails.former.iter().map(|former| (&former.address, Some(former.until)))).collect()
 }
 
 /// The notice that the link's address replaces the backup email, or is the first.

@@ -158,7 +158,7 @@ impl Real {
         };
         app.store.create_undo_link(&link).await.expect("the database works");
         let restored = &account.recovery_emails(app.now());
-        let (since, event_id, source) = (&link.own_event().id, &app.message_id(), &source());
+        let (since, event_id, source) = (&link.event_id(), &app.message_id(), &source());
         let taking = Undo { link: &link, account: &account, since, restored, event_id, source };
         app.store.undo(taking, app.now()).await.expect("the database works").expect("nobody else is here");
         self.notices += 1;

@@ -31,9 +31,15 @@ struct ListedEvent {
 }
 
 impl ListedEvent {
-    fn new(event: &AccountEvent, history: &History, account: &Account, now: Timestamp, text: &Texts) -> Self {
+    fn new(
+        event: &AccountEvent,
+        history: &History,
+        current: &RecoveryEmails,
+        now: Timestamp,
+        text: &Texts,
+    ) -> Self {
         let can_be_undone = event.notice.can_be_undone();
-        let then = can_be_undone.then(|| history.before(event, &account.recovery_emails(now), &[], now));
+        let then = can_be_undone.then(|| history.before(event, current, &[], now));
         Self {
             id: event.id.clone(),
             what: event.notice.stem(),
@@ -138,11 +144,11 @@ impl UndoPage {
         now: Timestamp,
         text: Texts,
     ) -> Self {
-        let own = link.own_event();
-        let listed = history.listed(&own.id).into_iter();
+        let (own, current) = (link.event_id(), account.recovery_emails(now));
+        let listed = history.listed(&own).into_iter();
         let events: Vec<_> =
-            listed.map(|event| ListedEvent::new(event, history, account, now, &text)).collect();
-        let chosen = events.iter().find(|event| event.id == own.id);
+            listed.map(|event| ListedEvent::new(event, history, &current, now, &text)).collect();
+        let chosen = events.iter().find(|event| event.id == own);
         Self {
             what: link.notice.stem(),
             at: link.at,
@@ -150,7 +156,7 @@ impl UndoPage {
             network: link.source.network.clone(),
             backup_then: chosen.and_then(|event| event.backup_then.clone()),
             events,
-            chosen: own.id,
+            chosen: own,
             typed: String::new(),
             problem: None,
             token: token.expose(),
