@@ -142,7 +142,7 @@ export async function everyPage({ stack, browser, inspector, language }) {
   await see(one, "confirmed", say("confirmed-title"));
   await mail("mail-added", walker.email, before, "added-subject");
   await one.open(second);
-  await see(one, "confirm-link-used", say("problem-link-used"));
+  await see(one, "confirmed-again", say("confirmed-title"));
   await signedIn.open(rivals);
   await signedIn.press(say("confirm-submit"));
   await see(signedIn, "address-taken", say("problem-address-taken"));

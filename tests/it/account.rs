@@ -189,9 +189,27 @@ async fn the_front_door_leads_to_the_account_and_other_paths_nowhere() {
     let world = World::new();
     let browser = world.person("mina").signed_in().await;
     assert_eq!(browser.get("/").await.shown(), "303 to /account");
-    for path in ["/favicon.ico", "/account/", "/.env", "/accounts"] {
+    for path in
+        ["/favicon.ico", "/.env", "/accounts", "//example.net/", "//", "/\\example.net/", "/a@example.net/"]
+    {
         assert_eq!(browser.get(path).await.status, 404, "{path}");
         assert_eq!(browser.get_json(path).await.code(), "not-found", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_path_with_a_slash_at_its_end_leads_to_the_one_without() {
+    let world = World::new();
+    for (path, to) in [
+        ("/account/", "/account"),
+        ("/login/", "/login"),
+        ("/login/open//?token=abc-_1", "/login/open?token=abc-_1"),
+        ("/login/?next=//example.net", "/login?next=//example.net"),
+        ("/login/?next=<x>", "/login?next=%3Cx%3E"),
+    ] {
+        for answer in [world.visitor().get(path).await, world.visitor().get_json(path).await] {
+            assert_eq!((answer.status, answer.header("location")), (308, to), "{path}");
+        }
     }
 }
 

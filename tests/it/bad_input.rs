@@ -35,7 +35,6 @@ fn bad_bodies(good: &Value) -> Vec<(&'static str, &'static str, Vec<u8>, i64, &'
     let twice_json = format!("{{\"{first}\":\"a\",\"{first}\":\"b\"}}");
     let form = serde_html_form::to_string(good).expect("a form");
     let twice_form = format!("{form}&{first}=a&{first}=b");
-    let unknown_form = format!("{form}&admin=1");
     let huge = json!({ first: "a".repeat(17 * 1_024) }).to_string();
     let huge_form = format!("{first}={}", "a".repeat(17 * 1_024));
     let malformed = "malformed-body";
@@ -55,7 +54,6 @@ fn bad_bodies(good: &Value) -> Vec<(&'static str, &'static str, Vec<u8>, i64, &'
         ("a wrong type", JSON, wrong_type.to_string().into_bytes(), 400, malformed),
         ("a field twice", JSON, twice_json.into_bytes(), 400, malformed),
         ("trailing text", JSON, format!("{good_text} x").into_bytes(), 400, malformed),
-        ("an unknown field in a form", FORM, unknown_form.into_bytes(), 400, malformed),
         ("a field twice in a form", FORM, twice_form.into_bytes(), 400, malformed),
         ("JSON said to be a form", FORM, b"{\"a\":1}".to_vec(), 400, malformed),
         ("text", "text/plain", good_text.clone().into_bytes(), 415, unsupported),
@@ -98,6 +96,10 @@ async fn a_body_that_cannot_be_read_is_refused_and_changes_nothing() {
     for (path, good) in paths() {
         let Some(good) = good else { continue };
         for (what, media_type, body, status, code) in bad_bodies(&good) {
+            // A form without fields has none that could be there twice.
+            if good == json!({}) && what == "a field twice in a form" {
+                continue;
+            }
             let ask = Ask::new("POST", path).body(media_type, body);
             for ask in as_program_and_person(&ask) {
                 let answer = browser.ask(&ask).await;
@@ -107,6 +109,24 @@ async fn a_body_that_cannot_be_read_is_refused_and_changes_nothing() {
         }
     }
     assert_eq!(world.dump(), before);
+}
+
+#[tokio::test]
+async fn a_form_may_have_fields_that_nobody_asked_for() {
+    for (path, good) in paths() {
+        let Some(good) = good else { continue };
+        let form = serde_html_form::to_string(&good).expect("a form");
+        let mut answers = Vec::new();
+        for body in [form.clone(), format!("x-filled-by=extension&{form}&admin=1&admin=2&__proto__=x")] {
+            let world = World::new();
+            let mina =
+                world.person("mina").backup("spare@example.org").pending("new@example.org").create().await;
+            let browser = world.signed_in(&mina).await;
+            let ask = Ask::new("POST", path).body("application/x-www-form-urlencoded", body.into_bytes());
+            answers.push(browser.ask(&ask).await.without_chance().shown());
+        }
+        assert_eq!(answers[0], answers[1], "{path}");
+    }
 }
 
 #[tokio::test]

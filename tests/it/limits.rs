@@ -265,7 +265,7 @@ async fn where_the_days_mails_are_used_up_a_stranger_sees_success_and_a_person_i
     assert_eq!(world.deliver().await.len(), 1);
     fill_the_day(&world).await;
     let before = queued(&world);
-    for email in ["mina@example.com", "nobody@example.com", "\"a b\"@example.com"] {
+    for email in ["mina@example.com", "nobody@example.com"] {
         let (answer, calls) = world.calls_of(ask_for_mail(&world.visitor(), email)).await;
         assert_eq!(answer, expected, "{email}");
         assert_eq!(calls.len(), 1, "{email}");
@@ -277,7 +277,7 @@ async fn where_the_days_mails_are_used_up_a_stranger_sees_success_and_a_person_i
     let metric = "\"RefusedForTheDay\":1";
     let lines = world.counted().into_iter().filter(|line| line.contains(metric));
     assert!(lines.clone().all(|line| line.contains("\"about\":\"mails-of-the-day\"")));
-    assert_eq!(lines.count(), 4, "each is counted for the alarm");
+    assert_eq!(lines.count(), 3, "each is counted for the alarm");
 
     world.after(Duration::from_hours(12));
     ask_for_mail(&world.visitor(), "mina@example.com").await;

@@ -63,12 +63,11 @@ enum Shape {
 }
 
 impl Shape {
-    /// Where no mail could reach it, a request for mail still takes it as an address, and a sign-in as a username.
+    /// What no email could reach is no address: a request for email says so, and a sign-in takes it as a username.
     fn of(question: usize, state: State, typed: &str) -> Self {
         let is_address = match state {
             _ if !takes_text(question) => true,
-            State::Neither => false,
-            State::Malformed => QUESTIONS[question].1(typed).path != "/login",
+            State::Neither | State::Malformed => false,
             _ => typed.contains('@'),
         };
         if is_address { Self::Address } else { Self::Username }
@@ -215,7 +214,7 @@ async fn asking_for_a_mail_once_too_often_reads_like_success() {
         let world = State::Unknown.world().await;
         let visitor = world.visitor();
         let mut seen = Vec::new();
-        for email in ["mina@example.com", "nobody@example.com", "petra@example.com", "\"a b\"@example.com"] {
+        for email in ["mina@example.com", "nobody@example.com", "petra@example.com"] {
             let asking = Ask::form(path, &[("email", email)]);
             let first = visitor.ask(&asking).await;
             for _ in 1..5 {

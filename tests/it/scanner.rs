@@ -308,7 +308,7 @@ fn forged(mailed: &Mailed<'_>, others: &[String]) -> Vec<String> {
     let swapped_case: String =
         live.chars().map(|c| if c.is_lowercase() { c.to_ascii_uppercase() } else { c }).collect();
     let reversed = live.chars().rev().collect();
-    let made_of_it = [swapped_case, reversed, format!("{live}A"), live[1..].to_owned(), format!("{live}=")];
+    let made_of_it = [swapped_case, reversed, format!("{live}A"), live[1..].to_owned(), format!("A{live}")];
     // A reader of the table of links has hashes and the names of slots.
     let rows = mailed.world.dump()["LinksTable"].clone();
     let stored = rows.iter().map(|row| {

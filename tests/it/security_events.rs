@@ -116,7 +116,7 @@ async fn each_event_says_what_happened_to_whom_in_which_request() {
     let forged = Ask::form("/logout", &[]).header("sec-fetch-site", "cross-site");
     browser.ask(&forged).await;
     log.expect(&world, "another site", &json!({ "message": "refused", "code": "cross-site" }));
-    browser.post_form("/logout", &[("who", "mina")]).await;
+    browser.post_json("/logout", &json!({ "who": "mina" })).await;
     log.expect(&world, "a field too many", &json!({ "message": "refused", "code": "malformed-body" }));
     browser.post_form("/logout", &[]).await;
     log.expect(&world, "signing out", &json!({ "message": "answered", "path": "/logout", "status": 200 }));

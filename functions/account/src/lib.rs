@@ -10,7 +10,8 @@ use shared::web::{Code, Reply, Request, StatusCode};
 pub async fn get(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error> {
     let now = app.now();
     if !matches!(request.path(), "/" | "/account") {
-        return Err(Code::NotFound.into());
+        let without_slash = request.path_without_slash().ok_or(Code::NotFound)?;
+        return Ok(Reply::moved_to(without_slash));
     }
     let user = app.require_authenticated(&request, now).await?;
     let account = &user.account;

@@ -22,8 +22,11 @@ struct Opened {
 
 /// GET `/backup/confirm`.
 pub async fn get(app: &App<BackupConfirmation>, request: Request) -> Result<Reply, Error> {
-    let token = request.link_token().ok_or(Error::link(PURPOSE, Code::LinkUnknown))?;
-    let opened = open(app, &request, &token, app.now()).await?;
+    let (token, now) = (request.link_token().ok_or(Error::link(PURPOSE, Code::LinkUnknown))?, app.now());
+    let opened = match open(app, &request, &token, now).await {
+        Ok(opened) => opened,
+        Err(error) => return confirmed_before(app, &token, error, now).await,
+    };
     app.count(Event::Opened(PURPOSE));
     Ok(Reply::page(StatusCode::OK, opened.page))
 }
@@ -33,17 +36,45 @@ pub async fn post(app: &App<BackupConfirmation>, request: Request) -> Result<Rep
     let now = app.now();
     let form: LinkForm = request.form()?;
     let token = form.token().ok_or(Error::link(PURPOSE, Code::LinkUnknown))?;
-    let Opened { link, account, is_same_browser, page } = open(app, &request, &token, now).await?;
+    let opened = match open(app, &request, &token, now).await {
+        Ok(opened) => opened,
+        Err(error) => return confirmed_before(app, &token, error, now).await,
+    };
+    let Opened { link, account, is_same_browser, page } = opened;
     let texts = app.texts(account.language);
 
     let authorization = app.authorize(&link, is_same_browser, form.code.as_deref(), now).await;
     let authorization =
         authorization.map_err(|error| error.on(|problem| page.with_problem(problem), &texts))?;
-    let (account, now) = confirm(app, &link, authorization, account, &request.client_info()).await?;
+    let confirmed = confirm(app, &link, authorization, account, &request.client_info()).await;
+    let (account, now) = match confirmed {
+        Ok(confirmed) => confirmed,
+        // A second click may have been faster.
+        Err(error) => return confirmed_before(app, &token, error, now).await,
+    };
 
     app.count(Event::Used(PURPOSE));
     let usable_from = now + app.needs.waiting_period;
     let waits_until = Some(usable_from).filter(|from| *from > now);
+    Ok(Reply::page(StatusCode::OK, ConfirmedPage::new(&account, &link.address, waits_until, texts)))
+}
+
+/// The answer to an error: if it is that the link was used, and its address is the backup email, the page that says so, as
+/// with a second click or a second look at the email.
+async fn confirmed_before(
+    app: &App<BackupConfirmation>,
+    token: &Token,
+    error: Error,
+    now: Timestamp,
+) -> Result<Reply, Error> {
+    let Error::LinkRefused { code: Code::LinkUsed, .. } = error else { return Err(error) };
+    let Some(link) = app.store.find_link(&token.hash(), PURPOSE).await? else { return Err(error) };
+    let account = find_account(app, &link).await?;
+    let Some(backup) = account.backup.confirmed().filter(|backup| backup.address == link.address) else {
+        return Err(error);
+    };
+    let waits_until = Some(backup.usable_from).filter(|from| *from > now);
+    let texts = app.texts(account.language);
     Ok(Reply::page(StatusCode::OK, ConfirmedPage::new(&account, &link.address, waits_until, texts)))
 }
 

@@ -10,7 +10,6 @@ use shared::web::pages::ProblemPage;
 use shared::web::{Code, Problem, Reply, Request, SessionCookie, StatusCode};
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Form {
     session: Option<String>,
     #[serde(default)]

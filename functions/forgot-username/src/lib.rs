@@ -9,7 +9,6 @@ use shared::web::pages::{CheckMailboxPage, ForgotUsernamePage, RequestedEmail};
 use shared::web::{Problem, Reply, Request, StatusCode};
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Form {
     email: String,
 }

@@ -43,7 +43,7 @@ pub async fn handle(mailer: &Mailer, id: &MessageId) -> Result<(), Error> {
         Decision::Drop(why) => tracing::info!(why, "no mail"),
         Decision::Send(to_send) => {
             let (email, account) = &*to_send;
-            match mailer.outbound.send(email, &app.texts(account.language)).await {
+            match mailer.outbound.send(email, id, &app.texts(account.language)).await {
                 Err(error) if error.is_permanent() => return give_up(app, id, &chain(&error)).await,
                 outcome => outcome?,
             }

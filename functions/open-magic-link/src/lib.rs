@@ -1,8 +1,11 @@
 //! Signs in through a link from an email. GET shows for whom, POST opens a session: with the button in the browser that
 //! requested the link, in another with the code that the requesting page shows.
-use domain::{Account, Link, Purpose, Session, SignInEmail, Timestamp, Token};
+use std::time::Duration;
+
+use domain::{Account, Link, LinkAuthorization, Purpose, Session, SignInEmail, Timestamp, Token};
 use shared::app::App;
 use shared::error::Error;
+use shared::known_browser::RememberedDevice;
 use shared::metrics::Event;
 use shared::requirements::LinkCodes;
 use shared::store::{LinkSignIn, Slot};
@@ -11,6 +14,9 @@ use shared::web::{Code, LinkForm, Reply, Request, SessionCookie, StatusCode};
 
 /// What the links of this flow are for.
 const PURPOSE: Purpose = Purpose::SignIn;
+
+/// For how long a second click on the button counts as the first: browsers drop the answer to the first one.
+const SAME_CLICK: Duration = Duration::from_secs(30);
 
 /// A live link, its account, and which of the account's addresses it was sent to.
 struct Found {
@@ -34,14 +40,23 @@ pub async fn post(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error
     let now = app.now();
     let form: LinkForm = request.form()?;
     let token = form.token().ok_or(Error::link(PURPOSE, Code::LinkUnknown))?;
-    let found = find(app, &token, now).await?;
+    let found = match find(app, &token, now).await {
+        Ok(found) => found,
+        Err(used @ Error::LinkRefused { code: Code::LinkUsed, .. }) => {
+            return again(app, &request, &token, now).await?.ok_or(used);
+        }
+        Err(error) => return Err(error),
+    };
     let (page, is_same_browser) = page(app, &request, &found, &token, now).await?;
     let Found { link, account, email } = found;
 
     let authorization = app.authorize(&link, is_same_browser, form.code.as_deref(), now).await;
     let authorization = authorization
         .map_err(|error| error.on(|problem| page.with_problem(problem), &app.texts(account.language)))?;
-    let secret = app.entropy.token();
+    let secret = match authorization {
+        LinkAuthorization::SameBrowser => app.needs.key.session_token_of(&token),
+        LinkAuthorization::Code => app.entropy.token(),
+    };
     let session = Session::begin(secret.hash(), &account, email.into(), request.client_info(), now);
     let former = request.session().map(|former| former.hash());
     let remembered = app.remember_device(&request, &account);
@@ -54,7 +69,10 @@ pub async fn post(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error
         notice: &app.notice_of_use(&request, &account, &link.address, &remembered),
     };
     if !app.store.counted(&app.needs.key).open_session_with_link(sign_in, now).await? {
-        // Another request was faster: the same link in another window, a newer link, a removed address.
+        // Another request was faster: a second click, the same link in another window, a newer link, a removed address.
+        if let Some(reply) = again(app, &request, &token, now).await? {
+            return Ok(reply);
+        }
         find(app, &token, now).await?;
         return Err(Error::link(PURPOSE, Code::LinkUsed));
     }
@@ -62,10 +80,34 @@ pub async fn post(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error
     app.count(Event::Used(PURPOSE));
     app.count(Event::SignedIn(session.method));
     tracing::info!(method = ?session.method, "signed in through a link");
-    Ok(Reply::see_other("/account", StatusCode::OK, &SignedIn::new(&account))
+    Ok(signed_in(&account, secret, &remembered))
+}
+
+fn signed_in(account: &Account, secret: Token, remembered: &RememberedDevice) -> Reply {
+    Reply::see_other("/account", StatusCode::OK, &SignedIn::new(account))
         .with_session(SessionCookie::Set(secret))
         .with_device(&remembered.cookie)
-        .clearing_link_requests())
+        .clearing_link_requests()
+}
+
+/// The answer to a second click on the button, in the browser that requested the link: the session that the first click has
+/// opened. Nothing for anybody else, later, or once that session has ended.
+async fn again(
+    app: &App<LinkCodes>,
+    request: &Request,
+    token: &Token,
+    now: Timestamp,
+) -> Result<Option<Reply>, Error> {
+    let Some(link) = app.store.find_link(&token.hash(), PURPOSE).await? else { return Ok(None) };
+    let just_spent = link.spent_at.is_some_and(|spent_at| now <= spent_at + SAME_CLICK);
+    if !just_spent || !app.is_same_browser(&link, &request.link_requests(), None) {
+        return Ok(None);
+    }
+    let secret = app.needs.key.session_token_of(token);
+    let Some(session) = app.store.touch_session(&secret.hash(), now).await? else { return Ok(None) };
+    let account = app.store.load_account(&session.account_id).await?;
+    let account = account.filter(|account| session.is_valid_for(account));
+    Ok(account.map(|account| signed_in(&account, secret, &app.remember_device(request, &account))))
 }
 
 /// The page of a link in this browser, and whether this browser requested it.

@@ -24,7 +24,6 @@ use shared::web::pages::{Reason, SignInPage, SignedIn};
 use shared::web::{Code, LocalPath, Problem, Reply, Request, SessionCookie, StatusCode};
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Form {
     identifier: String,
     #[serde(default)]

@@ -7,7 +7,6 @@ use shared::web::pages::AccountPage;
 use shared::web::{Code, Reply, Request, StatusCode};
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Form {
     #[serde(default)]
     what: Option<What>,

@@ -10,7 +10,6 @@ use shared::web::pages::AccountPage;
 use shared::web::{Code, Problem, Reply, Request, StatusCode};
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Form {
     email: String,
 }

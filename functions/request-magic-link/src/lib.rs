@@ -9,7 +9,6 @@ use shared::web::pages::{CheckMailboxPage, RequestedEmail, SignInPage};
 use shared::web::{LocalPath, Problem, Reply, Request, StatusCode};
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Form {
     email: String,
 }

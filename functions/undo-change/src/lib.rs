@@ -21,7 +21,6 @@ use shared::web::{Code, Reply, Request, SessionCookie, StatusCode};
 const PURPOSE: Purpose = Purpose::Undo;
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Form {
     token: String,
     #[serde(default)]
@@ -56,7 +55,7 @@ pub async fn get(app: &App, request: Request) -> Result<Reply, Error> {
 pub async fn post(app: &App, request: Request) -> Result<Reply, Error> {
     let now = app.now();
     let form: Form = request.form()?;
-    let token = Token::parse(&form.token).map_err(|_| Error::link(PURPOSE, Code::LinkUnknown))?;
+    let token = Token::parse_in_link(&form.token).map_err(|_| Error::link(PURPOSE, Code::LinkUnknown))?;
     let opened = open(app, &token, now).await?;
     let texts = app.texts(opened.account.language);
     let own = opened.link.event_id();

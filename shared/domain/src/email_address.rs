@@ -3,6 +3,8 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 
 use email_address::{EmailAddress as Rfc5322, Options};
+use icu_properties::CodePointSetData;
+use icu_properties::props::DefaultIgnorableCodePoint;
 use serde::{Deserialize, Serialize};
 
 /// RFC 5321 section 4.5.3.1.3 less the angle brackets.
@@ -11,6 +13,10 @@ pub const MAX_BYTES: usize = 254;
 const MASK_SHOWS: usize = 2;
 /// RFC 5321 section 4.5.3.1.1.
 pub const MAX_LOCAL_BYTES: usize = 64;
+/// A text with an address in it is not longer than this.
+const MOST_READ: usize = 1_024;
+/// The scheme of a link to an address (RFC 6068).
+const MAILTO: &str = "mailto:";
 
 /// An address that email can be sent to.
 ///
@@ -51,9 +57,13 @@ pub enum NotAnAddress {
 }
 
 impl EmailAddress {
-    /// Parses what a person typed; space around it is dropped.
+    /// Parses what a person typed or pasted: `Mina <mina@example.com>` and `mailto:mina@example.com` too. White space around
+    /// it, and what nobody sees, is dropped; full-width forms count as the ASCII that they look like.
     pub fn parse(typed: &str) -> Result<Self, NotAnAddress> {
-        let typed = typed.trim();
+        if typed.len() > MOST_READ {
+            return Err(NotAnAddress::TooLong);
+        }
+        let typed = &unwrapped(typed)?;
         if typed.is_empty() {
             return Err(NotAnAddress::Empty);
         }
@@ -142,6 +152,40 @@ impl EmailAddress {
     }
 }
 
+/// The text without what programs put around an address when it is copied: invisible and direction marks, a name and angle
+/// brackets (RFC 5322 section 3.4), the scheme of a link and its query (RFC 6068). A name with an `@` could be an address
+/// itself, so that the text means two.
+fn unwrapped(typed: &str) -> Result<String, NotAnAddress> {
+    let ignorable = CodePointSetData::new::<DefaultIgnorableCodePoint>();
+    let seen: String = typed.chars().filter(|c| !ignorable.contains(*c)).map(in_ascii_width).collect();
+    let mut text = seen.trim();
+    if let Some((name, rest)) = text.split_once('<') {
+        text = rest
+            .strip_suffix('>')
+            .filter(|rest| !rest.contains(['<', '>']))
+            .ok_or(NotAnAddress::Malformed)?;
+        if name.contains('@') {
+            return Err(NotAnAddress::Malformed);
+        }
+    }
+    let text = text.trim();
+    let scheme = text.get(..MAILTO.len()).filter(|scheme| scheme.eq_ignore_ascii_case(MAILTO));
+    let text = match scheme {
+        Some(_) => text[MAILTO.len()..].split('?').next().unwrap_or_default(),
+        None => text,
+    };
+    Ok(text.trim().to_owned())
+}
+
+/// Full-width forms of ASCII, as input methods of East Asia make them, and the space of the same width.
+fn in_ascii_width(c: char) -> char {
+    match c {
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+        '\u{3000}' => ' ',
+        c => c,
+    }
+}
+
 /// Converts a domain to ASCII by IDNA (UTS 46, STD 3 rules), and requires a host name with at least one dot.
 fn ascii_domain(domain: &str) -> Result<String, NotAnAddress> {
     let ascii = idna::domain_to_ascii_strict(domain).map_err(|_| NotAnAddress::BadDomain)?;
@@ -209,6 +253,18 @@ mod tests {
             ("mina@BÜCHER.example", "mina@xn--bcher-kva.example", "mina@xn--bcher-kva.example"),
             ("mina@ｅｘａｍｐｌｅ.com", "mina@example.com", "mina@example.com"),
             ("mina@example。com", "mina@example.com", "mina@example.com"),
+            ("ｍｉｎａ＠example.com", "mina@example.com", "mina@example.com"),
+            ("\u{3000}mina@example.com\u{a0}", "mina@example.com", "mina@example.com"),
+            ("mina@exam\u{ad}ple.com\u{200b}", "mina@example.com", "mina@example.com"),
+            ("\u{202a}mina@example.com\u{202c}", "mina@example.com", "mina@example.com"),
+            ("\u{feff}\u{200e}mina@example.com", "mina@example.com", "mina@example.com"),
+            ("mailto:mina@example.com", "mina@example.com", "mina@example.com"),
+            ("MailTo:Mina@example.com?subject=Hello", "Mina@example.com", "mina@example.com"),
+            ("<mina@example.com>", "mina@example.com", "mina@example.com"),
+            ("Mina <mina@example.com>", "mina@example.com", "mina@example.com"),
+            ("\"Mina, at home\" < mina@example.com > ", "mina@example.com", "mina@example.com"),
+            ("<mailto:mina@example.com>", "mina@example.com", "mina@example.com"),
+            ("mailto@example.com", "mailto@example.com", "mailto@example.com"),
             ("o'neil/x=y@example.com", "o'neil/x=y@example.com", "o'neil/x=y@example.com"),
         ] {
             let parsed = EmailAddress::parse(typed).unwrap_or_else(|error| panic!("{typed:?}: {error}"));
@@ -237,7 +293,15 @@ mod tests {
             ("mina..x@example.com", NotAnAddress::Malformed),
             (".mina@example.com", NotAnAddress::Malformed),
             ("a@b@example.com", NotAnAddress::Malformed),
-            ("Mina <mina@example.com>", NotAnAddress::BadDomain),
+            ("mina@example", NotAnAddress::BadDomain),
+            ("mina@example,com", NotAnAddress::BadDomain),
+            ("Mina <mina@example.com", NotAnAddress::Malformed),
+            ("Mina mina@example.com>", NotAnAddress::BadDomain),
+            ("eve@example.net <mina@example.com>", NotAnAddress::Malformed),
+            ("<eve@example.net> <mina@example.com>", NotAnAddress::Malformed),
+            ("mina@example.com, eve@example.net", NotAnAddress::Malformed),
+            ("mailto:", NotAnAddress::Empty),
+            ("<>", NotAnAddress::Empty),
             ("mina@example.com\r\nBcc: eve@example.net", NotAnAddress::Malformed),
             ("mina\r\n@example.com", NotAnAddress::Malformed),
             ("mina\0@example.com", NotAnAddress::Malformed),
@@ -249,7 +313,7 @@ mod tests {
             ("mina@１９２.0.2.1", NotAnAddress::IpAddress),
             ("mіna@example.com", NotAnAddress::LocalPartNotAscii), // a Cyrillic і
             ("søren@example.com", NotAnAddress::LocalPartNotAscii),
-            ("mina＠example.com", NotAnAddress::Malformed),
+            ("mina＠＠example.com", NotAnAddress::Malformed),
             (&long_local, NotAnAddress::TooLong),
             (&long, NotAnAddress::TooLong),
             (&bytes_255, NotAnAddress::TooLong),

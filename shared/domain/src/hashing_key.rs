@@ -51,6 +51,12 @@ impl HashingKey {
         Token::from_bytes(self.hash(&["link-asker", request.as_str()]))
     }
 
+    /// The secret of the session that a sign-in link opens in the browser that requested it. It follows from the link, so
+    /// that a second click, which is sent before the answer to the first arrives, gets the same session.
+    pub fn session_token_of(&self, link: &Token) -> Token {
+        Token::from_bytes(self.hash(&["link-session", &link.expose()]))
+    }
+
     /// Whether this is the cookie of the request.
     pub fn is_browser_token_of(&self, request: &MessageId, cookie: &Token) -> bool {
         // Hashes are compared, so that the time reveals nothing about the secret.

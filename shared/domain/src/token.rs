@@ -9,6 +9,12 @@ use serde::{Deserialize, Serialize};
 /// 256 random bits: twice what ASVS 5.0 V7.2.3 and V11.5.1 ask for, so it is enough to store a plain hash (V6.5.2).
 pub const TOKEN_BYTES: usize = 32;
 
+/// The length of its text.
+const TEXT_LENGTH: usize = TOKEN_BYTES.div_ceil(3) * 4 - 1;
+
+/// How much of a text is searched for a token.
+const MOST_READ: usize = 256;
+
 /// A secret of a link or a session. It has no `Display` and no `Serialize`.
 #[derive(Clone)]
 pub struct Token([u8; TOKEN_BYTES]);
@@ -27,11 +33,28 @@ impl Token {
     /// Parses a token of a link or a cookie.
     pub fn parse(text: &str) -> Result<Self, NotAToken> {
         // The length first, so that a long text is not decoded.
-        if text.len() != TOKEN_BYTES.div_ceil(3) * 4 - 1 {
+        if text.len() != TEXT_LENGTH {
             return Err(NotAToken);
         }
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| NotAToken)?;
         bytes.try_into().map(Self).map_err(|_| NotAToken)
+    }
+
+    /// Parses the token of a link as it arrives: programs that show emails put white space, full stops or brackets into an
+    /// address or behind it. What cannot be part of a token is left out, and after a whole token and such a character the
+    /// rest is ignored. The token itself must be complete.
+    pub fn parse_in_link(text: &str) -> Result<Self, NotAToken> {
+        let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        let (mut token, mut separated) = (String::with_capacity(TEXT_LENGTH), false);
+        for c in text.chars().take(MOST_READ) {
+            match (is_part(c), token.len() < TEXT_LENGTH) {
+                (true, true) => token.push(c),
+                (true, false) if separated => break,
+                (true, false) => return Err(NotAToken),
+                (false, whole) => separated = !whole,
+            }
+        }
+        Self::parse(&token)
     }
 
     /// The secret itself, 43 characters of base64url: for the link and the cookie, and nowhere else.
@@ -94,6 +117,34 @@ mod tests {
             &format!("{}é", &good[..41]),
         ] {
             assert_eq!(Token::parse(bad).map(|_| ()), Err(NotAToken), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_found_in_what_programs_make_of_a_link() {
+        let token = Token::from_bytes([255; TOKEN_BYTES]).expose();
+        let (start, end) = token.split_at(20);
+        for (text, found) in [
+            (format!("{token}."), true),
+            (format!("{token})"), true),
+            (format!("{token}>"), true),
+            (format!("{token}%3E"), true),
+            (format!(" {token} "), true),
+            (format!("<{token}>,"), true),
+            (format!("{start} {end}"), true),
+            (format!("{start}\r\n {end}"), true),
+            (format!("{start}\u{200b}{end}\u{a0}"), true),
+            (format!("{token}\u{3002}"), true),
+            (format!("{token}. And more text"), true),
+            (format!("{token}a"), false),
+            (format!("{token}-"), false),
+            (start.to_owned(), false),
+            (format!("{start}.{}", &end[1..]), false),
+            (format!("{}{token}", ".".repeat(300)), false),
+            (String::new(), false),
+        ] {
+            let parsed = Token::parse_in_link(&text).map(|parsed| parsed.expose());
+            assert_eq!(parsed, if found { Ok(token.clone()) } else { Err(NotAToken) }, "{text:?}");
         }
     }
 

@@ -4,6 +4,7 @@ use aws_sdk_sesv2::error::SdkError;
 use aws_sdk_sesv2::operation::send_email::SendEmailError;
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message, MessageHeader};
 use aws_types::SdkConfig;
+use domain::MessageId;
 
 use super::Email;
 use crate::requirements::Sender;
@@ -52,18 +53,16 @@ impl Outbound {
         Self { ses: Client::new(sdk), sender, product_name: product_name.to_owned() }
     }
 
-    /// Sends one email to its one recipient.
-    pub async fn send(&self, email: &Email, text: &Texts) -> Result<(), SendError> {
+    /// Sends one email to its one recipient. The same id gives the same headers, so that mail programs can tell a copy.
+    pub async fn send(&self, email: &Email, id: &MessageId, text: &Texts) -> Result<(), SendError> {
         let composed = email.compose(text, &self.sender.public_url).map_err(SendError::not_made)?;
         let content =
             |data: String| Content::builder().data(data).charset("UTF-8").build().expect("data is set");
         let body = Body::builder().text(content(composed.text)).html(content(composed.html)).build();
-        // RFC 3834: no auto-reply may answer this email.
-        let automatic = MessageHeader::builder().name("Auto-Submitted").value("auto-generated").build();
         let message = Message::builder()
             .subject(content(composed.subject))
             .body(body)
-            .headers(automatic.expect("name and value are set"))
+            .set_headers(Some(self.headers(id)))
             .build();
         let call = self
             .ses
@@ -73,6 +72,22 @@ impl Outbound {
             .destination(Destination::builder().to_addresses(email.recipient().as_str()).build())
             .content(EmailContent::builder().simple(message).build());
         call.send().await.map(drop).map_err(SendError::not_sent)
+    }
+
+    fn headers(&self, id: &MessageId) -> Vec<MessageHeader> {
+        let domain = self.sender.from.as_str().rsplit_once('@').map_or("", |(_, domain)| domain);
+        let headers = [
+            // RFC 3834: no auto-reply may answer this email. Exchange does not know that header, but its own.
+            ("Auto-Submitted", "auto-generated".to_owned()),
+            ("X-Auto-Response-Suppress", "All".to_owned()),
+            // Mail programs put emails of one subject into a thread and hide the newest link behind the oldest. An email that
+            // refers to one of its own (RFC 5322 section 3.6.4) begins a thread.
+            ("References", format!("<{}@{domain}>", id.as_str())),
+        ];
+        let header = |(name, value): (&str, String)| {
+            MessageHeader::builder().name(name).value(value).build().expect("name and value are set")
+        };
+        headers.into_iter().map(header).collect()
     }
 
     /// `"Product" <address>`, with the name encoded as in RFC 2047 if it is not plain ASCII.

@@ -19,7 +19,7 @@ impl LocalPath {
 
     /// One `/`, then letters, digits and the few other characters of our own paths and queries. That excludes everything
     /// that a browser could read as another host (`//host`, `/\host`, a tab inside).
-    fn is_local(path: &str) -> bool {
+    pub(super) fn is_local(path: &str) -> bool {
         path.len() <= 256
             && path.starts_with('/')
             && !path.starts_with("//")

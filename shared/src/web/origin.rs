@@ -2,20 +2,26 @@
 use http::HeaderMap;
 use http::header::{HOST, ORIGIN};
 
-/// Browsers say where a request comes from in a header that pages cannot set: `Sec-Fetch-Site` (Fetch Metadata), older
-/// ones `Origin` (RFC 6454). A request with neither comes from a program, which has no cookies to abuse.
+/// Browsers say where a request comes from in two headers that pages cannot set: `Sec-Fetch-Site` (Fetch Metadata) and
+/// `Origin` (RFC 6454). A request is refused if either says that it comes from elsewhere: a version of Safari sent the first
+/// one wrongly, and older browsers and some proxies leave it out. A request with neither comes from a program, which has no
+/// cookies to abuse.
+///
+/// `Origin: null` names no place. It is accepted beside a `Sec-Fetch-Site` that names this one, since a browser sends it
+/// with the forms of a page whose address it is asked to hide.
 pub(super) fn is_same_site(headers: &HeaderMap) -> bool {
-    let header = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
-    if let Some(site) = header("sec-fetch-site") {
-        return site == "same-origin" || site == "none";
-    }
-    match header(ORIGIN.as_str()) {
-        None => true,
-        Some(origin) => {
-            let authority = origin.split_once("://").map(|(_, authority)| authority);
-            authority.is_some() && authority == header(HOST.as_str())
-        }
-    }
+    let values = |name: &str| -> Vec<&str> {
+        headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("?")).collect()
+    };
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let is_own = |origin: &&str| {
+        let authority = origin.split_once("://").map(|(_, authority)| authority);
+        authority.is_some_and(|authority| host.is_some_and(|host| host.eq_ignore_ascii_case(authority)))
+    };
+    let (sites, origins) = (values("sec-fetch-site"), values(ORIGIN.as_str()));
+    let site_is_own = sites.iter().all(|site| ["same-origin", "none"].contains(site));
+    let may_hide = !sites.is_empty();
+    site_is_own && origins.iter().all(|origin| is_own(origin) || (may_hide && *origin == "null"))
 }
 
 #[cfg(test)]
@@ -37,11 +43,26 @@ mod tests {
             (&[host, ("origin", "https://account.example.com.example.net")], false),
             (&[host, ("origin", "null")], false),
             (&[("origin", "https://account.example.com")], false),
+            // Either header says that it comes from elsewhere.
+            (&[host, ("sec-fetch-site", "same-origin"), ("origin", "https://example.net")], false),
+            (&[host, ("sec-fetch-site", "none"), ("origin", "https://example.net")], false),
+            (&[host, ("sec-fetch-site", "same-origin"), ("origin", "https://account.example.com")], true),
+            (&[host, ("sec-fetch-site", "same-origin"), ("origin", "https://ACCOUNT.example.com")], true),
+            // A browser that hides the address of its page.
+            (&[host, ("sec-fetch-site", "same-origin"), ("origin", "null")], true),
+            (&[host, ("sec-fetch-site", "cross-site"), ("origin", "null")], false),
+            // Twice, or joined as a proxy does it.
+            (&[host, ("origin", "https://account.example.com"), ("origin", "https://example.net")], false),
+            (&[host, ("origin", "https://account.example.com, https://example.net")], false),
+            (&[host, ("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site")], false),
+            (&[host, ("sec-fetch-site", "")], false),
+            (&[host, ("origin", "")], false),
         ] {
-            let map = headers
-                .iter()
-                .map(|(name, value)| (name.parse().expect("a name"), value.parse().expect("a value")))
-                .collect();
+            let mut map = HeaderMap::new();
+            for (name, value) in headers {
+                let name: http::HeaderName = name.parse().expect("a name");
+                map.append(name, value.parse().expect("a value"));
+            }
             assert_eq!(is_same_site(&map), allowed, "{headers:?}");
         }
     }

@@ -75,6 +75,8 @@ enum Content {
         location: String,
         json: Value,
     },
+    /// Everybody is redirected, with the same method.
+    MovedTo(String),
     /// People see the page they came from, programs the problem.
     Refusal {
         problem: Problem,
@@ -107,6 +109,11 @@ impl Reply {
     pub fn see_other(location: impl Into<String>, status: StatusCode, json: &impl Serialize) -> Self {
         let json = serde_json::to_value(json).unwrap_or_default();
         Self::new(status, Content::SeeOther { location: location.into(), json })
+    }
+
+    /// A 308 to a path of this site (RFC 9110 section 15.4.9).
+    pub fn moved_to(location: impl Into<String>) -> Self {
+        Self::new(StatusCode::PERMANENT_REDIRECT, Content::MovedTo(location.into()))
     }
 
     /// A problem on a page of its own.
@@ -212,7 +219,7 @@ impl Reply {
     pub fn code(&self) -> Option<Code> {
         match &self.content {
             Content::Refusal { problem, .. } => Some(problem.code),
-            Content::Nothing | Content::Page(_) | Content::SeeOther { .. } => None,
+            Content::Nothing | Content::Page(_) | Content::SeeOther { .. } | Content::MovedTo(_) => None,
         }
     }
 
@@ -235,7 +242,7 @@ impl Reply {
         };
         add(STRICT_TRANSPORT_SECURITY, HSTS);
         add(X_CONTENT_TYPE_OPTIONS, "nosniff");
-        add(REFERRER_POLICY, "no-referrer");
+        add(REFERRER_POLICY, "same-origin");
         add(CACHE_CONTROL, "no-store");
         add(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
         add(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
@@ -251,6 +258,10 @@ impl Reply {
         }
         let (media_type, body) = match self.content {
             Content::SeeOther { location, .. } if !json => {
+                add(LOCATION, &location);
+                (HTML, String::new())
+            }
+            Content::MovedTo(location) => {
                 add(LOCATION, &location);
                 (HTML, String::new())
             }

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::guard::{MAX_BODY_BYTES, UNDECODABLE};
 use super::problem::{Code, Problem};
-use super::{cookies, origin};
+use super::{LocalPath, cookies, origin};
 use crate::texts;
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -18,12 +18,10 @@ const JSON: &str = "application/json";
 
 /// A form without fields.
 #[derive(Debug, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct EmptyForm {}
 
 /// The form of a link that is opened.
 #[derive(Debug, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct LinkForm {
     token: String,
     /// The code that was entered.
@@ -34,7 +32,7 @@ pub struct LinkForm {
 impl LinkForm {
     /// The link's secret, if it can be one.
     pub fn token(&self) -> Option<Token> {
-        Token::parse(&self.token).ok()
+        Token::parse_in_link(&self.token).ok()
     }
 }
 
@@ -57,6 +55,18 @@ impl Request {
     /// The path, without the query, as API Gateway sent it.
     pub fn path(&self) -> &str {
         self.0.raw_http_path()
+    }
+
+    /// The path without the slashes at its end, with the query; nothing if it has none there, or the rest is no path of
+    /// this site.
+    pub fn path_without_slash(&self) -> Option<String> {
+        let path = self.path();
+        let bare = path.trim_end_matches('/');
+        if bare == path {
+            return None;
+        }
+        let query = self.0.uri().query().map(|query| format!("{bare}?{query}"));
+        query.into_iter().chain([bare.to_owned()]).find(|path| LocalPath::is_local(path))
     }
 
     /// API Gateway's id of the request, for the log.
@@ -114,7 +124,7 @@ impl Request {
 
     /// The secret in the link that a GET opens, if it can be one.
     pub fn link_token(&self) -> Option<Token> {
-        self.query("token").and_then(|token| Token::parse(&token).ok())
+        self.query("token").and_then(|token| Token::parse_in_link(&token).ok())
     }
 
     /// The session's secret. An invalid cookie counts as none.
@@ -149,7 +159,8 @@ impl Request {
         self.header(&CONTENT_TYPE).split(';').next().unwrap_or_default().trim()
     }
 
-    /// Reads the body, a form or JSON, into a type that denies unknown fields.
+    /// Reads the body, a form or JSON. A form may have fields that nobody asked for, because extensions of browsers add them;
+    /// a program's JSON may not (ASVS 5.0 V15.3.3).
     pub fn form<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         let body: &[u8] = self.0.body();
         if body.len() > MAX_BODY_BYTES {
@@ -157,12 +168,16 @@ impl Request {
         }
         let media_type = self.media_type().to_ascii_lowercase();
         match &*media_type {
+            // Its one field would be unknown, and what a program meant would be ignored.
+            FORM if body.trim_ascii_start().starts_with(b"{") => {
+                Err(Problem::malformed_body(&"the body is JSON and its media type that of a form"))
+            }
             FORM => serde_html_form::from_bytes(body).map_err(|error| Problem::malformed_body(&error)),
             // Serde would accept an array for a struct too, and an empty one for a form without required fields.
             JSON if !body.trim_ascii_start().starts_with(b"{") => {
                 Err(Problem::malformed_body(&"the body is not a JSON object"))
             }
-            JSON => serde_json::from_slice(body).map_err(|error| Problem::malformed_body(&error)),
+            JSON => strict_json(body),
             UNDECODABLE => Err(Problem::malformed_body(&"the body is not base64")),
             // An empty form has no type: some clients leave it out.
             "" if body.is_empty() => {
@@ -170,5 +185,20 @@ impl Request {
             }
             _ => Err(Code::UnsupportedMediaType.into()),
         }
+    }
+}
+
+/// Reads JSON whose fields must all be known.
+fn strict_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let mut unknown = None;
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let read = serde_ignored::deserialize(&mut json, |field| {
+        unknown.get_or_insert_with(|| field.to_string());
+    });
+    let read = read.and_then(|read| json.end().map(|()| read));
+    let read = read.map_err(|error| Problem::malformed_body(&error))?;
+    match unknown {
+        None => Ok(read),
+        Some(field) => Err(Problem::malformed_body(&format!("unknown field `{field}`"))),
     }
 }

@@ -59,7 +59,8 @@ impl PasswordHasher {
     /// Verifies a password with one Argon2id run of the current cost and one of each former function, whatever there is
     /// to verify against.
     ///
-    /// No account, no password, an empty or an oversized one: each costs the same runs. A hash of another Argon2id cost,
+    /// No account, no password, an empty or an oversized one: each costs the same runs. A password with decomposed accents
+    /// costs them twice, for everybody: it is tried as typed and composed. A hash of another Argon2id cost,
     /// or an imported one whose function is not among the former ones, costs its own run on top of that. When the
     /// password is right, an outdated hash costs one more for its replacement.
     pub fn verify(
@@ -69,13 +70,29 @@ impl PasswordHasher {
         salt: [u8; SALT_BYTES],
     ) -> Verification {
         let (verdict, work) = self.recording(|work| {
-            let verdict = self.judge(typed, stored, salt, work);
-            if work.argon2id_runs == 0 {
-                black_box(self.argon2id.hash(typed.first_bytes(), salt, work));
-            }
-            verdict
+            let as_typed = self.try_one(typed, stored, salt, work);
+            // Also when the first was right: what is tried must not depend on the account.
+            let composed = typed.composed().map(|typed| self.try_one(&typed, stored, salt, work));
+            if as_typed == Verdict::Wrong { composed.unwrap_or(Verdict::Wrong) } else { as_typed }
         });
         Verification { verdict, work }
+    }
+
+    /// Verifies one form of a password, with the work of every other.
+    fn try_one(
+        &self,
+        typed: &TypedPassword,
+        stored: Option<&PasswordHash>,
+        salt: [u8; SALT_BYTES],
+        total: &mut Work,
+    ) -> Verdict {
+        let mut work = Work::default();
+        let verdict = self.judge(typed, stored, salt, &mut work);
+        if work.argon2id_runs == 0 {
+            black_box(self.argon2id.hash(typed.first_bytes(), salt, &mut work));
+        }
+        total.add(&work);
+        verdict
     }
 
     /// The work of all calls so far.
@@ -164,6 +181,24 @@ mod tests {
         }
         assert_eq!(verified(" Correct Horse ", None), Verdict::Wrong);
         assert_eq!(format!("{:?}", typed("hunter2")), "TypedPassword(…)");
+    }
+
+    #[test]
+    fn decomposed_accents_are_tried_composed_with_the_same_work_for_everybody() {
+        let (composed, decomposed) = ("cr\u{e8}me br\u{fb}l\u{e9}e", "cre\u{300}me bru\u{302}le\u{301}e");
+        let hasher = PasswordHasher::default();
+        let runs = |typed_text: &str, stored: Option<&PasswordHash>| {
+            let verification = hasher.verify(&typed(typed_text), stored, SALT);
+            (verification.verdict, verification.work.argon2id_runs)
+        };
+        let set_composed = hash(composed);
+        assert_eq!(runs(composed, Some(&set_composed)), (Verdict::Right, 1));
+        assert_eq!(runs(decomposed, Some(&set_composed)), (Verdict::Right, 2));
+        let set_decomposed = hash(decomposed);
+        assert_eq!(runs(decomposed, Some(&set_decomposed)), (Verdict::Right, 2));
+        assert_eq!(runs(composed, Some(&set_decomposed)), (Verdict::Wrong, 1));
+        assert_eq!(runs(decomposed, Some(&hash("other"))), (Verdict::Wrong, 2));
+        assert_eq!(runs(decomposed, None), (Verdict::Wrong, 2), "no account");
     }
 
     #[test]

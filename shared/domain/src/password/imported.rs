@@ -22,11 +22,13 @@ pub struct ImportedHash {
 }
 
 impl ImportedHash {
-    /// Parses `$argon2id$…`, `$2a$…`, `$2b$…`, `$2y$…`, `$scrypt$…`, `$pbkdf2-sha256$…` or `$pbkdf2-sha512$…`.
+    /// Parses `$argon2id$…`, `$2a$…`, `$2b$…`, `$2y$…`, `$scrypt$…`, `$pbkdf2-sha256$…` or `$pbkdf2-sha512$…`, and what
+    /// Django makes of them: `argon2$argon2id$…`, `bcrypt$$2b$…`, `pbkdf2_sha256$…`. Those are kept in the first form.
     ///
     /// Fails for other functions, for what does not parse, and for a cost at which each verification would take more
     /// than a second or two.
     pub fn parse(text: &str) -> Result<Self, NotImportable> {
+        let text = &without_djangos_name(text);
         let fields: Vec<&str> = text.split('$').collect();
         let (function, salt, digest) = match fields[..] {
             // The three mark faults of old programs; up to 254 bytes they give the same digests.
@@ -89,6 +91,21 @@ impl ImportedHash {
     }
 }
 
+/// Django writes the name of its hasher in front. For PBKDF2 it has a form of its own, with a salt that is plain text.
+fn without_djangos_name(text: &str) -> String {
+    for name in ["argon2", "bcrypt$"] {
+        if let Some(hash) = text.strip_prefix(name).filter(|hash| hash.starts_with(['$'])) {
+            return hash.to_owned();
+        }
+    }
+    match text.split('$').collect::<Vec<_>>()[..] {
+        ["pbkdf2_sha256", iterations, salt, digest] if !salt.is_empty() => {
+            format!("$pbkdf2-sha256$i={iterations}${}${digest}", BASE64.encode(salt))
+        }
+        _ => text.to_owned(),
+    }
+}
+
 impl fmt::Debug for ImportedHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ImportedHash({})", self.kind())
@@ -129,6 +146,31 @@ mod tests {
         }
         let hash = ImportedHash::parse(ARGON2ID).expect("a hash");
         assert!(digest(&hash, b"password") == hash.digest);
+    }
+
+    #[test]
+    fn hashes_of_django_are_taken() {
+        let [_, bcrypt, ..] = HASHES;
+        // The PBKDF2 is made by Python's hashlib.
+        for text in [
+            "pbkdf2_sha256$1000$seasalt12345$YtOyTd8OUYnXnZ26vcksSMHyE7L/PId9xDjpPKK6Sb0=",
+            &format!("bcrypt${bcrypt}"),
+        ] {
+            let hash = ImportedHash::parse(text).expect(text);
+            assert!(digest(&hash, PASSWORD) == hash.digest, "{text}");
+        }
+        let argon2 = format!("argon2{ARGON2ID}");
+        let hash = ImportedHash::parse(&argon2).expect("a hash");
+        assert!(digest(&hash, b"password") == hash.digest);
+        for not in [
+            "pbkdf2_sha256$1000$$YtOyTd8OUYnXnZ26vcksSMHyE7L/PId9xDjpPKK6Sb0=",
+            "pbkdf2_sha256$many$seasalt12345$YtOyTd8OUYnXnZ26vcksSMHyE7L/PId9xDjpPKK6Sb0=",
+            "pbkdf2_sha1$1000$seasalt12345$YtOyTd8OUYnXnZ26vcksSMHyE7L/PId9xDjpPKK6Sb0=",
+            "bcrypt_sha256$$2b$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS",
+            "md5$salt$5f4dcc3b5aa765d61d8327deb882cf99",
+        ] {
+            assert!(ImportedHash::parse(not).is_err(), "{not}");
+        }
     }
 
     #[test]

@@ -44,7 +44,8 @@ pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(&STANDARD, LENIENT
 pub enum NotImportable {
     /// Its function is not supported.
     #[error(
-        "not a hash of Argon2id, bcrypt, scrypt or PBKDF2 (as PHC string or in the Modular Crypt Format)"
+        "not a hash of Argon2id, bcrypt, scrypt or PBKDF2 (as PHC string, in the Modular Crypt Format or as Django has it); \
+         leave the hash out, and the owner signs in by a link"
     )]
     UnknownKind,
     /// It was made by the faulty `crypt_blowfish` before 1.1, which takes different passwords for one.
