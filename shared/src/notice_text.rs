@@ -12,13 +12,18 @@ pub fn event(notice: &Notice, at: Timestamp, texts: &Texts) -> String {
         | Notice::BackupRemoved { address, .. }
         | Notice::BackupUsed { address }
         | Notice::Undone { backup: Some(address), .. } => (String::new(), address.masked()),
-        Notice::SessionsEnded | Notice::Undone { backup: None, .. } => (String::new(), String::new()),
+        Notice::SessionsEnded | Notice::PasswordSet | Notice::Undone { backup: None, .. } => {
+            (String::new(), String::new())
+        }
     };
     let arguments = [("date", &*texts.date_time(at)), ("former", &*former), ("backup", &*backup)];
     let lead = texts.format(&format!("{}-lead", notice.stem()), &arguments);
     let (first, effect) = match notice {
         Notice::BackupAdded { usable_from, .. } => (usable_from, "added"),
         Notice::BackupChanged { usable_from, .. } => (usable_from, "changed"),
+        Notice::Undone { password_void: true, .. } => {
+            return format!("{lead} {}", texts.message("taken-back-password"));
+        }
         _ => return lead,
     };
     let effect = match first {

@@ -17,6 +17,7 @@ async fn its_sessions_are_dead_at_once_and_stay_so_when_it_is_enabled_again() {
         ("/account/backup", json!({ "email": "new@example.org" })),
         ("/account/backup/remove", json!({})),
         ("/account/sessions/end", json!({ "others": true })),
+        ("/account/password", json!({ "password": "otter kettle violet" })),
     ] {
         assert_eq!(browser.post_json(path, &body).await.code(), "not-signed-in", "{path}");
     }

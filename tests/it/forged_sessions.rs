@@ -8,9 +8,8 @@ use serde_json::{Value, json};
 
 use crate::support::{Effect, NOON, Person, WAYS, Way, World, Write, file, template};
 
-/// The functions that open sessions, each after a proof. `end-session` is one of them until it continues the session it
-/// has instead of opening another one.
-const OPEN_SESSIONS: [&str; 2] = ["open-magic-link", "password-login"];
+/// The functions that put sessions: two after a proof, and `set-password`, which gives the session it has another secret.
+const OPEN_SESSIONS: [&str; 3] = ["open-magic-link", "password-login", "set-password"];
 
 /// A secret that the thief chose, and whose hash is the key of the session.
 const CHOSEN: Token = Token::from_bytes([7; 32]);

@@ -212,8 +212,17 @@ fn every_text_exists_in_every_language_and_is_used() {
         used.insert(format!("problem-{}-advice", code.as_str()));
     }
     used.extend((1..=12).map(|month| format!("month-{month}")));
-    for stem in ["added", "changed", "removed", "used", "sessions-ended", "taken-back", "taken-back-to-none"]
-    {
+    let stems = [
+        "added",
+        "changed",
+        "removed",
+        "used",
+        "sessions-ended",
+        "password-set",
+        "taken-back",
+        "taken-back-to-none",
+    ];
+    for stem in stems {
         assert!(all.contains(&format!("=> \"{stem}\"")), "{stem} is the stem of a notice");
         used.extend(["subject", "lead"].map(|part| format!("{stem}-{part}")));
     }
@@ -332,6 +341,7 @@ fn figures_are_those_of_the_page() {
             email_address::MAX_BYTES,
             email_address::MAX_LOCAL_BYTES
         ),
+        format!("| new password | {} characters, {} bytes |", password::MIN_CHARS, thousands(1_024)),
         format!("| username | {} to {} characters |", username::MIN_CHARS, username::MAX_CHARS),
         format!("| body | {} KB |", shared::web::MAX_BODY_BYTES / 1_024),
         format!(
@@ -346,7 +356,7 @@ fn figures_are_those_of_the_page() {
     for function in &template().functions {
         let memory = match &*function.name {
             // Argon2id needs the processor; the mailer's batches share one.
-            "password-login" | "mailer" => 1_024..=1_769,
+            "password-login" | "set-password" | "mailer" => 1_024..=1_769,
             _ => 256..=512,
         };
         assert!(memory.contains(&function.memory_mb), "{} has {} MB", function.name, function.memory_mb);

@@ -57,6 +57,7 @@ fn accounts() -> Vec<What> {
         &json!({
             "username": text("mina"), "kind": text("regular"), "password_hash": text(HASH_OF_A_THIEF),
             "locale": text("en"), "created_at": number(1),
+            "password_event": text("01J"), "password_void": text("01J"),
             "sessions_ended_at": number(1), "generation": number(1), "disabled_at": number(1),
             "backup_frozen_until": number(1),
         }),
@@ -71,6 +72,8 @@ fn accounts() -> Vec<What> {
     let claim = json!({ "owner_id": text("account-of-joris") });
     vec![
         only("`password_hash` of a profile", &profile, "password_hash"),
+        only("`password_event` of a profile", &profile, "password_event"),
+        only("`password_void` of a profile", &profile, "password_void"),
         only("`disabled_at` of a profile", &profile, "disabled_at"),
         only("`generation` of a profile", &profile, "generation"),
         only("`sessions_ended_at` of a profile", &profile, "sessions_ended_at"),
@@ -219,7 +222,8 @@ async fn outcome(function: &Function) -> Outcome {
         }
     }
     let written = world.dump()["AccountsTable"].concat().contains(HASH_OF_A_THIEF);
-    assert_eq!(written, function.name == "password-login", "{}: a password hash", function.name);
+    let writes_hashes = ["password-login", "set-password"].contains(&&*function.name);
+    assert_eq!(written, writes_hashes, "{}: a password hash", function.name);
     outcome
 }
 
@@ -245,8 +249,10 @@ async fn writers(words: &str) -> Vec<&'static str> {
 }
 
 #[tokio::test]
-async fn only_the_password_sign_in_can_write_a_password_hash_and_nobody_a_whole_profile() {
-    assert_eq!(writers("`password_hash` of a profile").await, ["password-login"]);
+async fn only_the_flows_on_passwords_can_write_a_password_hash_and_nobody_a_whole_profile() {
+    assert_eq!(writers("`password_hash` of a profile").await, ["password-login", "set-password"]);
+    assert_eq!(writers("`password_event` of a profile").await, ["set-password"]);
+    assert_eq!(writers("`password_void` of a profile").await, ["undo-change"]);
     assert!(writers("a profile, whole").await.is_empty());
     assert!(writers("`username` of a profile").await.is_empty());
 }

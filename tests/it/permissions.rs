@@ -190,24 +190,24 @@ fn who_may_do_what_with_accounts() {
     });
     insta::assert_snapshot!(lines.join("\n"), @r"
     GetItem AccountsTable: confirm-backup, mailer, password-login, undo-change
-    Query AccountsTable: account, confirm-backup, end-session, mailer, open-magic-link, password-login, remove-backup, request-backup, undo-change
+    Query AccountsTable: account, confirm-backup, end-session, mailer, open-magic-link, password-login, remove-backup, request-backup, set-password, undo-change
     Query AccountsTable/index/email-index: mailer, password-login
     ConditionCheckItem AccountsTable: confirm-backup, open-magic-link, password-login, remove-backup, undo-change
     PutItem AccountsTable: confirm-backup, request-backup, undo-change
-    UpdateItem AccountsTable: confirm-backup, end-session, password-login, undo-change
+    UpdateItem AccountsTable: confirm-backup, end-session, password-login, set-password, undo-change
     DeleteItem AccountsTable: confirm-backup, remove-backup, undo-change
     ");
 }
 
 #[test]
-fn only_the_account_page_lists_sessions_and_only_four_flows_end_them() {
+fn only_the_account_page_lists_sessions_and_only_five_flows_end_them() {
     let sessions = arn("SessionsTable");
     let index = format!("{sessions}/index/account-index");
     assert_eq!(allowed("dynamodb:Query", &index), ["account"]);
     assert!(allowed("dynamodb:Query", &sessions).is_empty());
     let mut ending = allowed("dynamodb:DeleteItem", &sessions);
     ending.sort_unstable();
-    assert_eq!(ending, ["end-session", "open-magic-link", "password-login", "sign-out"]);
+    assert_eq!(ending, ["end-session", "open-magic-link", "password-login", "set-password", "sign-out"]);
 }
 
 #[test]

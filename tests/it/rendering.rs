@@ -5,14 +5,15 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use domain::{
-    Account, AccountKind, Backup, ConfirmedAddress, HashingKey, History, Language, MessageId, Purpose,
-    SignInMethod, Token,
+    Account, AccountKind, Backup, ConfirmedAddress, HashingKey, History, Language, MessageId, PasswordHasher,
+    Purpose, SignInMethod, Token, TypedPassword, password,
 };
 use shared::mail::Email;
 use shared::texts::Texts;
 use shared::web::pages::{
-    AccountPage, CheckMailboxPage, ConfirmPage, ConfirmedPage, ForgotUsernamePage, OpenLinkPage, ProblemPage,
-    Reason, RequestedEmail, SessionList, SignInPage, SignedOutPage, UndoPage, UndonePage,
+    AccountPage, CheckMailboxPage, ConfirmPage, ConfirmedPage, ForgotUsernamePage, OpenLinkPage,
+    PasswordPage, ProblemPage, Reason, RequestedEmail, SessionList, SignInPage, SignedOutPage, UndoPage,
+    UndonePage,
 };
 use shared::web::{Code, LocalPath, Page, Problem};
 
@@ -100,9 +101,26 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
             add("undo.html", "not in the list".into(), &page.with_unknown_event("x\"<"));
         }
     }
-    for (emails, taken) in recovery_emails().iter().flat_map(|emails| [(emails, false), (emails, true)]) {
-        let page = UndonePage::new(emails, taken, since(), texts());
-        add("taken-back.html", format!("{} {taken}", emails.addresses().count()), &page);
+    for emails in recovery_emails() {
+        for (taken, password_void) in [(false, false), (true, false), (false, true)] {
+            let page = UndonePage::new(&emails, taken, password_void, since(), texts());
+            add("taken-back.html", format!("{} {taken}", emails.addresses().count()), &page);
+        }
+    }
+    let hash = PasswordHasher::default().hash(&TypedPassword::new("x"), [1; password::SALT_BYTES]);
+    for password_hash in [None, hash] {
+        let account = Account { password_hash, backup: backups()[1].clone(), ..mina.clone() };
+        let page = PasswordPage::new(&account, texts());
+        let what = format!("has one: {}", account.password_hash.is_some());
+        add("account.html", what.clone(), &AccountPage::new(&account, since(), texts()));
+        for code in [Code::PasswordTooShort, Code::TooManyPasswords] {
+            add(
+                "password.html",
+                format!("{what}, {}", code.as_str()),
+                &page.clone().with_problem(&code.into()),
+            );
+        }
+        add("password.html", what, &page);
     }
     for held in [None, Some(since())] {
         let page = ConfirmedPage::new(&mina, &address("new@example.org"), held, texts());

@@ -60,11 +60,11 @@ async fn a_change_is_undone_and_everybody_is_signed_out() {
     let [notice] = &world.deliver().await[..] else { panic!("one notice") };
     assert_eq!(notice.to, "mina@example.com");
     insta::assert_snapshot!(read(notice), @r"
-    A change to your backup email was undone
+    A change to your account was undone
 
     Hello mina,
 
-    On 22 November 2026 at 12:00 UTC, a change was undone through the link in our email. fo***er@example.org is the backup email of your account again. The request came from a Linux computer, from somewhere in the network 203.0.x.x.
+    On 22 November 2026 at 12:00 UTC, a change was undone through the link in our email. The backup email of your account is now fo***er@example.org. The request came from a Linux computer, from somewhere in the network 203.0.x.x.
 
     Go to your account:
     https://account.example.com/account

@@ -36,6 +36,8 @@ pub struct Functions {
     pub undo_change: App,
     /// Ends sessions.
     pub end_session: App<RateLimits>,
+    /// Sets passwords.
+    pub set_password: App<PasswordChecks>,
     /// Signs out.
     pub sign_out: App,
 }
@@ -58,6 +60,7 @@ impl Functions {
             remove_backup: app(platform, &variables("remove-backup")),
             undo_change: app(platform, &variables("undo-change")),
             end_session: app(platform, &variables("end-session")),
+            set_password: app(platform, &variables("set-password")),
             sign_out: app(platform, &variables("sign-out")),
         }
     }
@@ -93,6 +96,10 @@ impl Functions {
                 respond(&self.undo_change, &methods, event).await
             }
             "end-session" => respond(&self.end_session, &post(end_session::post), event).await,
+            "set-password" => {
+                let methods = get(set_password::get).post(set_password::post);
+                respond(&self.set_password, &methods, event).await
+            }
             "sign-out" => respond(&self.sign_out, &post(sign_out::post), event).await,
             other => panic!("{other} is not behind a route"),
         }
@@ -107,7 +114,7 @@ pub fn starts(function: &str, variable: Variable<'_>) -> Result<(), Incomplete> 
         "request-backup" | "request-magic-link" | "forgot-username" => {
             config::read::<EmailRequests>(variable).map(drop)
         }
-        "password-login" => config::read::<PasswordChecks>(variable).map(drop),
+        "password-login" | "set-password" => config::read::<PasswordChecks>(variable).map(drop),
         "end-session" => config::read::<RateLimits>(variable).map(drop),
         "mailer" => config::read::<Sender>(variable).map(drop),
         _ => config::read::<()>(variable).map(drop),

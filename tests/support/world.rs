@@ -237,6 +237,7 @@ impl World {
 
     fn total_work(&self) -> Work {
         let mut total = self.functions.password_login.needs.passwords.total_work();
+        total.add(&self.functions.set_password.needs.passwords.total_work());
         total.add(&self.operator.needs.passwords.total_work());
         total
     }

@@ -41,6 +41,8 @@ struct Undone {
     emails: RecoveryEmails,
     /// Addresses that would have been restored, if other accounts did not have them by now.
     taken: Vec<EmailAddress>,
+    /// Whether the password is void.
+    password_void: bool,
 }
 
 /// GET `/undo`.
@@ -69,12 +71,12 @@ pub async fn post(app: &App, request: Request) -> Result<Reply, Error> {
         return Err(Error::on_page(Code::OtherUsername, page, texts));
     }
 
-    let Undone { emails, taken } =
+    let Undone { emails, taken, password_void } =
         undo(app, opened, &since, &app.message_id(), &request.client_info(), now).await?;
 
     app.count(Event::NotMe);
-    tracing::warn!(former_taken = !taken.is_empty(), "a change was taken back");
-    let page = UndonePage::new(&emails, !taken.is_empty(), now, texts);
+    tracing::warn!(former_taken = !taken.is_empty(), password_void, "a change was taken back");
+    let page = UndonePage::new(&emails, !taken.is_empty(), password_void, now, texts);
     Ok(Reply::page(StatusCode::OK, page).with_session(SessionCookie::Clear))
 }
 
@@ -133,7 +135,10 @@ async fn undo(
         let change =
             Undo { link: &link, account: &account, since: &since.id, restored: &emails, event_id, source };
         match app.store.undo(change, now).await? {
-            Ok(()) => return Ok(Undone { emails, taken }),
+            Ok(()) => {
+                let password_void = account.has_password_since(&since.id);
+                return Ok(Undone { emails, taken, password_void });
+            }
             Err(UndoRefused::LinkDead) => return Err(Error::link(PURPOSE, Code::LinkUsed)),
             Err(UndoRefused::Taken(addresses)) => taken.extend(addresses),
             Err(UndoRefused::AccountChanged) => (account, history) = load(app, &link, now).await?,

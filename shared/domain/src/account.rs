@@ -7,6 +7,7 @@ use super::backup::{Backup, ConfirmedAddress, FormerAddress, RecoveryEmails};
 use super::email_address::EmailAddress;
 use super::generation::Generation;
 use super::language::Language;
+use super::message_id::MessageId;
 use super::password::PasswordHash;
 use super::timestamp::Timestamp;
 use super::username::Username;
@@ -79,8 +80,10 @@ pub struct Account {
     pub username: Username,
     /// Who authenticates its owner.
     pub kind: AccountKind,
-    /// The hash of its password, if it has one.
+    /// The hash of its password, if it has one that was not undone.
     pub password_hash: Option<PasswordHash>,
+    /// The event that set this password. One from an import has none.
+    pub password_event: Option<MessageId>,
     /// The language of its pages and emails.
     pub language: Language,
     /// Sessions, links and pending addresses of other generations are invalid.
@@ -156,6 +159,13 @@ impl Account {
         self.sessions_ended_at.is_some_and(|ended_at| requested_at <= ended_at)
     }
 
+    /// Whether its password was set in this event or a later one. An undo since the event then voids it: it may be somebody
+    /// else's, and the one before it may be known to them, so that does not return either.
+    pub fn has_password_since(&self, event: &MessageId) -> bool {
+        let set_in = self.password_event.as_ref().filter(|_| self.password_hash.is_some());
+        set_in.is_some_and(|set_in| set_in >= event)
+    }
+
     /// Whether an operator has disabled it: nobody can sign in, and nobody is told why.
     pub fn is_disabled(&self) -> bool {
         self.disabled_at.is_some()
@@ -202,7 +212,7 @@ impl Account {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::{MessageId, PendingAddress};
+    use crate::{MessageId, PasswordHasher, PendingAddress, TypedPassword};
 
     const NOW: Timestamp = Timestamp::from_unix_seconds(1_000_000);
 
@@ -218,6 +228,7 @@ pub(crate) mod tests {
             username: Username::parse("mina").expect("a username"),
             kind,
             password_hash: None,
+            password_event: None,
             language: Language::En,
             generation: Generation::FIRST,
             sessions_ended_at: None,
@@ -236,6 +247,22 @@ pub(crate) mod tests {
                 }),
             ),
         }
+    }
+
+    #[test]
+    fn a_password_was_set_since_its_own_event_and_every_earlier_one() {
+        let hash = PasswordHasher::default().hash(&TypedPassword::new("x"), [1; 16]);
+        let [before, own, after] = [1, 2, 3].map(|milliseconds| MessageId::new(milliseconds, 0));
+        let with = |password_hash, password_event| Account {
+            password_hash,
+            password_event,
+            ..account(AccountKind::Regular, None, None)
+        };
+        let since =
+            |account: &Account| [&before, &own, &after].map(|event| account.has_password_since(event));
+        assert_eq!(since(&with(hash.clone(), Some(own.clone()))), [true, true, false]);
+        assert_eq!(since(&with(hash, None)), [false; 3], "an imported one");
+        assert_eq!(since(&with(None, Some(own.clone()))), [false; 3], "one that is void already");
     }
 
     #[test]

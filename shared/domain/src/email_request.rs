@@ -145,6 +145,8 @@ pub enum Notice {
     },
     /// All sessions but one were ended.
     SessionsEnded,
+    /// A password was set, and all sessions but that one ended.
+    PasswordSet,
     /// One of the above was undone by its "this wasn't me" link.
     #[serde(rename = "taken-back")]
     Undone {
@@ -153,6 +155,9 @@ pub enum Notice {
         /// The event since which everything was undone. Undos of earlier versions have none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         since: Option<MessageId>,
+        /// Whether the password was void after that, because it was set since.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        password_void: bool,
     },
 }
 
@@ -165,6 +170,7 @@ impl Notice {
             Self::BackupRemoved { .. } => "removed",
             Self::BackupUsed { .. } => "used",
             Self::SessionsEnded => "sessions-ended",
+            Self::PasswordSet => "password-set",
             Self::Undone { backup: Some(_), .. } => "taken-back",
             Self::Undone { backup: None, .. } => "taken-back-to-none",
         }
@@ -177,6 +183,6 @@ impl Notice {
 
     /// Whether it changed the recovery emails.
     pub const fn is_change(&self) -> bool {
-        !matches!(self, Self::BackupUsed { .. } | Self::SessionsEnded)
+        !matches!(self, Self::BackupUsed { .. } | Self::SessionsEnded | Self::PasswordSet)
     }
 }

@@ -249,7 +249,11 @@ mod tests {
     }
 
     fn undone(second: u64, since: u64, before: RecoveryEmails) -> AccountEvent {
-        event(second, Notice::Undone { backup: None, since: Some(id(since)) }, Some(before))
+        event(
+            second,
+            Notice::Undone { backup: None, since: Some(id(since)), password_void: false },
+            Some(before),
+        )
     }
 
     /// The name of the backup email after everything since that second is undone.

@@ -39,7 +39,8 @@ pub use link::{CodeRejected, Link, LinkAuthorization, LinkState, Purpose};
 pub use link_code::LinkCode;
 pub use message_id::MessageId;
 pub use password::{
-    FormerHashes, ImportedHash, PasswordHash, PasswordHasher, TypedPassword, Verdict, Verification,
+    FormerHashes, ImportedHash, NewPassword, PasswordHash, PasswordHasher, PasswordRefused, TypedPassword,
+    Verdict, Verification,
 };
 pub use session::{Session, SignInMethod};
 pub use timestamp::Timestamp;

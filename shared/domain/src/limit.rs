@@ -4,10 +4,11 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use super::account::AccountId;
+use super::account::{Account, AccountId};
 use super::device_cookie::DeviceId;
 use super::hashing_key::HashingKey;
 use super::identifier::{Identifier, TypedAddress};
+use super::timestamp::Timestamp;
 
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
@@ -100,6 +101,18 @@ impl Limit {
             name: "endings-of-other-sessions",
             subject: account.as_str().into(),
             pace: Pace::AtMost { count: 5, window: DAY },
+        }
+    }
+
+    /// Attempts to set a password of one account: ten a day. Each compares with the present password, so without a limit
+    /// somebody at an open session could guess that, and each success sends a notice. After an undo the count starts again,
+    /// so that nobody keeps the owner from setting one.
+    pub fn new_passwords(account: &Account) -> Self {
+        let undone = account.backup_frozen_until.map_or(0, Timestamp::unix_seconds);
+        Self {
+            name: "new-passwords",
+            subject: format!("{} {undone}", account.id.as_str()),
+            pace: Pace::AtMost { count: 10, window: DAY },
         }
     }
 

@@ -84,6 +84,13 @@ impl Session {
         }
     }
 
+    /// The same session under another secret in the account's next generation, where all others have ended. Its times stay:
+    /// that is no sign-in.
+    #[must_use]
+    pub fn renewed(&self, hash: TokenHash, now: Timestamp) -> Self {
+        Self { hash, generation: self.generation.next(), seen_at: now, ..self.clone() }
+    }
+
     /// Whether it is valid for the account.
     pub fn is_valid_for(&self, account: &Account) -> bool {
         self.account_id == account.id && !account.is_disabled() && self.generation == account.generation
@@ -115,6 +122,11 @@ mod tests {
             expires_at: begins + ABSOLUTE_LIFETIME,
         };
         let later = begins + FRESH_FOR;
+        let renewed = session.renewed(Token::from_bytes([2; 32]).hash(), later);
+        assert_eq!(
+            (renewed.is_fresh(later + Duration::from_secs(1)), renewed.generation.number()),
+            (false, 1)
+        );
         assert!(session.is_fresh(later) && !session.is_fresh(later + Duration::from_secs(1)));
     }
 }

@@ -65,7 +65,10 @@ impl UndoLink {
             Notice::BackupAdded { .. } => Some(RecoveryEmails::default()),
             Notice::BackupChanged { former, former_usable_from: from, .. } => Some(had(former, *from)),
             Notice::BackupRemoved { address, usable_from: from } => Some(had(address, *from)),
-            Notice::BackupUsed { .. } | Notice::SessionsEnded | Notice::Undone { .. } => None,
+            Notice::BackupUsed { .. }
+            | Notice::SessionsEnded
+            | Notice::PasswordSet
+            | Notice::Undone { .. } => None,
         };
         AccountEvent {
             id: self.event_id(),

@@ -62,6 +62,16 @@ pending-patience = Ingen mail? Kig i spammappen, og tjek adressen ovenfor for ta
 pending-expired = Linket i mailen er udløbet. Vælg »{ backup-again }« for at få et nyt.
 typed-kept = Dette skrev du, før du loggede ind igen. Der er ikke sendt noget endnu.
 
+password-is-set = Du kan logge ind med din adgangskode eller med et link, som vi sender dig.
+password-none = Denne konto har ingen adgangskode. Du logger ind med et link, som vi sender dig.
+password-change = Vælg en ny adgangskode
+password-first = Vælg en adgangskode
+new-password-effect = Når du gemmer den, bliver alle andre logget ud af din konto, og links, vi allerede har sendt, holder op med at virke. Du forbliver logget ind her.
+new-password-pending = Den reservemail, der venter på bekræftelse, bliver også annulleret.
+new-password-label = Ny adgangskode
+new-password-hint = Mindst 15 tegn. Nogle ord, der ikke har noget med hinanden at gøre, er svære at gætte og lette at huske, og mellemrum er i orden. En adgangskodemanager kan også finde på en og huske den for dig.
+new-password-submit = Gem adgangskode
+
 sessions-title = Hvor du er logget ind
 sessions-none-other = Du er kun logget ind her.
 sessions-more = Der kan være flere, end der vises. »{ sessions-end-others }« afslutter også dem.
@@ -128,6 +138,7 @@ undo-effect-restored = { $backup } bliver din reservemail igen.
 undo-effect-waits = { $backup } bliver din reservemail igen fra den { $date }.
 undo-effect-replaced = { $former } bliver din reservemail igen, indtil { $backup } tager over den { $date }.
 undo-effect-none = Din konto har så ingen reservemail.
+undo-effect-password = Den adgangskode, der blev valgt, holder op med at virke, og den tidligere kommer ikke tilbage. Du logger så ind med et link og kan vælge en ny adgangskode.
 undo-events = Hvad der er sket de seneste 7 dage
 undo-events-hint = Vælg det tidligste, der ikke var dig. Det trækkes tilbage, og det gør alt, der står over det, også.
 undo-events-undone = trukket tilbage
@@ -142,6 +153,7 @@ taken-back-waits = { $backup } er din reservemail igen fra den { $date }.
 taken-back-replaced = { $former } er din reservemail igen, indtil { $backup } tager over den { $date }.
 taken-back-none = Din konto har nu ingen reservemail.
 taken-back-former-taken = Den tidligere adresse hører nu til en anden konto, så din konto har ingen reservemail.
+taken-back-no-password = Den adgangskode, der blev valgt, virker ikke længere, og den tidligere kommer ikke tilbage. Log ind med et link, som vi sender dig, og vælg så en ny adgangskode.
 taken-back-explain = Alle er logget ud. Log nu ind igen, og vælg en ny adgangskode, hvis andre kan kende din. Reservemailen kan ændres igen fra den { $date }.
 
 signed-out-title = Du er logget ud

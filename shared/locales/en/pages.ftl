@@ -62,6 +62,16 @@ pending-patience = No email? Look in the spam folder and check the address above
 pending-expired = The link in the email has expired. Choose “{ backup-again }” to get a new one.
 typed-kept = This is what you entered before you signed in again. Nothing has been sent yet.
 
+password-is-set = You can sign in with your password, or with a link that we send you.
+password-none = This account has no password. You sign in with a link that we send you.
+password-change = Set a new password
+password-first = Set a password
+new-password-effect = When you set it, everybody else is signed out of your account, and links we already sent stop working. You stay signed in here.
+new-password-pending = The backup email that is waiting for confirmation is cancelled too.
+new-password-label = New password
+new-password-hint = At least 15 characters. Several words that have nothing to do with each other are hard to guess and easy to remember, and spaces are fine. A password manager can also make one up and remember it for you.
+new-password-submit = Set password
+
 sessions-title = Where you are signed in
 sessions-none-other = You are signed in only here.
 sessions-more = There may be more than are shown. “{ sessions-end-others }” ends those too.
@@ -128,6 +138,7 @@ undo-effect-restored = { $backup } becomes your backup email again.
 undo-effect-waits = { $backup } becomes your backup email again, from { $date }.
 undo-effect-replaced = { $former } becomes your backup email again, until { $backup } takes its place on { $date }.
 undo-effect-none = Your account then has no backup email.
+undo-effect-password = The password that was set stops working, and the one before it doesn’t come back. You then sign in with a link, and can set a new password.
 undo-events = What happened in the last 7 days
 undo-events-hint = Choose the earliest thing that wasn’t you. It is undone, and so is everything listed above it.
 undo-events-undone = undone
@@ -142,6 +153,7 @@ taken-back-waits = { $backup } is your backup email again, from { $date }.
 taken-back-replaced = { $former } is your backup email again, until { $backup } takes its place on { $date }.
 taken-back-none = Your account has no backup email now.
 taken-back-former-taken = The former address now belongs to another account, so your account has no backup email.
+taken-back-no-password = The password that was set no longer works, and the one before it doesn’t come back. Sign in with a link that we send you, then set a new password.
 taken-back-explain = Everybody was signed out. Now sign in again, and set a new password if someone else may know yours. The backup email can be changed again from { $date }.
 
 signed-out-title = You are signed out

@@ -62,6 +62,16 @@ pending-patience = Geen mail gekregen? Kijk in de spammap en controleer het adre
 pending-expired = De link in de mail is verlopen. Kies ‘{ backup-again }’ voor een nieuwe.
 typed-kept = Dit vulde je in voordat je opnieuw inlogde. Er is nog niets verstuurd.
 
+password-is-set = Je kunt inloggen met je wachtwoord, of met een link die we je mailen.
+password-none = Dit account heeft geen wachtwoord. Je logt in met een link die we je mailen.
+password-change = Nieuw wachtwoord instellen
+password-first = Wachtwoord instellen
+new-password-effect = Zodra je het instelt, wordt iedereen anders uit je account uitgelogd en werken links die we al hebben verstuurd niet meer. Hier blijf je ingelogd.
+new-password-pending = Het reserve-e-mailadres dat op bevestiging wacht, wordt ook geannuleerd.
+new-password-label = Nieuw wachtwoord
+new-password-hint = Minstens 15 tekens. Een paar woorden die niets met elkaar te maken hebben, zijn moeilijk te raden en makkelijk te onthouden; spaties mogen. Een wachtwoordmanager kan er ook een voor je bedenken en onthouden.
+new-password-submit = Wachtwoord instellen
+
 sessions-title = Waar je bent ingelogd
 sessions-none-other = Je bent alleen hier ingelogd.
 sessions-more = Er kunnen er meer zijn dan hier staan. ‘{ sessions-end-others }’ beëindigt die ook.
@@ -128,6 +138,7 @@ undo-effect-restored = { $backup } wordt weer je reserve-e-mailadres.
 undo-effect-waits = { $backup } wordt vanaf { $date } weer je reserve-e-mailadres.
 undo-effect-replaced = { $former } wordt weer je reserve-e-mailadres, totdat { $backup } op { $date } de plaats inneemt.
 undo-effect-none = Je account heeft dan geen reserve-e-mailadres.
+undo-effect-password = Het wachtwoord dat is ingesteld werkt dan niet meer, en het vorige komt niet terug. Je logt daarna in met een link en kunt een nieuw wachtwoord instellen.
 undo-events = Wat er de afgelopen 7 dagen is gebeurd
 undo-events-hint = Kies het vroegste dat jij niet was. Dat wordt teruggedraaid, en alles wat erboven staat ook.
 undo-events-undone = teruggedraaid
@@ -142,6 +153,7 @@ taken-back-waits = { $backup } is vanaf { $date } weer je reserve-e-mailadres.
 taken-back-replaced = { $former } is weer je reserve-e-mailadres, totdat { $backup } op { $date } de plaats inneemt.
 taken-back-none = Je account heeft nu geen reserve-e-mailadres.
 taken-back-former-taken = Het vorige adres hoort inmiddels bij een ander account. Daarom heeft je account geen reserve-e-mailadres.
+taken-back-no-password = Het wachtwoord dat was ingesteld werkt niet meer, en het vorige komt niet terug. Log in met een link die we je mailen en stel daarna een nieuw wachtwoord in.
 taken-back-explain = Iedereen is uitgelogd. Log nu opnieuw in en kies een nieuw wachtwoord als iemand anders het jouwe kan kennen. Vanaf { $date } kun je het reserve-e-mailadres weer wijzigen.
 
 signed-out-title = Je bent uitgelogd

@@ -1,4 +1,4 @@
-//! The table of accounts: creating an account, finding and loading one, upgrading the hash of a password.
+//! The table of accounts: creating an account, finding and loading one.
 //!
 //! An account is the items of one partition: `profile`, `email#primary`, `email#backup`, `email#former`,
 //! `email#pending`. Only confirmed addresses have the attribute `email`, the key of the sparse index.
@@ -53,6 +53,13 @@ pub(super) struct Profile {
     kind: AccountKind,
     #[serde(skip_serializing_if = "Option::is_none")]
     password_hash: Option<String>,
+    /// The event that set it. A hash from an import has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    password_event: Option<MessageId>,
+    /// The event whose password an undo has made void. The hash itself stays, because a function that may remove it may
+    /// also write one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    password_void: Option<MessageId>,
     locale: Language,
     /// Profiles from before generations were counted have none: they are in the first.
     #[serde(default)]
@@ -96,6 +103,14 @@ pub(super) struct Pending {
     /// Requests of earlier versions have none; they have ended.
     #[serde(default)]
     pub(super) generation: Option<Generation>,
+}
+
+impl Profile {
+    /// The hash, unless an undo has made it void.
+    fn password(&self) -> Option<&str> {
+        let is_void = self.password_void.is_some() && self.password_void == self.password_event;
+        self.password_hash.as_deref().filter(|_| !is_void)
+    }
 }
 
 impl From<&ConfirmedAddress> for Confirmed {
@@ -198,6 +213,8 @@ impl Store {
             username: new.username.username().as_str().to_owned(),
             kind: new.kind,
             password_hash: new.password_hash.as_ref().map(|hash| hash.as_str().to_owned()),
+            password_event: None,
+            password_void: None,
             locale: new.language,
             generation: Generation::FIRST,
             sessions_ended_at: None,
@@ -245,23 +262,6 @@ impl Store {
         let entries: Vec<Entry> = query(call).await.context("find an address")?;
         Ok(entries.into_iter().map(|entry| entry.account_id).collect())
     }
-
-    /// Replaces the hash that a password was verified against by a costlier one. Key: the profile. The condition is
-    /// false when the password was changed in between; the change stands.
-    pub async fn upgrade_password(
-        &self,
-        id: &AccountId,
-        former: &PasswordHash,
-        upgraded: &PasswordHash,
-    ) -> Result<(), StoreError> {
-        let profile = Self::account_key(id, PROFILE);
-        let upgrade = Write::update(&self.tables.accounts, profile, "SET password_hash = :upgraded")
-            .when("password_hash = :former")
-            .value(":upgraded", text(upgraded.as_str()))
-            .value(":former", text(former.as_str()));
-        self.write(upgrade).await.context("upgrade a password's hash")?;
-        Ok(())
-    }
 }
 
 /// An item is missing or does not parse.
@@ -290,12 +290,14 @@ fn assemble(id: &AccountId, rows: Vec<Row>) -> Result<Option<Account>, BrokenAcc
     let profile: Profile = profile.ok_or_else(|| broken("no profile"))?;
     let pending: Option<Pending> = pending;
     let pending = pending.and_then(|pending| pending.current(profile.generation));
-    let password_hash = profile.password_hash.as_deref().map(PasswordHash::parse).transpose();
+    let password = profile.password();
+    let password_hash = password.map(PasswordHash::parse).transpose();
     Ok(Some(Account {
         id: id.clone(),
         username: Username::parse(&profile.username).map_err(|_| broken("not a username"))?,
         kind: profile.kind,
         password_hash: password_hash.map_err(|_| broken("not a password hash"))?,
+        password_event: profile.password_event,
         language: profile.locale,
         generation: profile.generation,
         sessions_ended_at: profile.sessions_ended_at,

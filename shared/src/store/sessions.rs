@@ -321,12 +321,12 @@ impl Store {
     }
 
     /// Key: the session. The condition is false when it exists.
-    fn create_session(&self, session: &Session) -> Result<Write, StoreError> {
+    pub(super) fn create_session(&self, session: &Session) -> Result<Write, StoreError> {
         let put = Write::put(&self.tables.sessions, &Row::from(session))?;
         Ok(put.when("attribute_not_exists(session_hash)"))
     }
 
-    fn delete_session(&self, hash: &TokenHash) -> Write {
+    pub(super) fn delete_session(&self, hash: &TokenHash) -> Write {
         Write::delete(&self.tables.sessions, session_key(hash))
     }
 

@@ -6,7 +6,7 @@ use super::accounts::{PENDING, PROFILE};
 use super::error::Context;
 use super::links::link_key;
 use super::transaction::Transaction;
-use super::write::{Write, number};
+use super::write::{Write, number, text};
 use super::{Store, StoreError};
 use domain::account::FREEZE;
 use domain::{
@@ -91,21 +91,22 @@ impl Store {
     }
 
     /// Undoes changes: the link is spent; the recovery emails and their claims are what they were before; the pending
-    /// address is deleted; all sessions and the sign-in links requested so far end; changes of the backup email are frozen
+    /// address is deleted; a password that was set since is void; all sessions and the sign-in links requested so far end; changes of the backup email are frozen
     /// for a while; the primary is told. All or nothing. Of two undos at once, the later one reads what the other did.
     pub async fn undo(&self, undo: Undo<'_>, now: Timestamp) -> Result<Result<(), UndoRefused>, StoreError> {
         let Undo { link, account, since, restored, event_id, source } = undo;
         let backup = restored.backup.as_ref().map(|backup| backup.address.clone());
+        let void = account.password_event.as_ref().filter(|_| account.has_password_since(since));
         let event = AccountEvent {
             id: event_id.clone(),
-            notice: Notice::Undone { backup, since: Some(since.clone()) },
+            notice: Notice::Undone { backup, since: Some(since.clone()), password_void: void.is_some() },
             at: now,
             source: source.clone(),
             before: Some(account.recovery_emails(now)),
         };
         let mut tx = Transaction::new("take a change back");
         let spent = tx.add(self.spend_undo_link(link, now));
-        let profile = tx.add(self.end_sessions_and_freeze(account, now));
+        let profile = tx.add(self.end_sessions_and_freeze(account, void, now));
         tx.add(Write::delete(&self.tables.accounts, Self::account_key(&account.id, PENDING)));
         self.record(&mut tx, &account.id, &event, Vec::new())?;
         let claims = self.replace_recovery_emails(&mut tx, account, restored, now)?;
@@ -129,10 +130,19 @@ impl Store {
     }
 
     /// Key: the profile. The condition is false when all sessions have ended since the account was read, as by another
-    /// undo: what this one restores was then read too early.
-    fn end_sessions_and_freeze(&self, account: &Account, now: Timestamp) -> Write {
-        let expression = "SET sessions_ended_at = :now, backup_frozen_until = :until ADD generation :one";
+    /// undo: what this one restores was then read too early. `void` is the event that set the present password, if that is
+    /// undone.
+    fn end_sessions_and_freeze(&self, account: &Account, void: Option<&MessageId>, now: Timestamp) -> Write {
+        let expression = if void.is_some() {
+            "SET sessions_ended_at = :now, backup_frozen_until = :until, password_void = :void ADD generation :one"
+        } else {
+            "SET sessions_ended_at = :now, backup_frozen_until = :until ADD generation :one"
+        };
         let end = Write::update(&self.tables.accounts, Self::account_key(&account.id, PROFILE), expression);
+        let end = match void {
+            Some(event) => end.value(":void", text(event.as_str())),
+            None => end,
+        };
         when_current(end, account.generation, "attribute_exists(account_id)")
             .value(":now", number(now.unix_seconds()))
             .value(":one", number(1))

@@ -1,5 +1,6 @@
 //! The pages: one struct each, HTML through its template and JSON through `Serialize`.
 mod links;
+mod password;
 mod sessions;
 mod sign_in;
 mod undo;
@@ -8,6 +9,7 @@ use askama::Template;
 use serde::Serialize;
 
 pub use links::{ConfirmPage, ConfirmedPage, OpenLinkPage};
+pub use password::{PasswordPage, PasswordSet};
 pub use sessions::{ENOUGH_SESSIONS, ListedSession, SessionList};
 pub use sign_in::{Reason, SignInPage, SignedIn};
 pub use undo::{UndoPage, UndonePage};
@@ -46,6 +48,12 @@ impl Shown {
                 | Code::CodeNeeded
                 | Code::WrongCode
                 | Code::OtherUsername
+                | Code::PasswordTooShort
+                | Code::PasswordTooLong
+                | Code::PasswordTooCommon
+                | Code::PasswordTooPersonal
+                | Code::PasswordUnusableCharacter
+                | Code::SameAsPresentPassword
         );
         Self {
             code: problem.code.as_str(),
@@ -148,6 +156,8 @@ pub struct AccountPage {
     /// The former address, which stays active until then.
     #[serde(skip_serializing_if = "Option::is_none")]
     former_address: Option<String>,
+    /// Whether a password signs in to it.
+    has_password: bool,
     /// Until when nothing can be changed, because a change was undone.
     frozen_until: Option<Timestamp>,
     /// Where the account is signed in, on the page that shows it.
@@ -176,6 +186,7 @@ impl AccountPage {
             pending_code: None,
             held_until: waiting.map(|waiting| waiting.usable_from),
             former_address: waiting.and(account.former.as_ref()).map(|former| former.address.shown()),
+            has_password: account.password_hash.is_some(),
             frozen_until: account.frozen_until(now),
             sessions: None,
             pending_expired: pending.is_some_and(|pending| now > pending.since + CONFIRMATION_LIFETIME),
@@ -330,7 +341,7 @@ impl ProblemPage {
     /// The page, with a link to the place that fits the problem.
     pub fn new(problem: &Problem, text: Texts) -> Self {
         let (href, label) = match problem.code {
-            Code::WrongCredentials => ("/login", "way-on-sign-in"),
+            Code::WrongCredentials | Code::ChangedMeanwhile => ("/login", "way-on-sign-in"),
             _ => ("/account", "way-on-account"),
         };
         let next_step = NextStep { href, label: text.message(label) };

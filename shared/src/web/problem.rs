@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::texts::Texts;
 use domain::email_address::NotAnAddress;
-use domain::{BackupRefused, LinkState};
+use domain::{BackupRefused, LinkState, PasswordRefused};
 
 /// What is wrong. The kebab-case name is the stable `code` of the problem document and the stem of its texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +43,22 @@ pub enum Code {
     TooManySignIns,
     /// All other sessions were ended too often today.
     TooManyEndings,
+    /// The new password has fewer than 15 characters.
+    PasswordTooShort,
+    /// The new password has more than 1,024 bytes.
+    PasswordTooLong,
+    /// The new password is among those that everybody tries.
+    PasswordTooCommon,
+    /// The new password is made of what others know about the account.
+    PasswordTooPersonal,
+    /// The new password has a character that cannot be used.
+    PasswordUnusableCharacter,
+    /// The new password is the present one.
+    SameAsPresentPassword,
+    /// A password was set too often today.
+    TooManyPasswords,
+    /// The account changed while the request was processed, and the session has ended.
+    ChangedMeanwhile,
     /// There is nothing to remove.
     NothingToRemove,
     /// The session does not exist, or is somebody else's.
@@ -75,7 +91,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, for tests and documentation.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 39] = [
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::UnsupportedMediaType,
@@ -93,6 +109,14 @@ impl Code {
         Self::TooMany,
         Self::TooManySignIns,
         Self::TooManyEndings,
+        Self::PasswordTooShort,
+        Self::PasswordTooLong,
+        Self::PasswordTooCommon,
+        Self::PasswordTooPersonal,
+        Self::PasswordUnusableCharacter,
+        Self::SameAsPresentPassword,
+        Self::TooManyPasswords,
+        Self::ChangedMeanwhile,
         Self::NothingToRemove,
         Self::SessionGone,
         Self::LinkUnknown,
@@ -138,6 +162,16 @@ impl Code {
             Self::TooMany => ("too-many", StatusCode::TOO_MANY_REQUESTS),
             Self::TooManySignIns => ("too-many-sign-ins", StatusCode::TOO_MANY_REQUESTS),
             Self::TooManyEndings => ("too-many-endings", StatusCode::TOO_MANY_REQUESTS),
+            Self::PasswordTooShort => ("password-too-short", StatusCode::UNPROCESSABLE_ENTITY),
+            Self::PasswordTooLong => ("password-too-long", StatusCode::UNPROCESSABLE_ENTITY),
+            Self::PasswordTooCommon => ("password-too-common", StatusCode::UNPROCESSABLE_ENTITY),
+            Self::PasswordTooPersonal => ("password-too-personal", StatusCode::UNPROCESSABLE_ENTITY),
+            Self::PasswordUnusableCharacter => {
+                ("password-unusable-character", StatusCode::UNPROCESSABLE_ENTITY)
+            }
+            Self::SameAsPresentPassword => ("same-as-present-password", StatusCode::UNPROCESSABLE_ENTITY),
+            Self::TooManyPasswords => ("too-many-passwords", StatusCode::TOO_MANY_REQUESTS),
+            Self::ChangedMeanwhile => ("changed-meanwhile", StatusCode::CONFLICT),
             Self::NothingToRemove => ("nothing-to-remove", StatusCode::CONFLICT),
             Self::SessionGone => ("session-gone", StatusCode::NOT_FOUND),
             Self::LinkUnknown => ("link-unknown", StatusCode::NOT_FOUND),
@@ -214,6 +248,18 @@ impl From<BackupRefused> for Problem {
             BackupRefused::SameAsBackup => Code::SameAsBackup,
         }
         .into()
+    }
+}
+
+impl From<PasswordRefused> for Code {
+    fn from(refused: PasswordRefused) -> Self {
+        match refused {
+            PasswordRefused::TooShort => Self::PasswordTooShort,
+            PasswordRefused::TooLong => Self::PasswordTooLong,
+            PasswordRefused::UnusableCharacter => Self::PasswordUnusableCharacter,
+            PasswordRefused::TooCommon => Self::PasswordTooCommon,
+            PasswordRefused::TooPersonal => Self::PasswordTooPersonal,
+        }
     }
 }
 

@@ -148,8 +148,13 @@ impl Reply {
     /// Somebody is signed in, but not recently enough. Browsers go to the sign-in page, which says so, and then back;
     /// programs get 401.
     pub fn to_sign_in_again(texts: &Texts) -> Self {
+        Self::to_sign_in_again_for("/account", texts)
+    }
+
+    /// The same; browsers then go to this path.
+    pub fn to_sign_in_again_for(next: &'static str, texts: &Texts) -> Self {
         let problem = Problem::from(Code::FreshSignInNeeded);
-        let location = format!("/login?next=/account&reason={}", Reason::Fresh.as_str());
+        let location = format!("/login?next={next}&reason={}", Reason::Fresh.as_str());
         let content = Content::SeeOther { location, json: problem.document(texts) };
         Self::new(problem.code.status(), content)
     }

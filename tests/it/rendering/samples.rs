@@ -24,6 +24,7 @@ pub fn account(kind: AccountKind, backup: Backup) -> Account {
         username: Username::parse("<b>mína&").expect("a username"),
         kind,
         password_hash: None,
+        password_event: None,
         language: Language::En,
         generation: Generation::FIRST,
         sessions_ended_at: None,
@@ -69,7 +70,7 @@ pub fn sessions(count: u8) -> Vec<Session> {
 }
 
 /// Every page in every state: its template, what it shows, its HTML.
-pub fn notices() -> [Notice; 9] {
+pub fn notices() -> [Notice; 11] {
     let backup = || address("spare@example.org");
     let changed = |usable_from| Notice::BackupChanged {
         former: address("old@example.org"),
@@ -77,6 +78,7 @@ pub fn notices() -> [Notice; 9] {
         address: backup(),
         usable_from,
     };
+    let undone = |backup, password_void| Notice::Undone { backup, since: None, password_void };
     [
         Notice::BackupAdded { address: backup(), usable_from: None },
         Notice::BackupAdded { address: backup(), usable_from: Some(since()) },
@@ -85,8 +87,10 @@ pub fn notices() -> [Notice; 9] {
         Notice::BackupRemoved { address: backup(), usable_from: None },
         Notice::BackupUsed { address: backup() },
         Notice::SessionsEnded,
-        Notice::Undone { backup: Some(backup()), since: None },
-        Notice::Undone { backup: None, since: None },
+        Notice::PasswordSet,
+        undone(Some(backup()), false),
+        undone(None, false),
+        undone(None, true),
     ]
 }
 
@@ -105,7 +109,7 @@ pub fn undo_links() -> Vec<UndoLink> {
         Device::Linux,
         Device::Unknown,
     ];
-    let links = notices().into_iter().cycle().zip(devices).map(|(notice, device)| UndoLink {
+    let links = notices().into_iter().zip(devices.into_iter().cycle()).map(|(notice, device)| UndoLink {
         token_hash: Token::from_bytes([9; 32]).hash(),
         account_id: AccountId::new("a"),
         event: None,

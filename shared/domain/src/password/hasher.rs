@@ -6,6 +6,7 @@ use super::argon2id::{Argon2id, SALT_BYTES};
 use super::former_hashes::FormerHashes;
 use super::hash::PasswordHash;
 use super::imported::ImportedHash;
+use super::new_password::NewPassword;
 use super::typed::TypedPassword;
 use super::work::Work;
 
@@ -49,6 +50,12 @@ impl PasswordHasher {
             return None;
         }
         Some(self.recording(|work| PasswordHash::of(password.first_bytes(), salt, &self.argon2id, work)).0)
+    }
+
+    /// Hashes a password that an account may get.
+    pub fn hash_new(&self, password: &NewPassword, salt: [u8; SALT_BYTES]) -> PasswordHash {
+        let password = password.as_typed().first_bytes();
+        self.recording(|work| PasswordHash::of(password, salt, &self.argon2id, work)).0
     }
 
     /// Makes an imported hash one that can be stored: wrapped in Argon2id, unless this service would have made the same.

@@ -5,6 +5,7 @@ mod hash;
 mod hasher;
 mod imported;
 mod kdf;
+mod new_password;
 mod typed;
 mod work;
 
@@ -14,5 +15,6 @@ pub use hash::{NotAPasswordHash, PasswordHash};
 pub use hasher::{PasswordHasher, Verdict, Verification};
 pub use imported::ImportedHash;
 pub use kdf::{KdfCost, NotImportable};
+pub use new_password::{MIN_CHARS, NewPassword, PasswordRefused};
 pub use typed::{MAX_BYTES, TypedPassword};
 pub use work::Work;

@@ -18,6 +18,10 @@ impl TypedPassword {
         Self(typed.into())
     }
 
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The same with composed accents (Unicode NFC), if that differs: some systems send them decomposed, and a password that
     /// was set on another one is then not the same bytes (NIST SP 800-63B-4, 3.1.1.2).
     pub(super) fn composed(&self) -> Option<Self> {

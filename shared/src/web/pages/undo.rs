@@ -21,6 +21,8 @@ struct ListedEvent {
     undone: bool,
     /// The backup email after it and everything later is undone, masked.
     backup_then: Option<String>,
+    /// Whether the account's password is void then, because it was set since.
+    password_void: bool,
     #[serde(skip)]
     happened: String,
     #[serde(skip)]
@@ -31,15 +33,15 @@ struct ListedEvent {
 }
 
 impl ListedEvent {
-    fn new(
-        event: &AccountEvent,
-        history: &History,
-        current: &RecoveryEmails,
-        now: Timestamp,
-        text: &Texts,
-    ) -> Self {
+    fn new(event: &AccountEvent, history: &History, account: &Account, now: Timestamp, text: &Texts) -> Self {
         let can_be_undone = event.notice.can_be_undone();
-        let then = can_be_undone.then(|| history.before(event, current, &[], now));
+        let then = can_be_undone.then(|| history.before(event, &account.recovery_emails(now), &[], now));
+        let password_void = can_be_undone && account.has_password_since(&event.id);
+        let effect = then.as_ref().map(|then| {
+            let emails = WILL_BE_RESTORED.sentence(then, now, text);
+            let password = if password_void { text.message("undo-effect-password") } else { String::new() };
+            [emails, password].join(" ").trim_end().to_owned()
+        });
         Self {
             id: event.id.clone(),
             what: event.notice.stem(),
@@ -48,9 +50,10 @@ impl ListedEvent {
             network: event.source.network.clone(),
             undone: history.is_undone(event),
             backup_then: then.as_ref().and_then(masked_backup),
+            password_void,
             happened: notice_text::event(&event.notice, event.at, text),
             came_from: notice_text::source(&event.source, text),
-            effect: then.map(|then| WILL_BE_RESTORED.sentence(&then, now, text)),
+            effect,
         }
     }
 }
@@ -115,6 +118,8 @@ pub struct UndoPage {
     network: String,
     /// The backup email after the undo of the link's own event and everything later, masked.
     backup_then: Option<String>,
+    /// Whether the account's password is void then, because it was set since.
+    password_void: bool,
     /// What happened in the last days, the newest first.
     events: Vec<ListedEvent>,
     /// The id of the event that the link is about, or that was chosen instead.
@@ -144,10 +149,10 @@ impl UndoPage {
         now: Timestamp,
         text: Texts,
     ) -> Self {
-        let (own, current) = (link.event_id(), account.recovery_emails(now));
+        let own = link.event_id();
         let listed = history.listed(&own).into_iter();
         let events: Vec<_> =
-            listed.map(|event| ListedEvent::new(event, history, &current, now, &text)).collect();
+            listed.map(|event| ListedEvent::new(event, history, account, now, &text)).collect();
         let chosen = events.iter().find(|event| event.id == own);
         Self {
             what: link.notice.stem(),
@@ -155,6 +160,7 @@ impl UndoPage {
             device: link.source.device,
             network: link.source.network.clone(),
             backup_then: chosen.and_then(|event| event.backup_then.clone()),
+            password_void: chosen.is_some_and(|event| event.password_void),
             events,
             chosen: own,
             typed: String::new(),
@@ -218,6 +224,8 @@ pub struct UndonePage {
     backup: Option<String>,
     /// Whether an address that would have been restored belongs to another account now.
     former_taken: bool,
+    /// Whether the password is void, because it was set since.
+    password_void: bool,
     frozen_until: Timestamp,
     #[serde(skip)]
     restored: String,
@@ -225,12 +233,19 @@ pub struct UndonePage {
 
 impl UndonePage {
     /// The page after the button.
-    pub fn new(emails: &RecoveryEmails, former_taken: bool, now: Timestamp, text: Texts) -> Self {
+    pub fn new(
+        emails: &RecoveryEmails,
+        former_taken: bool,
+        password_void: bool,
+        now: Timestamp,
+        text: Texts,
+    ) -> Self {
         let restored = if former_taken && emails.backup.is_none() {
             text.message("taken-back-former-taken")
         } else {
             ARE_RESTORED.sentence(emails, now, &text)
         };
-        Self { backup: masked_backup(emails), former_taken, frozen_until: now + FREEZE, restored, text }
+        let (backup, frozen_until) = (masked_backup(emails), now + FREEZE);
+        Self { backup, former_taken, password_void, frozen_until, restored, text }
     }
 }

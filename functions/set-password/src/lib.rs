@@ -1,0 +1,100 @@
+//! Sets a password, in a session that has just begun, by whatever way. The password before it is not asked for: people come
+//! here because they have forgotten it, or because somebody else knows it. All other sessions end.
+//!
+//! It is allowed while changes of the backup email are frozen: that is when an owner needs it most.
+use domain::{Account, AccountKind, Limit, NewPassword, Timestamp, TypedPassword, Verdict};
+use serde::Deserialize;
+use shared::app::{App, Authenticated};
+use shared::error::Error;
+use shared::requirements::PasswordChecks;
+use shared::store::NewHash;
+use shared::texts::Texts;
+use shared::web::pages::{PasswordPage, PasswordSet, ProblemPage};
+use shared::web::{Code, Reply, Request, SessionCookie, StatusCode};
+
+const PATH: &str = "/account/password";
+
+#[derive(Deserialize)]
+struct Form {
+    password: TypedPassword,
+}
+
+/// GET `/account/password`.
+pub async fn get(app: &App<PasswordChecks>, request: Request) -> Result<Reply, Error> {
+    let now = app.now();
+    let Authenticated { session, account } = app.require_authenticated(&request, now).await?;
+    let texts = app.texts(account.language);
+    may_have_password(&account, &texts)?;
+    // Before a password is chosen, and not after it was sent.
+    if !session.is_fresh(now) {
+        return Ok(Reply::to_sign_in_again_for(PATH, &texts));
+    }
+    Ok(Reply::page(StatusCode::OK, PasswordPage::new(&account, texts)))
+}
+
+/// POST `/account/password`.
+pub async fn post(app: &App<PasswordChecks>, request: Request) -> Result<Reply, Error> {
+    let now = app.now();
+    let user = app.require_authenticated(&request, now).await?;
+    let form: Form = request.form()?;
+    let texts = app.texts(user.account.language);
+    may_have_password(&user.account, &texts)?;
+    if !user.session.is_fresh(now) {
+        return Ok(Reply::to_sign_in_again_for(PATH, &texts));
+    }
+
+    let refuse = |code: Code| {
+        let page = PasswordPage::new(&user.account, texts.clone()).with_problem(&code.into());
+        Error::on_page(code, page, texts.clone())
+    };
+    let password = NewPassword::parse(&form.password, &user.account, texts.product());
+    let password = password.map_err(|refused| refuse(refused.into()))?;
+    differs(app, &user.account, &form.password, now).await?.map_err(refuse)?;
+
+    let secret = app.entropy.token();
+    let new = NewHash {
+        hash: &app.needs.passwords.hash_new(&password, app.entropy.salt()),
+        session: &user.session,
+        renewed: &user.session.renewed(secret.hash(), now),
+        event_id: &app.message_id(),
+        source: &request.client_info(),
+    };
+    if !app.store.set_password(new, now).await? {
+        return Err(refused(Code::ChangedMeanwhile, &texts));
+    }
+
+    tracing::info!("a password was set");
+    Ok(Reply::see_other("/account", StatusCode::OK, &PasswordSet::Password)
+        .with_session(SessionCookie::Set(secret)))
+}
+
+/// An external identity provider has the passwords of SSO accounts.
+fn may_have_password(account: &Account, texts: &Texts) -> Result<(), Error> {
+    match account.kind {
+        AccountKind::Regular => Ok(()),
+        AccountKind::Sso => Err(refused(Code::SsoAccount, texts)),
+    }
+}
+
+fn refused(code: Code, texts: &Texts) -> Error {
+    let problem = code.into();
+    let page = ProblemPage::new(&problem, texts.clone());
+    Error::on_page(problem, page, texts.clone())
+}
+
+/// Whether it differs from the present password. The answer could be used to guess that, so it is counted before.
+async fn differs(
+    app: &App<PasswordChecks>,
+    account: &Account,
+    typed: &TypedPassword,
+    now: Timestamp,
+) -> Result<Result<(), Code>, Error> {
+    let limit = Limit::new_passwords(account);
+    if !app.store.counted(&app.needs.key).count(&limit, now).await? {
+        app.record_limit_reached(&limit);
+        return Ok(Err(Code::TooManyPasswords));
+    }
+    let Some(present) = &account.password_hash else { return Ok(Ok(())) };
+    let verdict = app.needs.passwords.verify(typed, Some(present), app.entropy.salt()).verdict;
+    Ok(if verdict == Verdict::Wrong { Ok(()) } else { Err(Code::SameAsPresentPassword) })
+}

@@ -1,0 +1,446 @@
+//! Setting a password.
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Ask, PASSWORD, Person, Visitor, World, read};
+
+pub const PATH: &str = "/account/password";
+/// What people set.
+pub const NEW: &str = "otter kettle violet";
+
+pub async fn set(browser: &Visitor<'_>, password: &str) -> Answer {
+    browser.post_json(PATH, &json!({ "password": password })).await
+}
+
+/// The status of a sign-in with this password somewhere else.
+pub async fn sign_in(world: &World, password: &str) -> i64 {
+    let form = json!({ "identifier": "mina", "password": password });
+    world.visitor().post_json("/login", &form).await.status
+}
+
+/// A browser in which the person signs in through a link to this address.
+pub async fn signed_in_by_link<'w>(world: &'w World, email: &str) -> Visitor<'w> {
+    let browser = world.visitor();
+    let token = browser.emailed_token_of("/login/link", email, "Your sign-in link").await;
+    assert_eq!(browser.post_json("/login/open", &json!({ "token": token })).await.status, 200);
+    world.deliver().await;
+    browser
+}
+
+fn session(browser: &Visitor<'_>) -> String {
+    browser.cookie("__Host-session").expect("it is signed in")
+}
+
+/// Everything but when sessions were last seen.
+fn contents(world: &World) -> Vec<Vec<String>> {
+    let tables = ["AccountsTable", "OutboxTable", "HistoryTable", "LimitsTable"];
+    tables.map(|table| world.dump()[table].clone()).into()
+}
+
+async fn mina(world: &World) -> (Person, Visitor<'_>) {
+    let mina = world.person("mina").create().await;
+    let browser = world.signed_in(&mina).await;
+    (mina, browser)
+}
+
+#[tokio::test]
+async fn the_page_asks_for_one_and_tells_managers_whose_it_is() {
+    let world = World::new();
+    let browser = world.person("mina").pending("spare@example.org").signed_in().await;
+    let page = browser.get(PATH).await;
+    insta::assert_snapshot!(page.shown(), @r"
+    200
+    Set a new password
+    When you set it, everybody else is signed out of your account, and links we already sent stop working. You stay signed in here. The backup email that is waiting for confirmation is cancelled too.
+    Username
+    New password
+    At least 15 characters. Several words that have nothing to do with each other are hard to guess and easy to remember, and spaces are fine. A password manager can also make one up and remember it for you.
+    Set password
+    Go to your account
+    ");
+    for attribute in [
+        "autocomplete=\"new-password\"",
+        "passwordrules=\"minlength: 15; allowed: ascii-printable;\"",
+        "minlength=\"15\"",
+        "autocomplete=\"username\" readonly value=\"mina\"",
+        "type=\"password\"",
+    ] {
+        assert!(page.body.contains(attribute), "{attribute}: {}", page.body);
+    }
+    assert!(!page.body.contains("maxlength"), "it would cut a pasted password off");
+    assert_eq!(
+        browser.get_json(PATH).await.json(),
+        json!({ "username": "mina", "has_password": true, "min_characters": 15, "cancels_pending": true })
+    );
+    let account = browser.get("/account").await;
+    assert!(account.words().contains("You can sign in with your password"), "{}", account.words());
+    assert!(account.body.contains("href=\"/account/password\""));
+}
+
+#[tokio::test]
+async fn it_signs_in_from_then_on_and_the_former_one_does_not() {
+    let world = World::new();
+    let (_, browser) = mina(&world).await;
+    assert_eq!(browser.post_form(PATH, &[("password", NEW)]).await.shown(), "303 to /account");
+    assert!(browser.is_signed_in().await);
+    assert_eq!((sign_in(&world, PASSWORD).await, sign_in(&world, NEW).await), (401, 200));
+    let again = set(&browser, "violet kettle otter").await;
+    assert_eq!((again.status, again.json()), (200, json!({ "set": "password" })));
+    assert_eq!((sign_in(&world, NEW).await, sign_in(&world, "violet kettle otter").await), (401, 200));
+}
+
+#[tokio::test]
+async fn all_other_sessions_and_links_are_dead_and_this_browser_goes_on_under_a_new_secret() {
+    let world = World::new();
+    let mina = world.person("mina").backup("spare@example.org").create().await;
+    let (laptop, phone) = (world.signed_in(&mina).await, world.signed_in(&mina).await);
+    let former = session(&laptop);
+    let thief = world.visitor();
+    let link = thief.emailed_token("/login/link", "mina@example.com").await;
+    let confirmation = phone.emailed_token("/account/backup", "thief@example.net").await;
+    world.after(Duration::from_mins(5));
+
+    assert_eq!(set(&laptop, NEW).await.status, 200);
+    assert_ne!(session(&laptop), former);
+    assert!(laptop.is_signed_in().await && !phone.is_signed_in().await);
+    assert!(!world.visitor().with_session(&former).is_signed_in().await, "its former secret is dead");
+    for (path, token) in [("/login/open", &link), ("/backup/confirm", &confirmation)] {
+        let answer = thief.post_json(path, &json!({ "token": token })).await;
+        assert_eq!((answer.status, &*answer.code()), (410, "link-replaced"), "{path}");
+    }
+    let account = laptop.get_json("/account").await.json();
+    assert_eq!(account["backup"]["state"], "confirmed", "what was pending is cancelled");
+    assert_eq!(account["sessions"].as_array().map(Vec::len), Some(1));
+    assert_eq!(account["sessions"][0]["how"], "password", "it began as it did");
+
+    // It is no sign-in: the quarter of an hour goes on.
+    world.after(Duration::from_mins(10));
+    assert_eq!(set(&laptop, "violet kettle otter").await.status, 200);
+    world.after(Duration::from_secs(1));
+    assert_eq!(set(&laptop, NEW).await.code(), "fresh-sign-in-needed");
+}
+
+#[tokio::test]
+async fn the_owner_is_told_at_the_primary() {
+    let world = World::new();
+    let mina = world.person("mina").backup("spare@example.org").create().await;
+    let browser = world.signed_in(&mina).await;
+    set(&browser, NEW).await;
+    let [notice] = &world.deliver().await[..] else { panic!("one notice") };
+    assert_eq!(notice.to, "mina@example.com");
+    insta::assert_snapshot!(read(notice), @r"
+    A new password was set for your account
+
+    Hello mina,
+
+    On 22 November 2026 at 12:00 UTC, a new password was set for your account. Everybody else was signed out. Sign-in links and confirmation links that were sent before no longer work. The request came from a Linux computer, from somewhere in the network 203.0.x.x.
+
+    This wasn’t me:
+    https://account.example.com/undo?token=TOKEN
+
+    If this was you, all is well and there is nothing to do. If not, use the link within 7 days: it works without signing in.
+
+    --
+    Sparekey
+    You get this email because this is the primary email of your Sparekey account.
+    ");
+}
+
+#[tokio::test]
+async fn an_account_without_one_gets_its_first_after_a_sign_in_by_link() {
+    let world = World::new();
+    world.person("mina").without_password().backup("spare@example.org").create().await;
+    let browser = signed_in_by_link(&world, "spare@example.org").await;
+    let account = browser.get("/account").await.words();
+    assert!(account.contains("This account has no password."), "{account}");
+    assert!(browser.get(PATH).await.words().starts_with("Set a password\n"));
+    assert_eq!(set(&browser, NEW).await.status, 200);
+    assert_eq!(sign_in(&world, NEW).await, 200);
+    let account = browser.get_json("/account").await.json();
+    assert_eq!(
+        (&account["has_password"], &account["sessions"][0]["how"]),
+        (&json!(true), &json!("link-to-backup"))
+    );
+}
+
+#[tokio::test]
+async fn what_is_refused_changes_nothing_and_says_why() {
+    let longest = format!("otter kettle violet {}", "ladder moon ".repeat(84));
+    let longest = &longest[..1_024];
+    for (password, code) in [
+        ("", "password-too-short"),
+        ("otter kettle 1", "password-too-short"),
+        ("тюльпан мелок ", "password-too-short"),
+        (&*format!("{longest}p"), "password-too-long"),
+        ("otter kettle\0 violet", "password-unusable-character"),
+        ("otter kettle \u{fffd} violet", "password-unusable-character"),
+        ("               ", "password-too-common"),
+        ("passwordpassword", "password-too-common"),
+        ("123456789012345678", "password-too-common"),
+        ("mina@example.com", "password-too-personal"),
+        ("Sparekey mina 2026", "password-too-personal"),
+        (PASSWORD, "same-as-present-password"),
+    ] {
+        let world = World::new();
+        let (_, browser) = mina(&world).await;
+        let before = contents(&world);
+        let answer = set(&browser, password).await;
+        assert_eq!((answer.status, &*answer.code()), (422, code), "{password:?}");
+        let page = browser.post_form(PATH, &[("password", password)]).await;
+        assert_eq!(page.status, 422);
+        assert!(page.body.contains("aria-invalid=\"true\""), "the field is marked: {}", page.body);
+        let words = answer.json()["title"].as_str().expect("a title").to_owned();
+        assert!(page.words().contains(&words), "{}", page.words());
+        assert!(password.is_empty() || !page.body.contains(password) || password == "mina@example.com");
+        assert_eq!(contents(&world)[..3], before[..3], "{password:?}");
+        assert!(browser.is_signed_in().await && world.deliver().await.is_empty());
+    }
+    let world = World::new();
+    let (_, browser) = mina(&world).await;
+    assert_eq!(set(&browser, longest).await.status, 200, "1,024 bytes");
+    assert_eq!(sign_in(&world, longest).await, 200);
+}
+
+#[tokio::test]
+async fn fifteen_characters_of_any_script_are_enough() {
+    for password in [
+        "otter kettle 1x",
+        "тюльпан мелок я",
+        "貓走過月亮的屋頂吃魚喝茶看雨雲",
+        "🐙🚲🧀🌷🎷🪁🧂🪵🦉🧭🛶🎻🌋🧶🌲",
+    ] {
+        assert_eq!(password.chars().count(), 15, "{password}");
+        let world = World::new();
+        let (_, browser) = mina(&world).await;
+        assert_eq!(set(&browser, password).await.status, 200, "{password}");
+        assert_eq!(sign_in(&world, password).await, 200, "{password}");
+    }
+}
+
+#[tokio::test]
+async fn one_set_with_decomposed_accents_signs_in_with_both_kinds() {
+    let (composed, decomposed) = ("cr\u{e8}me br\u{fb}l\u{e9}e oud", "cre\u{300}me bru\u{302}le\u{301}e oud");
+    for (set_as, other) in [(composed, decomposed), (decomposed, composed)] {
+        let world = World::new();
+        let (_, browser) = mina(&world).await;
+        assert_eq!(set(&browser, set_as).await.status, 200);
+        assert_eq!((sign_in(&world, set_as).await, sign_in(&world, other).await), (200, 200));
+        assert_eq!(set(&browser, other).await.code(), "same-as-present-password");
+    }
+}
+
+#[tokio::test]
+async fn half_a_character_in_json_is_no_password() {
+    let world = World::new();
+    let (_, browser) = mina(&world).await;
+    let before = contents(&world);
+    for body in [
+        r#"{"password":"otter kettle violet \ud83d"}"#,
+        r#"{"password":"otter kettle violet \udc19"}"#,
+        r#"{"password":"otter kettle violet \ud83d\ud83d"}"#,
+        r#"{"password":null}"#,
+        r#"{"password":["otter kettle violet"]}"#,
+        r#"{"password":"otter kettle violet","again":"otter kettle violet"}"#,
+        "{}",
+    ] {
+        let ask = Ask::new("POST", PATH).header("accept", "application/json").body("application/json", body);
+        let answer = browser.ask(&ask).await;
+        assert_eq!((answer.status, &*answer.code()), (400, "malformed-body"), "{body}");
+    }
+    let form =
+        Ask::form(PATH, &[]).body("application/x-www-form-urlencoded", "password=otter+kettle+%ED%A0%BD");
+    assert_eq!(browser.ask(&form).await.status, 422, "half a character in a form");
+    assert_eq!(contents(&world), before);
+}
+
+#[tokio::test]
+async fn who_may_not_set_one_is_told_and_nothing_is_written() {
+    let world = World::new();
+    let body = json!({ "password": NEW });
+    let before = contents(&world);
+    assert_eq!(world.visitor().post_json(PATH, &body).await.code(), "not-signed-in");
+    assert_eq!(world.visitor().get(PATH).await.shown(), "303 to /login?next=/account");
+    assert_eq!(contents(&world), before);
+
+    let petra = world.person("petra").sso().create().await;
+    let petras = world.signed_in(&petra).await;
+    let before = contents(&world);
+    assert_eq!(
+        (petras.get_json(PATH).await.status, petras.get_json(PATH).await.code()),
+        (403, "sso-account".into())
+    );
+    assert_eq!(petras.post_json(PATH, &body).await.code(), "sso-account");
+    insta::assert_snapshot!(petras.post_form(PATH, &[("password", NEW)]).await.shown(), @r"
+    403
+    Your organisation looks after this account
+    You sign in through your organisation, and your organisation can also let you back in. So there is no backup email and no password here.
+    Go to your account
+    ");
+    assert!(!petras.get("/account").await.body.contains(PATH));
+    assert_eq!(contents(&world), before);
+
+    let (mina, browser) = mina(&world).await;
+    let forged = Ask::form(PATH, &[("password", NEW)]).header("sec-fetch-site", "cross-site");
+    assert_eq!(browser.ask(&forged).await.status, 403);
+    world.after(Duration::from_mins(15) + Duration::from_secs(1));
+    let before = contents(&world);
+    let again = "303 to /login?next=/account/password&reason=fresh";
+    assert_eq!(browser.get(PATH).await.shown(), again);
+    assert_eq!(browser.post_form(PATH, &[("password", NEW)]).await.shown(), again);
+    assert_eq!(set(&browser, NEW).await.code(), "fresh-sign-in-needed");
+    assert_eq!(contents(&world), before);
+    let login = [("identifier", "mina"), ("password", PASSWORD), ("next", PATH), ("reason", "fresh")];
+    assert_eq!(browser.post_form("/login", &login).await.shown(), format!("303 to {PATH}"));
+
+    world.disable(&mina).await;
+    let before = contents(&world);
+    assert_eq!(set(&browser, NEW).await.code(), "not-signed-in");
+    assert_eq!(contents(&world), before);
+}
+
+#[tokio::test]
+async fn of_two_at_once_one_is_set_and_the_other_gets_a_clear_answer() {
+    let world = World::new();
+    let (mina, one) = mina(&world).await;
+    let other = world.signed_in(&mina).await;
+    world.wire.contend();
+    let second = "violet kettle otter";
+    let (first, then) = tokio::join!(set(&one, NEW), set(&other, second));
+    let mut statuses = [first.status, then.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 409]);
+    let (winner, loser, is, is_not) =
+        if first.status == 200 { (&one, &then, NEW, second) } else { (&other, &first, second, NEW) };
+    assert_eq!(loser.code(), "changed-meanwhile");
+    assert!(winner.is_signed_in().await);
+    assert!(one.is_signed_in().await != other.is_signed_in().await);
+    assert_eq!((sign_in(&world, is).await, sign_in(&world, is_not).await), (200, 401));
+    assert_eq!(world.deliver().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_double_click_sets_it_once_and_the_second_answer_leads_to_the_sign_in_page() {
+    let world = World::new();
+    let (_, browser) = mina(&world).await;
+    let twin = browser.duplicate();
+    let form = [("password", NEW)];
+    let (first, second) = tokio::join!(browser.post_form(PATH, &form), twin.post_form(PATH, &form));
+    let mut pages = [first, second];
+    pages.sort_by_key(|page| page.status);
+    assert_eq!(pages[0].shown(), "303 to /account");
+    let words = pages[1].shown();
+    // The second may also begin when the first is done.
+    assert!(
+        words.starts_with("409\nYour account has just changed") || words.starts_with("303 to /login"),
+        "{words}"
+    );
+    assert_eq!((sign_in(&world, NEW).await, world.deliver().await.len()), (200, 1));
+}
+
+#[tokio::test]
+async fn a_session_that_was_ended_meanwhile_is_not_revived() {
+    let world = World::new();
+    let (mina, browser) = mina(&world).await;
+    let other = world.signed_in(&mina).await;
+    let name = name_of(&browser).await;
+    world.wire.contend();
+    let ending = other.post_json("/account/sessions/end", &name);
+    let (set, ended) = tokio::join!(set(&browser, NEW), ending);
+    assert!(
+        matches!((set.status, ended.status), (200, 401 | 404) | (401 | 409, 200)),
+        "{} {}",
+        set.status,
+        ended.status
+    );
+    assert_eq!(browser.is_signed_in().await, set.status == 200);
+}
+
+/// The form that ends this browser's session.
+async fn name_of(browser: &Visitor<'_>) -> Value {
+    let account = browser.get_json("/account").await.json();
+    json!({ "session": account["sessions"][0]["session"] })
+}
+
+#[tokio::test]
+async fn it_is_allowed_while_changes_are_frozen_and_ten_times_a_day_anew_after_each_undo() {
+    let world = World::new();
+    let (mina, thief) = mina(&world).await;
+    let passwords = |number: usize| format!("otter kettle violet {number}");
+    for number in 0..10 {
+        assert_eq!(set(&thief, &passwords(number)).await.status, 200, "{number}");
+    }
+    insta::assert_snapshot!(thief.post_form(PATH, &[("password", NEW)]).await.shown(), @r"
+    429
+    Set a new password
+    That’s enough new passwords for today
+    You can set another one tomorrow. If someone else has set one, use “This wasn’t me” in the email about it.
+    When you set it, everybody else is signed out of your account, and links we already sent stop working. You stay signed in here.
+    Username
+    New password
+    At least 15 characters. Several words that have nothing to do with each other are hard to guess and easy to remember, and spaces are fine. A password manager can also make one up and remember it for you.
+    Set password
+    Go to your account
+    ");
+    let notices = world.deliver().await;
+    assert_eq!(notices.len(), 10, "the owner hears of each");
+    let undo = json!({ "token": crate::support::token_in(&notices[0]), "username": "mina" });
+    assert_eq!(world.visitor().post_json("/undo", &undo).await.status, 200);
+
+    world.after(Duration::from_secs(1));
+    let owner = world.signed_in(&mina).await;
+    assert!(!owner.get_json("/account").await.json()["frozen_until"].is_null());
+    assert_eq!(set(&owner, NEW).await.status, 200);
+    assert_eq!(sign_in(&world, NEW).await, 200);
+}
+
+#[tokio::test]
+async fn guesses_at_the_present_password_are_counted_before_they_are_compared() {
+    let world = World::new();
+    let (_, thief) = mina(&world).await;
+    for _ in 0..10 {
+        assert_eq!(set(&thief, PASSWORD).await.code(), "same-as-present-password");
+    }
+    let (refused, work) = world.work_of(set(&thief, PASSWORD)).await;
+    assert_eq!((&*refused.code(), work.argon2id_runs), ("too-many-passwords", 0));
+    let (refused, work) = world.work_of(set(&thief, "too short")).await;
+    assert_eq!((&*refused.code(), work.argon2id_runs), ("password-too-short", 0), "no guess");
+    assert!(world.log().contains("\"limit\":\"new-passwords\""));
+}
+
+#[tokio::test]
+async fn it_takes_four_calls_and_two_runs() {
+    let world = World::new();
+    let (_, browser) = mina(&world).await;
+    let ((answer, calls), work) = world.work_of(world.calls_of(set(&browser, NEW))).await;
+    let calls: Vec<_> = calls.iter().map(|call| call.what.split(' ').next().unwrap_or_default()).collect();
+    assert_eq!(answer.status, 200);
+    assert_eq!(calls, ["UpdateItem", "Query", "UpdateItem", "TransactWriteItems"]);
+    assert_eq!(work.argon2id_runs, 2);
+}
+
+#[tokio::test]
+async fn an_imported_hash_is_replaced_and_recognised() {
+    const BCRYPT: &str = "$2b$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS";
+    let world = World::new();
+    let mina = world.person("mina").imported(BCRYPT).create().await;
+    let browser = world.signed_in(&mina).await;
+    assert_eq!(set(&browser, PASSWORD).await.code(), "same-as-present-password");
+    assert_eq!(set(&browser, NEW).await.status, 200);
+    assert_eq!((sign_in(&world, PASSWORD).await, sign_in(&world, NEW).await), (401, 200));
+}
+
+#[tokio::test]
+async fn when_the_write_fails_nothing_is_half_done() {
+    use dev::aws::faults::FaultKind;
+    let world = World::new();
+    let (_, browser) = mina(&world).await;
+    let before = contents(&world);
+    world.wire.fail("TransactWriteItems", 99, FaultKind::ServerError);
+    let answer = set(&browser, NEW).await;
+    assert_eq!((answer.status, &*answer.code()), (500, "internal"));
+    assert_eq!(contents(&world)[..3], before[..3]);
+    world.wire.clear();
+    assert!(browser.is_signed_in().await);
+    assert_eq!((set(&browser, NEW).await.status, sign_in(&world, NEW).await), (200, 200));
+}
