@@ -1,6 +1,6 @@
 //! The tour: the whole story without a browser, on a stack of its own or at a site elsewhere, step by step; each step
 //! is printed with the requests, the responses, the emails that arrived and the time it took. The steps are in
-//! `story`, `another_device`, `undo`, `refusals` and `visit`. Must not know how the site works inside.
+//! `story`, `another_device`, `undo`, `password`, `refusals` and `visit`. Must not know how the site works inside.
 
 mod another_device;
 pub mod compare;
@@ -8,6 +8,7 @@ mod expectations;
 mod mail_reader;
 mod operator;
 mod pages;
+mod password;
 mod placeholders;
 mod recording;
 mod refusals;
@@ -114,6 +115,7 @@ async fn walk(site: Site, report: Report, people: People) -> Result<()> {
         story::tell(&mut tour, &people).await?;
         another_device::tell(&mut tour, &people).await?;
         undo::tell(&mut tour, &people).await?;
+        password::tell(&mut tour, &people).await?;
         refusals::tell(&mut tour, &people).await?;
         pages::tell(&mut tour, &people).await
     };

@@ -216,6 +216,7 @@ export async function everyPage({ stack, browser, inspector, language }) {
   await see(thief, "sign-in-link-locked", say("problem-link-locked"));
   await undone({ stack, arrive, see, mail, language, robbed, rival });
   await signsInAgain({ stack, arrive, see, language, person: rival });
+  await setsPassword({ stack, arrive, see, mail, language, person: robbed });
 
   // Long names and addresses.
   const longer = await arrive();
@@ -350,4 +351,45 @@ async function signsInAgain({ stack, arrive, see, language, person }) {
   await see(visitor, "account-sessions-ended", say("sessions-none-other"));
   await elsewhere.open("/account");
   assert.equal(await elsewhere.heading(), say("sign-in-title"));
+}
+
+/** Sets a password, undoes that, and sees the account without one. */
+async function setsPassword({ stack, arrive, see, mail, language, person }) {
+  const say = textsOf(language);
+  const visitor = await arrive();
+  const path = "/account/password";
+  await visitor.signIn(person.username, person.password);
+  await visitor.open(path);
+  await see(visitor, "password", person.username, say("new-password-effect"), say("new-password-hint"));
+  for (const [password, code] of [
+    ["too short", "password-too-short"],
+    ["x".repeat(1_025), "password-too-long"],
+    ["passwordpassword", "password-too-common"],
+    [person.email.padEnd(15, "!"), "password-too-personal"],
+    ["otter kettle \u{fffd} violet", "password-unusable-character"],
+    [person.password, "same-as-present-password"],
+  ]) {
+    await visitor.send(path, { password }, { unchecked: true });
+    await see(visitor, code, say(`problem-${code}`));
+  }
+  const mark = await stack.latestMail();
+  await visitor.send(path, { password: "otter kettle violet" });
+  await visitor.page.waitForURL("**/account");
+  const notice = await mail("mail-password-set", person.email, mark, "password-set-subject");
+  await visitor.open(notice.links[0]);
+  await see(visitor, "undo-password", say("undo-effect-password"));
+  await visitor.send("/undo", { username: person.username });
+  await see(visitor, "taken-back-no-password", say("taken-back-no-password"));
+
+  // Sessions from the second of the undo are not valid, and neither are links.
+  await visitor.page.waitForTimeout(1_100);
+  await stack.clearLimits();
+  const before = await stack.latestMail();
+  await visitor.open("/login");
+  await visitor.send("/login/link", { email: person.email });
+  await visitor.open((await stack.mailTo(person.email, before)).links[0]);
+  await visitor.press(say("open-submit", { username: person.username }));
+  await see(visitor, "account-no-password", say("password-none"));
+  await visitor.open(path);
+  await see(visitor, "password-first", say("password-first"));
 }

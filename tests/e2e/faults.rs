@@ -101,12 +101,13 @@ impl Trouble {
 
 /// Flows that run one after another on one stack, and their faults. Most of the time is spent waiting for retries, so the
 /// lanes run in parallel; the mailer's retries are added to the SDK's, so it has two lanes.
-const LANES: [(&[Flow], std::ops::Range<usize>); 6] = [
+const LANES: [(&[Flow], std::ops::Range<usize>); 7] = [
     (&[Flow::Mailer], 0..4),
     (&[Flow::Mailer], 4..TROUBLES.len()),
     (&[Flow::Define, Flow::Confirm], 0..TROUBLES.len()),
     (&[Flow::ForgotUsername, Flow::RequestLink, Flow::Remove], 0..TROUBLES.len()),
     (&[Flow::OpenLink, Flow::SignIn, Flow::TakeBack], 0..TROUBLES.len()),
+    (&[Flow::SetPassword], 0..TROUBLES.len()),
     (&[Flow::Change, Flow::Cancel, Flow::SignOut, Flow::EndSession, Flow::EndOthers], 0..TROUBLES.len()),
 ];
 

@@ -1,18 +1,21 @@
 //! Undoing everything from an event on: an owner and a thief change the backup email, use it, end sessions, and undo
-//! through any link, since any event.
+//! through any link, since any event. In the models with passwords they also set passwords.
 //!
-//! What is restored is computed by the real `History::before`. An undo is two steps: it reads the account and its
+//! What is restored is computed by the real `History::before`, and whether the password is void by the real
+//! `Account::has_password_since`. An undo is two steps: it reads the account and its
 //! history, later it writes, on the condition that the account is as it was read. Requests reach servers whose clocks
 //! differ, so that an event may get an id before that of the one committed last.
 //!
 //! | step | call |
 //! | --- | --- |
-//! | [`Action::Happen`] | `Store::confirm_backup`, `remove_backup`, `open_session_with_link`, `end_other_sessions` |
+//! | [`Action::Happen`] | `Store::confirm_backup`, `remove_backup`, `open_session_with_link`, `end_other_sessions`, `set_password` |
 //! | [`Action::Read`] | `Store::load_account` and `load_history`, for an undo |
 //! | [`Action::Undo`] | `Store::undo` |
+use std::sync::LazyLock;
+
 use domain::{
-    AccountEvent, ClientInfo, ConfirmedAddress, EmailAddress, History, MessageId, Notice, RecoveryEmails,
-    Timestamp,
+    Account, AccountEvent, AccountId, AccountKind, Backup, ClientInfo, ConfirmedAddress, EmailAddress,
+    Generation, History, Language, MessageId, Notice, PasswordHash, RecoveryEmails, Timestamp, Username,
 };
 use stateright::{Model, Property};
 
@@ -30,6 +33,12 @@ enum Rule {
     Undos,
     /// The undo's transaction has the condition that the account's generation and backup email are as they were read.
     Condition,
+    /// A password that was set since is void.
+    Void,
+    /// One that was set before is not.
+    VoidSince,
+    /// What is void is the password of one event, and not whatever the account has.
+    VoidOne,
 }
 
 /// A confirmed address, and the id of the event that confirmed it.
@@ -41,6 +50,7 @@ enum What {
     Remove,
     Use,
     End,
+    SetPassword,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,6 +76,8 @@ struct Window {
     restores: Confirmed,
     generation: u8,
     current: Confirmed,
+    /// The event whose password it makes void.
+    voids: Option<u8>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -73,9 +85,15 @@ struct State {
     events: Vec<Committed>,
     current: Confirmed,
     generation: u8,
+    /// `password_event`: the event that set the hash that the account has. At first there is one from an import.
+    password: Option<u8>,
+    /// `password_void`.
+    void: Option<u8>,
     windows: Vec<Window>,
-    /// Truth: ids of confirmations that an undo has ended.
+    /// Truth: ids of confirmations and of passwords that an undo has ended.
     dead: Vec<u8>,
+    /// Truth: an undo made a password void that was set before its event, or one that was just set is void.
+    lost: bool,
     /// Truth: an undo restored something else than what was before its event.
     strange: bool,
 }
@@ -96,11 +114,15 @@ struct Undoing {
     most_events: usize,
     /// Whether clocks differ, and undos meet other writes. The state that an undo restores is exact only if not.
     crossing: bool,
+    addresses: u8,
+    passwords: bool,
     without: Option<Rule>,
 }
 
 const DEAD: &str = "after an undo nothing that was confirmed since is in force, then or later";
 const EXACT: &str = "an undo restores the state before its event";
+const VOID: &str = "after an undo from an event no password that was set at or after it signs in, then or later";
+const KEPT: &str = "a password from before an undo's event signs in after it, and one that was just set does too";
 
 fn address(number: u8) -> EmailAddress {
     EmailAddress::parse(&format!("a{number}@example.org")).expect("an address")
@@ -131,9 +153,11 @@ fn event(committed: Committed) -> AccountEvent {
         },
         (Kind::Happened(What::Remove), Some(address)) => Notice::BackupRemoved { address, usable_from: None },
         (Kind::Happened(What::Use), Some(address)) => Notice::BackupUsed { address },
+        (Kind::Happened(What::SetPassword), _) => Notice::PasswordSet,
         (Kind::Happened(_), _) => Notice::SessionsEnded,
         (Kind::Undone { since }, _) => {
-            Notice::Undone { backup: None, since: Some(MessageId::first_of(at(since))) }
+            let since = Some(MessageId::first_of(at(since)));
+            Notice::Undone { backup: None, since, password_void: false }
         }
     };
     let before = Some(before).filter(|_| notice.is_change());
@@ -164,6 +188,47 @@ impl Undoing {
     }
 }
 
+/// An account whose password was set in this event, as the code reads it.
+fn account(password: Option<u8>) -> Account {
+    const HASH: &str =
+        "$argon2id$v=19$m=64,t=1,p=1$c2l4dGVlbiBieXRlIHNhbA$AO+Qn5rf3loI0GlsiozAlajzHQhpTjOgtExeRkJ1ihg";
+    static ACCOUNT: LazyLock<Account> = LazyLock::new(|| Account {
+        id: AccountId::new("a"),
+        username: Username::parse("mina").expect("a username"),
+        kind: AccountKind::Regular,
+        password_hash: PasswordHash::parse(HASH).ok(),
+        password_event: None,
+        language: Language::En,
+        generation: Generation::FIRST,
+        sessions_ended_at: None,
+        backup_frozen_until: None,
+        disabled_at: None,
+        created_at: at(0),
+        primary: ConfirmedAddress::new(address(u8::MAX), at(0)),
+        backup: Backup::None,
+        former: None,
+    });
+    Account { password_event: password.map(|id| MessageId::first_of(at(id))), ..ACCOUNT.clone() }
+}
+
+impl Undoing {
+    /// Whether the password that the account has signs in.
+    fn signs_in(self, state: &State) -> bool {
+        match state.void {
+            None => true,
+            Some(_) if !self.has(Rule::VoidOne) => false,
+            void => void != state.password,
+        }
+    }
+
+    /// The event whose password an undo makes void, as the code decides it.
+    fn voids(self, state: &State, since: u8) -> Option<u8> {
+        let set_in = state.password.filter(|_| self.signs_in(state) && self.has(Rule::Void))?;
+        let is_since = account(Some(set_in)).has_password_since(&MessageId::first_of(at(since)));
+        (is_since || !self.has(Rule::VoidSince)).then_some(set_in)
+    }
+}
+
 /// What was before an event, by the order of the commits: the oracle.
 fn truth(state: &State, since: u8) -> Confirmed {
     let place = |id: u8| state.events.iter().position(|event| event.id == id).expect("it happened");
@@ -187,14 +252,27 @@ impl Model for Undoing {
 
     fn init_states(&self) -> Vec<State> {
         let (events, windows, dead) = (Vec::new(), Vec::new(), Vec::new());
-        vec![State { events, current: None, generation: 0, windows, dead, strange: false }]
+        vec![State {
+            events,
+            current: None,
+            generation: 0,
+            password: None,
+            void: None,
+            windows,
+            dead,
+            lost: false,
+            strange: false,
+        }]
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
         let undos = state.events.iter().filter(|event| matches!(event.kind, Kind::Undone { .. })).count();
         if state.events.len() < self.most_events {
-            let mut whats: Vec<_> = (0..ADDRESSES).map(What::Confirm).collect();
+            let mut whats: Vec<_> = (0..self.addresses).map(What::Confirm).collect();
             whats.push(What::End);
+            if self.passwords {
+                whats.push(What::SetPassword);
+            }
             if state.current.is_some() {
                 whats.extend([What::Remove, What::Use]);
             }
@@ -234,6 +312,11 @@ impl Model for Undoing {
                     What::Confirm(number) => state.current = Some((number, id)),
                     What::Remove => state.current = None,
                     What::End => state.generation += 1,
+                    What::SetPassword => {
+                        state.generation += 1;
+                        state.password = Some(id);
+                        state.lost |= !self.signs_in(&state);
+                    }
                     What::Use => {}
                 }
                 state.events.push(Committed { id, kind: Kind::Happened(what), before });
@@ -242,7 +325,8 @@ impl Model for Undoing {
                 let restores = self.restores(&state, since);
                 state.strange |= !self.crossing && restores != truth(&state, since);
                 let (generation, current) = (state.generation, state.current);
-                state.windows.push(Window { since, restores, generation, current });
+                let voids = self.voids(&state, since);
+                state.windows.push(Window { since, restores, generation, current, voids });
             }
             Action::Undo(window) => {
                 let window = state.windows.remove(window);
@@ -253,8 +337,14 @@ impl Model for Undoing {
                 }
                 state.current = window.restores;
                 state.generation += 1;
+                let is_older = state.password.is_none_or(|set_in| set_in < window.since);
+                let signed_in = self.signs_in(&state);
+                state.void = window.voids.or(state.void);
+                state.lost |= signed_in && is_older && !self.signs_in(&state);
                 let ended = state.events.iter().filter(|event| event.id >= window.since);
-                let ended = ended.filter(|event| matches!(event.kind, Kind::Happened(What::Confirm(_))));
+                let ended = ended.filter(|event| {
+                    matches!(event.kind, Kind::Happened(What::Confirm(_) | What::SetPassword))
+                });
                 state.dead.extend(ended.map(|event| event.id));
                 state.dead.sort_unstable();
                 state.dead.dedup();
@@ -274,28 +364,54 @@ impl Model for Undoing {
                 state.current.is_none_or(|(_, since)| !state.dead.contains(&since))
             }),
             Property::always(EXACT, |_, state: &State| !state.strange),
+            Property::always(VOID, |model: &Self, state: &State| {
+                let signs_in = state.password.filter(|_| model.signs_in(state));
+                signs_in.is_none_or(|set_in| !state.dead.contains(&set_in))
+            }),
+            Property::always(KEPT, |_, state: &State| !state.lost),
             Property::sometimes("two undos, and something is in force", restores_something),
         ]
     }
 }
 
+const ADDRESSES_ALONE: Undoing =
+    Undoing { most_events: 7, crossing: false, addresses: ADDRESSES, passwords: false, without: None };
+const WITH_PASSWORDS: Undoing = Undoing { addresses: 1, passwords: true, ..ADDRESSES_ALONE };
+
 #[test]
 fn an_undo_restores_the_state_before_its_event_and_nothing_undone_returns() {
-    let model = Undoing { most_events: 7, crossing: false, without: None };
-    explore("undo: one call after the other", model, 200_000);
+    explore("undo: one call after the other", ADDRESSES_ALONE, 200_000);
 }
 
 #[test]
 fn nothing_undone_returns_when_undos_cross_other_writes_and_clocks_differ() {
-    let model = Undoing { most_events: 5, crossing: true, without: None };
+    let model = Undoing { most_events: 5, crossing: true, ..ADDRESSES_ALONE };
     explore("undo: crossing writes, clocks that differ", model, 850_000);
 }
 
 #[test]
+fn no_password_that_was_set_since_an_undone_event_signs_in() {
+    explore("undo: passwords, one call after the other", WITH_PASSWORDS, 1);
+}
+
+#[test]
+fn no_password_that_was_set_since_signs_in_when_undos_cross_other_writes_and_clocks_differ() {
+    let model = Undoing { most_events: 5, crossing: true, ..WITH_PASSWORDS };
+    explore("undo: passwords, crossing writes, clocks that differ", model, 1);
+}
+
+#[test]
 fn without_any_of_its_rules_the_model_of_undos_fails() {
-    let without = |rule, crossing| Undoing { most_events: 5, crossing, without: Some(rule) };
+    let model = Undoing { most_events: 5, ..ADDRESSES_ALONE };
+    let without = |rule, crossing| Undoing { crossing, without: Some(rule), ..model };
     assert_breaks(without(Rule::Search, false), DEAD);
     assert_breaks(without(Rule::Undos, false), DEAD);
     assert_breaks(without(Rule::Search, false), EXACT);
     assert_breaks(without(Rule::Condition, true), DEAD);
+    let model = Undoing { most_events: 4, ..WITH_PASSWORDS };
+    let without = |rule, crossing| Undoing { crossing, without: Some(rule), ..model };
+    assert_breaks(without(Rule::Void, false), VOID);
+    assert_breaks(without(Rule::VoidSince, false), KEPT);
+    assert_breaks(without(Rule::VoidOne, false), KEPT);
+    assert_breaks(without(Rule::Condition, true), VOID);
 }

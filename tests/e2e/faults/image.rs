@@ -134,10 +134,11 @@ fn is_time(text: &str) -> bool {
     text.len() >= 10 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Whether a text looks like an id (26 characters of base 32) or a hash (43 of base 64).
+/// Whether a text looks like an id (26 characters of base 32), a hash (43 of base 64) or the hash of a password.
 fn is_secret(text: &str) -> bool {
     let all = |fits: fn(&u8) -> bool| text.bytes().all(|byte| fits(&byte));
-    (text.len() == 26 && all(u8::is_ascii_alphanumeric))
+    text.starts_with("$argon2id$")
+        || (text.len() == 26 && all(u8::is_ascii_alphanumeric))
         || (text.len() == 43 && all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte)))
 }
 

@@ -17,6 +17,7 @@ const PRIMARY: &str = "mina@example.com";
 /// The recipient of the email that [`Scene::request_another_email`] requests.
 pub const ANOTHER: &str = "joris@example.org";
 const PASSWORD: &str = "correct horse battery";
+const NEW_PASSWORD: &str = "otter kettle violet";
 const BACKUP: &str = "mina.spare@example.org";
 const OTHER_BACKUP: &str = "mina.other@example.net";
 
@@ -49,13 +50,15 @@ pub enum Flow {
     EndSession,
     /// Ends all sessions but this browser's.
     EndOthers,
+    /// Sets a password.
+    SetPassword,
     /// Requests a sign-in link; the fault occurs in the mailer.
     Mailer,
 }
 
 impl Flow {
     /// In the order of the document.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Define,
         Self::Confirm,
         Self::Change,
@@ -69,6 +72,7 @@ impl Flow {
         Self::SignOut,
         Self::EndSession,
         Self::EndOthers,
+        Self::SetPassword,
         Self::Mailer,
     ];
 
@@ -85,6 +89,7 @@ impl Flow {
             Self::TakeBack => "undo-change",
             Self::SignOut => "sign-out",
             Self::EndSession | Self::EndOthers => "end-session",
+            Self::SetPassword => "set-password",
             Self::Mailer => "mailer",
         }
     }
@@ -124,6 +129,7 @@ impl Flow {
             Self::SignOut => "Sign out (`POST /logout`)",
             Self::EndSession => "End the session of another browser (`POST /account/sessions/end`)",
             Self::EndOthers => "End all other sessions (`POST /account/sessions/end`)",
+            Self::SetPassword => "Set a password (`POST /account/password`)",
             Self::Mailer => "The mailer, at work on a sign-in link",
         }
     }
@@ -148,7 +154,7 @@ impl<'s> Scene<'s> {
         let (mut browser, mut other, mut token) = (new_browser(stack)?, new_browser(stack)?, None);
         match flow {
             Flow::ForgotUsername | Flow::RequestLink | Flow::Mailer => {}
-            Flow::SignOut | Flow::EndSession | Flow::EndOthers => {
+            Flow::SignOut | Flow::EndSession | Flow::EndOthers | Flow::SetPassword => {
                 sign_in(&mut browser, PRIMARY, PASSWORD).await?;
                 sign_in(&mut other, PRIMARY, PASSWORD).await?;
             }
@@ -213,6 +219,7 @@ impl<'s> Scene<'s> {
             Flow::SignOut => ("/logout", json!({})),
             Flow::EndSession => ("/account/sessions/end", json!({ "session": self.token })),
             Flow::EndOthers => ("/account/sessions/end", json!({ "others": true })),
+            Flow::SetPassword => ("/account/password", json!({ "password": NEW_PASSWORD })),
         }
     }
 
@@ -225,6 +232,11 @@ impl<'s> Scene<'s> {
         let wanted = match self.flow {
             Flow::SignOut => (false, false, true),
             Flow::EndSession | Flow::EndOthers => (true, true, false),
+            Flow::SetPassword => {
+                // Whose answer was lost signs in with the new password.
+                ensure!(!kept && !other, "in: {:?}", (kept, now, other));
+                return sign_in(&mut new_browser(self.stack)?, PRIMARY, NEW_PASSWORD).await;
+            }
             _ => return Ok(()),
         };
         ensure!((kept, now, other) == wanted, "in: {:?}, not {wanted:?}", (kept, now, other));

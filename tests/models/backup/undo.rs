@@ -88,7 +88,10 @@ impl State {
             What::Removed(removed) => {
                 domain::Notice::BackupRemoved { address: address(removed), usable_from: None }
             }
-            What::Undone { since } => domain::Notice::Undone { backup: None, since: Some(self.id(since)) },
+            What::Undone { since } => {
+                let since = Some(self.id(since));
+                domain::Notice::Undone { backup: None, since, password_void: false }
+            }
         };
         let (id, at) = (self.id(number), time(moment(at, number)));
         AccountEvent { id, notice, at, source: ClientInfo::default(), before: Some(to_real(before)) }
