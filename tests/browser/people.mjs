@@ -34,7 +34,8 @@ export function people(language) {
     robbed: {
       username: `robbed.${language}`,
       email: email(`robbed.${language}`),
-      password,
+      // As long as a new password must be.
+      password: `${password} kaktus`,
       backup: email(`robbed.2.${language}`),
       later: email(`robbed.3.${language}`),
     },

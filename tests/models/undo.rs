@@ -121,8 +121,10 @@ struct Undoing {
 
 const DEAD: &str = "after an undo nothing that was confirmed since is in force, then or later";
 const EXACT: &str = "an undo restores the state before its event";
-const VOID: &str = "after an undo from an event no password that was set at or after it signs in, then or later";
-const KEPT: &str = "a password from before an undo's event signs in after it, and one that was just set does too";
+const VOID: &str =
+    "after an undo from an event no password that was set at or after it signs in, then or later";
+const KEPT: &str =
+    "a password from before an undo's event signs in after it, and one that was just set does too";
 
 fn address(number: u8) -> EmailAddress {
     EmailAddress::parse(&format!("a{number}@example.org")).expect("an address")

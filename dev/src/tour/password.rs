@@ -89,6 +89,10 @@ async fn owner_sets_one(tour: &mut Walk, owner: &mut Browser, mira: &AccountLine
 async fn signs_in(tour: &mut Walk, mira: &AccountLine, password: &str, expected: bool) -> Result<()> {
     let login = json!({ "identifier": mira.username, "password": password });
     let answer = tour.post(&mut tour.browser(), "/login", login).await?;
-    if expected { answer.expect(200)? } else { answer.expect_problem(401, "wrong-credentials")? };
+    if expected {
+        answer.expect(200)?
+    } else {
+        answer.expect_problem(401, "wrong-credentials")?
+    };
     Ok(())
 }

@@ -5,8 +5,7 @@
 //! The form asks for the username, so that a mail gateway that presses buttons undoes nothing: the email contains the
 //! username, but no machine types it into the form.
 use domain::{
-    Account, AccountEvent, ClientInfo, EmailAddress, History, MessageId, Purpose, RecoveryEmails, Timestamp,
-    Token, UndoLink, Username,
+    Account, AccountEvent, ClientInfo, History, MessageId, Purpose, Timestamp, Token, UndoLink, Username,
 };
 use serde::Deserialize;
 use shared::app::App;
@@ -14,7 +13,7 @@ use shared::error::Error;
 use shared::logging;
 use shared::metrics::Event;
 use shared::store::{Undo, UndoRefused};
-use shared::web::pages::{UndoPage, UndonePage};
+use shared::web::pages::{UndoPage, Undone, UndonePage};
 use shared::web::{Code, Reply, Request, SessionCookie, StatusCode};
 
 /// What the links of this flow are for.
@@ -34,15 +33,6 @@ struct Opened {
     link: UndoLink,
     account: Account,
     history: History,
-}
-
-/// What was restored.
-struct Undone {
-    emails: RecoveryEmails,
-    /// Addresses that would have been restored, if other accounts did not have them by now.
-    taken: Vec<EmailAddress>,
-    /// Whether the password is void.
-    password_void: bool,
 }
 
 /// GET `/undo`.
@@ -71,12 +61,12 @@ pub async fn post(app: &App, request: Request) -> Result<Reply, Error> {
         return Err(Error::on_page(Code::OtherUsername, page, texts));
     }
 
-    let Undone { emails, taken, password_void } =
-        undo(app, opened, &since, &app.message_id(), &request.client_info(), now).await?;
+    let undone = undo(app, opened, &since, &app.message_id(), &request.client_info(), now).await?;
 
     app.count(Event::NotMe);
-    tracing::warn!(former_taken = !taken.is_empty(), password_void, "a change was taken back");
-    let page = UndonePage::new(&emails, !taken.is_empty(), password_void, now, texts);
+    let (former_taken, password_void) = (undone.former_taken, undone.password_void);
+    tracing::warn!(former_taken, password_void, "a change was taken back");
+    let page = UndonePage::new(&undone, now, texts);
     Ok(Reply::page(StatusCode::OK, page).with_session(SessionCookie::Clear))
 }
 
@@ -136,8 +126,12 @@ async fn undo(
             Undo { link: &link, account: &account, since: &since.id, restored: &emails, event_id, source };
         match app.store.undo(change, now).await? {
             Ok(()) => {
-                let password_void = account.has_password_since(&since.id);
-                return Ok(Undone { emails, taken, password_void });
+                return Ok(Undone {
+                    same_emails: emails == account.recovery_emails(now),
+                    former_taken: !taken.is_empty(),
+                    password_void: account.has_password_since(&since.id),
+                    emails,
+                });
             }
             Err(UndoRefused::LinkDead) => return Err(Error::link(PURPOSE, Code::LinkUsed)),
             Err(UndoRefused::Taken(addresses)) => taken.extend(addresses),

@@ -12,7 +12,7 @@ pub use links::{ConfirmPage, ConfirmedPage, OpenLinkPage};
 pub use password::{PasswordPage, PasswordSet};
 pub use sessions::{ENOUGH_SESSIONS, ListedSession, SessionList};
 pub use sign_in::{Reason, SignInPage, SignedIn};
-pub use undo::{UndoPage, UndonePage};
+pub use undo::{UndoPage, Undone, UndonePage};
 
 use super::problem::{Code, Problem};
 use crate::texts::Texts;

@@ -37,8 +37,13 @@ impl ListedEvent {
         let can_be_undone = event.notice.can_be_undone();
         let then = can_be_undone.then(|| history.before(event, &account.recovery_emails(now), &[], now));
         let password_void = can_be_undone && account.has_password_since(&event.id);
+        let current = account.recovery_emails(now);
         let effect = then.as_ref().map(|then| {
-            let emails = WILL_BE_RESTORED.sentence(then, now, text);
+            let emails = if *then == current && then.backup.is_some() {
+                text.message("undo-effect-same")
+            } else {
+                WILL_BE_RESTORED.sentence(then, now, text)
+            };
             let password = if password_void { text.message("undo-effect-password") } else { String::new() };
             [emails, password].join(" ").trim_end().to_owned()
         });
@@ -214,6 +219,19 @@ impl UndoPage {
     }
 }
 
+/// What an undo left.
+#[derive(Debug, Clone)]
+pub struct Undone {
+    /// The recovery emails now.
+    pub emails: RecoveryEmails,
+    /// Whether they are those from before the undo.
+    pub same_emails: bool,
+    /// Whether an address that would have been restored belongs to another account now.
+    pub former_taken: bool,
+    /// Whether the password is void.
+    pub password_void: bool,
+}
+
 /// The changes are undone.
 #[derive(Debug, Clone, Template, Serialize)]
 #[template(path = "pages/taken-back.html")]
@@ -233,19 +251,22 @@ pub struct UndonePage {
 
 impl UndonePage {
     /// The page after the button.
-    pub fn new(
-        emails: &RecoveryEmails,
-        former_taken: bool,
-        password_void: bool,
-        now: Timestamp,
-        text: Texts,
-    ) -> Self {
-        let restored = if former_taken && emails.backup.is_none() {
+    pub fn new(undone: &Undone, now: Timestamp, text: Texts) -> Self {
+        let Undone { emails, same_emails, former_taken, password_void } = undone;
+        let restored = if *former_taken && emails.backup.is_none() {
             text.message("taken-back-former-taken")
+        } else if *same_emails && emails.backup.is_some() {
+            text.message("taken-back-same")
         } else {
             ARE_RESTORED.sentence(emails, now, &text)
         };
-        let (backup, frozen_until) = (masked_backup(emails), now + FREEZE);
-        Self { backup, former_taken, password_void, frozen_until, restored, text }
+        Self {
+            backup: masked_backup(emails),
+            former_taken: *former_taken,
+            password_void: *password_void,
+            frozen_until: now + FREEZE,
+            restored,
+            text,
+        }
     }
 }
