@@ -13,7 +13,7 @@ use shared::texts::Texts;
 use shared::web::pages::{
     AccountPage, CheckMailboxPage, ConfirmPage, ConfirmedPage, ForgotUsernamePage, OpenLinkPage,
     PasswordPage, ProblemPage, Reason, RequestedEmail, SessionList, SignInPage, SignedOutPage, UndoPage,
-    UndonePage,
+    Undone, UndonePage,
 };
 use shared::web::{Code, LocalPath, Page, Problem};
 
@@ -102,9 +102,15 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
         }
     }
     for emails in recovery_emails() {
-        for (taken, password_void) in [(false, false), (true, false), (false, true)] {
-            let page = UndonePage::new(&emails, taken, password_void, since(), texts());
-            add("taken-back.html", format!("{} {taken}", emails.addresses().count()), &page);
+        for which in 0..4 {
+            let undone = Undone {
+                emails: emails.clone(),
+                same_emails: which == 1,
+                former_taken: which == 2,
+                password_void: which == 3,
+            };
+            let page = UndonePage::new(&undone, since(), texts());
+            add("taken-back.html", format!("{undone:?}"), &page);
         }
     }
     let hash = PasswordHasher::default().hash(&TypedPassword::new("x"), [1; password::SALT_BYTES]);

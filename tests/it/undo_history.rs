@@ -95,7 +95,7 @@ async fn the_page_lists_what_happened_the_newest_first_with_the_links_own_event_
     Choose the earliest thing that wasn’t you. It is undone, and so is everything listed above it.
     On 22 November 2026 at 12:06 UTC, someone who is signed in to your account ended all its other sessions. Sign-in links and confirmation links that were sent before no longer work.
     The request came from a Linux computer, from somewhere in the network 203.0.x.x.
-    If you undo from here: th***wo@example.net becomes your backup email again.
+    If you undo from here: Your backup email stays as it is.
     On 22 November 2026 at 12:04 UTC, someone signed in to your account with the backup email th***wo@example.net.
     The request came from a Linux computer, from somewhere in the network 203.0.x.x.
     If you undo from here: Your account then has no backup email.

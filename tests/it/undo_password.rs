@@ -29,6 +29,20 @@ async fn the_link_in_the_notice_voids_it_and_says_so_before_and_after() {
     let page = world.visitor().get(&format!("{PATH}?token={}", link.token)).await;
     insta::assert_snapshot!(page.shown(), @r"
     200
+    This wasn’t you?
+    If you undo the change, everybody is signed out of your account, links that were already sent stop working, and the backup email can’t be changed for 72 hours.
+    What happened in the last 7 days
+    Choose the earliest thing that wasn’t you. It is undone, and so is everything listed above it.
+    On 22 November 2026 at 12:02 UTC, a new password was set for your account. Everybody else was signed out. Sign-in links and confirmation links that were sent before no longer work.
+    The request came from a Linux computer, from somewhere in the network 203.0.x.x.
+    If you undo from here: Your backup email stays as it is. The password that was set stops working, and the one before it doesn’t come back. You then sign in with a link, and can set a new password.
+    On 22 November 2026 at 12:00 UTC, ow***rs@example.org became the backup email of your account. It can now be used to get back into the account.
+    The request came from a device we don’t know, from somewhere in the network 127.0.x.x.
+    If you undo from here: Your account then has no backup email. The password that was set stops working, and the one before it doesn’t come back. You then sign in with a link, and can set a new password.
+    Your username
+    You find it in the email with this link. We ask for it so that no mail scanner can undo anything for you.
+    Undo the change
+    Was it you after all? Close this page, and nothing changes.
     ");
     let json = link.page().await;
     assert_eq!((&json["what"], &json["password_void"]), (&json!("password-set"), &json!(true)));
@@ -37,9 +51,28 @@ async fn the_link_in_the_notice_voids_it_and_says_so_before_and_after() {
     let form = [("token", &*link.token), ("username", "mina")];
     insta::assert_snapshot!(world.visitor().post_form(PATH, &form).await.shown(), @r"
     200
+    The change was undone
+    Your backup email is as it was.
+    The password that was set no longer works, and the one before it doesn’t come back. Sign in with a link that we send you, then set a new password.
+    Everybody was signed out. Now sign in again, and set a new password if someone else may know yours. The backup email can be changed again from 25 November 2026 at 12:04 UTC.
+    Go to sign-in
     ");
     let [notice] = &world.deliver().await[..] else { panic!("one notice") };
     insta::assert_snapshot!(read(notice), @r"
+    A change to your account was undone
+
+    Hello mina,
+
+    On 22 November 2026 at 12:04 UTC, a change was undone through the link in our email. The backup email of your account is now ow***rs@example.org. The password that was set no longer works. Sign in with a link that we send you, and set a new one. The request came from a Linux computer, from somewhere in the network 203.0.x.x.
+
+    Go to your account:
+    https://account.example.com/account
+
+    Everybody was signed out. Sign in and check your account, and set a new password if someone else may know yours.
+
+    --
+    Sparekey
+    You get this email because this is the primary email of your Sparekey account.
     ");
     assert!(!thief.is_signed_in().await);
     for password in [THIEFS, PASSWORD] {
