@@ -35,6 +35,10 @@ No email? Look in the spam folder and check the address above for typing errors.
 Send again
 Cancel
 Use another address";
+const PASSWORD: &str = "\
+Password
+You can sign in with your password, or with a link that we send you.
+Set a new password";
 const REMOVE: &str = "\
 Remove
 If you remove it, this address no longer lets you into your account. Links we already sent to it stop working.
@@ -51,7 +55,7 @@ fn assert_reads(page: &Answer, parts: &[&str]) {
 async fn an_account_without_a_backup_email_offers_to_define_one() {
     let world = World::new();
     let browser = world.person("mina").signed_in().await;
-    assert_reads(&browser.get("/account").await, &[TOP, WHAT_FOR, "Define a backup email", FORM]);
+    assert_reads(&browser.get("/account").await, &[TOP, WHAT_FOR, "Define a backup email", FORM, PASSWORD]);
 }
 
 #[tokio::test]
@@ -60,7 +64,7 @@ async fn a_pending_backup_email_can_be_sent_again_or_cancelled() {
     let browser = world.person("mina").pending("spare@example.org").signed_in().await;
     assert_reads(
         &browser.get("/account").await,
-        &[TOP, WHAT_FOR, "Waiting for confirmation", "spare@example.org", WAITING, FORM],
+        &[TOP, WHAT_FOR, "Waiting for confirmation", "spare@example.org", WAITING, FORM, PASSWORD],
     );
 }
 
@@ -70,7 +74,7 @@ async fn a_confirmed_backup_email_can_be_changed_or_removed() {
     let browser = world.person("mina").backup("spare@example.org").signed_in().await;
     assert_reads(
         &browser.get("/account").await,
-        &[TOP, WHAT_FOR, "In use", IN_FORCE, "Change", FORM, REMOVE],
+        &[TOP, WHAT_FOR, "In use", IN_FORCE, "Change", FORM, REMOVE, PASSWORD],
     );
 }
 
@@ -91,6 +95,7 @@ async fn while_it_is_replaced_both_addresses_are_shown() {
             "In use until you confirm the new one",
             IN_FORCE,
             REMOVE,
+            PASSWORD,
         ],
     );
 }
@@ -156,6 +161,7 @@ async fn programs_read_the_same_as_json() {
             page,
             json!({
                 "username": name, "kind": kind, "primary_email": email, "backup": backup, "frozen_until": frozen,
+                "has_password": true,
             })
         );
     }

@@ -17,6 +17,7 @@ fn paths() -> Vec<(&'static str, Option<Value>)> {
         "/login" => Some(json!({ "identifier": "mina", "password": "wrong" })),
         "/undo" => Some(json!({ "token": "A".repeat(43), "username": "mina" })),
         "/account/sessions/end" => Some(json!({ "session": "A".repeat(43) })),
+        "/account/password" => Some(json!({ "password": "otter kettle violet" })),
         "/logout" => Some(json!({})),
         other => panic!("a body for {other}"),
     };

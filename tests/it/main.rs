@@ -30,6 +30,7 @@ mod metrics;
 mod open_magic_link;
 mod operators;
 mod password_login;
+mod password_races;
 mod permission_table;
 mod permissions;
 mod remove_backup;

@@ -49,6 +49,7 @@ states! {
     Sso = "single sign-on",
     Disabled = "disabled",
     WithoutPassword = "without a password",
+    VoidPassword = "with a password that an undo has made void",
     ImportedHash = "with an imported hash",
     Waiting = "a new backup email in its waiting period",
     Frozen = "changes frozen after an undo",
@@ -81,6 +82,12 @@ impl State {
                 drop(dana.disabled().create().await);
             }
             Self::WithoutPassword => drop(world.person("anouk").without_password().create().await),
+            Self::VoidPassword => {
+                let vera = world.person("vera").create().await;
+                for attribute in ["password_event", "password_void"] {
+                    world.set(&vera.id, "profile", attribute, &json!({ "S": "01J" }));
+                }
+            }
             Self::ImportedHash => drop(world.person("ines").imported(BCRYPT).create().await),
             Self::Waiting => {
                 let hanna = world.person("hanna").backup("waiting@example.org").create().await;
@@ -129,6 +136,7 @@ impl State {
             Self::Sso => vec!["petra@example.com", "petra"],
             Self::Disabled => vec!["dana@example.com", "dana.spare@example.org", "dana"],
             Self::WithoutPassword => vec!["anouk@example.com", "anouk"],
+            Self::VoidPassword => vec!["vera@example.com", "vera"],
             Self::ImportedHash => vec!["ines@example.com", "ines"],
             Self::Waiting => vec!["waiting@example.org"],
             Self::Frozen => vec!["frida@example.com", "frida.spare@example.org", "frida"],
