@@ -122,7 +122,7 @@ async fn the_page_lists_what_happened_the_newest_first_with_the_links_own_event_
         page["events"][2],
         json!({
             "id": ids[1], "what": "changed", "at": NOON + 120, "device": "linux", "network": "203.0.x.x",
-            "undone": false, "backup_then": "th***ne@example.net",
+            "undone": false, "backup_then": "th***ne@example.net", "password_void": false,
         })
     );
 }
