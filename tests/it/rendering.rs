@@ -29,10 +29,7 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
     let token = Token::from_bytes([9; 32]);
     let mina = account(AccountKind::Regular, Backup::None);
     let mut pages: Vec<(&'static str, String, String)> = Vec::new();
-    let mut add = |template, what: String, page: &dyn Page| {
-        pages.push((template, what, page.html().expect("the page renders")));
-        assert!(page.json().is_object(), "{template}");
-    };
+    let mut add = |template, what: String, page: &dyn Page| pages.push(rendered(template, what, page));
     for backup in backups() {
         let account = account(AccountKind::Regular, backup);
         let since = account.backup.pending().map_or(account.created_at, |pending| pending.since);
@@ -93,6 +90,38 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
             add("open-link.html", "no code".into(), &page.clone().with_problem(&Code::CodeNeeded.into()));
         }
     }
+    for held in [None, Some(since())] {
+        let page = ConfirmedPage::new(&mina, &address("new@example.org"), held, texts());
+        add("confirmed.html", format!("held until {held:?}"), &page);
+    }
+    for before in [None, Some(ConfirmedAddress::new(address("old@example.org"), since()))] {
+        let mut held = account(AccountKind::Regular, Backup::new(before, None));
+        let keys = held.after_confirming(&address("new@example.org"), Duration::from_hours(1), since());
+        (held.backup, held.former) = (Backup::new(keys.backup, None), keys.former);
+        add("account.html", format!("held: {:?}", held.former), &AccountPage::new(&held, since(), texts()));
+    }
+    add("signed-out.html", "done".into(), &SignedOutPage::new(texts()));
+    for code in Code::ALL {
+        let page = ProblemPage::new(&code.into(), texts());
+        add("problem.html", code.as_str().into(), &page);
+        add("problem.html", code.as_str().into(), &ProblemPage::of_link(Purpose::SignIn, code, texts()));
+    }
+    pages.extend(pages_of_undos_and_passwords(language));
+    pages
+}
+
+/// A page as its template, what it shows, its HTML.
+fn rendered(template: &'static str, what: String, page: &dyn Page) -> (&'static str, String, String) {
+    assert!(page.json().is_object(), "{template}");
+    (template, what, page.html().expect("the page renders"))
+}
+
+fn pages_of_undos_and_passwords(language: Language) -> Vec<(&'static str, String, String)> {
+    let texts = || Texts::new(language, PRODUCT.into());
+    let token = Token::from_bytes([9; 32]);
+    let mina = account(AccountKind::Regular, Backup::None);
+    let mut pages = Vec::new();
+    let mut add = |template, what: String, page: &dyn Page| pages.push(rendered(template, what, page));
     for link in undo_links() {
         for history in [History::new(vec![link.own_event()]), history()] {
             let page = UndoPage::new(&link, &mina, &history, &token, since(), texts());
@@ -127,22 +156,6 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
             );
         }
         add("password.html", what, &page);
-    }
-    for held in [None, Some(since())] {
-        let page = ConfirmedPage::new(&mina, &address("new@example.org"), held, texts());
-        add("confirmed.html", format!("held until {held:?}"), &page);
-    }
-    for before in [None, Some(ConfirmedAddress::new(address("old@example.org"), since()))] {
-        let mut held = account(AccountKind::Regular, Backup::new(before, None));
-        let keys = held.after_confirming(&address("new@example.org"), Duration::from_hours(1), since());
-        (held.backup, held.former) = (Backup::new(keys.backup, None), keys.former);
-        add("account.html", format!("held: {:?}", held.former), &AccountPage::new(&held, since(), texts()));
-    }
-    add("signed-out.html", "done".into(), &SignedOutPage::new(texts()));
-    for code in Code::ALL {
-        let page = ProblemPage::new(&code.into(), texts());
-        add("problem.html", code.as_str().into(), &page);
-        add("problem.html", code.as_str().into(), &ProblemPage::of_link(Purpose::SignIn, code, texts()));
     }
     pages
 }
