@@ -393,13 +393,13 @@ fn nothing_undone_returns_when_undos_cross_other_writes_and_clocks_differ() {
 
 #[test]
 fn no_password_that_was_set_since_an_undone_event_signs_in() {
-    explore("undo: passwords, one call after the other", WITH_PASSWORDS, 1);
+    explore("undo: passwords, one call after the other", WITH_PASSWORDS, 155_000);
 }
 
 #[test]
 fn no_password_that_was_set_since_signs_in_when_undos_cross_other_writes_and_clocks_differ() {
     let model = Undoing { most_events: 5, crossing: true, ..WITH_PASSWORDS };
-    explore("undo: passwords, crossing writes, clocks that differ", model, 1);
+    explore("undo: passwords, crossing writes, clocks that differ", model, 690_000);
 }
 
 #[test]
