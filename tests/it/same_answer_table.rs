@@ -289,6 +289,7 @@ async fn the_mailer_alone_tells_them_apart() {
         "mina@example.com",
         "former@example.org",
         "anouk@example.com",
+        "vera@example.com",
         "ines@example.com",
         "frida@example.com",
         "frida.spare@example.org",
