@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_types::SdkConfig;
-use domain::{Account, Language, MessageId, Session, Timestamp};
+use domain::{Account, FormId, Language, MessageId, Session, Timestamp};
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -91,6 +91,16 @@ impl<R> App<R> {
     /// A new key for an email request. Keys sort by time.
     pub fn message_id(&self) -> MessageId {
         MessageId::new(self.clock.unix_milliseconds(), self.entropy.id())
+    }
+
+    /// An id for a form on a page that is made now.
+    pub fn form_id(&self) -> FormId {
+        FormId::new(self.clock.unix_milliseconds(), self.entropy.id())
+    }
+
+    /// The current millisecond since the epoch, for keys that are made of a form. Everything else goes by [`App::now`].
+    pub fn unix_milliseconds(&self) -> u64 {
+        self.clock.unix_milliseconds()
     }
 
     /// Counts an event.

@@ -1,12 +1,13 @@
 //! Counts requests for emails, and tells the operator when a limit is reached.
-use domain::{EmailRequest, Limit, MessageId, Requester, TypedAddress};
+use domain::{EmailRequest, FormId, Limit, MessageId, Requester, Timestamp, TypedAddress};
 
 use crate::app::App;
 use crate::error::Error;
 use crate::metrics::Event;
 use crate::requirements::EmailRequests;
 use crate::store::LimitReached;
-use crate::web::Request;
+use crate::web::pages::{CheckMailboxPage, EmailRequested};
+use crate::web::{Banner, EmailKind, Reply, Request, RequestedEmail, StatusCode};
 
 impl<R> App<R> {
     /// Tells the operator that a limit is reached: its name, never its subject, which may be an address.
@@ -20,6 +21,15 @@ impl App<EmailRequests> {
     /// The limit on all emails of a day, for this requester's shard.
     pub fn daily_email_limit(&self, requester: Requester<'_>) -> Limit {
         self.needs.daily_emails.shard_for(requester, &self.needs.key)
+    }
+
+    /// The key of a stranger's request. A second click on the button of the same form has the same key, so that it requests
+    /// nothing more, and its answer has the same code.
+    pub fn request_id(&self, form_id: &str, kind: EmailKind, typed: &TypedAddress) -> MessageId {
+        let of_form = FormId::parse(form_id).and_then(|form| {
+            self.needs.key.request_of_form(form, kind.as_str(), typed.as_str(), self.unix_milliseconds())
+        });
+        of_form.unwrap_or_else(|| self.message_id())
     }
 
     /// Requests an email on behalf of a stranger: one transaction that counts and enqueues, the same for every
@@ -47,5 +57,38 @@ impl App<EmailRequests> {
             self.record_limit_reached(&limit);
         }
         Ok(())
+    }
+
+    /// The reply to a request: for browsers the way to the page that says that the email is on its way. It is the same
+    /// whether or not there will be an email.
+    pub fn email_requested(&self, request: &Request, kind: EmailKind, id: MessageId, typed: &str) -> Reply {
+        let code = (kind == EmailKind::SignInLink).then(|| self.needs.key.code_of(&id));
+        let answer = EmailRequested::new(kind, code.as_ref());
+        let requested = RequestedEmail { kind, id, typed: typed.trim().to_owned() };
+        let former = request.requested_email();
+        let again = former.is_some_and(|former| former != requested && former.is_like(&requested));
+        let reply = Reply::see_other(kind.page(), StatusCode::OK, &answer).with_requested_email(&requested);
+        if again { reply.with_banner(Banner::RequestedAgain) } else { reply }
+    }
+
+    /// The page that says that an email is on its way, for the browser that requested it and as long as it is of use.
+    pub fn check_mailbox(
+        &self,
+        request: &Request,
+        requested: &RequestedEmail,
+        kind: EmailKind,
+        now: Timestamp,
+    ) -> Option<Reply> {
+        if requested.kind != kind || now >= requested.ends_at() {
+            return None;
+        }
+        let key = &self.needs.key;
+        let is_own =
+            request.link_requests().iter().any(|cookie| key.is_browser_token_of(&requested.id, cookie));
+        let code = (kind == EmailKind::SignInLink && is_own).then(|| key.code_of(&requested.id));
+        let texts = self.texts(request.language());
+        let page = CheckMailboxPage::new(requested, code.as_ref(), self.form_id(), now, texts);
+        let banner = request.banner();
+        Some(Reply::page(StatusCode::OK, page.with_banner(banner)).having_shown(banner))
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use shared::runtime::{BATCH_STEP, RECORD_TIMEOUT};
 use shared::store::DELIVERY_WINDOW;
-use shared::web::Code;
+use shared::web::{Banner, Code};
 
 use crate::rendering::keys;
 use crate::support::{file, starts, template, template_text, variables, workspace_file};
@@ -225,6 +225,8 @@ fn every_text_exists_in_every_language_and_is_used() {
         assert!(all.contains(&format!("=> \"{device}\"")), "{device} is a device");
         used.extend([format!("device-{device}"), format!("session-on-{device}")]);
     }
+    used.extend(Banner::ALL.map(|banner| format!("banner-{}", banner.as_str())));
+    used.insert("check-mail-minutes-one".to_owned());
     assert_eq!(en, used, "left: what there is, right: what is used");
 
     for call in [".message(\"", ".format(\""] {

@@ -5,21 +5,25 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use domain::{
-    Account, AccountKind, Backup, ConfirmedAddress, HashingKey, History, Language, MessageId, Purpose,
-    SignInMethod, Token,
+    Account, AccountKind, Backup, ConfirmedAddress, FormId, HashingKey, History, Language, MessageId,
+    Purpose, SignInMethod, Token,
 };
 use shared::mail::Email;
 use shared::texts::Texts;
 use shared::web::pages::{
     AccountPage, CheckMailboxPage, ConfirmPage, ConfirmedPage, ForgotUsernamePage, OpenLinkPage, ProblemPage,
-    Reason, RequestedEmail, SessionList, SignInPage, SignedOutPage, UndoPage, UndonePage,
+    Reason, SessionList, SignInPage, UndoPage, UndonePage,
 };
-use shared::web::{Code, LocalPath, Page, Problem};
+use shared::web::{Banner, Code, EmailKind, LocalPath, Page, Problem, RequestedEmail};
 
 use self::samples::{
     account, address, backups, emails, history, recovery_emails, session, sessions, since, undo_links,
 };
 use crate::support::{PUBLIC_URL, World, file, workspace_file};
+
+fn form_id() -> FormId {
+    FormId::new(1, 1)
+}
 
 const PRODUCT: &str = "Product <&> Co";
 
@@ -61,8 +65,13 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
         let page = page.with_sessions(listed).with_typed(Some("typed\"<".into()));
         add("account.html", format!("{others} other sessions"), &page);
     }
-    let sign_in = SignInPage::new(LocalPath::account(), texts());
+    let sign_in = SignInPage::new(LocalPath::account(), form_id(), texts());
     add("sign-in.html", "again".into(), &sign_in.clone().with_reason(Some(Reason::Fresh)));
+    for banner in Banner::ALL {
+        let (name, page) = (banner.as_str().to_owned(), AccountPage::new(&mina, mina.created_at, texts()));
+        add("sign-in.html", name.clone(), &sign_in.clone().with_banner(Some(banner)));
+        add("account.html", name, &page.with_banner(Some(banner)));
+    }
     let wrong = Problem::from(Code::WrongCredentials);
     add("sign-in.html", "empty".into(), &sign_in);
     add("sign-in.html", "password".into(), &sign_in.clone().with_password_problem(&wrong, "\"<x"));
@@ -71,17 +80,30 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
         "link".into(),
         &sign_in.clone().with_link_problem(&Code::NotAnAddress.into(), "\"<x"),
     );
-    let forgot = ForgotUsernamePage::new(texts());
+    let forgot = ForgotUsernamePage::new(form_id(), texts());
     add("forgot-username.html", "empty".into(), &forgot);
     add(
         "forgot-username.html",
         "problem".into(),
         &forgot.clone().with_problem(&Code::NotAnAddress.into(), "x"),
     );
-    add("check-mail.html", "username".into(), &CheckMailboxPage::new(RequestedEmail::Username, texts()));
     let code = HashingKey::new(&"k".repeat(32)).expect("long enough").code_of(&MessageId::new(0, 0));
-    let check_mail = CheckMailboxPage::new(RequestedEmail::SignInLink, texts()).with_code(&code);
-    add("check-mail.html", "link".into(), &check_mail);
+    for kind in [EmailKind::Username, EmailKind::SignInLink] {
+        let requested =
+            RequestedEmail { kind, id: MessageId::first_of(since()), typed: "\"<x@example.com".into() };
+        add("sign-in.html", "requested".into(), &sign_in.clone().with_requested(Some(requested.clone())));
+        add(
+            "forgot-username.html",
+            "requested".into(),
+            &forgot.clone().with_requested(Some(requested.clone())),
+        );
+        for (code, seconds) in [(Some(&code), 0), (None, 570)] {
+            let now = since() + Duration::from_secs(seconds);
+            let page = CheckMailboxPage::new(&requested, code, form_id(), now, texts());
+            add("check-mail.html", format!("{} {}", kind.as_str(), code.is_some()), &page);
+            add("check-mail.html", "again".into(), &page.with_banner(Some(Banner::RequestedAgain)));
+        }
+    }
     for asker in [true, false] {
         let page = ConfirmPage::new(&mina, &address("new@example.org"), &token, asker, texts());
         add("confirm.html", format!("asker {asker}"), &page);
@@ -100,9 +122,11 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
             add("undo.html", "not in the list".into(), &page.with_unknown_event("x\"<"));
         }
     }
-    for (emails, taken) in recovery_emails().iter().flat_map(|emails| [(emails, false), (emails, true)]) {
-        let page = UndonePage::new(emails, taken, since(), texts());
-        add("taken-back.html", format!("{} {taken}", emails.addresses().count()), &page);
+    for emails in &recovery_emails() {
+        let page = UndonePage::new(emails, since() + Duration::from_hours(72), since(), texts());
+        add("taken-back.html", emails.addresses().count().to_string(), &page);
+        let taken = page.with_taken(true).with_banner(Some(Banner::AddressNotRestored));
+        add("taken-back.html", "taken".into(), &taken);
     }
     for held in [None, Some(since())] {
         let page = ConfirmedPage::new(&mina, &address("new@example.org"), held, texts());
@@ -114,7 +138,6 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
         (held.backup, held.former) = (Backup::new(keys.backup, None), keys.former);
         add("account.html", format!("held: {:?}", held.former), &AccountPage::new(&held, since(), texts()));
     }
-    add("signed-out.html", "done".into(), &SignedOutPage::new(texts()));
     for code in Code::ALL {
         let page = ProblemPage::new(&code.into(), texts());
         add("problem.html", code.as_str().into(), &page);

@@ -139,6 +139,7 @@ impl<'w> Tour<'w> {
         self.emails("name").await;
         self.world.after(Duration::from_hours(1));
         let page = self.form("way in", &library, "/login/link", &[("email", "spare@example.org")]).await;
+        let page = library.follow(&page).await;
         assert!(page.code_shown().is_some());
         let emails = self.emails("way in").await;
         let [(_, token)] = &emails[..] else { panic!("one email: {emails:?}") };

@@ -7,8 +7,8 @@
 use std::net::IpAddr;
 
 use domain::{
-    Account, AccountId, CountedFor, DeviceId, Identifier, Limit, PasswordAttempt, Session, SignInEmail,
-    SignInMethod, Timestamp, TypedPassword, Verdict,
+    Account, AccountId, CountedFor, DeviceId, FormId, Identifier, Limit, PasswordAttempt, Session,
+    SignInEmail, SignInMethod, Timestamp, Token, TypedPassword, Verdict,
 };
 use futures_util::future::join;
 use serde::Deserialize;
@@ -21,7 +21,7 @@ use shared::requirements::PasswordChecks;
 use shared::store::{LimitReached, PasswordSignIn, SignInRefused};
 use shared::texts::Texts;
 use shared::web::pages::{Reason, SignInPage, SignedIn};
-use shared::web::{Code, LocalPath, Problem, Reply, Request, SessionCookie, StatusCode};
+use shared::web::{Banner, Code, LocalPath, Problem, Reply, Request, SessionCookie, StatusCode};
 
 #[derive(Deserialize)]
 struct Form {
@@ -32,6 +32,8 @@ struct Form {
     next: LocalPath,
     #[serde(default)]
     reason: String,
+    #[serde(default)]
+    form_id: String,
 }
 
 /// The account that an identifier names, if it may sign in with a password.
@@ -45,8 +47,12 @@ struct Named {
 pub async fn get(app: &App<PasswordChecks>, request: Request) -> Result<Reply, Error> {
     let next = LocalPath::from(request.query("next").unwrap_or_default());
     let reason = request.query("reason").as_deref().and_then(Reason::parse);
-    let page = SignInPage::new(next, app.texts(request.language())).with_reason(reason);
-    Ok(Reply::page(StatusCode::OK, page))
+    let banner = request.banner();
+    let page = SignInPage::new(next, app.form_id(), app.texts(request.language()))
+        .with_reason(reason)
+        .with_requested(request.requested_email())
+        .with_banner(banner);
+    Ok(Reply::page(StatusCode::OK, page).having_shown(banner))
 }
 
 /// POST `/login`.
@@ -78,31 +84,47 @@ pub async fn post(app: &App<PasswordChecks>, request: Request) -> Result<Reply, 
     let verdict = app.needs.passwords.verify(&form.password, hash, app.entropy.salt()).verdict;
     let (Some(named), true) = (&named, verdict != Verdict::Wrong) else {
         tracing::info!(allowed, "wrong credentials");
-        return Err(wrong(form, texts));
+        return Err(wrong(app, form, texts));
     };
-    let secret = app.entropy.token();
+    let secret = secret_for(app, &form.form_id, &named.account);
     let method = SignInMethod::Password;
     let session = Session::begin(secret.hash(), &named.account, method, request.client_info(), now);
     let remembered = app.remember_device(&request, &named.account);
     match open(app, &request, named, &session, &attempt, &remembered, now).await? {
         Ok(()) => {}
+        // The first click opened it.
+        Err(SignInRefused::SessionExists) => {
+            return Ok(signed_in(&form.next, &named.account, secret, &remembered));
+        }
         Err(SignInRefused::AccountEnded) => {
             tracing::warn!("disabled or ended while the password was verified");
-            return Err(wrong(form, texts));
+            return Err(wrong(app, form, texts));
         }
         Err(SignInRefused::LimitReached(limit)) => {
             app.record_limit_reached(&limit);
-            return Err(refused(Code::TooManySignIns, form, texts));
+            return Err(refused(app, Code::TooManySignIns, form, texts));
         }
     }
 
     app.count(Event::SignedIn(method));
     tracing::info!("signed in with a password");
     upgrade(app, &named.account, &verdict).await;
-    let next = form.next.as_str();
-    Ok(Reply::see_other(next, StatusCode::OK, &SignedIn::new(&named.account))
+    Ok(signed_in(&form.next, &named.account, secret, &remembered))
+}
+
+fn signed_in(next: &LocalPath, account: &Account, secret: Token, remembered: &RememberedDevice) -> Reply {
+    Reply::see_other(next.as_str(), StatusCode::OK, &SignedIn::new(account))
+        .with_banner(Banner::SignedIn)
         .with_session(SessionCookie::Set(secret))
-        .with_device(&remembered.cookie))
+        .with_device(&remembered.cookie)
+}
+
+/// The secret of the session: the same for a second click on the button of the same form, else a random one.
+fn secret_for(app: &App<PasswordChecks>, form_id: &str, account: &Account) -> Token {
+    let form = FormId::parse(form_id);
+    let key = &app.needs.key;
+    let of_form = form.and_then(|form| key.session_token_of_form(form, &account.id, app.unix_milliseconds()));
+    of_form.unwrap_or_else(|| app.entropy.token())
 }
 
 /// Counts the attempt for the client's network. A browser that is known has an allowance of its own instead.
@@ -134,13 +156,13 @@ async fn count(
 }
 
 /// The one answer to every failure.
-fn wrong(form: Form, texts: Texts) -> Error {
-    refused(Code::WrongCredentials, form, texts)
+fn wrong(app: &App<PasswordChecks>, form: Form, texts: Texts) -> Error {
+    refused(app, Code::WrongCredentials, form, texts)
 }
 
-fn refused(code: Code, form: Form, texts: Texts) -> Error {
+fn refused(app: &App<PasswordChecks>, code: Code, form: Form, texts: Texts) -> Error {
     let problem = Problem::from(code);
-    let page = SignInPage::new(form.next, texts.clone())
+    let page = SignInPage::new(form.next, app.form_id(), texts.clone())
         .with_reason(Reason::parse(&form.reason))
         .with_password_problem(&problem, form.identifier);
     Error::on_page(problem, page, texts)

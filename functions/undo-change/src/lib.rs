@@ -4,6 +4,7 @@
 //!
 //! The form asks for the username, so that a mail gateway that presses buttons undoes nothing: the email contains the
 //! username, but no machine types it into the form.
+use domain::account::FREEZE;
 use domain::{
     Account, AccountEvent, ClientInfo, EmailAddress, History, MessageId, Purpose, RecoveryEmails, Timestamp,
     Token, UndoLink, Username,
@@ -15,7 +16,7 @@ use shared::logging;
 use shared::metrics::Event;
 use shared::store::{Undo, UndoRefused};
 use shared::web::pages::{UndoPage, UndonePage};
-use shared::web::{Code, Reply, Request, SessionCookie, StatusCode};
+use shared::web::{Banner, Code, Reply, Request, SessionCookie, StatusCode};
 
 /// What the links of this flow are for.
 const PURPOSE: Purpose = Purpose::Undo;
@@ -43,11 +44,17 @@ struct Undone {
     taken: Vec<EmailAddress>,
 }
 
-/// GET `/undo`.
+/// GET `/undo`. After the undo it shows what was undone, as long as the account is frozen.
 pub async fn get(app: &App, request: Request) -> Result<Reply, Error> {
     let now = app.now();
     let token = request.link_token().ok_or(Error::link(PURPOSE, Code::LinkUnknown))?;
-    let opened = open(app, &token, now).await?;
+    let opened = match open(app, &token, now).await {
+        Ok(opened) => opened,
+        Err(error) => {
+            let (page, banner) = (undone_before(app, &token, error, now).await?, request.banner());
+            return Ok(Reply::page(StatusCode::OK, page.with_banner(banner)).having_shown(banner));
+        }
+    };
     Ok(Reply::page(StatusCode::OK, opened.page(app, &token, now)))
 }
 
@@ -56,7 +63,13 @@ pub async fn post(app: &App, request: Request) -> Result<Reply, Error> {
     let now = app.now();
     let form: Form = request.form()?;
     let token = Token::parse_in_link(&form.token).map_err(|_| Error::link(PURPOSE, Code::LinkUnknown))?;
-    let opened = open(app, &token, now).await?;
+    let opened = match open(app, &token, now).await {
+        Ok(opened) => opened,
+        // A second click.
+        Err(error) => {
+            return undone_before(app, &token, error, now).await.map(|page| to_undone(&page, &token));
+        }
+    };
     let texts = app.texts(opened.account.language);
     let own = opened.link.event_id();
     let chosen = form.since.as_deref().unwrap_or(own.as_str());
@@ -69,13 +82,37 @@ pub async fn post(app: &App, request: Request) -> Result<Reply, Error> {
         return Err(Error::on_page(Code::OtherUsername, page, texts));
     }
 
-    let Undone { emails, taken } =
-        undo(app, opened, &since, &app.message_id(), &request.client_info(), now).await?;
+    let done = undo(app, opened, &since, &app.message_id(), &request.client_info(), now).await;
+    let Undone { emails, taken } = match done {
+        Ok(done) => done,
+        // The first click was faster.
+        Err(error) => {
+            return undone_before(app, &token, error, now).await.map(|page| to_undone(&page, &token));
+        }
+    };
 
     app.count(Event::NotMe);
     tracing::warn!(former_taken = !taken.is_empty(), "a change was taken back");
-    let page = UndonePage::new(&emails, !taken.is_empty(), now, texts);
-    Ok(Reply::page(StatusCode::OK, page).with_session(SessionCookie::Clear))
+    let page = UndonePage::new(&emails, now + FREEZE, now, texts).with_taken(!taken.is_empty());
+    let reply = to_undone(&page, &token);
+    Ok(if taken.is_empty() { reply } else { reply.with_banner(Banner::AddressNotRestored) })
+}
+
+/// The answer to the button. The page behind it is that of the used link.
+fn to_undone(page: &UndonePage, token: &Token) -> Reply {
+    let reply = Reply::see_other(format!("/undo?token={}", token.expose()), StatusCode::OK, page);
+    reply.with_session(SessionCookie::Clear)
+}
+
+/// The answer to an error: if it is that the link was used, and the account is frozen because of an undo, the page that says
+/// what is restored.
+async fn undone_before(app: &App, token: &Token, error: Error, now: Timestamp) -> Result<UndonePage, Error> {
+    let Error::LinkRefused { code: Code::LinkUsed, .. } = error else { return Err(error) };
+    let Some(link) = app.store.find_undo_link(&token.hash()).await? else { return Err(error) };
+    let Some(account) = app.store.load_account(&link.account_id).await? else { return Err(error) };
+    let Some(frozen_until) = account.frozen_until(now) else { return Err(error) };
+    let texts = app.texts(account.language);
+    Ok(UndonePage::new(&account.recovery_emails(now), frozen_until, now, texts))
 }
 
 impl Opened {

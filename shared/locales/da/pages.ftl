@@ -99,9 +99,15 @@ forgot-purpose = Skriv din primære mailadresse eller din reservemail. Vi sender
 forgot-submit = Send mig mit brugernavn
 
 check-mail-title = Tjek din mail
-check-mail-username = Hvis denne adresse hører til en konto, er en mail med brugernavnet på vej.
-check-mail-link = Hvis denne adresse hører til en konto, er en mail med et link til at logge ind på vej. Linket virker i 10 minutter.
+check-mail-username = Hvis { $email } hører til en konto, er der en mail med brugernavnet på vej.
+check-mail-link = Hvis { $email } hører til en konto, er der en mail med et link til at logge ind på vej.
+check-mail-minutes = Linket virker i { $minutes } minutter mere.
+check-mail-minutes-one = Linket virker i et minut mere.
 check-mail-patience = Er der ikke kommet noget efter et par minutter? Kig i spammappen. Prøv så igen, for der kan have været en tastefejl i adressen.
+check-mail-again = Send igen
+check-mail-other = Brug en anden adresse
+requested-before = Du har bedt om en mail til { $email }.
+requested-before-link = Tilbage til den side
 
 confirm-title = Bekræft din reservemail
 confirm-explain = Når du bekræfter, kan denne adresse bruges til at komme ind på denne konto igen.
@@ -141,8 +147,15 @@ taken-back-restored = { $backup } er din reservemail igen.
 taken-back-waits = { $backup } er din reservemail igen fra den { $date }.
 taken-back-replaced = { $former } er din reservemail igen, indtil { $backup } tager over den { $date }.
 taken-back-none = Din konto har nu ingen reservemail.
-taken-back-former-taken = Den tidligere adresse hører nu til en anden konto, så din konto har ingen reservemail.
 taken-back-explain = Alle er logget ud. Log nu ind igen, og vælg en ny adgangskode, hvis andre kan kende din. Reservemailen kan ændres igen fra den { $date }.
 
-signed-out-title = Du er logget ud
-signed-out-explain = Ingen kan åbne din konto i denne browser, før du logger ind igen.
+banner-signed-in = Du er logget ind.
+banner-signed-out = Du er logget ud. Ingen kan åbne din konto i denne browser, før du logger ind igen.
+banner-requested-again = Hvis adressen hører til en konto, er der endnu en mail på vej. Kun det nyeste link virker.
+banner-confirmation-requested = Vi har sendt en mail til den nye adresse. Bekræft den med linket i mailen.
+banner-request-cancelled = Anmodningen er annulleret. Links, der er sendt til den, virker ikke længere.
+banner-backup-removed = Reservemailen er fjernet.
+banner-nothing-left-to-remove = Det var allerede gjort. Sådan ser det ud nu.
+banner-session-ended = Den session er afsluttet.
+banner-other-sessions-ended = Alle andre sessioner er afsluttet.
+banner-address-not-restored = En tidligere adresse hører nu til en anden konto og er derfor ikke gendannet.

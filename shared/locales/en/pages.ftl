@@ -99,9 +99,15 @@ forgot-purpose = Enter your primary or your backup email. We mail your username 
 forgot-submit = Mail me my username
 
 check-mail-title = Check your mail
-check-mail-username = If this address belongs to an account, an email with the username is on its way.
-check-mail-link = If this address belongs to an account, an email with a sign-in link is on its way. The link works for 10 minutes.
+check-mail-username = If { $email } belongs to an account, an email with the username is on its way.
+check-mail-link = If { $email } belongs to an account, an email with a sign-in link is on its way.
+check-mail-minutes = The link works for { $minutes } more minutes.
+check-mail-minutes-one = The link works for one more minute.
 check-mail-patience = Nothing there after a few minutes? Look in the spam folder. Then try again, in case there was a typing error in the address.
+check-mail-again = Send again
+check-mail-other = Use another address
+requested-before = You asked for an email to { $email }.
+requested-before-link = Back to that page
 
 confirm-title = Confirm your backup email
 confirm-explain = Once you confirm, this address can be used to get back into this account.
@@ -141,8 +147,15 @@ taken-back-restored = { $backup } is your backup email again.
 taken-back-waits = { $backup } is your backup email again, from { $date }.
 taken-back-replaced = { $former } is your backup email again, until { $backup } takes its place on { $date }.
 taken-back-none = Your account has no backup email now.
-taken-back-former-taken = The former address now belongs to another account, so your account has no backup email.
 taken-back-explain = Everybody was signed out. Now sign in again, and set a new password if someone else may know yours. The backup email can be changed again from { $date }.
 
-signed-out-title = You are signed out
-signed-out-explain = Nobody can open your account in this browser until you sign in again.
+banner-signed-in = You are signed in.
+banner-signed-out = You are signed out. Nobody can open your account in this browser until you sign in again.
+banner-requested-again = If the address belongs to an account, another email is on its way. Only the latest link works.
+banner-confirmation-requested = We have sent an email to the new address. Confirm it with the link there.
+banner-request-cancelled = The request is cancelled. Links that were sent for it no longer work.
+banner-backup-removed = The backup email is removed.
+banner-nothing-left-to-remove = That was already done. This is how things stand now.
+banner-session-ended = That session has ended.
+banner-other-sessions-ended = All other sessions have ended.
+banner-address-not-restored = An address from before now belongs to another account, so it was not restored.

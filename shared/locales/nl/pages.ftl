@@ -99,9 +99,15 @@ forgot-purpose = Vul je primaire e-mailadres of je reserve-e-mailadres in. We ma
 forgot-submit = Mail me mijn gebruikersnaam
 
 check-mail-title = Kijk in je mail
-check-mail-username = Als dit adres bij een account hoort, is een mail met de gebruikersnaam onderweg.
-check-mail-link = Als dit adres bij een account hoort, is een mail met een inloglink onderweg. De link werkt 10 minuten.
+check-mail-username = Als { $email } bij een account hoort, is er een mail met de gebruikersnaam onderweg.
+check-mail-link = Als { $email } bij een account hoort, is er een mail met een inloglink onderweg.
+check-mail-minutes = De link werkt nog { $minutes } minuten.
+check-mail-minutes-one = De link werkt nog één minuut.
 check-mail-patience = Na een paar minuten nog niets? Kijk in de spammap. Probeer het daarna opnieuw; misschien zat er een typefout in het adres.
+check-mail-again = Opnieuw versturen
+check-mail-other = Ander adres gebruiken
+requested-before = Je hebt een mail naar { $email } aangevraagd.
+requested-before-link = Terug naar die pagina
 
 confirm-title = Bevestig je reserve-e-mailadres
 confirm-explain = Zodra je bevestigt, kun je met dit adres weer in dit account komen.
@@ -141,8 +147,15 @@ taken-back-restored = { $backup } is weer je reserve-e-mailadres.
 taken-back-waits = { $backup } is vanaf { $date } weer je reserve-e-mailadres.
 taken-back-replaced = { $former } is weer je reserve-e-mailadres, totdat { $backup } op { $date } de plaats inneemt.
 taken-back-none = Je account heeft nu geen reserve-e-mailadres.
-taken-back-former-taken = Het vorige adres hoort inmiddels bij een ander account. Daarom heeft je account geen reserve-e-mailadres.
 taken-back-explain = Iedereen is uitgelogd. Log nu opnieuw in en kies een nieuw wachtwoord als iemand anders het jouwe kan kennen. Vanaf { $date } kun je het reserve-e-mailadres weer wijzigen.
 
-signed-out-title = Je bent uitgelogd
-signed-out-explain = In deze browser kan niemand bij je account totdat je weer inlogt.
+banner-signed-in = Je bent ingelogd.
+banner-signed-out = Je bent uitgelogd. In deze browser kan niemand bij je account totdat je weer inlogt.
+banner-requested-again = Als het adres bij een account hoort, is er nog een mail onderweg. Alleen de nieuwste link werkt.
+banner-confirmation-requested = We hebben een mail naar het nieuwe adres gestuurd. Bevestig het met de link daarin.
+banner-request-cancelled = De aanvraag is geannuleerd. Links die ervoor zijn verstuurd, werken niet meer.
+banner-backup-removed = Het reserve-e-mailadres is verwijderd.
+banner-nothing-left-to-remove = Dat was al gedaan. Zo staan de zaken er nu voor.
+banner-session-ended = Die sessie is beëindigd.
+banner-other-sessions-ended = Alle andere sessies zijn beëindigd.
+banner-address-not-restored = Een eerder adres hoort inmiddels bij een ander account en is daarom niet teruggezet.

@@ -117,6 +117,8 @@ pub struct NoticeKeys {
 pub enum SignInRefused {
     /// The account was disabled, or all its sessions ended, since it was read.
     AccountEnded,
+    /// There is a session with this secret: the answer to a first click was on its way.
+    SessionExists,
     /// The account signed in too often.
     LimitReached(Limit),
 }
@@ -161,8 +163,8 @@ impl Counted<'_> {
     ) -> Result<Result<(), SignInRefused>, StoreError> {
         let session = sign_in.session;
         let mut tx = Transaction::new("open a session");
-        tx.add(self.store.check_generation(&session.account_id, session.generation));
-        tx.add(self.store.create_session(session)?);
+        let current = tx.add(self.store.check_generation(&session.account_id, session.generation));
+        let created = tx.add(self.store.create_session(session)?);
         let limit = Limit::sign_ins(&session.account_id);
         let counted = tx.add(self.count_attempt(&limit, now));
         self.record_success(&mut tx, sign_in.attempt, now);
@@ -174,6 +176,8 @@ impl Counted<'_> {
         }
         Ok(match tx.commit(self.store).await? {
             Ok(()) => Ok(()),
+            Err(failed) if failed.at(current) => Err(SignInRefused::AccountEnded),
+            Err(failed) if failed.at(created) => Err(SignInRefused::SessionExists),
             Err(failed) if failed.at(counted) => Err(SignInRefused::LimitReached(limit)),
             Err(_) => Err(SignInRefused::AccountEnded),
         })

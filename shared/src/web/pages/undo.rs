@@ -2,10 +2,10 @@
 use askama::Template;
 use serde::Serialize;
 
+use super::super::Banner;
 use super::{Code, Shown};
 use crate::notice_text;
 use crate::texts::Texts;
-use domain::account::FREEZE;
 use domain::{Account, AccountEvent, Device, History, MessageId, RecoveryEmails, Timestamp, Token, UndoLink};
 
 /// Something that happened, as its owner sees it.
@@ -216,21 +216,32 @@ pub struct UndonePage {
     text: Texts,
     /// The backup email now, masked.
     backup: Option<String>,
-    /// Whether an address that would have been restored belongs to another account now.
-    former_taken: bool,
+    /// Whether an address that would have been restored belongs to another account now; in the answer to the undo.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    former_taken: Option<bool>,
     frozen_until: Timestamp,
     #[serde(skip)]
     restored: String,
+    #[serde(skip)]
+    banner: Option<Banner>,
 }
 
 impl UndonePage {
-    /// The page after the button.
-    pub fn new(emails: &RecoveryEmails, former_taken: bool, now: Timestamp, text: Texts) -> Self {
-        let restored = if former_taken && emails.backup.is_none() {
-            text.message("taken-back-former-taken")
-        } else {
-            ARE_RESTORED.sentence(emails, now, &text)
-        };
-        Self { backup: masked_backup(emails), former_taken, frozen_until: now + FREEZE, restored, text }
+    /// The page of an account with these addresses.
+    pub fn new(emails: &RecoveryEmails, frozen_until: Timestamp, now: Timestamp, text: Texts) -> Self {
+        let restored = ARE_RESTORED.sentence(emails, now, &text);
+        Self { backup: masked_backup(emails), former_taken: None, frozen_until, restored, banner: None, text }
+    }
+
+    /// Adds whether an address that would have been restored belongs to another account now.
+    #[must_use]
+    pub fn with_taken(self, taken: bool) -> Self {
+        Self { former_taken: Some(taken), ..self }
+    }
+
+    /// Says what was done.
+    #[must_use]
+    pub fn with_banner(self, banner: Option<Banner>) -> Self {
+        Self { banner, ..self }
     }
 }
