@@ -157,7 +157,7 @@ impl Stack {
             self.runtime.clone(),
             self.calls.clone(),
             self.logs.clone(),
-            options.without.clone(),
+            options,
         );
         self.serve_page(port.open()?, gateway.router());
         Ok(())

@@ -133,6 +133,13 @@ impl World {
         *self.functions = Functions::start(&platform, variables);
     }
 
+    /// The mailer of a deployment with this product name.
+    pub fn mailer_of(&self, product: &str) -> Mailer {
+        let mut mailer = variables("mailer");
+        mailer.insert("PRODUCT_NAME".into(), product.into());
+        self.platform.mailer(&|name| mailer.get(name).cloned())
+    }
+
     /// The mailer as its runtime holds it.
     pub fn mailer(&self) -> &Mailer {
         &self.mailer
