@@ -161,7 +161,7 @@ struct Up {
     /// Do not start this function, because you run it yourself with the variables of `cargo dev env`
     #[arg(long, value_name = "FUNCTION")]
     without: Vec<String>,
-    /// For Safari, which keeps no Secure cookies of http://127.0.0.1 and http://localhost: give browsers the cookies without
+    /// For Safari, which keeps no Secure cookies of `http://127.0.0.1` and `http://localhost`: give browsers the cookies without
     /// `Secure` and without the prefix `__Host-`
     #[arg(long)]
     plain_cookies: bool,
