@@ -24,7 +24,7 @@ use shared::web::pages::{Reason, SignInPage, SignedIn};
 use shared::web::{Banner, Code, LocalPath, Problem, Reply, Request, SessionCookie, StatusCode};
 
 #[derive(Deserialize)]
-struct Form {
+struct Credentials {
     identifier: String,
     #[serde(default)]
     password: TypedPassword,
@@ -59,7 +59,7 @@ pub async fn get(app: &App<PasswordChecks>, request: Request) -> Result<Reply, E
 pub async fn post(app: &App<PasswordChecks>, request: Request) -> Result<Reply, Error> {
     let now = app.now();
     let texts = app.texts(request.language());
-    let form: Form = request.form()?;
+    let form: Credentials = request.form()?;
     let identifier = Identifier::parse(&form.identifier);
     let device = app.needs.key.device_of(&request.device_cookie(), identifier.counted_as());
 
@@ -156,11 +156,11 @@ async fn count(
 }
 
 /// The one answer to every failure.
-fn wrong(app: &App<PasswordChecks>, form: Form, texts: Texts) -> Error {
+fn wrong(app: &App<PasswordChecks>, form: Credentials, texts: Texts) -> Error {
     refused(app, Code::WrongCredentials, form, texts)
 }
 
-fn refused(app: &App<PasswordChecks>, code: Code, form: Form, texts: Texts) -> Error {
+fn refused(app: &App<PasswordChecks>, code: Code, form: Credentials, texts: Texts) -> Error {
     let problem = Problem::from(code);
     let page = SignInPage::new(form.next, app.form_id(), texts.clone())
         .with_reason(Reason::parse(&form.reason))
