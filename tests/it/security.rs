@@ -170,11 +170,13 @@ fn forms_ask_for_nothing_else() {
     let known = [
         "code",
         "email",
+        "form_id",
         "identifier",
         "next",
         "others",
         "password",
         "reason",
+        "seen",
         "session",
         "since",
         "token",
