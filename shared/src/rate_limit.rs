@@ -19,7 +19,7 @@ impl<R> App<R> {
 impl App<EmailRequests> {
     /// The limit on all emails of a day, for this requester's shard.
     pub fn daily_email_limit(&self, requester: Requester<'_>) -> Limit {
-        self.needs.daily_emails.shard_for(requester, &self.needs.key)
+        self.needs.daily_emails.shard_for(requester)
     }
 
     /// Requests an email on behalf of a stranger: one transaction that counts and enqueues, the same for every
@@ -33,7 +33,7 @@ impl App<EmailRequests> {
     ) -> Result<(), Error> {
         self.count(Event::Requested((&email).into()));
         let client = request.client();
-        let limits = match self.needs.key.device_of(&request.device_cookie(), typed.as_str()) {
+        let limits = match self.needs.keys.device_of(&request.device_cookie(), typed.as_str()) {
             // A browser that is known has an allowance of its own, which nobody else can use up.
             Some(device) => vec![Limit::emails_on(&device), Limit::emails_of_known_browsers(typed)],
             None => vec![
@@ -42,7 +42,7 @@ impl App<EmailRequests> {
                 self.daily_email_limit(Requester::Client(client)),
             ],
         };
-        let counted = self.store.counted(&self.needs.key);
+        let counted = self.store.counted(&self.needs.keys);
         if let Err(LimitReached(limit)) = counted.request_email(id, email, &limits, self.now()).await? {
             self.record_limit_reached(&limit);
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use domain::{
-    Account, AccountKind, Backup, ConfirmedAddress, HashingKey, History, Language, MessageId, Purpose,
+    Account, AccountKind, Backup, ConfirmedAddress, HashingKeys, History, Language, MessageId, Purpose,
     SignInMethod, Token,
 };
 use shared::mail::Email;
@@ -39,7 +39,7 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
         add("account.html", format!("{:?} two days later", account.backup), &two_days_later);
         let page = AccountPage::new(&account, since, texts());
         add("account.html", format!("{:?}", account.backup), &page);
-        let key = HashingKey::new(&"k".repeat(32)).expect("long enough");
+        let key = HashingKeys::parse(&"k".repeat(32)).expect("long enough");
         add("account.html", format!("{:?} code", account.backup), &page.clone().with_code(&account, &key));
         let frozen =
             Account { backup_frozen_until: Some(since + Duration::from_hours(1)), ..account.clone() };
@@ -79,7 +79,7 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
         &forgot.clone().with_problem(&Code::NotAnAddress.into(), "x"),
     );
     add("check-mail.html", "username".into(), &CheckMailboxPage::new(RequestedEmail::Username, texts()));
-    let code = HashingKey::new(&"k".repeat(32)).expect("long enough").code_of(&MessageId::new(0, 0));
+    let code = HashingKeys::parse(&"k".repeat(32)).expect("long enough").code_of(&MessageId::new(0, 0));
     let check_mail = CheckMailboxPage::new(RequestedEmail::SignInLink, texts()).with_code(&code);
     add("check-mail.html", "link".into(), &check_mail);
     for asker in [true, false] {

@@ -106,7 +106,7 @@ async fn end_others(
 ) -> Result<Outcome, Error> {
     let limit = Limit::endings_of_other_sessions(&user.account.id);
     let event = (app.message_id(), source);
-    let counted = app.store.counted(&app.needs.key);
+    let counted = app.store.counted(&app.needs.keys);
     match counted.end_other_sessions(&user.session, &limit, event, now).await? {
         Ok(()) => Ok(Outcome::OthersEnded),
         // Another browser ended all others at the same time.

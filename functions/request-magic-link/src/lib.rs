@@ -32,10 +32,10 @@ pub async fn post(app: &App<EmailRequests>, request: Request) -> Result<Reply, E
     let email = EmailRequest::SignInLink { typed: typed.clone() };
     app.request_email(&request, &id, email, &typed).await?;
     // Computed, shown and set in the same way whether or not there will be a link.
-    let key = &app.needs.key;
-    let page = CheckMailboxPage::new(RequestedEmail::SignInLink, texts).with_code(&key.code_of(&id));
+    let keys = &app.needs.keys;
+    let page = CheckMailboxPage::new(RequestedEmail::SignInLink, texts).with_code(&keys.code_of(&id));
     Ok(Reply::page(StatusCode::OK, page).with_link_request(
-        &key.browser_token_of(&id),
+        &keys.browser_token_of(&id),
         &request.link_requests(),
         Purpose::SignIn.lifetime(),
     ))

@@ -1,4 +1,5 @@
 //! HTTP: requests, replies, pages, problems. Knows neither the database nor the mail service.
+pub mod cloudfront;
 mod cookies;
 pub mod guard;
 mod local_path;

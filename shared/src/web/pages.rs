@@ -15,7 +15,7 @@ pub use undo::{UndoPage, UndonePage};
 use super::problem::{Code, Problem};
 use crate::texts::Texts;
 use domain::link::CONFIRMATION_LIFETIME;
-use domain::{Account, AccountKind, Backup, HashingKey, LinkCode, Purpose, Timestamp};
+use domain::{Account, AccountKind, Backup, HashingKeys, LinkCode, Purpose, Timestamp};
 
 /// The stylesheet. Every page contains it byte for byte, because the content security policy names its hash.
 pub const STYLE: &str = include_str!("../../templates/pages/style.css");
@@ -186,9 +186,9 @@ impl AccountPage {
 
     /// Adds the code of the pending address, while its link is live.
     #[must_use]
-    pub fn with_code(mut self, account: &Account, key: &HashingKey) -> Self {
+    pub fn with_code(mut self, account: &Account, keys: &HashingKeys) -> Self {
         let pending = account.backup.pending().filter(|_| !self.pending_expired);
-        self.pending_code = pending.map(|pending| key.code_of(&pending.request).shown());
+        self.pending_code = pending.map(|pending| keys.code_of(&pending.request).shown());
         self
     }
 
