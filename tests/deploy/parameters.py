@@ -18,6 +18,9 @@ PAGE = pathlib.Path("docs/deploy.md")
 BEGIN, END = "<!-- parameters: written by tests/deploy/check --write -->\n", "<!-- end of parameters -->\n"
 ALIAS = "live"
 SECRET = "the value of the secret `HashingKey`"
+ORIGIN_SECRET = "the value of the secret `OriginKey`"
+# Rows of secrets, which come last.
+SECRETS = 2
 
 # A second value for each parameter. The first is its default.
 CHANGED = {
@@ -25,6 +28,8 @@ CHANGED = {
     "Architecture": "x86_64",
     "BackupHoldHours": "24",
     "CertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/11111111-2222-3333-4444-555555555555",
+    "CloudFront": "true",
+    "CloudFrontCertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/11111111-2222-3333-4444-555555555555",
     "CreateMailIdentity": "true",
     "DailyMails": "48000",
     "DomainName": "account.example.org",
@@ -46,6 +51,7 @@ CHANGED = {
     "SignInsPerSecond": "10",
     "Stage": "production",
     "Tracing": "Active",
+    "WebAclArn": "arn:aws:wafv2:us-east-1:123456789012:global/webacl/sparekey/11111111-2222-3333-4444-555555555555",
 }
 
 # Parameters that no function has, each with what gets it instead.
@@ -61,6 +67,7 @@ REACHES_NO_FUNCTION = {
     "RequestBurst": "the API's throttle, at once",
     "RequestsPerSecond": "the API's throttle, at once",
     "SignInsPerSecond": "the API's throttle, at once",
+    "WebAclArn": "the distribution, at once",
 }
 
 # Without the fingerprint SAM sees these alone: it takes them over into the function's text itself.
@@ -130,11 +137,22 @@ def check_each(text, source):
         rows.append((f"`{name}`", told(using, len(uses), REACHES_NO_FUNCTION.get(name)), "yes" if seen else "no"))
     keyed = [name for name, function in functions.items()
              if "HASHING_KEY" in function["Properties"]["Environment"]["Variables"]]
+    with_cloudfront = {**first, "CloudFront": "true"}
+    origin_keyed = [name for name, function in functions.items()
+                    if function["Properties"]["Environment"]["Variables"].get("ORIGIN_KEY")]
+    comments = []
+    for secret in ({"a": ["AWSCURRENT"]}, {"a": ["AWSPREVIOUS"], "b": ["AWSCURRENT"]}):
+        released = translated.translate(RELEASE.released(text, with_cloudfront, secret), with_cloudfront)
+        distribution = released["Resources"]["Distribution"]["Properties"]["DistributionConfig"]
+        comments.append(json.dumps(distribution["Comment"]))
+    if comments[0] == comments[1]:
+        wrong.append("a rotated key does not reach the distribution")
     rotated = deployed(text, first, {"a": ["AWSPREVIOUS"], "b": ["AWSCURRENT"]})
     left = unchanged(deployed(text, first, {"a": ["AWSCURRENT"]}), rotated)
     if left:
         wrong.append(f"a rotated key does not reach the alias of {', '.join(left)}")
     rows.append((SECRET, told(sorted(keyed), len(uses), None), "no"))
+    rows.append((ORIGIN_SECRET, f"{told(sorted(origin_keyed), len(uses), None)}, and the distribution", "no"))
     return rows, wrong
 
 
@@ -173,8 +191,9 @@ sys.exit(answer) if isinstance(answer, str) else print(json.dumps(answer))
 SAM = """#!/usr/bin/env python3
 import json, sys
 name = sys.argv[sys.argv.index("--template-file") + 1]
-line = next(line for line in open(name) if " RELEASE: " in line)
-json.dump([sys.argv[1:], line.split()[-1]], open("deployed.json", "w"))
+lines = [line for line in open(name) if " RELEASE: " in line]
+assert len({line.split()[-1] for line in lines}) == 1, lines
+json.dump([sys.argv[1:], lines[0].split()[-1]], open("deployed.json", "w"))
 """
 
 
@@ -260,9 +279,9 @@ def main(arguments):
     wrong += at_edges
     for row in rows:
         print("  " + "  ".join(f"{cell:<28}" for cell in row))
-    used = sum(not row[1].startswith("none") for row in rows[:-1])
-    print(f"{len(rows) - 1} parameters: {used} reach the alias of every function that uses them, "
-          f"{len(rows) - 1 - used} reach no function; {refused} values at the edges tried")
+    used = sum(not row[1].startswith("none") for row in rows[:-SECRETS])
+    print(f"{len(rows) - SECRETS} parameters: {used} reach the alias of every function that uses them, "
+          f"{len(rows) - SECRETS - used} reach no function; {refused} values at the edges tried")
     for line in wrong:
         print(f"WRONG  {line}")
     return 1 if wrong else 0
