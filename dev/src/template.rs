@@ -32,7 +32,12 @@ impl Template {
             Some(globals) => scope.resolve("Globals", &Yaml::Mapping(globals.clone()))?.unwrap_or_default(),
             None => Value::Null,
         };
-        let mut template = Self { functions: Vec::new(), tables: Vec::new(), secrets: BTreeMap::new() };
+        let mut template = Self {
+            functions: Vec::new(),
+            tables: Vec::new(),
+            secrets: BTreeMap::new(),
+            configuration_sets: BTreeSet::new(),
+        };
         for (id, resource) in resources {
             let id = id.as_str().unwrap_or_default();
             if !scope.absent.contains(id) {

@@ -43,6 +43,8 @@ pub struct Template {
     pub tables: Vec<Table>,
     /// The secrets, by logical id.
     pub secrets: BTreeMap<String, Secret>,
+    /// The configuration sets of SES, by logical id, which is their name in the local stack.
+    pub configuration_sets: BTreeSet<String>,
 }
 
 /// One Lambda function.
