@@ -33,8 +33,13 @@ impl Template {
             Some(globals) => scope.resolve("Globals", &Yaml::Mapping(globals.clone()))?.unwrap_or_default(),
             None => Value::Null,
         };
-        let mut template =
-            Self { functions: Vec::new(), tables: Vec::new(), secrets: BTreeMap::new(), distribution: None };
+        let mut template = Self {
+            functions: Vec::new(),
+            tables: Vec::new(),
+            secrets: BTreeMap::new(),
+            configuration_sets: BTreeSet::new(),
+            distribution: None,
+        };
         let mut cloudfront = cloudfront::Parts::default();
         for (id, resource) in resources {
             let id = id.as_str().unwrap_or_default();

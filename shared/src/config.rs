@@ -3,6 +3,8 @@ use std::time::Duration;
 
 use domain::{DailyEmails, EmailAddress, FormerHashes, HashingKeys, OriginKeys};
 
+use crate::mail::ConfigurationSets;
+
 /// The names of the tables.
 #[derive(Debug, Clone)]
 pub struct Tables {
@@ -199,9 +201,11 @@ impl Environment<'_> {
         None
     }
 
-    /// The configuration set of SES that emails go through.
-    pub fn configuration_set(&mut self) -> Option<String> {
-        Some(self.required("CONFIGURATION_SET")).filter(|name| !name.is_empty())
+    /// The configuration sets of SES that emails go through.
+    pub fn configuration_sets(&mut self) -> Option<ConfigurationSets> {
+        let mut set = |variable| Some(self.required(variable)).filter(|name| !name.is_empty());
+        let (lasting, sign_in_links) = (set("CONFIGURATION_SET"), set("SIGN_IN_LINK_CONFIGURATION_SET"));
+        Some(ConfigurationSets { lasting: lasting?, sign_in_links: sign_in_links? })
     }
 
     /// What a request must show that came through CloudFront. A value that cannot be read is a problem: without a key every
@@ -262,18 +266,19 @@ mod tests {
             let (waiting_period, former_hashes) =
                 (environment.backup_waiting_period(), environment.former_hashes());
             let (daily_emails, from) = (environment.daily_emails(), environment.email_from());
-            let (public_url, configuration_set) = (environment.public_url(), environment.configuration_set());
-            let _ = (keys?, waiting_period?, former_hashes?, daily_emails?, from?, configuration_set?);
+            let (public_url, sets) = (environment.public_url(), environment.configuration_sets());
+            let _ = (keys?, waiting_period?, former_hashes?, daily_emails?, from?, sets?);
             Some(Self { public_url: public_url? })
         }
     }
 
-    const MORE: [(&str, &str); 5] = [
+    const MORE: [(&str, &str); 6] = [
         ("HASHING_KEY", "0123456789abcdef0123456789abcdef"),
         ("DAILY_MAILS", "24000"),
         ("MAIL_FROM", "no-reply@example.com"),
         ("PUBLIC_URL", "https://account.example.com"),
         ("CONFIGURATION_SET", "sparekey"),
+        ("SIGN_IN_LINK_CONFIGURATION_SET", "sparekey-links"),
     ];
 
     fn problems<R: Requirements>(changes: &[(&str, &str)]) -> Vec<String> {
@@ -329,6 +334,7 @@ mod tests {
                 "DAILY_MAILS is less than 12000 a day, which would let one client use up the mail of others",
             ),
             ("CONFIGURATION_SET", "", "CONFIGURATION_SET is not set"),
+            ("SIGN_IN_LINK_CONFIGURATION_SET", "", "SIGN_IN_LINK_CONFIGURATION_SET is not set"),
             ("PUBLIC_URL", "", "PUBLIC_URL is not set"),
         ] {
             assert_eq!(problems::<Everything>(&[(name, value)]), [problem]);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use domain::{DailyEmails, EmailAddress, HashingKeys, PasswordHasher};
 
 use crate::config::{Environment, Requirements};
+use crate::mail::ConfigurationSets;
 
 /// For flows that show or compare the codes of links.
 #[derive(Debug, Clone)]
@@ -54,8 +55,8 @@ pub struct Sender {
     pub from: EmailAddress,
     /// `https://host`, without a path. Links are built from it, never from a request's Host header.
     pub public_url: String,
-    /// The configuration set of SES that emails go through.
-    pub configuration_set: String,
+    /// The configuration sets of SES that emails go through.
+    pub configuration_sets: ConfigurationSets,
 }
 
 impl Requirements for LinkCodes {
@@ -94,8 +95,8 @@ impl Requirements for PasswordChecks {
 impl Requirements for Sender {
     fn read(environment: &mut Environment<'_>) -> Option<Self> {
         let (from, public_url) = (environment.email_from(), environment.public_url());
-        let configuration_set = environment.configuration_set();
-        Some(Self { from: from?, public_url: public_url?, configuration_set: configuration_set? })
+        let sets = environment.configuration_sets();
+        Some(Self { from: from?, public_url: public_url?, configuration_sets: sets? })
     }
 }
 

@@ -74,15 +74,15 @@ REACHES_NO_FUNCTION = {
 SEEN_BY_SAM_ALONE = {"Tracing"}
 
 
-def release():
-    """deploy/release, as a module."""
-    loader = importlib.machinery.SourceFileLoader("release", "deploy/release")
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("release", loader))
-    loader.exec_module(module)
-    return module
+def module(path):
+    """A script of deploy/, as a module."""
+    loader = importlib.machinery.SourceFileLoader(pathlib.Path(path).name, path)
+    script = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
+    loader.exec_module(script)
+    return script
 
 
-RELEASE = release()
+RELEASE = module("deploy/release")
 
 
 def versions(text, parameters):
@@ -185,7 +185,8 @@ def check_other_changes(text):
 AWS = """#!/usr/bin/env python3
 import json, sys
 stack, secret = json.loads(%r)
-answer = stack if sys.argv[1] == "cloudformation" else secret
+print(*sys.argv[1:-2], file=open("asked.txt", "a"))
+answer = secret if sys.argv[1] == "secretsmanager" else stack if sys.argv[2] == "describe-stacks" else {}
 sys.exit(answer) if isinstance(answer, str) else print(json.dumps(answer))
 """
 SAM = """#!/usr/bin/env python3
@@ -214,7 +215,8 @@ def run_release(text, arguments, stack, secret):
             return None, done.stderr
         assert not (place / RELEASE.RELEASED).exists(), "a later `sam deploy` would find the former fingerprint"
         given, literal = json.loads((place / "deployed.json").read_text("utf-8"))
-        return given, literal
+        changes = [line for line in (place / "asked.txt").read_text("utf-8").splitlines() if "describe-" not in line]
+        return (given, literal) if not changes else (changes, literal)
 
 
 def check_script(text):
@@ -249,10 +251,36 @@ def check_script(text):
     at_once = given["at once"]
     if at_once[-1] != RELEASE.AT_ONCE or "Stage=production" not in at_once or "r" not in at_once:
         wrong.append(f"--at-once: {at_once}")
+    never = {"Stacks": [{"StackStatus": "ROLLBACK_COMPLETE"}]}
+    stuck = {"Stacks": [{"StackStatus": "UPDATE_ROLLBACK_FAILED"}]}
+    live = {"Stacks": [{"StackStatus": "UPDATE_ROLLBACK_COMPLETE"}]}
+    for status, called in {"delete-stack": never, "continue-update-rollback": stuck}.items():
+        changes, _ = run_release(text, ["staging", "--mend"], called, secret)
+        if f"cloudformation {status} --stack-name sparekey-staging" not in changes:
+            wrong.append(f"--mend: {changes} instead of {status}")
+        left, _ = run_release(text, ["staging"], called, secret)
+        if left[0] != "deploy":
+            wrong.append(f"without --mend deploy/release changes the stack: {left}")
+    left, _ = run_release(text, ["staging", "--mend"], live, secret)
+    if left[0] != "deploy":
+        wrong.append(f"--mend changes a stack that can be updated: {left}")
     _, refused = run_release(text, ["staging"], "AccessDenied", secret)
     if "AccessDenied" not in refused:
         wrong.append("deploy/release goes on although AWS did not tell it the stack's parameters")
     return wrong
+
+
+def check_pruning():
+    """deploy/prune-versions: what it would delete."""
+    old = module("deploy/prune-versions").old
+    versions = [{"Version": number} for number in ["$LATEST", *map(str, range(1, 12))]]
+    weighted = {"FunctionVersion": "2", "RoutingConfig": {"AdditionalVersionWeights": {"11": 0.1}}}
+    return [f"prune-versions deletes {old(*given)} of {given[1:]}" for given, wanted in [
+        ((versions, [{"FunctionVersion": "11"}], 5), [1, 2, 3, 4, 5]),
+        ((versions, [weighted], 5), [1, 3, 4, 5]),
+        ((versions, [{"FunctionVersion": "1"}], 20), []),
+        ((versions[:2], [{"FunctionVersion": "1"}], 5), []),
+    ] if old(*given) != wanted]
 
 
 def page_with(rows):
@@ -269,7 +297,7 @@ def main(arguments):
     """All of it. Returns the status."""
     text, source = translated.source()
     rows, wrong = check_each(text, source)
-    wrong += check_other_changes(text) + check_script(text)
+    wrong += check_other_changes(text) + check_script(text) + check_pruning()
     page = page_with(rows)
     if "--write" in arguments:
         PAGE.write_text(page, encoding="utf-8")

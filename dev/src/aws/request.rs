@@ -2,6 +2,8 @@
 //!
 //! Must not know who calls, nor how the call travels.
 
+use std::collections::BTreeSet;
+
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
@@ -53,6 +55,14 @@ impl AwsRequest<'_> {
             Self::SendEmail(_) => StatusCode::FORBIDDEN,
         };
         AwsResponse::failure(self.service(), status, "AccessDeniedException", message)
+    }
+
+    /// The response to a caller who names a configuration set of SES that is none of these.
+    pub fn without_configuration_set(&self, existing: &BTreeSet<String>) -> Option<AwsResponse> {
+        let Self::SendEmail(body) = self else { return None };
+        let name = ses::configuration_set(body).filter(|name| !existing.contains(name))?;
+        let message = format!("Configuration set <{name}> does not exist.");
+        Some(AwsResponse::failure(Service::Ses, StatusCode::NOT_FOUND, "NotFoundException", &message))
     }
 
     /// The error that a fault makes of this call; `None` for a fault with which the call is carried out or its caller

@@ -45,6 +45,8 @@ pub struct Template {
     pub secrets: BTreeMap<String, Secret>,
     /// The CloudFront distribution before the API, if there is one.
     pub distribution: Option<Distribution>,
+    /// The configuration sets of SES, by logical id, which is their name in the local stack.
+    pub configuration_sets: BTreeSet<String>,
 }
 
 /// A CloudFront distribution.
