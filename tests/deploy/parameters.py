@@ -159,7 +159,7 @@ def check_each(text, source):
 def told(using, of_all, elsewhere):
     """Who uses a parameter, for the page."""
     if not using:
-        return f"none: it reaches {elsewhere}"
+        return f"none: {elsewhere}"
     if len(using) == of_all:
         return "all"
     if len(using) > of_all // 2:

@@ -128,3 +128,24 @@ pub fn transaction_conflict(operation: &Operation<'_>) -> AwsResponse {
     body["CancellationReasons"] = Value::Array(reasons);
     AwsResponse { body: body.to_string().into_bytes(), ..failure(cancelled) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_email_goes_through_no_configuration_set_that_does_not_exist() {
+        let existing = BTreeSet::from(["Mails".to_owned()]);
+        let named = |set: Value| json!({ "ConfigurationSetName": set }).to_string();
+        let refused =
+            |body: &str| AwsRequest::SendEmail(body.as_bytes()).without_configuration_set(&existing);
+        assert!(refused(&named(json!("Mails"))).is_none());
+        assert!(refused(&named(Value::Null)).is_none());
+        let response = refused(&named(json!("Other"))).expect("it is refused");
+        assert_eq!(
+            (response.status, response.error.as_deref()),
+            (StatusCode::NOT_FOUND, Some("NotFoundException"))
+        );
+        assert!(String::from_utf8_lossy(&response.body).contains("<Other> does not exist"));
+    }
+}
