@@ -104,7 +104,7 @@ async fn a_device_cookie_that_is_forged_cut_or_of_others_counts_as_none() {
     assert_eq!(sign_in(&joris, "joris", PASSWORD).await.status, 200);
     let of_joris = joris.cookie("__Host-device").expect("it is set");
     let mina = known(&world).await.cookie("__Host-device").expect("it is set");
-    let elsewhere = World::new().with_hashing_key("another deployment, another key of it");
+    let elsewhere = World::new().with_hashing_key("another-deployment-another-key-of-it");
     elsewhere.person("mina").create().await;
     let of_elsewhere = known(&elsewhere).await.cookie("__Host-device").expect("it is set");
     for _ in 0..10 {
