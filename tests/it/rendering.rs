@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use domain::{
-    Account, AccountKind, Backup, ConfirmedAddress, FormId, HashingKey, History, Language, MessageId,
+    Account, AccountKind, Backup, ConfirmedAddress, FormId, HashingKeys, History, Language, MessageId,
     Purpose, SignInMethod, Token,
 };
 use shared::mail::Email;
@@ -52,7 +52,7 @@ fn strangers_pages(language: Language) -> Vec<(&'static str, String, Box<dyn Pag
         "problem".into(),
         Box::new(forgot.clone().with_problem(&Code::NotAnAddress.into(), "x")),
     );
-    let code = HashingKey::new(&"k".repeat(32)).expect("long enough").code_of(&MessageId::new(0, 0));
+    let code = HashingKeys::parse(&"k".repeat(32)).expect("long enough").code_of(&MessageId::new(0, 0));
     for kind in [EmailKind::Username, EmailKind::SignInLink] {
         let requested =
             RequestedEmail { kind, id: MessageId::first_of(since()), typed: "\"<x@example.com".into() };
@@ -92,7 +92,7 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
         add("account.html", format!("{:?} two days later", account.backup), &two_days_later);
         let page = AccountPage::new(&account, since, texts());
         add("account.html", format!("{:?}", account.backup), &page);
-        let key = HashingKey::new(&"k".repeat(32)).expect("long enough");
+        let key = HashingKeys::parse(&"k".repeat(32)).expect("long enough");
         add("account.html", format!("{:?} code", account.backup), &page.clone().with_code(&account, &key));
         let frozen =
             Account { backup_frozen_until: Some(since + Duration::from_hours(1)), ..account.clone() };

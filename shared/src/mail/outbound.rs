@@ -68,7 +68,7 @@ impl Outbound {
             .ses
             .send_email()
             .from_email_address(self.from())
-            .configuration_set_name(&self.sender.configuration_set)
+            .configuration_set_name(email.configuration_set(&self.sender.configuration_sets))
             .destination(Destination::builder().to_addresses(email.recipient().as_str()).build())
             .content(EmailContent::builder().simple(message).build());
         call.send().await.map(drop).map_err(SendError::not_sent)
@@ -90,16 +90,45 @@ impl Outbound {
         headers.into_iter().map(header).collect()
     }
 
-    /// `"Product" <address>`, with the name encoded as in RFC 2047 if it is not plain ASCII.
+    /// `"Product" <address>`.
     fn from(&self) -> String {
-        use base64::Engine as _;
-        let plain =
-            self.product_name.chars().all(|c| c.is_ascii_graphic() && !"\"\\<>".contains(c) || c == ' ');
-        let name = if plain {
-            format!("\"{}\"", self.product_name)
-        } else {
-            format!("=?UTF-8?B?{}?=", base64::engine::general_purpose::STANDARD.encode(&self.product_name))
-        };
-        format!("{name} <{}>", self.sender.from.as_str())
+        format!("{} <{}>", display_name(&self.product_name), self.sender.from.as_str())
+    }
+}
+
+/// A name for people beside an address: quoted, or encoded as in RFC 2047 if it is not plain ASCII.
+fn display_name(name: &str) -> String {
+    use base64::Engine as _;
+    // An encoded word has 75 characters at the most, its frame of 12 included, and whole characters.
+    const MAX_BYTES: usize = (75 - 12) / 4 * 3;
+    if name.chars().all(|c| c.is_ascii_graphic() && !"\"\\<>".contains(c) || c == ' ') {
+        return format!("\"{name}\"");
+    }
+    let mut parts = vec![String::new()];
+    for character in name.chars() {
+        if parts.last().is_some_and(|part| part.len() + character.len_utf8() > MAX_BYTES) {
+            parts.push(String::new());
+        }
+        parts.last_mut().expect("there is one").push(character);
+    }
+    let encode = |part: String| base64::engine::general_purpose::STANDARD.encode(part);
+    let words: Vec<String> = parts.into_iter().map(|part| format!("=?UTF-8?B?{}?=", encode(part))).collect();
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_makes_an_encoded_word_that_is_too_long() {
+        assert_eq!(display_name("Spare, Key"), "\"Spare, Key\"");
+        assert_eq!(display_name("a\"b"), "=?UTF-8?B?YSJi?=");
+        assert_eq!(display_name("Schlüssel"), "=?UTF-8?B?U2NobMO8c3NlbA==?=");
+        for name in ["密".repeat(40), "😀".repeat(40), format!("a{}", "é".repeat(39))] {
+            let shown = display_name(&name);
+            assert!(shown.split(' ').all(|word| word.len() <= 75), "{shown}");
+            assert!(shown.split(' ').count() > 1, "{shown}");
+        }
     }
 }

@@ -18,7 +18,7 @@ use super::problem::{Code, Problem};
 use super::{Banner, RequestedEmail};
 use crate::texts::Texts;
 use domain::link::CONFIRMATION_LIFETIME;
-use domain::{Account, AccountKind, Backup, FormId, Generation, HashingKey, MessageId, Purpose, Timestamp};
+use domain::{Account, AccountKind, Backup, FormId, Generation, HashingKeys, MessageId, Purpose, Timestamp};
 
 /// The stylesheet. Every page contains it byte for byte, because the content security policy names its hash.
 pub const STYLE: &str = include_str!("../../templates/pages/style.css");
@@ -200,9 +200,9 @@ impl AccountPage {
 
     /// Adds the code of the pending address, while its link is live.
     #[must_use]
-    pub fn with_code(mut self, account: &Account, key: &HashingKey) -> Self {
+    pub fn with_code(mut self, account: &Account, keys: &HashingKeys) -> Self {
         let pending = account.backup.pending().filter(|_| !self.pending_expired);
-        self.pending_code = pending.map(|pending| key.code_of(&pending.request).shown());
+        self.pending_code = pending.map(|pending| keys.code_of(&pending.request).shown());
         self
     }
 
