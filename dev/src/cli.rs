@@ -161,6 +161,10 @@ struct Up {
     /// Do not start this function, because you run it yourself with the variables of `cargo dev env`
     #[arg(long, value_name = "FUNCTION")]
     without: Vec<String>,
+    /// For Safari, which keeps no Secure cookies of http://127.0.0.1 and http://localhost: give browsers the cookies without
+    /// `Secure` and without the prefix `__Host-`
+    #[arg(long)]
+    plain_cookies: bool,
     /// Build and run the binaries as they are shipped
     #[arg(long, global = true)]
     release: bool,
@@ -182,6 +186,7 @@ impl Up {
             accounts: self.accounts.clone(),
             without: self.without.clone(),
             sam_local: None,
+            plain_cookies: self.plain_cookies,
             profile: self.profile(),
             printing: if self.verbose { Printing::Everything } else { Printing::Notable },
             progress: true,

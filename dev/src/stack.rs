@@ -171,7 +171,7 @@ impl Stack {
             self.runtime.clone(),
             self.calls.clone(),
             self.logs.clone(),
-            options.without.clone(),
+            options,
         );
         let mut page = gateway.router();
         if let (Some(distribution), Some(api)) = (&self.template.distribution, api) {

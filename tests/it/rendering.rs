@@ -1,5 +1,6 @@
 //! Every page and email in every language, from samples: no text or argument is missing, the HTML is well-formed.
 mod samples;
+mod sent;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -154,6 +154,13 @@ impl World {
         })
     }
 
+    /// The mailer of a deployment with this product name.
+    pub fn mailer_of(&self, product: &str) -> Mailer {
+        let mut mailer = variables("mailer");
+        mailer.insert("PRODUCT_NAME".into(), product.into());
+        self.platform.mailer(&|name| mailer.get(name).cloned())
+    }
+
     /// The mailer as its runtime holds it.
     pub fn mailer(&self) -> &Mailer {
         &self.mailer

@@ -24,6 +24,8 @@ pub struct Options {
     pub without: Vec<String>,
     /// `sam local` runs the functions with routes; the stack is only what they need around them.
     pub sam_local: Option<SamLocal>,
+    /// Whether browsers get cookies that Safari keeps without TLS.
+    pub plain_cookies: bool,
     /// How the binaries are built.
     pub profile: Profile,
     /// How much is printed.

@@ -17,6 +17,7 @@ pub mod language;
 pub mod limit;
 pub mod link;
 pub mod link_code;
+pub mod mailbox;
 pub mod message_id;
 pub mod origin_keys;
 pub mod password;

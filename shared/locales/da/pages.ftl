@@ -54,6 +54,7 @@ backup-held-former = Indtil da gør { $former } det.
 confirmed-label = I brug
 held-label = Endnu ikke i brug
 confirmed-since = Bekræftet den { $date }
+same-mailbox = Det ser ud til at være samme mailboks som til din primære mailadresse. Mister du adgangen til den, mister du begge adresser.
 former-label = I brug, indtil du bekræfter den nye
 pending-label = Venter på din bekræftelse
 pending-since = Angivet den { $date }

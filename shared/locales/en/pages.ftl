@@ -54,6 +54,7 @@ backup-held-former = Until then, { $former } does.
 confirmed-label = In use
 held-label = Not in use yet
 confirmed-since = Confirmed on { $date }
+same-mailbox = This looks like the same mailbox as your primary email. If you lose that one, you lose both.
 former-label = In use until you confirm the new one
 pending-label = Waiting for confirmation
 pending-since = Asked for on { $date }

@@ -54,6 +54,7 @@ backup-held-former = Tot dan kan dat met { $former }.
 confirmed-label = In gebruik
 held-label = Nog niet in gebruik
 confirmed-since = Bevestigd op { $date }
+same-mailbox = Dit lijkt dezelfde mailbox te zijn als die van je primaire e-mailadres. Raak je die kwijt, dan ben je beide adressen kwijt.
 former-label = In gebruik totdat je het nieuwe bevestigt
 pending-label = Wacht op je bevestiging
 pending-since = Aangevraagd op { $date }

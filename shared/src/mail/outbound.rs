@@ -4,11 +4,18 @@ use aws_sdk_sesv2::error::SdkError;
 use aws_sdk_sesv2::operation::send_email::SendEmailError;
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message, MessageHeader};
 use aws_types::SdkConfig;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use domain::MessageId;
 
 use super::Email;
 use crate::requirements::Sender;
 use crate::texts::Texts;
+
+/// Of an encoded word, in characters (RFC 2047 section 2). No word may divide a character (section 5).
+const MAX_WORD: usize = 75;
+/// The bytes that base64 writes into such a word.
+const MAX_WORD_BYTES: usize = (MAX_WORD - "=?UTF-8?B??=".len()) / 4 * 3;
 
 /// The mail service, the sender, and where links lead.
 #[derive(Debug, Clone)]
@@ -96,24 +103,24 @@ impl Outbound {
     }
 }
 
-/// A name for people beside an address: quoted, or encoded as in RFC 2047 if it is not plain ASCII.
+/// A name in a header: quoted if it is plain ASCII, otherwise in encoded words, which are as long as RFC 2047 allows and
+/// separated by a space.
 fn display_name(name: &str) -> String {
-    use base64::Engine as _;
-    // An encoded word has 75 characters at the most, its frame of 12 included, and whole characters.
-    const MAX_BYTES: usize = (75 - 12) / 4 * 3;
     if name.chars().all(|c| c.is_ascii_graphic() && !"\"\\<>".contains(c) || c == ' ') {
         return format!("\"{name}\"");
     }
-    let mut parts = vec![String::new()];
-    for character in name.chars() {
-        if parts.last().is_some_and(|part| part.len() + character.len_utf8() > MAX_BYTES) {
-            parts.push(String::new());
+    let mut words = vec![String::new()];
+    for c in name.chars() {
+        let last = words.last().map_or(0, String::len);
+        if last + c.len_utf8() > MAX_WORD_BYTES {
+            words.push(String::new());
         }
-        parts.last_mut().expect("there is one").push(character);
+        if let Some(word) = words.last_mut() {
+            word.push(c);
+        }
     }
-    let encode = |part: String| base64::engine::general_purpose::STANDARD.encode(part);
-    let words: Vec<String> = parts.into_iter().map(|part| format!("=?UTF-8?B?{}?=", encode(part))).collect();
-    words.join(" ")
+    let words = words.iter().map(|word| format!("=?UTF-8?B?{}?=", STANDARD.encode(word)));
+    words.collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -121,14 +128,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_name_makes_an_encoded_word_that_is_too_long() {
-        assert_eq!(display_name("Spare, Key"), "\"Spare, Key\"");
-        assert_eq!(display_name("a\"b"), "=?UTF-8?B?YSJi?=");
-        assert_eq!(display_name("Schlüssel"), "=?UTF-8?B?U2NobMO8c3NlbA==?=");
-        for name in ["密".repeat(40), "😀".repeat(40), format!("a{}", "é".repeat(39))] {
-            let shown = display_name(&name);
-            assert!(shown.split(' ').all(|word| word.len() <= 75), "{shown}");
-            assert!(shown.split(' ').count() > 1, "{shown}");
+    fn a_name_beyond_ascii_is_written_in_words_of_at_most_75_characters() {
+        let long = "ø".repeat(40);
+        for (name, written) in [
+            ("Sparekey", "\"Sparekey\""),
+            ("Sparekey, Inc.", "\"Sparekey, Inc.\""),
+            ("Ørsted", "=?UTF-8?B?w5hyc3RlZA==?="),
+            ("a \"b\"", "=?UTF-8?B?YSAiYiI=?="),
+        ] {
+            assert_eq!(display_name(name), written);
+        }
+        for name in [&*long, &"🔑".repeat(40), &"o🔑".repeat(20)] {
+            let written = display_name(name);
+            let words = written.split(' ').map(|word| {
+                assert!(word.len() <= MAX_WORD, "{word}");
+                let text = word.strip_prefix("=?UTF-8?B?").and_then(|word| word.strip_suffix("?="));
+                let bytes = STANDARD.decode(text.expect("it is an encoded word")).expect("it is base64");
+                String::from_utf8(bytes).expect("no character is divided")
+            });
+            assert_eq!(words.collect::<String>(), name);
         }
     }
 }

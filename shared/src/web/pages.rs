@@ -6,7 +6,7 @@ mod sign_in;
 mod undo;
 
 use askama::Template;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 pub use check_mailbox::{CheckMailboxPage, EmailRequested};
 pub use links::{ConfirmPage, ConfirmedPage, OpenLinkPage};
@@ -18,7 +18,10 @@ use super::problem::{Code, Problem};
 use super::{Banner, RequestedEmail};
 use crate::texts::Texts;
 use domain::link::CONFIRMATION_LIFETIME;
-use domain::{Account, AccountKind, Backup, FormId, Generation, HashingKeys, MessageId, Purpose, Timestamp};
+use domain::{
+    Account, AccountKind, Backup, EmailAddress, FormId, Generation, HashingKeys, MessageId, Purpose,
+    Timestamp,
+};
 
 /// The stylesheet. Every page contains it byte for byte, because the content security policy names its hash.
 pub const STYLE: &str = include_str!("../../templates/pages/style.css");
@@ -123,6 +126,19 @@ impl From<&Backup> for BackupState {
     }
 }
 
+/// The backup emails, confirmed or pending, that look like addresses of the primary's mailbox.
+fn in_primary_mailbox(account: &Account) -> Vec<String> {
+    let confirmed = account.backup.confirmed().map(|confirmed| &confirmed.address);
+    let pending = account.backup.pending().map(|pending| &pending.address);
+    let backups = confirmed.into_iter().chain(pending);
+    let same = backups.filter(|backup| backup.looks_like_mailbox_of(&account.primary.address));
+    same.map(EmailAddress::shown).collect()
+}
+
+fn whether_any<S: Serializer>(addresses: &[String], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bool(!addresses.is_empty())
+}
+
 /// Which part of the account page a problem belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum AccountPart {
@@ -142,6 +158,9 @@ pub struct AccountPage {
     kind: AccountKind,
     primary_email: String,
     backup: BackupState,
+    /// The backup emails that look like addresses of the primary's mailbox, as they are shown.
+    #[serde(rename = "same_mailbox", serialize_with = "whether_any")]
+    in_primary_mailbox: Vec<String>,
     /// The code with which another browser can confirm the pending address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pending_code: Option<String>,
@@ -184,6 +203,7 @@ impl AccountPage {
             kind: account.kind,
             primary_email: account.primary.address.shown(),
             backup: BackupState::from(&account.backup),
+            in_primary_mailbox: in_primary_mailbox(account),
             pending_code: None,
             held_until: waiting.map(|waiting| waiting.usable_from),
             former_address: waiting.and(account.former.as_ref()).map(|former| former.address.shown()),
