@@ -120,7 +120,7 @@ impl TourOptions {
 /// The ports and the data of a stack.
 #[derive(Args, Debug)]
 struct Location {
-    /// The port of the page; the mailbox is at the next, DynamoDB at the one after; 0 picks three free ports
+    /// The port of the page; the mailbox is at the next, DynamoDB at the one after, the API behind CloudFront at the fourth; 0 picks three free ports
     #[arg(long, value_name = "N", default_value_t = DEFAULT_PORT_BASE)]
     port_base: u16,
     /// Keep the data here between runs, instead of in memory
@@ -303,6 +303,11 @@ fn print_ready(stack: &Stack, up: &Up) {
     println!("  Page      {}", stack.page_url());
     println!("  Mailbox   {}", stack.mailbox_url());
     println!("  DynamoDB  {}   (access key: operator)", stack.aws_url());
+    if let Some(api) = stack.api_url() {
+        println!(
+            "  API       {api}   (refuses what did not come through CloudFront, which is the page's port)"
+        );
+    }
     for function in &up.without {
         let options = up.location.as_options();
         println!("  start {function} yourself; cargo dev env {function}{options} prints its variables");

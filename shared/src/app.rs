@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_types::SdkConfig;
-use domain::{Account, FormId, Language, MessageId, Session, Timestamp};
+use domain::{Account, FormId, Language, MessageId, OriginKeys, Session, Timestamp};
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -28,6 +28,7 @@ pub struct App<R = ()> {
     clock: Clock,
     metrics: Metrics,
     product_name: Arc<str>,
+    origin_keys: Option<OriginKeys>,
 }
 
 /// What the mailer gets.
@@ -80,12 +81,18 @@ impl<R> App<R> {
             clock: platform.clock.clone(),
             metrics: Metrics::new(&config.metrics_namespace, platform.metrics.clone()),
             product_name: config.product_name.as_str().into(),
+            origin_keys: config.origin_keys.clone(),
         }
     }
 
     /// The current second. A flow reads it once and passes it on.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// What a request must show that came through CloudFront, if the site is behind it.
+    pub fn origin_keys(&self) -> Option<&OriginKeys> {
+        self.origin_keys.as_ref()
     }
 
     /// A new key for an email request. Keys sort by time.

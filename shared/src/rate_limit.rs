@@ -20,14 +20,14 @@ impl<R> App<R> {
 impl App<EmailRequests> {
     /// The limit on all emails of a day, for this requester's shard.
     pub fn daily_email_limit(&self, requester: Requester<'_>) -> Limit {
-        self.needs.daily_emails.shard_for(requester, &self.needs.key)
+        self.needs.daily_emails.shard_for(requester)
     }
 
     /// The key of a stranger's request. A second click on the button of the same form has the same key, so that it requests
     /// nothing more, and its answer has the same code.
     pub fn request_id(&self, form_id: &str, kind: EmailKind, typed: &TypedAddress) -> MessageId {
         let of_form = FormId::parse(form_id).and_then(|form| {
-            self.needs.key.request_of_form(form, kind.as_str(), typed.as_str(), self.unix_milliseconds())
+            self.needs.keys.request_of_form(form, kind.as_str(), typed.as_str(), self.unix_milliseconds())
         });
         of_form.unwrap_or_else(|| self.message_id())
     }
@@ -43,7 +43,7 @@ impl App<EmailRequests> {
     ) -> Result<(), Error> {
         self.count(Event::Requested((&email).into()));
         let client = request.client();
-        let limits = match self.needs.key.device_of(&request.device_cookie(), typed.as_str()) {
+        let limits = match self.needs.keys.device_of(&request.device_cookie(), typed.as_str()) {
             // A browser that is known has an allowance of its own, which nobody else can use up.
             Some(device) => vec![Limit::emails_on(&device), Limit::emails_of_known_browsers(typed)],
             None => vec![
@@ -52,7 +52,7 @@ impl App<EmailRequests> {
                 self.daily_email_limit(Requester::Client(client)),
             ],
         };
-        let counted = self.store.counted(&self.needs.key);
+        let counted = self.store.counted(&self.needs.keys);
         if let Err(LimitReached(limit)) = counted.request_email(id, email, &limits, self.now()).await? {
             self.record_limit_reached(&limit);
         }
@@ -62,7 +62,7 @@ impl App<EmailRequests> {
     /// The reply to a request: for browsers the way to the page that says that the email is on its way. It is the same
     /// whether or not there will be an email.
     pub fn email_requested(&self, request: &Request, kind: EmailKind, id: MessageId, typed: &str) -> Reply {
-        let code = (kind == EmailKind::SignInLink).then(|| self.needs.key.code_of(&id));
+        let code = (kind == EmailKind::SignInLink).then(|| self.needs.keys.code_of(&id));
         let answer = EmailRequested::new(kind, code.as_ref());
         let requested = RequestedEmail { kind, id, typed: typed.trim().to_owned() };
         let former = request.requested_email();
@@ -82,10 +82,10 @@ impl App<EmailRequests> {
         if requested.kind != kind || now >= requested.ends_at() {
             return None;
         }
-        let key = &self.needs.key;
+        let keys = &self.needs.keys;
         let is_own =
-            request.link_requests().iter().any(|cookie| key.is_browser_token_of(&requested.id, cookie));
-        let code = (kind == EmailKind::SignInLink && is_own).then(|| key.code_of(&requested.id));
+            request.link_requests().iter().any(|cookie| keys.is_browser_token_of(&requested.id, cookie));
+        let code = (kind == EmailKind::SignInLink && is_own).then(|| keys.code_of(&requested.id));
         let texts = self.texts(request.language());
         let page = CheckMailboxPage::new(requested, code.as_ref(), self.form_id(), now, texts);
         let banner = request.banner();

@@ -47,7 +47,7 @@ async fn the_time_left_goes_down_and_after_it_the_form_comes_back() {
         let page = browser.get("/login/link").await.words();
         assert!(page.contains(left), "{passed}: {page}");
     }
-    world.after(Duration::from_secs(60));
+    world.after(Duration::from_mins(1));
     let page = browser.get("/login/link").await;
     assert!(page.words().starts_with("Sign in"), "{}", page.words());
     assert_eq!(page.code_shown(), None);

@@ -31,7 +31,7 @@ async fn ask_for_mail(visitor: &Visitor<'_>, email: &str) -> Answer {
 /// Counts an attempt for a name that nobody has, in its network and by itself; whether it may be verified.
 async fn admit(world: &World, identifier: &str, client: &str) -> bool {
     let app = &world.functions.password_login;
-    let counted = app.store.counted(&app.needs.key);
+    let counted = app.store.counted(&app.needs.keys);
     let network = Limit::failed_passwords_from(ip(client));
     if !counted.count(&network, app.now()).await.expect("the database works") {
         return false;

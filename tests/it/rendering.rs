@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use domain::{
-    Account, AccountKind, Backup, ConfirmedAddress, FormId, HashingKey, History, Language, MessageId,
+    Account, AccountKind, Backup, ConfirmedAddress, FormId, HashingKeys, History, Language, MessageId,
     Purpose, SignInMethod, Token,
 };
 use shared::mail::Email;
@@ -28,6 +28,55 @@ fn form_id() -> FormId {
 
 const PRODUCT: &str = "Product <&> Co";
 
+/// The pages of strangers.
+fn strangers_pages(language: Language) -> Vec<(&'static str, String, Box<dyn Page>)> {
+    let texts = || Texts::new(language, PRODUCT.into());
+    let mut pages: Vec<(&'static str, String, Box<dyn Page>)> = Vec::new();
+    let mut add = |template, what: String, page: Box<dyn Page>| pages.push((template, what, page));
+    let sign_in = SignInPage::new(LocalPath::account(), form_id(), texts());
+    add("sign-in.html", "again".into(), Box::new(sign_in.clone().with_reason(Some(Reason::Fresh))));
+    for banner in Banner::ALL {
+        add("sign-in.html", banner.as_str().into(), Box::new(sign_in.clone().with_banner(Some(banner))));
+    }
+    let wrong = Problem::from(Code::WrongCredentials);
+    add("sign-in.html", "empty".into(), Box::new(sign_in.clone()));
+    add("sign-in.html", "password".into(), Box::new(sign_in.clone().with_password_problem(&wrong, "\"<x")));
+    add(
+        "sign-in.html",
+        "link".into(),
+        Box::new(sign_in.clone().with_link_problem(&Code::NotAnAddress.into(), "\"<x")),
+    );
+    let forgot = ForgotUsernamePage::new(form_id(), texts());
+    add("forgot-username.html", "empty".into(), Box::new(forgot.clone()));
+    add(
+        "forgot-username.html",
+        "problem".into(),
+        Box::new(forgot.clone().with_problem(&Code::NotAnAddress.into(), "x")),
+    );
+    let code = HashingKeys::parse(&"k".repeat(32)).expect("long enough").code_of(&MessageId::new(0, 0));
+    for kind in [EmailKind::Username, EmailKind::SignInLink] {
+        let requested =
+            RequestedEmail { kind, id: MessageId::first_of(since()), typed: "\"<x@example.com".into() };
+        add(
+            "sign-in.html",
+            "requested".into(),
+            Box::new(sign_in.clone().with_requested(Some(requested.clone()))),
+        );
+        add(
+            "forgot-username.html",
+            "requested".into(),
+            Box::new(forgot.clone().with_requested(Some(requested.clone()))),
+        );
+        for (code, seconds) in [(Some(&code), 0), (None, 570)] {
+            let now = since() + Duration::from_secs(seconds);
+            let page = CheckMailboxPage::new(&requested, code, form_id(), now, texts());
+            add("check-mail.html", format!("{} {}", kind.as_str(), code.is_some()), Box::new(page.clone()));
+            add("check-mail.html", "again".into(), Box::new(page.with_banner(Some(Banner::RequestedAgain))));
+        }
+    }
+    pages
+}
+
 fn pages(language: Language) -> Vec<(&'static str, String, String)> {
     let texts = || Texts::new(language, PRODUCT.into());
     let token = Token::from_bytes([9; 32]);
@@ -44,7 +93,7 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
         add("account.html", format!("{:?} two days later", account.backup), &two_days_later);
         let page = AccountPage::new(&account, since, texts());
         add("account.html", format!("{:?}", account.backup), &page);
-        let key = HashingKey::new(&"k".repeat(32)).expect("long enough");
+        let key = HashingKeys::parse(&"k".repeat(32)).expect("long enough");
         add("account.html", format!("{:?} code", account.backup), &page.clone().with_code(&account, &key));
         let frozen =
             Account { backup_frozen_until: Some(since + Duration::from_hours(1)), ..account.clone() };
@@ -69,44 +118,12 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
         let page = page.with_sessions(listed).with_typed(Some("typed\"<".into()));
         add("account.html", format!("{others} other sessions"), &page);
     }
-    let sign_in = SignInPage::new(LocalPath::account(), form_id(), texts());
-    add("sign-in.html", "again".into(), &sign_in.clone().with_reason(Some(Reason::Fresh)));
     for banner in Banner::ALL {
-        let (name, page) = (banner.as_str().to_owned(), AccountPage::new(&mina, mina.created_at, texts()));
-        add("sign-in.html", name.clone(), &sign_in.clone().with_banner(Some(banner)));
-        add("account.html", name, &page.with_banner(Some(banner)));
+        let page = AccountPage::new(&mina, mina.created_at, texts());
+        add("account.html", banner.as_str().into(), &page.with_banner(Some(banner)));
     }
-    let wrong = Problem::from(Code::WrongCredentials);
-    add("sign-in.html", "empty".into(), &sign_in);
-    add("sign-in.html", "password".into(), &sign_in.clone().with_password_problem(&wrong, "\"<x"));
-    add(
-        "sign-in.html",
-        "link".into(),
-        &sign_in.clone().with_link_problem(&Code::NotAnAddress.into(), "\"<x"),
-    );
-    let forgot = ForgotUsernamePage::new(form_id(), texts());
-    add("forgot-username.html", "empty".into(), &forgot);
-    add(
-        "forgot-username.html",
-        "problem".into(),
-        &forgot.clone().with_problem(&Code::NotAnAddress.into(), "x"),
-    );
-    let code = HashingKey::new(&"k".repeat(32)).expect("long enough").code_of(&MessageId::new(0, 0));
-    for kind in [EmailKind::Username, EmailKind::SignInLink] {
-        let requested =
-            RequestedEmail { kind, id: MessageId::first_of(since()), typed: "\"<x@example.com".into() };
-        add("sign-in.html", "requested".into(), &sign_in.clone().with_requested(Some(requested.clone())));
-        add(
-            "forgot-username.html",
-            "requested".into(),
-            &forgot.clone().with_requested(Some(requested.clone())),
-        );
-        for (code, seconds) in [(Some(&code), 0), (None, 570)] {
-            let now = since() + Duration::from_secs(seconds);
-            let page = CheckMailboxPage::new(&requested, code, form_id(), now, texts());
-            add("check-mail.html", format!("{} {}", kind.as_str(), code.is_some()), &page);
-            add("check-mail.html", "again".into(), &page.with_banner(Some(Banner::RequestedAgain)));
-        }
+    for (template, what, page) in strangers_pages(language) {
+        add(template, what, &*page);
     }
     for asker in [true, false] {
         let page = ConfirmPage::new(&mina, &address("new@example.org"), &token, asker, texts());
@@ -129,8 +146,8 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
     for emails in &recovery_emails() {
         let page = UndonePage::new(emails, since() + Duration::from_hours(72), since(), texts());
         add("taken-back.html", emails.addresses().count().to_string(), &page);
-        let taken = page.with_taken(true).with_banner(Some(Banner::AddressNotRestored));
-        add("taken-back.html", "taken".into(), &taken);
+        let page = page.with_taken(true).with_banner(Some(Banner::AddressNotRestored));
+        add("taken-back.html", "taken".into(), &page);
     }
     for held in [None, Some(since())] {
         let page = ConfirmedPage::new(&mina, &address("new@example.org"), held, texts());

@@ -50,7 +50,11 @@ async fn the_mail_says_whose_session_the_link_opens() {
         |name: &str| email.headers.iter().find(|header| header.name == name).map(|header| &*header.value);
     assert_eq!(header("Auto-Submitted"), Some("auto-generated"), "no auto-reply answers it");
     assert_eq!(header("X-Auto-Response-Suppress"), Some("All"), "neither does Exchange");
-    assert_eq!(header("X-SES-CONFIGURATION-SET"), Some("Mails"), "bounces and complaints are counted");
+    assert_eq!(
+        header("X-SES-CONFIGURATION-SET"),
+        Some("SignInLinkMails"),
+        "nobody gets a dead link hours later"
+    );
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ pub async fn get(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error>
     let banner = request.banner();
     let sessions = app.store.list_sessions(account, ENOUGH_SESSIONS, now).await?;
     let page = AccountPage::new(account, now, app.texts(account.language))
-        .with_code(account, &app.needs.key)
+        .with_code(account, &app.needs.keys)
         .with_sessions(SessionList::new(&user.session, &sessions.rows, sessions.complete))
         .with_typed(request.typed(&account.id));
     Ok(match request.path() {

@@ -125,7 +125,7 @@ async fn end_others(
     }
     let limit = Limit::endings_of_other_sessions(&user.account.id);
     let event = (app.message_id(), request.client_info());
-    let counted = app.store.counted(&app.needs.key);
+    let counted = app.store.counted(&app.needs.keys);
     match counted.end_other_sessions(&user.session, &limit, event, now).await? {
         Ok(()) => Ok(Outcome::OthersEnded),
         // At the same time another browser ended all others, or a first click did.

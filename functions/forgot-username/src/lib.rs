@@ -21,13 +21,12 @@ struct Form {
 pub async fn get(app: &App<EmailRequests>, request: Request) -> Result<Reply, Error> {
     let (now, texts) = (app.now(), app.texts(request.language()));
     let requested = request.requested_email();
-    if let Some(requested) = requested.as_ref().filter(|_| request.query("sent").is_some()) {
-        if let Some(reply) = app.check_mailbox(&request, requested, KIND, now) {
-            return Ok(reply);
-        }
-    }
-    let page = ForgotUsernamePage::new(app.form_id(), texts).with_requested(requested);
-    Ok(Reply::page(StatusCode::OK, page))
+    let sent = requested.as_ref().filter(|_| request.query("sent").is_some());
+    let shown = sent.and_then(|requested| app.check_mailbox(&request, requested, KIND, now));
+    Ok(shown.unwrap_or_else(|| {
+        let page = ForgotUsernamePage::new(app.form_id(), texts).with_requested(requested);
+        Reply::page(StatusCode::OK, page)
+    }))
 }
 
 /// POST `/forgot-username`.

@@ -63,7 +63,7 @@ pub async fn post(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error
     let authorization = authorization
         .map_err(|error| error.on(|problem| page.with_problem(problem), &app.texts(account.language)))?;
     let secret = match authorization {
-        LinkAuthorization::SameBrowser => app.needs.key.session_token_of(&token),
+        LinkAuthorization::SameBrowser => app.needs.keys.session_token_of(&token),
         LinkAuthorization::Code => app.entropy.token(),
     };
     let session = Session::begin(secret.hash(), &account, email.into(), request.client_info(), now);
@@ -77,7 +77,7 @@ pub async fn post(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error
         sign_in_email: email,
         notice: &app.notice_of_use(&request, &account, &link.address, &remembered),
     };
-    if !app.store.counted(&app.needs.key).open_session_with_link(sign_in, now).await? {
+    if !app.store.counted(&app.needs.keys).open_session_with_link(sign_in, now).await? {
         // Another request was faster: a second click, the same link in another window, a newer link, a removed address.
         if let Some(reply) = again(app, &request, &token, now).await? {
             return Ok(reply);
@@ -128,8 +128,14 @@ async fn again(
     if !just_spent || !app.is_same_browser(&link, &request.link_requests(), None) {
         return Ok(None);
     }
-    let secret = app.needs.key.session_token_of(token);
-    let Some(session) = app.store.touch_session(&secret.hash(), now).await? else { return Ok(None) };
+    let mut opened = None;
+    for secret in app.needs.keys.session_tokens_of(token) {
+        opened = app.store.touch_session(&secret.hash(), now).await?.map(|session| (session, secret));
+        if opened.is_some() {
+            break;
+        }
+    }
+    let Some((session, secret)) = opened else { return Ok(None) };
     let account = app.store.load_account(&session.account_id).await?;
     let account = account.filter(|account| session.is_valid_for(account));
     Ok(account.map(|account| signed_in(&account, secret, &app.remember_device(request, &account))))

@@ -24,7 +24,7 @@ use shared::web::pages::{Reason, SignInPage, SignedIn};
 use shared::web::{Banner, Code, LocalPath, Problem, Reply, Request, SessionCookie, StatusCode};
 
 #[derive(Deserialize)]
-struct Form {
+struct Credentials {
     identifier: String,
     #[serde(default)]
     password: TypedPassword,
@@ -59,9 +59,9 @@ pub async fn get(app: &App<PasswordChecks>, request: Request) -> Result<Reply, E
 pub async fn post(app: &App<PasswordChecks>, request: Request) -> Result<Reply, Error> {
     let now = app.now();
     let texts = app.texts(request.language());
-    let form: Form = request.form()?;
+    let form: Credentials = request.form()?;
     let identifier = Identifier::parse(&form.identifier);
-    let device = app.needs.key.device_of(&request.device_cookie(), identifier.counted_as());
+    let device = app.needs.keys.device_of(&request.device_cookie(), identifier.counted_as());
 
     // What does not wait for each other goes at the same time, so that a sign-in is three round trips.
     let network = count_network(app, request.client(), device.as_ref(), now);
@@ -122,8 +122,9 @@ fn signed_in(next: &LocalPath, account: &Account, secret: Token, remembered: &Re
 /// The secret of the session: the same for a second click on the button of the same form, else a random one.
 fn secret_for(app: &App<PasswordChecks>, form_id: &str, account: &Account) -> Token {
     let form = FormId::parse(form_id);
-    let key = &app.needs.key;
-    let of_form = form.and_then(|form| key.session_token_of_form(form, &account.id, app.unix_milliseconds()));
+    let keys = &app.needs.keys;
+    let of_form =
+        form.and_then(|form| keys.session_token_of_form(form, &account.id, app.unix_milliseconds()));
     of_form.unwrap_or_else(|| app.entropy.token())
 }
 
@@ -138,7 +139,7 @@ async fn count_network(
         return Ok(Ok(()));
     }
     let limit = Limit::failed_passwords_from(client);
-    let counted = app.store.counted(&app.needs.key).count(&limit, now).await?;
+    let counted = app.store.counted(&app.needs.keys).count(&limit, now).await?;
     Ok(if counted { Ok(()) } else { Err(LimitReached(limit)) })
 }
 
@@ -152,15 +153,15 @@ async fn count(
     if network.is_err() {
         return Ok(network);
     }
-    Ok(app.store.counted(&app.needs.key).count_password_attempt(attempt, now).await?)
+    Ok(app.store.counted(&app.needs.keys).count_password_attempt(attempt, now).await?)
 }
 
 /// The one answer to every failure.
-fn wrong(app: &App<PasswordChecks>, form: Form, texts: Texts) -> Error {
+fn wrong(app: &App<PasswordChecks>, form: Credentials, texts: Texts) -> Error {
     refused(app, Code::WrongCredentials, form, texts)
 }
 
-fn refused(app: &App<PasswordChecks>, code: Code, form: Form, texts: Texts) -> Error {
+fn refused(app: &App<PasswordChecks>, code: Code, form: Credentials, texts: Texts) -> Error {
     let problem = Problem::from(code);
     let page = SignInPage::new(form.next, app.form_id(), texts.clone())
         .with_reason(Reason::parse(&form.reason))
@@ -232,5 +233,5 @@ async fn open(
     let backup_used = notice.as_ref().map(|(address, keys)| (*address, keys));
     let former = request.session().map(|former| former.hash());
     let sign_in = PasswordSignIn { session, former: former.as_ref(), attempt, backup_used };
-    Ok(app.store.counted(&app.needs.key).open_session_with_password(sign_in, now).await?)
+    Ok(app.store.counted(&app.needs.keys).open_session_with_password(sign_in, now).await?)
 }

@@ -28,7 +28,7 @@ pub async fn post(app: &App<EmailRequests>, request: Request) -> Result<Reply, E
     let texts = app.texts(user.account.language);
     let refuse = |problem: Problem| {
         let page = AccountPage::new(&user.account, now, texts.clone())
-            .with_code(&user.account, &app.needs.key)
+            .with_code(&user.account, &app.needs.keys)
             .with_problem(&problem, &*form.email);
         Error::on_page(problem, page, texts.clone())
     };
@@ -46,7 +46,7 @@ pub async fn post(app: &App<EmailRequests>, request: Request) -> Result<Reply, E
     let generation = user.account.generation;
     let pending = PendingAddress { address, since: now, request: app.message_id(), generation };
     app.count(Event::Requested(Subject::Confirmation));
-    let counted = app.store.counted(&app.needs.key);
+    let counted = app.store.counted(&app.needs.keys);
     let outcome = counted.request_backup(&user.account.id, &pending, &limits, now).await?;
     if let Err(LimitReached(limit)) = outcome {
         if limit == limits[0]
@@ -61,7 +61,7 @@ pub async fn post(app: &App<EmailRequests>, request: Request) -> Result<Reply, E
 
     let backup = Backup::new(user.account.backup.confirmed().cloned(), Some(pending));
     let account = Account { backup, ..user.account };
-    let page = AccountPage::new(&account, now, texts).with_code(&account, &app.needs.key);
+    let page = AccountPage::new(&account, now, texts).with_code(&account, &app.needs.keys);
     Ok(requested(&page))
 }
 
@@ -86,7 +86,7 @@ async fn same_click(
         pending.is_some_and(|pending| Ok(&pending.address) == EmailAddress::parse(&form.email).as_ref());
     Ok(requested_now.then(|| {
         let page = AccountPage::new(&account, now, app.texts(account.language));
-        requested(&page.with_code(&account, &app.needs.key))
+        requested(&page.with_code(&account, &app.needs.keys))
     }))
 }
 

@@ -41,7 +41,7 @@ pub async fn post(app: &App<EmailRequests>, request: Request) -> Result<Reply, E
     let email = EmailRequest::SignInLink { typed: typed.clone() };
     app.request_email(&request, &id, email, &typed).await?;
     // Computed and set in the same way whether or not there will be a link.
-    let browser = app.needs.key.browser_token_of(&id);
+    let browser = app.needs.keys.browser_token_of(&id);
     let lifetime = Purpose::SignIn.lifetime();
     Ok(app.email_requested(&request, KIND, id, &form.email).with_link_request(
         &browser,

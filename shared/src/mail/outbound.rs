@@ -75,7 +75,7 @@ impl Outbound {
             .ses
             .send_email()
             .from_email_address(self.from())
-            .configuration_set_name(&self.sender.configuration_set)
+            .configuration_set_name(email.configuration_set(&self.sender.configuration_sets))
             .destination(Destination::builder().to_addresses(email.recipient().as_str()).build())
             .content(EmailContent::builder().simple(message).build());
         call.send().await.map(drop).map_err(SendError::not_sent)

@@ -1,5 +1,6 @@
 //! HTTP: requests, replies, pages, problems. Knows neither the database nor the mail service.
 mod banner;
+pub mod cloudfront;
 mod cookies;
 pub mod guard;
 mod local_path;

@@ -19,7 +19,8 @@ use super::{Banner, RequestedEmail};
 use crate::texts::Texts;
 use domain::link::CONFIRMATION_LIFETIME;
 use domain::{
-    Account, AccountKind, Backup, EmailAddress, FormId, Generation, HashingKey, MessageId, Purpose, Timestamp,
+    Account, AccountKind, Backup, EmailAddress, FormId, Generation, HashingKeys, MessageId, Purpose,
+    Timestamp,
 };
 
 /// The stylesheet. Every page contains it byte for byte, because the content security policy names its hash.
@@ -219,9 +220,9 @@ impl AccountPage {
 
     /// Adds the code of the pending address, while its link is live.
     #[must_use]
-    pub fn with_code(mut self, account: &Account, key: &HashingKey) -> Self {
+    pub fn with_code(mut self, account: &Account, keys: &HashingKeys) -> Self {
         let pending = account.backup.pending().filter(|_| !self.pending_expired);
-        self.pending_code = pending.map(|pending| key.code_of(&pending.request).shown());
+        self.pending_code = pending.map(|pending| keys.code_of(&pending.request).shown());
         self
     }
 

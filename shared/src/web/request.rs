@@ -77,7 +77,8 @@ impl Request {
         }
     }
 
-    /// The client's address as API Gateway saw it; no header can set it (ASVS 5.0 V15.3.4).
+    /// The client's address as API Gateway saw it, or as CloudFront named it beside its secret ([`super::cloudfront`]); no
+    /// header of a client can set it (ASVS 5.0 V15.3.4).
     pub fn client(&self) -> IpAddr {
         let seen = match self.0.request_context_ref() {
             Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
