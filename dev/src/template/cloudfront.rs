@@ -75,6 +75,7 @@ struct OriginRequestPolicy {
     origin_request_policy_config: PolicyConfig,
 }
 
+#[expect(clippy::struct_field_names, reason = "the names are CloudFormation's")]
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct PolicyConfig {
