@@ -83,10 +83,6 @@ def after(aws, stack_name, logical_id, kind, properties, made):
             aws("apigatewayv2").create_stage(**properties)
         case "AWS::Lambda::EventSourceMapping":
             aws("lambda").create_event_source_mapping(**properties)
-        case "AWS::Budgets::Budget":
-            account = aws("sts").get_caller_identity()["Account"]
-            aws("budgets").create_budget(AccountId=account, **properties)
-            return properties["Budget"]["BudgetName"]
         case "AWS::CloudWatch::Alarm":
             name = properties.pop("AlarmName", f"{stack_name}-{logical_id}")
             aws("cloudwatch").put_metric_alarm(AlarmName=name, **properties)
