@@ -144,7 +144,6 @@ fn parameters_that_do_not_fit_together_are_refused() {
         (&[certificate], "are for DomainName"),
         (&[("HostedZoneId", "Z1")], "are for DomainName"),
         (&[("MailFromDomain", "bounce.example.com")], "CreateMailIdentity"),
-        (&[("MonthlyBudget", "50")], "AlarmTopicArn"),
     ] {
         let error = with(changes).expect_err(problem);
         assert!(error.contains(problem), "{error}");
