@@ -37,7 +37,8 @@ def build(request, number):
     host = "eu-central-1.amazonses.com"
     unique = f"0107019{number:08x}-0000-4000-8000-{number:012x}-000000"
     del message["MIME-Version"]
-    message["Return-Path"] = f"<{unique}@{host}>"
+    # With MailFromDomain, as docs/deploy.md has it. Without, this is the region's own name.
+    message["Return-Path"] = f"<{unique}@bounce.example.com>"
     message["Received"] = (
         f"from b224-{number % 200 + 1}.smtp-out.{host} (b224-{number % 200 + 1}.smtp-out.{host} "
         f"[69.169.224.{number % 200 + 1}]) by mx.example.org with ESMTPS id {number:08x}; {formatdate()}"

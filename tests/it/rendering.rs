@@ -107,6 +107,9 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
             add("account.html", format!("{:?} {}", account.backup, code.as_str()), &page);
         }
     }
+    let same_mailbox = ConfirmedAddress::new(address("mina+x@bücher.example"), since());
+    let same_mailbox = account(AccountKind::Regular, Backup::new(Some(same_mailbox), None));
+    add("account.html", "same mailbox".into(), &AccountPage::new(&same_mailbox, since(), texts()));
     let sso = account(AccountKind::Sso, Backup::None);
     add("account.html", "sso".into(), &AccountPage::new(&sso, sso.created_at, texts()));
     for (method, others) in [(SignInMethod::Password, 0), (SignInMethod::LinkToBackup, 30)] {

@@ -151,17 +151,14 @@ impl Wire {
         let caller = self.0.checks.keys.owner(authorization).expect("every app signs with a known key");
         let body = request.body().bytes().unwrap_or_default();
         let target = request.headers().get("x-amz-target").and_then(|target| target.split_once('.'));
-        let (what, outcome) = match target {
-            Some((_, operation)) => {
-                let body = serde_json::from_slice(body).expect("the SDK sends JSON");
-                expressions_in(&body, &mut lock(&self.0.expressions));
-                let request = AwsRequest::DynamoDb(Operation::new(operation, &body));
-                (describe(operation, &body), self.call(caller, &request).await)
-            }
-            None => {
-                lock(&self.0.sent).push(serde_json::from_slice(body).expect("the SDK sends JSON"));
-                ("SendEmail".to_owned(), self.call(caller, &AwsRequest::SendEmail(body)).await)
-            }
+        let (what, outcome) = if let Some((_, operation)) = target {
+            let body = serde_json::from_slice(body).expect("the SDK sends JSON");
+            expressions_in(&body, &mut lock(&self.0.expressions));
+            let request = AwsRequest::DynamoDb(Operation::new(operation, &body));
+            (describe(operation, &body), self.call(caller, &request).await)
+        } else {
+            lock(&self.0.sent).push(serde_json::from_slice(body).expect("the SDK sends JSON"));
+            ("SendEmail".to_owned(), self.call(caller, &AwsRequest::SendEmail(body)).await)
         };
         let error = match &outcome {
             Ok(response) => response.error.clone(),
