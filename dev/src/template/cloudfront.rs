@@ -75,7 +75,6 @@ struct OriginRequestPolicy {
     origin_request_policy_config: PolicyConfig,
 }
 
-#[expect(clippy::struct_field_names, reason = "the names are CloudFormation's")]
 #[derive(Deserialize)]
 struct PolicyConfig {
     #[serde(rename = "CookiesConfig")]
