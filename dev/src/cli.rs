@@ -120,7 +120,7 @@ impl TourOptions {
 /// The ports and the data of a stack.
 #[derive(Args, Debug)]
 struct Location {
-    /// The port of the page; the mailbox is at the next, DynamoDB at the one after, the API behind CloudFront at the fourth; 0 picks three free ports
+    /// The port of the page; mailbox, DynamoDB and, behind CloudFront, the API are at the next three; 0 picks free ports
     #[arg(long, value_name = "N", default_value_t = DEFAULT_PORT_BASE)]
     port_base: u16,
     /// Keep the data here between runs, instead of in memory

@@ -38,7 +38,6 @@ OPTIONS = {
     "BackupHoldHours": "24",
     "FormerHashes": "bcrypt$c=10,l=23",
     "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:alarms",
-    "MonthlyBudget": "50",
 }
 # The recipients of the emails in tests/deploy/mailer.rs.
 SEND = "/v2/email/outbound-emails"

@@ -1,4 +1,5 @@
-"""Parameters at the edge of what their patterns allow: edges.json, by CloudFormation's rules for parameters.
+"""Parameters at the edge of what their patterns allow: edges.json for the template and role_edges.json for deploy/role.yaml,
+by CloudFormation's rules for parameters.
 
 For each parameter `taken` and `refused` by the template, and `stopped`: taken, because no pattern can tell, and then refused
 by the functions, which do not start. tests/it/parameters.rs starts them with what is taken.
@@ -24,12 +25,12 @@ def takes(parameter, value):
     return "AllowedPattern" not in parameter or re.fullmatch(parameter["AllowedPattern"], value) is not None
 
 
-def check(parameters):
+def check(parameters, path=EDGES):
     """How many values were tried, and what is wrong."""
-    with open(EDGES, encoding="utf-8") as file:
+    with open(path, encoding="utf-8") as file:
         edges = json.load(file)
-    wrong = [f"{EDGES} has nothing of {name}" for name in sorted(set(parameters) - set(edges))]
-    wrong += [f"{EDGES}: there is no parameter {name}" for name in sorted(set(edges) - set(parameters))]
+    wrong = [f"{path} has nothing of {name}" for name in sorted(set(parameters) - set(edges))]
+    wrong += [f"{path}: there is no parameter {name}" for name in sorted(set(edges) - set(parameters))]
     tried = 0
     for name in sorted(set(parameters) & set(edges)):
         for kind, values in edges[name].items():

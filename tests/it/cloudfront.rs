@@ -198,7 +198,7 @@ async fn without_the_parameter_all_these_headers_are_ignored() {
     let page = Ask::page("/login");
     let plain = answer(&world, &page, &[]).await;
     let forged = answer(&world, &page, &through("198.51.100.10:46532")).await;
-    assert_eq!(forged, plain);
+    assert_eq!(forged.without_chance(), plain.without_chance());
     // The host that is compared with the origin is the one that API Gateway saw.
     let form = Ask::form("/login/link", &[("email", "mina@example.com")]);
     assert_eq!(answer(&world, &form, &through("198.51.100.10:46532")).await.status, 403);

@@ -76,9 +76,10 @@ async fn a_link_of_the_former_key_opens_where_it_was_requested_and_elsewhere_wit
             for step in steps {
                 deploy(&mut world, step);
             }
-            let (browser, code) = match with_code {
-                true => (world.visitor_from("198.51.100.9"), Some(&*asked.code)),
-                false => (again(&world, &asked.cookies), None),
+            let (browser, code) = if with_code {
+                (world.visitor_from("198.51.100.9"), Some(&*asked.code))
+            } else {
+                (again(&world, &asked.cookies), None)
             };
             let opened = asked.open(&browser, code).await;
             assert_eq!(opened.status, 200, "{steps:?} {with_code} {}", opened.body);

@@ -38,7 +38,6 @@ fn beside(name: &str) -> Vec<(&'static str, &'static str)> {
         "CertificateArn" => vec![("PublicUrl", ""), ("DomainName", "account.example.com")],
         "HostedZoneId" => vec![("PublicUrl", ""), ("DomainName", "account.example.com"), certificate],
         "MailFromDomain" => vec![("CreateMailIdentity", "true")],
-        "MonthlyBudget" => vec![("AlarmTopicArn", "arn:aws:sns:us-east-1:123456789012:alarms")],
         _ => Vec::new(),
     }
 }

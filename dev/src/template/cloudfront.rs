@@ -76,11 +76,13 @@ struct OriginRequestPolicy {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
 struct PolicyConfig {
-    cookies_config: Cookies,
-    query_strings_config: QueryStrings,
-    headers_config: Headers,
+    #[serde(rename = "CookiesConfig")]
+    cookies: Cookies,
+    #[serde(rename = "QueryStringsConfig")]
+    query_strings: QueryStrings,
+    #[serde(rename = "HeadersConfig")]
+    headers: Headers,
 }
 
 #[derive(Deserialize)]
@@ -149,9 +151,8 @@ impl Parts {
         };
         let policy = &policy.origin_request_policy_config;
         let all = ["all", "all"];
-        if [&*policy.cookies_config.cookie_behavior, &*policy.query_strings_config.query_string_behavior]
-            != all
-            || policy.headers_config.header_behavior != "whitelist"
+        if [&*policy.cookies.cookie_behavior, &*policy.query_strings.query_string_behavior] != all
+            || policy.headers.header_behavior != "whitelist"
         {
             return wrong("the local stack plays all cookies, the whole query, and headers by their names");
         }
@@ -163,7 +164,7 @@ impl Parts {
         }
         let headers = origin.origin_custom_headers.into_iter();
         Ok(Some(Distribution {
-            forwarded: policy.headers_config.headers.iter().map(|name| name.to_ascii_lowercase()).collect(),
+            forwarded: policy.headers.headers.iter().map(|name| name.to_ascii_lowercase()).collect(),
             custom_headers: headers
                 .map(|header| (header.header_name.to_ascii_lowercase(), header.header_value))
                 .collect(),
