@@ -55,7 +55,7 @@ struct Asked {
 impl Asked {
     async fn sign_in(world: &World) -> Self {
         let browser = world.visitor();
-        let page = browser.post_form("/login/link", &[("email", "mina@example.com")]).await;
+        let page = browser.submit("/login/link", &[("email", "mina@example.com")]).await;
         let token = token_in(world.deliver().await.last().expect("the link was sent"));
         Self { path: "/login/open", token, cookies: browser.cookies(), code: page.link_code() }
     }

@@ -35,6 +35,10 @@ fn beside(name: &str) -> Vec<(&'static str, &'static str)> {
     );
     match name {
         "DomainName" => vec![("PublicUrl", ""), certificate],
+        "CloudFrontCertificateArn" => {
+            vec![("PublicUrl", ""), ("DomainName", "account.example.com"), ("CloudFront", "true")]
+        }
+        "WebAclArn" => vec![("CloudFront", "true")],
         "CertificateArn" => vec![("PublicUrl", ""), ("DomainName", "account.example.com")],
         "HostedZoneId" => vec![("PublicUrl", ""), ("DomainName", "account.example.com"), certificate],
         "MailFromDomain" => vec![("CreateMailIdentity", "true")],

@@ -138,7 +138,7 @@ async fn look(question: usize, state: State, typed: &'static str) -> Look {
         for cookies in &mut seen.answer.cookies {
             *cookies = cookies.replace(&format!(".{cookie};"), ".TYPED;");
         }
-        if let Some(behind) = &mut seen.behind {
+        if let Some(behind) = seen.behind.as_mut().filter(|_| typed.contains('@')) {
             behind.body = behind.body.replace(&html, "TYPED");
         }
     }
