@@ -55,7 +55,7 @@ fn plain(set_cookie: &HeaderValue) -> HeaderValue {
 mod tests {
     use super::*;
 
-    fn headers(name: header::HeaderName, values: &[&'static str]) -> HeaderMap {
+    fn headers(name: &header::HeaderName, values: &[&'static str]) -> HeaderMap {
         values.iter().map(|value| (name.clone(), HeaderValue::from_static(value))).collect()
     }
 
@@ -66,7 +66,7 @@ mod tests {
     #[test]
     fn the_browser_gets_cookies_that_safari_keeps() {
         let mut set = headers(
-            header::SET_COOKIE,
+            &header::SET_COOKIE,
             &[
                 "__Host-session=abc; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=600",
                 "__Host-typed=; Path=/;secure; Max-Age=0",
@@ -93,7 +93,7 @@ mod tests {
             (&["__Host-session=old"], &[]),
             (&[], &[]),
         ] {
-            let mut cookies = headers(header::COOKIE, sent);
+            let mut cookies = headers(&header::COOKIE, sent);
             to_function(&mut cookies);
             assert_eq!(values(&cookies), got, "{sent:?}");
         }
@@ -106,7 +106,7 @@ mod tests {
         const WEB_VIEW: &str = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/126.0.0.0 Mobile Safari/537.36";
         const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0";
         for (agent, safari) in [(SAFARI, true), (CHROME, false), (WEB_VIEW, false), (FIREFOX, false)] {
-            let mut request = headers(header::USER_AGENT, &[agent]);
+            let mut request = headers(&header::USER_AGENT, &[agent]);
             assert_eq!(may_lack_cookies(&request), safari, "{agent}");
             request.insert(header::COOKIE, HeaderValue::from_static("plain-session=abc"));
             assert!(!may_lack_cookies(&request), "{agent}");

@@ -93,13 +93,23 @@ pub struct Reply {
     cookies: Vec<Cookie<'static>>,
     /// What the page behind a redirect says.
     banner: Option<Banner>,
+    /// The request for an email that the page behind a redirect is about, as its cookie has it.
+    requested: Option<String>,
     clear_site_data: bool,
     allow: Option<String>,
 }
 
 impl Reply {
     fn new(status: StatusCode, content: Content) -> Self {
-        Self { status, content, cookies: Vec::new(), banner: None, clear_site_data: false, allow: None }
+        Self {
+            status,
+            content,
+            cookies: Vec::new(),
+            banner: None,
+            requested: None,
+            clear_site_data: false,
+            allow: None,
+        }
     }
 
     /// A page.
@@ -213,16 +223,11 @@ impl Reply {
         self.with_cookie(cookies::cleared(cookies::TYPED))
     }
 
-    /// Has the browser keep its request for an email, so that the page that says so can be opened again. An address that is
-    /// too long is not kept: then that page is the form.
+    /// Has the browser that is redirected keep its request for an email, so that the page that says so can be opened again. An
+    /// address that is too long is not kept: then that page is the form.
     #[must_use]
     pub fn with_requested_email(self, request: &RequestedEmail) -> Self {
-        match request.encode() {
-            Some(value) => {
-                self.with_cookie(cookies::kept(cookies::REQUESTED, value, Purpose::SignIn.lifetime()))
-            }
-            None => self,
-        }
+        Self { requested: request.encode(), ..self }
     }
 
     /// Says on the page that a browser is redirected to what was done.
@@ -294,9 +299,17 @@ impl Reply {
         for cookie in &self.cookies {
             add(SET_COOKIE, &cookie.to_string());
         }
-        if let Some(banner) = self.banner.filter(|_| status == StatusCode::SEE_OTHER) {
-            let value = banner.as_str().to_owned();
-            add(SET_COOKIE, &cookies::kept(cookies::BANNER, value, cookies::BANNER_LIFETIME).to_string());
+        // Programs are not redirected.
+        if status == StatusCode::SEE_OTHER {
+            let banner = self.banner.map(|banner| {
+                cookies::kept(cookies::BANNER, banner.as_str().to_owned(), cookies::BANNER_LIFETIME)
+            });
+            let requested = self
+                .requested
+                .map(|value| cookies::kept(cookies::REQUESTED, value, Purpose::SignIn.lifetime()));
+            for cookie in banner.into_iter().chain(requested) {
+                add(SET_COOKIE, &cookie.to_string());
+            }
         }
         let (media_type, body) = match self.content {
             Content::SeeOther { location, .. } if !json => {
