@@ -120,7 +120,7 @@ impl TourOptions {
 /// The ports and the data of a stack.
 #[derive(Args, Debug)]
 struct Location {
-    /// The port of the page; the mailbox is at the next, DynamoDB at the one after; 0 picks three free ports
+    /// The port of the page; mailbox, DynamoDB and, behind CloudFront, the API are at the next three; 0 picks free ports
     #[arg(long, value_name = "N", default_value_t = DEFAULT_PORT_BASE)]
     port_base: u16,
     /// Keep the data here between runs, instead of in memory
@@ -161,6 +161,10 @@ struct Up {
     /// Do not start this function, because you run it yourself with the variables of `cargo dev env`
     #[arg(long, value_name = "FUNCTION")]
     without: Vec<String>,
+    /// For Safari, which keeps no Secure cookies of `http://127.0.0.1` and `http://localhost`: give browsers the cookies without
+    /// `Secure` and without the prefix `__Host-`
+    #[arg(long)]
+    plain_cookies: bool,
     /// Build and run the binaries as they are shipped
     #[arg(long, global = true)]
     release: bool,
@@ -182,6 +186,7 @@ impl Up {
             accounts: self.accounts.clone(),
             without: self.without.clone(),
             sam_local: None,
+            plain_cookies: self.plain_cookies,
             profile: self.profile(),
             printing: if self.verbose { Printing::Everything } else { Printing::Notable },
             progress: true,
@@ -298,6 +303,11 @@ fn print_ready(stack: &Stack, up: &Up) {
     println!("  Page      {}", stack.page_url());
     println!("  Mailbox   {}", stack.mailbox_url());
     println!("  DynamoDB  {}   (access key: operator)", stack.aws_url());
+    if let Some(api) = stack.api_url() {
+        println!(
+            "  API       {api}   (refuses what did not come through CloudFront, which is the page's port)"
+        );
+    }
     for function in &up.without {
         let options = up.location.as_options();
         println!("  start {function} yourself; cargo dev env {function}{options} prints its variables");

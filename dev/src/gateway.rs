@@ -3,21 +3,25 @@
 //! Knows routes and functions, no flow. The form of events and responses is in `payload`.
 
 mod payload;
+mod plain_cookies;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 
 use crate::aws::calls::Calls;
 use crate::lambda::runtime_api::{Failure, RuntimeApi};
 use crate::logs::Logs;
+use crate::stack::Options;
 use crate::template::{Route, Template};
 
 /// The largest body API Gateway takes.
@@ -25,6 +29,10 @@ const MAX_BODY: usize = 10 * 1024 * 1024;
 
 /// The longest API Gateway waits for a function.
 const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Printed at the first form from Safari without a cookie.
+const SAFARI: &str = "Safari sent a form without cookies: it keeps no Secure cookie of a site without TLS. Start with \
+                      `cargo dev --plain-cookies`";
 
 /// The gateway and all that it needs; clones share it.
 #[derive(Clone)]
@@ -37,6 +45,10 @@ struct Parties {
     logs: Logs,
     /// Functions that a developer runs, whose debugger may stop for longer than the timeout.
     by_hand: Vec<String>,
+    /// Whether browsers get cookies that Safari keeps without TLS.
+    plain_cookies: bool,
+    /// Whether the line about Safari was printed.
+    safari_was_told: AtomicBool,
 }
 
 impl Gateway {
@@ -46,13 +58,21 @@ impl Gateway {
         runtime: RuntimeApi,
         calls: Calls,
         logs: Logs,
-        by_hand: Vec<String>,
+        options: &Options,
     ) -> Self {
         let routes = template
             .functions
             .iter()
             .flat_map(|function| function.routes.iter().map(|route| (route.clone(), function.name.clone())));
-        Self(Arc::new(Parties { routes: routes.collect(), runtime, calls, logs, by_hand }))
+        Self(Arc::new(Parties {
+            routes: routes.collect(),
+            runtime,
+            calls,
+            logs,
+            by_hand: options.without.clone(),
+            plain_cookies: options.plain_cookies,
+            safari_was_told: AtomicBool::new(false),
+        }))
     }
 
     /// The one handler of the first port.
@@ -88,6 +108,14 @@ impl Gateway {
         }
     }
 
+    /// Says once why a form from Safari comes without cookies.
+    fn tell_safari(&self, parts: &Parts) {
+        let affected = parts.method == Method::POST && plain_cookies::may_lack_cookies(&parts.headers);
+        if affected && !self.0.safari_was_told.swap(true, Ordering::Relaxed) {
+            self.0.logs.note(SAFARI);
+        }
+    }
+
     fn log(&self, line: &RequestLine, function: &str, status: StatusCode, invocation: Option<&str>) {
         let took = line.started.elapsed().as_millis();
         let cost = invocation.map(|id| self.0.calls.summary(id).to_string());
@@ -109,7 +137,12 @@ async fn handle(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    if gateway.0.plain_cookies {
+        plain_cookies::to_function(&mut parts.headers);
+    } else {
+        gateway.tell_safari(&parts);
+    }
     let line = RequestLine {
         started: Instant::now(),
         method: parts.method.to_string(),
@@ -127,6 +160,9 @@ async fn handle(
     let (mut response, invocation) = gateway.invoke(function, &event).await;
     if let Some(id) = event["requestContext"]["requestId"].as_str().and_then(|id| id.parse().ok()) {
         response.headers_mut().insert("apigw-requestid", id);
+    }
+    if gateway.0.plain_cookies {
+        plain_cookies::to_browser(response.headers_mut());
     }
     gateway.log(&line, function, response.status(), invocation.as_deref());
     response

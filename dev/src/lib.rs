@@ -11,6 +11,7 @@ pub mod browser;
 pub mod build;
 pub mod cli;
 pub mod clock;
+pub mod cloudfront;
 pub mod gateway;
 pub mod lambda;
 pub mod logs;

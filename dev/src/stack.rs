@@ -29,6 +29,7 @@ use crate::aws::containers;
 use crate::aws::database::{self, WriteSignal};
 use crate::aws::endpoint::AwsEndpoint;
 use crate::aws::faults::Faults;
+use crate::cloudfront::CloudFront;
 use crate::gateway::Gateway;
 use crate::lambda::invoker::Invoker;
 use crate::lambda::process::{Supervisor, Variables};
@@ -47,6 +48,7 @@ pub struct Stack {
     page_url: String,
     mailbox_url: String,
     aws_url: String,
+    api_url: Option<String>,
     hosts: Hosts,
     template: Template,
     environments: Environments,
@@ -85,9 +87,15 @@ impl Stack {
                 bail!("--without {name}: the template has no such function");
             }
         }
+        if template.distribution.is_some() {
+            if options.sam_local.is_some() {
+                bail!("sam local has no CloudFront: leave the parameter CloudFront out");
+            }
+            ports.bind_api(options.port_base).await?;
+        }
         let packages = packages(&template, options);
         let binaries = build::build(&packages, options.profile, options.progress).await?;
-        let page_port = ports.gateway.take();
+        let (page_port, api) = (ports.gateway.take(), ports.api.take());
         let mut stack = Self::assemble(options, ports, template).await?;
         stack.start_functions(options, &binaries)?;
         let ops = binary(&binaries, build::OPERATOR_PACKAGE)?;
@@ -96,7 +104,7 @@ impl Stack {
         tokio::try_join!(import, stack.all_polled(options))?;
         stack.accounts = accounts;
         if let Some(port) = page_port {
-            stack.open_page(options, port)?;
+            stack.open_page(options, port, api)?;
         }
         Ok(stack)
     }
@@ -110,6 +118,7 @@ impl Stack {
             page_url: format!("http://127.0.0.1:{}", ports.page),
             mailbox_url: format!("http://127.0.0.1:{}", port_of(&ports.mailbox)),
             aws_url: format!("http://127.0.0.1:{}", port_of(&ports.aws)),
+            api_url: None,
             environments: Environments {
                 aws_port: port_of(&ports.aws),
                 secrets: environment::secrets(&template, data)?,
@@ -151,15 +160,30 @@ impl Stack {
         self.read_streams(options, &writes)
     }
 
-    fn open_page(&mut self, options: &Options, port: ClosedPort) -> anyhow::Result<()> {
+    fn open_page(
+        &mut self,
+        options: &Options,
+        port: ClosedPort,
+        api: Option<TcpListener>,
+    ) -> anyhow::Result<()> {
         let gateway = Gateway::new(
             &self.template,
             self.runtime.clone(),
             self.calls.clone(),
             self.logs.clone(),
-            options.without.clone(),
+            options,
         );
-        self.serve_page(port.open()?, gateway.router());
+        let mut page = gateway.router();
+        if let (Some(distribution), Some(api)) = (&self.template.distribution, api) {
+            let host = format!("127.0.0.1:{}", port_of(&api));
+            let headers = self.environments.headers_of(distribution)?;
+            let cloudfront =
+                CloudFront::new(&distribution.forwarded, &headers, distribution.copies_host, &host)?;
+            self.api_url = Some(format!("http://{host}"));
+            self.serve_page(api, page.clone());
+            page = cloudfront.before(page);
+        }
+        self.serve_page(port.open()?, page);
         Ok(())
     }
 
@@ -259,6 +283,11 @@ impl Stack {
     /// The URL of DynamoDB and SES.
     pub fn aws_url(&self) -> &str {
         &self.aws_url
+    }
+
+    /// The URL of the API itself, where the site's is CloudFront's.
+    pub fn api_url(&self) -> Option<&str> {
+        self.api_url.as_deref()
     }
 
     /// The accounts that were loaded.

@@ -3,6 +3,7 @@
 //! Knows SAM and CloudFormation, and nothing of processes or ports. What would change how the stack behaves, and is
 //! not known to the local stack, is an error: a silent difference would be worse.
 
+mod cloudfront;
 pub mod condition;
 pub mod intrinsics;
 pub mod keys;
@@ -18,7 +19,7 @@ use yaml_serde::Value as Yaml;
 
 use self::intrinsics::Scope;
 pub use self::model::{
-    ACCOUNT_ID, Function, REGION, Route, Secret, StreamSource, Table, Template, TemplateError,
+    ACCOUNT_ID, Distribution, Function, REGION, Route, Secret, StreamSource, Table, Template, TemplateError,
 };
 
 impl Template {
@@ -32,14 +33,23 @@ impl Template {
             Some(globals) => scope.resolve("Globals", &Yaml::Mapping(globals.clone()))?.unwrap_or_default(),
             None => Value::Null,
         };
-        let mut template = Self { functions: Vec::new(), tables: Vec::new(), secrets: BTreeMap::new() };
+        let mut template = Self {
+            functions: Vec::new(),
+            tables: Vec::new(),
+            secrets: BTreeMap::new(),
+            configuration_sets: BTreeSet::new(),
+            distribution: None,
+        };
+        let mut cloudfront = cloudfront::Parts::default();
         for (id, resource) in resources {
             let id = id.as_str().unwrap_or_default();
             if !scope.absent.contains(id) {
                 let resource = scope.resolve(id, resource)?.unwrap_or_default();
                 resources::add(&mut template, &globals["Function"], id, &resource)?;
+                cloudfront.add(id, &resource)?;
             }
         }
+        template.distribution = cloudfront.distribution()?;
         for (name, output) in section(&document, "Outputs").into_iter().flatten() {
             let place = format!("Outputs.{}", name.as_str().unwrap_or_default());
             if holds(&scope, &place, output)? {

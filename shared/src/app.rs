@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_types::SdkConfig;
-use domain::{Account, Language, MessageId, Session, Timestamp};
+use domain::{Account, FormId, Language, MessageId, OriginKeys, Session, Timestamp};
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -28,6 +28,7 @@ pub struct App<R = ()> {
     clock: Clock,
     metrics: Metrics,
     product_name: Arc<str>,
+    origin_keys: Option<OriginKeys>,
 }
 
 /// What the mailer gets.
@@ -80,6 +81,7 @@ impl<R> App<R> {
             clock: platform.clock.clone(),
             metrics: Metrics::new(&config.metrics_namespace, platform.metrics.clone()),
             product_name: config.product_name.as_str().into(),
+            origin_keys: config.origin_keys.clone(),
         }
     }
 
@@ -88,9 +90,24 @@ impl<R> App<R> {
         self.clock.now()
     }
 
+    /// What a request must show that came through CloudFront, if the site is behind it.
+    pub fn origin_keys(&self) -> Option<&OriginKeys> {
+        self.origin_keys.as_ref()
+    }
+
     /// A new key for an email request. Keys sort by time.
     pub fn message_id(&self) -> MessageId {
         MessageId::new(self.clock.unix_milliseconds(), self.entropy.id())
+    }
+
+    /// An id for a form on a page that is made now.
+    pub fn form_id(&self) -> FormId {
+        FormId::new(self.clock.unix_milliseconds(), self.entropy.id())
+    }
+
+    /// The current millisecond since the epoch, for keys that are made of a form. Everything else goes by [`App::now`].
+    pub fn unix_milliseconds(&self) -> u64 {
+        self.clock.unix_milliseconds()
     }
 
     /// Counts an event.

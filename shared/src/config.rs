@@ -1,7 +1,9 @@
 //! The only place that reads the environment. All that is missing or wrong is reported at start, at once.
 use std::time::Duration;
 
-use domain::{DailyEmails, EmailAddress, FormerHashes, HashingKey};
+use domain::{DailyEmails, EmailAddress, FormerHashes, HashingKeys, OriginKeys};
+
+use crate::mail::ConfigurationSets;
 
 /// The names of the tables.
 #[derive(Debug, Clone)]
@@ -31,6 +33,8 @@ pub struct Config {
     pub metrics_namespace: String,
     /// The lowest level that is logged.
     pub log_level: tracing::Level,
+    /// What a request must show that came through CloudFront; nothing where the API is reached directly.
+    pub origin_keys: Option<OriginKeys>,
 }
 
 /// Everything that is wrong with the environment.
@@ -59,6 +63,7 @@ pub fn read<R: Requirements>(variable: &dyn Fn(&str) -> Option<String>) -> Resul
         product_name: environment.required("PRODUCT_NAME"),
         metrics_namespace: environment.required("METRICS_NAMESPACE"),
         log_level: environment.log_level(),
+        origin_keys: environment.origin_keys(),
     };
     environment.check_sdk_variables();
     match (R::read(&mut environment), environment.problems) {
@@ -129,14 +134,15 @@ impl Environment<'_> {
         }
     }
 
-    /// The key of keyed hashes, of at least 32 characters.
-    pub fn hashing_key(&mut self) -> Option<HashingKey> {
+    /// The key of keyed hashes, of at least 32 characters, and a second one while the keys are rotated.
+    pub fn hashing_keys(&mut self) -> Option<HashingKeys> {
         let secret = self.required("HASHING_KEY");
-        let key = HashingKey::new(&secret);
-        if key.is_none() && !secret.is_empty() {
-            self.problems.push("HASHING_KEY is shorter than 32 characters".into());
+        if secret.is_empty() {
+            return None;
         }
-        key
+        HashingKeys::parse(&secret)
+            .map_err(|problem| self.problems.push(format!("HASHING_KEY: {problem}")))
+            .ok()
     }
 
     /// The waiting period of a newly confirmed backup email: a week at most, since a typing error must not lock people
@@ -195,9 +201,20 @@ impl Environment<'_> {
         None
     }
 
-    /// The configuration set of SES that emails go through.
-    pub fn configuration_set(&mut self) -> Option<String> {
-        Some(self.required("CONFIGURATION_SET")).filter(|name| !name.is_empty())
+    /// The configuration sets of SES that emails go through.
+    pub fn configuration_sets(&mut self) -> Option<ConfigurationSets> {
+        let mut set = |variable| Some(self.required(variable)).filter(|name| !name.is_empty());
+        let (lasting, sign_in_links) = (set("CONFIGURATION_SET"), set("SIGN_IN_LINK_CONFIGURATION_SET"));
+        Some(ConfigurationSets { lasting: lasting?, sign_in_links: sign_in_links? })
+    }
+
+    /// What a request must show that came through CloudFront. A value that cannot be read is a problem: without a key every
+    /// request would be let in.
+    fn origin_keys(&mut self) -> Option<OriginKeys> {
+        let secret = self.optional("ORIGIN_KEY")?;
+        OriginKeys::parse(&secret)
+            .map_err(|problem| self.problems.push(format!("ORIGIN_KEY: {problem}")))
+            .ok()
     }
 
     fn log_level(&mut self) -> tracing::Level {
@@ -245,22 +262,23 @@ mod tests {
 
     impl Requirements for Everything {
         fn read(environment: &mut Environment<'_>) -> Option<Self> {
-            let key = environment.hashing_key();
+            let keys = environment.hashing_keys();
             let (waiting_period, former_hashes) =
                 (environment.backup_waiting_period(), environment.former_hashes());
             let (daily_emails, from) = (environment.daily_emails(), environment.email_from());
-            let (public_url, configuration_set) = (environment.public_url(), environment.configuration_set());
-            let _ = (key?, waiting_period?, former_hashes?, daily_emails?, from?, configuration_set?);
+            let (public_url, sets) = (environment.public_url(), environment.configuration_sets());
+            let _ = (keys?, waiting_period?, former_hashes?, daily_emails?, from?, sets?);
             Some(Self { public_url: public_url? })
         }
     }
 
-    const MORE: [(&str, &str); 5] = [
+    const MORE: [(&str, &str); 6] = [
         ("HASHING_KEY", "0123456789abcdef0123456789abcdef"),
         ("DAILY_MAILS", "24000"),
         ("MAIL_FROM", "no-reply@example.com"),
         ("PUBLIC_URL", "https://account.example.com"),
         ("CONFIGURATION_SET", "sparekey"),
+        ("SIGN_IN_LINK_CONFIGURATION_SET", "sparekey-links"),
     ];
 
     fn problems<R: Requirements>(changes: &[(&str, &str)]) -> Vec<String> {
@@ -297,7 +315,15 @@ mod tests {
             ("AWS_RETRY_MODE", "never", "AWS_RETRY_MODE is neither standard nor adaptive"),
             ("LOG_LEVEL", "loud", "LOG_LEVEL is not one of error, warn, info, debug, trace"),
             ("HASHING_KEY", "", "HASHING_KEY is not set"),
-            ("HASHING_KEY", "short", "HASHING_KEY is shorter than 32 characters"),
+            ("HASHING_KEY", "short", "HASHING_KEY: a key is shorter than 32 characters"),
+            ("HASHING_KEY", " ", "HASHING_KEY: there is no key"),
+            (
+                "HASHING_KEY",
+                "0123456789abcdef0123456789abcdef 0123456789abcdef0123456789abcdef",
+                "HASHING_KEY: both keys are the same",
+            ),
+            ("ORIGIN_KEY", "short", "ORIGIN_KEY: a key is shorter than 32 characters"),
+            ("ORIGIN_KEY", " ", "ORIGIN_KEY: there is no key"),
             ("BACKUP_HOLD_HOURS", "a day", "BACKUP_HOLD_HOURS is not a number of hours from 0 to 168"),
             ("BACKUP_HOLD_HOURS", "169", "BACKUP_HOLD_HOURS is not a number of hours from 0 to 168"),
             ("DAILY_MAILS", "", "DAILY_MAILS is not set"),
@@ -308,6 +334,7 @@ mod tests {
                 "DAILY_MAILS is less than 12000 a day, which would let one client use up the mail of others",
             ),
             ("CONFIGURATION_SET", "", "CONFIGURATION_SET is not set"),
+            ("SIGN_IN_LINK_CONFIGURATION_SET", "", "SIGN_IN_LINK_CONFIGURATION_SET is not set"),
             ("PUBLIC_URL", "", "PUBLIC_URL is not set"),
         ] {
             assert_eq!(problems::<Everything>(&[(name, value)]), [problem]);

@@ -1,5 +1,5 @@
 //! Browsers in which an account has signed in before.
-use domain::{Account, DeviceCookie, DeviceId, EmailAddress, HashingKey, HourlyKey};
+use domain::{Account, DeviceCookie, DeviceId, EmailAddress, HashingKeys, HourlyKey};
 
 use crate::app::App;
 use crate::store::NoticeKeys;
@@ -14,7 +14,7 @@ pub struct RememberedDevice {
     pub id: DeviceId,
 }
 
-impl<R: AsRef<HashingKey>> App<R> {
+impl<R: AsRef<HashingKeys>> App<R> {
     /// The device cookie after a sign-in to this account. A browser that was known stays the same one.
     pub fn remember_device(&self, request: &Request, account: &Account) -> RememberedDevice {
         let random = self.entropy.id().to_be_bytes();
@@ -31,11 +31,14 @@ impl<R: AsRef<HashingKey>> App<R> {
         address: &EmailAddress,
         remembered: &RememberedDevice,
     ) -> NoticeKeys {
-        let key = self.needs.as_ref();
-        let was_known = key.device_of(&request.device_cookie(), address.canonical()).is_some();
+        let keys = self.needs.as_ref();
+        let was_known = keys.device_of(&request.device_cookie(), address.canonical()).is_some();
         let client = (!was_known).then(|| request.client().to_string());
         let browsers = std::iter::once(remembered.id.as_str()).chain(client.as_deref());
-        let hourly = browsers.map(|browser| HourlyKey::of_use(account, address, browser, key)).collect();
+        // Under each of the keys, so that a rotation does not send it again within the hour.
+        let of_browser =
+            |browser| keys.all().map(move |key| HourlyKey::of_use(account, address, browser, key));
+        let hourly = browsers.flat_map(of_browser).collect();
         NoticeKeys { id: self.message_id(), hourly }
     }
 }

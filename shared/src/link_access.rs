@@ -1,6 +1,6 @@
 //! Who may use a link: the browser that requested it, or a person with the code that is shown there.
 use domain::link::MAX_CODE_ATTEMPTS;
-use domain::{Account, HashingKey, Link, LinkAuthorization, LinkCode, Purpose, Timestamp, Token};
+use domain::{Account, HashingKeys, Link, LinkAuthorization, LinkCode, Purpose, Timestamp, Token};
 
 use crate::app::App;
 use crate::error::Error;
@@ -20,11 +20,11 @@ impl<R> App<R> {
     }
 }
 
-impl<R: AsRef<HashingKey>> App<R> {
+impl<R: AsRef<HashingKeys>> App<R> {
     /// Whether this browser requested the link: it has the cookie of the request, or the account is signed in there.
     pub fn is_same_browser(&self, link: &Link, cookies: &[Token], signed_in: Option<&Account>) -> bool {
-        let key = self.needs.as_ref();
-        let has_cookie = cookies.iter().any(|cookie| key.is_browser_token_of(&link.request, cookie));
+        let keys = self.needs.as_ref();
+        let has_cookie = cookies.iter().any(|cookie| keys.is_browser_token_of(&link.request, cookie));
         has_cookie || signed_in.is_some_and(|account| account.id == link.account_id)
     }
 

@@ -1,12 +1,13 @@
 //! Counts requests for emails, and tells the operator when a limit is reached.
-use domain::{EmailRequest, Limit, MessageId, Requester, TypedAddress};
+use domain::{EmailRequest, FormId, Limit, MessageId, Requester, Timestamp, TypedAddress};
 
 use crate::app::App;
 use crate::error::Error;
 use crate::metrics::Event;
 use crate::requirements::EmailRequests;
 use crate::store::LimitReached;
-use crate::web::Request;
+use crate::web::pages::{CheckMailboxPage, EmailRequested};
+use crate::web::{Banner, EmailKind, Reply, Request, RequestedEmail, StatusCode};
 
 impl<R> App<R> {
     /// Tells the operator that a limit is reached: its name, never its subject, which may be an address.
@@ -19,7 +20,16 @@ impl<R> App<R> {
 impl App<EmailRequests> {
     /// The limit on all emails of a day, for this requester's shard.
     pub fn daily_email_limit(&self, requester: Requester<'_>) -> Limit {
-        self.needs.daily_emails.shard_for(requester, &self.needs.key)
+        self.needs.daily_emails.shard_for(requester)
+    }
+
+    /// The key of a stranger's request. A second click on the button of the same form has the same key, so that it requests
+    /// nothing more, and its answer has the same code.
+    pub fn request_id(&self, form_id: &str, kind: EmailKind, typed: &TypedAddress) -> MessageId {
+        let of_form = FormId::parse(form_id).and_then(|form| {
+            self.needs.keys.request_of_form(form, kind.as_str(), typed.as_str(), self.unix_milliseconds())
+        });
+        of_form.unwrap_or_else(|| self.message_id())
     }
 
     /// Requests an email on behalf of a stranger: one transaction that counts and enqueues, the same for every
@@ -33,7 +43,7 @@ impl App<EmailRequests> {
     ) -> Result<(), Error> {
         self.count(Event::Requested((&email).into()));
         let client = request.client();
-        let limits = match self.needs.key.device_of(&request.device_cookie(), typed.as_str()) {
+        let limits = match self.needs.keys.device_of(&request.device_cookie(), typed.as_str()) {
             // A browser that is known has an allowance of its own, which nobody else can use up.
             Some(device) => vec![Limit::emails_on(&device), Limit::emails_of_known_browsers(typed)],
             None => vec![
@@ -42,10 +52,43 @@ impl App<EmailRequests> {
                 self.daily_email_limit(Requester::Client(client)),
             ],
         };
-        let counted = self.store.counted(&self.needs.key);
+        let counted = self.store.counted(&self.needs.keys);
         if let Err(LimitReached(limit)) = counted.request_email(id, email, &limits, self.now()).await? {
             self.record_limit_reached(&limit);
         }
         Ok(())
+    }
+
+    /// The reply to a request: for browsers the way to the page that says that the email is on its way. It is the same
+    /// whether or not there will be an email.
+    pub fn email_requested(&self, request: &Request, kind: EmailKind, id: MessageId, typed: &str) -> Reply {
+        let code = (kind == EmailKind::SignInLink).then(|| self.needs.keys.code_of(&id));
+        let answer = EmailRequested::new(kind, code.as_ref());
+        let requested = RequestedEmail { kind, id, typed: typed.trim().to_owned() };
+        let former = request.requested_email();
+        let again = former.is_some_and(|former| former != requested && former.is_like(&requested));
+        let reply = Reply::see_other(kind.page(), StatusCode::OK, &answer).with_requested_email(&requested);
+        if again { reply.with_banner(Banner::RequestedAgain) } else { reply }
+    }
+
+    /// The page that says that an email is on its way, for the browser that requested it and as long as it is of use.
+    pub fn check_mailbox(
+        &self,
+        request: &Request,
+        requested: &RequestedEmail,
+        kind: EmailKind,
+        now: Timestamp,
+    ) -> Option<Reply> {
+        if requested.kind != kind || now >= requested.ends_at() {
+            return None;
+        }
+        let keys = &self.needs.keys;
+        let is_own =
+            request.link_requests().iter().any(|cookie| keys.is_browser_token_of(&requested.id, cookie));
+        let code = (kind == EmailKind::SignInLink && is_own).then(|| keys.code_of(&requested.id));
+        let texts = self.texts(request.language());
+        let page = CheckMailboxPage::new(requested, code.as_ref(), self.form_id(), now, texts);
+        let banner = request.banner();
+        Some(Reply::page(StatusCode::OK, page.with_banner(banner)).having_shown(banner))
     }
 }

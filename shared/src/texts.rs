@@ -6,6 +6,7 @@ use fluent_bundle::{FluentArgs, FluentResource};
 use fluent_langneg::{NegotiationStrategy, negotiate_languages};
 use unic_langid::LanguageIdentifier;
 
+use crate::web::Banner;
 use domain::{Language, Timestamp};
 
 type Bundle = FluentBundle<FluentResource>;
@@ -94,6 +95,19 @@ impl Texts {
             tracing::error!(key, "a text is missing");
             key.to_owned()
         })
+    }
+
+    /// A message about a number of minutes. One minute has a message of its own, whose key ends with `-one`.
+    pub fn minutes(&self, key: &str, minutes: u64) -> String {
+        match minutes {
+            1 => self.message(&format!("{key}-one")),
+            _ => self.format(key, &[("minutes", &*minutes.to_string())]),
+        }
+    }
+
+    /// What was done, on the page after a form.
+    pub fn banner(&self, banner: &Banner) -> String {
+        self.message(&format!("banner-{}", banner.as_str()))
     }
 
     /// A point in time, to the minute.

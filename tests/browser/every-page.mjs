@@ -71,14 +71,23 @@ export async function everyPage({ stack, browser, inspector, language }) {
   await see(one, "forgot-username-no-address", say("problem-not-an-address"));
   let before = await stack.latestMail();
   await one.send("/forgot-username", { email: walker.email });
-  await see(one, "check-mail-username", say("check-mail-username"));
+  await see(one, "check-mail-username", say("check-mail-username", { email: walker.email }));
+  await one.open("/forgot-username");
+  await see(one, "forgot-username-requested", say("requested-before", { email: walker.email }));
   await mail("mail-username", walker.email, before, "username-subject");
 
   // Sign-in links.
   before = await stack.latestMail();
   await one.open("/login");
   await one.send("/login/link", { email: walker.email });
-  await see(one, "check-mail-link", say("check-mail-link"), say("code-elsewhere"));
+  const onItsWay = say("check-mail-link", { email: walker.email });
+  await see(one, "check-mail-link", onItsWay, say("code-elsewhere"), say("check-mail-other"));
+  await one.page.reload();
+  await see(one, "check-mail-reloaded", onItsWay, say("code-elsewhere"));
+  await one.open("/login");
+  await see(one, "sign-in-requested", say("requested-before", { email: walker.email }));
+  await one.page.getByRole("link", { name: say("requested-before-link") }).click();
+  await see(one, "check-mail-again", onItsWay, say("code-elsewhere"));
   const older = (await mail("mail-sign-in", walker.email, before, "sign-in-subject")).links[0];
   before = await stack.latestMail();
   await one.open("/login");
@@ -96,7 +105,10 @@ export async function everyPage({ stack, browser, inspector, language }) {
   await one.press(say("open-submit", { username: walker.username }));
   await see(one, "account-none", say("backup-define"));
   await one.open(link);
-  await see(one, "sign-in-link-used", say("problem-link-used"));
+  await see(one, "account-signed-in-already", say("banner-signed-in"));
+  const late = await arrive();
+  await late.open(link);
+  await see(late, "sign-in-link-used", say("problem-link-used"));
   await one.open(`/login/open?token=${UNKNOWN_TOKEN}`);
   await see(one, "sign-in-link-unknown", say("problem-link-unknown"));
 
@@ -253,7 +265,7 @@ export async function everyPage({ stack, browser, inspector, language }) {
   await longer.open("/account");
   await see(longer, "account-sso", say("backup-sso"));
   await longer.press(say("sign-out"));
-  await see(longer, "signed-out", say("signed-out-title"));
+  await see(longer, "signed-out", say("sign-in-title"), say("banner-signed-out"));
 
   // Pages for what should not happen.
   await one.open("/no-such-page");
@@ -313,9 +325,9 @@ async function undone({ stack, arrive, see, mail, language, robbed, rival }) {
   await mail("mail-taken-back", robbed.email, mark, "taken-back-subject");
   await accountIs("account-frozen", robbed.later, say("confirmed-label"));
   await owner.open(removed);
-  await see(owner, "undo-link-used", say("problem-link-used"));
+  await see(owner, "taken-back-again", say("taken-back-title"));
   await takeBack(changed);
-  await see(owner, "taken-back-former-taken", say("taken-back-former-taken"));
+  await see(owner, "taken-back-former-taken", say("banner-address-not-restored"));
   await owner.open(added);
   await see(owner, "undo-to-none", say("undo-events"), say("undo-events-undone"), say("undo-effect-none"));
   await takeBack(added);

@@ -55,7 +55,7 @@ impl Stack {
 
     /// The tables, with the key of limits.
     pub fn counted(&self) -> Counted<'_> {
-        self.app.store.counted(&self.app.needs.key)
+        self.app.store.counted(&self.app.needs.keys)
     }
 
     /// The time.

@@ -2,8 +2,10 @@
 #[path = "../support/claims.rs"]
 mod claims;
 mod client;
+mod cloudfront;
 mod command_line;
 mod faults;
+mod import;
 mod operator;
 mod races;
 mod services;

@@ -11,14 +11,21 @@ use tokio::process::Command;
 
 use crate::client::{new_browser, sign_in, start};
 
-async fn ops(stack: &Stack, arguments: &[&str]) -> Result<(Option<i32>, String)> {
+/// Runs a command; its status and all that it says.
+pub async fn ops(stack: &Stack, arguments: &[&str]) -> Result<(Option<i32>, String)> {
+    let mut command = command(stack, arguments).await?;
+    let Output { status, stdout, stderr } = command.output().await?;
+    let text = [stdout, stderr].concat();
+    Ok((status.code(), String::from_utf8_lossy(&text).into_owned()))
+}
+
+/// A command that is not started yet.
+pub async fn command(stack: &Stack, arguments: &[&str]) -> Result<Command> {
     let binaries = build::build(&["ops"], Profile::Dev, false).await?;
     let binary = binaries.get("ops").context("the package ops has no binary ops")?;
     let mut command = Command::new(binary);
     command.args(arguments).env_clear().envs(stack.operator_variables()).stdin(Stdio::null());
-    let Output { status, stdout, stderr } = command.output().await?;
-    let text = [stdout, stderr].concat();
-    Ok((status.code(), String::from_utf8_lossy(&text).into_owned()))
+    Ok(command)
 }
 
 #[tokio::test(flavor = "multi_thread")]

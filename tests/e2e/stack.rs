@@ -49,6 +49,30 @@ async fn no_port_answers_for_a_domain_that_somebody_points_at_this_machine() -> 
     Ok(())
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn with_plain_cookies_a_browser_that_keeps_no_secure_cookie_stays_signed_in() -> Result<()> {
+    const SAFARI: &str = "Mozilla/5.0 (Macintosh) AppleWebKit/605.1.15 Version/17.4 Safari/605.1.15";
+    let form = json!({ "identifier": "mina", "password": "correct horse battery" });
+    for plain_cookies in [true, false] {
+        let stack = Stack::start(&Options { plain_cookies, ..silent() }).await?;
+        let safari = reqwest::Client::builder().no_proxy().user_agent(SAFARI).build()?;
+        let sign_in = safari.post(format!("{}/login", stack.page_url())).header("accept", "application/json");
+        let answer = sign_in.json(&form).send().await?;
+        assert_eq!(answer.status(), 200);
+        let set = answer.headers().get_all("set-cookie").iter().filter_map(|cookie| cookie.to_str().ok());
+        let kept = set.filter(|cookie| !cookie.contains("; Secure") && !cookie.starts_with("__Host-"));
+        let kept: Vec<_> = kept.filter_map(|cookie| cookie.split(';').next()).collect();
+        let account =
+            safari.get(format!("{}/account", stack.page_url())).header("accept", "application/json");
+        let answer = account.header("cookie", kept.join("; ")).send().await?;
+        assert_eq!(answer.status(), if plain_cookies { 200 } else { 401 }, "plain cookies: {plain_cookies}");
+        let hints = stack.logs().lines().iter().filter(|line| line.contains("--plain-cookies")).count();
+        assert_eq!(hints, usize::from(!plain_cookies), "told once, where it helps");
+        stack.stop().await;
+    }
+    Ok(())
+}
+
 #[expect(clippy::disallowed_methods, reason = "another task is waited for")]
 async fn pause() {
     tokio::time::sleep(std::time::Duration::from_millis(1)).await;

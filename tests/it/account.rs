@@ -101,6 +101,35 @@ async fn while_it_is_replaced_both_addresses_are_shown() {
 }
 
 #[tokio::test]
+async fn a_backup_email_in_the_mailbox_of_the_primary_has_a_hint_beside_it() {
+    const HINT: &str =
+        "This looks like the same mailbox as your primary email. If you lose that one, you lose both.";
+    let world = World::new();
+    for (username, backup, pending, hints) in [
+        ("one", Some("one+spare@example.com"), None, 1),
+        ("two", None, Some("Two+x@example.com"), 1),
+        ("three", Some("spare@example.org"), Some("three+x@example.com"), 1),
+        ("four", Some("four+x@example.com"), Some("four+y@example.com"), 2),
+        ("five", Some("four@example.net"), Some("five.x@example.com"), 0),
+    ] {
+        let mut person = world.person(username);
+        if let Some(backup) = backup {
+            person = person.backup(backup);
+        }
+        if let Some(pending) = pending {
+            person = person.pending(pending);
+        }
+        let browser = person.signed_in().await;
+        let page = browser.get("/account").await.shown();
+        assert_eq!(page.matches(HINT).count(), hints, "{username}: {page}");
+        let before = page.split(HINT).next().unwrap_or_default().to_owned();
+        assert!(hints != 1 || before.lines().rev().nth(1).is_some_and(|line| line.contains('+')), "{page}");
+        let program = browser.get_json("/account").await.json();
+        assert_eq!(program["same_mailbox"], json!(hints > 0), "{username}");
+    }
+}
+
+#[tokio::test]
 async fn an_sso_account_says_why_it_has_no_backup_email() {
     let world = World::new();
     let petra = world.person("petra").sso().create().await;
@@ -160,8 +189,8 @@ async fn programs_read_the_same_as_json() {
         assert_eq!(
             page,
             json!({
-                "username": name, "kind": kind, "primary_email": email, "backup": backup, "frozen_until": frozen,
-                "has_password": true,
+                "username": name, "kind": kind, "primary_email": email, "backup": backup, "same_mailbox": false,
+                "frozen_until": frozen, "has_password": true,
             })
         );
     }

@@ -37,7 +37,7 @@ async fn a_click_and_a_button_confirm_the_address() {
     Not your account? Close this page, and nothing changes.
     ");
     let code = browser.get("/account").await.link_code();
-    insta::assert_snapshot!(phone.post_form(PATH, &[("token", &token), ("code", &code)]).await.shown(), @r"
+    insta::assert_snapshot!(phone.submit(PATH, &[("token", &token), ("code", &code)]).await.shown(), @r"
     200
     Your backup email is confirmed
     Username
@@ -281,11 +281,11 @@ async fn a_lost_answer_confirms_once_and_the_page_says_so() {
 async fn conflicts_are_tried_again_and_failures_leave_nothing_half_done() {
     use dev::aws::faults::FaultKind;
     for (kind, times, status) in [
-        (FaultKind::TransactionConflict, 7, 200),
+        (FaultKind::TransactionConflict, 7, 303),
         (FaultKind::TransactionConflict, 8, 500),
-        (FaultKind::Throttle, 2, 200),
+        (FaultKind::Throttle, 2, 303),
         (FaultKind::Throttle, 3, 500),
-        (FaultKind::ServerError, 2, 200),
+        (FaultKind::ServerError, 2, 303),
         (FaultKind::ServerError, 3, 500),
     ] {
         let world = World::new();

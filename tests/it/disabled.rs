@@ -56,7 +56,7 @@ async fn it_gets_no_mail_that_a_stranger_asks_for() {
     world.disable(&mina).await;
     for email in ["mina@example.com", "spare@example.org"] {
         for path in ["/forgot-username", "/login/link"] {
-            assert_eq!(world.visitor().post_form(path, &[("email", email)]).await.status, 200);
+            assert_eq!(world.visitor().submit(path, &[("email", email)]).await.status, 200);
         }
     }
     assert!(world.deliver().await.is_empty());

@@ -17,12 +17,12 @@ async fn each_function_answers_its_event() {
         ("request-backup", StatusCode::SEE_OTHER, "/login?next=/account", ""),
         ("confirm-backup", StatusCode::NOT_FOUND, "", "<h1>"),
         ("remove-backup", StatusCode::SEE_OTHER, "/login?next=/account", ""),
-        ("forgot-username", StatusCode::OK, "", "<h1>"),
+        ("forgot-username", StatusCode::SEE_OTHER, "/forgot-username?sent", ""),
         ("request-magic-link", StatusCode::OK, "", "sign-in-link"),
         ("open-magic-link", StatusCode::NOT_FOUND, "", "<h1>"),
         ("password-login", StatusCode::SEE_OTHER, "/account", ""),
         ("end-session", StatusCode::SEE_OTHER, "/login?next=/account", ""),
-        ("sign-out", StatusCode::OK, "", "<h1>"),
+        ("sign-out", StatusCode::SEE_OTHER, "/login", ""),
         ("undo-change", StatusCode::NOT_FOUND, "", "<h1>"),
     ] {
         let world = World::new();

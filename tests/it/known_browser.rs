@@ -29,7 +29,7 @@ async fn fail_in_a_row(world: &World, times: usize) {
     let whose = CountedFor::account(&AccountId::new("account-of-mina"));
     for _ in 0..times {
         let limit = Limit::failed_passwords_in_a_row(&whose);
-        app.store.counted(&app.needs.key).count(&limit, app.now()).await.expect("the database works");
+        app.store.counted(&app.needs.keys).count(&limit, app.now()).await.expect("the database works");
     }
 }
 
@@ -44,7 +44,7 @@ async fn no_stranger_uses_up_what_a_known_browser_may() {
         let client =
             format!("198.{}.{}.1", 18 + call / 65_536, call / 256 % 256).parse().expect("an address");
         let attempt = PasswordAttempt::new(&whose, None, client);
-        let counted = app.store.counted(&app.needs.key).count_password_attempt(&attempt, app.now()).await;
+        let counted = app.store.counted(&app.needs.keys).count_password_attempt(&attempt, app.now()).await;
         drop(counted.expect("the database works"));
     }
     for number in 0..40 {
@@ -104,7 +104,7 @@ async fn a_device_cookie_that_is_forged_cut_or_of_others_counts_as_none() {
     assert_eq!(sign_in(&joris, "joris", PASSWORD).await.status, 200);
     let of_joris = joris.cookie("__Host-device").expect("it is set");
     let mina = known(&world).await.cookie("__Host-device").expect("it is set");
-    let elsewhere = World::new().with_hashing_key("another deployment, another key of it");
+    let elsewhere = World::new().with_hashing_key("another-deployment-another-key-of-it");
     elsewhere.person("mina").create().await;
     let of_elsewhere = known(&elsewhere).await.cookie("__Host-device").expect("it is set");
     for _ in 0..10 {
@@ -196,7 +196,7 @@ async fn an_account_signs_in_a_hundred_times_an_hour_at_most() {
     let app = &world.functions.password_login;
     for _ in 0..99 {
         let limit = Limit::sign_ins(&mina.id);
-        app.store.counted(&app.needs.key).count(&limit, app.now()).await.expect("the database works");
+        app.store.counted(&app.needs.keys).count(&limit, app.now()).await.expect("the database works");
     }
     assert_eq!(sign_in(&world.visitor(), "mina", PASSWORD).await.status, 200);
     let refused = sign_in(&world.visitor(), "mina", PASSWORD).await;

@@ -23,7 +23,7 @@ impl<'w> Asked<'w> {
     async fn sign_in(world: &'w World) -> Self {
         world.person("mina").create().await;
         let asker = world.visitor();
-        let page = asker.post_form("/login/link", &[("email", "mina@example.com")]).await;
+        let page = asker.submit("/login/link", &[("email", "mina@example.com")]).await;
         let token = mailed(world).await;
         Self { code: page.link_code(), asker, path: "/login/open", token }
     }
@@ -175,7 +175,7 @@ async fn the_code_of_another_request_does_not_fit() {
     let world = World::new();
     let asked = Asked::sign_in(&world).await;
     let thief = world.visitor();
-    let own = thief.post_form("/login/link", &[("email", "thief@example.net")]).await.link_code();
+    let own = thief.submit("/login/link", &[("email", "thief@example.net")]).await.link_code();
     assert_ne!(own, asked.code);
     assert_eq!(asked.open(&thief, Some(&own)).await.code(), "wrong-code");
 }

@@ -34,9 +34,13 @@ async fn a_click_and_a_button_sign_in() {
 
     let answer = browser.post_form(PATH, &[("token", &token)]).await;
     assert_eq!(answer.shown(), "303 to /account");
-    let [cookie, device, asked] = &answer.cookies[..] else { panic!("three cookies") };
+    let [cookie, device, asked, requested, banner] = &answer.cookies[..] else {
+        panic!("{:?}", answer.cookies)
+    };
     assert!(device.starts_with("__Host-device=") && device.ends_with("; Max-Age=31536000"), "{device}");
     assert_eq!(asked, "__Host-asked=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0");
+    assert_eq!(requested, "__Host-requested=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0");
+    assert_eq!(banner, "__Host-banner=signed-in; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=60");
     let cookie = cookie.replace(&answer.session().expect("a session begins"), "SECRET");
     assert_eq!(cookie, "__Host-session=SECRET; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=2592000");
     assert!(browser.is_signed_in().await);

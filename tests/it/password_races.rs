@@ -28,22 +28,29 @@ async fn of_two_at_once_one_is_set_and_the_other_gets_a_clear_answer() {
 }
 
 #[tokio::test]
-async fn a_double_click_sets_it_once_and_the_second_answer_leads_to_the_sign_in_page() {
+async fn a_double_click_sets_it_once_and_both_answers_lead_to_the_account() {
     let world = World::new();
     let (_, browser) = mina(&world).await;
-    let twin = browser.duplicate();
-    let form = [("password", NEW)];
-    let (first, second) = tokio::join!(browser.post_form(PATH, &form), twin.post_form(PATH, &form));
-    let mut pages = [first, second];
-    pages.sort_by_key(|page| page.status);
-    assert_eq!(pages[0].shown(), "303 to /account");
-    let words = pages[1].shown();
-    // The second may also begin when the first is done.
-    assert!(
-        words.starts_with("409\nYour account has just changed") || words.starts_with("303 to /login"),
-        "{words}"
-    );
+    let page = browser.get(PATH).await;
+    let [first, second] = browser.double_click(&page, PATH, &[("password", NEW)]).await;
+    assert_eq!((first.shown(), second.shown()), ("303 to /account".into(), "303 to /account".into()));
+    assert_eq!(first.session(), second.session());
+    let page = browser.follow(&second).await;
+    assert!(page.words().starts_with("Your new password is set."), "{}", page.words());
     assert_eq!((sign_in(&world, NEW).await, world.deliver().await.len()), (200, 1));
+}
+
+#[tokio::test]
+async fn the_form_of_an_ended_session_gives_no_session_to_anybody_else() {
+    let world = World::new();
+    let (_, browser) = mina(&world).await;
+    let fields = browser.get(PATH).await.hidden_fields(PATH);
+    let form: Vec<_> =
+        fields.iter().map(|(name, value)| (&**name, &**value)).chain([("password", NEW)]).collect();
+    assert_eq!(browser.post_form(PATH, &form).await.shown(), "303 to /account");
+    for other in [world.visitor(), world.visitor().with_session(&"A".repeat(43))] {
+        assert_eq!(other.post_form(PATH, &form).await.session(), None);
+    }
 }
 
 #[tokio::test]

@@ -1,28 +1,81 @@
 //! Every page and email in every language, from samples: no text or argument is missing, the HTML is well-formed.
 mod samples;
+mod sent;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use domain::{
-    Account, AccountKind, Backup, ConfirmedAddress, HashingKey, History, Language, MessageId, PasswordHasher,
-    Purpose, SignInMethod, Token, TypedPassword, password,
+    Account, AccountKind, Backup, ConfirmedAddress, FormId, HashingKeys, History, Language, MessageId,
+    PasswordHasher, Purpose, SignInMethod, Token, TypedPassword, password,
 };
 use shared::mail::Email;
 use shared::texts::Texts;
 use shared::web::pages::{
     AccountPage, CheckMailboxPage, ConfirmPage, ConfirmedPage, ForgotUsernamePage, OpenLinkPage,
-    PasswordPage, ProblemPage, Reason, RequestedEmail, SessionList, SignInPage, SignedOutPage, UndoPage,
-    Undone, UndonePage,
+    PasswordPage, ProblemPage, Reason, SessionList, SignInPage, UndoPage, Undone, UndonePage,
 };
-use shared::web::{Code, LocalPath, Page, Problem};
+use shared::web::{Banner, Code, EmailKind, LocalPath, Page, Problem, RequestedEmail};
 
 use self::samples::{
     account, address, backups, emails, history, recovery_emails, session, sessions, since, undo_links,
 };
 use crate::support::{PUBLIC_URL, World, file, workspace_file};
 
+fn form_id() -> FormId {
+    FormId::new(1, 1)
+}
+
 const PRODUCT: &str = "Product <&> Co";
+
+/// The pages of strangers.
+fn strangers_pages(language: Language) -> Vec<(&'static str, String, Box<dyn Page>)> {
+    let texts = || Texts::new(language, PRODUCT.into());
+    let mut pages: Vec<(&'static str, String, Box<dyn Page>)> = Vec::new();
+    let mut add = |template, what: String, page: Box<dyn Page>| pages.push((template, what, page));
+    let sign_in = SignInPage::new(LocalPath::account(), form_id(), texts());
+    add("sign-in.html", "again".into(), Box::new(sign_in.clone().with_reason(Some(Reason::Fresh))));
+    for banner in Banner::ALL {
+        add("sign-in.html", banner.as_str().into(), Box::new(sign_in.clone().with_banner(Some(banner))));
+    }
+    let wrong = Problem::from(Code::WrongCredentials);
+    add("sign-in.html", "empty".into(), Box::new(sign_in.clone()));
+    add("sign-in.html", "password".into(), Box::new(sign_in.clone().with_password_problem(&wrong, "\"<x")));
+    add(
+        "sign-in.html",
+        "link".into(),
+        Box::new(sign_in.clone().with_link_problem(&Code::NotAnAddress.into(), "\"<x")),
+    );
+    let forgot = ForgotUsernamePage::new(form_id(), texts());
+    add("forgot-username.html", "empty".into(), Box::new(forgot.clone()));
+    add(
+        "forgot-username.html",
+        "problem".into(),
+        Box::new(forgot.clone().with_problem(&Code::NotAnAddress.into(), "x")),
+    );
+    let code = HashingKeys::parse(&"k".repeat(32)).expect("long enough").code_of(&MessageId::new(0, 0));
+    for kind in [EmailKind::Username, EmailKind::SignInLink] {
+        let requested =
+            RequestedEmail { kind, id: MessageId::first_of(since()), typed: "\"<x@example.com".into() };
+        add(
+            "sign-in.html",
+            "requested".into(),
+            Box::new(sign_in.clone().with_requested(Some(requested.clone()))),
+        );
+        add(
+            "forgot-username.html",
+            "requested".into(),
+            Box::new(forgot.clone().with_requested(Some(requested.clone()))),
+        );
+        for (code, seconds) in [(Some(&code), 0), (None, 570)] {
+            let now = since() + Duration::from_secs(seconds);
+            let page = CheckMailboxPage::new(&requested, code, form_id(), now, texts());
+            add("check-mail.html", format!("{} {}", kind.as_str(), code.is_some()), Box::new(page.clone()));
+            add("check-mail.html", "again".into(), Box::new(page.with_banner(Some(Banner::RequestedAgain))));
+        }
+    }
+    pages
+}
 
 fn pages(language: Language) -> Vec<(&'static str, String, String)> {
     let texts = || Texts::new(language, PRODUCT.into());
@@ -37,7 +90,7 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
         add("account.html", format!("{:?} two days later", account.backup), &two_days_later);
         let page = AccountPage::new(&account, since, texts());
         add("account.html", format!("{:?}", account.backup), &page);
-        let key = HashingKey::new(&"k".repeat(32)).expect("long enough");
+        let key = HashingKeys::parse(&"k".repeat(32)).expect("long enough");
         add("account.html", format!("{:?} code", account.backup), &page.clone().with_code(&account, &key));
         let frozen =
             Account { backup_frozen_until: Some(since + Duration::from_hours(1)), ..account.clone() };
@@ -51,6 +104,9 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
             add("account.html", format!("{:?} {}", account.backup, code.as_str()), &page);
         }
     }
+    let same_mailbox = ConfirmedAddress::new(address("mina+x@bücher.example"), since());
+    let same_mailbox = account(AccountKind::Regular, Backup::new(Some(same_mailbox), None));
+    add("account.html", "same mailbox".into(), &AccountPage::new(&same_mailbox, since(), texts()));
     let sso = account(AccountKind::Sso, Backup::None);
     add("account.html", "sso".into(), &AccountPage::new(&sso, sso.created_at, texts()));
     for (method, others) in [(SignInMethod::Password, 0), (SignInMethod::LinkToBackup, 30)] {
@@ -59,27 +115,13 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
         let page = page.with_sessions(listed).with_typed(Some("typed\"<".into()));
         add("account.html", format!("{others} other sessions"), &page);
     }
-    let sign_in = SignInPage::new(LocalPath::account(), texts());
-    add("sign-in.html", "again".into(), &sign_in.clone().with_reason(Some(Reason::Fresh)));
-    let wrong = Problem::from(Code::WrongCredentials);
-    add("sign-in.html", "empty".into(), &sign_in);
-    add("sign-in.html", "password".into(), &sign_in.clone().with_password_problem(&wrong, "\"<x"));
-    add(
-        "sign-in.html",
-        "link".into(),
-        &sign_in.clone().with_link_problem(&Code::NotAnAddress.into(), "\"<x"),
-    );
-    let forgot = ForgotUsernamePage::new(texts());
-    add("forgot-username.html", "empty".into(), &forgot);
-    add(
-        "forgot-username.html",
-        "problem".into(),
-        &forgot.clone().with_problem(&Code::NotAnAddress.into(), "x"),
-    );
-    add("check-mail.html", "username".into(), &CheckMailboxPage::new(RequestedEmail::Username, texts()));
-    let code = HashingKey::new(&"k".repeat(32)).expect("long enough").code_of(&MessageId::new(0, 0));
-    let check_mail = CheckMailboxPage::new(RequestedEmail::SignInLink, texts()).with_code(&code);
-    add("check-mail.html", "link".into(), &check_mail);
+    for banner in Banner::ALL {
+        let page = AccountPage::new(&mina, mina.created_at, texts());
+        add("account.html", banner.as_str().into(), &page.with_banner(Some(banner)));
+    }
+    for (template, what, page) in strangers_pages(language) {
+        add(template, what, &*page);
+    }
     for asker in [true, false] {
         let page = ConfirmPage::new(&mina, &address("new@example.org"), &token, asker, texts());
         add("confirm.html", format!("asker {asker}"), &page);
@@ -100,7 +142,6 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
         (held.backup, held.former) = (Backup::new(keys.backup, None), keys.former);
         add("account.html", format!("held: {:?}", held.former), &AccountPage::new(&held, since(), texts()));
     }
-    add("signed-out.html", "done".into(), &SignedOutPage::new(texts()));
     for code in Code::ALL {
         let page = ProblemPage::new(&code.into(), texts());
         add("problem.html", code.as_str().into(), &page);
@@ -145,7 +186,7 @@ fn pages_of_undos_and_passwords(language: Language) -> Vec<(&'static str, String
     let hash = PasswordHasher::default().hash(&TypedPassword::new("x"), [1; password::SALT_BYTES]);
     for password_hash in [None, hash] {
         let account = Account { password_hash, backup: backups()[1].clone(), ..mina.clone() };
-        let page = PasswordPage::new(&account, texts());
+        let page = PasswordPage::new(&account, form_id(), texts());
         let what = format!("has one: {}", account.password_hash.is_some());
         add("account.html", what.clone(), &AccountPage::new(&account, since(), texts()));
         for code in [Code::PasswordTooShort, Code::TooManyPasswords] {

@@ -5,6 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::password::Work;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
@@ -80,6 +82,8 @@ impl Shape {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Seen {
     answer: Answer,
+    /// The page that a redirect leads to.
+    behind: Option<Answer>,
     /// Each call to AWS, in order. Whether its condition held is not part of it: that takes no other way.
     calls: Vec<String>,
     /// Runs of Argon2id and of former functions.
@@ -110,7 +114,11 @@ async fn see(world: &World, ask: &Ask) -> (Seen, Vec<String>) {
     let visitor = world.visitor();
     let ((answer, calls), work) = world.work_of(world.calls_of(visitor.ask(ask))).await;
     let outcomes = calls.iter().map(ToString::to_string).collect();
-    (Seen { answer, calls: calls.into_iter().map(|call| call.what).collect(), work }, outcomes)
+    let behind = match answer.header("location") {
+        "" => None,
+        location => Some(visitor.get(location).await),
+    };
+    (Seen { answer, behind, calls: calls.into_iter().map(|call| call.what).collect(), work }, outcomes)
 }
 
 /// The work behind every password sign-in.
@@ -123,10 +131,18 @@ async fn look(question: usize, state: State, typed: &'static str) -> Look {
     let world = state.world().await;
     let before = world.dump();
     let (mut seen, outcomes) = see(&world, &ask).await;
-    // A form shows again what was typed into it.
-    let shown = format!("value=\"{}\"", typed.replace('"', "&#34;"));
+    // A form shows again what was typed into it, and so does the page after it, which a cookie tells.
+    let html = typed.trim().replace('"', "&#34;");
+    let cookie = URL_SAFE_NO_PAD.encode(typed.trim());
     if !typed.is_empty() {
-        seen.answer.body = seen.answer.body.replace(&shown, "value=\"TYPED\"");
+        let form = format!("value=\"{}\"", typed.replace('"', "&#34;"));
+        seen.answer.body = seen.answer.body.replace(&form, "value=\"TYPED\"");
+        for cookies in &mut seen.answer.cookies {
+            *cookies = cookies.replace(&format!(".{cookie};"), ".TYPED;");
+        }
+        if let Some(behind) = seen.behind.as_mut().filter(|_| typed.contains('@')) {
+            behind.body = behind.body.replace(&html, "TYPED");
+        }
     }
     let after = world.dump();
     let written = after.into_iter().filter(|(table, items)| before[table] != *items);
@@ -218,12 +234,12 @@ async fn asking_for_a_mail_once_too_often_reads_like_success() {
         let mut seen = Vec::new();
         for email in ["mina@example.com", "nobody@example.com", "petra@example.com"] {
             let asking = Ask::form(path, &[("email", email)]);
-            let first = visitor.ask(&asking).await;
+            let mut former = visitor.ask(&asking).await;
             for _ in 1..5 {
-                visitor.ask(&asking).await;
+                former = visitor.ask(&asking).await;
             }
             let (limited, calls) = world.calls_of(visitor.ask(&asking)).await;
-            assert_eq!(limited.without_chance(), first.without_chance(), "{path}: {email}");
+            assert_eq!(limited.without_chance(), former.without_chance(), "{path}: {email}");
             seen.push(calls);
         }
         assert_eq!(seen[0].len(), 1, "and costs as many calls");

@@ -107,8 +107,8 @@ fn a_code_has_thirty_bits() {
     // In 1,000 codes each character has each of 32 values, and duplicates are only by chance.
     let world = World::new();
     let app = &world.functions.request_magic_link;
-    let key = &app.needs.key;
-    let codes: Vec<_> = (0..1_000).map(|_| key.code_of(&app.message_id())).collect();
+    let keys = &app.needs.keys;
+    let codes: Vec<_> = (0..1_000).map(|_| keys.code_of(&app.message_id())).collect();
     for place in 0..CODE_CHARACTERS {
         let values: BTreeSet<_> = codes.iter().filter_map(|code| code.as_str().chars().nth(place)).collect();
         assert_eq!(values.len(), 32, "place {place}");
@@ -170,11 +170,13 @@ fn forms_ask_for_nothing_else() {
     let known = [
         "code",
         "email",
+        "form_id",
         "identifier",
         "next",
         "others",
         "password",
         "reason",
+        "seen",
         "session",
         "since",
         "token",

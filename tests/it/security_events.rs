@@ -119,7 +119,7 @@ async fn each_event_says_what_happened_to_whom_in_which_request() {
     browser.post_json("/logout", &json!({ "who": "mina" })).await;
     log.expect(&world, "a field too many", &json!({ "message": "refused", "code": "malformed-body" }));
     browser.post_form("/logout", &[]).await;
-    log.expect(&world, "signing out", &json!({ "message": "answered", "path": "/logout", "status": 200 }));
+    log.expect(&world, "signing out", &json!({ "message": "answered", "path": "/logout", "status": 303 }));
 }
 
 /// Replaces the backup email; returns the secret of the undo link.

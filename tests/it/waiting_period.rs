@@ -61,7 +61,7 @@ async fn the_new_address_waits_and_the_former_one_works_until_then() {
 
     let browser = world.signed_in(&mina).await;
     let second = browser.emailed_token("/account/backup", "new@example.org").await;
-    insta::assert_snapshot!(browser.post_form("/backup/confirm", &[("token", &second)]).await.shown(), @r"
+    insta::assert_snapshot!(browser.submit("/backup/confirm", &[("token", &second)]).await.shown(), @r"
     200
     Your backup email is confirmed
     Username

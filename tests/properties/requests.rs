@@ -46,7 +46,7 @@ pub const SITE: &str = "https://account.example.com";
 /// The variables of a function's environment, as any function could have them.
 pub fn variable(name: &str) -> Option<String> {
     let value = match name {
-        "AWS_SESSION_TOKEN" | "AWS_MAX_ATTEMPTS" | "AWS_RETRY_MODE" => return None,
+        "AWS_SESSION_TOKEN" | "AWS_MAX_ATTEMPTS" | "AWS_RETRY_MODE" | "ORIGIN_KEY" => return None,
         "AWS_ENDPOINT_URL_DYNAMODB" => "http://127.0.0.1:1",
         "BACKUP_HOLD_HOURS" => "0",
         "FORMER_HASHES" => "",

@@ -13,7 +13,7 @@ mod wire;
 mod world;
 mod writes;
 
-pub use functions::{respond, starts};
+pub use functions::{Functions, respond, starts};
 pub use people::{PASSWORD, Person};
 pub use request::Ask;
 pub use visitor::{Answer, Visitor, assert_sealed, read, token_in};

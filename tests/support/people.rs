@@ -75,7 +75,7 @@ impl World {
         let opened = self
             .operator
             .store
-            .counted(&self.operator.needs.key)
+            .counted(&self.operator.needs.keys)
             .open_session_with_password(sign_in, now)
             .await;
         assert_eq!(opened.expect("the database works"), Ok(()), "the account may be signed in to");
@@ -216,7 +216,7 @@ impl World {
             generation: account.expect("the account exists").generation,
         };
         let asked =
-            app.store.counted(&app.needs.key).request_backup(&person.id, &pending, &[], app.now()).await;
+            app.store.counted(&app.needs.keys).request_backup(&person.id, &pending, &[], app.now()).await;
         asked.expect("the database works").expect("no limit is asked for");
         pending
     }

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;
 use dev::mailbox::ReceivedEmail;
+use futures_util::future::join;
 use http::HeaderMap;
 use serde_json::Value;
 
@@ -82,6 +83,33 @@ impl<'w> Visitor<'w> {
     /// Submits a form of one of our pages.
     pub async fn post_form(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         self.ask(&Ask::form(path, fields)).await
+    }
+
+    /// Submits a form as a browser does: it opens the page that the answer leads to, if it leads to one.
+    pub async fn submit(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let answer = self.post_form(path, fields).await;
+        match answer.header("location") {
+            "" => answer,
+            location => self.get(location).await,
+        }
+    }
+
+    /// Presses the button of a form on a page twice, as an impatient hand does: the second request is sent before the first
+    /// is answered, and the browser shows the answer to the second. The fields are those of the page and these.
+    pub async fn double_click(&self, page: &Answer, form: &str, typed: &[(&str, &str)]) -> [Answer; 2] {
+        let hidden = page.hidden_fields(form);
+        let fields = hidden.iter().map(|(name, value)| (&**name, &**value)).chain(typed.iter().copied());
+        let fields: Vec<_> = fields.collect();
+        let dropped = self.duplicate();
+        let (first, second) = join(dropped.post_form(form, &fields), self.post_form(form, &fields)).await;
+        [first, second]
+    }
+
+    /// Opens the page that an answer leads to.
+    pub async fn follow(&self, answer: &Answer) -> Answer {
+        let location = answer.header("location");
+        assert_eq!((answer.status, location.is_empty()), (303, false), "{}", answer.shown());
+        self.get(location).await
     }
 
     /// Posts as a program.
@@ -168,6 +196,21 @@ impl Answer {
         readable(main)
     }
 
+    /// The hidden fields of a page's last form that is sent to this path.
+    pub fn hidden_fields(&self, form: &str) -> Vec<(String, String)> {
+        let begin = format!("<form method=\"post\" action=\"{form}\">");
+        let (_, form) =
+            self.body.rsplit_once(&begin).unwrap_or_else(|| panic!("no such form: {}", self.body));
+        let (form, _) = form.split_once("</form>").expect("a form ends");
+        let hidden = form.split("<input type=\"hidden\" name=\"").skip(1);
+        let pairs = hidden.map(|field| {
+            let (name, rest) = field.split_once("\" value=\"").expect("a hidden field has a value");
+            let value = rest.split('"').next().unwrap_or_default().replace("&#38;", "&");
+            (name.to_owned(), value)
+        });
+        pairs.collect()
+    }
+
     /// The code that a page shows for its link to be used in another browser.
     pub fn link_code(&self) -> String {
         self.shown_code().expect("the page shows a code").to_owned()
@@ -184,10 +227,18 @@ impl Answer {
         code.split(['<', '"']).next().filter(|code| code.len() == "4F7 QKM".len())
     }
 
-    /// The same without random values: a shown code, the values of cookies.
+    /// The same without random values: a shown code, the ids in forms, the values of cookies.
     pub fn without_chance(mut self) -> Self {
         if let Some(code) = self.shown_code().map(str::to_owned) {
             self.body = self.body.replace(&code, "CODE");
+        }
+        for field in ["name=\"form_id\" value=\"", "name=\"seen\" value=\""] {
+            let mut parts = self.body.split(field);
+            let before = parts.next().unwrap_or_default().to_owned();
+            self.body = parts.fold(before, |shown, part| {
+                let (_, rest) = part.split_once('"').expect("a value ends");
+                format!("{shown}{field}ID\"{rest}")
+            });
         }
         for cookie in &mut self.cookies {
             let (name, rest) = cookie.split_once('=').expect("a cookie has a name");

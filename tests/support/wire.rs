@@ -54,6 +54,8 @@ struct Inner {
     checks: Checks,
     mailbox: Mailbox,
     calls: Mutex<Vec<Call>>,
+    /// The body of each `SendEmail`.
+    sent: Mutex<Vec<Value>>,
     /// Each expression that was sent to DynamoDB.
     expressions: Mutex<BTreeSet<String>>,
     conflicts_left: AtomicU32,
@@ -75,6 +77,7 @@ impl Wire {
             checks: Checks::of(template(), Faults::default()),
             mailbox: Mailbox::default(),
             calls: Mutex::default(),
+            sent: Mutex::default(),
             expressions: Mutex::default(),
             conflicts_left: AtomicU32::default(),
             locked: Mutex::default(),
@@ -120,6 +123,11 @@ impl Wire {
         lock(&self.0.calls).clone()
     }
 
+    /// Each request to send an email so far, as SES got it.
+    pub fn sent(&self) -> Vec<Value> {
+        lock(&self.0.sent).clone()
+    }
+
     /// Each condition, update and query so far, as it was written, without its values.
     pub fn expressions(&self) -> BTreeSet<String> {
         lock(&self.0.expressions).clone()
@@ -143,14 +151,14 @@ impl Wire {
         let caller = self.0.checks.keys.owner(authorization).expect("every app signs with a known key");
         let body = request.body().bytes().unwrap_or_default();
         let target = request.headers().get("x-amz-target").and_then(|target| target.split_once('.'));
-        let (what, outcome) = match target {
-            Some((_, operation)) => {
-                let body = serde_json::from_slice(body).expect("the SDK sends JSON");
-                expressions_in(&body, &mut lock(&self.0.expressions));
-                let request = AwsRequest::DynamoDb(Operation::new(operation, &body));
-                (describe(operation, &body), self.call(caller, &request).await)
-            }
-            None => ("SendEmail".to_owned(), self.call(caller, &AwsRequest::SendEmail(body)).await),
+        let (what, outcome) = if let Some((_, operation)) = target {
+            let body = serde_json::from_slice(body).expect("the SDK sends JSON");
+            expressions_in(&body, &mut lock(&self.0.expressions));
+            let request = AwsRequest::DynamoDb(Operation::new(operation, &body));
+            (describe(operation, &body), self.call(caller, &request).await)
+        } else {
+            lock(&self.0.sent).push(serde_json::from_slice(body).expect("the SDK sends JSON"));
+            ("SendEmail".to_owned(), self.call(caller, &AwsRequest::SendEmail(body)).await)
         };
         let error = match &outcome {
             Ok(response) => response.error.clone(),

@@ -1,4 +1,5 @@
 //! The world of one test: all functions with the variables and permissions of the template, on a database of their own.
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::LazyLock;
@@ -11,7 +12,7 @@ use dev::mailbox::ReceivedEmail;
 use dev::stack::environment::{Environments, secrets};
 use dev::template::{Function, Template};
 use domain::password::Work;
-use domain::{AccountId, HashingKey, PasswordHasher};
+use domain::{AccountId, HashingKeys, PasswordHasher};
 use dynoxide::Database;
 use serde_json::{Value, json};
 use shared::app::{App, Mailer};
@@ -73,6 +74,7 @@ pub struct World {
     pub operator: App<PasswordChecks>,
     pub(super) position: Position,
     platform: TestPlatform,
+    deployments: Cell<u64>,
     log: Log,
     _listening: DefaultGuard,
 }
@@ -98,6 +100,7 @@ impl World {
             mailer: platform.mailer(&|name| mailer.get(name).cloned()),
             operator: platform.app(&|name| operator.get(name).cloned()),
             platform,
+            deployments: Cell::new(0),
             clock,
             wire,
             database,
@@ -122,15 +125,40 @@ impl World {
 
     /// The same with another hashing key for sign-ins with a password, as another deployment has it.
     pub fn with_hashing_key(mut self, secret: &str) -> Self {
-        self.functions.password_login.needs.key = HashingKey::new(secret).expect("long enough");
+        self.functions.password_login.needs.keys = HashingKeys::parse(secret).expect("long enough");
         self
     }
 
     /// Restarts the functions behind routes, as a deployment does. Only the tables remain.
     pub fn restart(&mut self) {
-        // Another seed, because the system's randomness does not repeat either.
-        let platform = TestPlatform::new(&self.clock, 1 << 32, self.wire.http_client());
-        *self.functions = Functions::start(&platform, variables);
+        self.deploy(&[]);
+    }
+
+    /// The same with these variables in the place of the template's.
+    pub fn deploy(&mut self, changes: &[(&str, &str)]) {
+        *self.functions = self.functions_with(changes);
+    }
+
+    /// The functions behind routes with these variables in the place of the template's, as a deployment starts them.
+    pub fn functions_with(&self, changes: &[(&str, &str)]) -> Functions {
+        // Another seed each time, because the system's randomness does not repeat either.
+        self.deployments.set(self.deployments.get() + 1);
+        let seed = self.deployments.get() << 32;
+        let platform = TestPlatform::new(&self.clock, seed, self.wire.http_client());
+        let changes = changes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let changes: Variables = changes.collect();
+        Functions::start(&platform, |function| {
+            let mut variables = variables(function);
+            variables.extend(changes.clone());
+            variables
+        })
+    }
+
+    /// The mailer of a deployment with this product name.
+    pub fn mailer_of(&self, product: &str) -> Mailer {
+        let mut mailer = variables("mailer");
+        mailer.insert("PRODUCT_NAME".into(), product.into());
+        self.platform.mailer(&|name| mailer.get(name).cloned())
     }
 
     /// The mailer as its runtime holds it.

@@ -2,6 +2,7 @@
 //!
 //! The endpoint of the local stack and the tests in process use the same checks.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::faults::{FaultKind, Faults};
@@ -20,6 +21,8 @@ pub struct Checks {
     pub faults: Faults,
     /// The keys of the tables, on which permissions depend.
     pub table_keys: Keys,
+    /// The configuration sets of SES that exist.
+    pub configuration_sets: BTreeSet<String>,
 }
 
 /// What happens to a call.
@@ -41,7 +44,8 @@ pub enum Decision {
 impl Checks {
     /// Those of a template's functions.
     pub fn of(template: &Template, faults: Faults) -> Self {
-        Self { keys: AccessKeys::of(template), faults, table_keys: Keys::of(template) }
+        let configuration_sets = template.configuration_sets.clone();
+        Self { keys: AccessKeys::of(template), faults, table_keys: Keys::of(template), configuration_sets }
     }
 
     /// Decides about a call, and uses up a fault that fits it.
@@ -49,6 +53,9 @@ impl Checks {
         let permissions = request.permissions(&self.table_keys);
         if let Some(lacking) = permissions.iter().find(|permission| !caller.may(permission)) {
             return Decision::Respond(request.denied(&caller.refusal(lacking)));
+        }
+        if let Some(missing) = request.without_configuration_set(&self.configuration_sets) {
+            return Decision::Respond(missing);
         }
         let fault = self.faults.take(caller.name(), request.operation(), &request.tables());
         if let Some(failure) = fault.and_then(|fault| request.failure(fault)) {

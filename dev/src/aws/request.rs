@@ -2,6 +2,8 @@
 //!
 //! Must not know who calls, nor how the call travels.
 
+use std::collections::BTreeSet;
+
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
@@ -53,6 +55,14 @@ impl AwsRequest<'_> {
             Self::SendEmail(_) => StatusCode::FORBIDDEN,
         };
         AwsResponse::failure(self.service(), status, "AccessDeniedException", message)
+    }
+
+    /// The response to a caller who names a configuration set of SES that is none of these.
+    pub fn without_configuration_set(&self, existing: &BTreeSet<String>) -> Option<AwsResponse> {
+        let Self::SendEmail(body) = self else { return None };
+        let name = ses::configuration_set(body).filter(|name| !existing.contains(name))?;
+        let message = format!("Configuration set <{name}> does not exist.");
+        Some(AwsResponse::failure(Service::Ses, StatusCode::NOT_FOUND, "NotFoundException", &message))
     }
 
     /// The error that a fault makes of this call; `None` for a fault with which the call is carried out or its caller
@@ -117,4 +127,25 @@ pub fn transaction_conflict(operation: &Operation<'_>) -> AwsResponse {
     let mut body = error_body(cancelled, &message);
     body["CancellationReasons"] = Value::Array(reasons);
     AwsResponse { body: body.to_string().into_bytes(), ..failure(cancelled) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_email_goes_through_no_configuration_set_that_does_not_exist() {
+        let existing = BTreeSet::from(["Mails".to_owned()]);
+        let named = |set: Value| json!({ "ConfigurationSetName": set }).to_string();
+        let refused =
+            |body: &str| AwsRequest::SendEmail(body.as_bytes()).without_configuration_set(&existing);
+        assert!(refused(&named(json!("Mails"))).is_none());
+        assert!(refused(&named(Value::Null)).is_none());
+        let response = refused(&named(json!("Other"))).expect("it is refused");
+        assert_eq!(
+            (response.status, response.error.as_deref()),
+            (StatusCode::NOT_FOUND, Some("NotFoundException"))
+        );
+        assert!(String::from_utf8_lossy(&response.body).contains("<Other> does not exist"));
+    }
 }

@@ -82,7 +82,7 @@ fn from_address(body: &[u8]) -> Option<String> {
 }
 
 /// The configuration set that the body of a `SendEmail` names; it takes a permission of its own.
-fn configuration_set(body: &[u8]) -> Option<String> {
+pub fn configuration_set(body: &[u8]) -> Option<String> {
     serde_json::from_slice::<SendEmail>(body).ok()?.configuration_set_name
 }
 

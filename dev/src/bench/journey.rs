@@ -46,22 +46,22 @@ impl<'s> Journey<'s> {
         self.post(&mut laptop, "/account/backup", &[("email", &backup)], 303).await?;
         let link = self.link_to("/backup/confirm", &backup)?;
         self.get(&mut laptop, &link).await?;
-        self.post(&mut laptop, "/backup/confirm", &[("token", token_of(&link)?)], 200).await?;
+        self.post(&mut laptop, "/backup/confirm", &[("token", token_of(&link)?)], 303).await?;
 
-        self.post(&mut phone, "/login/link", &[("email", &backup)], 200).await?;
+        self.post(&mut phone, "/login/link", &[("email", &backup)], 303).await?;
         let link = self.link_to("/login/open", &backup)?;
         self.get(&mut phone, &link).await?;
         self.post(&mut phone, "/login/open", &[("token", token_of(&link)?)], 303).await?;
-        self.post(&mut Cookies::new(), "/forgot-username", &[("email", &backup)], 200).await?;
+        self.post(&mut Cookies::new(), "/forgot-username", &[("email", &backup)], 303).await?;
 
         self.post(&mut laptop, "/account/sessions/end", &[("others", "true")], 303).await?;
         self.post(&mut laptop, "/account/backup/remove", &[], 303).await?;
         let link = self.link_to("/undo", &primary)?;
-        self.post(&mut laptop, "/logout", &[], 200).await?;
+        self.post(&mut laptop, "/logout", &[], 303).await?;
         let mut owner = Cookies::new();
         self.get(&mut owner, &link).await?;
         let form = [("token", token_of(&link)?), ("username", &*self.username.clone())];
-        self.post(&mut owner, "/undo", &form, 200).await
+        self.post(&mut owner, "/undo", &form, 303).await
     }
 
     /// Signs in, after one hash alone, so that both meet the same machine.

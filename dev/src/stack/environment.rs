@@ -13,7 +13,7 @@ use crate::aws::containers;
 use crate::aws::iam::{OPERATOR_KEY, access_key_id};
 use crate::lambda::process::Variables;
 use crate::random;
-use crate::template::{Function, REGION, Secret, Template};
+use crate::template::{Distribution, Function, REGION, Secret, Template};
 
 /// The file of a data directory that keeps its secrets.
 const SECRETS_FILE: &str = "secrets.json";
@@ -101,6 +101,12 @@ impl Environments {
         let mut variables = template.table_variables();
         variables.extend(self.of_aws(OPERATOR_KEY));
         variables
+    }
+
+    /// The headers that a distribution adds, with their secrets.
+    pub fn headers_of(&self, distribution: &Distribution) -> anyhow::Result<Vec<(String, String)>> {
+        let headers = distribution.custom_headers.iter();
+        headers.map(|(name, value)| Ok((name.clone(), self.with_secrets(value)?))).collect()
     }
 
     fn of_aws(&self, key: &str) -> Variables {

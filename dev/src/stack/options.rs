@@ -12,7 +12,7 @@ use crate::template::Function;
 /// How a stack is started.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// The first of the three ports; 0 for three that are free.
+    /// The first of the ports; 0 for ports that are free.
     pub port_base: u16,
     /// Where data is kept between runs; `None` for memory.
     pub data: Option<PathBuf>,
@@ -24,6 +24,8 @@ pub struct Options {
     pub without: Vec<String>,
     /// `sam local` runs the functions with routes; the stack is only what they need around them.
     pub sam_local: Option<SamLocal>,
+    /// Whether browsers get cookies that Safari keeps without TLS.
+    pub plain_cookies: bool,
     /// How the binaries are built.
     pub profile: Profile,
     /// How much is printed.

@@ -1,4 +1,4 @@
-//! The three ports of a stack: page, mailbox, AWS.
+//! The ports of a stack: page, mailbox, AWS and, behind CloudFront, the API.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -22,6 +22,8 @@ pub struct Ports {
     pub aws: TcpListener,
     /// DynamoDB and SES for containers, at the same port of another interface.
     pub containers: Option<TcpListener>,
+    /// The API itself, where the page is CloudFront's.
+    pub api: Option<TcpListener>,
 }
 
 impl Ports {
@@ -35,7 +37,14 @@ impl Ports {
             mailbox: listen(loopback, base, 1).await?,
             aws: listen(loopback, base, 2).await?,
             containers: None,
+            api: None,
         })
+    }
+
+    /// Binds `base + 3` as well, for the API behind CloudFront.
+    pub async fn bind_api(&mut self, base: u16) -> anyhow::Result<()> {
+        self.api = Some(listen(Ipv4Addr::LOCALHOST.into(), base, 3).await?);
+        Ok(())
     }
 
     /// Leaves `base` to `sam local`, and also binds `base + 2` where containers reach this machine.
@@ -51,6 +60,7 @@ impl Ports {
             mailbox: listen(loopback, base, 1).await?,
             aws: listen(loopback, base, 2).await?,
             containers,
+            api: None,
         })
     }
 }
@@ -89,7 +99,7 @@ pub fn port(base: u16, offset: u16) -> anyhow::Result<u16> {
         return Ok(0);
     }
     base.checked_add(offset)
-        .with_context(|| format!("--port-base {base} is too high: the stack takes three ports"))
+        .with_context(|| format!("--port-base {base} is too high: the stack takes up to four ports"))
 }
 
 async fn listen(address: IpAddr, base: u16, offset: u16) -> anyhow::Result<TcpListener> {

@@ -175,6 +175,8 @@ impl Scope {
             ("AWS::Serverless::Function", "Arn") => {
                 Ok(format!("arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{id}"))
             }
+            // The version that SAM publishes; alarms name it.
+            ("AWS::Serverless::Function", "Version.Version") => Ok("1".to_owned()),
             (
                 "AWS::DynamoDB::Table"
                 | "AWS::SQS::Queue"

@@ -43,6 +43,21 @@ pub struct Template {
     pub tables: Vec<Table>,
     /// The secrets, by logical id.
     pub secrets: BTreeMap<String, Secret>,
+    /// The CloudFront distribution before the API, if there is one.
+    pub distribution: Option<Distribution>,
+    /// The configuration sets of SES, by logical id, which is their name in the local stack.
+    pub configuration_sets: BTreeSet<String>,
+}
+
+/// A CloudFront distribution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Distribution {
+    /// The headers that the origin request policy names, in lower case.
+    pub forwarded: BTreeSet<String>,
+    /// The headers that it adds, names in lower case; secrets are still written as dynamic references.
+    pub custom_headers: Vec<(String, String)>,
+    /// Whether its function copies the viewer's `Host`.
+    pub copies_host: bool,
 }
 
 /// One Lambda function.

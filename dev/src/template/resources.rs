@@ -29,6 +29,9 @@ pub fn add(
             let secret = Secret { length: rules.password_length, punctuation: !rules.exclude_punctuation };
             template.secrets.insert(id.to_owned(), secret);
         }
+        "AWS::SES::ConfigurationSet" => {
+            template.configuration_sets.insert(id.to_owned());
+        }
         _ => {}
     }
     Ok(())

@@ -72,9 +72,6 @@ impl Placeholders {
                     "code" if value.as_str().is_some_and(is_typed_code) => {
                         (name, Value::String("<code>".to_owned()))
                     }
-                    "id" | "chosen" if value.as_str().is_some_and(is_event_id) => {
-                        (name, Value::String("<event>".to_owned()))
-                    }
                     _ => (name, self.value(value)),
                 });
                 Value::Object(fields.collect::<Map<_, _>>())
@@ -90,8 +87,8 @@ fn holds_a_time(entry: &Value) -> bool {
     entry.as_object().is_some_and(|fields| fields.values().any(|value| value == "<time>"))
 }
 
-/// Whether this is the id of an event: a ULID, 26 characters of Crockford's base 32.
-fn is_event_id(text: &str) -> bool {
+/// Whether this is the id of an event, a request or a form: a ULID, 26 characters of Crockford's base 32.
+fn is_ulid(text: &str) -> bool {
     text.len() == 26 && text.bytes().all(|c| c.is_ascii_digit() || c.is_ascii_uppercase())
 }
 
@@ -105,7 +102,7 @@ fn device_ids(text: &str) -> String {
     }
 }
 
-/// Replaces runs of base64url that are exactly as long as a token.
+/// Replaces runs of base64url that are exactly as long as a token, and ULIDs.
 fn tokens(text: &str) -> String {
     let of_token = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
     let mut replaced = String::with_capacity(text.len());
@@ -115,7 +112,11 @@ fn tokens(text: &str) -> String {
         let end = run.find(|letter| !of_token(letter)).unwrap_or(run.len());
         let (run, after) = run.split_at(end);
         replaced.push_str(before);
-        replaced.push_str(if run.len() == TOKEN_LENGTH { "<token>" } else { run });
+        replaced.push_str(match run {
+            _ if run.len() == TOKEN_LENGTH => "<token>",
+            _ if is_ulid(run) => "<id>",
+            _ => run,
+        });
         rest = after;
     }
     replaced.push_str(rest);
@@ -237,7 +238,7 @@ mod tests {
             assert_eq!(rules.body(opened.to_string().as_bytes()), json!({ "code": "<code>", "token": "x" }));
         }
         let event = json!({ "chosen": "01M8C3034VG6NGVMNQ5CGDBN7H", "events": [{ "id": "01M8C300B4AFYQ1F2J2RHQSXBC" }] });
-        let replaced = json!({ "chosen": "<event>", "events": [{ "id": "<event>" }] });
+        let replaced = json!({ "chosen": "<id>", "events": [{ "id": "<id>" }] });
         assert_eq!(rules.body(event.to_string().as_bytes()), replaced);
         let problem = json!({ "code": "wrong-code" });
         assert_eq!(rules.body(problem.to_string().as_bytes()), problem);

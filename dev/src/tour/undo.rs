@@ -96,11 +96,14 @@ async fn as_before(tour: &mut Walk, mira: &AccountLine, spare: &str) -> Result<(
 }
 
 async fn once_only(tour: &mut Walk, mira: &AccountLine, link: &str) -> Result<()> {
-    tour.report.begin("The link once more: it was used");
+    tour.report.begin("The link once more: it says what was restored, and does nothing");
     let mut anybody = tour.browser();
-    tour.get(&mut anybody, link).await?.expect_problem(410, "link-used")?;
+    let shown = tour.get(&mut anybody, link).await?;
+    let until = shown.expect(200)?.body.get("frozen_until").cloned();
     let form = json!({ "token": token_of(link)?, "username": mira.username });
-    tour.post(&mut anybody, "/undo", form).await?.expect_problem(410, "link-used")?;
+    let answer = tour.post(&mut anybody, "/undo", form).await?;
+    let same = answer.expect(200)?.body.get("frozen_until") == until.as_ref();
+    ensure!(same && until.is_some(), "expected that the second click changes nothing, came {}", answer.body);
     tour.report.end();
     Ok(())
 }

@@ -15,13 +15,14 @@ pub async fn get(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error>
     }
     let user = app.require_authenticated(&request, now).await?;
     let account = &user.account;
+    let banner = request.banner();
     let sessions = app.store.list_sessions(account, ENOUGH_SESSIONS, now).await?;
     let page = AccountPage::new(account, now, app.texts(account.language))
-        .with_code(account, &app.needs.key)
+        .with_code(account, &app.needs.keys)
         .with_sessions(SessionList::new(&user.session, &sessions.rows, sessions.complete))
         .with_typed(request.typed(&account.id));
     Ok(match request.path() {
         "/" => Reply::see_other("/account", StatusCode::OK, &page),
-        _ => Reply::page(StatusCode::OK, page),
+        _ => Reply::page(StatusCode::OK, page.with_banner(banner)).having_shown(banner),
     })
 }

@@ -25,7 +25,10 @@ pub async fn get(app: &App<BackupConfirmation>, request: Request) -> Result<Repl
     let (token, now) = (request.link_token().ok_or(Error::link(PURPOSE, Code::LinkUnknown))?, app.now());
     let opened = match open(app, &request, &token, now).await {
         Ok(opened) => opened,
-        Err(error) => return confirmed_before(app, &token, error, now).await,
+        Err(error) => {
+            let page = confirmed_before(app, &token, error, now).await?;
+            return Ok(Reply::page(StatusCode::OK, page));
+        }
     };
     app.count(Event::Opened(PURPOSE));
     Ok(Reply::page(StatusCode::OK, opened.page))
@@ -38,7 +41,9 @@ pub async fn post(app: &App<BackupConfirmation>, request: Request) -> Result<Rep
     let token = form.token().ok_or(Error::link(PURPOSE, Code::LinkUnknown))?;
     let opened = match open(app, &request, &token, now).await {
         Ok(opened) => opened,
-        Err(error) => return confirmed_before(app, &token, error, now).await,
+        Err(error) => {
+            return confirmed_before(app, &token, error, now).await.map(|page| to_confirmed(&page, &token));
+        }
     };
     let Opened { link, account, is_same_browser, page } = opened;
     let texts = app.texts(account.language);
@@ -50,13 +55,20 @@ pub async fn post(app: &App<BackupConfirmation>, request: Request) -> Result<Rep
     let (account, now) = match confirmed {
         Ok(confirmed) => confirmed,
         // A second click may have been faster.
-        Err(error) => return confirmed_before(app, &token, error, now).await,
+        Err(error) => {
+            return confirmed_before(app, &token, error, now).await.map(|page| to_confirmed(&page, &token));
+        }
     };
 
     app.count(Event::Used(PURPOSE));
     let usable_from = now + app.needs.waiting_period;
     let waits_until = Some(usable_from).filter(|from| *from > now);
-    Ok(Reply::page(StatusCode::OK, ConfirmedPage::new(&account, &link.address, waits_until, texts)))
+    Ok(to_confirmed(&ConfirmedPage::new(&account, &link.address, waits_until, texts), &token))
+}
+
+/// The answer to the button. The page behind it is that of the used link.
+fn to_confirmed(page: &ConfirmedPage, token: &Token) -> Reply {
+    Reply::see_other(format!("/backup/confirm?token={}", token.expose()), StatusCode::OK, page)
 }
 
 /// The answer to an error: if it is that the link was used, and its address is the backup email, the page that says so, as
@@ -66,7 +78,7 @@ async fn confirmed_before(
     token: &Token,
     error: Error,
     now: Timestamp,
-) -> Result<Reply, Error> {
+) -> Result<ConfirmedPage, Error> {
     let Error::LinkRefused { code: Code::LinkUsed, .. } = error else { return Err(error) };
     let Some(link) = app.store.find_link(&token.hash(), PURPOSE).await? else { return Err(error) };
     let account = find_account(app, &link).await?;
@@ -75,7 +87,7 @@ async fn confirmed_before(
     };
     let waits_until = Some(backup.usable_from).filter(|from| *from > now);
     let texts = app.texts(account.language);
-    Ok(Reply::page(StatusCode::OK, ConfirmedPage::new(&account, &link.address, waits_until, texts)))
+    Ok(ConfirmedPage::new(&account, &link.address, waits_until, texts))
 }
 
 /// Opens the link, if it is live and of the account's pending request.

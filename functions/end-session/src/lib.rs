@@ -1,5 +1,5 @@
 //! Ends sessions of one's own account: one of them, or all but this browser's.
-use domain::{ClientInfo, Limit, Timestamp, TokenHash};
+use domain::{Generation, Limit, Timestamp, TokenHash};
 use serde::{Deserialize, Serialize};
 use shared::app::{App, Authenticated};
 use shared::error::Error;
@@ -7,18 +7,23 @@ use shared::requirements::RateLimits;
 use shared::store::EndingRefused;
 use shared::texts::Texts;
 use shared::web::pages::ProblemPage;
-use shared::web::{Code, Problem, Reply, Request, SessionCookie, StatusCode};
+use shared::web::{Banner, Code, Problem, Reply, Request, SessionCookie, StatusCode};
 
 #[derive(Deserialize)]
 struct Form {
     session: Option<String>,
     #[serde(default)]
     others: bool,
+    /// The account's generation that the page showed.
+    seen: Option<String>,
 }
 
 enum What {
     One(String),
-    Others,
+    /// All others; nothing more than those of the generation that the page showed, if it says which.
+    Others {
+        seen: Option<Generation>,
+    },
 }
 
 /// What ended. Browsers are redirected and never see it.
@@ -49,7 +54,7 @@ pub async fn post(app: &App<RateLimits>, request: Request) -> Result<Reply, Erro
 
     let outcome = match what {
         What::One(session) => end_one(app, &user, &session).await?,
-        What::Others => end_others(app, &user, request.client_info(), now).await?,
+        What::Others { seen } => end_others(app, &request, &user, seen, now).await?,
     };
 
     if !matches!(outcome, Outcome::Missing) {
@@ -57,12 +62,17 @@ pub async fn post(app: &App<RateLimits>, request: Request) -> Result<Reply, Erro
         tracing::info!(others, "sessions ended by their owner");
     }
     Ok(match outcome {
-        Outcome::Ended => Reply::see_other("/account", StatusCode::OK, &Ended::Session),
-        Outcome::OwnEnded => {
-            Reply::see_other("/login", StatusCode::OK, &Ended::ThisSession).with_session(SessionCookie::Clear)
+        Outcome::Ended => {
+            Reply::see_other("/account", StatusCode::OK, &Ended::Session).with_banner(Banner::SessionEnded)
         }
-        Outcome::OthersEnded => Reply::see_other("/account", StatusCode::OK, &Ended::OtherSessions),
-        Outcome::Missing => return Err(refused(Code::SessionGone, texts)),
+        Outcome::OwnEnded => {
+            let reply = Reply::see_other("/login", StatusCode::OK, &Ended::ThisSession);
+            reply.with_banner(Banner::SignedOut).with_session(SessionCookie::Clear)
+        }
+        Outcome::OthersEnded => Reply::see_other("/account", StatusCode::OK, &Ended::OtherSessions)
+            .with_banner(Banner::OtherSessionsEnded),
+        Outcome::Missing => Reply::nothing_done("/account", &Code::SessionGone.into(), &texts)
+            .with_banner(Banner::SessionEnded),
     })
 }
 
@@ -73,7 +83,10 @@ impl TryFrom<Form> for What {
     fn try_from(form: Form) -> Result<Self, Problem> {
         match (form.session, form.others) {
             (Some(session), false) => Ok(Self::One(session)),
-            (None, true) => Ok(Self::Others),
+            (None, true) => {
+                let seen = form.seen.and_then(|seen| seen.parse().ok()).map(Generation::new);
+                Ok(Self::Others { seen })
+            }
             _ => Err(Problem::malformed_body(&"either `session` or `others=true` is needed")),
         }
     }
@@ -97,20 +110,29 @@ async fn end_one(app: &App<RateLimits>, user: &Authenticated, session: &str) -> 
     })
 }
 
-/// The owner is told, because ending all others also ends the links that were sent.
+/// The owner is told, because ending all others also ends the links that were sent. A second click on the button ends
+/// nothing more: its page showed a generation that has ended.
 async fn end_others(
     app: &App<RateLimits>,
+    request: &Request,
     user: &Authenticated,
-    source: ClientInfo,
+    seen: Option<Generation>,
     now: Timestamp,
 ) -> Result<Outcome, Error> {
+    let have_ended = |user: &Authenticated| seen.is_some_and(|seen| seen < user.account.generation);
+    if have_ended(user) {
+        return Ok(Outcome::OthersEnded);
+    }
     let limit = Limit::endings_of_other_sessions(&user.account.id);
-    let event = (app.message_id(), source);
-    let counted = app.store.counted(&app.needs.key);
+    let event = (app.message_id(), request.client_info());
+    let counted = app.store.counted(&app.needs.keys);
     match counted.end_other_sessions(&user.session, &limit, event, now).await? {
         Ok(()) => Ok(Outcome::OthersEnded),
-        // Another browser ended all others at the same time.
-        Err(EndingRefused::SessionEnded) => Err(Error::NotSignedIn),
+        // At the same time another browser ended all others, or a first click did.
+        Err(EndingRefused::SessionEnded) => {
+            let user = app.require_authenticated(request, now).await?;
+            if have_ended(&user) { Ok(Outcome::OthersEnded) } else { Err(Error::NotSignedIn) }
+        }
         Err(EndingRefused::LimitReached) => {
             app.record_limit_reached(&limit);
             Err(refused(Code::TooManyEndings, app.texts(user.account.language)))

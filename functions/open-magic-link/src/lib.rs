@@ -10,7 +10,7 @@ use shared::metrics::Event;
 use shared::requirements::LinkCodes;
 use shared::store::{LinkSignIn, Slot};
 use shared::web::pages::{OpenLinkPage, SignedIn};
-use shared::web::{Code, LinkForm, Reply, Request, SessionCookie, StatusCode};
+use shared::web::{Banner, Code, LinkForm, Reply, Request, SessionCookie, StatusCode};
 
 /// What the links of this flow are for.
 const PURPOSE: Purpose = Purpose::SignIn;
@@ -29,7 +29,13 @@ struct Found {
 pub async fn get(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error> {
     let now = app.now();
     let token = request.link_token().ok_or(Error::link(PURPOSE, Code::LinkUnknown))?;
-    let found = find(app, &token, now).await?;
+    let found = match find(app, &token, now).await {
+        Ok(found) => found,
+        Err(used @ Error::LinkRefused { code: Code::LinkUsed, .. }) => {
+            return signed_in_already(app, &request, &token, now).await?.ok_or(used);
+        }
+        Err(error) => return Err(error),
+    };
     let (page, _) = page(app, &request, &found, &token, now).await?;
     app.count(Event::Opened(PURPOSE));
     Ok(Reply::page(StatusCode::OK, page))
@@ -43,7 +49,10 @@ pub async fn post(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error
     let found = match find(app, &token, now).await {
         Ok(found) => found,
         Err(used @ Error::LinkRefused { code: Code::LinkUsed, .. }) => {
-            return again(app, &request, &token, now).await?.ok_or(used);
+            if let Some(reply) = again(app, &request, &token, now).await? {
+                return Ok(reply);
+            }
+            return signed_in_already(app, &request, &token, now).await?.ok_or(used);
         }
         Err(error) => return Err(error),
     };
@@ -54,7 +63,7 @@ pub async fn post(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error
     let authorization = authorization
         .map_err(|error| error.on(|problem| page.with_problem(problem), &app.texts(account.language)))?;
     let secret = match authorization {
-        LinkAuthorization::SameBrowser => app.needs.key.session_token_of(&token),
+        LinkAuthorization::SameBrowser => app.needs.keys.session_token_of(&token),
         LinkAuthorization::Code => app.entropy.token(),
     };
     let session = Session::begin(secret.hash(), &account, email.into(), request.client_info(), now);
@@ -68,7 +77,7 @@ pub async fn post(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error
         sign_in_email: email,
         notice: &app.notice_of_use(&request, &account, &link.address, &remembered),
     };
-    if !app.store.counted(&app.needs.key).open_session_with_link(sign_in, now).await? {
+    if !app.store.counted(&app.needs.keys).open_session_with_link(sign_in, now).await? {
         // Another request was faster: a second click, the same link in another window, a newer link, a removed address.
         if let Some(reply) = again(app, &request, &token, now).await? {
             return Ok(reply);
@@ -85,9 +94,25 @@ pub async fn post(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error
 
 fn signed_in(account: &Account, secret: Token, remembered: &RememberedDevice) -> Reply {
     Reply::see_other("/account", StatusCode::OK, &SignedIn::new(account))
+        .with_banner(Banner::SignedIn)
         .with_session(SessionCookie::Set(secret))
         .with_device(&remembered.cookie)
         .clearing_link_requests()
+}
+
+/// The answer to a used link that is opened again in a browser where its account is signed in.
+async fn signed_in_already(
+    app: &App<LinkCodes>,
+    request: &Request,
+    token: &Token,
+    now: Timestamp,
+) -> Result<Option<Reply>, Error> {
+    let Some(link) = app.store.find_link(&token.hash(), PURPOSE).await? else { return Ok(None) };
+    let user = app.authenticate(request, now).await?.filter(|user| user.account.id == link.account_id);
+    Ok(user.map(|user| {
+        let reply = Reply::see_other("/account", StatusCode::OK, &SignedIn::new(&user.account));
+        reply.with_banner(Banner::SignedIn)
+    }))
 }
 
 /// The answer to a second click on the button, in the browser that requested the link: the session that the first click has
@@ -103,8 +128,14 @@ async fn again(
     if !just_spent || !app.is_same_browser(&link, &request.link_requests(), None) {
         return Ok(None);
     }
-    let secret = app.needs.key.session_token_of(token);
-    let Some(session) = app.store.touch_session(&secret.hash(), now).await? else { return Ok(None) };
+    let mut opened = None;
+    for secret in app.needs.keys.session_tokens_of(token) {
+        opened = app.store.touch_session(&secret.hash(), now).await?.map(|session| (session, secret));
+        if opened.is_some() {
+            break;
+        }
+    }
+    let Some((session, secret)) = opened else { return Ok(None) };
     let account = app.store.load_account(&session.account_id).await?;
     let account = account.filter(|account| session.is_valid_for(account));
     Ok(account.map(|account| signed_in(&account, secret, &app.remember_device(request, &account))))

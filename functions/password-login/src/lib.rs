@@ -7,8 +7,8 @@
 use std::net::IpAddr;
 
 use domain::{
-    Account, AccountId, CountedFor, DeviceId, Identifier, Limit, PasswordAttempt, Session, SignInEmail,
-    SignInMethod, Timestamp, TypedPassword, Verdict,
+    Account, AccountId, CountedFor, DeviceId, FormId, Identifier, Limit, PasswordAttempt, Session,
+    SignInEmail, SignInMethod, Timestamp, Token, TypedPassword, Verdict,
 };
 use futures_util::future::join;
 use serde::Deserialize;
@@ -21,10 +21,10 @@ use shared::requirements::PasswordChecks;
 use shared::store::{LimitReached, PasswordSignIn, SignInRefused};
 use shared::texts::Texts;
 use shared::web::pages::{Reason, SignInPage, SignedIn};
-use shared::web::{Code, LocalPath, Problem, Reply, Request, SessionCookie, StatusCode};
+use shared::web::{Banner, Code, LocalPath, Problem, Reply, Request, SessionCookie, StatusCode};
 
 #[derive(Deserialize)]
-struct Form {
+struct Credentials {
     identifier: String,
     #[serde(default)]
     password: TypedPassword,
@@ -32,6 +32,8 @@ struct Form {
     next: LocalPath,
     #[serde(default)]
     reason: String,
+    #[serde(default)]
+    form_id: String,
 }
 
 /// The account that an identifier names, if it may sign in with a password.
@@ -45,17 +47,21 @@ struct Named {
 pub async fn get(app: &App<PasswordChecks>, request: Request) -> Result<Reply, Error> {
     let next = LocalPath::from(request.query("next").unwrap_or_default());
     let reason = request.query("reason").as_deref().and_then(Reason::parse);
-    let page = SignInPage::new(next, app.texts(request.language())).with_reason(reason);
-    Ok(Reply::page(StatusCode::OK, page))
+    let banner = request.banner();
+    let page = SignInPage::new(next, app.form_id(), app.texts(request.language()))
+        .with_reason(reason)
+        .with_requested(request.requested_email())
+        .with_banner(banner);
+    Ok(Reply::page(StatusCode::OK, page).having_shown(banner))
 }
 
 /// POST `/login`.
 pub async fn post(app: &App<PasswordChecks>, request: Request) -> Result<Reply, Error> {
     let now = app.now();
     let texts = app.texts(request.language());
-    let form: Form = request.form()?;
+    let form: Credentials = request.form()?;
     let identifier = Identifier::parse(&form.identifier);
-    let device = app.needs.key.device_of(&request.device_cookie(), identifier.counted_as());
+    let device = app.needs.keys.device_of(&request.device_cookie(), identifier.counted_as());
 
     // What does not wait for each other goes at the same time, so that a sign-in is three round trips.
     let network = count_network(app, request.client(), device.as_ref(), now);
@@ -78,31 +84,48 @@ pub async fn post(app: &App<PasswordChecks>, request: Request) -> Result<Reply, 
     let verdict = app.needs.passwords.verify(&form.password, hash, app.entropy.salt()).verdict;
     let (Some(named), true) = (&named, verdict != Verdict::Wrong) else {
         tracing::info!(allowed, "wrong credentials");
-        return Err(wrong(form, texts));
+        return Err(wrong(app, form, texts));
     };
-    let secret = app.entropy.token();
+    let secret = secret_for(app, &form.form_id, &named.account);
     let method = SignInMethod::Password;
     let session = Session::begin(secret.hash(), &named.account, method, request.client_info(), now);
     let remembered = app.remember_device(&request, &named.account);
     match open(app, &request, named, &session, &attempt, &remembered, now).await? {
         Ok(()) => {}
+        // The first click opened it.
+        Err(SignInRefused::SessionExists) => {
+            return Ok(signed_in(&form.next, &named.account, secret, &remembered));
+        }
         Err(SignInRefused::AccountEnded) => {
             tracing::warn!("disabled or ended while the password was verified");
-            return Err(wrong(form, texts));
+            return Err(wrong(app, form, texts));
         }
         Err(SignInRefused::LimitReached(limit)) => {
             app.record_limit_reached(&limit);
-            return Err(refused(Code::TooManySignIns, form, texts));
+            return Err(refused(app, Code::TooManySignIns, form, texts));
         }
     }
 
     app.count(Event::SignedIn(method));
     tracing::info!("signed in with a password");
     upgrade(app, &named.account, &verdict).await;
-    let next = form.next.as_str();
-    Ok(Reply::see_other(next, StatusCode::OK, &SignedIn::new(&named.account))
+    Ok(signed_in(&form.next, &named.account, secret, &remembered))
+}
+
+fn signed_in(next: &LocalPath, account: &Account, secret: Token, remembered: &RememberedDevice) -> Reply {
+    Reply::see_other(next.as_str(), StatusCode::OK, &SignedIn::new(account))
+        .with_banner(Banner::SignedIn)
         .with_session(SessionCookie::Set(secret))
-        .with_device(&remembered.cookie))
+        .with_device(&remembered.cookie)
+}
+
+/// The secret of the session: the same for a second click on the button of the same form, else a random one.
+fn secret_for(app: &App<PasswordChecks>, form_id: &str, account: &Account) -> Token {
+    let form = FormId::parse(form_id);
+    let keys = &app.needs.keys;
+    let of_form =
+        form.and_then(|form| keys.session_token_of_form(form, account.id.as_str(), app.unix_milliseconds()));
+    of_form.unwrap_or_else(|| app.entropy.token())
 }
 
 /// Counts the attempt for the client's network. A browser that is known has an allowance of its own instead.
@@ -116,7 +139,7 @@ async fn count_network(
         return Ok(Ok(()));
     }
     let limit = Limit::failed_passwords_from(client);
-    let counted = app.store.counted(&app.needs.key).count(&limit, now).await?;
+    let counted = app.store.counted(&app.needs.keys).count(&limit, now).await?;
     Ok(if counted { Ok(()) } else { Err(LimitReached(limit)) })
 }
 
@@ -130,17 +153,17 @@ async fn count(
     if network.is_err() {
         return Ok(network);
     }
-    Ok(app.store.counted(&app.needs.key).count_password_attempt(attempt, now).await?)
+    Ok(app.store.counted(&app.needs.keys).count_password_attempt(attempt, now).await?)
 }
 
 /// The one answer to every failure.
-fn wrong(form: Form, texts: Texts) -> Error {
-    refused(Code::WrongCredentials, form, texts)
+fn wrong(app: &App<PasswordChecks>, form: Credentials, texts: Texts) -> Error {
+    refused(app, Code::WrongCredentials, form, texts)
 }
 
-fn refused(code: Code, form: Form, texts: Texts) -> Error {
+fn refused(app: &App<PasswordChecks>, code: Code, form: Credentials, texts: Texts) -> Error {
     let problem = Problem::from(code);
-    let page = SignInPage::new(form.next, texts.clone())
+    let page = SignInPage::new(form.next, app.form_id(), texts.clone())
         .with_reason(Reason::parse(&form.reason))
         .with_password_problem(&problem, form.identifier);
     Error::on_page(problem, page, texts)
@@ -210,5 +233,5 @@ async fn open(
     let backup_used = notice.as_ref().map(|(address, keys)| (*address, keys));
     let former = request.session().map(|former| former.hash());
     let sign_in = PasswordSignIn { session, former: former.as_ref(), attempt, backup_used };
-    Ok(app.store.counted(&app.needs.key).open_session_with_password(sign_in, now).await?)
+    Ok(app.store.counted(&app.needs.keys).open_session_with_password(sign_in, now).await?)
 }

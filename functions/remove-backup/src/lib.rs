@@ -4,7 +4,7 @@ use serde::Deserialize;
 use shared::app::{App, Authenticated};
 use shared::error::Error;
 use shared::web::pages::AccountPage;
-use shared::web::{Code, Reply, Request, StatusCode};
+use shared::web::{Banner, Code, Reply, Request, StatusCode};
 
 #[derive(Deserialize)]
 struct Form {
@@ -44,10 +44,14 @@ pub async fn post(app: &App, request: Request) -> Result<Reply, Error> {
     let texts = app.texts(account.language);
     if done {
         let page = AccountPage::new(&without(account, what), now, texts);
-        return Ok(Reply::see_other("/account", StatusCode::OK, &page));
+        let banner = match what {
+            What::Pending => Banner::RequestCancelled,
+            What::Confirmed => Banner::BackupRemoved,
+        };
+        return Ok(Reply::see_other("/account", StatusCode::OK, &page).with_banner(banner));
     }
-    let page = AccountPage::new(&account, now, texts.clone()).with_problem(&Code::NothingToRemove.into(), "");
-    Err(Error::on_page(Code::NothingToRemove, page, texts))
+    Ok(Reply::nothing_done("/account", &Code::NothingToRemove.into(), &texts)
+        .with_banner(Banner::NothingLeftToRemove))
 }
 
 /// The account as it is now.

@@ -1,5 +1,7 @@
 //! Requests a backup email: define, change, send again.
-use domain::{Account, Backup, EmailAddress, Limit, PendingAddress, Requester, Timestamp, TypedAddress};
+use domain::{
+    Account, AccountId, Backup, EmailAddress, Limit, PendingAddress, Requester, Timestamp, TypedAddress,
+};
 use serde::Deserialize;
 use shared::app::App;
 use shared::error::Error;
@@ -7,11 +9,13 @@ use shared::metrics::{Event, Subject};
 use shared::requirements::EmailRequests;
 use shared::store::LimitReached;
 use shared::web::pages::AccountPage;
-use shared::web::{Code, Problem, Reply, Request, StatusCode};
+use shared::web::{Banner, Code, Problem, Reply, Request, StatusCode};
 
 #[derive(Deserialize)]
 struct Form {
     email: String,
+    /// The pending request that the page showed; empty for none.
+    seen: Option<String>,
 }
 
 /// POST `/account/backup`.
@@ -24,7 +28,7 @@ pub async fn post(app: &App<EmailRequests>, request: Request) -> Result<Reply, E
     let texts = app.texts(user.account.language);
     let refuse = |problem: Problem| {
         let page = AccountPage::new(&user.account, now, texts.clone())
-            .with_code(&user.account, &app.needs.key)
+            .with_code(&user.account, &app.needs.keys)
             .with_problem(&problem, &*form.email);
         Error::on_page(problem, page, texts.clone())
     };
@@ -42,9 +46,14 @@ pub async fn post(app: &App<EmailRequests>, request: Request) -> Result<Reply, E
     let generation = user.account.generation;
     let pending = PendingAddress { address, since: now, request: app.message_id(), generation };
     app.count(Event::Requested(Subject::Confirmation));
-    let counted = app.store.counted(&app.needs.key);
+    let counted = app.store.counted(&app.needs.keys);
     let outcome = counted.request_backup(&user.account.id, &pending, &limits, now).await?;
     if let Err(LimitReached(limit)) = outcome {
+        if limit == limits[0]
+            && let Some(reply) = same_click(app, &user.account.id, &form, now).await?
+        {
+            return Ok(reply);
+        }
         app.record_limit_reached(&limit);
         let code = if limit == limits[0] { Code::TooSoon } else { Code::TooMany };
         return Err(refuse(code.into()));
@@ -52,8 +61,33 @@ pub async fn post(app: &App<EmailRequests>, request: Request) -> Result<Reply, E
 
     let backup = Backup::new(user.account.backup.confirmed().cloned(), Some(pending));
     let account = Account { backup, ..user.account };
-    let page = AccountPage::new(&account, now, texts).with_code(&account, &app.needs.key);
-    Ok(Reply::see_other("/account", StatusCode::ACCEPTED, &page).clearing_typed())
+    let page = AccountPage::new(&account, now, texts).with_code(&account, &app.needs.keys);
+    Ok(requested(&page))
+}
+
+fn requested(page: &AccountPage) -> Reply {
+    let reply = Reply::see_other("/account", StatusCode::ACCEPTED, page);
+    reply.with_banner(Banner::ConfirmationRequested).clearing_typed()
+}
+
+/// The answer to a second click: the page showed another request than the one that is pending now, and that is for the same
+/// address. Nothing for anything else.
+async fn same_click(
+    app: &App<EmailRequests>,
+    id: &AccountId,
+    form: &Form,
+    now: Timestamp,
+) -> Result<Option<Reply>, Error> {
+    let Some(seen) = &form.seen else { return Ok(None) };
+    let Some(account) = app.store.load_account(id).await? else { return Ok(None) };
+    let is_new = |pending: &&PendingAddress| pending.request.as_str() != seen;
+    let pending = account.backup.pending().filter(is_new);
+    let requested_now =
+        pending.is_some_and(|pending| Ok(&pending.address) == EmailAddress::parse(&form.email).as_ref());
+    Ok(requested_now.then(|| {
+        let page = AccountPage::new(&account, now, app.texts(account.language));
+        requested(&page.with_code(&account, &app.needs.keys))
+    }))
 }
 
 fn may_become_backup(account: &Account, typed: &str, now: Timestamp) -> Result<EmailAddress, Problem> {

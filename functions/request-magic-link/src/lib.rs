@@ -5,18 +5,27 @@ use serde::Deserialize;
 use shared::app::App;
 use shared::error::Error;
 use shared::requirements::EmailRequests;
-use shared::web::pages::{CheckMailboxPage, RequestedEmail, SignInPage};
-use shared::web::{LocalPath, Problem, Reply, Request, StatusCode};
+use shared::web::pages::SignInPage;
+use shared::web::{EmailKind, LocalPath, Problem, Reply, Request, StatusCode};
+
+const KIND: EmailKind = EmailKind::SignInLink;
 
 #[derive(Deserialize)]
 struct Form {
     email: String,
+    #[serde(default)]
+    form_id: String,
 }
 
-/// GET `/login/link`, as after a reload, shows the sign-in page.
+/// GET `/login/link` shows again that the email is on its way, in the browser that requested it; elsewhere the sign-in page.
 pub async fn get(app: &App<EmailRequests>, request: Request) -> Result<Reply, Error> {
-    let page = SignInPage::new(LocalPath::account(), app.texts(request.language()));
-    Ok(Reply::page(StatusCode::OK, page))
+    let (now, texts) = (app.now(), app.texts(request.language()));
+    let requested = request.requested_email();
+    let shown = requested.as_ref().and_then(|requested| app.check_mailbox(&request, requested, KIND, now));
+    Ok(shown.unwrap_or_else(|| {
+        let page = SignInPage::new(LocalPath::account(), app.form_id(), texts).with_requested(requested);
+        Reply::page(StatusCode::OK, page)
+    }))
 }
 
 /// POST `/login/link`.
@@ -25,18 +34,18 @@ pub async fn post(app: &App<EmailRequests>, request: Request) -> Result<Reply, E
     let form: Form = request.form()?;
     let typed = TypedAddress::parse(&form.email).map_err(|not_an_address| {
         let problem = Problem::from(not_an_address);
-        let page = SignInPage::new(LocalPath::account(), texts.clone());
-        Error::on_page(problem.clone(), page.with_link_problem(&problem, form.email), texts.clone())
+        let page = SignInPage::new(LocalPath::account(), app.form_id(), texts.clone());
+        Error::on_page(problem.clone(), page.with_link_problem(&problem, &*form.email), texts)
     })?;
-    let id = app.message_id();
+    let id = app.request_id(&form.form_id, KIND, &typed);
     let email = EmailRequest::SignInLink { typed: typed.clone() };
     app.request_email(&request, &id, email, &typed).await?;
-    // Computed, shown and set in the same way whether or not there will be a link.
-    let key = &app.needs.key;
-    let page = CheckMailboxPage::new(RequestedEmail::SignInLink, texts).with_code(&key.code_of(&id));
-    Ok(Reply::page(StatusCode::OK, page).with_link_request(
-        &key.browser_token_of(&id),
+    // Computed and set in the same way whether or not there will be a link.
+    let browser = app.needs.keys.browser_token_of(&id);
+    let lifetime = Purpose::SignIn.lifetime();
+    Ok(app.email_requested(&request, KIND, id, &form.email).with_link_request(
+        &browser,
         &request.link_requests(),
-        Purpose::SignIn.lifetime(),
+        lifetime,
     ))
 }

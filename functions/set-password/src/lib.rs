@@ -2,7 +2,7 @@
 //! here because they have forgotten it, or because somebody else knows it. All other sessions end.
 //!
 //! It is allowed while changes of the backup email are frozen: that is when an owner needs it most.
-use domain::{Account, AccountKind, Limit, NewPassword, Timestamp, TypedPassword, Verdict};
+use domain::{Account, AccountKind, FormId, Limit, NewPassword, Timestamp, Token, TypedPassword, Verdict};
 use serde::Deserialize;
 use shared::app::{App, Authenticated};
 use shared::error::Error;
@@ -10,13 +10,15 @@ use shared::requirements::PasswordChecks;
 use shared::store::NewHash;
 use shared::texts::Texts;
 use shared::web::pages::{PasswordPage, PasswordSet, ProblemPage};
-use shared::web::{Code, Reply, Request, SessionCookie, StatusCode};
+use shared::web::{Banner, Code, Reply, Request, SessionCookie, StatusCode};
 
 const PATH: &str = "/account/password";
 
 #[derive(Deserialize)]
 struct Form {
     password: TypedPassword,
+    #[serde(default)]
+    form_id: String,
 }
 
 /// GET `/account/password`.
@@ -29,14 +31,22 @@ pub async fn get(app: &App<PasswordChecks>, request: Request) -> Result<Reply, E
     if !session.is_fresh(now) {
         return Ok(Reply::to_sign_in_again_for(PATH, &texts));
     }
-    Ok(Reply::page(StatusCode::OK, PasswordPage::new(&account, texts)))
+    Ok(Reply::page(StatusCode::OK, PasswordPage::new(&account, app.form_id(), texts)))
 }
 
 /// POST `/account/password`.
 pub async fn post(app: &App<PasswordChecks>, request: Request) -> Result<Reply, Error> {
     let now = app.now();
-    let user = app.require_authenticated(&request, now).await?;
-    let form: Form = request.form()?;
+    let form = request.form::<Form>();
+    let user = match app.require_authenticated(&request, now).await {
+        Ok(user) => user,
+        // The first click has ended the session that this one is sent in.
+        Err(Error::NotSignedIn) => {
+            return again(app, &request, form.ok(), now).await?.ok_or(Error::NotSignedIn);
+        }
+        Err(error) => return Err(error),
+    };
+    let form = form?;
     let texts = app.texts(user.account.language);
     may_have_password(&user.account, &texts)?;
     if !user.session.is_fresh(now) {
@@ -44,14 +54,15 @@ pub async fn post(app: &App<PasswordChecks>, request: Request) -> Result<Reply, 
     }
 
     let refuse = |code: Code| {
-        let page = PasswordPage::new(&user.account, texts.clone()).with_problem(&code.into());
+        let page = PasswordPage::new(&user.account, app.form_id(), texts.clone()).with_problem(&code.into());
         Error::on_page(code, page, texts.clone())
     };
     let password = NewPassword::parse(&form.password, &user.account, texts.product());
     let password = password.map_err(|refused| refuse(refused.into()))?;
     differs(app, &user.account, &form.password, now).await?.map_err(refuse)?;
 
-    let secret = app.entropy.token();
+    let of_form = secret_of(app, &request, &form);
+    let secret = of_form.unwrap_or_else(|| app.entropy.token());
     let new = NewHash {
         hash: &app.needs.passwords.hash_new(&password, app.entropy.salt()),
         session: &user.session,
@@ -60,12 +71,37 @@ pub async fn post(app: &App<PasswordChecks>, request: Request) -> Result<Reply, 
         source: &request.client_info(),
     };
     if !app.store.set_password(new, now).await? {
-        return Err(refused(Code::ChangedMeanwhile, &texts));
+        let first_click = again(app, &request, Some(form), now).await?;
+        return first_click.ok_or_else(|| refused(Code::ChangedMeanwhile, &texts));
     }
 
     tracing::info!("a password was set");
-    Ok(Reply::see_other("/account", StatusCode::OK, &PasswordSet::Password)
-        .with_session(SessionCookie::Set(secret)))
+    Ok(password_set(secret))
+}
+
+fn password_set(secret: Token) -> Reply {
+    Reply::see_other("/account", StatusCode::OK, &PasswordSet::Password)
+        .with_banner(Banner::PasswordSet)
+        .with_session(SessionCookie::Set(secret))
+}
+
+/// The secret of the session after the form: the same for a second click in the same session.
+fn secret_of(app: &App<PasswordChecks>, request: &Request, form: &Form) -> Option<Token> {
+    let (form_id, session) = (FormId::parse(&form.form_id)?, request.session()?);
+    app.needs.keys.session_token_of_form(form_id, session.hash().as_str(), app.unix_milliseconds())
+}
+
+/// The answer to a second click: the session that the first one has opened. Nothing for anything else.
+async fn again(
+    app: &App<PasswordChecks>,
+    request: &Request,
+    form: Option<Form>,
+    now: Timestamp,
+) -> Result<Option<Reply>, Error> {
+    let Some(secret) = form.and_then(|form| secret_of(app, request, &form)) else { return Ok(None) };
+    let Some(session) = app.store.touch_session(&secret.hash(), now).await? else { return Ok(None) };
+    let account = app.store.load_account(&session.account_id).await?;
+    Ok(account.filter(|account| session.is_valid_for(account)).map(|_| password_set(secret)))
 }
 
 /// An external identity provider has the passwords of SSO accounts.
@@ -90,7 +126,7 @@ async fn differs(
     now: Timestamp,
 ) -> Result<Result<(), Code>, Error> {
     let limit = Limit::new_passwords(account);
-    if !app.store.counted(&app.needs.key).count(&limit, now).await? {
+    if !app.store.counted(&app.needs.keys).count(&limit, now).await? {
         app.record_limit_reached(&limit);
         return Ok(Err(Code::TooManyPasswords));
     }

@@ -1,8 +1,12 @@
 //! Ends the session on the server and clears the cookie.
+use serde::Serialize;
 use shared::app::App;
 use shared::error::Error;
-use shared::web::pages::SignedOutPage;
-use shared::web::{EmptyForm, Reply, Request, SessionCookie, StatusCode};
+use shared::web::{Banner, EmptyForm, Reply, Request, SessionCookie, StatusCode};
+
+/// The answer to programs. Browsers are redirected and never see it.
+#[derive(Serialize)]
+struct SignedOut {}
 
 /// POST `/logout`. Without a session there is nothing to end, and the answer is the same.
 pub async fn post(app: &App, request: Request) -> Result<Reply, Error> {
@@ -10,8 +14,8 @@ pub async fn post(app: &App, request: Request) -> Result<Reply, Error> {
     if let Some(session) = request.session() {
         app.store.end_session(&session.hash()).await?;
     }
-    let page = SignedOutPage::new(app.texts(request.language()));
-    Ok(Reply::page(StatusCode::OK, page)
+    Ok(Reply::see_other("/login", StatusCode::OK, &SignedOut {})
+        .with_banner(Banner::SignedOut)
         .with_session(SessionCookie::Clear)
         .clearing_typed()
         .clearing_site_data())

@@ -4,6 +4,7 @@
 //!
 //! The form asks for the username, so that a mail gateway that presses buttons undoes nothing: the email contains the
 //! username, but no machine types it into the form.
+use domain::account::FREEZE;
 use domain::{
     Account, AccountEvent, ClientInfo, History, MessageId, Purpose, Timestamp, Token, UndoLink, Username,
 };
@@ -14,7 +15,7 @@ use shared::logging;
 use shared::metrics::Event;
 use shared::store::{Undo, UndoRefused};
 use shared::web::pages::{UndoPage, Undone, UndonePage};
-use shared::web::{Code, Reply, Request, SessionCookie, StatusCode};
+use shared::web::{Banner, Code, Reply, Request, SessionCookie, StatusCode};
 
 /// What the links of this flow are for.
 const PURPOSE: Purpose = Purpose::Undo;
@@ -35,11 +36,17 @@ struct Opened {
     history: History,
 }
 
-/// GET `/undo`.
+/// GET `/undo`. After the undo it shows what was undone, as long as the account is frozen.
 pub async fn get(app: &App, request: Request) -> Result<Reply, Error> {
     let now = app.now();
     let token = request.link_token().ok_or(Error::link(PURPOSE, Code::LinkUnknown))?;
-    let opened = open(app, &token, now).await?;
+    let opened = match open(app, &token, now).await {
+        Ok(opened) => opened,
+        Err(error) => {
+            let (page, banner) = (undone_before(app, &token, error, now).await?, request.banner());
+            return Ok(Reply::page(StatusCode::OK, page.with_banner(banner)).having_shown(banner));
+        }
+    };
     Ok(Reply::page(StatusCode::OK, opened.page(app, &token, now)))
 }
 
@@ -48,7 +55,13 @@ pub async fn post(app: &App, request: Request) -> Result<Reply, Error> {
     let now = app.now();
     let form: Form = request.form()?;
     let token = Token::parse_in_link(&form.token).map_err(|_| Error::link(PURPOSE, Code::LinkUnknown))?;
-    let opened = open(app, &token, now).await?;
+    let opened = match open(app, &token, now).await {
+        Ok(opened) => opened,
+        // A second click.
+        Err(error) => {
+            return undone_before(app, &token, error, now).await.map(|page| to_undone(&page, &token));
+        }
+    };
     let texts = app.texts(opened.account.language);
     let own = opened.link.event_id();
     let chosen = form.since.as_deref().unwrap_or(own.as_str());
@@ -61,13 +74,42 @@ pub async fn post(app: &App, request: Request) -> Result<Reply, Error> {
         return Err(Error::on_page(Code::OtherUsername, page, texts));
     }
 
-    let undone = undo(app, opened, &since, &app.message_id(), &request.client_info(), now).await?;
+    let done = undo(app, opened, &since, &app.message_id(), &request.client_info(), now).await;
+    let undone = match done {
+        Ok(undone) => undone,
+        // The first click was faster.
+        Err(error) => {
+            return undone_before(app, &token, error, now).await.map(|page| to_undone(&page, &token));
+        }
+    };
 
     app.count(Event::NotMe);
-    let (former_taken, password_void) = (undone.former_taken, undone.password_void);
+    let (former_taken, password_void) = (undone.former_taken == Some(true), undone.password_void);
     tracing::warn!(former_taken, password_void, "a change was taken back");
-    let page = UndonePage::new(&undone, now, texts);
-    Ok(Reply::page(StatusCode::OK, page).with_session(SessionCookie::Clear))
+    let reply = to_undone(&UndonePage::new(&undone, now + FREEZE, now, texts), &token);
+    Ok(if former_taken { reply.with_banner(Banner::AddressNotRestored) } else { reply })
+}
+
+/// The answer to the button. The page behind it is that of the used link.
+fn to_undone(page: &UndonePage, token: &Token) -> Reply {
+    let reply = Reply::see_other(format!("/undo?token={}", token.expose()), StatusCode::OK, page);
+    reply.with_session(SessionCookie::Clear)
+}
+
+/// The answer to an error: if it is that the link was used, and the account is frozen because of an undo, the page that says
+/// what is restored.
+async fn undone_before(app: &App, token: &Token, error: Error, now: Timestamp) -> Result<UndonePage, Error> {
+    let Error::LinkRefused { code: Code::LinkUsed, .. } = error else { return Err(error) };
+    let Some(link) = app.store.find_undo_link(&token.hash()).await? else { return Err(error) };
+    let Some(account) = app.store.load_account(&link.account_id).await? else { return Err(error) };
+    let Some(frozen_until) = account.frozen_until(now) else { return Err(error) };
+    let undone = Undone {
+        emails: account.recovery_emails(now),
+        same_emails: false,
+        former_taken: None,
+        password_void: account.has_void_password(),
+    };
+    Ok(UndonePage::new(&undone, frozen_until, now, app.texts(account.language)))
 }
 
 impl Opened {
@@ -128,7 +170,7 @@ async fn undo(
             Ok(()) => {
                 return Ok(Undone {
                     same_emails: emails == account.recovery_emails(now),
-                    former_taken: !taken.is_empty(),
+                    former_taken: Some(!taken.is_empty()),
                     password_void: account.has_password_since(&since.id),
                     emails,
                 });

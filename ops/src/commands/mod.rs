@@ -2,6 +2,8 @@
 mod account_admin;
 pub mod accounts;
 pub mod emails;
+mod import;
+mod import_lines;
 mod usernames;
 
 use clap::Args;

@@ -159,6 +159,11 @@ impl Account {
         self.sessions_ended_at.is_some_and(|ended_at| requested_at <= ended_at)
     }
 
+    /// Whether an undo has made its password void, and no other was set since.
+    pub fn has_void_password(&self) -> bool {
+        self.password_event.is_some() && self.password_hash.is_none()
+    }
+
     /// Whether its password was set in this event or a later one. An undo since the event then voids it: it may be somebody
     /// else's, and the one before it may be known to them, so that does not return either.
     pub fn has_password_since(&self, event: &MessageId) -> bool {

@@ -63,16 +63,20 @@ impl HashingKey {
         cookie.0.iter().find_map(|entry| self.proves(entry, canonical))
     }
 
-    /// The cookie after a sign-in to this account, and the browser's id. A browser that was known stays the same one.
+    /// The cookie after a sign-in to this account, and the browser's id. A browser that was known stays the same one, also
+    /// if the other key made its cookie.
     pub fn remember_device(
         &self,
         cookie: &DeviceCookie,
         account: &Account,
         random: [u8; DEVICE_ID_BYTES],
+        other: Option<&Self>,
     ) -> (DeviceCookie, DeviceId) {
         let identifiers = identifiers(account);
-        let is_of_account =
-            |entry: &String| identifiers.iter().find_map(|identifier| self.proves(entry, identifier));
+        let is_of_account = |entry: &String| {
+            let proves = |key: &Self| identifiers.iter().find_map(|identifier| key.proves(entry, identifier));
+            std::iter::once(self).chain(other).find_map(proves)
+        };
         let id = cookie.0.iter().find_map(is_of_account).unwrap_or_else(|| DeviceId::new(random));
         let proofs = identifiers.iter().map(|identifier| self.device_proof(&id, identifier));
         let entry: Vec<String> = std::iter::once(id.0.clone()).chain(proofs).collect();
@@ -132,7 +136,7 @@ mod tests {
 
     fn remembered(username: &str, random: u8) -> (DeviceCookie, DeviceId) {
         let account = account(username, Some("spare@example.org"));
-        key('k').remember_device(&DeviceCookie::default(), &account, [random; 16])
+        key('k').remember_device(&DeviceCookie::default(), &account, [random; 16], None)
     }
 
     #[test]
@@ -157,18 +161,30 @@ mod tests {
     fn a_browser_stays_the_same_one_and_remembers_three_accounts() {
         let (cookie, id) = remembered("mina", 1);
         let (cookie, again) =
-            key('k').remember_device(&cookie, &account("mina", Some("new@example.org")), [2; 16]);
+            key('k').remember_device(&cookie, &account("mina", Some("new@example.org")), [2; 16], None);
         assert_eq!(again, id);
         assert_eq!(key('k').device_of(&cookie, "new@example.org"), Some(id));
         let family = ["joris", "ana", "petra"].into_iter().enumerate();
         let cookie = family.fold(cookie, |cookie, (number, name)| {
             let random = [u8::try_from(number).expect("small") + 10; 16];
-            key('k').remember_device(&cookie, &account(name, None), random).0
+            key('k').remember_device(&cookie, &account(name, None), random, None).0
         });
         assert_eq!(key('k').device_of(&cookie, "mina"), None, "the oldest of four is forgotten");
         for name in ["joris", "ana", "petra"] {
             assert!(key('k').device_of(&cookie, name).is_some(), "{name}");
         }
+    }
+
+    #[test]
+    fn a_browser_of_the_former_key_stays_the_same_one_and_gets_a_cookie_of_the_current_key() {
+        let (cookie, id) = remembered("mina", 1);
+        let mina = account("mina", None);
+        let (renewed, again) = key('l').remember_device(&cookie, &mina, [2; 16], Some(&key('k')));
+        assert_eq!(again, id);
+        assert_eq!(key('l').device_of(&renewed, "mina"), Some(id));
+        assert_eq!(renewed.to_value().split('~').count(), 1, "the entry of the former key is replaced");
+        let (_, new) = key('m').remember_device(&cookie, &mina, [2; 16], Some(&key('l')));
+        assert_eq!(new, DeviceId::new([2; 16]), "the key before the former one proves nothing");
     }
 
     #[test]

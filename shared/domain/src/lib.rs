@@ -7,15 +7,19 @@ pub mod client_info;
 pub mod device_cookie;
 pub mod email_address;
 pub mod email_request;
+pub mod form_id;
 pub mod generation;
 pub mod hashing_key;
+pub mod hashing_keys;
 pub mod history;
 pub mod identifier;
 pub mod language;
 pub mod limit;
 pub mod link;
 pub mod link_code;
+pub mod mailbox;
 pub mod message_id;
+pub mod origin_keys;
 pub mod password;
 pub mod session;
 pub mod timestamp;
@@ -29,8 +33,10 @@ pub use client_info::{ClientInfo, Device};
 pub use device_cookie::{DeviceCookie, DeviceId};
 pub use email_address::EmailAddress;
 pub use email_request::{EmailRequest, HourlyKey, Notice};
+pub use form_id::FormId;
 pub use generation::Generation;
 pub use hashing_key::HashingKey;
+pub use hashing_keys::HashingKeys;
 pub use history::{AccountEvent, History};
 pub use identifier::{Identifier, TypedAddress};
 pub use language::Language;
@@ -38,6 +44,7 @@ pub use limit::{CountedFor, DailyEmails, Limit, PasswordAttempt, Requester};
 pub use link::{CodeRejected, Link, LinkAuthorization, LinkState, Purpose};
 pub use link_code::LinkCode;
 pub use message_id::MessageId;
+pub use origin_keys::OriginKeys;
 pub use password::{
     FormerHashes, ImportedHash, NewPassword, PasswordHash, PasswordHasher, PasswordRefused, TypedPassword,
     Verdict, Verification,

@@ -54,54 +54,52 @@ pub struct Limit {
     pub subject: String,
     /// How much is allowed.
     pub pace: Pace,
+    /// Among how many counts the subjects are spread; without this, each has its own.
+    pub shards: Option<u32>,
 }
 
 impl Limit {
+    const fn of(name: &'static str, subject: String, pace: Pace) -> Self {
+        Self { name, subject, pace, shards: None }
+    }
+
+    const fn at_most(name: &'static str, subject: String, count: u32, window: Duration) -> Self {
+        Self::of(name, subject, Pace::AtMost { count, window })
+    }
+
+    /// The name of its count under this key: that of the subject, or of the shard that a keyed hash chooses for it, so that
+    /// nobody can tell with whom they share a shard.
+    pub fn counted_as(&self, key: &HashingKey) -> String {
+        let Some(shards) = self.shards else { return self.subject.clone() };
+        let [first, ..] = key.hash(&["part-of-the-day", &self.subject]);
+        (u32::from(first) % shards).to_string()
+    }
+
     /// Emails requested for one typed address: five an hour are enough for an impatient person and too few to flood a
     /// mailbox.
     pub fn emails_to(typed: &TypedAddress) -> Self {
-        Self {
-            name: "mails-to",
-            subject: typed.as_str().into(),
-            pace: Pace::AtMost { count: 5, window: HOUR },
-        }
+        Self::at_most("mails-to", typed.as_str().into(), 5, HOUR)
     }
 
     /// Emails requested from one client address: thirty an hour are enough for an office behind one address.
     pub fn emails_from(client: IpAddr) -> Self {
-        Self {
-            name: "mails-from",
-            subject: network(client),
-            pace: Pace::AtMost { count: EMAILS_PER_CLIENT, window: HOUR },
-        }
+        Self::at_most("mails-from", network(client), EMAILS_PER_CLIENT, HOUR)
     }
 
     /// Backup requests of one account, a minute apart, so that a double click sends one email.
     pub fn backup_request_spacing(account: &AccountId) -> Self {
-        Self {
-            name: "backup-request-spacing",
-            subject: account.as_str().into(),
-            pace: Pace::OneEvery(MINUTE),
-        }
+        Self::of("backup-request-spacing", account.as_str().into(), Pace::OneEvery(MINUTE))
     }
 
     /// Backup requests of one account: five a day, enough for typos and too few to harass a stranger.
     pub fn backup_requests(account: &AccountId) -> Self {
-        Self {
-            name: "backup-requests",
-            subject: account.as_str().into(),
-            pace: Pace::AtMost { count: 5, window: DAY },
-        }
+        Self::at_most("backup-requests", account.as_str().into(), 5, DAY)
     }
 
     /// How often one account may end all its other sessions: five times a day. Each time also ends the links that were
     /// sent, so without a limit a thief could keep the owner from signing in through one.
     pub fn endings_of_other_sessions(account: &AccountId) -> Self {
-        Self {
-            name: "endings-of-other-sessions",
-            subject: account.as_str().into(),
-            pace: Pace::AtMost { count: 5, window: DAY },
-        }
+        Self::at_most("endings-of-other-sessions", account.as_str().into(), 5, DAY)
     }
 
     /// Attempts to set a password of one account: ten a day. Each compares with the present password, so without a limit
@@ -118,69 +116,45 @@ impl Limit {
 
     /// Failed passwords for one account, whatever was typed to name it: ten an hour.
     pub fn failed_passwords(whose: &CountedFor) -> Self {
-        Self {
-            name: "failed-passwords",
-            subject: whose.0.clone(),
-            pace: Pace::AtMost { count: FAILED_PASSWORDS, window: HOUR },
-        }
+        Self::at_most("failed-passwords", whose.0.clone(), FAILED_PASSWORDS, HOUR)
     }
 
     /// Failed passwords in a row for one account: a hundred (NIST SP 800-63B-4 section 3.2.2). After that only a link or a
     /// browser that is known signs in.
     pub fn failed_passwords_in_a_row(whose: &CountedFor) -> Self {
-        Self {
-            name: "failed-passwords-in-a-row",
-            subject: whose.0.clone(),
-            pace: Pace::InARow { count: 100, kept: IN_A_ROW_KEPT },
-        }
+        Self::of(
+            "failed-passwords-in-a-row",
+            whose.0.clone(),
+            Pace::InARow { count: 100, kept: IN_A_ROW_KEPT },
+        )
     }
 
     /// Failed passwords in one browser that is known: ten an hour of its own.
     pub fn failed_passwords_on(device: &DeviceId) -> Self {
-        Self {
-            name: "failed-passwords-on",
-            subject: device.as_str().into(),
-            pace: Pace::AtMost { count: FAILED_PASSWORDS, window: HOUR },
-        }
+        Self::at_most("failed-passwords-on", device.as_str().into(), FAILED_PASSWORDS, HOUR)
     }
 
     /// Sign-ins of one account with a password: a hundred an hour are far above what people do, and each may cause a
     /// notice.
     pub fn sign_ins(account: &AccountId) -> Self {
-        Self {
-            name: "sign-ins",
-            subject: account.as_str().into(),
-            pace: Pace::AtMost { count: 100, window: HOUR },
-        }
+        Self::at_most("sign-ins", account.as_str().into(), 100, HOUR)
     }
 
     /// Emails that one browser that is known requests: five an hour of its own.
     pub fn emails_on(device: &DeviceId) -> Self {
-        Self {
-            name: "mails-on",
-            subject: device.as_str().into(),
-            pace: Pace::AtMost { count: 5, window: HOUR },
-        }
+        Self::at_most("mails-on", device.as_str().into(), 5, HOUR)
     }
 
     /// Emails that all known browsers together request for one address: an account that signs in on and on, each time in a
     /// new browser, causes no more.
     pub fn emails_of_known_browsers(typed: &TypedAddress) -> Self {
-        Self {
-            name: "mails-of-known-browsers",
-            subject: typed.as_str().into(),
-            pace: Pace::AtMost { count: 20, window: HOUR },
-        }
+        Self::at_most("mails-of-known-browsers", typed.as_str().into(), 20, HOUR)
     }
 
     /// Failed passwords from one client address, for all identifiers together: a hundred an hour are more than an office
     /// mistypes, and a list of a million stolen passwords takes a year (ASVS 5.0 V6.3.1).
     pub fn failed_passwords_from(client: IpAddr) -> Self {
-        Self {
-            name: "failed-passwords-from",
-            subject: network(client),
-            pace: Pace::AtMost { count: 100, window: HOUR },
-        }
+        Self::at_most("failed-passwords-from", network(client), 100, HOUR)
     }
 }
 
@@ -273,21 +247,15 @@ impl DailyEmails {
         if emails < Self::LEAST { Err(TooFew) } else { Ok(Self(emails)) }
     }
 
-    /// The shard that counts this requester's emails. Neighbouring addresses (IPv4 /24, IPv6 /48) share one, so that
-    /// many addresses of one network fill one shard only.
-    pub fn shard_for(self, requester: Requester<'_>, key: &HashingKey) -> Limit {
+    /// The limit of the shard that counts this requester's emails. Neighbouring addresses (IPv4 /24, IPv6 /48) share one,
+    /// so that many addresses of one network fill one shard only.
+    pub fn shard_for(self, requester: Requester<'_>) -> Limit {
         let requester = match requester {
             Requester::Client(client) => routed_prefix(client),
             Requester::Account(account) => account.as_str().to_owned(),
         };
-        // Keyed, so that nobody can tell with whom they share a shard.
-        let [first, ..] = key.hash(&["part-of-the-day", &requester]);
-        let shard = u32::from(first) % Self::SHARDS;
-        Limit {
-            name: DAILY_EMAILS,
-            subject: shard.to_string(),
-            pace: Pace::AtMost { count: self.0 / Self::SHARDS, window: DAY },
-        }
+        let shard = Limit::at_most(DAILY_EMAILS, requester, self.0 / Self::SHARDS, DAY);
+        Limit { shards: Some(Self::SHARDS), ..shard }
     }
 }
 
@@ -339,8 +307,8 @@ mod tests {
     #[test]
     fn there_are_sixteen_shards_and_neighbours_share_one() {
         let daily = DailyEmails::new(24_000).expect("enough");
-        let shard =
-            |client: &str| daily.shard_for(Requester::Client(client.parse().expect("an IP address")), &key());
+        let limit = |client: &str| daily.shard_for(Requester::Client(client.parse().expect("an IP address")));
+        let shard = |client: &str| limit(client).counted_as(&key());
         for (client, neighbour) in [
             ("203.0.113.9", "203.0.113.250"),
             ("2001:db8:1:2::1", "2001:db8:1:ffff::9"),
@@ -349,12 +317,12 @@ mod tests {
             assert_eq!(shard(client), shard(neighbour), "{client}");
         }
         let mut shards: Vec<u32> = (0..=255_u8)
-            .map(|third| shard(&format!("198.51.{third}.1")).subject.parse().expect("a number"))
+            .map(|third| shard(&format!("198.51.{third}.1")).parse().expect("a number"))
             .collect();
         shards.sort_unstable();
         shards.dedup();
         assert_eq!(shards, (0..DailyEmails::SHARDS).collect::<Vec<_>>());
-        assert_eq!(shard("203.0.113.9").pace, Pace::AtMost { count: 1_500, window: DAY });
+        assert_eq!(limit("203.0.113.9").pace, Pace::AtMost { count: 1_500, window: DAY });
     }
 
     #[test]
@@ -367,14 +335,11 @@ mod tests {
             Pace::OneEvery(time) => DAY.as_secs() / time.as_secs(),
             Pace::InARow { count, .. } => u64::from(count),
         };
-        assert!(
-            in_a_day(Limit::emails_from(client))
-                < in_a_day(least.shard_for(Requester::Client(client), &key()))
-        );
+        assert!(in_a_day(Limit::emails_from(client)) < in_a_day(least.shard_for(Requester::Client(client))));
         let account = AccountId::new("a");
         assert!(
             in_a_day(Limit::backup_requests(&account))
-                < in_a_day(least.shard_for(Requester::Account(&account), &key()))
+                < in_a_day(least.shard_for(Requester::Account(&account)))
         );
     }
 

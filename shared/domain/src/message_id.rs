@@ -25,6 +25,17 @@ impl MessageId {
         Self(id.into())
     }
 
+    /// Reads a key that anybody may have written; anything but a ULID is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        Ulid::from_string(text).is_ok().then(|| Self(text.to_owned()))
+    }
+
+    /// When it was made; the beginning of 1970 for a key that is none.
+    pub fn time(&self) -> Timestamp {
+        let milliseconds = Ulid::from_string(&self.0).map_or(0, |id| id.timestamp_ms());
+        Timestamp::from_unix_seconds(i64::try_from(milliseconds / 1_000).unwrap_or_default())
+    }
+
     /// The key as the database has it.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -100,7 +100,27 @@ pub enum Email {
     },
 }
 
+/// The configuration sets of SES, which tell it how long to try to deliver an email.
+#[derive(Debug, Clone)]
+pub struct ConfigurationSets {
+    /// For emails that are of use for a day or longer: SES tries for fourteen hours, the most it can.
+    pub lasting: String,
+    /// For sign-in links: SES gives up when the link is dead.
+    pub sign_in_links: String,
+}
+
 impl Email {
+    /// The configuration set that it goes through.
+    fn configuration_set<'s>(&self, sets: &'s ConfigurationSets) -> &'s str {
+        match self {
+            Self::SignInLink { .. } => &sets.sign_in_links,
+            Self::VerifyBackup { .. }
+            | Self::YourUsername { .. }
+            | Self::Notice { .. }
+            | Self::AddressClaimAttempt { .. } => &sets.lasting,
+        }
+    }
+
     /// The one recipient.
     fn recipient(&self) -> &EmailAddress {
         match self {

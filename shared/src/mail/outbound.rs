@@ -4,11 +4,18 @@ use aws_sdk_sesv2::error::SdkError;
 use aws_sdk_sesv2::operation::send_email::SendEmailError;
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message, MessageHeader};
 use aws_types::SdkConfig;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use domain::MessageId;
 
 use super::Email;
 use crate::requirements::Sender;
 use crate::texts::Texts;
+
+/// Of an encoded word, in characters (RFC 2047 section 2). No word may divide a character (section 5).
+const MAX_WORD: usize = 75;
+/// The bytes that base64 writes into such a word.
+const MAX_WORD_BYTES: usize = (MAX_WORD - "=?UTF-8?B??=".len()) / 4 * 3;
 
 /// The mail service, the sender, and where links lead.
 #[derive(Debug, Clone)]
@@ -68,7 +75,7 @@ impl Outbound {
             .ses
             .send_email()
             .from_email_address(self.from())
-            .configuration_set_name(&self.sender.configuration_set)
+            .configuration_set_name(email.configuration_set(&self.sender.configuration_sets))
             .destination(Destination::builder().to_addresses(email.recipient().as_str()).build())
             .content(EmailContent::builder().simple(message).build());
         call.send().await.map(drop).map_err(SendError::not_sent)
@@ -90,16 +97,56 @@ impl Outbound {
         headers.into_iter().map(header).collect()
     }
 
-    /// `"Product" <address>`, with the name encoded as in RFC 2047 if it is not plain ASCII.
+    /// `"Product" <address>`.
     fn from(&self) -> String {
-        use base64::Engine as _;
-        let plain =
-            self.product_name.chars().all(|c| c.is_ascii_graphic() && !"\"\\<>".contains(c) || c == ' ');
-        let name = if plain {
-            format!("\"{}\"", self.product_name)
-        } else {
-            format!("=?UTF-8?B?{}?=", base64::engine::general_purpose::STANDARD.encode(&self.product_name))
-        };
-        format!("{name} <{}>", self.sender.from.as_str())
+        format!("{} <{}>", display_name(&self.product_name), self.sender.from.as_str())
+    }
+}
+
+/// A name in a header: quoted if it is plain ASCII, otherwise in encoded words, which are as long as RFC 2047 allows and
+/// separated by a space.
+fn display_name(name: &str) -> String {
+    if name.chars().all(|c| c.is_ascii_graphic() && !"\"\\<>".contains(c) || c == ' ') {
+        return format!("\"{name}\"");
+    }
+    let mut words = vec![String::new()];
+    for c in name.chars() {
+        let last = words.last().map_or(0, String::len);
+        if last + c.len_utf8() > MAX_WORD_BYTES {
+            words.push(String::new());
+        }
+        if let Some(word) = words.last_mut() {
+            word.push(c);
+        }
+    }
+    let words = words.iter().map(|word| format!("=?UTF-8?B?{}?=", STANDARD.encode(word)));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_beyond_ascii_is_written_in_words_of_at_most_75_characters() {
+        let long = "ø".repeat(40);
+        for (name, written) in [
+            ("Sparekey", "\"Sparekey\""),
+            ("Sparekey, Inc.", "\"Sparekey, Inc.\""),
+            ("Ørsted", "=?UTF-8?B?w5hyc3RlZA==?="),
+            ("a \"b\"", "=?UTF-8?B?YSAiYiI=?="),
+        ] {
+            assert_eq!(display_name(name), written);
+        }
+        for name in [&*long, &"🔑".repeat(40), &"o🔑".repeat(20)] {
+            let written = display_name(name);
+            let words = written.split(' ').map(|word| {
+                assert!(word.len() <= MAX_WORD, "{word}");
+                let text = word.strip_prefix("=?UTF-8?B?").and_then(|word| word.strip_suffix("?="));
+                let bytes = STANDARD.decode(text.expect("it is an encoded word")).expect("it is base64");
+                String::from_utf8(bytes).expect("no character is divided")
+            });
+            assert_eq!(words.collect::<String>(), name);
+        }
     }
 }

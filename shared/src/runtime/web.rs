@@ -1,4 +1,4 @@
-//! The web functions: guards the event of API Gateway, checks the origin, dispatches by method, and turns the flow's
+//! The web functions: lets in what came through CloudFront, guards the event of API Gateway, checks the origin, dispatches by method, and turns the flow's
 //! result into a response. Failures are logged here and nowhere else.
 use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
@@ -20,6 +20,7 @@ use crate::error::{Error, chain};
 use crate::logging;
 use crate::metrics::Event as Metric;
 use crate::texts::Texts;
+use crate::web::cloudfront::{self, NotAdmitted};
 use crate::web::guard::{Event, guard};
 use crate::web::pages::ProblemPage;
 use crate::web::{Code, Reply, Request};
@@ -43,7 +44,10 @@ pub async fn answer<R: Requirements>(
     event: Event,
     context: Context,
 ) -> Result<impl Serialize, BoxError> {
-    let flow = service_fn(|request| respond(app, methods, Request::from(request)));
+    let Event(mut event) = event;
+    let admitted = cloudfront::admit(&mut event, app.origin_keys());
+    let event = Event(event);
+    let flow = service_fn(|request| respond(app, methods, Request::from(request), admitted));
     let event = LambdaEvent::new(LambdaRequest::ApiGatewayV2(guard(event)), context);
     Adapter::from(flow).call(event).await
 }
@@ -52,11 +56,15 @@ async fn respond<R: Requirements>(
     app: &App<R>,
     methods: &Methods<R>,
     request: Request,
+    admitted: Result<(), NotAdmitted>,
 ) -> Result<Response<Body>, BoxError> {
     let span = logging::request_span(request.id(), request.method(), request.path());
     async {
         let (json, texts) = (request.wants_json(), app.texts(request.language()));
-        let reply = reply(app, methods, request, &texts).await;
+        let reply = match admitted {
+            Ok(()) => reply(app, methods, request, &texts).await,
+            Err(why) => not_admitted(app, why, &texts),
+        };
         let (status, code) = (reply.status(json).as_u16(), reply.code().map(Code::as_str));
         tracing::info!(status, code, "answered");
         Ok(reply.into_response(json)?)
@@ -86,6 +94,18 @@ async fn reply<R: Requirements>(
         Ok(Err(error)) => refused(app, error, texts),
         Err(_) => {
             tracing::error!("failed by a panic");
+            Reply::problem(Code::Internal.into(), texts.clone())
+        }
+    }
+}
+
+/// The reply to a request that did not come through CloudFront, or whose viewer CloudFront does not name. It is the same
+/// for every path and method.
+fn not_admitted<R>(app: &App<R>, why: NotAdmitted, texts: &Texts) -> Reply {
+    match why {
+        NotAdmitted::PastCloudFront => refused(app, Code::NotViaCloudfront.into(), texts),
+        NotAdmitted::NoViewer => {
+            tracing::error!("CloudFront does not say who the viewer is: its configuration was changed");
             Reply::problem(Code::Internal.into(), texts.clone())
         }
     }

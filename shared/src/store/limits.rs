@@ -1,5 +1,8 @@
-//! The table of counts. Its keys are keyed hashes, so that it
-//! cannot be searched for addresses.
+//! The table of counts. Its keys are keyed hashes, so that it cannot be searched for addresses.
+//!
+//! With two hashing keys everything is counted under both, and refused if either count is full. So a count goes on when the
+//! keys are rotated, and functions that have the former and the new version of the keys at the same time share one
+//! (docs/decisions/0028). It is the same calls for everybody: how many keys there are depends on the deployment alone.
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -8,23 +11,23 @@ use super::transaction::Transaction;
 use super::write::{Item, Write, key, number};
 use super::{Store, StoreError};
 use domain::limit::Pace;
-use domain::{HashingKey, Limit, PasswordAttempt, Timestamp};
+use domain::{HashingKey, HashingKeys, Limit, PasswordAttempt, Timestamp};
 
 /// The limit that a request would have exceeded. Nothing of the request was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitReached(pub Limit);
 
-/// The store as a flow sees it that counts limits, under this key.
+/// The store as a flow sees it that counts limits, under these keys.
 #[derive(Debug, Clone, Copy)]
 pub struct Counted<'a> {
     pub(super) store: &'a Store,
-    pub(super) key: &'a HashingKey,
+    pub(super) keys: &'a HashingKeys,
 }
 
 impl Store {
-    /// The same store, counting limits under this key.
-    pub fn counted<'a>(&'a self, key: &'a HashingKey) -> Counted<'a> {
-        Counted { store: self, key }
+    /// The same store, counting limits under these keys.
+    pub fn counted<'a>(&'a self, keys: &'a HashingKeys) -> Counted<'a> {
+        Counted { store: self, keys }
     }
 }
 
@@ -50,23 +53,35 @@ impl Counted<'_> {
             PasswordAttempt::KnownBrowser { device: first, in_a_row }
             | PasswordAttempt::Elsewhere { account: first, in_a_row, .. } => (first, in_a_row),
         };
-        tx.add(self.forget(first, now));
-        tx.add(self.forget(in_a_row, now));
+        tx.add_all(self.forget(first, now));
+        tx.add_all(self.forget(in_a_row, now));
         if let PasswordAttempt::Elsewhere { network, .. } = attempt {
-            let network = self.bucket(network, now);
-            let uncount = Write::update(&self.store.tables.limits, network, "ADD counted :minus_one");
-            tx.add(uncount.value(":minus_one", number(-1)));
+            let uncount = |bucket| {
+                let uncount = Write::update(&self.store.tables.limits, bucket, "ADD counted :minus_one");
+                uncount.value(":minus_one", number(-1))
+            };
+            tx.add_all(self.buckets(network, now).map(uncount));
         }
     }
 
-    /// Sets a count back to zero. Key: the bucket.
-    pub(super) fn forget(&self, limit: &Limit, now: Timestamp) -> Write {
-        Write::delete(&self.store.tables.limits, self.bucket(limit, now))
+    /// Sets a count back to zero. Keys: the buckets.
+    pub(super) fn forget(&self, limit: &Limit, now: Timestamp) -> impl Iterator<Item = Write> {
+        self.buckets(limit, now).map(|bucket| Write::delete(&self.store.tables.limits, bucket))
     }
 
-    /// Counts one attempt. Key: the bucket. False, and nothing counted, when the limit is reached.
+    /// Counts one attempt. Keys: the buckets. False, and nothing counted, when the limit is reached.
     pub async fn count(&self, limit: &Limit, now: Timestamp) -> Result<bool, StoreError> {
-        self.store.write(self.count_attempt(limit, now)).await.context("count an attempt")
+        const DOING: &str = "count an attempt";
+        let writes: Vec<Write> = self.count_attempt(limit, now).collect();
+        match <[Write; 1]>::try_from(writes) {
+            // One write needs no transaction, which costs twice as much.
+            Ok([only]) => self.store.write(only).await.context(DOING),
+            Err(writes) => {
+                let mut tx = Transaction::new(DOING);
+                tx.add_all(writes);
+                Ok(tx.commit(self.store).await?.is_ok())
+            }
+        }
     }
 
     /// Counts against the limits and writes, all in one transaction and thus in one call. Nothing is written when a
@@ -81,23 +96,26 @@ impl Counted<'_> {
         let mut tx = Transaction::new(doing);
         let mut counted = Vec::new();
         for limit in limits {
-            counted.push((limit, tx.add(self.count_attempt(limit, now))));
+            counted.push((limit, tx.add_all(self.count_attempt(limit, now))));
         }
         for write in writes {
             tx.add(write);
         }
         let Err(failed) = tx.commit(self.store).await? else { return Ok(Ok(())) };
-        Ok(match counted.into_iter().find(|(_, part)| failed.at(*part)) {
+        Ok(match counted.into_iter().find(|(_, parts)| failed.at_any(parts)) {
             Some((limit, _)) => Err(LimitReached(limit.clone())),
             // What was to be created exists: an earlier try of this call succeeded, and its answer was lost.
             None => Ok(()),
         })
     }
 
-    /// Counts one attempt. Key: the bucket. The condition is false when the limit is reached.
-    pub(super) fn count_attempt(&self, limit: &Limit, now: Timestamp) -> Write {
-        let bucket = self.bucket(limit, now);
-        match limit.pace {
+    /// Counts one attempt. Keys: the buckets. A condition is false when the limit is reached.
+    pub(super) fn count_attempt(&self, limit: &Limit, now: Timestamp) -> impl Iterator<Item = Write> {
+        self.buckets(limit, now).map(move |bucket| self.count_in(bucket, limit.pace, now))
+    }
+
+    fn count_in(&self, bucket: Item, pace: Pace, now: Timestamp) -> Write {
+        match pace {
             Pace::AtMost { count, window: kept } | Pace::InARow { count, kept } => {
                 // `counted`, because COUNT is a reserved word of DynamoDB's expressions.
                 Write::update(&self.store.tables.limits, bucket, "SET expires_at = :end ADD counted :one")
@@ -113,18 +131,20 @@ impl Counted<'_> {
         }
     }
 
-    /// The key of the count of a limit in the current window.
-    fn bucket(&self, limit: &Limit, now: Timestamp) -> Item {
+    /// The keys of the counts of a limit in the current window, one under each hashing key.
+    fn buckets(&self, limit: &Limit, now: Timestamp) -> impl Iterator<Item = Item> {
         let window = match limit.pace {
             Pace::AtMost { window, .. } => {
                 now.unix_seconds() / i64::try_from(window.as_secs()).unwrap_or(i64::MAX)
             }
             Pace::OneEvery(_) | Pace::InARow { .. } => 0,
         };
-        self.hashed_key(&[limit.name, &limit.subject, &window.to_string()])
+        let window = window.to_string();
+        self.keys.all().map(move |key| bucket(key, limit, &window))
     }
+}
 
-    fn hashed_key(&self, parts: &[&str]) -> Item {
-        key([("bucket", &*URL_SAFE_NO_PAD.encode(self.key.hash(parts)))])
-    }
+fn bucket(hashing: &HashingKey, limit: &Limit, window: &str) -> Item {
+    let hash = hashing.hash(&[limit.name, &limit.counted_as(hashing), window]);
+    key([("bucket", &*URL_SAFE_NO_PAD.encode(hash))])
 }

@@ -117,6 +117,8 @@ pub struct NoticeKeys {
 pub enum SignInRefused {
     /// The account was disabled, or all its sessions ended, since it was read.
     AccountEnded,
+    /// There is a session with this secret: the answer to a first click was on its way.
+    SessionExists,
     /// The account signed in too often.
     LimitReached(Limit),
 }
@@ -161,10 +163,10 @@ impl Counted<'_> {
     ) -> Result<Result<(), SignInRefused>, StoreError> {
         let session = sign_in.session;
         let mut tx = Transaction::new("open a session");
-        tx.add(self.store.check_generation(&session.account_id, session.generation));
-        tx.add(self.store.create_session(session)?);
+        let current = tx.add(self.store.check_generation(&session.account_id, session.generation));
+        let created = tx.add(self.store.create_session(session)?);
         let limit = Limit::sign_ins(&session.account_id);
-        let counted = tx.add(self.count_attempt(&limit, now));
+        let counted = tx.add_all(self.count_attempt(&limit, now));
         self.record_success(&mut tx, sign_in.attempt, now);
         if let Some(former) = sign_in.former {
             tx.add(self.store.delete_session(former));
@@ -174,7 +176,9 @@ impl Counted<'_> {
         }
         Ok(match tx.commit(self.store).await? {
             Ok(()) => Ok(()),
-            Err(failed) if failed.at(counted) => Err(SignInRefused::LimitReached(limit)),
+            Err(failed) if failed.at(current) => Err(SignInRefused::AccountEnded),
+            Err(failed) if failed.at(created) => Err(SignInRefused::SessionExists),
+            Err(failed) if failed.at_any(&counted) => Err(SignInRefused::LimitReached(limit)),
             Err(_) => Err(SignInRefused::AccountEnded),
         })
     }
@@ -196,7 +200,9 @@ impl Counted<'_> {
         tx.add(store.check_generation(&link.account_id, session.generation));
         tx.add(store.check_sign_in_email(link, sign_in_email, now));
         tx.add(store.create_session(session)?);
-        tx.add(self.forget(&Limit::failed_passwords_in_a_row(&CountedFor::account(&link.account_id)), now));
+        tx.add_all(
+            self.forget(&Limit::failed_passwords_in_a_row(&CountedFor::account(&link.account_id)), now),
+        );
         if let Some(former) = former {
             tx.add(store.delete_session(former));
         }
@@ -223,7 +229,7 @@ impl Counted<'_> {
         let mut tx = Transaction::new("end all other sessions");
         let profile = tx.add(end);
         let own = tx.add(self.store.renew_session(session));
-        tx.add(self.count_attempt(limit, now));
+        tx.add_all(self.count_attempt(limit, now));
         self.store.record(&mut tx, id, &event, Vec::new())?;
         Ok(match tx.commit(self.store).await? {
             Ok(()) => Ok(()),

@@ -19,6 +19,11 @@ impl ConditionsFailed {
     pub(super) fn at(&self, part: impl Into<Option<Part>>) -> bool {
         part.into().is_some_and(|part| self.0.contains(&part))
     }
+
+    /// Whether one of these writes is among them.
+    pub(super) fn at_any(&self, parts: &[Part]) -> bool {
+        parts.iter().any(|part| self.at(*part))
+    }
 }
 
 /// The writes, in the order in which they were added.
@@ -37,6 +42,11 @@ impl Transaction {
     pub(super) fn add(&mut self, write: Write) -> Part {
         self.items.push(write.into_transaction_item());
         Part(self.items.len() - 1)
+    }
+
+    /// Adds several writes.
+    pub(super) fn add_all(&mut self, writes: impl IntoIterator<Item = Write>) -> Vec<Part> {
+        writes.into_iter().map(|write| self.add(write)).collect()
     }
 
     /// Writes all or nothing. Conflicts with other transactions are tried again; a false condition is an answer.

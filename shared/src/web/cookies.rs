@@ -21,11 +21,18 @@ pub(super) const DEVICE: &str = "__Host-device";
 /// What was typed before somebody had to sign in again.
 pub(super) const TYPED: &str = "__Host-typed";
 
+/// The last request for an email from this browser, for the page that says that it is on its way.
+pub(super) const REQUESTED: &str = "__Host-requested";
+/// What the next page says about what was done.
+pub(super) const BANNER: &str = "__Host-banner";
+
+/// A page that nobody opens within a minute says nothing about what was done before.
+pub(super) const BANNER_LIFETIME: Duration = Duration::from_mins(1);
 /// What was typed is kept as long as a sign-in is fresh. After that the form is empty again.
 pub(super) const TYPED_LIFETIME: Duration = FRESH_FOR;
 /// The longest address (RFC 5321 section 4.5.3.1.3 without the angle brackets), in bytes: nothing longer can become a
 /// backup email, so nothing longer is kept.
-const MAX_TYPED_BYTES: usize = 254;
+pub(super) const MAX_TYPED_BYTES: usize = 254;
 
 /// A cookie of this lifetime.
 pub(super) fn kept(name: &'static str, value: String, lifetime: Duration) -> Cookie<'static> {

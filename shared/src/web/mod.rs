@@ -1,4 +1,6 @@
 //! HTTP: requests, replies, pages, problems. Knows neither the database nor the mail service.
+mod banner;
+pub mod cloudfront;
 mod cookies;
 pub mod guard;
 mod local_path;
@@ -7,10 +9,13 @@ pub mod pages;
 mod problem;
 mod reply;
 mod request;
+mod requested_email;
 
+pub use banner::Banner;
 pub use guard::MAX_BODY_BYTES;
 pub use http::{Method, StatusCode};
 pub use local_path::LocalPath;
 pub use problem::{Code, Problem};
 pub use reply::{Page, Reply, SessionCookie};
 pub use request::{EmptyForm, LinkForm, Request};
+pub use requested_email::{EmailKind, RequestedEmail};

@@ -1,4 +1,5 @@
 //! The pages: one struct each, HTML through its template and JSON through `Serialize`.
+mod check_mailbox;
 mod links;
 mod password;
 mod sessions;
@@ -6,8 +7,9 @@ mod sign_in;
 mod undo;
 
 use askama::Template;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
+pub use check_mailbox::{CheckMailboxPage, EmailRequested};
 pub use links::{ConfirmPage, ConfirmedPage, OpenLinkPage};
 pub use password::{PasswordPage, PasswordSet};
 pub use sessions::{ENOUGH_SESSIONS, ListedSession, SessionList};
@@ -15,9 +17,13 @@ pub use sign_in::{Reason, SignInPage, SignedIn};
 pub use undo::{UndoPage, Undone, UndonePage};
 
 use super::problem::{Code, Problem};
+use super::{Banner, RequestedEmail};
 use crate::texts::Texts;
 use domain::link::CONFIRMATION_LIFETIME;
-use domain::{Account, AccountKind, Backup, HashingKey, LinkCode, Purpose, Timestamp};
+use domain::{
+    Account, AccountKind, Backup, EmailAddress, FormId, Generation, HashingKeys, MessageId, Purpose,
+    Timestamp,
+};
 
 /// The stylesheet. Every page contains it byte for byte, because the content security policy names its hash.
 pub const STYLE: &str = include_str!("../../templates/pages/style.css");
@@ -128,6 +134,19 @@ impl From<&Backup> for BackupState {
     }
 }
 
+/// The backup emails, confirmed or pending, that look like addresses of the primary's mailbox.
+fn in_primary_mailbox(account: &Account) -> Vec<String> {
+    let confirmed = account.backup.confirmed().map(|confirmed| &confirmed.address);
+    let pending = account.backup.pending().map(|pending| &pending.address);
+    let backups = confirmed.into_iter().chain(pending);
+    let same = backups.filter(|backup| backup.looks_like_mailbox_of(&account.primary.address));
+    same.map(EmailAddress::shown).collect()
+}
+
+fn whether_any<S: Serializer>(addresses: &[String], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bool(!addresses.is_empty())
+}
+
 /// Which part of the account page a problem belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum AccountPart {
@@ -147,6 +166,9 @@ pub struct AccountPage {
     kind: AccountKind,
     primary_email: String,
     backup: BackupState,
+    /// The backup emails that look like addresses of the primary's mailbox, as they are shown.
+    #[serde(rename = "same_mailbox", serialize_with = "whether_any")]
+    in_primary_mailbox: Vec<String>,
     /// The code with which another browser can confirm the pending address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pending_code: Option<String>,
@@ -166,6 +188,14 @@ pub struct AccountPage {
     /// Whether the link in the last confirmation email has expired.
     #[serde(skip)]
     pending_expired: bool,
+    /// How often everything was ended before, so that a second click on "end all others" ends nothing more.
+    #[serde(skip)]
+    generation: Generation,
+    /// The pending request, so that a second click on "send again" sends nothing more.
+    #[serde(skip)]
+    pending_request: Option<MessageId>,
+    #[serde(skip)]
+    banner: Option<Banner>,
     #[serde(skip)]
     typed: String,
     #[serde(skip)]
@@ -183,6 +213,7 @@ impl AccountPage {
             kind: account.kind,
             primary_email: account.primary.address.shown(),
             backup: BackupState::from(&account.backup),
+            in_primary_mailbox: in_primary_mailbox(account),
             pending_code: None,
             held_until: waiting.map(|waiting| waiting.usable_from),
             former_address: waiting.and(account.former.as_ref()).map(|former| former.address.shown()),
@@ -190,6 +221,9 @@ impl AccountPage {
             frozen_until: account.frozen_until(now),
             sessions: None,
             pending_expired: pending.is_some_and(|pending| now > pending.since + CONFIRMATION_LIFETIME),
+            generation: account.generation,
+            pending_request: pending.map(|pending| pending.request.clone()),
+            banner: None,
             typed: String::new(),
             problem: None,
         }
@@ -197,10 +231,16 @@ impl AccountPage {
 
     /// Adds the code of the pending address, while its link is live.
     #[must_use]
-    pub fn with_code(mut self, account: &Account, key: &HashingKey) -> Self {
+    pub fn with_code(mut self, account: &Account, keys: &HashingKeys) -> Self {
         let pending = account.backup.pending().filter(|_| !self.pending_expired);
-        self.pending_code = pending.map(|pending| key.code_of(&pending.request).shown());
+        self.pending_code = pending.map(|pending| keys.code_of(&pending.request).shown());
         self
+    }
+
+    /// Says what was done.
+    #[must_use]
+    pub fn with_banner(self, banner: Option<Banner>) -> Self {
+        Self { banner, ..self }
     }
 
     /// Adds the sessions of the account.
@@ -225,8 +265,7 @@ impl AccountPage {
     #[must_use]
     pub fn with_problem(mut self, problem: &Problem, typed: impl Into<String>) -> Self {
         let typed = typed.into();
-        let beside_state =
-            problem.code == Code::NothingToRemove || self.backup.pending_address() == Some(typed.as_str());
+        let beside_state = self.backup.pending_address() == Some(typed.as_str());
         let part = if beside_state { AccountPart::State } else { AccountPart::Form };
         self.problem = Some((part, Shown::new(problem, &self.text)));
         self.typed = if beside_state { String::new() } else { typed };
@@ -249,6 +288,10 @@ pub struct ForgotUsernamePage {
     #[serde(skip)]
     text: Texts,
     #[serde(skip)]
+    form_id: FormId,
+    #[serde(skip)]
+    requested: Option<RequestedEmail>,
+    #[serde(skip)]
     typed: String,
     #[serde(skip)]
     problem: Option<Shown>,
@@ -256,8 +299,14 @@ pub struct ForgotUsernamePage {
 
 impl ForgotUsernamePage {
     /// The empty form.
-    pub fn new(text: Texts) -> Self {
-        Self { text, typed: String::new(), problem: None }
+    pub fn new(form_id: FormId, text: Texts) -> Self {
+        Self { text, form_id, requested: None, typed: String::new(), problem: None }
+    }
+
+    /// Leads back to the page of a request from this browser, if there was one.
+    #[must_use]
+    pub fn with_requested(self, requested: Option<RequestedEmail>) -> Self {
+        Self { requested, ..self }
     }
 
     /// The form after an invalid address.
@@ -266,56 +315,6 @@ impl ForgotUsernamePage {
         self.problem = Some(Shown::new(problem, &self.text));
         self.typed = typed.into();
         self
-    }
-}
-
-/// Which email a stranger requested.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RequestedEmail {
-    /// The username.
-    Username,
-    /// A sign-in link.
-    SignInLink,
-}
-
-/// The one answer to every request for an email. It does not even repeat the address.
-#[derive(Debug, Clone, Template, Serialize)]
-#[template(path = "pages/check-mail.html")]
-pub struct CheckMailboxPage {
-    #[serde(skip)]
-    text: Texts,
-    asked: RequestedEmail,
-    /// The code with which another browser can use the link.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<String>,
-}
-
-impl CheckMailboxPage {
-    /// The answer.
-    pub fn new(asked: RequestedEmail, text: Texts) -> Self {
-        Self { text, asked, code: None }
-    }
-
-    /// Adds the code of the link.
-    #[must_use]
-    pub fn with_code(self, code: &LinkCode) -> Self {
-        Self { code: Some(code.shown()), ..self }
-    }
-}
-
-/// The session has ended.
-#[derive(Debug, Clone, Template, Serialize)]
-#[template(path = "pages/signed-out.html")]
-pub struct SignedOutPage {
-    #[serde(skip)]
-    text: Texts,
-}
-
-impl SignedOutPage {
-    /// The page after signing out.
-    pub fn new(text: Texts) -> Self {
-        Self { text }
     }
 }
 

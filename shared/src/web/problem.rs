@@ -21,6 +21,8 @@ pub enum Code {
     MalformedBody,
     /// The form was posted from another site.
     CrossSite,
+    /// The request came to the API directly and not through CloudFront.
+    NotViaCloudfront,
     /// Nobody is signed in.
     NotSignedIn,
     /// Somebody is signed in, but not recently enough for a change like this.
@@ -91,13 +93,14 @@ pub enum Code {
 
 impl Code {
     /// Every code, for tests and documentation.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 40] = [
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::UnsupportedMediaType,
         Self::BodyTooLarge,
         Self::MalformedBody,
         Self::CrossSite,
+        Self::NotViaCloudfront,
         Self::NotSignedIn,
         Self::FreshSignInNeeded,
         Self::WrongCredentials,
@@ -151,6 +154,7 @@ impl Code {
             Self::BodyTooLarge => ("body-too-large", StatusCode::PAYLOAD_TOO_LARGE),
             Self::MalformedBody => ("malformed-body", StatusCode::BAD_REQUEST),
             Self::CrossSite => ("cross-site", StatusCode::FORBIDDEN),
+            Self::NotViaCloudfront => ("not-via-cloudfront", StatusCode::FORBIDDEN),
             Self::NotSignedIn => ("not-signed-in", StatusCode::UNAUTHORIZED),
             Self::FreshSignInNeeded => ("fresh-sign-in-needed", StatusCode::UNAUTHORIZED),
             Self::WrongCredentials => ("wrong-credentials", StatusCode::UNAUTHORIZED),

@@ -16,13 +16,13 @@ use ring::digest::{SHA256, digest};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::cookies;
 use super::pages::{ProblemPage, Reason, STYLE};
 use super::problem::{Code, Problem};
+use super::{Banner, RequestedEmail, cookies};
 use crate::texts::Texts;
 use domain::device_cookie;
 use domain::session::ABSOLUTE_LIFETIME;
-use domain::{AccountId, DeviceCookie, Token};
+use domain::{AccountId, DeviceCookie, Purpose, Token};
 
 /// Two years, as the HSTS preload list requires (ASVS 5.0 V3.4.1 requires one).
 const HSTS: &str = "max-age=63072000; includeSubDomains";
@@ -91,13 +91,25 @@ pub struct Reply {
     content: Content,
     /// At most one of each name.
     cookies: Vec<Cookie<'static>>,
+    /// What the page behind a redirect says.
+    banner: Option<Banner>,
+    /// The request for an email that the page behind a redirect is about, as its cookie has it.
+    requested: Option<String>,
     clear_site_data: bool,
     allow: Option<String>,
 }
 
 impl Reply {
     fn new(status: StatusCode, content: Content) -> Self {
-        Self { status, content, cookies: Vec::new(), clear_site_data: false, allow: None }
+        Self {
+            status,
+            content,
+            cookies: Vec::new(),
+            banner: None,
+            requested: None,
+            clear_site_data: false,
+            allow: None,
+        }
     }
 
     /// A page.
@@ -135,6 +147,13 @@ impl Reply {
     /// A method that a resource does not answer, with those that it does (RFC 9110 section 15.5.6).
     pub fn method_not_allowed(allow: String, texts: Texts) -> Self {
         Self { allow: Some(allow), ..Self::problem(Code::MethodNotAllowed.into(), texts) }
+    }
+
+    /// What was asked for was done before, as with a second click. Browsers go to the page that shows how things stand;
+    /// programs get the problem.
+    pub fn nothing_done(location: impl Into<String>, problem: &Problem, texts: &Texts) -> Self {
+        let content = Content::SeeOther { location: location.into(), json: problem.document(texts) };
+        Self::new(problem.code.status(), content)
     }
 
     /// Nobody is signed in. Browsers go to the sign-in page and then back; programs get 401.
@@ -185,10 +204,12 @@ impl Reply {
         self.with_cookie(cookies::kept(cookies::DEVICE, cookie.to_value(), device_cookie::LIFETIME))
     }
 
-    /// Clears the cookie that identifies the requesting browser.
+    /// Clears the cookies of requests for a link: the one that identifies the requesting browser, and that of the page that
+    /// says that the email is on its way.
     #[must_use]
     pub fn clearing_link_requests(self) -> Self {
         self.with_cookie(cookies::cleared(cookies::LINK_REQUESTS))
+            .with_cookie(cookies::cleared(cookies::REQUESTED))
     }
 
     /// Has the browser keep what was typed until the user has signed in again. It is a cookie, so that no URL contains an
@@ -205,6 +226,28 @@ impl Reply {
     #[must_use]
     pub fn clearing_typed(self) -> Self {
         self.with_cookie(cookies::cleared(cookies::TYPED))
+    }
+
+    /// Has the browser that is redirected keep its request for an email, so that the page that says so can be opened again. An
+    /// address that is too long is not kept: then that page is the form.
+    #[must_use]
+    pub fn with_requested_email(self, request: &RequestedEmail) -> Self {
+        Self { requested: request.encode(), ..self }
+    }
+
+    /// Says on the page that a browser is redirected to what was done.
+    #[must_use]
+    pub fn with_banner(self, banner: Banner) -> Self {
+        Self { banner: Some(banner), ..self }
+    }
+
+    /// Has the browser forget the banner, because this page shows it.
+    #[must_use]
+    pub fn having_shown(self, banner: Option<Banner>) -> Self {
+        match banner {
+            Some(_) => self.with_cookie(cookies::cleared(cookies::BANNER)),
+            None => self,
+        }
     }
 
     fn with_cookie(mut self, cookie: Cookie<'static>) -> Self {
@@ -260,6 +303,18 @@ impl Reply {
         }
         for cookie in &self.cookies {
             add(SET_COOKIE, &cookie.to_string());
+        }
+        // Programs are not redirected.
+        if status == StatusCode::SEE_OTHER {
+            let banner = self.banner.map(|banner| {
+                cookies::kept(cookies::BANNER, banner.as_str().to_owned(), cookies::BANNER_LIFETIME)
+            });
+            let requested = self
+                .requested
+                .map(|value| cookies::kept(cookies::REQUESTED, value, Purpose::SignIn.lifetime()));
+            for cookie in banner.into_iter().chain(requested) {
+                add(SET_COOKIE, &cookie.to_string());
+            }
         }
         let (media_type, body) = match self.content {
             Content::SeeOther { location, .. } if !json => {

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::guard::{MAX_BODY_BYTES, UNDECODABLE};
 use super::problem::{Code, Problem};
-use super::{LocalPath, cookies, origin};
+use super::{Banner, LocalPath, RequestedEmail, cookies, origin};
 use crate::texts;
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -77,7 +77,8 @@ impl Request {
         }
     }
 
-    /// The client's address as API Gateway saw it; no header can set it (ASVS 5.0 V15.3.4).
+    /// The client's address as API Gateway saw it, or as CloudFront named it beside its secret ([`super::cloudfront`]); no
+    /// header of a client can set it (ASVS 5.0 V15.3.4).
     pub fn client(&self) -> IpAddr {
         let seen = match self.0.request_context_ref() {
             Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
@@ -146,6 +147,16 @@ impl Request {
     /// form's field and checked like everything that is typed there.
     pub fn typed(&self, owner: &AccountId) -> Option<String> {
         cookies::decode_typed(owner, &self.cookie(cookies::TYPED)?)
+    }
+
+    /// The last request for an email from this browser. Any browser can forge it (see [`RequestedEmail`]).
+    pub fn requested_email(&self) -> Option<RequestedEmail> {
+        RequestedEmail::decode(&self.cookie(cookies::REQUESTED)?)
+    }
+
+    /// What the page says about what was done.
+    pub fn banner(&self) -> Option<Banner> {
+        Banner::parse(&self.cookie(cookies::BANNER)?)
     }
 
     /// The value of a cookie.

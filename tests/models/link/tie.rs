@@ -186,7 +186,7 @@ impl Real {
                 app.store.record_code_attempt(&link, now).await.expect("the database works").is_some()
             }
             At::Comparing { .. } => {
-                let key = &app.needs.key;
+                let key = &app.needs.keys;
                 // A guess is the code of another request.
                 let typed = match state.windows[window].who {
                     Who::Thief => key.code_of(&MessageId::new(0, 0)),
@@ -213,7 +213,7 @@ impl Real {
                     sign_in_email: SignInEmail::Backup,
                     notice: &NoticeKeys { id: app.message_id(), hourly: Vec::new() },
                 };
-                let opened = app.store.counted(&app.needs.key).open_session_with_link(sign_in, now).await;
+                let opened = app.store.counted(&app.needs.keys).open_session_with_link(sign_in, now).await;
                 let opened = opened.expect("the database works");
                 self.sessions.extend(opened.then_some(session));
                 opened

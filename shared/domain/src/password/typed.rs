@@ -29,7 +29,8 @@ impl TypedPassword {
         (composed != self.0).then_some(Self(composed))
     }
 
-    pub(super) fn is_too_long(&self) -> bool {
+    /// Whether it is longer than any password that is verified.
+    pub fn is_too_long(&self) -> bool {
         self.0.len() > MAX_BYTES
     }
 

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::{Problem, Shown};
 use crate::texts::Texts;
-use domain::Account;
 use domain::password::MIN_CHARS;
+use domain::{Account, FormId};
 
 /// The form for a new password.
 #[derive(Debug, Clone, Template, Serialize)]
@@ -20,18 +20,21 @@ pub struct PasswordPage {
     /// Whether a backup email waits for confirmation, which setting a password cancels.
     cancels_pending: bool,
     #[serde(skip)]
+    form_id: FormId,
+    #[serde(skip)]
     problem: Option<Shown>,
 }
 
 impl PasswordPage {
     /// The empty form.
-    pub fn new(account: &Account, text: Texts) -> Self {
+    pub fn new(account: &Account, form_id: FormId, text: Texts) -> Self {
         Self {
             text,
             username: account.username.as_str().to_owned(),
             has_password: account.password_hash.is_some(),
             min_characters: MIN_CHARS,
             cancels_pending: account.backup.pending().is_some(),
+            form_id,
             problem: None,
         }
     }

@@ -4,9 +4,10 @@ use serde::Serialize;
 
 use super::super::local_path::LocalPath;
 use super::super::problem::Problem;
+use super::super::{Banner, RequestedEmail};
 use super::Shown;
 use crate::texts::Texts;
-use domain::Account;
+use domain::{Account, FormId};
 
 /// Why somebody was redirected to the sign-in page. The URL has the name of a reason and no other text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -47,6 +48,12 @@ pub struct SignInPage {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Reason>,
     #[serde(skip)]
+    form_id: FormId,
+    #[serde(skip)]
+    requested: Option<RequestedEmail>,
+    #[serde(skip)]
+    banner: Option<Banner>,
+    #[serde(skip)]
     identifier: String,
     #[serde(skip)]
     email: String,
@@ -56,8 +63,31 @@ pub struct SignInPage {
 
 impl SignInPage {
     /// The empty page.
-    pub fn new(next: LocalPath, text: Texts) -> Self {
-        Self { text, next, reason: None, identifier: String::new(), email: String::new(), problem: None }
+    pub fn new(next: LocalPath, form_id: FormId, text: Texts) -> Self {
+        let (identifier, email) = (String::new(), String::new());
+        Self {
+            text,
+            next,
+            reason: None,
+            form_id,
+            requested: None,
+            banner: None,
+            identifier,
+            email,
+            problem: None,
+        }
+    }
+
+    /// Leads back to the page of a request from this browser, if there was one.
+    #[must_use]
+    pub fn with_requested(self, requested: Option<RequestedEmail>) -> Self {
+        Self { requested, ..self }
+    }
+
+    /// Says what was done.
+    #[must_use]
+    pub fn with_banner(self, banner: Option<Banner>) -> Self {
+        Self { banner, ..self }
     }
 
     /// Adds the reason, if there is one.

@@ -2,10 +2,10 @@
 use askama::Template;
 use serde::Serialize;
 
+use super::super::Banner;
 use super::{Code, Shown};
 use crate::notice_text;
 use crate::texts::Texts;
-use domain::account::FREEZE;
 use domain::{Account, AccountEvent, Device, History, MessageId, RecoveryEmails, Timestamp, Token, UndoLink};
 
 /// Something that happened, as its owner sees it.
@@ -226,8 +226,8 @@ pub struct Undone {
     pub emails: RecoveryEmails,
     /// Whether they are those from before the undo.
     pub same_emails: bool,
-    /// Whether an address that would have been restored belongs to another account now.
-    pub former_taken: bool,
+    /// Whether an address that would have been restored belongs to another account now, if that is known.
+    pub former_taken: Option<bool>,
     /// Whether the password is void.
     pub password_void: bool,
 }
@@ -240,22 +240,23 @@ pub struct UndonePage {
     text: Texts,
     /// The backup email now, masked.
     backup: Option<String>,
-    /// Whether an address that would have been restored belongs to another account now.
-    former_taken: bool,
+    /// Whether an address that would have been restored belongs to another account now; in the answer to the undo.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    former_taken: Option<bool>,
     /// Whether the password is void, because it was set since.
     password_void: bool,
     frozen_until: Timestamp,
     #[serde(skip)]
     restored: String,
+    #[serde(skip)]
+    banner: Option<Banner>,
 }
 
 impl UndonePage {
-    /// The page after the button.
-    pub fn new(undone: &Undone, now: Timestamp, text: Texts) -> Self {
+    /// The page of an account with these addresses.
+    pub fn new(undone: &Undone, frozen_until: Timestamp, now: Timestamp, text: Texts) -> Self {
         let Undone { emails, same_emails, former_taken, password_void } = undone;
-        let restored = if *former_taken && emails.backup.is_none() {
-            text.message("taken-back-former-taken")
-        } else if *same_emails && emails.backup.is_some() {
+        let restored = if *same_emails && emails.backup.is_some() {
             text.message("taken-back-same")
         } else {
             ARE_RESTORED.sentence(emails, now, &text)
@@ -264,9 +265,16 @@ impl UndonePage {
             backup: masked_backup(emails),
             former_taken: *former_taken,
             password_void: *password_void,
-            frozen_until: now + FREEZE,
+            frozen_until,
             restored,
+            banner: None,
             text,
         }
+    }
+
+    /// Says what was done.
+    #[must_use]
+    pub fn with_banner(self, banner: Option<Banner>) -> Self {
+        Self { banner, ..self }
     }
 }
