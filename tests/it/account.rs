@@ -28,7 +28,7 @@ const IN_FORCE: &str = "\
 spare@example.org
 Confirmed on 22 November 2026 at 12:00 UTC";
 const WAITING: &str = "\
-Asked for on 22 November 2026 at 12:00 UTC
+Requested on 22 November 2026 at 12:00 UTC
 Open the email we sent to this address and choose “Confirm backup email”. The link in it works for 24 hours.
 Opening the link on another device? Enter this code there: CODE
 No email? Look in the spam folder and check the address above for typing errors.

@@ -1,4 +1,4 @@
-//! The page behind "Check your mail": found again in the browser that requested the email, and nowhere else.
+//! The page behind "Check your email": found again in the browser that requested the email, and nowhere else.
 use std::time::Duration;
 
 use crate::support::{Visitor, World};

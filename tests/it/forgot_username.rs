@@ -17,9 +17,9 @@ async fn the_username_goes_to_the_stored_address_primary_or_backup() {
     insta::assert_snapshot!(stranger.get(PATH).await.shown(), @r"
     200
     Forgot your username?
-    Enter your primary or your backup email. We mail your username to that address.
+    Enter your primary or your backup email. We send your username to that address.
     Email address
-    Mail me my username
+    Email me my username
     Go to sign-in
     ");
     for (typed, to) in [
@@ -42,7 +42,7 @@ async fn the_answer_is_one_page() {
     let answer = stranger.submit(PATH, &[("email", "nobody@example.com")]).await;
     insta::assert_snapshot!(answer.shown(), @r"
     200
-    Check your mail
+    Check your email
     If nobody@example.com belongs to an account, an email with the username is on its way.
     Nothing there after a few minutes? Look in the spam folder. Then try again, in case there was a typing error in the address.
     Send again

@@ -23,10 +23,10 @@ async fn the_sign_in_page_has_both_forms_and_leads_on() {
     Password
     Sign in
     Forgot your username?
-    Sign in without a password
-    We mail you a link that signs you in. Your backup email works too.
+    Forgot your password, or lost your mailbox?
+    We send you an email with a link that signs you in. Your backup email works too.
     Email address
-    Mail me a link
+    Email me a link
     ");
     assert!(page.body.contains("name=\"next\" value=\"/account?tab=1\""), "{}", page.body);
     for attribute in ["autocomplete=\"username\"", "autocomplete=\"current-password\"", "inputmode=\"email\""]
@@ -103,10 +103,10 @@ async fn a_wrong_password_keeps_the_identifier_and_never_the_password() {
     Password
     Sign in
     Forgot your username?
-    Sign in without a password
-    We mail you a link that signs you in. Your backup email works too.
+    Forgot your password, or lost your mailbox?
+    We send you an email with a link that signs you in. Your backup email works too.
     Email address
-    Mail me a link
+    Email me a link
     ");
     assert!(page.body.contains("value=\"mina&#60;b&#62;\""));
     assert!(page.body.contains("value=\"/account?tab=1\""));

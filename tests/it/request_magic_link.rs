@@ -79,7 +79,7 @@ async fn the_answer_is_one_page() {
     let answer = world.visitor().submit(PATH, &[("email", "nobody@example.com")]).await;
     insta::assert_snapshot!(answer.shown(), @r"
     200
-    Check your mail
+    Check your email
     If nobody@example.com belongs to an account, an email with a sign-in link is on its way. The link works for 10 more minutes.
     Opening the link on another device? Enter this code there: CODE
     Nothing there after a few minutes? Look in the spam folder. Then try again, in case there was a typing error in the address.

@@ -43,14 +43,14 @@ async fn a_change_is_undone_and_everybody_is_signed_out() {
     The request came from a device we don’t know, from somewhere in the network 127.0.x.x.
     If you undo from here: Your account then has no backup email.
     Your username
-    You find it in the email with this link. We ask for it so that no mail scanner can undo anything for you.
+    It’s in the email with this link. We ask for it so that no email scanner can undo anything for you.
     Undo the change
     Was it you after all? Close this page, and nothing changes.
     ");
     let form = [("token", &*token), ("username", " MINA ")];
     insta::assert_snapshot!(owner.submit(PATH, &form).await.shown(), @r"
     200
-    The change was undone
+    The change has been undone
     fo***er@example.org is your backup email again.
     Everybody was signed out. Now sign in again, and set a new password if someone else may know yours. The backup email can be changed again from 25 November 2026 at 12:00 UTC.
     Go to sign-in
@@ -124,7 +124,7 @@ async fn a_former_address_that_others_have_by_now_is_told_and_costs_nothing_else
     insta::assert_snapshot!(world.visitor().submit(PATH, &form).await.shown(), @r"
     200
     An address from before now belongs to another account, so it was not restored.
-    The change was undone
+    The change has been undone
     Your account has no backup email now.
     Everybody was signed out. Now sign in again, and set a new password if someone else may know yours. The backup email can be changed again from 25 November 2026 at 12:00 UTC.
     Go to sign-in

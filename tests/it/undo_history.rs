@@ -106,7 +106,7 @@ async fn the_page_lists_what_happened_the_newest_first_with_the_links_own_event_
     The request came from a Linux computer, from somewhere in the network 203.0.x.x.
     If you undo from here: Your account then has no backup email.
     Your username
-    You find it in the email with this link. We ask for it so that no mail scanner can undo anything for you.
+    It’s in the email with this link. We ask for it so that no email scanner can undo anything for you.
     Undo the change
     Was it you after all? Close this page, and nothing changes.
     ");

@@ -40,7 +40,7 @@ async fn the_link_in_the_notice_voids_it_and_says_so_before_and_after() {
     The request came from a device we don’t know, from somewhere in the network 127.0.x.x.
     If you undo from here: Your account then has no backup email. The password that was set stops working, and the one before it doesn’t come back. You then sign in with a link, and can set a new password.
     Your username
-    You find it in the email with this link. We ask for it so that no mail scanner can undo anything for you.
+    It’s in the email with this link. We ask for it so that no email scanner can undo anything for you.
     Undo the change
     Was it you after all? Close this page, and nothing changes.
     ");
@@ -51,7 +51,7 @@ async fn the_link_in_the_notice_voids_it_and_says_so_before_and_after() {
     let form = [("token", &*link.token), ("username", "mina")];
     insta::assert_snapshot!(world.visitor().post_form(PATH, &form).await.shown(), @r"
     200
-    The change was undone
+    The change has been undone
     Your backup email is as it was.
     The password that was set no longer works, and the one before it doesn’t come back. Sign in with a link that we send you, then set a new password.
     Everybody was signed out. Now sign in again, and set a new password if someone else may know yours. The backup email can be changed again from 25 November 2026 at 12:04 UTC.

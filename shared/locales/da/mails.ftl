@@ -12,7 +12,7 @@ verify-ignore = Var det ikke dig? Så gør ingenting. Vi bruger ikke adressen, m
 
 username-subject = Dit brugernavn
 username-lead = Dit brugernavn hos { $product } er:
-username-action = Gå til log ind
+username-action = Gå til login
 username-ignore = Har du ikke bedt om det? Så behøver du ikke gøre noget.
 
 sign-in-subject = Dit link til at logge ind
@@ -36,12 +36,12 @@ sessions-ended-subject = Alle andere sessioner på din konto blev afsluttet
 sessions-ended-lead = Den { $date } afsluttede en, der er logget ind på din konto, alle andre sessioner. Loginlinks og bekræftelseslinks fra før virker ikke længere.
 password-set-subject = Der er valgt en ny adgangskode til din konto
 password-set-lead = Den { $date } blev der valgt en ny adgangskode til din konto. Alle andre er logget ud. Loginlinks og bekræftelseslinks fra før virker ikke længere.
-taken-back-subject = En ændring af din konto er trukket tilbage
-taken-back-lead = Den { $date } blev en ændring trukket tilbage gennem linket i vores mail. Reservemailen til din konto er nu { $backup }.
-taken-back-to-none-subject = En ændring af din konto er trukket tilbage
-taken-back-to-none-lead = Den { $date } blev en ændring trukket tilbage gennem linket i vores mail. Din konto har nu ingen reservemail.
+taken-back-subject = En ændring af din konto er rullet tilbage
+taken-back-lead = Den { $date } blev en ændring rullet tilbage gennem linket i vores mail. Reservemailen til din konto er nu { $backup }.
+taken-back-to-none-subject = En ændring af din konto er rullet tilbage
+taken-back-to-none-lead = Den { $date } blev en ændring rullet tilbage gennem linket i vores mail. Din konto har nu ingen reservemail.
 taken-back-password = Den adgangskode, der blev valgt, virker ikke længere. Log ind med et link, som vi sender dig, og vælg en ny.
-notice-explain = Alle er logget ud. Log ind, og tjek din konto, og vælg en ny adgangskode, hvis andre kan kende din.
+notice-explain = Alle er logget ud. Log ind, og tjek din konto, og vælg en ny adgangskode, hvis andre måske kender den.
 undo-action = Det var ikke mig
 undo-explain = Var det dig, er alt i orden, og du behøver ikke gøre noget. Hvis ikke, så brug linket inden 7 dage: det virker uden at logge ind.
 notice-action = Gå til din konto

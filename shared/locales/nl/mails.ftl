@@ -12,7 +12,7 @@ verify-ignore = Was jij het niet? Doe dan niets. Zonder je bevestiging gebruiken
 
 username-subject = Je gebruikersnaam
 username-lead = Je gebruikersnaam bij { $product } is:
-username-action = Naar inloggen
+username-action = Naar de inlogpagina
 username-ignore = Heb je hier niet om gevraagd? Dan hoef je niets te doen.
 
 sign-in-subject = Je inloglink
