@@ -26,7 +26,12 @@ pub fn event(notice: &Notice, at: Timestamp, texts: &Texts) -> String {
         }
         _ => return lead,
     };
+    let former_waited =
+        matches!(notice, Notice::BackupChanged { former_usable_from: Some(from), .. } if *from > at);
     let effect = match first {
+        Some(from) if former_waited => {
+            texts.format("changed-held-both", &[("date", &texts.date_time(*from))])
+        }
         None => texts.message(&format!("{effect}-at-once")),
         Some(from) => texts.format(&format!("{effect}-held"), &[("date", &texts.date_time(*from))]),
     };

@@ -28,6 +28,7 @@ changed-subject = Reservemailen til din konto er skiftet
 changed-lead = Den { $date } blev reservemailen til din konto skiftet fra { $former } til { $backup }.
 changed-at-once = Den tidligere adresse virker ikke længere.
 changed-held = Den nye adresse virker fra den { $date }; indtil da virker den tidligere.
+changed-held-both = Den nye adresse virker fra den { $date }. Den tidligere var endnu ikke i brug og bliver det ikke.
 removed-subject = Reservemailen til din konto er fjernet
 removed-lead = Den { $date } blev { $backup } fjernet som reservemail til din konto. Den virker ikke længere.
 used-subject = Din reservemail er brugt til at logge ind

@@ -28,6 +28,7 @@ changed-subject = The backup email of your account was changed
 changed-lead = On { $date }, the backup email of your account was changed from { $former } to { $backup }.
 changed-at-once = The former address no longer works.
 changed-held = The new address works from { $date }; until then the former one does.
+changed-held-both = The new address works from { $date }. The former one was not in use yet, and it won’t be.
 removed-subject = The backup email of your account was removed
 removed-lead = On { $date }, { $backup } was removed as the backup email of your account. It no longer works.
 used-subject = Your backup email was used to sign in

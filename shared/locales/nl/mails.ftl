@@ -28,6 +28,7 @@ changed-subject = Het reserve-e-mailadres van je account is gewijzigd
 changed-lead = Op { $date } is het reserve-e-mailadres van je account gewijzigd van { $former } in { $backup }.
 changed-at-once = Het vorige adres werkt niet meer.
 changed-held = Het nieuwe adres werkt vanaf { $date }; tot dan werkt het vorige.
+changed-held-both = Het nieuwe adres werkt vanaf { $date }. Het vorige was nog niet in gebruik en wordt dat ook niet meer.
 removed-subject = Het reserve-e-mailadres van je account is verwijderd
 removed-lead = Op { $date } is { $backup } verwijderd als reserve-e-mailadres van je account. Het werkt niet meer.
 used-subject = Er is ingelogd met je reserve-e-mailadres
