@@ -43,13 +43,13 @@ for (const language of LANGUAGES) {
     for (const words of around("added-held")) assert(added.text.includes(words), added.text);
     await see("confirmed-held", ...around("confirmed-held"));
     await visitor.open("/account");
-    await see("account-held", backup, say("held-label"), ...around("backup-held"));
+    await see("account-held", backup, say("held-label"), ...around("backup-held", { backup }));
 
     await stack.endWaitingPeriods();
     const changed = await noticed("backup-change", later);
     for (const words of around("changed-held")) assert(changed.text.includes(words), changed.text);
     await visitor.open("/account");
-    await see("account-changed-held", say("held-label"), ...around("backup-held"), say("backup-held-former", { former: backup }));
+    await see("account-changed-held", say("held-label"), ...around("backup-held", { backup: later }), say("backup-held-former", { former: backup }));
     await visitor.press(say("sign-out"));
 
     // The new one does nothing yet; the former one opens the account.
