@@ -211,6 +211,10 @@ fn every_text_exists_in_every_language_and_is_used() {
         used.insert(format!("problem-{}", code.as_str()));
         used.insert(format!("problem-{}-advice", code.as_str()));
     }
+    for code in ["unknown", "expired", "used", "replaced", "locked"] {
+        used.insert(format!("problem-link-{code}-advice-confirm"));
+    }
+    used.extend(["unknown", "expired", "used"].map(|code| format!("problem-link-{code}-advice-undo")));
     used.extend((1..=12).map(|month| format!("month-{month}")));
     let stems = [
         "added",

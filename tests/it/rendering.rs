@@ -145,7 +145,9 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
     for code in Code::ALL {
         let page = ProblemPage::new(&code.into(), texts());
         add("problem.html", code.as_str().into(), &page);
-        add("problem.html", code.as_str().into(), &ProblemPage::of_link(Purpose::SignIn, code, texts()));
+        for purpose in [Purpose::SignIn, Purpose::ConfirmBackup, Purpose::Undo] {
+            add("problem.html", code.as_str().into(), &ProblemPage::of_link(purpose, code, texts()));
+        }
     }
     pages.extend(pages_of_undos_and_passwords(language));
     pages

@@ -23,7 +23,7 @@ use crate::texts::Texts;
 use crate::web::cloudfront::{self, NotAdmitted};
 use crate::web::guard::{Event, guard};
 use crate::web::pages::ProblemPage;
-use crate::web::{Code, Reply, Request};
+use crate::web::{Code, Problem, Reply, Request};
 
 /// Serves a function behind API Gateway until Lambda ends the process.
 pub fn serve<R: Requirements>(methods: &Methods<R>) -> ExitCode {
@@ -125,7 +125,7 @@ fn refused<R>(app: &App<R>, error: Error, texts: &Texts) -> Reply {
                 app.count(Metric::Expired(purpose));
             }
             let page = ProblemPage::of_link(purpose, code, texts.clone());
-            Reply::refusal(code.into(), Box::new(page), texts.clone())
+            Reply::refusal(Problem::of_link(purpose, code), Box::new(page), texts.clone())
         }
         Error::Internal(_) => {
             tracing::error!(error = chain(&error), "failed");

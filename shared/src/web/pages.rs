@@ -350,10 +350,10 @@ impl ProblemPage {
     /// The page of a link that does not work, with a link to the page where another can be requested.
     pub fn of_link(purpose: Purpose, code: Code, text: Texts) -> Self {
         let (href, label) = match purpose {
-            Purpose::SignIn => ("/login", "way-on-new-link"),
+            Purpose::SignIn => ("/login#by-link", "way-on-new-link"),
             Purpose::ConfirmBackup | Purpose::Undo => ("/account", "way-on-account"),
         };
         let next_step = NextStep { href, label: text.message(label) };
-        Self { problem: Shown::new(&code.into(), &text), next_step, text }
+        Self { problem: Shown::new(&Problem::of_link(purpose, code), &text), next_step, text }
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::texts::Texts;
 use domain::email_address::NotAnAddress;
-use domain::{BackupRefused, LinkState, PasswordRefused};
+use domain::{BackupRefused, LinkState, PasswordRefused, Purpose};
 
 /// What is wrong. The kebab-case name is the stable `code` of the problem document and the stem of its texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -201,9 +201,16 @@ pub struct Problem {
     pub code: Code,
     /// Which field is wrong and how; only for malformed bodies. It may repeat input, so it is never logged.
     detail: Option<String>,
+    /// What the link was for, if the problem is that it does not work: what to do about it depends on that.
+    link: Option<Purpose>,
 }
 
 impl Problem {
+    /// A link that does not work.
+    pub fn of_link(purpose: Purpose, code: Code) -> Self {
+        Self { link: Some(purpose), ..code.into() }
+    }
+
     /// A body that does not parse.
     pub fn malformed_body(error: &impl std::fmt::Display) -> Self {
         Self { detail: Some(error.to_string()), ..Code::MalformedBody.into() }
@@ -216,7 +223,16 @@ impl Problem {
 
     /// What to do about it.
     pub fn advice(&self, texts: &Texts) -> String {
-        texts.message(&format!("problem-{}-advice", self.code.as_str()))
+        use Code::{LinkExpired, LinkLocked, LinkReplaced, LinkUnknown, LinkUsed};
+        let kind = match (self.link, self.code) {
+            (
+                Some(Purpose::ConfirmBackup),
+                LinkUnknown | LinkExpired | LinkUsed | LinkReplaced | LinkLocked,
+            ) => "-confirm",
+            (Some(Purpose::Undo), LinkUnknown | LinkExpired | LinkUsed) => "-undo",
+            _ => "",
+        };
+        texts.message(&format!("problem-{}-advice{kind}", self.code.as_str()))
     }
 
     /// The RFC 9457 document.
@@ -234,7 +250,7 @@ impl Problem {
 
 impl From<Code> for Problem {
     fn from(code: Code) -> Self {
-        Self { code, detail: None }
+        Self { code, detail: None, link: None }
     }
 }
 
