@@ -281,3 +281,18 @@ async fn an_address_whose_waiting_period_ends_during_a_change_stays_as_the_forme
     world.assert_claims_fit();
     assert!(opens(&world, "new@example.org").await, "it was active");
 }
+
+#[tokio::test]
+async fn nobody_reads_that_an_address_works_until_then_which_was_in_its_waiting_period_itself() {
+    let world = World::new().with_waiting_period(WAITING_PERIOD);
+    let browser = world.person("mina").signed_in().await;
+    confirmed(&world, &browser, "first@example.org").await;
+    world.after(Duration::from_mins(2));
+    let token = browser.emailed_token("/account/backup", "second@example.org").await;
+    assert_eq!(browser.post_json("/backup/confirm", &json!({ "token": token })).await.status, 200);
+    let [notice] = &world.deliver().await[..] else { panic!("one notice") };
+    let text = read(notice);
+    assert!(text.contains("The former one was not in use yet, and it won’t be."), "{text}");
+    assert!(!text.contains("until then"), "{text}");
+    assert!(!opens(&world, "first@example.org").await);
+}
