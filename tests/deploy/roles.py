@@ -148,7 +148,7 @@ def check_regions(kinds):
                 lacking.add(os.path.basename(path).removesuffix(".json"))
     with open("docs/deploy.md", encoding="utf-8") as file:
         paragraph = file.read().split("**These regions do not have")[1].split("\n\n")[0]
-    named = set(re.findall(r"[a-z]{2}-[a-z]+-[0-9]", paragraph))
+    named = set(re.findall(r"\b[a-z]{2}(?:-[a-z]+)+-[0-9]", paragraph))
     return [f"{region}: docs/deploy.md and the schemas of AWS disagree" for region in sorted(lacking ^ named)]
 
 

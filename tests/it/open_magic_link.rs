@@ -138,7 +138,7 @@ async fn a_double_click_opens_one_session_in_the_browser_that_asked() {
     assert_eq!(first.session(), again.session());
     assert!(second_click.is_signed_in().await);
     assert_eq!(world.dump()["SessionsTable"].len(), 1);
-    assert!(world.deliver().await.is_empty(), "nobody is told twice, or at all: it is the primary");
+    assert!(world.deliver().await.is_empty(), "a sign-in through the primary sends no notice");
 
     for (what, clicks_late) in [("too late", true), ("after the session has ended", false)] {
         let browser = world.visitor();

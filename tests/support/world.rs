@@ -134,12 +134,12 @@ impl World {
         self.deploy(&[]);
     }
 
-    /// The same with these variables in the place of the template's.
+    /// The same, with these variables instead of the template's.
     pub fn deploy(&mut self, changes: &[(&str, &str)]) {
         *self.functions = self.functions_with(changes);
     }
 
-    /// The functions behind routes with these variables in the place of the template's, as a deployment starts them.
+    /// The functions behind routes, with these variables instead of the template's, as a deployment starts them.
     pub fn functions_with(&self, changes: &[(&str, &str)]) -> Functions {
         // Another seed each time, because the system's randomness does not repeat either.
         self.deployments.set(self.deployments.get() + 1);

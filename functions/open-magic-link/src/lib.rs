@@ -32,7 +32,8 @@ pub async fn get(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error>
     let found = match find(app, &token, now).await {
         Ok(found) => found,
         Err(used @ Error::LinkRefused { code: Code::LinkUsed, .. }) => {
-            return signed_in_already(app, &request, &token, now).await?.ok_or(used);
+            let Some(link) = app.store.find_link(&token.hash(), PURPOSE).await? else { return Err(used) };
+            return signed_in_already(app, &request, &link, now).await?.ok_or(used);
         }
         Err(error) => return Err(error),
     };
@@ -49,10 +50,11 @@ pub async fn post(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error
     let found = match find(app, &token, now).await {
         Ok(found) => found,
         Err(used @ Error::LinkRefused { code: Code::LinkUsed, .. }) => {
-            if let Some(reply) = again(app, &request, &token, now).await? {
+            let Some(link) = app.store.find_link(&token.hash(), PURPOSE).await? else { return Err(used) };
+            if let Some(reply) = again(app, &request, &link, &token, now).await? {
                 return Ok(reply);
             }
-            return signed_in_already(app, &request, &token, now).await?.ok_or(used);
+            return signed_in_already(app, &request, &link, now).await?.ok_or(used);
         }
         Err(error) => return Err(error),
     };
@@ -79,7 +81,9 @@ pub async fn post(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error
     };
     if !app.store.counted(&app.needs.keys).open_session_with_link(sign_in, now).await? {
         // Another request was faster: a second click, the same link in another window, a newer link, a removed address.
-        if let Some(reply) = again(app, &request, &token, now).await? {
+        if let Some(link) = app.store.find_link(&token.hash(), PURPOSE).await?
+            && let Some(reply) = again(app, &request, &link, &token, now).await?
+        {
             return Ok(reply);
         }
         find(app, &token, now).await?;
@@ -104,10 +108,9 @@ fn signed_in(account: &Account, secret: Token, remembered: &RememberedDevice) ->
 async fn signed_in_already(
     app: &App<LinkCodes>,
     request: &Request,
-    token: &Token,
+    link: &Link,
     now: Timestamp,
 ) -> Result<Option<Reply>, Error> {
-    let Some(link) = app.store.find_link(&token.hash(), PURPOSE).await? else { return Ok(None) };
     let user = app.authenticate(request, now).await?.filter(|user| user.account.id == link.account_id);
     Ok(user.map(|user| {
         let reply = Reply::see_other("/account", StatusCode::OK, &SignedIn::new(&user.account));
@@ -120,12 +123,12 @@ async fn signed_in_already(
 async fn again(
     app: &App<LinkCodes>,
     request: &Request,
+    link: &Link,
     token: &Token,
     now: Timestamp,
 ) -> Result<Option<Reply>, Error> {
-    let Some(link) = app.store.find_link(&token.hash(), PURPOSE).await? else { return Ok(None) };
     let just_spent = link.spent_at.is_some_and(|spent_at| now <= spent_at + SAME_CLICK);
-    if !just_spent || !app.is_same_browser(&link, &request.link_requests(), None) {
+    if !just_spent || !app.is_same_browser(link, &request.link_requests(), None) {
         return Ok(None);
     }
     let mut opened = None;

@@ -27,8 +27,8 @@ impl OriginKeys {
         split(secret)?.into_iter().map(hashed).collect::<Result<_, _>>().map(Self)
     }
 
-    /// Whether a request that shows this text came through the distribution: one or two keys, of which one is right. Hashes are compared, in constant time and all
-    /// of them, so that the time reveals nothing about a key (ASVS 5.0 V11.2.4).
+    /// Whether a request that shows this text came through the distribution: one or two keys, of which one is right. All
+    /// hashes are compared, in constant time, so that the time reveals nothing about a key (ASVS 5.0 V11.2.4).
     pub fn accept(&self, shown: &str) -> bool {
         if shown.contains(',') {
             return false;

@@ -1,8 +1,8 @@
 //! Requests behind CloudFront: who the viewer is, and whether a request came through our distribution at all.
 //!
-//! The API has an address of its own, and whoever asks there gets past the distribution and its firewall. So where there is
-//! a distribution, every request must show its secret, and headers about the viewer count only beside it
-//! (docs/decisions/0027). Where there is none, all these headers are ignored.
+//! The API has an address of its own, and a request to it bypasses the distribution and its firewall. So if there is a
+//! distribution, every request must show its secret, and headers about the viewer count only beside it
+//! (docs/decisions/0027). If there is none, all these headers are ignored.
 //!
 //! Pure: it changes the event of API Gateway before anything else reads it.
 use std::net::{IpAddr, SocketAddrV6};

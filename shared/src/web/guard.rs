@@ -225,8 +225,11 @@ mod tests {
         for (body, is_base64, refused) in [
             ("", false, None),
             ("", true, None),
-            ("a=1", false, Some(Code::MalformedBody)),
-            ("YT0x", true, Some(Code::MalformedBody)),
+            // A field that nobody asked for.
+            ("a=1", false, None),
+            ("YT0x", true, None),
+            ("{}", false, Some(Code::MalformedBody)),
+            ("e30=", true, Some(Code::MalformedBody)),
             ("not base64!", true, Some(Code::MalformedBody)),
             ("YT0", true, Some(Code::MalformedBody)),
             (&*long, false, Some(Code::BodyTooLarge)),
