@@ -40,6 +40,7 @@ mod password_login;
 mod password_races;
 mod permission_table;
 mod permissions;
+mod questions;
 mod remove_backup;
 mod rendering;
 mod request_backup;

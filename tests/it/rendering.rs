@@ -177,11 +177,10 @@ fn pages_of_undos_and_passwords(language: Language) -> Vec<(&'static str, String
         for which in 0..4 {
             let undone = Undone {
                 emails: emails.clone(),
-                same_emails: which == 1,
-                former_taken: which == 2,
-                password_void: which == 3,
+                former_taken: [None, Some(false), Some(true), None][which],
+                password_void: which % 2 == 1,
             };
-            let page = UndonePage::new(&undone, since(), texts());
+            let page = UndonePage::new(&undone, since(), since(), texts());
             add("taken-back.html", format!("{undone:?}"), &page);
         }
     }

@@ -51,7 +51,7 @@ async fn a_change_is_undone_and_everybody_is_signed_out() {
     insta::assert_snapshot!(owner.submit(PATH, &form).await.shown(), @r"
     200
     The change has been undone
-    fo***er@example.org is your backup email again.
+    Your backup email is fo***er@example.org.
     Everybody was signed out. Now sign in again, and set a new password if someone else may know yours. The backup email can be changed again from 25 November 2026 at 12:00 UTC.
     Go to sign-in
     ");

@@ -49,10 +49,10 @@ async fn the_link_in_the_notice_voids_it_and_says_so_before_and_after() {
     assert_eq!(json["events"][0]["password_void"], true);
 
     let form = [("token", &*link.token), ("username", "mina")];
-    insta::assert_snapshot!(world.visitor().post_form(PATH, &form).await.shown(), @r"
+    insta::assert_snapshot!(world.visitor().submit(PATH, &form).await.shown(), @r"
     200
     The change has been undone
-    Your backup email is as it was.
+    Your backup email is ow***rs@example.org.
     The password that was set no longer works, and the one before it doesn’t come back. Sign in with a link that we send you, then set a new password.
     Everybody was signed out. Now sign in again, and set a new password if someone else may know yours. The backup email can be changed again from 25 November 2026 at 12:04 UTC.
     Go to sign-in

@@ -73,7 +73,7 @@ async fn the_new_address_waits_and_the_former_one_works_until_then() {
     ");
     let page = browser.get("/account").await.words();
     assert!(
-        page.contains("It gives you access to the account from 24 November 2026 at 12:00 UTC."),
+        page.contains("From 24 November 2026 at 12:00 UTC, new@example.org gives you access to the account."),
         "{page}"
     );
     assert!(page.contains("Until then, old@example.org does."), "{page}");

@@ -105,7 +105,6 @@ async fn undone_before(app: &App, token: &Token, error: Error, now: Timestamp) -
     let Some(frozen_until) = account.frozen_until(now) else { return Err(error) };
     let undone = Undone {
         emails: account.recovery_emails(now),
-        same_emails: false,
         former_taken: None,
         password_void: account.has_void_password(),
     };
@@ -169,7 +168,6 @@ async fn undo(
         match app.store.undo(change, now).await? {
             Ok(()) => {
                 return Ok(Undone {
-                    same_emails: emails == account.recovery_emails(now),
                     former_taken: Some(!taken.is_empty()),
                     password_void: account.has_password_since(&since.id),
                     emails,

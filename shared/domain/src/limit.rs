@@ -107,11 +107,7 @@ impl Limit {
     /// so that nobody keeps the owner from setting one.
     pub fn new_passwords(account: &Account) -> Self {
         let undone = account.backup_frozen_until.map_or(0, Timestamp::unix_seconds);
-        Self {
-            name: "new-passwords",
-            subject: format!("{} {undone}", account.id.as_str()),
-            pace: Pace::AtMost { count: 10, window: DAY },
-        }
+        Self::at_most("new-passwords", format!("{} {undone}", account.id.as_str()), 10, DAY)
     }
 
     /// Failed passwords for one account, whatever was typed to name it: ten an hour.

@@ -224,8 +224,6 @@ impl UndoPage {
 pub struct Undone {
     /// The recovery emails now.
     pub emails: RecoveryEmails,
-    /// Whether they are those from before the undo.
-    pub same_emails: bool,
     /// Whether an address that would have been restored belongs to another account now, if that is known.
     pub former_taken: Option<bool>,
     /// Whether the password is void.
@@ -255,12 +253,8 @@ pub struct UndonePage {
 impl UndonePage {
     /// The page of an account with these addresses.
     pub fn new(undone: &Undone, frozen_until: Timestamp, now: Timestamp, text: Texts) -> Self {
-        let Undone { emails, same_emails, former_taken, password_void } = undone;
-        let restored = if *same_emails && emails.backup.is_some() {
-            text.message("taken-back-same")
-        } else {
-            ARE_RESTORED.sentence(emails, now, &text)
-        };
+        let Undone { emails, former_taken, password_void } = undone;
+        let restored = ARE_RESTORED.sentence(emails, now, &text);
         Self {
             backup: masked_backup(emails),
             former_taken: *former_taken,

@@ -1,0 +1,48 @@
+//! What a stranger asks each function, for the table of same answers.
+use serde_json::json;
+
+use crate::support::Ask;
+
+/// What a stranger asks, given what they type.
+pub type Question = (&'static str, fn(&str) -> Ask);
+
+/// A secret that no link has.
+const NO_TOKEN: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+pub const QUESTIONS: &[Question] = &[
+    ("", |_| Ask::page("/forgot-username")),
+    ("form", |typed| Ask::form("/forgot-username", &[("email", typed)])),
+    ("JSON", |typed| Ask::json("/forgot-username", &json!({ "email": typed }))),
+    ("", |_| Ask::page("/login/link")),
+    ("form", |typed| Ask::form("/login/link", &[("email", typed)])),
+    ("JSON", |typed| Ask::json("/login/link", &json!({ "email": typed }))),
+    ("", |_| Ask::page("/login")),
+    ("form, wrong password", |typed| Ask::form("/login", &[("identifier", typed), ("password", "wrong")])),
+    ("JSON, wrong password", |typed| {
+        Ask::json("/login", &json!({ "identifier": typed, "password": "wrong" }))
+    }),
+    ("JSON, empty password", |typed| Ask::json("/login", &json!({ "identifier": typed, "password": "" }))),
+    ("JSON, no password", |typed| Ask::json("/login", &json!({ "identifier": typed }))),
+    ("JSON, 5,000 bytes of password", |typed| {
+        Ask::json("/login", &json!({ "identifier": typed, "password": "p".repeat(5_000) }))
+    }),
+    ("unknown link", |_| Ask::page(&format!("/login/open?token={NO_TOKEN}"))),
+    ("form, unknown link", |_| Ask::form("/login/open", &[("token", NO_TOKEN), ("code", "4F7 QKM")])),
+    ("unknown link", |_| Ask::page(&format!("/backup/confirm?token={NO_TOKEN}"))),
+    ("form, unknown link", |_| Ask::form("/backup/confirm", &[("token", NO_TOKEN), ("code", "4F7 QKM")])),
+    ("unknown link", |_| Ask::page(&format!("/undo?token={NO_TOKEN}"))),
+    ("form, unknown link", |typed| Ask::form("/undo", &[("token", NO_TOKEN), ("username", typed)])),
+    ("", |_| Ask::page("/account")),
+    ("form", |typed| Ask::form("/account/backup", &[("email", typed)])),
+    ("form", |_| Ask::form("/account/backup/remove", &[])),
+    ("form", |_| Ask::form("/account/sessions/end", &[("others", "true")])),
+    ("", |_| Ask::page("/account/password")),
+    ("form", |_| Ask::form("/account/password", &[("password", "otter kettle violet")])),
+    ("form", |_| Ask::form("/logout", &[])),
+];
+
+/// Whether what is typed is part of a question.
+pub fn takes_text(question: usize) -> bool {
+    let ask = QUESTIONS[question].1;
+    ask("one").body != ask("other").body
+}
