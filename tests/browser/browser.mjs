@@ -86,11 +86,17 @@ export class Visitor {
     const form = this.page.locator(`form[action="${action}"]${shown.join("")}`);
     if (unchecked) await form.evaluate((element) => (element.noValidate = true));
     for (const [name, value] of Object.entries(fields)) await form.locator(`[name="${name}"]`).fill(value);
-    await form.getByRole("button").click();
+    await this.#click(form.getByRole("button"));
   }
 
   async press(name) {
-    await this.page.getByRole("button", { name, exact: true }).click();
+    await this.#click(this.page.getByRole("button", { name, exact: true }));
+  }
+
+  /** A click waits for the next page to begin; what reads it needs all of it. */
+  async #click(button) {
+    await button.click();
+    await this.page.waitForLoadState();
   }
 
   /** Opens one of the disclosures that contain a form. */

@@ -18,8 +18,9 @@ use tokio::task::JoinHandle;
 use crate::random;
 use crate::template::{Table, Template};
 
-/// How often expired items are deleted. DynamoDB takes up to days; nothing may depend on it.
-const SWEEP_EVERY: Duration = Duration::from_secs(30);
+/// How often expired items are deleted. DynamoDB takes up to days, so expired items are what a function usually meets; nothing
+/// may depend on either.
+const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
 
 /// The file inside the data directory.
 const FILE: &str = "database.sqlite";
