@@ -145,15 +145,25 @@ impl Environment<'_> {
             .ok()
     }
 
-    /// The waiting period of a newly confirmed backup email: a week at most, since a typing error must not lock people
-    /// out for years.
+    /// The waiting period of a newly confirmed backup email.
     pub fn backup_waiting_period(&mut self) -> Option<Duration> {
+        self.hours("BACKUP_HOLD_HOURS", 0)
+    }
+
+    /// For how long a primary email that was replaced still signs in, and an address is the backup email before it can become
+    /// the primary.
+    pub fn primary_hold(&mut self) -> Option<Duration> {
+        self.hours("PRIMARY_HOLD_HOURS", 72)
+    }
+
+    /// A number of hours, a week at most: a typing error must not lock people out for years.
+    fn hours(&mut self, name: &str, default: u64) -> Option<Duration> {
         const MAX_HOURS: u64 = 7 * 24;
-        let Some(hours) = self.optional("BACKUP_HOLD_HOURS") else { return Some(Duration::ZERO) };
+        let Some(hours) = self.optional(name) else { return Some(Duration::from_hours(default)) };
         match hours.parse() {
             Ok(hours) if hours <= MAX_HOURS => Some(Duration::from_hours(hours)),
             _ => {
-                self.problems.push("BACKUP_HOLD_HOURS is not a number of hours from 0 to 168".into());
+                self.problems.push(format!("{name} is not a number of hours from 0 to {MAX_HOURS}"));
                 None
             }
         }
@@ -265,9 +275,10 @@ mod tests {
             let keys = environment.hashing_keys();
             let (waiting_period, former_hashes) =
                 (environment.backup_waiting_period(), environment.former_hashes());
+            let hold = environment.primary_hold();
             let (daily_emails, from) = (environment.daily_emails(), environment.email_from());
             let (public_url, sets) = (environment.public_url(), environment.configuration_sets());
-            let _ = (keys?, waiting_period?, former_hashes?, daily_emails?, from?, sets?);
+            let _ = (keys?, waiting_period?, hold?, former_hashes?, daily_emails?, from?, sets?);
             Some(Self { public_url: public_url? })
         }
     }
@@ -326,6 +337,7 @@ mod tests {
             ("ORIGIN_KEY", " ", "ORIGIN_KEY: there is no key"),
             ("BACKUP_HOLD_HOURS", "a day", "BACKUP_HOLD_HOURS is not a number of hours from 0 to 168"),
             ("BACKUP_HOLD_HOURS", "169", "BACKUP_HOLD_HOURS is not a number of hours from 0 to 168"),
+            ("PRIMARY_HOLD_HOURS", "-1", "PRIMARY_HOLD_HOURS is not a number of hours from 0 to 168"),
             ("DAILY_MAILS", "", "DAILY_MAILS is not set"),
             ("DAILY_MAILS", "many", "DAILY_MAILS is not a number"),
             (

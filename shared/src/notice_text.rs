@@ -7,16 +7,24 @@ use crate::texts::Texts;
 /// What happened to an account. Addresses are masked: the owner knows them, and other readers need not.
 pub fn event(notice: &Notice, at: Timestamp, texts: &Texts) -> String {
     let (former, backup) = match notice {
-        Notice::BackupChanged { former, address, .. } => former.masked_apart(address),
+        Notice::BackupChanged { former, address, .. } | Notice::BackupPromoted { former, address, .. } => {
+            former.masked_apart(address)
+        }
         Notice::BackupAdded { address, .. }
         | Notice::BackupRemoved { address, .. }
         | Notice::BackupUsed { address }
+        | Notice::FormerPrimaryUsed { address }
         | Notice::Undone { backup: Some(address), .. } => (String::new(), address.masked()),
         Notice::SessionsEnded | Notice::PasswordSet | Notice::Undone { backup: None, .. } => {
             (String::new(), String::new())
         }
     };
-    let arguments = [("date", &*texts.date_time(at)), ("former", &*former), ("backup", &*backup)];
+    let until = match notice {
+        Notice::BackupPromoted { former_until: Some(until), .. } => texts.date_time(*until),
+        _ => String::new(),
+    };
+    let date = texts.date_time(at);
+    let arguments = [("date", &*date), ("former", &*former), ("backup", &*backup), ("until", &*until)];
     let lead = texts.format(&format!("{}-lead", notice.stem()), &arguments);
     let (first, effect) = match notice {
         Notice::BackupAdded { usable_from, .. } => (usable_from, "added"),

@@ -39,6 +39,14 @@ pub struct BackupConfirmation {
     pub waiting_period: Duration,
 }
 
+/// For changing the primary email.
+#[derive(Debug, Clone)]
+pub struct PrimaryChanges {
+    /// For how long a primary that was replaced still signs in, and an address is the backup email before it can become the
+    /// primary.
+    pub hold: Duration,
+}
+
 /// For verifying passwords.
 #[derive(Debug, Clone)]
 pub struct PasswordChecks {
@@ -82,6 +90,12 @@ impl Requirements for BackupConfirmation {
     fn read(environment: &mut Environment<'_>) -> Option<Self> {
         let (keys, waiting_period) = (environment.hashing_keys(), environment.backup_waiting_period());
         Some(Self { keys: keys?, waiting_period: waiting_period? })
+    }
+}
+
+impl Requirements for PrimaryChanges {
+    fn read(environment: &mut Environment<'_>) -> Option<Self> {
+        Some(Self { hold: environment.primary_hold()? })
     }
 }
 

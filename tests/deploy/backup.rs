@@ -164,6 +164,7 @@ async fn a_change_is_undone_once_and_what_was_restored_can_be_removed() {
     let link = UndoLink {
         token_hash: stack.app.entropy.token().hash(),
         account_id: gus.clone(),
+        sent_to: None,
         event: None,
         notice: Notice::BackupChanged {
             former: old.clone(),
@@ -185,6 +186,7 @@ async fn a_change_is_undone_once_and_what_was_restored_can_be_removed() {
                 backup: Some(ConfirmedAddress::new(old.clone(), stack.now())),
                 former: None,
             },
+            primary: &account.primary_emails(),
             event_id: &stack.app.message_id(),
             source: &source(),
         };

@@ -223,6 +223,9 @@ fn every_text_exists_in_every_language_and_is_used() {
         "used",
         "sessions-ended",
         "password-set",
+        "promoted",
+        "swapped",
+        "former-primary-used",
         "taken-back",
         "taken-back-to-none",
     ];
@@ -376,7 +379,7 @@ fn figures_are_those_of_the_page() {
 fn the_template_gives_each_function_what_it_needs_and_no_more() {
     // Each has a default where it is left out.
     // RELEASE is for SAM alone: it makes a new version when a value changes that a function gets.
-    let optional = ["BACKUP_HOLD_HOURS", "FORMER_HASHES", "LOG_LEVEL", "RELEASE"];
+    let optional = ["BACKUP_HOLD_HOURS", "FORMER_HASHES", "LOG_LEVEL", "PRIMARY_HOLD_HOURS", "RELEASE"];
     for function in &template().functions {
         let given = variables(&function.name);
         assert!(starts(&function.name, &|name| given.get(name).cloned()).is_ok(), "{}", function.name);

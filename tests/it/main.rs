@@ -1,6 +1,7 @@
 //! The flows, in process: real handlers, a database in memory, a fixed clock.
 #![expect(clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
+mod promote_backup;
 #[path = "../properties/mod.rs"]
 mod properties;
 #[path = "../support/mod.rs"]

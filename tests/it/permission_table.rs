@@ -262,14 +262,17 @@ async fn only_the_mailer_makes_links_and_only_flows_on_addresses_confirm_or_clai
     for link in ["a link that signs in or confirms", "a link that undoes", "`account_id` of a link"] {
         assert_eq!(writers(link).await, ["mailer"], "{link}");
     }
-    assert_eq!(writers("a confirmed address, primary or backup").await, ["confirm-backup", "undo-change"]);
-    assert_eq!(writers("the claim of an address").await, ["confirm-backup", "undo-change"]);
+    assert_eq!(
+        writers("a confirmed address, primary or backup").await,
+        ["confirm-backup", "promote-backup", "undo-change"]
+    );
+    assert_eq!(writers("the claim of an address").await, ["confirm-backup", "promote-backup", "undo-change"]);
     assert!(writers("the claim of a username").await.is_empty());
 }
 
 #[tokio::test]
 async fn only_flows_that_change_the_backup_email_say_what_an_undo_restores() {
-    let flows = ["confirm-backup", "remove-backup", "undo-change"];
+    let flows = ["confirm-backup", "promote-backup", "remove-backup", "undo-change"];
     assert_eq!(writers("a change in the history, with what was before").await, flows);
     let deletes = |outcome: &Outcome| {
         let words = ["a use or an ending in the history", "a change in the history, with what was before"];

@@ -13,7 +13,7 @@ use shared::mail::Email;
 use shared::texts::Texts;
 use shared::web::pages::{
     AccountPage, CheckMailboxPage, ConfirmPage, ConfirmedPage, ForgotUsernamePage, OpenLinkPage,
-    PasswordPage, ProblemPage, Reason, SessionList, SignInPage, UndoPage, Undone, UndonePage,
+    PasswordPage, ProblemPage, PromotePage, Reason, SessionList, SignInPage, UndoPage, Undone, UndonePage,
 };
 use shared::web::{Banner, Code, EmailKind, LocalPath, Page, Problem, RequestedEmail};
 
@@ -176,6 +176,7 @@ fn pages_of_undos_and_passwords(language: Language) -> Vec<(&'static str, String
     for emails in recovery_emails() {
         for which in 0..4 {
             let undone = Undone {
+                primary: mina.primary.address.clone(),
                 emails: emails.clone(),
                 former_taken: [None, Some(false), Some(true), None][which],
                 password_void: which % 2 == 1,
@@ -183,6 +184,23 @@ fn pages_of_undos_and_passwords(language: Language) -> Vec<(&'static str, String
             let page = UndonePage::new(&undone, since(), since(), texts());
             add("taken-back.html", format!("{undone:?}"), &page);
         }
+    }
+    for backup in backups() {
+        let account = Account { backup, ..mina.clone() };
+        let page = PromotePage::new(&account, Duration::from_hours(72), since(), texts());
+        let what = format!("{:?}", account.backup);
+        add("account.html", what.clone(), &AccountPage::new(&account, since(), texts()));
+        add(
+            "promote.html",
+            format!("needs a link, {what}"),
+            &page.clone().with_problem(Code::BackupSignInNeeded, None),
+        );
+        add(
+            "promote.html",
+            format!("too new, {what}"),
+            &page.clone().with_problem(Code::BackupTooNew, Some(since())),
+        );
+        add("promote.html", what, &page);
     }
     let hash = PasswordHasher::default().hash(&TypedPassword::new("x"), [1; password::SALT_BYTES]);
     for password_hash in [None, hash] {

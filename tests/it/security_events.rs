@@ -97,7 +97,7 @@ async fn each_event_says_what_happened_to_whom_in_which_request() {
     world.after(Duration::from_secs(1));
     post(&browser, "/login", &json!({ "identifier": "mina", "password": PASSWORD })).await;
     post(&browser, "/account/backup", &json!({ "email": "x@example.net" })).await;
-    log.expect(&world, "frozen", &answered("/account/backup", 403, "backup-frozen"));
+    log.expect(&world, "frozen", &answered("/account/backup", 403, "changes-frozen"));
 
     let dana = world.person("dana").disabled().create().await;
     post(&thief, "/login", &json!({ "identifier": "dana", "password": PASSWORD })).await;

@@ -51,7 +51,7 @@ async fn a_change_is_undone_and_everybody_is_signed_out() {
     insta::assert_snapshot!(owner.submit(PATH, &form).await.shown(), @r"
     200
     The change has been undone
-    Your backup email is fo***er@example.org.
+    Your primary email is m***a@example.com. Your backup email is fo***er@example.org.
     Everybody was signed out. Now sign in again, and set a new password if someone else may know yours. The backup email can be changed again from 25 November 2026 at 12:00 UTC.
     Go to sign-in
     ");
@@ -125,7 +125,7 @@ async fn a_former_address_that_others_have_by_now_is_told_and_costs_nothing_else
     200
     An address from before now belongs to another account, so it was not restored.
     The change has been undone
-    Your account has no backup email now.
+    Your primary email is m***a@example.com. Your account has no backup email now.
     Everybody was signed out. Now sign in again, and set a new password if someone else may know yours. The backup email can be changed again from 25 November 2026 at 12:00 UTC.
     Go to sign-in
     ");
@@ -181,7 +181,7 @@ async fn changes_of_the_backup_email_rest_for_72_hours() {
     world.after(Duration::from_hours(72) - Duration::from_secs(1));
     let browser = sign_in().await;
     let refused = browser.post_json("/account/backup", &change).await;
-    assert_eq!((refused.status, &*refused.code()), (403, "backup-frozen"));
+    assert_eq!((refused.status, &*refused.code()), (403, "changes-frozen"));
     let page = browser.get("/account").await;
     assert!(
         page.words().contains("no new backup email can be set until 25 November 2026 at 12:00 UTC"),

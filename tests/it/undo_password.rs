@@ -52,7 +52,7 @@ async fn the_link_in_the_notice_voids_it_and_says_so_before_and_after() {
     insta::assert_snapshot!(world.visitor().submit(PATH, &form).await.shown(), @r"
     200
     The change has been undone
-    Your backup email is ow***rs@example.org.
+    Your primary email is m***a@example.com. Your backup email is ow***rs@example.org.
     The password that was set no longer works, and the one before it doesn’t come back. Sign in with a link that we send you, then set a new password.
     Everybody was signed out. Now sign in again, and set a new password if someone else may know yours. The backup email can be changed again from 25 November 2026 at 12:04 UTC.
     Go to sign-in

@@ -164,7 +164,8 @@ fn event(committed: Committed) -> AccountEvent {
     };
     let before = Some(before).filter(|_| notice.is_change());
     let source = ClientInfo::default();
-    AccountEvent { id: MessageId::first_of(at(committed.id)), notice, at: at(committed.id), source, before }
+    let (id, at) = (MessageId::first_of(at(committed.id)), at(committed.id));
+    AccountEvent { id, notice, at, source, before, before_primary: None }
 }
 
 impl Undoing {
@@ -207,6 +208,7 @@ fn account(password: Option<u8>) -> Account {
         disabled_at: None,
         created_at: at(0),
         primary: ConfirmedAddress::new(address(u8::MAX), at(0)),
+        former_primaries: Vec::new(),
         backup: Backup::None,
         former: None,
     });

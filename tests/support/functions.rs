@@ -7,7 +7,7 @@ use serde_json::Value;
 use shared::app::App;
 use shared::config::{self, Incomplete, Requirements};
 use shared::requirements::{
-    BackupConfirmation, EmailRequests, LinkCodes, PasswordChecks, RateLimits, Sender,
+    BackupConfirmation, EmailRequests, LinkCodes, PasswordChecks, PrimaryChanges, RateLimits, Sender,
 };
 use shared::runtime::{Methods, answer, get, post};
 use shared::web::guard::Event;
@@ -38,6 +38,8 @@ pub struct Functions {
     pub end_session: App<RateLimits>,
     /// Sets passwords.
     pub set_password: App<PasswordChecks>,
+    /// Makes backup emails primary ones.
+    pub promote_backup: App<PrimaryChanges>,
     /// Signs out.
     pub sign_out: App,
 }
@@ -61,6 +63,7 @@ impl Functions {
             undo_change: app(platform, &variables("undo-change")),
             end_session: app(platform, &variables("end-session")),
             set_password: app(platform, &variables("set-password")),
+            promote_backup: app(platform, &variables("promote-backup")),
             sign_out: app(platform, &variables("sign-out")),
         }
     }
@@ -100,6 +103,10 @@ impl Functions {
                 let methods = get(set_password::get).post(set_password::post);
                 respond(&self.set_password, &methods, event).await
             }
+            "promote-backup" => {
+                let methods = get(promote_backup::get).post(promote_backup::post);
+                respond(&self.promote_backup, &methods, event).await
+            }
             "sign-out" => respond(&self.sign_out, &post(sign_out::post), event).await,
             other => panic!("{other} is not behind a route"),
         }
@@ -115,6 +122,7 @@ pub fn starts(function: &str, variable: Variable<'_>) -> Result<(), Incomplete> 
             config::read::<EmailRequests>(variable).map(drop)
         }
         "password-login" | "set-password" => config::read::<PasswordChecks>(variable).map(drop),
+        "promote-backup" => config::read::<PrimaryChanges>(variable).map(drop),
         "end-session" => config::read::<RateLimits>(variable).map(drop),
         "mailer" => config::read::<Sender>(variable).map(drop),
         _ => config::read::<()>(variable).map(drop),

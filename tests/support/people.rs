@@ -70,8 +70,7 @@ impl World {
         let (hash, method) = (secret.hash(), SignInMethod::Password);
         let session = Session::begin(hash, &account, method, ClientInfo::default(), now);
         let attempt = PasswordAttempt::new(&CountedFor::account(&person.id), None, HOME);
-        let sign_in =
-            PasswordSignIn { session: &session, former: None, attempt: &attempt, backup_used: None };
+        let sign_in = PasswordSignIn { session: &session, former: None, attempt: &attempt, used: None };
         let opened = self
             .operator
             .store

@@ -90,7 +90,7 @@ async fn as_before(tour: &mut Walk, mira: &AccountLine, spare: &str) -> Result<(
     let until = account.expect(200)?.body.get("frozen_until").and_then(Value::as_u64);
     ensure!(until.is_some(), "expected frozen_until, came {}", account.body);
     let another = json!({ "email": backup_address(mira, "another") });
-    tour.post(&mut browser, "/account/backup", another).await?.expect_problem(403, "backup-frozen")?;
+    tour.post(&mut browser, "/account/backup", another).await?.expect_problem(403, "changes-frozen")?;
     tour.report.end();
     Ok(())
 }

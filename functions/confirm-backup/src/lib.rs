@@ -149,7 +149,7 @@ async fn confirm(
                 let frozen = find_account(app, link).await?.frozen_until(now).is_some();
                 return Err(Error::link(
                     PURPOSE,
-                    if frozen { Code::BackupFrozen } else { Code::LinkReplaced },
+                    if frozen { Code::ChangesFrozen } else { Code::LinkReplaced },
                 ));
             }
             ConfirmRefused::AccountChanged => app

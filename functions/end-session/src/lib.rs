@@ -126,7 +126,7 @@ async fn end_others(
     let limit = Limit::endings_of_other_sessions(&user.account.id);
     let event = (app.message_id(), request.client_info());
     let counted = app.store.counted(&app.needs.keys);
-    match counted.end_other_sessions(&user.session, &limit, event, now).await? {
+    match counted.end_other_sessions(&user.account, &user.session, &limit, event, now).await? {
         Ok(()) => Ok(Outcome::OthersEnded),
         // At the same time another browser ended all others, or a first click did.
         Err(EndingRefused::SessionEnded) => {

@@ -12,7 +12,7 @@ use domain::{
 use shared::app::{App, Mailer};
 use shared::error::{Error, chain};
 use shared::logging;
-use shared::mail::{Email, PrimaryAddress, SignInAddress, UnconfirmedAddress};
+use shared::mail::{Email, PrimaryAddress, SignInAddress, ToldAddress, UnconfirmedAddress};
 use shared::metrics::Event;
 use shared::runtime::give_up;
 use shared::store::{QueuedEmail, QueuedState};
@@ -58,22 +58,28 @@ pub async fn handle(mailer: &Mailer, id: &MessageId) -> Result<(), Error> {
 async fn decide(app: &App, queued: &QueuedEmail, now: Timestamp) -> Result<Decision, Error> {
     match &queued.request {
         EmailRequest::ForgotUsername { typed } => Ok(match find(app, typed, now).await? {
-            Some((account, to, _)) => send(Email::YourUsername { to, username: name(&account) }, account),
+            Some((account, to)) => send(Email::YourUsername { to, username: name(&account) }, account),
             None => Decision::Drop("the address opens no account"),
         }),
         EmailRequest::SignInLink { typed } => sign_in_link(app, queued, typed, now).await,
         EmailRequest::ConfirmBackup { account_id, address } => {
             confirmation(app, queued, account_id, address, now).await
         }
-        EmailRequest::Notice { account_id, notice, source, event, hourly } => {
-            if !hourly.is_empty() && !app.store.take_hour(hourly, &queued.id, now).await? {
+        EmailRequest::Notice { account_id, notice, source, event, hourly, to } => {
+            // The hour belongs to the event: its notices to other mailboxes are no repetition.
+            let message = event.as_ref().unwrap_or(&queued.id);
+            if !hourly.is_empty() && !app.store.take_hour(hourly, message, now).await? {
                 return Ok(Decision::Drop("the same notice was sent within the hour"));
             }
             let Some(account) = app.store.load_account(account_id).await? else {
                 return Ok(Decision::Drop("the account is gone"));
             };
+            let named = to.as_ref().unwrap_or(&account.primary.address);
+            let Some(to) = ToldAddress::of(&account, named, now) else {
+                return Ok(Decision::Drop("the mailbox is no longer told"));
+            };
             let happened = Happened { event: event.as_ref(), notice, at: queued.requested_at, source };
-            self::notice(app, account, happened).await
+            self::notice(app, account, to, happened).await
         }
     }
 }
@@ -87,13 +93,19 @@ struct Happened<'a> {
 }
 
 /// Sends a notice, with a link that undoes the change if it can be undone.
-async fn notice(app: &App, account: Account, happened: Happened<'_>) -> Result<Decision, Error> {
+async fn notice(
+    app: &App,
+    account: Account,
+    to: ToldAddress,
+    happened: Happened<'_>,
+) -> Result<Decision, Error> {
     let Happened { event, notice, at, source } = happened;
     let undo = notice.can_be_undone().then(|| app.entropy.token());
     if let Some(token) = &undo {
         let link = UndoLink {
             token_hash: token.hash(),
             account_id: account.id.clone(),
+            sent_to: Some(to.address().clone()),
             event: event.cloned(),
             notice: notice.clone(),
             at,
@@ -103,7 +115,7 @@ async fn notice(app: &App, account: Account, happened: Happened<'_>) -> Result<D
         app.store.create_undo_link(&link).await?;
     }
     let email = Email::Notice {
-        to: PrimaryAddress::of(&account),
+        to,
         username: name(&account),
         notice: notice.clone(),
         at,
@@ -119,21 +131,18 @@ async fn sign_in_link(
     typed: &TypedAddress,
     now: Timestamp,
 ) -> Result<Decision, Error> {
-    let Some((account, to, sign_in_email)) = find(app, typed, now).await? else {
+    let Some((account, to)) = find(app, typed, now).await? else {
         return Ok(Decision::Drop("the address opens no account"));
     };
     if account.has_ended_all_since(queued.requested_at) {
         return Ok(Decision::Drop("all sessions have ended since it was asked for"));
     }
-    let Some(address) = account.address_of(sign_in_email).cloned() else {
-        return Ok(Decision::Drop("the address opens no account"));
-    };
     let token = app.entropy.token();
     let link = Link {
         token_hash: token.hash(),
         purpose: Purpose::SignIn,
         account_id: account.id.clone(),
-        address,
+        address: to.address().clone(),
         request: queued.id.clone(),
         generation: Some(account.generation),
         expires_at: queued.requested_at + Purpose::SignIn.lifetime(),
@@ -163,8 +172,11 @@ async fn confirmation(
         return Ok(Decision::Drop("the address is no longer pending"));
     };
     // The person who entered it sees the same as for a free address; the owner is told, at the primary address.
-    let back_to_former = account.sign_in_email(address, now) == Some(SignInEmail::Former);
-    if let Some(owner) = app.store.find_owner(address, now).await?.filter(|_| !back_to_former) {
+    let was_its_own = account.sign_in_email(address, now) == Some(SignInEmail::Former)
+        || account.former_primaries.iter().any(|former| former.email.address == *address);
+    if let Some(owner) = app.store.find_owner(address, now).await?
+        && !(was_its_own && owner == account.id)
+    {
         return Ok(match app.store.load_account(&owner).await? {
             Some(owner) if owner.id != account.id => {
                 let email = Email::AddressClaimAttempt {
@@ -203,14 +215,13 @@ async fn find(
     app: &App,
     typed: &TypedAddress,
     now: Timestamp,
-) -> Result<Option<(Account, SignInAddress, SignInEmail)>, Error> {
+) -> Result<Option<(Account, SignInAddress)>, Error> {
     let Some(address) = typed.address() else { return Ok(None) };
     for id in app.store.find_by_email(&address).await? {
         let Some(account) = app.store.load_account(&id).await? else { continue };
         // The index may lag: the account itself shows whether the address is still one of its own.
-        let Some(sign_in_email) = account.sign_in_email(&address, now) else { continue };
-        if let Some(to) = SignInAddress::of(&account, sign_in_email) {
-            return Ok(Some((account, to, sign_in_email)));
+        if let Some(to) = SignInAddress::of(&account, &address, now) {
+            return Ok(Some((account, to)));
         }
     }
     Ok(None)

@@ -72,6 +72,7 @@ pub async fn post(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error
     let former = request.session().map(|former| former.hash());
     let remembered = app.remember_device(&request, &account);
     let sign_in = LinkSignIn {
+        account: &account,
         session: &session,
         former: former.as_ref(),
         link: &link,

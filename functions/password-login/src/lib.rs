@@ -7,8 +7,8 @@
 use std::net::IpAddr;
 
 use domain::{
-    Account, AccountId, CountedFor, DeviceId, FormId, Identifier, Limit, PasswordAttempt, Session,
-    SignInEmail, SignInMethod, Timestamp, Token, TypedPassword, Verdict,
+    Account, AccountId, CountedFor, DeviceId, EmailAddress, FormId, Identifier, Limit, PasswordAttempt,
+    Session, SignInEmail, SignInMethod, Timestamp, Token, TypedPassword, Verdict,
 };
 use futures_util::future::join;
 use serde::Deserialize;
@@ -18,7 +18,7 @@ use shared::known_browser::RememberedDevice;
 use shared::logging;
 use shared::metrics::Event;
 use shared::requirements::PasswordChecks;
-use shared::store::{LimitReached, PasswordSignIn, SignInRefused};
+use shared::store::{AddressUse, LimitReached, PasswordSignIn, SignInRefused};
 use shared::texts::Texts;
 use shared::web::pages::{Reason, SignInPage, SignedIn};
 use shared::web::{Banner, Code, LocalPath, Problem, Reply, Request, SessionCookie, StatusCode};
@@ -40,7 +40,7 @@ struct Credentials {
 struct Named {
     account: Account,
     /// The address that was typed, if it was one.
-    sign_in_email: Option<SignInEmail>,
+    address: Option<(SignInEmail, EmailAddress)>,
 }
 
 /// GET `/login`.
@@ -194,14 +194,14 @@ async fn find(
             continue;
         }
         // The index may lag: the account itself shows whether the address is still one of its own.
-        let sign_in_email = match identifier {
-            Identifier::Email(address) => match account.sign_in_email(address, now) {
-                Some(sign_in_email) => Some(sign_in_email),
+        let address = match identifier {
+            Identifier::Email(address) => match account.stored_sign_in_email(address, now) {
+                Some((sign_in_email, stored)) => Some((sign_in_email, stored.clone())),
                 None => continue,
             },
             Identifier::Username(_) | Identifier::Neither(_) => None,
         };
-        return Ok(Some(Named { account, sign_in_email }));
+        return Ok(Some(Named { account, address }));
     }
     Ok(None)
 }
@@ -226,12 +226,18 @@ async fn open(
     remembered: &RememberedDevice,
     now: Timestamp,
 ) -> Result<Result<(), SignInRefused>, Error> {
-    let sign_in_email = named.sign_in_email.filter(|sign_in_email| *sign_in_email != SignInEmail::Primary);
-    let address = sign_in_email.and_then(|sign_in_email| named.account.address_of(sign_in_email));
-    let notice =
-        address.map(|address| (address, app.notice_of_use(request, &named.account, address, remembered)));
-    let backup_used = notice.as_ref().map(|(address, keys)| (*address, keys));
+    let account = &named.account;
+    let other = named.address.as_ref().filter(|(sign_in_email, _)| *sign_in_email != SignInEmail::Primary);
+    let other = other.map(|(sign_in_email, address)| {
+        (*sign_in_email, address, app.notice_of_use(request, account, address, remembered))
+    });
+    let used = other.as_ref().map(|(sign_in_email, address, notice)| AddressUse {
+        account,
+        sign_in_email: *sign_in_email,
+        address,
+        notice,
+    });
     let former = request.session().map(|former| former.hash());
-    let sign_in = PasswordSignIn { session, former: former.as_ref(), attempt, backup_used };
+    let sign_in = PasswordSignIn { session, former: former.as_ref(), attempt, used };
     Ok(app.store.counted(&app.needs.keys).open_session_with_password(sign_in, now).await?)
 }

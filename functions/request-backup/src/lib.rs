@@ -92,7 +92,7 @@ async fn same_click(
 
 fn may_become_backup(account: &Account, typed: &str, now: Timestamp) -> Result<EmailAddress, Problem> {
     if account.frozen_until(now).is_some() {
-        return Err(Code::BackupFrozen.into());
+        return Err(Code::ChangesFrozen.into());
     }
     let address = EmailAddress::parse(typed)?;
     account.may_become_backup(&address)?;

@@ -65,6 +65,7 @@ pub async fn post(app: &App<PasswordChecks>, request: Request) -> Result<Reply, 
     let secret = of_form.unwrap_or_else(|| app.entropy.token());
     let new = NewHash {
         hash: &app.needs.passwords.hash_new(&password, app.entropy.salt()),
+        account: &user.account,
         session: &user.session,
         renewed: &user.session.renewed(secret.hash(), now),
         event_id: &app.message_id(),

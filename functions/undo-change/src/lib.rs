@@ -104,6 +104,7 @@ async fn undone_before(app: &App, token: &Token, error: Error, now: Timestamp) -
     let Some(account) = app.store.load_account(&link.account_id).await? else { return Err(error) };
     let Some(frozen_until) = account.frozen_until(now) else { return Err(error) };
     let undone = Undone {
+        primary: account.primary.address.clone(),
         emails: account.recovery_emails(now),
         former_taken: None,
         password_void: account.has_void_password(),
@@ -135,6 +136,11 @@ async fn open(app: &App, token: &Token, now: Timestamp) -> Result<Opened, Error>
 async fn load(app: &App, link: &UndoLink, now: Timestamp) -> Result<(Account, History), Error> {
     let account =
         app.store.load_account(&link.account_id).await?.ok_or(Error::link(PURPOSE, Code::LinkUnknown))?;
+    // A mailbox whose time as the primary was undone undoes nothing itself: that would be the owner's changes.
+    let told = |address| account.primary_emails().told(now).any(|told| told == address);
+    if !link.sent_to.as_ref().is_none_or(told) {
+        return Err(Error::link(PURPOSE, Code::LinkUnknown));
+    }
     let history = app.store.load_history(&account.id, now).await?.with(link.own_event());
     Ok((account, history))
 }
@@ -159,15 +165,25 @@ async fn undo(
     let Opened { link, mut account, mut history } = opened;
     let mut taken = Vec::new();
     for _ in 0..ATTEMPTS {
+        let primary = history.primary_before(since, &account.primary_emails(), &taken, now);
         let emails = history.before(since, &account.recovery_emails(now), &taken, now);
+        let emails = emails.without(&primary.primary.address);
         for address in emails.addresses() {
             app.store.release_expired_claim(address, now).await?;
         }
-        let change =
-            Undo { link: &link, account: &account, since: &since.id, restored: &emails, event_id, source };
+        let change = Undo {
+            link: &link,
+            account: &account,
+            since: &since.id,
+            restored: &emails,
+            primary: &primary,
+            event_id,
+            source,
+        };
         match app.store.undo(change, now).await? {
             Ok(()) => {
                 return Ok(Undone {
+                    primary: primary.primary.address,
                     former_taken: Some(!taken.is_empty()),
                     password_void: account.has_password_since(&since.id),
                     emails,

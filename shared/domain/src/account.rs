@@ -9,6 +9,7 @@ use super::generation::Generation;
 use super::language::Language;
 use super::message_id::MessageId;
 use super::password::PasswordHash;
+use super::primary::FormerPrimary;
 use super::timestamp::Timestamp;
 use super::username::Username;
 
@@ -58,6 +59,8 @@ pub enum SignInEmail {
     Backup,
     /// The previous backup email, during the waiting period of the new one.
     Former,
+    /// A primary email that was replaced a short time ago.
+    FormerPrimary,
 }
 
 /// Why an address cannot become the backup email.
@@ -96,8 +99,10 @@ pub struct Account {
     pub disabled_at: Option<Timestamp>,
     /// When the account was created.
     pub created_at: Timestamp,
-    /// The primary email.
+    /// The primary email. It is `usable_from` the moment in which it became that.
     pub primary: ConfirmedAddress,
+    /// Those that it replaced not long ago.
+    pub former_primaries: Vec<FormerPrimary>,
     /// The backup email.
     pub backup: Backup,
     /// The previous backup email, during the waiting period of the new one.
@@ -199,18 +204,29 @@ impl Account {
         if self.primary.address == *address {
             return Some(SignInEmail::Primary);
         }
-        self.active_backup(now).filter(|active_backup| active_backup.address == *address)?;
-        let is_backup = self.backup.confirmed().is_some_and(|backup| backup.address == *address);
-        Some(if is_backup { SignInEmail::Backup } else { SignInEmail::Former })
+        if self.active_backup(now).is_some_and(|active_backup| active_backup.address == *address) {
+            let is_backup = self.backup.confirmed().is_some_and(|backup| backup.address == *address);
+            return Some(if is_backup { SignInEmail::Backup } else { SignInEmail::Former });
+        }
+        let mut former = self.former_primaries.iter().filter(|former| now < former.until);
+        former.any(|former| former.email.address == *address).then_some(SignInEmail::FormerPrimary)
     }
 
-    /// The address that was used to sign in.
-    pub fn address_of(&self, sign_in_email: SignInEmail) -> Option<&EmailAddress> {
-        match sign_in_email {
+    /// The stored address that is equal to this one, if it signs in at `now`, and what it is to the account.
+    pub fn stored_sign_in_email(
+        &self,
+        address: &EmailAddress,
+        now: Timestamp,
+    ) -> Option<(SignInEmail, &EmailAddress)> {
+        let sign_in_email = self.sign_in_email(address, now)?;
+        let former = self.former_primaries.iter().map(|former| &former.email.address);
+        let stored = match sign_in_email {
             SignInEmail::Primary => Some(&self.primary.address),
             SignInEmail::Backup => self.backup.confirmed().map(|backup| &backup.address),
             SignInEmail::Former => self.former.as_ref().map(|former| &former.address),
-        }
+            SignInEmail::FormerPrimary => former.into_iter().find(|former| *former == address),
+        };
+        stored.map(|stored| (sign_in_email, stored))
     }
 }
 
@@ -241,6 +257,7 @@ pub(crate) mod tests {
             disabled_at: None,
             created_at: since,
             primary: ConfirmedAddress::new(address("mina@example.com"), since),
+            former_primaries: Vec::new(),
             former: None,
             backup: Backup::new(
                 confirmed.map(|text| ConfirmedAddress::new(address(text), since)),

@@ -66,6 +66,16 @@ impl RecoveryEmails {
         }
     }
 
+    /// The same without an address that is the primary.
+    #[must_use]
+    pub fn without(self, primary: &EmailAddress) -> Self {
+        let Self { backup, former } = self;
+        Self {
+            backup: backup.filter(|backup| backup.address != *primary),
+            former: former.filter(|former| former.address != *primary),
+        }
+    }
+
     /// The addresses.
     pub fn addresses(&self) -> impl Iterator<Item = &EmailAddress> {
         let former = self.former.iter().map(|former| &former.address);

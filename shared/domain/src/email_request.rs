@@ -48,6 +48,11 @@ pub enum EmailRequest {
         /// Under each of these keys it is sent once an hour. A notice of a change has none: it is always sent.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         hourly: Vec<HourlyKey>,
+        /// The mailbox that is told: the primary at the time of the event, or one that it replaced not long before. The
+        /// mailer sends it only while the account still has it as one of these. Requests of earlier versions name none: they
+        /// go to the primary.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<EmailAddress>,
     },
 }
 
@@ -73,10 +78,16 @@ impl HourlyKey {
 }
 
 impl EmailRequest {
-    /// The notice of an event. Under each of these keys it is sent once an hour; without one, it is always sent.
-    pub fn notice_of(event: &AccountEvent, account_id: AccountId, hourly: Vec<HourlyKey>) -> Self {
+    /// The notice of an event to one mailbox. Under each of these keys it is sent once an hour; without one, it is always
+    /// sent.
+    pub fn notice_of(
+        event: &AccountEvent,
+        account_id: AccountId,
+        to: EmailAddress,
+        hourly: Vec<HourlyKey>,
+    ) -> Self {
         let (notice, source) = (event.notice.clone(), event.source.clone());
-        Self::Notice { account_id, notice, source, event: Some(event.id.clone()), hourly }
+        Self::Notice { account_id, notice, source, event: Some(event.id.clone()), hourly, to: Some(to) }
     }
 
     /// The name of its kind, as the database has it.
@@ -138,6 +149,20 @@ pub enum Notice {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         usable_from: Option<Timestamp>,
     },
+    /// The backup email was made the primary.
+    BackupPromoted {
+        /// The primary before.
+        former: EmailAddress,
+        /// The new one.
+        address: EmailAddress,
+        /// Until when the former one signs in; nothing if it is the backup email now.
+        former_until: Option<Timestamp>,
+    },
+    /// A primary email that was replaced a short time ago was used to sign in.
+    FormerPrimaryUsed {
+        /// The one that was used.
+        address: EmailAddress,
+    },
     /// The backup email was used to sign in.
     BackupUsed {
         /// The one that was used.
@@ -168,6 +193,9 @@ impl Notice {
             Self::BackupAdded { .. } => "added",
             Self::BackupChanged { .. } => "changed",
             Self::BackupRemoved { .. } => "removed",
+            Self::BackupPromoted { former_until: Some(_), .. } => "promoted",
+            Self::BackupPromoted { former_until: None, .. } => "swapped",
+            Self::FormerPrimaryUsed { .. } => "former-primary-used",
             Self::BackupUsed { .. } => "used",
             Self::SessionsEnded => "sessions-ended",
             Self::PasswordSet => "password-set",
@@ -183,6 +211,12 @@ impl Notice {
 
     /// Whether it changed the recovery emails.
     pub const fn is_change(&self) -> bool {
-        !matches!(self, Self::BackupUsed { .. } | Self::SessionsEnded | Self::PasswordSet)
+        !matches!(
+            self,
+            Self::BackupUsed { .. }
+                | Self::FormerPrimaryUsed { .. }
+                | Self::SessionsEnded
+                | Self::PasswordSet
+        )
     }
 }

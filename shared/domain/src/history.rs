@@ -3,6 +3,8 @@
 //! Events are ordered by their ids, which sort by the time at which they began. Two that happen at the same moment may
 //! be committed in the other order, so no rule here relies on the order alone: an address that an undone event confirmed
 //! is never restored.
+mod primary;
+
 use std::time::Duration;
 
 use super::backup::{ConfirmedAddress, RecoveryEmails};
@@ -10,6 +12,7 @@ use super::client_info::ClientInfo;
 use super::email_address::EmailAddress;
 use super::email_request::Notice;
 use super::message_id::MessageId;
+use super::primary::PrimaryEmails;
 use super::timestamp::Timestamp;
 
 /// For how long events are kept (ASVS 5.0 V14.2.7).
@@ -31,6 +34,8 @@ pub struct AccountEvent {
     pub source: ClientInfo,
     /// The recovery emails before it, if it changed them.
     pub before: Option<RecoveryEmails>,
+    /// The primary email and those that it had replaced, if it changed them.
+    pub before_primary: Option<PrimaryEmails>,
 }
 
 impl AccountEvent {
@@ -41,6 +46,15 @@ impl AccountEvent {
             _ => None,
         };
         confirmed == Some(address) && self.at == since
+    }
+
+    /// Whether it made this address the primary, which it was from then on.
+    fn has_made_primary(&self, primary: &ConfirmedAddress) -> bool {
+        let made = match &self.notice {
+            Notice::BackupPromoted { address, .. } => Some(address),
+            _ => None,
+        };
+        made == Some(&primary.address) && self.at == primary.usable_from
     }
 
     fn has_used(&self, address: &EmailAddress) -> bool {
@@ -125,6 +139,15 @@ impl History {
         self.undos.iter().rev().find(|undo| undo.since <= *id && *id < undo.id)
     }
 
+    /// Whether an event is undone with the chosen one: that one itself, and what came later. If it was undone already, what
+    /// came after that undo.
+    fn is_undone_with(&self, event: &AccountEvent, chosen: &AccountEvent) -> bool {
+        match self.undo_of(&chosen.id) {
+            Some(undo) => event.id > undo.id,
+            None => event.id >= chosen.id,
+        }
+    }
+
     /// The recovery emails after everything from `chosen` on is undone: those before it, without what must not return.
     ///
     /// - If the event was undone already, nothing of what that undo ended returns: the state is the one after the undo.
@@ -142,11 +165,7 @@ impl History {
         now: Timestamp,
     ) -> RecoveryEmails {
         let undo = self.undo_of(&chosen.id);
-        // Undone with the chosen event: it, and what comes later. If it was undone already, what came after that undo.
-        let is_later = |event: &&AccountEvent| match undo {
-            Some(undo) => event.id > undo.id,
-            None => event.id >= chosen.id,
-        };
+        let is_later = |event: &&AccountEvent| self.is_undone_with(event, chosen);
         // The event that confirmed an address, if it is undone, now or before.
         let undone_confirmation = |address: &EmailAddress, since: Timestamp| {
             let mut confirmed = self.events.iter().filter(|event| event.has_confirmed(address, since));
@@ -217,7 +236,14 @@ mod tests {
     }
 
     fn event(second: u64, notice: Notice, before: Option<RecoveryEmails>) -> AccountEvent {
-        AccountEvent { id: id(second), notice, at: at(second), source: ClientInfo::default(), before }
+        AccountEvent {
+            id: id(second),
+            notice,
+            at: at(second),
+            source: ClientInfo::default(),
+            before,
+            before_primary: None,
+        }
     }
 
     fn added(second: u64, name: &str) -> AccountEvent {

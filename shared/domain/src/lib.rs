@@ -21,6 +21,7 @@ pub mod mailbox;
 pub mod message_id;
 pub mod origin_keys;
 pub mod password;
+pub mod primary;
 pub mod session;
 pub mod timestamp;
 pub mod token;
@@ -49,6 +50,7 @@ pub use password::{
     FormerHashes, ImportedHash, NewPassword, PasswordHash, PasswordHasher, PasswordRefused, TypedPassword,
     Verdict, Verification,
 };
+pub use primary::{FormerPrimary, PrimaryEmails, PromotionRefused};
 pub use session::{Session, SignInMethod};
 pub use timestamp::Timestamp;
 pub use token::{Token, TokenHash};

@@ -25,6 +25,13 @@ impl MessageId {
         Self(id.into())
     }
 
+    /// Another key of the same time, for a message that is sent together with this one. That of number 0 is this key.
+    #[must_use]
+    pub fn following(&self, number: u128) -> Self {
+        let following = |id: Ulid| Ulid::from_parts(id.timestamp_ms(), id.random().wrapping_add(number));
+        Ulid::from_string(&self.0).map_or_else(|_| self.clone(), |id| Self(following(id).to_string()))
+    }
+
     /// Reads a key that anybody may have written; anything but a ULID is none.
     pub fn parse(text: &str) -> Option<Self> {
         Ulid::from_string(text).is_ok().then(|| Self(text.to_owned()))

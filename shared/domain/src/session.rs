@@ -33,7 +33,7 @@ pub enum SignInMethod {
 impl From<SignInEmail> for SignInMethod {
     fn from(sign_in_email: SignInEmail) -> Self {
         match sign_in_email {
-            SignInEmail::Primary => Self::LinkToPrimary,
+            SignInEmail::Primary | SignInEmail::FormerPrimary => Self::LinkToPrimary,
             SignInEmail::Backup | SignInEmail::Former => Self::LinkToBackup,
         }
     }

@@ -7,6 +7,7 @@ use super::email_request::Notice;
 use super::history::AccountEvent;
 use super::link::{LinkState, Purpose};
 use super::message_id::MessageId;
+use super::primary::PrimaryEmails;
 use super::timestamp::Timestamp;
 use super::token::TokenHash;
 
@@ -17,6 +18,9 @@ pub struct UndoLink {
     pub token_hash: TokenHash,
     /// Whose account it is.
     pub account_id: AccountId,
+    /// The mailbox that it was sent to. It works while that is the account's primary, or one that the primary replaced not
+    /// long ago. Links of earlier versions have none: they were sent to the primary.
+    pub sent_to: Option<EmailAddress>,
     /// The event in the account's history. Links of earlier versions have none.
     pub event: Option<MessageId>,
     /// What happened.
@@ -65,10 +69,19 @@ impl UndoLink {
             Notice::BackupAdded { .. } => Some(RecoveryEmails::default()),
             Notice::BackupChanged { former, former_usable_from: from, .. } => Some(had(former, *from)),
             Notice::BackupRemoved { address, usable_from: from } => Some(had(address, *from)),
-            Notice::BackupUsed { .. }
+            Notice::BackupPromoted { address, .. } => Some(had(address, None)),
+            Notice::FormerPrimaryUsed { .. }
+            | Notice::BackupUsed { .. }
             | Notice::SessionsEnded
             | Notice::PasswordSet
             | Notice::Undone { .. } => None,
+        };
+        let before_primary = match &self.notice {
+            Notice::BackupPromoted { former, .. } => Some(PrimaryEmails {
+                primary: ConfirmedAddress::new(former.clone(), self.at),
+                former: Vec::new(),
+            }),
+            _ => None,
         };
         AccountEvent {
             id: self.event_id(),
@@ -76,6 +89,7 @@ impl UndoLink {
             at: self.at,
             source: self.source.clone(),
             before,
+            before_primary,
         }
     }
 }

@@ -50,3 +50,11 @@ notice-action = Go to your account
 wanted-subject = Your address was entered at another account
 wanted-lead = On { $date }, someone asked to use { $backup } as the backup email of another account. It belongs to your account, so we didn’t allow it, and we told them nothing about you.
 wanted-ignore = If that was you, you can use the account you already have. If not, there is nothing you need to do.
+
+promoted-subject = Your primary email was changed
+promoted-lead = On { $date }, { $backup } became the primary email of your account. The primary before it, { $former }, still gives access until { $until }.
+swapped-subject = Your primary and backup email changed places
+swapped-lead = On { $date }, { $backup } became the primary email of your account, and { $former } its backup email.
+former-primary-used-subject = Your former primary email was used to sign in
+former-primary-used-lead = On { $date }, somebody signed in to your account with { $backup }, which was its primary email until a short time ago.
+mail-former-reason = You get this email because this was the primary email of your { $product } account until a short time ago.

@@ -50,3 +50,11 @@ notice-action = Naar je account
 wanted-subject = Je adres is bij een ander account ingevuld
 wanted-lead = Op { $date } wilde iemand { $backup } gebruiken als reserve-e-mailadres van een ander account. Het hoort bij jouw account, dus we hebben dat niet toegestaan en niets over jou verteld.
 wanted-ignore = Was jij dat? Dan kun je het account gebruiken dat je al hebt. Zo niet, dan hoef je niets te doen.
+
+promoted-subject = Je primaire e-mailadres is gewijzigd
+promoted-lead = Op { $date } is { $backup } het primaire e-mailadres van je account geworden. Met het vorige, { $former }, kun je nog inloggen tot { $until }.
+swapped-subject = Je primaire en je reserve-e-mailadres zijn omgewisseld
+swapped-lead = Op { $date } is { $backup } het primaire e-mailadres van je account geworden, en { $former } het reserve-e-mailadres.
+former-primary-used-subject = Er is ingelogd met je vorige primaire e-mailadres
+former-primary-used-lead = Op { $date } heeft iemand op je account ingelogd met { $backup }, tot voor kort het primaire e-mailadres.
+mail-former-reason = Je krijgt deze mail omdat dit tot voor kort het primaire e-mailadres van je { $product }-account was.

@@ -1,7 +1,7 @@
 //! The text of emails: a subject, a text part and an HTML part that say the same.
 use askama::Template;
 
-use super::Email;
+use super::{Email, ToldAddress};
 use crate::notice_text;
 use crate::texts::Texts;
 
@@ -93,7 +93,7 @@ impl Email {
                 otherwise: text.message("sign-in-ignore"),
                 reason: text.message("mail-reason"),
             },
-            Self::Notice { username, notice, at, source, undo, .. } => Content {
+            Self::Notice { to, username, notice, at, source, undo } => Content {
                 subject: text.message(&format!("{}-subject", notice.stem())),
                 greeting: Some(text.format("mail-greeting", &[("username", username)])),
                 lead: format!(
@@ -107,7 +107,10 @@ impl Email {
                     None => action("notice-action", "/account".into()),
                 },
                 otherwise: text.message(if undo.is_some() { "undo-explain" } else { "notice-explain" }),
-                reason: text.message("mail-notice-reason"),
+                reason: text.message(match to {
+                    ToldAddress::Primary(_) => "mail-notice-reason",
+                    ToldAddress::Former(_) => "mail-former-reason",
+                }),
             },
             Self::AddressClaimAttempt { username, address, at, .. } => Content {
                 subject: text.message("wanted-subject"),

@@ -1,15 +1,15 @@
 //! The emails. Nothing else can be sent.
 //!
 //! The set is closed and the types say who may get what: a backup address gets three kinds of email (verify this
-//! address, your username, your sign-in link), a primary address may get all. A [`PrimaryAddress`] and a
-//! [`SignInAddress`] can only be taken from an account, so nothing is ever sent to an address as a stranger typed it.
+//! address, your username, your sign-in link), a primary address may get all, and one that was replaced not long ago the
+//! notices too. A [`PrimaryAddress`], a [`ToldAddress`] and a [`SignInAddress`] can only be taken from an account, so nothing is ever sent to an address as a stranger typed it.
 mod compose;
 mod outbound;
 
 pub use compose::Composed;
 pub use outbound::{Outbound, SendError};
 
-use domain::{Account, ClientInfo, EmailAddress, Notice, PendingAddress, SignInEmail, Timestamp, Token};
+use domain::{Account, ClientInfo, EmailAddress, Notice, PendingAddress, Timestamp, Token};
 
 /// The primary email of an account.
 #[derive(Debug, Clone)]
@@ -22,14 +22,51 @@ impl PrimaryAddress {
     }
 }
 
-/// An address that opens an account: its primary or its confirmed backup.
+/// A mailbox that is told what happens to an account: its primary, or one that the primary replaced not long ago.
+#[derive(Debug, Clone)]
+pub enum ToldAddress {
+    /// The primary.
+    Primary(PrimaryAddress),
+    /// One that it replaced.
+    Former(FormerPrimaryAddress),
+}
+
+/// A primary email that was replaced not long ago.
+#[derive(Debug, Clone)]
+pub struct FormerPrimaryAddress(EmailAddress);
+
+impl ToldAddress {
+    /// The account's, if this is one at `now`.
+    pub fn of(account: &Account, address: &EmailAddress, now: Timestamp) -> Option<Self> {
+        if account.primary.address == *address {
+            return Some(Self::Primary(PrimaryAddress::of(account)));
+        }
+        let emails = account.primary_emails();
+        let former = emails.told(now).find(|told| *told == address).cloned();
+        former.map(|former| Self::Former(FormerPrimaryAddress(former)))
+    }
+
+    /// The address.
+    pub fn address(&self) -> &EmailAddress {
+        match self {
+            Self::Primary(PrimaryAddress(address)) | Self::Former(FormerPrimaryAddress(address)) => address,
+        }
+    }
+}
+
+/// An address that opens an account: its primary, its confirmed backup, or one of them that was replaced just before.
 #[derive(Debug, Clone)]
 pub struct SignInAddress(EmailAddress);
 
 impl SignInAddress {
-    /// The account's, if it has one of this kind.
-    pub fn of(account: &Account, sign_in_email: SignInEmail) -> Option<Self> {
-        account.address_of(sign_in_email).cloned().map(Self)
+    /// The account's that is equal to a typed one, if it signs in at `now`.
+    pub fn of(account: &Account, typed: &EmailAddress, now: Timestamp) -> Option<Self> {
+        account.stored_sign_in_email(typed, now).map(|(_, stored)| Self(stored.clone()))
+    }
+
+    /// The address, as it is stored.
+    pub fn address(&self) -> &EmailAddress {
+        &self.0
     }
 }
 
@@ -74,8 +111,8 @@ pub enum Email {
     },
     /// Tells the owner what happened.
     Notice {
-        /// The primary.
-        to: PrimaryAddress,
+        /// The primary, or one that it replaced not long ago.
+        to: ToldAddress,
         /// The owner.
         username: String,
         /// What happened.
@@ -124,10 +161,10 @@ impl Email {
     /// The one recipient.
     fn recipient(&self) -> &EmailAddress {
         match self {
+            Self::Notice { to, .. } => to.address(),
             Self::VerifyBackup { to: UnconfirmedAddress(address), .. }
             | Self::YourUsername { to: SignInAddress(address), .. }
             | Self::SignInLink { to: SignInAddress(address), .. }
-            | Self::Notice { to: PrimaryAddress(address), .. }
             | Self::AddressClaimAttempt { to: PrimaryAddress(address), .. } => address,
         }
     }

@@ -1,7 +1,8 @@
 //! The table of accounts: creating an account, finding and loading one.
 //!
 //! An account is the items of one partition: `profile`, `email#primary`, `email#backup`, `email#former`,
-//! `email#pending`. Only confirmed addresses have the attribute `email`, the key of the sparse index.
+//! `email#pending`, and an `email#former-primary#…` for each primary that was replaced not long ago. Only confirmed addresses
+//! have the attribute `email`, the key of the sparse index.
 use serde::{Deserialize, Serialize};
 
 use super::error::Context;
@@ -10,8 +11,8 @@ use super::transaction::Transaction;
 use super::write::{Item, Write, key, text};
 use super::{Store, StoreError};
 use domain::{
-    Account, AccountId, AccountKind, Backup, ConfirmedAddress, EmailAddress, FormerAddress, Generation,
-    Language, MessageId, NewUsername, PasswordHash, PendingAddress, Timestamp, Username,
+    Account, AccountId, AccountKind, Backup, ConfirmedAddress, EmailAddress, FormerAddress, FormerPrimary,
+    Generation, Language, MessageId, NewUsername, PasswordHash, PendingAddress, Timestamp, Username,
 };
 
 pub(super) const PROFILE: &str = "profile";
@@ -20,9 +21,12 @@ pub(super) const BACKUP: &str = "email#backup";
 pub(super) const FORMER: &str = "email#former";
 pub(super) const PENDING: &str = "email#pending";
 
-/// One address has at most this many entries in the index: a claim keeps addresses unique, and an entry that lags behind
-/// its item is gone within a second.
-const MAX_CANDIDATES: i32 = 2;
+/// The sort key of a former primary begins with this; its address follows.
+const FORMER_PRIMARY: &str = "email#former-primary#";
+
+/// One address has at most this many entries in the index: a claim keeps addresses unique, one account can have it in two
+/// parts (its backup email that was its primary), and an entry that lags behind its item is gone within a second.
+const MAX_CANDIDATES: i32 = 4;
 
 /// One item of an account's partition.
 #[derive(Serialize, Deserialize)]
@@ -91,6 +95,65 @@ pub(super) struct Former {
     address: EmailAddress,
     verified_at: Timestamp,
     in_force_until: Timestamp,
+}
+
+/// A replaced primary. It signs in until `in_force_until`, and is told of changes until `kept_until`.
+#[derive(Serialize, Deserialize)]
+pub(super) struct FormerPrimaryRow {
+    account_id: AccountId,
+    record: String,
+    email: String,
+    address: EmailAddress,
+    verified_at: Timestamp,
+    /// When it became the primary, if that was later than its confirmation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    usable_from: Option<Timestamp>,
+    replaced_at: Timestamp,
+    in_force_until: Timestamp,
+    kept_until: Timestamp,
+}
+
+/// An item of an account's partition as it is read.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Stored {
+    /// First, because all of its attributes are asked for.
+    FormerPrimary(FormerPrimaryRow),
+    Record(Row),
+}
+
+/// The sort key of a former primary.
+pub(super) fn former_primary_record(address: &EmailAddress) -> String {
+    format!("{FORMER_PRIMARY}{}", address.canonical())
+}
+
+impl FormerPrimaryRow {
+    pub(super) fn new(id: &AccountId, former: &FormerPrimary) -> Self {
+        let Confirmed { email, address, verified_at, usable_from } = Confirmed::from(&former.email);
+        Self {
+            account_id: id.clone(),
+            record: former_primary_record(&former.email.address),
+            email,
+            address,
+            verified_at,
+            usable_from,
+            replaced_at: former.replaced_at,
+            in_force_until: former.until,
+            kept_until: former.kept_until,
+        }
+    }
+}
+
+impl From<FormerPrimaryRow> for FormerPrimary {
+    fn from(row: FormerPrimaryRow) -> Self {
+        let usable_from = row.usable_from.unwrap_or(row.verified_at);
+        Self {
+            email: ConfirmedAddress { address: row.address, since: row.verified_at, usable_from },
+            replaced_at: row.replaced_at,
+            until: row.in_force_until,
+            kept_until: row.kept_until,
+        }
+    }
 }
 
 /// The address has another attribute name here, so that the index cannot find it.
@@ -260,7 +323,13 @@ impl Store {
         let call = call.key_condition_expression("email = :email").limit(MAX_CANDIDATES);
         let call = call.expression_attribute_values(":email", text(address.canonical()));
         let entries: Vec<Entry> = query(call).await.context("find an address")?;
-        Ok(entries.into_iter().map(|entry| entry.account_id).collect())
+        let mut ids = Vec::new();
+        for Entry { account_id } in entries {
+            if !ids.contains(&account_id) {
+                ids.push(account_id);
+            }
+        }
+        Ok(ids)
     }
 }
 
@@ -272,14 +341,22 @@ struct BrokenAccount {
     what: &'static str,
 }
 
-fn assemble(id: &AccountId, rows: Vec<Row>) -> Result<Option<Account>, BrokenAccount> {
-    if rows.is_empty() {
+fn assemble(id: &AccountId, items: Vec<Stored>) -> Result<Option<Account>, BrokenAccount> {
+    if items.is_empty() {
         return Ok(None);
     }
     let broken = |what| BrokenAccount { account: id.as_str().to_owned(), what };
     let (mut profile, mut primary, mut backup, mut former, mut pending) = (None, None, None, None, None);
-    for row in rows {
-        match row.record {
+    let mut former_primaries = Vec::new();
+    for item in items {
+        let record = match item {
+            Stored::Record(row) => row.record,
+            Stored::FormerPrimary(row) => {
+                former_primaries.push(row.into());
+                continue;
+            }
+        };
+        match record {
             Record::Profile(record) => profile = Some(record),
             Record::Primary(record) => primary = Some(record.into()),
             Record::Backup(record) => backup = Some(record.into()),
@@ -305,6 +382,7 @@ fn assemble(id: &AccountId, rows: Vec<Row>) -> Result<Option<Account>, BrokenAcc
         disabled_at: profile.disabled_at,
         created_at: profile.created_at,
         primary: primary.ok_or_else(|| broken("no primary email"))?,
+        former_primaries,
         backup: Backup::new(backup, pending),
         former,
     }))

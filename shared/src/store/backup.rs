@@ -2,14 +2,14 @@
 use std::time::Duration;
 
 use super::account_admin::when_current;
-use super::accounts::{BACKUP, Confirmed, FORMER, Former, PENDING, PROFILE, Pending, Record};
+use super::accounts::{PENDING, PROFILE, Pending, Record};
 use super::limits::{Counted, LimitReached};
-use super::transaction::{Part, Transaction};
+use super::transaction::Transaction;
 use super::write::{Write, number, text};
 use super::{Store, StoreError};
 use domain::{
-    Account, AccountEvent, AccountId, ClientInfo, ConfirmedAddress, EmailAddress, EmailRequest, Generation,
-    Limit, Link, LinkAuthorization, MessageId, Notice, PendingAddress, RecoveryEmails, Timestamp,
+    Account, AccountEvent, AccountId, ClientInfo, EmailRequest, Generation, Limit, Link, LinkAuthorization,
+    MessageId, Notice, PendingAddress, RecoveryEmails, Timestamp,
 };
 
 /// What a confirmation takes.
@@ -42,12 +42,6 @@ pub enum ConfirmRefused {
     ChangesNotAllowed,
     /// The backup email changed since the account was read: read it again.
     AccountChanged,
-}
-
-/// The write that claims an address for an account.
-pub(super) struct NewClaim {
-    pub(super) address: EmailAddress,
-    pub(super) part: Part,
 }
 
 impl Counted<'_> {
@@ -101,8 +95,9 @@ impl Store {
                 at: now,
                 source: source.clone(),
                 before: Some(account.recovery_emails(now)),
+                before_primary: None,
             };
-            self.record(&mut tx, &account.id, &event, Vec::new())?;
+            self.record(&mut tx, account, &event, Vec::new())?;
             emails
         };
         let claims = self.replace_recovery_emails(&mut tx, account, &emails, now)?;
@@ -135,10 +130,11 @@ impl Store {
             at: now,
             source,
             before: Some(account.recovery_emails(now)),
+            before_primary: None,
         };
         let mut tx = Transaction::new("remove a backup email");
         tx.add(self.check_generation(&account.id, account.generation));
-        self.record(&mut tx, &account.id, &event, Vec::new())?;
+        self.record(&mut tx, account, &event, Vec::new())?;
         self.replace_recovery_emails(&mut tx, account, &RecoveryEmails::default(), now)?;
         Ok(tx.commit(self).await?.is_ok())
     }
@@ -163,77 +159,6 @@ impl Store {
             .when("request_id = :request")
             .value(":request", text(request.as_str()))
     }
-
-    /// Gives an account these recovery emails in place of those it had when it was read, claims included. The condition
-    /// of the backup record is false when the account has changed since. Returns the writes that claim addresses the
-    /// account did not have; their conditions are false when another account has them.
-    pub(super) fn replace_recovery_emails(
-        &self,
-        tx: &mut Transaction,
-        account: &Account,
-        emails: &RecoveryEmails,
-        now: Timestamp,
-    ) -> Result<Vec<NewClaim>, StoreError> {
-        let id = &account.id;
-        tx.add(self.replace_backup(account, emails.backup.as_ref())?);
-        match (&account.former, &emails.former) {
-            (before, after) if before == after => {}
-            (_, Some(former)) => {
-                tx.add(self.put_record(id, Record::Former(Former::from(former)))?);
-            }
-            (_, None) => {
-                tx.add(Write::delete(&self.tables.accounts, Self::account_key(id, FORMER)));
-            }
-        }
-        let held = account.recovery_emails(now);
-        let (before, after) = (claims(&held), claims(emails));
-        for (address, _) in &before {
-            if !after.iter().any(|(kept, _)| kept == address) {
-                tx.add(self.delete_claim(address, id));
-            }
-        }
-        let mut claimed = Vec::new();
-        for (address, until) in after {
-            match before.iter().find(|(claimed, _)| *claimed == address) {
-                Some((_, same)) if *same == until => {}
-                Some(_) => {
-                    tx.add(self.set_claim_end(address, id, until));
-                }
-                None => {
-                    let part = tx.add(self.claim_email(address, id, until, now)?);
-                    claimed.push(NewClaim { address: address.clone(), part });
-                }
-            }
-        }
-        Ok(claimed)
-    }
-
-    /// Key: the backup record. The condition is false when it is not what the account had when it was read.
-    fn replace_backup(
-        &self,
-        account: &Account,
-        backup: Option<&ConfirmedAddress>,
-    ) -> Result<Write, StoreError> {
-        let record = Self::account_key(&account.id, BACKUP);
-        let current = account.backup.confirmed();
-        let write = match backup {
-            _ if backup == current => Write::check(&self.tables.accounts, record),
-            Some(backup) => self.put_record(&account.id, Record::Backup(Confirmed::from(backup)))?,
-            None => Write::delete(&self.tables.accounts, record),
-        };
-        Ok(match current {
-            None => write.when("attribute_not_exists(account_id)"),
-            Some(current) => {
-                write.when("email = :current").value(":current", text(current.address.canonical()))
-            }
-        })
-    }
-}
-
-/// The addresses that an account with these recovery emails has claimed, and until when.
-fn claims(emails: &RecoveryEmails) -> Vec<(&EmailAddress, Option<Timestamp>)> {
-    let backup = emails.backup.iter().map(|backup| (&backup.address, None));
-    backup.chain(emails.former.iter().map(|former| (&former.address, Some(former.until)))).collect()
 }
 
 /// The notice that the link's address replaces the backup email, or is the first.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::accounts::{FORMER, PROFILE};
+use super::accounts::{FORMER, PROFILE, former_primary_record};
 use super::error::{Cause, Context};
 use super::write::{Item, Write, key, number, text};
 use super::{Store, StoreError};
@@ -108,8 +108,8 @@ impl Store {
         Ok(active.map(|claim| claim.owner_id))
     }
 
-    /// Deletes what another account has left of an address that has expired as its former one: the record, so that
-    /// the index leads to one account only, then the claim. Each is deleted only if it has expired.
+    /// Deletes what another account has left of an address that has expired as its former backup email or primary: the
+    /// record, so that the index leads to one account only, then the claim. Each is deleted only if it has expired.
     pub async fn release_expired_claim(
         &self,
         address: &EmailAddress,
@@ -118,11 +118,14 @@ impl Store {
         let claim = self.find_claim(&email_claim(address)).await.context("find who had an address")?;
         let expired = claim.filter(|claim| claim.in_force_until.is_some_and(|until| until <= now));
         let Some(Row { owner_id: owner, .. }) = expired else { return Ok(()) };
-        let record = Write::delete(&self.tables.accounts, Self::account_key(&owner, FORMER))
-            .when("email = :email AND in_force_until <= :now")
-            .value(":email", text(address.canonical()))
-            .value(":now", number(now.unix_seconds()));
-        for write in [record, self.delete_expired_claim(address, &owner, now)] {
+        let record = |record: &str| {
+            Write::delete(&self.tables.accounts, Self::account_key(&owner, record))
+                .when("email = :email AND in_force_until <= :now")
+                .value(":email", text(address.canonical()))
+                .value(":now", number(now.unix_seconds()))
+        };
+        let claim = self.delete_expired_claim(address, &owner, now);
+        for write in [record(FORMER), record(&former_primary_record(address)), claim] {
             self.write(write).await.context("release an address whose time is over")?;
         }
         Ok(())

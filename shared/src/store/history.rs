@@ -10,8 +10,8 @@ use super::write::{Item, Write, text};
 use super::{Store, StoreError};
 use domain::history::RETENTION;
 use domain::{
-    AccountEvent, AccountId, ClientInfo, EmailRequest, History, HourlyKey, MessageId, Notice, Purpose,
-    RecoveryEmails, Timestamp,
+    Account, AccountEvent, AccountId, ClientInfo, EmailRequest, FormerPrimary, History, HourlyKey, MessageId,
+    Notice, PrimaryEmails, Purpose, RecoveryEmails, Timestamp,
 };
 
 /// Calls that one look at the history makes, each of a megabyte at most. The limits on sign-ins, on requests and on ending
@@ -37,6 +37,27 @@ struct Before {
     backup: Option<Confirmed>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     former: Option<Former>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    primary: Option<Primary>,
+}
+
+/// The primary email before a change of it.
+#[derive(Serialize, Deserialize)]
+struct Primary {
+    #[serde(flatten)]
+    email: Confirmed,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    replaced: Vec<Replaced>,
+}
+
+/// A primary that it had replaced.
+#[derive(Serialize, Deserialize)]
+struct Replaced {
+    #[serde(flatten)]
+    email: Confirmed,
+    replaced_at: Timestamp,
+    in_force_until: Timestamp,
+    kept_until: Timestamp,
 }
 
 /// Why a row is no event.
@@ -49,33 +70,61 @@ enum Unreadable {
     NothingBefore,
 }
 
-impl From<&RecoveryEmails> for Before {
-    fn from(emails: &RecoveryEmails) -> Self {
-        Self {
+impl Before {
+    fn of(event: &AccountEvent) -> Option<Self> {
+        let emails = event.before.as_ref()?;
+        Some(Self {
             backup: emails.backup.as_ref().map(Confirmed::from),
             former: emails.former.as_ref().map(Former::from),
-        }
+            primary: event.before_primary.as_ref().map(Primary::from),
+        })
     }
 }
 
-impl From<Before> for RecoveryEmails {
-    fn from(row: Before) -> Self {
-        Self { backup: row.backup.map(Into::into), former: row.former.map(Into::into) }
+impl From<&PrimaryEmails> for Primary {
+    fn from(emails: &PrimaryEmails) -> Self {
+        let replaced = emails.former.iter().map(|former| Replaced {
+            email: Confirmed::from(&former.email),
+            replaced_at: former.replaced_at,
+            in_force_until: former.until,
+            kept_until: former.kept_until,
+        });
+        Self { email: Confirmed::from(&emails.primary), replaced: replaced.collect() }
+    }
+}
+
+impl From<Primary> for PrimaryEmails {
+    fn from(row: Primary) -> Self {
+        let former = row.replaced.into_iter().map(|replaced| FormerPrimary {
+            email: replaced.email.into(),
+            replaced_at: replaced.replaced_at,
+            until: replaced.in_force_until,
+            kept_until: replaced.kept_until,
+        });
+        Self { primary: row.email.into(), former: former.collect() }
     }
 }
 
 fn event(item: Item) -> Result<AccountEvent, Unreadable> {
     let row: Row = serde_dynamo::from_item(item).map_err(Unreadable::Malformed)?;
-    let before = row.before.map(RecoveryEmails::from).filter(|_| row.happened.is_change());
+    let before = row.before.filter(|_| row.happened.is_change());
     if before.is_none() && row.happened.is_change() {
         return Err(Unreadable::NothingBefore);
     }
+    let (before, before_primary) = match before {
+        Some(Before { backup, former, primary }) => {
+            let emails = RecoveryEmails { backup: backup.map(Into::into), former: former.map(Into::into) };
+            (Some(emails), primary.map(Into::into))
+        }
+        None => (None, None),
+    };
     Ok(AccountEvent {
         id: row.event_id,
         notice: row.happened,
         at: row.happened_at,
         source: row.source,
         before,
+        before_primary,
     })
 }
 
@@ -106,12 +155,25 @@ impl Store {
         Ok(History::new(readable.collect()))
     }
 
-    /// Adds an event and the request for its notice. Keys: both have the event's id. The conditions are false when they
-    /// exist.
+    /// Adds an event, and a request for a notice to each mailbox that is told: the primary, and those that it replaced not
+    /// long ago. See [`Store::record_and_tell`].
     pub(super) fn record(
         &self,
         tx: &mut Transaction,
+        account: &Account,
+        event: &AccountEvent,
+        hourly: Vec<HourlyKey>,
+    ) -> Result<(), StoreError> {
+        self.record_and_tell(tx, &account.id, &account.primary_emails(), event, hourly)
+    }
+
+    /// Adds an event, and a request for a notice to each mailbox that is told. Keys: the event has its id, and so has the
+    /// first notice; the others have ids that follow it. The conditions are false when they exist.
+    pub(super) fn record_and_tell(
+        &self,
+        tx: &mut Transaction,
         id: &AccountId,
+        emails: &PrimaryEmails,
         event: &AccountEvent,
         hourly: Vec<HourlyKey>,
     ) -> Result<(), StoreError> {
@@ -121,12 +183,14 @@ impl Store {
             happened: event.notice.clone(),
             happened_at: event.at,
             source: event.source.clone(),
-            before: event.before.as_ref().map(Before::from),
+            before: Before::of(event),
             expires_at: event.at + RETENTION,
         };
         tx.add(Write::put(&self.tables.history, &row)?.when("attribute_not_exists(event_id)"));
-        let request = EmailRequest::notice_of(event, id.clone(), hourly);
-        tx.add(self.enqueue(&event.id, request, event.at)?);
+        for (number, to) in (0..).zip(emails.told(event.at)) {
+            let request = EmailRequest::notice_of(event, id.clone(), to.clone(), hourly.clone());
+            tx.add(self.enqueue(&event.id.following(number), request, event.at)?);
+        }
         Ok(())
     }
 }

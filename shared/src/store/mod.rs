@@ -4,6 +4,7 @@
 //! private to this module.
 mod account_admin;
 mod accounts;
+mod addresses;
 mod backup;
 mod claims;
 mod error;
@@ -12,6 +13,7 @@ mod limits;
 mod links;
 mod outbox;
 mod password;
+mod primary;
 mod read;
 mod sessions;
 mod transaction;
@@ -32,8 +34,9 @@ pub use limits::{Counted, LimitReached};
 pub use links::{Slot, Superseded};
 pub use outbox::{DELIVERY_WINDOW, QueuedEmail, QueuedState, ResendRefused, UnreadableRequest, UnsentEmails};
 pub use password::NewHash;
+pub use primary::Promotion;
 pub use read::Found;
-pub use sessions::{EndingRefused, LinkSignIn, NoticeKeys, PasswordSignIn, SignInRefused};
+pub use sessions::{AddressUse, EndingRefused, LinkSignIn, NoticeKeys, PasswordSignIn, SignInRefused};
 pub use undo::{Undo, UndoRefused};
 
 use crate::config::Tables;

@@ -5,13 +5,17 @@ use super::error::Context;
 use super::transaction::Transaction;
 use super::write::{Write, number, text};
 use super::{Store, StoreError};
-use domain::{AccountEvent, AccountId, ClientInfo, MessageId, Notice, PasswordHash, Session, Timestamp};
+use domain::{
+    Account, AccountEvent, AccountId, ClientInfo, MessageId, Notice, PasswordHash, Session, Timestamp,
+};
 
 /// What setting a password takes.
 #[derive(Debug, Clone, Copy)]
 pub struct NewHash<'a> {
     /// The hash of the password.
     pub hash: &'a PasswordHash,
+    /// Whose password it is, as last read.
+    pub account: &'a Account,
     /// The session that sets it; it ends.
     pub session: &'a Session,
     /// The same session under its new secret, in the next generation.
@@ -27,20 +31,20 @@ impl Store {
     /// pending addresses; the session that did it continues under a new secret; the owner is told. All or nothing. False
     /// when that session has ended, as by another password at the same time.
     pub async fn set_password(&self, new: NewHash<'_>, now: Timestamp) -> Result<bool, StoreError> {
-        let NewHash { hash, session, renewed, event_id, source } = new;
-        let id = &session.account_id;
+        let NewHash { hash, account, session, renewed, event_id, source } = new;
         let event = AccountEvent {
             id: event_id.clone(),
             notice: Notice::PasswordSet,
             at: now,
             source: source.clone(),
             before: None,
+            before_primary: None,
         };
         let mut tx = Transaction::new("set a password");
         tx.add(self.put_hash(session, hash, event_id, now));
         tx.add(self.create_session(renewed)?);
         tx.add(self.delete_session(&session.hash).when("attribute_exists(session_hash)"));
-        self.record(&mut tx, id, &event, Vec::new())?;
+        self.record(&mut tx, account, &event, Vec::new())?;
         Ok(tx.commit(self).await?.is_ok())
     }
 

@@ -3,7 +3,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::account_admin::when_current;
-use super::accounts::{BACKUP, FORMER, PRIMARY};
+use super::accounts::{BACKUP, FORMER, PRIMARY, former_primary_record};
 use super::error::Context;
 use super::limits::Counted;
 use super::read::{Found, query_pages};
@@ -99,8 +99,21 @@ pub struct PasswordSignIn<'a> {
     pub former: Option<&'a TokenHash>,
     /// The successful attempt.
     pub attempt: &'a PasswordAttempt,
-    /// If the backup email was typed as the identifier: the address, and the notice.
-    pub backup_used: Option<(&'a EmailAddress, &'a NoticeKeys)>,
+    /// If another address than the primary was typed as the identifier: that it was used.
+    pub used: Option<AddressUse<'a>>,
+}
+
+/// That another address than the primary was used to sign in.
+#[derive(Debug, Clone, Copy)]
+pub struct AddressUse<'a> {
+    /// The account, as last read.
+    pub account: &'a Account,
+    /// What the address is to it.
+    pub sign_in_email: SignInEmail,
+    /// The address.
+    pub address: &'a EmailAddress,
+    /// The keys of its notice.
+    pub notice: &'a NoticeKeys,
 }
 
 /// The keys of a notice that a sign-in causes.
@@ -135,6 +148,8 @@ pub enum EndingRefused {
 /// What a sign-in through a link writes.
 #[derive(Debug, Clone, Copy)]
 pub struct LinkSignIn<'a> {
+    /// The account, as last read.
+    pub account: &'a Account,
     /// The new session.
     pub session: &'a Session,
     /// The session that this browser had before; it ends.
@@ -171,8 +186,8 @@ impl Counted<'_> {
         if let Some(former) = sign_in.former {
             tx.add(self.store.delete_session(former));
         }
-        if let Some((address, notice)) = sign_in.backup_used {
-            self.store.record_use(&mut tx, session, address, notice, now)?;
+        if let Some(used) = sign_in.used {
+            self.store.record_use(&mut tx, session, used, now)?;
         }
         Ok(match tx.commit(self.store).await? {
             Ok(()) => Ok(()),
@@ -192,7 +207,7 @@ impl Counted<'_> {
         sign_in: LinkSignIn<'_>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let LinkSignIn { session, former, link, authorization, sign_in_email, notice } = sign_in;
+        let LinkSignIn { account, session, former, link, authorization, sign_in_email, notice } = sign_in;
         let store = self.store;
         let mut tx = Transaction::new("open a session through a link");
         tx.add(store.spend_link(link, authorization, now));
@@ -207,7 +222,8 @@ impl Counted<'_> {
             tx.add(store.delete_session(former));
         }
         if sign_in_email != SignInEmail::Primary {
-            store.record_use(&mut tx, session, &link.address, notice, now)?;
+            let used = AddressUse { account, sign_in_email, address: &link.address, notice };
+            store.record_use(&mut tx, session, used, now)?;
         }
         Ok(tx.commit(store).await?.is_ok())
     }
@@ -216,6 +232,7 @@ impl Counted<'_> {
     /// determines which sessions are valid, so that sessions the index does not show yet end too. All or nothing.
     pub async fn end_other_sessions(
         &self,
+        account: &Account,
         session: &Session,
         limit: &Limit,
         (event_id, source): (MessageId, ClientInfo),
@@ -225,12 +242,13 @@ impl Counted<'_> {
         let end = self.store.end_generation(id, now);
         let end = when_current(end, session.generation, "attribute_exists(account_id)");
         let notice = Notice::SessionsEnded;
-        let event = AccountEvent { id: event_id, notice, at: now, source, before: None };
+        let event =
+            AccountEvent { id: event_id, notice, at: now, source, before: None, before_primary: None };
         let mut tx = Transaction::new("end all other sessions");
         let profile = tx.add(end);
         let own = tx.add(self.store.renew_session(session));
         tx.add_all(self.count_attempt(limit, now));
-        self.store.record(&mut tx, id, &event, Vec::new())?;
+        self.store.record(&mut tx, account, &event, Vec::new())?;
         Ok(match tx.commit(self.store).await? {
             Ok(()) => Ok(()),
             Err(failed) if failed.at(profile) || failed.at(own) => Err(EndingRefused::SessionEnded),
@@ -268,13 +286,17 @@ impl Store {
     /// not over, or it has expired as a former one.
     fn check_sign_in_email(&self, link: &Link, sign_in_email: SignInEmail, now: Timestamp) -> Write {
         let (record, condition) = match sign_in_email {
-            SignInEmail::Primary => (PRIMARY, "email = :email"),
-            SignInEmail::Backup => {
-                (BACKUP, "email = :email AND (attribute_not_exists(usable_from) OR usable_from <= :now)")
+            SignInEmail::Primary => (PRIMARY.to_owned(), "email = :email"),
+            SignInEmail::Backup => (
+                BACKUP.to_owned(),
+                "email = :email AND (attribute_not_exists(usable_from) OR usable_from <= :now)",
+            ),
+            SignInEmail::Former => (FORMER.to_owned(), "email = :email AND in_force_until > :now"),
+            SignInEmail::FormerPrimary => {
+                (former_primary_record(&link.address), "email = :email AND in_force_until > :now")
             }
-            SignInEmail::Former => (FORMER, "email = :email AND in_force_until > :now"),
         };
-        let check = Write::check(&self.tables.accounts, Self::account_key(&link.account_id, record))
+        let check = Write::check(&self.tables.accounts, Self::account_key(&link.account_id, &record))
             .when(condition)
             .value(":email", text(link.address.canonical()));
         if sign_in_email == SignInEmail::Primary {
@@ -319,7 +341,7 @@ impl Store {
 
     /// Key: the session. The condition is false when it has ended. It does not name the account: a function that may name an
     /// attribute in a condition may also write it, and could give a session to another account.
-    fn renew_session(&self, session: &Session) -> Write {
+    pub(super) fn renew_session(&self, session: &Session) -> Write {
         Write::update(&self.tables.sessions, session_key(&session.hash), "SET generation = :next")
             .when("generation = :current")
             .value(":current", number(session.generation.number()))
@@ -336,22 +358,28 @@ impl Store {
         Write::delete(&self.tables.sessions, session_key(hash))
     }
 
-    /// Adds that a backup email, current or former, was used to sign in.
+    /// Adds that an address other than the primary was used to sign in.
     fn record_use(
         &self,
         tx: &mut Transaction,
         session: &Session,
-        address: &EmailAddress,
-        keys: &NoticeKeys,
+        used: AddressUse<'_>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        let address = used.address.clone();
         let event = AccountEvent {
-            id: keys.id.clone(),
-            notice: Notice::BackupUsed { address: address.clone() },
+            id: used.notice.id.clone(),
+            notice: match used.sign_in_email {
+                SignInEmail::FormerPrimary => Notice::FormerPrimaryUsed { address },
+                SignInEmail::Primary | SignInEmail::Backup | SignInEmail::Former => {
+                    Notice::BackupUsed { address }
+                }
+            },
             at: now,
             source: session.source.clone(),
             before: None,
+            before_primary: None,
         };
-        self.record(tx, &session.account_id, &event, keys.hourly.clone())
+        self.record(tx, used.account, &event, used.notice.hourly.clone())
     }
 }

@@ -10,8 +10,8 @@ use super::write::{Write, number, text};
 use super::{Store, StoreError};
 use domain::account::FREEZE;
 use domain::{
-    Account, AccountEvent, AccountId, ClientInfo, EmailAddress, MessageId, Notice, Purpose, RecoveryEmails,
-    Timestamp, TokenHash, UndoLink,
+    Account, AccountEvent, AccountId, ClientInfo, EmailAddress, MessageId, Notice, PrimaryEmails, Purpose,
+    RecoveryEmails, Timestamp, TokenHash, UndoLink,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -19,6 +19,8 @@ struct Row {
     token_hash: TokenHash,
     purpose: Purpose,
     account_id: AccountId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    address: Option<EmailAddress>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     event_id: Option<MessageId>,
     notice: Notice,
@@ -40,6 +42,8 @@ pub struct Undo<'a> {
     pub since: &'a MessageId,
     /// The recovery emails after it.
     pub restored: &'a RecoveryEmails,
+    /// The primary email after it, and those that are told.
+    pub primary: &'a PrimaryEmails,
     /// The key of the event, and of the notice to the primary.
     pub event_id: &'a MessageId,
     /// Where the request came from.
@@ -64,6 +68,7 @@ impl Store {
         Ok(row.map(|row| UndoLink {
             token_hash: row.token_hash,
             account_id: row.account_id,
+            sent_to: row.address,
             event: row.event_id,
             notice: row.notice,
             at: row.happened_at,
@@ -78,6 +83,7 @@ impl Store {
             token_hash: link.token_hash.clone(),
             purpose: Purpose::Undo,
             account_id: link.account_id.clone(),
+            address: link.sent_to.clone(),
             event_id: link.event.clone(),
             notice: link.notice.clone(),
             happened_at: link.at,
@@ -90,11 +96,11 @@ impl Store {
         Ok(())
     }
 
-    /// Undoes changes: the link is spent; the recovery emails and their claims are what they were before; the pending
-    /// address is deleted; a password that was set since is void; all sessions and the sign-in links requested so far end; changes of the backup email are frozen
-    /// for a while; the primary is told. All or nothing. Of two undos at once, the later one reads what the other did.
+    /// Undoes changes: the link is spent; the addresses and their claims are what they were before; the pending address is
+    /// deleted; a password that was set since is void; all sessions and the sign-in links requested so far end; changes are
+    /// frozen for a while; the primary is told. All or nothing. Of two undos at once, the later one reads what the other did.
     pub async fn undo(&self, undo: Undo<'_>, now: Timestamp) -> Result<Result<(), UndoRefused>, StoreError> {
-        let Undo { link, account, since, restored, event_id, source } = undo;
+        let Undo { link, account, since, restored, primary, event_id, source } = undo;
         let backup = restored.backup.as_ref().map(|backup| backup.address.clone());
         let void = account.password_event.as_ref().filter(|_| account.has_password_since(since));
         let event = AccountEvent {
@@ -103,13 +109,14 @@ impl Store {
             at: now,
             source: source.clone(),
             before: Some(account.recovery_emails(now)),
+            before_primary: Some(account.primary_emails()),
         };
         let mut tx = Transaction::new("take a change back");
         let spent = tx.add(self.spend_undo_link(link, now));
         let profile = tx.add(self.end_sessions_and_freeze(account, void, now));
         tx.add(Write::delete(&self.tables.accounts, Self::account_key(&account.id, PENDING)));
-        self.record(&mut tx, &account.id, &event, Vec::new())?;
-        let claims = self.replace_recovery_emails(&mut tx, account, restored, now)?;
+        self.record_and_tell(&mut tx, &account.id, primary, &event, Vec::new())?;
+        let claims = self.replace_addresses(&mut tx, account, primary, restored, now)?;
         let Err(failed) = tx.commit(self).await? else { return Ok(Ok(())) };
         if failed.at(spent) {
             return Ok(Err(UndoRefused::LinkDead));

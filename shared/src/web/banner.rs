@@ -23,13 +23,15 @@ pub enum Banner {
     OtherSessionsEnded,
     /// A password was set.
     PasswordSet,
+    /// The backup email was made the primary.
+    BackupPromoted,
     /// An undo could not restore an address that belongs to another account by now.
     AddressNotRestored,
 }
 
 impl Banner {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::SignedIn,
         Self::SignedOut,
         Self::RequestedAgain,
@@ -40,6 +42,7 @@ impl Banner {
         Self::SessionEnded,
         Self::OtherSessionsEnded,
         Self::PasswordSet,
+        Self::BackupPromoted,
         Self::AddressNotRestored,
     ];
 
@@ -61,6 +64,7 @@ impl Banner {
             Self::SessionEnded => "session-ended",
             Self::OtherSessionsEnded => "other-sessions-ended",
             Self::PasswordSet => "password-set",
+            Self::BackupPromoted => "backup-promoted",
             Self::AddressNotRestored => "address-not-restored",
         }
     }

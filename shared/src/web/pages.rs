@@ -2,9 +2,12 @@
 mod check_mailbox;
 mod links;
 mod password;
+mod promote;
 mod sessions;
 mod sign_in;
 mod undo;
+
+use std::time::Duration;
 
 use askama::Template;
 use serde::{Serialize, Serializer};
@@ -12,6 +15,7 @@ use serde::{Serialize, Serializer};
 pub use check_mailbox::{CheckMailboxPage, EmailRequested};
 pub use links::{ConfirmPage, ConfirmedPage, OpenLinkPage};
 pub use password::{PasswordPage, PasswordSet};
+pub use promote::PromotePage;
 pub use sessions::{ENOUGH_SESSIONS, ListedSession, SessionList};
 pub use sign_in::{Reason, SignInPage, SignedIn};
 pub use undo::{UndoPage, Undone, UndonePage};
@@ -178,6 +182,12 @@ pub struct AccountPage {
     /// The former address, which stays active until then.
     #[serde(skip_serializing_if = "Option::is_none")]
     former_address: Option<String>,
+    /// The primary emails that were replaced and still sign in, the newest last.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    former_primaries: Vec<ListedFormerPrimary>,
+    /// Whether the backup email could be made the primary, by a session that came through it.
+    #[serde(skip)]
+    is_promotable: bool,
     /// Whether a password signs in to it.
     has_password: bool,
     /// Until when nothing can be changed, because a change was undone.
@@ -202,6 +212,28 @@ pub struct AccountPage {
     problem: Option<(AccountPart, Shown)>,
 }
 
+/// A primary email that was replaced and still signs in.
+#[derive(Debug, Clone, Serialize)]
+struct ListedFormerPrimary {
+    address: String,
+    /// When it was replaced.
+    replaced_at: Timestamp,
+    /// The first second in which it no longer signs in.
+    until: Timestamp,
+}
+
+impl ListedFormerPrimary {
+    fn all_of(account: &Account, now: Timestamp) -> Vec<Self> {
+        let signing_in = account.former_primaries.iter().filter(|former| now < former.until);
+        let listed = signing_in.map(|former| Self {
+            address: former.email.address.shown(),
+            replaced_at: former.replaced_at,
+            until: former.until,
+        });
+        listed.collect()
+    }
+}
+
 impl AccountPage {
     /// The page of an account as it is at `now`.
     pub fn new(account: &Account, now: Timestamp, text: Texts) -> Self {
@@ -217,6 +249,8 @@ impl AccountPage {
             pending_code: None,
             held_until: waiting.map(|waiting| waiting.usable_from),
             former_address: waiting.and(account.former.as_ref()).map(|former| former.address.shown()),
+            former_primaries: ListedFormerPrimary::all_of(account, now),
+            is_promotable: account.promotable(Duration::ZERO, now).is_ok(),
             has_password: account.password_hash.is_some(),
             frozen_until: account.frozen_until(now),
             sessions: None,

@@ -86,14 +86,22 @@ pub enum Code {
     /// Another account has the address now.
     AddressTaken,
     /// A change was undone, so nothing may be changed for a while.
-    BackupFrozen,
+    ChangesFrozen,
+    /// There is no backup email to make the primary.
+    NothingToPromote,
+    /// The backup email was confirmed too short a time ago to become the primary.
+    BackupTooNew,
+    /// The primary was replaced too short a time ago.
+    PrimaryTooNew,
+    /// The session did not just come through a link to the backup email.
+    BackupSignInNeeded,
     /// Something failed on our side.
     Internal,
 }
 
 impl Code {
     /// Every code, for tests and documentation.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 44] = [
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::UnsupportedMediaType,
@@ -132,7 +140,11 @@ impl Code {
         Self::OtherUsername,
         Self::EventUnknown,
         Self::AddressTaken,
-        Self::BackupFrozen,
+        Self::ChangesFrozen,
+        Self::NothingToPromote,
+        Self::BackupTooNew,
+        Self::PrimaryTooNew,
+        Self::BackupSignInNeeded,
         Self::Internal,
     ];
 
@@ -187,7 +199,11 @@ impl Code {
             Self::LinkLocked => ("link-locked", StatusCode::GONE),
             Self::OtherUsername => ("other-username", StatusCode::UNPROCESSABLE_ENTITY),
             Self::EventUnknown => ("event-unknown", StatusCode::UNPROCESSABLE_ENTITY),
-            Self::BackupFrozen => ("backup-frozen", StatusCode::FORBIDDEN),
+            Self::ChangesFrozen => ("changes-frozen", StatusCode::FORBIDDEN),
+            Self::NothingToPromote => ("nothing-to-promote", StatusCode::CONFLICT),
+            Self::BackupTooNew => ("backup-too-new", StatusCode::FORBIDDEN),
+            Self::PrimaryTooNew => ("primary-too-new", StatusCode::FORBIDDEN),
+            Self::BackupSignInNeeded => ("backup-sign-in-needed", StatusCode::UNAUTHORIZED),
             Self::AddressTaken => ("address-taken", StatusCode::CONFLICT),
             Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR),
         }

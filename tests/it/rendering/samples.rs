@@ -3,10 +3,11 @@ use std::time::Duration;
 
 use domain::{
     Account, AccountEvent, AccountId, AccountKind, Backup, ClientInfo, ConfirmedAddress, Device,
-    EmailAddress, FormerAddress, Generation, History, Language, MessageId, Notice, PendingAddress,
-    RecoveryEmails, Session, SignInEmail, SignInMethod, Timestamp, Token, UndoLink, Username,
+    EmailAddress, FormerAddress, FormerPrimary, Generation, History, Language, MessageId, Notice,
+    PendingAddress, PrimaryEmails, RecoveryEmails, Session, SignInMethod, Timestamp, Token, UndoLink,
+    Username,
 };
-use shared::mail::{Email, PrimaryAddress, SignInAddress, UnconfirmedAddress};
+use shared::mail::{Email, PrimaryAddress, SignInAddress, ToldAddress, UnconfirmedAddress};
 
 use crate::support::NOON;
 
@@ -32,6 +33,12 @@ pub fn account(kind: AccountKind, backup: Backup) -> Account {
         disabled_at: None,
         created_at: since(),
         primary: ConfirmedAddress::new(address("mina@bücher.example"), since()),
+        former_primaries: vec![FormerPrimary {
+            email: ConfirmedAddress::new(address("former@example.com"), since()),
+            replaced_at: since(),
+            until: since() + Duration::from_hours(1),
+            kept_until: since() + Duration::from_hours(2),
+        }],
         backup,
         former: None,
     }
@@ -70,7 +77,7 @@ pub fn sessions(count: u8) -> Vec<Session> {
 }
 
 /// Every page in every state: its template, what it shows, its HTML.
-pub fn notices() -> [Notice; 11] {
+pub fn notices() -> [Notice; 14] {
     let backup = || address("spare@example.org");
     let changed = |usable_from| Notice::BackupChanged {
         former: address("old@example.org"),
@@ -85,6 +92,17 @@ pub fn notices() -> [Notice; 11] {
         changed(None),
         changed(Some(since())),
         Notice::BackupRemoved { address: backup(), usable_from: None },
+        Notice::BackupPromoted {
+            former: address("mina@bücher.example"),
+            address: backup(),
+            former_until: Some(since()),
+        },
+        Notice::BackupPromoted {
+            former: address("mina@bücher.example"),
+            address: backup(),
+            former_until: None,
+        },
+        Notice::FormerPrimaryUsed { address: backup() },
         Notice::BackupUsed { address: backup() },
         Notice::SessionsEnded,
         Notice::PasswordSet,
@@ -112,6 +130,7 @@ pub fn undo_links() -> Vec<UndoLink> {
     let links = notices().into_iter().zip(devices.into_iter().cycle()).map(|(notice, device)| UndoLink {
         token_hash: Token::from_bytes([9; 32]).hash(),
         account_id: AccountId::new("a"),
+        sent_to: None,
         event: None,
         notice,
         at: since(),
@@ -144,6 +163,13 @@ pub fn history() -> History {
         (1..).zip(notices().into_iter().zip(befores)).map(|(number, (notice, before))| AccountEvent {
             id: MessageId::new(number, 0),
             before: Some(before).filter(|_| notice.is_change()),
+            before_primary: match &notice {
+                Notice::BackupPromoted { former, .. } => Some(PrimaryEmails {
+                    primary: ConfirmedAddress::new(former.clone(), since()),
+                    former: Vec::new(),
+                }),
+                _ => None,
+            },
             notice,
             at: since() + Duration::from_secs(number),
             source: source(Device::Mac),
@@ -155,7 +181,8 @@ pub fn emails() -> Vec<Email> {
     let [_, pending, confirmed, _] = backups();
     let pending_address = pending.pending().expect("it is pending").clone();
     let owner = account(AccountKind::Regular, confirmed);
-    let to = || SignInAddress::of(&owner, SignInEmail::Backup).expect("it has a backup");
+    let backup = &owner.backup.confirmed().expect("it has a backup").address;
+    let to = || SignInAddress::of(&owner, backup, since()).expect("it signs in");
     let username = || owner.username.as_str().to_owned();
     let token = || Token::from_bytes([9; 32]);
     let mut emails = vec![
@@ -167,14 +194,17 @@ pub fn emails() -> Vec<Email> {
         Email::YourUsername { to: to(), username: username() },
         Email::SignInLink { to: to(), username: username(), token: token() },
     ];
-    emails.extend(notices().map(|notice| Email::Notice {
-        to: PrimaryAddress::of(&owner),
-        username: username(),
-        undo: notice.can_be_undone().then(token),
-        notice,
-        at: since(),
-        source: source(Device::Mac),
-    }));
+    let told = owner.primary_emails();
+    for address in told.told(since()) {
+        emails.extend(notices().map(|notice| Email::Notice {
+            to: ToldAddress::of(&owner, address, since()).expect("it is told"),
+            username: username(),
+            undo: notice.can_be_undone().then(token),
+            notice,
+            at: since(),
+            source: source(Device::Mac),
+        }));
+    }
     emails.push(Email::AddressClaimAttempt {
         to: PrimaryAddress::of(&owner),
         username: username(),

@@ -94,7 +94,8 @@ impl State {
             }
         };
         let (id, at) = (self.id(number), time(moment(at, number)));
-        AccountEvent { id, notice, at, source: ClientInfo::default(), before: Some(to_real(before)) }
+        let (source, before) = (ClientInfo::default(), Some(to_real(before)));
+        AccountEvent { id, notice, at, source, before, before_primary: None }
     }
 
     /// Truth: what was before this notice by the order of the commits, when that was, and the ends of the waiting

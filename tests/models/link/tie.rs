@@ -150,6 +150,7 @@ impl Real {
         let link = UndoLink {
             token_hash: app.entropy.token().hash(),
             account_id: account.id.clone(),
+            sent_to: None,
             event: None,
             notice: Notice::BackupUsed { address: self.address.clone() },
             at: app.now(),
@@ -159,7 +160,8 @@ impl Real {
         app.store.create_undo_link(&link).await.expect("the database works");
         let restored = &account.recovery_emails(app.now());
         let (since, event_id, source) = (&link.event_id(), &app.message_id(), &source());
-        let taking = Undo { link: &link, account: &account, since, restored, event_id, source };
+        let primary = &account.primary_emails();
+        let taking = Undo { link: &link, account: &account, since, restored, primary, event_id, source };
         app.store.undo(taking, app.now()).await.expect("the database works").expect("nobody else is here");
         self.notices += 1;
     }
@@ -202,6 +204,7 @@ impl Real {
                 let account = domain::Account { generation, ..self.load().await };
                 let session = Session::begin(secret.hash(), &account, method, source(), now);
                 let sign_in = LinkSignIn {
+                    account: &account,
                     session: &session,
                     former: None,
                     link: &link,

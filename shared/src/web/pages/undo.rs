@@ -6,7 +6,10 @@ use super::super::Banner;
 use super::{Code, Shown};
 use crate::notice_text;
 use crate::texts::Texts;
-use domain::{Account, AccountEvent, Device, History, MessageId, RecoveryEmails, Timestamp, Token, UndoLink};
+use domain::{
+    Account, AccountEvent, Device, EmailAddress, History, MessageId, RecoveryEmails, Timestamp, Token,
+    UndoLink,
+};
 
 /// Something that happened, as its owner sees it.
 #[derive(Debug, Clone, Serialize)]
@@ -19,7 +22,10 @@ struct ListedEvent {
     network: String,
     /// Whether it was undone already.
     undone: bool,
-    /// The backup email after it and everything later is undone, masked.
+    /// The primary email after it and everything later is undone, masked, if that is another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    primary_then: Option<String>,
+    /// The backup email then, masked.
     backup_then: Option<String>,
     /// Whether the account's password is void then, because it was set since.
     password_void: bool,
@@ -35,7 +41,14 @@ struct ListedEvent {
 impl ListedEvent {
     fn new(event: &AccountEvent, history: &History, account: &Account, now: Timestamp, text: &Texts) -> Self {
         let can_be_undone = event.notice.can_be_undone();
-        let then = can_be_undone.then(|| history.before(event, &account.recovery_emails(now), &[], now));
+        let primary =
+            can_be_undone.then(|| history.primary_before(event, &account.primary_emails(), &[], now));
+        let primary = primary.map(|emails| emails.primary.address);
+        let then = primary
+            .as_ref()
+            .map(|primary| history.before(event, &account.recovery_emails(now), &[], now).without(primary));
+        let primary_then =
+            primary.filter(|primary| *primary != account.primary.address).map(|primary| primary.masked());
         let password_void = can_be_undone && account.has_password_since(&event.id);
         let current = account.recovery_emails(now);
         let effect = then.as_ref().map(|then| {
@@ -44,8 +57,12 @@ impl ListedEvent {
             } else {
                 WILL_BE_RESTORED.sentence(then, now, text)
             };
-            let password = if password_void { text.message("undo-effect-password") } else { String::new() };
-            [emails, password].join(" ").trim_end().to_owned()
+            let primary = primary_then.as_ref();
+            let primary =
+                primary.map(|primary| text.format("undo-effect-primary", &[("primary", &**primary)]));
+            let password = password_void.then(|| text.message("undo-effect-password"));
+            let sentences: Vec<_> = primary.into_iter().chain([emails]).chain(password).collect();
+            sentences.join(" ")
         });
         Self {
             id: event.id.clone(),
@@ -54,6 +71,7 @@ impl ListedEvent {
             device: event.source.device,
             network: event.source.network.clone(),
             undone: history.is_undone(event),
+            primary_then,
             backup_then: then.as_ref().and_then(masked_backup),
             password_void,
             happened: notice_text::event(&event.notice, event.at, text),
@@ -121,7 +139,10 @@ pub struct UndoPage {
     at: Timestamp,
     device: Device,
     network: String,
-    /// The backup email after the undo of the link's own event and everything later, masked.
+    /// The primary email after the undo of the link's own event and everything later, masked, if that is another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    primary_then: Option<String>,
+    /// The backup email then, masked.
     backup_then: Option<String>,
     /// Whether the account's password is void then, because it was set since.
     password_void: bool,
@@ -164,6 +185,7 @@ impl UndoPage {
             at: link.at,
             device: link.source.device,
             network: link.source.network.clone(),
+            primary_then: chosen.and_then(|event| event.primary_then.clone()),
             backup_then: chosen.and_then(|event| event.backup_then.clone()),
             password_void: chosen.is_some_and(|event| event.password_void),
             events,
@@ -222,6 +244,8 @@ impl UndoPage {
 /// What an undo left.
 #[derive(Debug, Clone)]
 pub struct Undone {
+    /// The primary email now.
+    pub primary: EmailAddress,
     /// The recovery emails now.
     pub emails: RecoveryEmails,
     /// Whether an address that would have been restored belongs to another account now, if that is known.
@@ -236,6 +260,8 @@ pub struct Undone {
 pub struct UndonePage {
     #[serde(skip)]
     text: Texts,
+    /// The primary email now, masked.
+    primary: String,
     /// The backup email now, masked.
     backup: Option<String>,
     /// Whether an address that would have been restored belongs to another account now; in the answer to the undo.
@@ -253,9 +279,15 @@ pub struct UndonePage {
 impl UndonePage {
     /// The page of an account with these addresses.
     pub fn new(undone: &Undone, frozen_until: Timestamp, now: Timestamp, text: Texts) -> Self {
-        let Undone { emails, former_taken, password_void } = undone;
-        let restored = ARE_RESTORED.sentence(emails, now, &text);
+        let Undone { primary, emails, former_taken, password_void } = undone;
+        let primary = primary.masked();
+        let restored = [
+            text.format("taken-back-primary", &[("primary", &*primary)]),
+            ARE_RESTORED.sentence(emails, now, &text),
+        ]
+        .join(" ");
         Self {
+            primary,
             backup: masked_backup(emails),
             former_taken: *former_taken,
             password_void: *password_void,
