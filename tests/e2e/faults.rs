@@ -107,7 +107,7 @@ const LANES: [(&[Flow], std::ops::Range<usize>); 7] = [
     (&[Flow::Define, Flow::Confirm], 0..TROUBLES.len()),
     (&[Flow::ForgotUsername, Flow::RequestLink, Flow::Remove], 0..TROUBLES.len()),
     (&[Flow::OpenLink, Flow::SignIn, Flow::TakeBack], 0..TROUBLES.len()),
-    (&[Flow::SetPassword], 0..TROUBLES.len()),
+    (&[Flow::SetPassword, Flow::Promote], 0..TROUBLES.len()),
     (&[Flow::Change, Flow::Cancel, Flow::SignOut, Flow::EndSession, Flow::EndOthers], 0..TROUBLES.len()),
 ];
 

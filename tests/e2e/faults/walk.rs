@@ -52,13 +52,15 @@ pub enum Flow {
     EndOthers,
     /// Sets a password.
     SetPassword,
+    /// Makes the backup email the primary.
+    Promote,
     /// Requests a sign-in link; the fault occurs in the mailer.
     Mailer,
 }
 
 impl Flow {
     /// In the order of the document.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Define,
         Self::Confirm,
         Self::Change,
@@ -73,6 +75,7 @@ impl Flow {
         Self::EndSession,
         Self::EndOthers,
         Self::SetPassword,
+        Self::Promote,
         Self::Mailer,
     ];
 
@@ -90,6 +93,7 @@ impl Flow {
             Self::SignOut => "sign-out",
             Self::EndSession | Self::EndOthers => "end-session",
             Self::SetPassword => "set-password",
+            Self::Promote => "promote-backup",
             Self::Mailer => "mailer",
         }
     }
@@ -130,6 +134,7 @@ impl Flow {
             Self::EndSession => "End the session of another browser (`POST /account/sessions/end`)",
             Self::EndOthers => "End all other sessions (`POST /account/sessions/end`)",
             Self::SetPassword => "Set a password (`POST /account/password`)",
+            Self::Promote => "Make the backup email the primary (`POST /account/primary/promote`)",
             Self::Mailer => "The mailer, at work on a sign-in link",
         }
     }
@@ -167,7 +172,7 @@ impl<'s> Scene<'s> {
                 sign_in(&mut browser, PRIMARY, PASSWORD).await?;
                 token = Some(define(stack, &mut browser, BACKUP).await?);
             }
-            Flow::SignIn | Flow::Remove | Flow::OpenLink | Flow::TakeBack | Flow::Change => {
+            Flow::SignIn | Flow::Remove | Flow::OpenLink | Flow::TakeBack | Flow::Change | Flow::Promote => {
                 sign_in(&mut browser, PRIMARY, PASSWORD).await?;
                 let link = define(stack, &mut browser, BACKUP).await?;
                 let confirmed = browser.post("/backup/confirm", &json!({ "token": link })).await?;
@@ -185,6 +190,14 @@ impl<'s> Scene<'s> {
                 // Two requests so close together would reach a limit.
                 stack.tables().empty("LimitsTable")?;
                 token = Some(define(stack, &mut browser, OTHER_BACKUP).await?);
+            }
+            Flow::Promote => {
+                sign_in(&mut other, PRIMARY, PASSWORD).await?;
+                browser.post("/login/link", &json!({ "email": BACKUP })).await?;
+                let link = mailed(stack, BACKUP, "/login/open?token=").await?;
+                let opened = browser.post("/login/open", &json!({ "token": link })).await?;
+                ensure!(opened.status == 200, "opening: {} {}", opened.status, opened.body);
+                confirm_long_ago(stack)?;
             }
             Flow::EndSession => token = Some(name_of_session(&mut other).await?),
             _ => {}
@@ -219,6 +232,7 @@ impl<'s> Scene<'s> {
             Flow::SignOut => ("/logout", json!({})),
             Flow::EndSession => ("/account/sessions/end", json!({ "session": self.token })),
             Flow::EndOthers => ("/account/sessions/end", json!({ "others": true })),
+            Flow::Promote => ("/account/primary/promote", json!({ "keep_former": false })),
             Flow::SetPassword => ("/account/password", json!({ "password": NEW_PASSWORD })),
         }
     }
@@ -231,7 +245,7 @@ impl<'s> Scene<'s> {
             (is_in(&self.browser).await?, is_in(browser).await?, is_in(&self.other).await?);
         let wanted = match self.flow {
             Flow::SignOut => (false, false, true),
-            Flow::EndSession | Flow::EndOthers => (true, true, false),
+            Flow::EndSession | Flow::EndOthers | Flow::Promote => (true, true, false),
             Flow::SetPassword => {
                 // Whose answer was lost signs in with the new password.
                 ensure!(!kept && !other, "in: {:?}", (kept, now, other));
@@ -268,6 +282,18 @@ async fn mailed(stack: &Stack, to: &str, link: &str) -> Result<String> {
     let email = email.with_context(|| format!("no email to {to} with {link}"))?;
     let tokens = email.links.iter().filter_map(|own| own.split_once(link));
     Ok(tokens.map(|(_, token)| token.to_owned()).next().unwrap_or_default())
+}
+
+/// Makes all confirmed addresses old enough for any change.
+fn confirm_long_ago(stack: &Stack) -> Result<()> {
+    let tables = stack.tables();
+    for mut row in tables.items("AccountsTable")? {
+        if row["verified_at"].is_object() {
+            row["verified_at"] = json!({ "N": "1" });
+            tables.put("AccountsTable", &row)?;
+        }
+    }
+    Ok(())
 }
 
 /// The name under which a browser's own session is listed.
