@@ -141,7 +141,8 @@ async fn a_limit_in_a_transaction_keeps_all_of_it_from_being_written() {
             generation: stack.load(&fay).await.generation,
         };
         let limits = std::slice::from_ref(&spacing);
-        let asked = stack.counted().request_backup(&fay, &pending, limits, stack.now()).await;
+        let asked =
+            stack.counted().request_backup(&fay, &pending, &ClientInfo::default(), limits, stack.now()).await;
         (asked.expect("a request is decided"), pending)
     };
     let (asked, first) = ask("f@first.example").await;

@@ -6,7 +6,7 @@ use domain::{
     EmailAddress, FormerAddress, Generation, History, Language, MessageId, Notice, PendingAddress,
     RecoveryEmails, Session, SignInEmail, SignInMethod, Timestamp, Token, UndoLink, Username,
 };
-use shared::mail::{Email, PrimaryAddress, SignInAddress, UnconfirmedAddress};
+use shared::mail::{Asked, Email, PrimaryAddress, SignInAddress, UnconfirmedAddress};
 
 use crate::support::NOON;
 
@@ -151,6 +151,15 @@ pub fn history() -> History {
     History::new(events.collect())
 }
 
+fn asked() -> Asked {
+    Asked { at: since(), source: source(Device::Iphone) }
+}
+
+/// By a version that stored no more.
+fn asked_before() -> Asked {
+    Asked { at: since(), source: ClientInfo::default() }
+}
+
 pub fn emails() -> Vec<Email> {
     let [_, pending, confirmed, _] = backups();
     let pending_address = pending.pending().expect("it is pending").clone();
@@ -163,9 +172,11 @@ pub fn emails() -> Vec<Email> {
             to: UnconfirmedAddress::of(&pending_address),
             username: username(),
             token: token(),
+            asked: asked(),
         },
         Email::YourUsername { to: to(), username: username() },
-        Email::SignInLink { to: to(), username: username(), token: token() },
+        Email::SignInLink { to: to(), username: username(), token: token(), asked: asked() },
+        Email::SignInLink { to: to(), username: username(), token: token(), asked: asked_before() },
     ];
     emails.extend(notices().map(|notice| Email::Notice {
         to: PrimaryAddress::of(&owner),
