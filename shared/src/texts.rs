@@ -126,13 +126,11 @@ impl Texts {
     }
 
     /// An address as HTML that a narrow screen may break after `@` and dots, and only then elsewhere.
-    #[expect(clippy::unused_self, reason = "templates call it beside the texts")]
     pub fn breakable(&self, address: &str) -> String {
         escaped(address).replace('@', "@<wbr>").replace('.', ".<wbr>")
     }
 
     /// A code as a screen reader should say it: letter by letter, with a pause between its halves.
-    #[expect(clippy::unused_self, reason = "templates call it beside the texts")]
     pub fn spelled(&self, code: &str) -> String {
         let halves = code.split(' ').map(|half| half.chars().map(String::from).collect::<Vec<_>>().join(" "));
         halves.collect::<Vec<_>>().join(", ")

@@ -2,7 +2,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use domain::limit::Limit;
-use domain::{EmailRequest, MessageId, TypedAddress};
+use domain::{ClientInfo, EmailRequest, MessageId, TypedAddress};
 use serde_json::json;
 use shared::runtime::answer_stream;
 use shared::store::{LimitReached, QueuedState};

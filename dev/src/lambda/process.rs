@@ -65,14 +65,13 @@ impl Supervisor {
             starts.push(Instant::now());
             match spawn(&self.binary, &self.variables) {
                 Ok(child) => match self.attend(child).await {
-                    End::Again => {}
                     End::Stopped => return,
                     // It would fail again: its variables are the same.
                     End::NeverReady if starts.len() == 1 => {
                         self.runtime.give_up(&self.environment).await;
                         return;
                     }
-                    End::NeverReady => {}
+                    End::NeverReady | End::Again => {}
                 },
                 Err(error) => self.logs.note(&format!("{} cannot be started: {error:#}", self.function)),
             }

@@ -21,14 +21,12 @@ pub async fn get(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error>
         .with_code(account, &app.needs.keys)
         .with_sessions(SessionList::new(&user.session, &sessions.rows, sessions.complete, now))
         .with_banner(banner);
-    Ok(match request.path() {
-        "/" => Reply::see_other("/account", StatusCode::OK, &page),
-        _ => {
-            // Once, right after the sign-in. Who comes here in another way has given it up.
-            let resumed = wanted.clone().filter(|wanted| banner == wanted.change.banner());
-            let typed = resumed.and_then(|wanted| wanted.typed_by(&account.id));
-            let reply = Reply::page(StatusCode::OK, page.with_typed(typed));
-            reply.having_shown(banner).having_resumed(wanted.as_ref())
-        }
-    })
+    if request.path() == "/" {
+        return Ok(Reply::see_other("/account", StatusCode::OK, &page));
+    }
+    // Once, right after the sign-in. Who comes here in another way has given it up.
+    let resumed = wanted.clone().filter(|wanted| banner == wanted.change.banner());
+    let typed = resumed.and_then(|wanted| wanted.typed_by(&account.id));
+    let reply = Reply::page(StatusCode::OK, page.with_typed(typed));
+    Ok(reply.having_shown(banner).having_resumed(wanted.as_ref()))
 }
