@@ -191,3 +191,15 @@ async fn a_session_from_before_devices_were_kept_still_reads() {
     let page = browser.get_json("/account").await;
     assert_eq!((page.status, &page.json()["sessions"][0]["device"]), (200, &json!("unknown")));
 }
+
+#[tokio::test]
+async fn pages_tell_times_in_the_zone_of_the_deployment() {
+    let mut world = World::new();
+    world.deploy(&[("TIME_ZONE", "Europe/Copenhagen")]);
+    let browser = world.person("mina").backup("old@example.org").signed_in().await;
+    let page = browser.get("/account").await;
+    assert!(page.words().contains("Confirmed on 22 November 2026 at 13:00 CET"), "{}", page.words());
+    let marked = "<time datetime=\"2026-11-22T12:00:00Z\" title=\"22 November 2026 at 13:00 CET\">";
+    assert!(page.body.contains(marked), "{}", page.body);
+    assert_eq!(browser.get_json("/account").await.json()["backup"]["since"], NOON, "programs get seconds");
+}
