@@ -3,6 +3,7 @@
 //! A function's warnings and errors are printed, and lines that are not JSON (a panic); all lines with `--verbose`.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
@@ -29,12 +30,26 @@ pub enum Printing {
 pub struct Logs {
     lines: Arc<Mutex<VecDeque<String>>>,
     printing: Printing,
+    /// While the functions start, what they say is not printed: one parameter that is wrong stops all of them.
+    starting: Arc<AtomicBool>,
 }
 
 impl Logs {
     /// An empty log.
     pub fn new(printing: Printing) -> Self {
-        Self { lines: Arc::default(), printing }
+        Self { lines: Arc::default(), printing, starting: Arc::new(AtomicBool::new(true)) }
+    }
+
+    /// All functions have started.
+    pub fn started(&self) {
+        self.starting.store(false, Ordering::Relaxed);
+    }
+
+    /// A line for the developer alone, who sees no more of it than the mailbox shows. It is not kept.
+    pub fn tell(&self, text: &str) {
+        if self.printing != Printing::Nothing {
+            eprintln!("{} {text}", clock::time_of_day(clock::now()));
+        }
     }
 
     /// A line of the stack itself.
@@ -50,7 +65,7 @@ impl Logs {
     pub fn from_function(&self, function: &str, text: &str) {
         let printed = match self.printing {
             Printing::Nothing => false,
-            Printing::Notable => notable(text),
+            Printing::Notable => notable(text) && !self.starting.load(Ordering::Relaxed),
             Printing::Everything => true,
         };
         let line = format!("[{function}] {text}");
@@ -63,6 +78,19 @@ impl Logs {
     /// All lines that are kept, the oldest first.
     pub fn lines(&self) -> Vec<String> {
         self.lock().iter().cloned().collect()
+    }
+
+    /// Why a function did not start, as it said itself.
+    pub fn reason(&self, function: &str) -> Option<String> {
+        let begin = format!("[{function}] ");
+        let lines = self.lock();
+        let said = lines.iter().rev().filter_map(|line| line.strip_prefix(&begin));
+        let mut errors = said.filter_map(|line| {
+            let line: Value = serde_json::from_str(line).ok()?;
+            let error = line.get("error").or_else(|| line["fields"].get("error"))?;
+            error.as_str().map(str::to_owned)
+        });
+        errors.next()
     }
 
     /// The lines of a function, and those that name it.

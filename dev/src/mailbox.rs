@@ -107,6 +107,18 @@ impl Mailbox {
         self.emails()
     }
 
+    /// Tells of every email that arrives from now on. It ends only with its task.
+    pub async fn each(&self, tell: impl Fn(&ReceivedEmail)) {
+        let mut latest = self.shared.latest.subscribe();
+        let mut told = *latest.borrow_and_update();
+        while latest.changed().await.is_ok() {
+            for email in self.emails_after(told) {
+                told = email.number;
+                tell(&email);
+            }
+        }
+    }
+
     async fn wait_until<T>(
         &self,
         timeout: Duration,

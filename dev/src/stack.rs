@@ -103,6 +103,7 @@ impl Stack {
         let import = accounts::import(ops, &file, &variables, stack.database.existed);
         tokio::try_join!(import, stack.all_polled(options))?;
         stack.accounts = accounts;
+        stack.logs.started();
         if let Some(port) = page_port {
             stack.open_page(options, port, api)?;
         }
@@ -157,6 +158,9 @@ impl Stack {
         }
         self.serve_aws(ports.aws, endpoint.router());
         self.serve_page(ports.mailbox, mailbox::router(self.mailbox.clone()));
+        let (mailbox, logs) = (self.mailbox.clone(), self.logs.clone());
+        let tell = async move { mailbox.each(|email| logs.tell(&email.line())).await };
+        self.tasks.push(tokio::spawn(tell));
         self.read_streams(options, &writes)
     }
 
@@ -259,6 +263,9 @@ impl Stack {
                 continue;
             }
             if tokio::time::timeout(START_TIMEOUT, self.runtime.polled(name)).await != Ok(true) {
+                if let Some(reason) = self.logs.reason(name) {
+                    bail!("{name} does not start: {reason}");
+                }
                 if options.printing == Printing::Nothing {
                     for line in self.logs.lines_about(name) {
                         eprintln!("{line}");

@@ -14,6 +14,7 @@ use crate::mail::Outbound;
 use crate::metrics::{Event, Metrics, Sink};
 use crate::store::Store;
 use crate::texts::Texts;
+use crate::time_zone::DisplayZone;
 use crate::web::Request;
 
 /// What every flow needs and, in `needs`, what this one needs in addition (see [`crate::requirements`]).
@@ -28,6 +29,7 @@ pub struct App<R = ()> {
     clock: Clock,
     metrics: Metrics,
     product_name: Arc<str>,
+    time_zone: DisplayZone,
     origin_keys: Option<OriginKeys>,
 }
 
@@ -81,6 +83,7 @@ impl<R> App<R> {
             clock: platform.clock.clone(),
             metrics: Metrics::new(&config.metrics_namespace, platform.metrics.clone()),
             product_name: config.product_name.as_str().into(),
+            time_zone: config.time_zone.clone(),
             origin_keys: config.origin_keys.clone(),
         }
     }
@@ -117,7 +120,7 @@ impl<R> App<R> {
 
     /// The texts of a language.
     pub fn texts(&self, language: Language) -> Texts {
-        Texts::new(language, Arc::clone(&self.product_name))
+        Texts::new(language, Arc::clone(&self.product_name)).in_zone(self.time_zone.clone())
     }
 
     /// Who is signed in with the session of a request, if it is live and still valid for its account.

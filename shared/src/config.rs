@@ -4,6 +4,7 @@ use std::time::Duration;
 use domain::{DailyEmails, EmailAddress, FormerHashes, HashingKeys, OriginKeys};
 
 use crate::mail::ConfigurationSets;
+use crate::time_zone::DisplayZone;
 
 /// The names of the tables.
 #[derive(Debug, Clone)]
@@ -29,6 +30,8 @@ pub struct Config {
     pub tables: Tables,
     /// The name that pages and emails show.
     pub product_name: String,
+    /// The zone in which they tell times.
+    pub time_zone: DisplayZone,
     /// The CloudWatch namespace of the application's metrics.
     pub metrics_namespace: String,
     /// The lowest level that is logged.
@@ -61,6 +64,7 @@ pub fn read<R: Requirements>(variable: &dyn Fn(&str) -> Option<String>) -> Resul
     let config = Config {
         tables: environment.tables(),
         product_name: environment.required("PRODUCT_NAME"),
+        time_zone: environment.time_zone(),
         metrics_namespace: environment.required("METRICS_NAMESPACE"),
         log_level: environment.log_level(),
         origin_keys: environment.origin_keys(),
@@ -227,6 +231,15 @@ impl Environment<'_> {
             .ok()
     }
 
+    fn time_zone(&mut self) -> DisplayZone {
+        let Some(name) = self.optional("TIME_ZONE") else { return DisplayZone::default() };
+        DisplayZone::named(&name).unwrap_or_else(|| {
+            self.problems
+                .push("TIME_ZONE is not a zone of the IANA database, such as Europe/Copenhagen".into());
+            DisplayZone::default()
+        })
+    }
+
     fn log_level(&mut self) -> tracing::Level {
         let level = self.optional("LOG_LEVEL").unwrap_or_else(|| "info".into());
         level.parse().unwrap_or_else(|_| {
@@ -325,6 +338,11 @@ mod tests {
             ("AWS_MAX_ATTEMPTS", "0", "AWS_MAX_ATTEMPTS is not a number above 0"),
             ("AWS_RETRY_MODE", "never", "AWS_RETRY_MODE is neither standard nor adaptive"),
             ("LOG_LEVEL", "loud", "LOG_LEVEL is not one of error, warn, info, debug, trace"),
+            (
+                "TIME_ZONE",
+                "Mars/Olympus",
+                "TIME_ZONE is not a zone of the IANA database, such as Europe/Copenhagen",
+            ),
             ("HASHING_KEY", "", "HASHING_KEY is not set"),
             ("HASHING_KEY", "short", "HASHING_KEY: a key is shorter than 32 characters"),
             ("HASHING_KEY", " ", "HASHING_KEY: there is no key"),

@@ -20,4 +20,5 @@ pub mod requirements;
 pub mod runtime;
 pub mod store;
 pub mod texts;
+pub mod time_zone;
 pub mod web;

@@ -49,5 +49,8 @@ pub fn event(notice: &Notice, at: Timestamp, texts: &Texts) -> String {
 /// Where a request came from.
 pub fn source(source: &ClientInfo, texts: &Texts) -> String {
     let device = texts.message(&format!("device-{}", source.device.as_str()));
-    texts.format("source", &[("device", &*device), ("network", &*source.network)])
+    match source.network_begin() {
+        "" => texts.format("source-device", &[("device", &*device)]),
+        begin => texts.format("source", &[("device", &*device), ("network", begin)]),
+    }
 }

@@ -1,12 +1,14 @@
 //! The texts of pages and emails, by language. Knows Fluent and nothing of pages or emails.
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource};
 use fluent_langneg::{NegotiationStrategy, negotiate_languages};
 use unic_langid::LanguageIdentifier;
 
-use crate::web::Banner;
+use crate::time_zone::DisplayZone;
+use crate::web::{Banner, WantedChange};
 use domain::{Language, Timestamp};
 
 type Bundle = FluentBundle<FluentResource>;
@@ -52,12 +54,19 @@ fn identifier(language: Language) -> LanguageIdentifier {
 pub struct Texts {
     language: Language,
     product: Arc<str>,
+    zone: DisplayZone,
 }
 
 impl Texts {
-    /// The texts of a language, with the product's name.
+    /// The texts of a language, with the product's name and with times in UTC.
     pub fn new(language: Language, product: Arc<str>) -> Self {
-        Self { language, product }
+        Self { language, product, zone: DisplayZone::default() }
+    }
+
+    /// The same, with times in this zone.
+    #[must_use]
+    pub fn in_zone(self, zone: DisplayZone) -> Self {
+        Self { zone, ..self }
     }
 
     /// The BCP 47 tag, for `lang` attributes.
@@ -110,10 +119,27 @@ impl Texts {
         self.message(&format!("banner-{}", banner.as_str()))
     }
 
-    /// A point in time, to the minute.
+    /// Who has to sign in again, and for what.
+    pub fn again(&self, wanted: &WantedChange) -> String {
+        let key = format!("again-{}", wanted.change.as_str());
+        self.format(&key, &[("username", &*wanted.username)])
+    }
+
+    /// An address as HTML that a narrow screen may break after `@` and dots, and only then elsewhere.
+    pub fn breakable(&self, address: &str) -> String {
+        escaped(address).replace('@', "@<wbr>").replace('.', ".<wbr>")
+    }
+
+    /// A code as a screen reader should say it: letter by letter, with a pause between its halves.
+    pub fn spelled(&self, code: &str) -> String {
+        let halves = code.split(' ').map(|half| half.chars().map(String::from).collect::<Vec<_>>().join(" "));
+        halves.collect::<Vec<_>>().join(", ")
+    }
+
+    /// A point in time, to the minute, with what its zone is called.
     pub fn date_time(&self, at: Timestamp) -> String {
-        let at = at.date_time();
-        let month = self.message(&format!("month-{}", u8::from(at.month())));
+        let at = self.zone.local(at);
+        let month = self.message(&format!("month-{}", at.month()));
         self.format(
             "date-time",
             &[
@@ -122,9 +148,85 @@ impl Texts {
                 ("year", &*at.year().to_string()),
                 ("hour", &*format!("{:02}", at.hour())),
                 ("minute", &*format!("{:02}", at.minute())),
+                ("zone", &*self.zone.abbreviation(&at)),
             ],
         )
     }
+
+    /// A message about a point in time, as HTML: programs read the time too.
+    pub fn timed(&self, key: &str, at: Timestamp) -> String {
+        self.timed_with(key, &[], at)
+    }
+
+    /// The same with further arguments, as text.
+    pub fn timed_with(&self, key: &str, arguments: &[(&str, &str)], at: Timestamp) -> String {
+        self.with_time(key, arguments, at, &self.date_time(at))
+    }
+
+    /// When something was used last, as HTML: in words that say how long ago that is, or the date if it is a week or more.
+    pub fn last_use(&self, at: Timestamp, now: Timestamp) -> String {
+        match self.ago(at, now) {
+            Some(ago) => self.with_time("session-seen", &[], at, &ago),
+            None => self.timed("session-seen-on", at),
+        }
+    }
+
+    fn with_time(&self, key: &str, arguments: &[(&str, &str)], at: Timestamp, words: &str) -> String {
+        // No text and no address has it.
+        const TIME: &str = "\u{1}";
+        let all: Vec<_> = arguments.iter().copied().chain([("date", TIME)]).collect();
+        let (instant, title) = (self.zone.instant(at), escaped(&self.date_time(at)));
+        let time = format!("<time datetime=\"{instant}\" title=\"{title}\">{}</time>", escaped(words));
+        escaped(&self.format(key, &all)).replace(TIME, &time)
+    }
+
+    /// How long ago that is, unless it is a week or more.
+    fn ago(&self, at: Timestamp, now: Timestamp) -> Option<String> {
+        let minutes = now.since(at).as_secs() / 60;
+        let nights = (self.zone.day(now) - self.zone.day(at)).get_days();
+        Some(match (minutes, nights) {
+            (0, _) => self.message("ago-now"),
+            (1..60, _) => self.number("ago-minutes", minutes),
+            (60..720, _) | (_, 0) => self.number("ago-hours", minutes / 60),
+            (_, 1) => self.message("ago-yesterday"),
+            (_, 2..7) => self.format("ago-days", &[("number", &*nights.to_string())]),
+            _ => return None,
+        })
+    }
+
+    /// How long a link still works, in hours or minutes.
+    pub fn left(&self, left: Duration) -> String {
+        let minutes = left.as_secs().div_ceil(60);
+        if minutes < 60 {
+            self.number("left-minutes", minutes)
+        } else {
+            self.number("left-hours", minutes / 60)
+        }
+    }
+
+    /// A message about a number. One has a message of its own, whose key ends with `-one`.
+    fn number(&self, key: &str, number: u64) -> String {
+        match number {
+            1 => self.message(&format!("{key}-one")),
+            _ => self.format(key, &[("number", &*number.to_string())]),
+        }
+    }
+}
+
+/// A text as HTML.
+fn escaped(text: &str) -> String {
+    let mut html = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => html.push_str("&#38;"),
+            '<' => html.push_str("&#60;"),
+            '>' => html.push_str("&#62;"),
+            '"' => html.push_str("&#34;"),
+            '\'' => html.push_str("&#39;"),
+            c => html.push(c),
+        }
+    }
+    html
 }
 
 /// The language that an `Accept-Language` header (RFC 9110 section 12.5.4) prefers among ours.
@@ -168,6 +270,18 @@ mod tests {
     }
 
     #[test]
+    fn an_address_breaks_after_at_and_dots_and_is_escaped() {
+        let texts = Texts::new(Language::En, "Sparekey".into());
+        assert_eq!(texts.breakable("mina@example.com"), "mina@<wbr>example.<wbr>com");
+        assert_eq!(texts.breakable("<&\"'>"), "&#60;&#38;&#34;&#39;&#62;");
+    }
+
+    #[test]
+    fn a_code_is_spelled() {
+        assert_eq!(Texts::new(Language::En, "Sparekey".into()).spelled("4F7 QKM"), "4 F 7, Q K M");
+    }
+
+    #[test]
     fn every_language_has_the_same_messages() {
         let keys = |sources: [&str; 3]| {
             let lines = sources.into_iter().flat_map(str::lines);
@@ -190,5 +304,65 @@ mod tests {
         assert_eq!(date(Language::En), "22 November 2026 at 14:05 UTC");
         assert_eq!(date(Language::Nl), "22 november 2026 om 14:05 UTC");
         assert_eq!(date(Language::Da), "22. november 2026 kl. 14.05 UTC");
+        let copenhagen = DisplayZone::named("Europe/Copenhagen").expect("a zone");
+        let danish = Texts::new(Language::Da, "Sparekey".into()).in_zone(copenhagen);
+        assert_eq!(danish.date_time(at), "22. november 2026 kl. 15.05 CET");
+    }
+
+    #[test]
+    fn what_was_a_short_time_ago_is_told_in_words() {
+        let now = Timestamp::from_unix_seconds(1_795_356_300);
+        let texts = Texts::new(Language::En, "Sparekey".into());
+        for (minutes, words) in [
+            (0, "Last used just now"),
+            (1, "Last used 1 minute ago"),
+            (59, "Last used 59 minutes ago"),
+            (60, "Last used 1 hour ago"),
+            (11 * 60 + 59, "Last used 11 hours ago"),
+            (14 * 60, "Last used 14 hours ago"),
+            (15 * 60, "Last used yesterday"),
+            (38 * 60, "Last used yesterday"),
+            (39 * 60, "Last used 2 days ago"),
+            (6 * 24 * 60, "Last used 6 days ago"),
+            (7 * 24 * 60, "Last used on 15 November 2026 at 14:05 UTC"),
+        ] {
+            let html = texts.last_use(now - Duration::from_secs(minutes * 60), now);
+            let (before, rest) = html.split_once('<').expect("a time begins");
+            let (_, rest) = rest.split_once('>').expect("its tag ends");
+            assert_eq!(format!("{before}{}", rest.replace("</time>", "")), words, "{minutes}");
+        }
+        let html = texts.last_use(now - Duration::from_hours(2), now);
+        let time = "<time datetime=\"2026-11-22T12:05:00Z\" title=\"22 November 2026 at 12:05 UTC\">2 hours ago</time>";
+        assert_eq!(html, format!("Last used {time}"));
+        // A clock that is behind another's.
+        assert!(texts.last_use(now + Duration::from_secs(5), now).contains("just now"));
+    }
+
+    #[test]
+    fn what_is_left_is_told_in_hours_or_minutes() {
+        let texts = Texts::new(Language::En, "Sparekey".into());
+        for (minutes, words) in [
+            (24 * 60, "The link in it works for 24 more hours."),
+            (23 * 60 + 59, "The link in it works for 23 more hours."),
+            (60, "The link in it works for one more hour."),
+            (59, "The link in it works for 59 more minutes."),
+            (1, "The link in it works for one more minute."),
+        ] {
+            assert_eq!(texts.left(Duration::from_secs(minutes * 60)), words);
+        }
+    }
+
+    #[test]
+    fn a_text_around_a_time_is_escaped() {
+        let texts = Texts::new(Language::En, "Sparekey".into());
+        let html = texts.timed_with(
+            "backup-held",
+            &[("backup", "<b>@example.org")],
+            Timestamp::from_unix_seconds(0),
+        );
+        assert!(
+            html.contains("&#60;b&#62;@example.org")
+                && html.contains("<time datetime=\"1970-01-01T00:00:00Z\"")
+        );
     }
 }

@@ -348,11 +348,12 @@ async function signsInAgain({ stack, arrive, see, language, person }) {
   await visitor.open("/account");
   await visitor.unfold(say("backup-change"));
   await visitor.send("/account/backup", { email: typed });
-  await see(visitor, "sign-in-fresh", say("sign-in-fresh"));
-  await visitor.send("/login", { identifier: person.username, password: person.password });
+  await see(visitor, "sign-in-again", say("again-request-backup", { username: person.username }), say("again-back"));
+  assert.equal(await visitor.page.locator('[name="identifier"]').inputValue(), person.username);
+  await visitor.send("/login", { password: person.password });
   await visitor.page.waitForURL("**/account");
   assert.equal(await visitor.page.locator('[name="email"]:visible').inputValue(), typed);
-  await see(visitor, "account-typed-kept", say("backup-hint"));
+  await see(visitor, "account-request-resumed", say("banner-request-backup"), say("backup-hint"));
 
   const elsewhere = await arrive();
   await elsewhere.signIn(person.username, person.password);

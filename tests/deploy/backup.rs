@@ -1,6 +1,8 @@
 //! Accounts and the life of a backup email: what the base table decides, what the index finds.
 use domain::limit::Limit;
-use domain::{Backup, ConfirmedAddress, Notice, PendingAddress, Purpose, RecoveryEmails, UndoLink};
+use domain::{
+    Backup, ClientInfo, ConfirmedAddress, Notice, PendingAddress, Purpose, RecoveryEmails, UndoLink,
+};
 use shared::store::{ConfirmRefused, LimitReached, NotCreated, Undo, UndoRefused};
 
 use crate::stack::{Stack, address, source};
@@ -141,7 +143,8 @@ async fn a_limit_in_a_transaction_keeps_all_of_it_from_being_written() {
             generation: stack.load(&fay).await.generation,
         };
         let limits = std::slice::from_ref(&spacing);
-        let asked = stack.counted().request_backup(&fay, &pending, limits, stack.now()).await;
+        let asked =
+            stack.counted().request_backup(&fay, &pending, &ClientInfo::default(), limits, stack.now()).await;
         (asked.expect("a request is decided"), pending)
     };
     let (asked, first) = ask("f@first.example").await;

@@ -37,6 +37,7 @@ OPTIONS = {
     "SignInsPerSecond": "10",
     "BackupHoldHours": "24",
     "FormerHashes": "bcrypt$c=10,l=23",
+    "TimeZone": "Europe/Copenhagen",
     "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:alarms",
 }
 # The recipients of the emails in tests/deploy/mailer.rs.

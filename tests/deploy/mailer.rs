@@ -2,7 +2,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use domain::limit::Limit;
-use domain::{EmailRequest, MessageId, TypedAddress};
+use domain::{ClientInfo, EmailRequest, MessageId, TypedAddress};
 use serde_json::json;
 use shared::runtime::answer_stream;
 use shared::store::{LimitReached, QueuedState};
@@ -32,6 +32,10 @@ impl Stack {
     }
 }
 
+fn sign_in_link(typed: TypedAddress) -> EmailRequest {
+    EmailRequest::SignInLink { typed, source: ClientInfo::default() }
+}
+
 #[tokio::test]
 #[ignore = "tests/deploy/run gives it a stack"]
 async fn a_stream_record_becomes_a_mail_and_the_request_is_done() {
@@ -41,8 +45,8 @@ async fn a_stream_record_becomes_a_mail_and_the_request_is_done() {
     stack.back_up(&lea, &spare).await;
     let asked = stack.ask(&stack.person("max").await, &address("max@spare.example")).await.request;
     let (name, _) = stack.request(|typed| EmailRequest::ForgotUsername { typed }, "LEA@spare.example").await;
-    let (link, _) = stack.request(|typed| EmailRequest::SignInLink { typed }, "lea@spare.example").await;
-    let (nobody, _) = stack.request(|typed| EmailRequest::SignInLink { typed }, "nobody@example.net").await;
+    let (link, _) = stack.request(sign_in_link, "lea@spare.example").await;
+    let (nobody, _) = stack.request(sign_in_link, "nobody@example.net").await;
     let all = [&asked, &name, &link, &nobody];
 
     let records = records_of(&all).await;
@@ -60,11 +64,11 @@ async fn a_stream_record_becomes_a_mail_and_the_request_is_done() {
 async fn the_sixth_mail_to_an_address_in_an_hour_is_not_asked_for() {
     let stack = Stack::reach(22);
     for _ in 0..5 {
-        let (id, refused) = stack.request(|typed| EmailRequest::SignInLink { typed }, "n@example.net").await;
+        let (id, refused) = stack.request(sign_in_link, "n@example.net").await;
         assert_eq!(refused, None);
         assert_eq!(stack.state_of(&id).await, Some(QueuedState::Waiting));
     }
-    let (id, refused) = stack.request(|typed| EmailRequest::SignInLink { typed }, "n@example.net").await;
+    let (id, refused) = stack.request(sign_in_link, "n@example.net").await;
     assert_eq!(refused, Some("mails-to"));
     assert_eq!(stack.state_of(&id).await, None);
 }

@@ -49,6 +49,7 @@ CHANGED = {
     "RequestsPerSecond": "50",
     "SignInsPerSecond": "10",
     "Stage": "production",
+    "TimeZone": "Europe/Copenhagen",
     "Tracing": "Active",
     "WebAclArn": "arn:aws:wafv2:us-east-1:123456789012:global/webacl/sparekey/11111111-2222-3333-4444-555555555555",
 }

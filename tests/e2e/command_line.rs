@@ -101,6 +101,16 @@ async fn a_port_in_use_is_a_clear_error() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_parameter_with_which_no_function_starts_is_told_once() -> Result<()> {
+    let arguments = ["--port-base", "0", "--parameter", "TimeZone=Mars/Olympus"];
+    let (status, _, stderr) = output_of(&arguments).await?;
+    assert!(!status.success());
+    assert_eq!(stderr.matches("TIME_ZONE is not a zone of the IANA database").count(), 1, "{stderr}");
+    assert!(!stderr.contains("starting it again"), "{stderr}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn bad_account_lines_are_named_and_refuse_the_start() -> Result<()> {
     let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let file = directory.join("bad-accounts.jsonl");
@@ -109,7 +119,11 @@ async fn bad_account_lines_are_named_and_refuse_the_start() -> Result<()> {
     let path = file.to_string_lossy().into_owned();
     let (status, _, stderr) = output_of(&["--port-base", "0", "--accounts", &path]).await?;
     assert!(!status.success());
-    for line in ["line 2: ", "line 3: the username is already in line 1", "line 4: "] {
+    for line in [
+        "line 2: ",
+        "line 3: the username is already in line 1",
+        "line 4: not JSON, as of column 2; each line must be one object",
+    ] {
         assert!(stderr.contains(line), "{line:?} is missing in {stderr}");
     }
     Ok(())

@@ -29,7 +29,7 @@ spare@example.org
 Confirmed on 22 November 2026 at 12:00 UTC";
 const WAITING: &str = "\
 Requested on 22 November 2026 at 12:00 UTC
-Open the email we sent to this address and choose “Confirm backup email”. The link in it works for 24 hours.
+Open the email we sent to this address and choose “Confirm backup email”. The link in it works for 24 more hours.
 Opening the link on another device? Enter this code there: CODE
 No email? Look in the spam folder and check the address above for typing errors.
 Send again
@@ -145,7 +145,7 @@ async fn a_request_whose_link_has_expired_says_so_and_offers_a_new_one() {
     let world = World::new();
     let browser = world.person("mina").pending("spare@example.org").signed_in().await;
     world.after(Duration::from_hours(24));
-    assert!(browser.get("/account").await.body.contains("works for 24 hours"));
+    assert!(browser.get("/account").await.body.contains("works for one more minute"));
     world.after(Duration::from_secs(1));
     let page = browser.get("/account").await;
     assert!(page.body.contains("The link in the email has expired. Choose “Send again”"), "{}", page.shown());

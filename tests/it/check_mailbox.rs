@@ -161,3 +161,17 @@ async fn a_used_link_leads_to_the_account_where_it_is_signed_in() {
         assert_eq!(other.get_json(&link).await.code(), "link-used");
     }
 }
+
+#[tokio::test]
+async fn a_screen_reader_spells_the_code() {
+    let world = World::new();
+    let browser = world.visitor();
+    let page = browser.submit("/login/link", &[("email", "mina@example.com")]).await;
+    let code = page.link_code();
+    let letters = |half: &str| half.chars().map(String::from).collect::<Vec<_>>().join(" ");
+    let (first, second) = code.split_once(' ').expect("two halves");
+    let spoken =
+        format!("<span class=\"spoken\" translate=\"no\">{}, {}</span>", letters(first), letters(second));
+    assert!(page.body.contains(&spoken), "{}", page.body);
+    assert!(page.body.contains("aria-hidden=\"true\"><strong class=\"code\">"), "and not twice");
+}

@@ -33,6 +33,8 @@ async fn a_click_and_a_button_confirm_the_address() {
     Once you confirm, this address can be used to get back into this account.
     Code
     You opened this link in another browser than the one that asked for it. The page there shows a code of six letters and digits. After five wrong codes the link stops working.
+    Have you closed that page?
+    Ask for a new link here
     Confirm this address
     Not your account? Close this page, and nothing changes.
     ");
@@ -62,12 +64,14 @@ async fn a_click_and_a_button_confirm_the_address() {
 
     Hello mina,
 
-    On 22 November 2026 at 12:00 UTC, sp***re@example.org became the backup email of your account. It can now be used to get back into the account. The request came from a Linux computer, from somewhere in the network 203.0.x.x.
+    On 22 November 2026 at 12:00 UTC, sp***re@example.org became the backup email of your account. It can now be used to get back into the account. The request came from a Linux computer, from an address that begins with 203.0.
+
+    Was this you? Then all is well, and there is nothing to do.
+
+    If it wasn’t you, use this link within 7 days. It undoes what happened, and it works without signing in.
 
     This wasn’t me:
     https://account.example.com/undo?token=TOKEN
-
-    If this was you, all is well and there is nothing to do. If not, use the link within 7 days: it works without signing in.
 
     --
     Sparekey
@@ -252,12 +256,14 @@ async fn a_change_ends_the_former_address_and_gives_it_free() {
 
     Hello mina,
 
-    On 22 November 2026 at 12:00 UTC, the backup email of your account was changed from o***d@example.org to n***w@example.org. The former address no longer works. The request came from a Linux computer, from somewhere in the network 203.0.x.x.
+    On 22 November 2026 at 12:00 UTC, the backup email of your account was changed from o***d@example.org to n***w@example.org. The former address no longer works. The request came from a Linux computer, from an address that begins with 203.0.
+
+    Was this you? Then all is well, and there is nothing to do.
+
+    If it wasn’t you, use this link within 7 days. It undoes what happened, and it works without signing in.
 
     This wasn’t me:
     https://account.example.com/undo?token=TOKEN
-
-    If this was you, all is well and there is nothing to do. If not, use the link within 7 days: it works without signing in.
 
     --
     Sparekey

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use shared::runtime::{BATCH_STEP, RECORD_TIMEOUT};
 use shared::store::DELIVERY_WINDOW;
-use shared::web::{Banner, Code};
+use shared::web::{Banner, Change, Code};
 
 use crate::rendering::keys;
 use crate::support::{file, starts, template, template_text, variables, workspace_file};
@@ -241,8 +241,10 @@ fn every_text_exists_in_every_language_and_is_used() {
         assert!(all.contains(&format!("=> \"{device}\"")), "{device} is a device");
         used.extend([format!("device-{device}"), format!("session-on-{device}")]);
     }
-    used.extend(Banner::ALL.map(|banner| format!("banner-{}", banner.as_str())));
+    used.extend(Banner::all().map(|banner| format!("banner-{}", banner.as_str())));
+    used.extend(Change::ALL.map(|change| format!("again-{}", change.as_str())));
     used.insert("check-mail-minutes-one".to_owned());
+    used.extend(["ago-minutes", "ago-hours", "left-minutes", "left-hours"].map(|key| format!("{key}-one")));
     assert_eq!(en, used, "left: what there is, right: what is used");
 
     for call in [".message(\"", ".format(\""] {
@@ -379,7 +381,8 @@ fn figures_are_those_of_the_page() {
 fn the_template_gives_each_function_what_it_needs_and_no_more() {
     // Each has a default where it is left out.
     // RELEASE is for SAM alone: it makes a new version when a value changes that a function gets.
-    let optional = ["BACKUP_HOLD_HOURS", "FORMER_HASHES", "LOG_LEVEL", "PRIMARY_HOLD_HOURS", "RELEASE"];
+    let optional =
+        ["BACKUP_HOLD_HOURS", "FORMER_HASHES", "LOG_LEVEL", "PRIMARY_HOLD_HOURS", "RELEASE", "TIME_ZONE"];
     for function in &template().functions {
         let given = variables(&function.name);
         assert!(starts(&function.name, &|name| given.get(name).cloned()).is_ok(), "{}", function.name);

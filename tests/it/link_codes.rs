@@ -115,6 +115,8 @@ async fn a_wrong_code_is_told_on_the_page() {
     That is not the code Please compare it with the page where the link was asked for. A newer request has a newer code.
     Code
     You opened this link in another browser than the one that asked for it. The page there shows a code of six letters and digits. After five wrong codes the link stops working.
+    Have you closed that page?
+    Ask for a new link here
     Sign in as mina
     You didn’t ask for this link? Close this page, and nothing happens.
     ");

@@ -75,12 +75,14 @@ async fn through_the_backup_email_the_primary_hears_of_it() {
 
     Hello mina,
 
-    On 22 November 2026 at 12:00 UTC, someone signed in to your account with the backup email sp***re@example.org. The request came from a Linux computer, from somewhere in the network 203.0.x.x.
+    On 22 November 2026 at 12:00 UTC, someone signed in to your account with the backup email sp***re@example.org. The request came from a Linux computer, from an address that begins with 203.0.
+
+    Was this you? Then all is well, and there is nothing to do.
+
+    If it wasn’t you, use this link within 7 days. It undoes what happened, and it works without signing in.
 
     This wasn’t me:
     https://account.example.com/undo?token=TOKEN
-
-    If this was you, all is well and there is nothing to do. If not, use the link within 7 days: it works without signing in.
 
     --
     Sparekey

@@ -23,12 +23,14 @@ async fn a_removed_address_stops_working_at_once_and_links_to_it_too() {
 
     Hello mina,
 
-    On 22 November 2026 at 12:00 UTC, sp***re@example.org was removed as the backup email of your account. It no longer works. The request came from a Linux computer, from somewhere in the network 203.0.x.x.
+    On 22 November 2026 at 12:00 UTC, sp***re@example.org was removed as the backup email of your account. It no longer works. The request came from a Linux computer, from an address that begins with 203.0.
+
+    Was this you? Then all is well, and there is nothing to do.
+
+    If it wasn’t you, use this link within 7 days. It undoes what happened, and it works without signing in.
 
     This wasn’t me:
     https://account.example.com/undo?token=TOKEN
-
-    If this was you, all is well and there is nothing to do. If not, use the link within 7 days: it works without signing in.
 
     --
     Sparekey

@@ -15,7 +15,7 @@ use shared::web::pages::{
     AccountPage, CheckMailboxPage, ConfirmPage, ConfirmedPage, ForgotUsernamePage, OpenLinkPage,
     PasswordPage, ProblemPage, PromotePage, Reason, SessionList, SignInPage, UndoPage, Undone, UndonePage,
 };
-use shared::web::{Banner, Code, EmailKind, LocalPath, Page, Problem, RequestedEmail};
+use shared::web::{Banner, Change, Code, EmailKind, LocalPath, Page, Problem, RequestedEmail, WantedChange};
 
 use self::samples::{
     account, address, backups, emails, history, recovery_emails, session, sessions, since, undo_links,
@@ -28,14 +28,26 @@ fn form_id() -> FormId {
 
 const PRODUCT: &str = "Product <&> Co";
 
+fn wanted(change: Change) -> WantedChange {
+    WantedChange::new(change, &account(AccountKind::Regular, Backup::None))
+}
+
 /// The pages of strangers.
 fn strangers_pages(language: Language) -> Vec<(&'static str, String, Box<dyn Page>)> {
     let texts = || Texts::new(language, PRODUCT.into());
     let mut pages: Vec<(&'static str, String, Box<dyn Page>)> = Vec::new();
     let mut add = |template, what: String, page: Box<dyn Page>| pages.push((template, what, page));
     let sign_in = SignInPage::new(LocalPath::account(), form_id(), texts());
-    add("sign-in.html", "again".into(), Box::new(sign_in.clone().with_reason(Some(Reason::Fresh))));
-    for banner in Banner::ALL {
+    add("sign-in.html", "again".into(), Box::new(sign_in.clone().with_reason(Some(Reason::Fresh), None)));
+    for change in Change::ALL {
+        for has_password in [true, false] {
+            let mut wanted = wanted(change);
+            wanted.has_password = has_password;
+            let page = sign_in.clone().with_reason(Some(Reason::Fresh), Some(wanted));
+            add("sign-in.html", format!("{} {has_password}", change.as_str()), Box::new(page));
+        }
+    }
+    for banner in Banner::all() {
         add("sign-in.html", banner.as_str().into(), Box::new(sign_in.clone().with_banner(Some(banner))));
     }
     let wrong = Problem::from(Code::WrongCredentials);
@@ -110,12 +122,12 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
     let sso = account(AccountKind::Sso, Backup::None);
     add("account.html", "sso".into(), &AccountPage::new(&sso, sso.created_at, texts()));
     for (method, others) in [(SignInMethod::Password, 0), (SignInMethod::LinkToBackup, 30)] {
-        let listed = SessionList::new(&session(1, method), &sessions(others), true);
+        let listed = SessionList::new(&session(1, method), &sessions(others), true, since());
         let page = AccountPage::new(&mina, mina.created_at, texts());
         let page = page.with_sessions(listed).with_typed(Some("typed\"<".into()));
         add("account.html", format!("{others} other sessions"), &page);
     }
-    for banner in Banner::ALL {
+    for banner in Banner::all() {
         let page = AccountPage::new(&mina, mina.created_at, texts());
         add("account.html", banner.as_str().into(), &page.with_banner(Some(banner)));
     }
@@ -241,7 +253,7 @@ fn readable(html: &str) -> String {
 
 /// Every tag that opens closes, in order; attributes are quoted.
 fn assert_well_formed(html: &str, what: &str) {
-    const VOID: [&str; 8] = ["meta", "link", "input", "br", "path", "circle", "img", "hr"];
+    const VOID: [&str; 9] = ["meta", "link", "input", "br", "wbr", "path", "circle", "img", "hr"];
     let style_end = html.find("</style>").unwrap_or(0);
     let mut open: Vec<&str> = Vec::new();
     for part in html[style_end..].split('<').skip(1) {

@@ -29,7 +29,9 @@ async fn a_mail_to_the_new_address_asks_for_its_confirmation() {
     Confirm backup email:
     https://account.example.com/backup/confirm?token=TOKEN
 
-    If it wasn’t you, do nothing. We don’t use this address unless you confirm it.
+    If you open the link on another device or in another browser, you need the code shown on the page where you asked for it.
+
+    This email was requested on 22 November 2026 at 12:00 UTC. The request came from a Linux computer, from an address that begins with 203.0. If it wasn’t you, do nothing. We don’t use this address unless you confirm it.
 
     --
     Sparekey

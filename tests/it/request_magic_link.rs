@@ -40,7 +40,9 @@ async fn the_mail_says_whose_session_the_link_opens() {
     Sign in:
     https://account.example.com/login/open?token=TOKEN
 
-    If you didn’t ask for this, do nothing. Please don’t forward this email: the link opens your account.
+    If you open the link on another device or in another browser, you need the code shown on the page where you asked for it.
+
+    This email was requested on 22 November 2026 at 12:00 UTC. The request came from a Linux computer, from an address that begins with 203.0. If you didn’t ask for this, do nothing. Please don’t forward this email: the link opens your account.
 
     --
     Sparekey

@@ -13,7 +13,7 @@ async fn the_session_ends_at_the_server_and_the_cookie_goes() {
     let [session] = &browser.cookies()[..] else { panic!("one cookie") };
     let answer = browser.post_form(PATH, &[]).await;
     assert_eq!(answer.shown(), "303 to /login");
-    let mut cookies = ["__Host-session", "__Host-typed"]
+    let mut cookies = ["__Host-session", "__Host-wanted"]
         .map(|name| format!("{name}=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0"))
         .to_vec();
     cookies.push("__Host-banner=signed-out; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=60".into());

@@ -187,8 +187,8 @@ impl<'w> Tour<'w> {
         // Changes of the backup email are frozen after an undo.
         self.world.after(Duration::from_hours(73));
         let asked = self.form("late", &late, "/account/backup", &[("email", "late@example.org")]).await;
-        let typed = asked.cookies.iter().any(|cookie| cookie.starts_with("__Host-typed="));
-        assert!(typed, "what was typed is kept: {asked:?}");
+        let kept = asked.cookies.iter().any(|cookie| cookie.starts_with("__Host-wanted="));
+        assert!(kept, "what was typed is kept: {asked:?}");
         self.signs_in("mina", "elsewhere").await;
         let list = self.page("sessions", &self.browser.duplicate(), "/account").await;
         assert!(list.body.contains("name=\"session\""), "{}", list.words());

@@ -37,10 +37,10 @@ async fn a_change_is_undone_and_everybody_is_signed_out() {
     What happened in the last 7 days
     Choose the earliest thing that wasn’t you. It is undone, and so is everything listed above it.
     On 22 November 2026 at 12:00 UTC, the backup email of your account was changed from fo***er@example.org to th***ef@example.net. The former address no longer works.
-    The request came from a Linux computer, from somewhere in the network 203.0.x.x.
+    The request came from a Linux computer, from an address that begins with 203.0.
     If you undo from here: fo***er@example.org becomes your backup email again.
     On 22 November 2026 at 12:00 UTC, fo***er@example.org became the backup email of your account. It can now be used to get back into the account.
-    The request came from a device we don’t know, from somewhere in the network 127.0.x.x.
+    The request came from a device we don’t know, from an address that begins with 127.0.
     If you undo from here: Your account then has no backup email.
     Your username
     It’s in the email with this link. We ask for it so that no email scanner can undo anything for you.
@@ -64,7 +64,7 @@ async fn a_change_is_undone_and_everybody_is_signed_out() {
 
     Hello mina,
 
-    On 22 November 2026 at 12:00 UTC, a change was undone through the link in our email. The backup email of your account is now fo***er@example.org. The request came from a Linux computer, from somewhere in the network 203.0.x.x.
+    On 22 November 2026 at 12:00 UTC, a change was undone through the link in our email. The backup email of your account is now fo***er@example.org. The request came from a Linux computer, from an address that begins with 203.0.
 
     Go to your account:
     https://account.example.com/account

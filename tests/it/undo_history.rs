@@ -94,16 +94,16 @@ async fn the_page_lists_what_happened_the_newest_first_with_the_links_own_event_
     What happened in the last 7 days
     Choose the earliest thing that wasn’t you. It is undone, and so is everything listed above it.
     On 22 November 2026 at 12:06 UTC, someone who is signed in to your account ended all its other sessions. Sign-in links and confirmation links that were sent before no longer work.
-    The request came from a Linux computer, from somewhere in the network 203.0.x.x.
+    The request came from a Linux computer, from an address that begins with 203.0.
     If you undo from here: Your backup email stays as it is.
     On 22 November 2026 at 12:04 UTC, someone signed in to your account with the backup email th***wo@example.net.
-    The request came from a Linux computer, from somewhere in the network 203.0.x.x.
+    The request came from a Linux computer, from an address that begins with 203.0.
     If you undo from here: Your account then has no backup email.
     On 22 November 2026 at 12:02 UTC, the backup email of your account was changed from th***ne@example.net to th***wo@example.net. The former address no longer works.
-    The request came from a Linux computer, from somewhere in the network 203.0.x.x.
+    The request came from a Linux computer, from an address that begins with 203.0.
     If you undo from here: th***ne@example.net becomes your backup email again.
     On 22 November 2026 at 12:00 UTC, th***ne@example.net became the backup email of your account. It can now be used to get back into the account.
-    The request came from a Linux computer, from somewhere in the network 203.0.x.x.
+    The request came from a Linux computer, from an address that begins with 203.0.
     If you undo from here: Your account then has no backup email.
     Your username
     It’s in the email with this link. We ask for it so that no email scanner can undo anything for you.

@@ -34,10 +34,10 @@ async fn the_link_in_the_notice_voids_it_and_says_so_before_and_after() {
     What happened in the last 7 days
     Choose the earliest thing that wasn’t you. It is undone, and so is everything listed above it.
     On 22 November 2026 at 12:02 UTC, a new password was set for your account. Everybody else was signed out. Sign-in links and confirmation links that were sent before no longer work.
-    The request came from a Linux computer, from somewhere in the network 203.0.x.x.
+    The request came from a Linux computer, from an address that begins with 203.0.
     If you undo from here: Your backup email stays as it is. The password that was set stops working, and the one before it doesn’t come back. You then sign in with a link, and can set a new password.
     On 22 November 2026 at 12:00 UTC, ow***rs@example.org became the backup email of your account. It can now be used to get back into the account.
-    The request came from a device we don’t know, from somewhere in the network 127.0.x.x.
+    The request came from a device we don’t know, from an address that begins with 127.0.
     If you undo from here: Your account then has no backup email. The password that was set stops working, and the one before it doesn’t come back. You then sign in with a link, and can set a new password.
     Your username
     It’s in the email with this link. We ask for it so that no email scanner can undo anything for you.
@@ -63,7 +63,7 @@ async fn the_link_in_the_notice_voids_it_and_says_so_before_and_after() {
 
     Hello mina,
 
-    On 22 November 2026 at 12:04 UTC, a change was undone through the link in our email. The backup email of your account is now ow***rs@example.org. The password that was set no longer works. Sign in with a link that we send you, and set a new one. The request came from a Linux computer, from somewhere in the network 203.0.x.x.
+    On 22 November 2026 at 12:04 UTC, a change was undone through the link in our email. The backup email of your account is now ow***rs@example.org. The password that was set no longer works. Sign in with a link that we send you, and set a new one. The request came from a Linux computer, from an address that begins with 203.0.
 
     Go to your account:
     https://account.example.com/account

@@ -113,7 +113,7 @@ fn read_everything(request: &Request) {
     let tokens = request.link_token().into_iter().chain(form.and_then(|form| form.token()));
     let tokens = tokens.chain(request.session());
     tokens.chain(request.link_requests()).for_each(|token| assert_shows_itself(&token));
-    let _ = request.typed(&domain::AccountId::nobody());
+    let _ = request.wanted_change().and_then(|wanted| wanted.typed_by(&domain::AccountId::nobody()));
     let next = request.query("next").unwrap_or_default();
     assert_stays_here(&LocalPath::from(next));
     let _ = request.form::<EmptyForm>();

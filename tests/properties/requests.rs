@@ -53,6 +53,7 @@ pub fn variable(name: &str) -> Option<String> {
         "DAILY_MAILS" => "50000",
         "HASHING_KEY" => "0123456789abcdef0123456789abcdef",
         "LOG_LEVEL" => "error",
+        "TIME_ZONE" => "UTC",
         "MAIL_FROM" => "no-reply@example.com",
         "PUBLIC_URL" => SITE,
         _ => "x",

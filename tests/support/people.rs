@@ -214,8 +214,11 @@ impl World {
             request: app.message_id(),
             generation: account.expect("the account exists").generation,
         };
-        let asked =
-            app.store.counted(&app.needs.keys).request_backup(&person.id, &pending, &[], app.now()).await;
+        let asked = app
+            .store
+            .counted(&app.needs.keys)
+            .request_backup(&person.id, &pending, &ClientInfo::default(), &[], app.now())
+            .await;
         asked.expect("the database works").expect("no limit is asked for");
         pending
     }

@@ -69,7 +69,7 @@ mod tests {
             &header::SET_COOKIE,
             &[
                 "__Host-session=abc; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=600",
-                "__Host-typed=; Path=/;secure; Max-Age=0",
+                "__Host-wanted=; Path=/;secure; Max-Age=0",
                 "other=__Host-x; Path=/Secure",
             ],
         );
@@ -78,7 +78,7 @@ mod tests {
             values(&set),
             [
                 "plain-session=abc; HttpOnly; SameSite=Lax; Path=/; Max-Age=600",
-                "plain-typed=; Path=/; Max-Age=0",
+                "plain-wanted=; Path=/; Max-Age=0",
                 "other=__Host-x; Path=/Secure",
             ]
         );

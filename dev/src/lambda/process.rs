@@ -38,6 +38,16 @@ pub struct Supervisor {
     pub logs: Logs,
 }
 
+/// How a process ended.
+enum End {
+    /// Another is to be started.
+    Again,
+    /// It ended before all processes of its function polled for the first time.
+    NeverReady,
+    /// None is to be started.
+    Stopped,
+}
+
 impl Supervisor {
     /// Keeps the process alive until the stack stops. Aborting the task ends the process too.
     pub async fn run(self) {
@@ -54,19 +64,23 @@ impl Supervisor {
             }
             starts.push(Instant::now());
             match spawn(&self.binary, &self.variables) {
-                Ok(child) => {
-                    if !self.attend(child).await {
+                Ok(child) => match self.attend(child).await {
+                    End::Stopped => return,
+                    // It would fail again: its variables are the same.
+                    End::NeverReady if starts.len() == 1 => {
+                        self.runtime.give_up(&self.environment).await;
                         return;
                     }
-                }
+                    End::NeverReady | End::Again => {}
+                },
                 Err(error) => self.logs.note(&format!("{} cannot be started: {error:#}", self.function)),
             }
             tokio::time::sleep(PAUSE).await;
         }
     }
 
-    /// Waits for the end of one process, or ends it when the Runtime API says so. Whether to start another.
-    async fn attend(&self, mut child: Child) -> bool {
+    /// Waits for the end of one process, or ends it when the Runtime API says so.
+    async fn attend(&self, mut child: Child) -> End {
         let (out, err) = (child.stdout.take(), child.stderr.take());
         self.runtime.started(&self.environment, child.id());
         let lines = async { tokio::join!(self.copy_lines(out), self.copy_lines(err)) };
@@ -85,11 +99,15 @@ impl Supervisor {
         };
         // Lines first: the last words of a process belong before the note that it ended.
         let (_, end) = tokio::join!(lines, end);
-        let again = self.runtime.exited(&self.environment);
-        if again {
-            self.logs.note(&format!("{} {end}; starting it again", self.function));
+        let was_ready = tokio::time::timeout(Duration::ZERO, self.runtime.polled(&self.function)).await;
+        match (self.runtime.exited(&self.environment), was_ready) {
+            (false, _) => End::Stopped,
+            (true, Err(_)) => End::NeverReady,
+            (true, Ok(_)) => {
+                self.logs.note(&format!("{} {end}; starting it again", self.function));
+                End::Again
+            }
         }
-        again
     }
 
     async fn copy_lines(&self, stream: Option<impl AsyncRead + Unpin>) {

@@ -51,6 +51,14 @@ pub struct ReceivedEmail {
     pub headers: Vec<Header>,
 }
 
+impl ReceivedEmail {
+    /// A line for a terminal. What a sender wrote cannot control it.
+    pub fn line(&self) -> String {
+        let shown = |text: &str| text.replace(char::is_control, " ");
+        format!("email → {} \"{}\"", shown(&self.to), shown(&self.subject))
+    }
+}
+
 /// The http and https addresses in a text, in their order.
 pub(super) fn links_in(text: &str) -> Vec<String> {
     link_ranges(text).into_iter().map(|range| text[range].to_owned()).collect()

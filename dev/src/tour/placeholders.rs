@@ -33,7 +33,7 @@ impl Placeholders {
     /// A text with its addresses of the site, tokens and moments replaced.
     pub(super) fn text(&self, text: &str) -> String {
         let text = text.replace(&self.site, "<site>").replace(&self.host, "<host>");
-        moments(&codes(&tokens(&device_ids(&text))))
+        moments(&instants(&spelled_codes(&codes(&tokens(&device_ids(&text))))))
     }
 
     /// A header's value.
@@ -157,6 +157,28 @@ fn codes(text: &str) -> String {
     replaced
 }
 
+/// Replaces codes that are spelled for screen readers: `4 F 7, Q K M`.
+fn spelled_codes(text: &str) -> String {
+    const BEGIN: &str = "<span class=\"spoken\" translate=\"no\">";
+    let mut parts = text.split(BEGIN);
+    let before = parts.next().unwrap_or_default().to_owned();
+    parts.fold(before, |replaced, part| {
+        let rest = part.split_once('<').map_or("", |(_, rest)| rest);
+        format!("{replaced}{BEGIN}<code><{rest}")
+    })
+}
+
+/// Replaces instants, as attributes have them: `2026-11-22T14:05:00Z`.
+fn instants(text: &str) -> String {
+    const BEGIN: &str = "datetime=\"";
+    let mut parts = text.split(BEGIN);
+    let before = parts.next().unwrap_or_default().to_owned();
+    parts.fold(before, |replaced, part| {
+        let rest = part.split_once('"').map_or("", |(_, rest)| rest);
+        format!("{replaced}{BEGIN}<instant>\"{rest}")
+    })
+}
+
 /// Replaces dates with a time, as emails write them: `22 November 2026 at 14:05 UTC`, `22. november 2026 kl. 14.05 UTC`.
 fn moments(text: &str) -> String {
     let words: Vec<&str> = text.split(' ').collect();
@@ -212,6 +234,14 @@ mod tests {
             ("<p>22 November 2026 at 14:05 UTC, it".to_owned(), "<p><moment>, it"),
             ("On 2 november 2026 om 14:05 UTC.".to_owned(), "On <moment>."),
             ("Den 22. november 2026 kl. 14.05 UTC blev".to_owned(), "Den <moment> blev"),
+            (
+                "<time datetime=\"2026-11-22T14:05:00Z\" title=\"22 November 2026 at 14:05 UTC\">".to_owned(),
+                "<time datetime=\"<instant>\" title=\"<moment>\">",
+            ),
+            (
+                "<span class=\"spoken\" translate=\"no\">4 F 7, Q K M</span>".to_owned(),
+                "<span class=\"spoken\" translate=\"no\"><code></span>",
+            ),
             ("22 of the 2026 in 14:5 UTC".to_owned(), "22 of the 2026 in 14:5 UTC"),
             ("<strong class=\"code\">4F7 QKM</strong>".to_owned(), "<strong class=\"code\"><code></strong>"),
             (

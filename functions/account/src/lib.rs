@@ -15,14 +15,18 @@ pub async fn get(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error>
     }
     let user = app.require_authenticated(&request, now).await?;
     let account = &user.account;
-    let banner = request.banner();
+    let (banner, wanted) = (request.banner(), request.wanted_change());
     let sessions = app.store.list_sessions(account, ENOUGH_SESSIONS, now).await?;
     let page = AccountPage::new(account, now, app.texts(account.language))
         .with_code(account, &app.needs.keys)
-        .with_sessions(SessionList::new(&user.session, &sessions.rows, sessions.complete))
-        .with_typed(request.typed(&account.id));
-    Ok(match request.path() {
-        "/" => Reply::see_other("/account", StatusCode::OK, &page),
-        _ => Reply::page(StatusCode::OK, page.with_banner(banner)).having_shown(banner),
-    })
+        .with_sessions(SessionList::new(&user.session, &sessions.rows, sessions.complete, now))
+        .with_banner(banner);
+    if request.path() == "/" {
+        return Ok(Reply::see_other("/account", StatusCode::OK, &page));
+    }
+    // Once, right after the sign-in. Who comes here in another way has given it up.
+    let resumed = wanted.clone().filter(|wanted| banner == wanted.change.banner());
+    let typed = resumed.and_then(|wanted| wanted.typed_by(&account.id));
+    let reply = Reply::page(StatusCode::OK, page.with_typed(typed));
+    Ok(reply.having_shown(banner).having_resumed(wanted.as_ref()))
 }

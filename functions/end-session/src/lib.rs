@@ -7,7 +7,7 @@ use shared::requirements::RateLimits;
 use shared::store::EndingRefused;
 use shared::texts::Texts;
 use shared::web::pages::ProblemPage;
-use shared::web::{Banner, Code, Problem, Reply, Request, SessionCookie, StatusCode};
+use shared::web::{Banner, Change, Code, Problem, Reply, Request, SessionCookie, StatusCode, WantedChange};
 
 #[derive(Deserialize)]
 struct Form {
@@ -49,7 +49,11 @@ pub async fn post(app: &App<RateLimits>, request: Request) -> Result<Reply, Erro
     let what = What::try_from(request.form::<Form>()?)?;
     let texts = app.texts(user.account.language);
     if !user.session.is_fresh(now) {
-        return Ok(Reply::to_sign_in_again(&texts));
+        let change = match what {
+            What::One(_) => Change::EndSession,
+            What::Others { .. } => Change::EndOtherSessions,
+        };
+        return Ok(Reply::to_sign_in_again(&WantedChange::new(change, &user.account), &texts));
     }
 
     let outcome = match what {

@@ -12,7 +12,7 @@ use domain::{
 use shared::app::{App, Mailer};
 use shared::error::{Error, chain};
 use shared::logging;
-use shared::mail::{Email, PrimaryAddress, SignInAddress, ToldAddress, UnconfirmedAddress};
+use shared::mail::{Asked, Email, PrimaryAddress, SignInAddress, ToldAddress, UnconfirmedAddress};
 use shared::metrics::Event;
 use shared::runtime::give_up;
 use shared::store::{QueuedEmail, QueuedState};
@@ -61,9 +61,9 @@ async fn decide(app: &App, queued: &QueuedEmail, now: Timestamp) -> Result<Decis
             Some((account, to)) => send(Email::YourUsername { to, username: name(&account) }, account),
             None => Decision::Drop("the address opens no account"),
         }),
-        EmailRequest::SignInLink { typed } => sign_in_link(app, queued, typed, now).await,
-        EmailRequest::ConfirmBackup { account_id, address } => {
-            confirmation(app, queued, account_id, address, now).await
+        EmailRequest::SignInLink { typed, source } => sign_in_link(app, queued, typed, source, now).await,
+        EmailRequest::ConfirmBackup { account_id, address, source } => {
+            confirmation(app, queued, (account_id, address), source, now).await
         }
         EmailRequest::Notice { account_id, notice, source, event, hourly, to } => {
             // The hour belongs to the event: its notices to other mailboxes are no repetition.
@@ -129,6 +129,7 @@ async fn sign_in_link(
     app: &App,
     queued: &QueuedEmail,
     typed: &TypedAddress,
+    source: &ClientInfo,
     now: Timestamp,
 ) -> Result<Decision, Error> {
     let Some((account, to)) = find(app, typed, now).await? else {
@@ -153,7 +154,10 @@ async fn sign_in_link(
         return Ok(Decision::Drop("the link would be dead"));
     }
     Ok(match app.store.create_sign_in_link(&link).await? {
-        Ok(()) => send(Email::SignInLink { to, username: name(&account), token }, account),
+        Ok(()) => {
+            let asked = Asked { at: queued.requested_at, source: source.clone() };
+            send(Email::SignInLink { to, username: name(&account), token, asked }, account)
+        }
         Err(_) => Decision::Drop("a later link was asked for, or one was used"),
     })
 }
@@ -161,8 +165,8 @@ async fn sign_in_link(
 async fn confirmation(
     app: &App,
     queued: &QueuedEmail,
-    account_id: &AccountId,
-    address: &EmailAddress,
+    (account_id, address): (&AccountId, &EmailAddress),
+    source: &ClientInfo,
     now: Timestamp,
 ) -> Result<Decision, Error> {
     let account = app.store.load_account(account_id).await?.filter(|account| !account.is_disabled());
@@ -206,7 +210,9 @@ async fn confirmation(
         return Ok(Decision::Drop("the link would be dead"));
     }
     app.store.create_confirmation_link(&link).await?;
-    let email = Email::VerifyBackup { to: UnconfirmedAddress::of(&pending), username: name(&account), token };
+    let (to, username) = (UnconfirmedAddress::of(&pending), name(&account));
+    let asked = Asked { at: queued.requested_at, source: source.clone() };
+    let email = Email::VerifyBackup { to, username, token, asked };
     Ok(send(email, account))
 }
 

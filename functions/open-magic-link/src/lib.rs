@@ -10,7 +10,7 @@ use shared::metrics::Event;
 use shared::requirements::LinkCodes;
 use shared::store::{LinkSignIn, Slot};
 use shared::web::pages::{OpenLinkPage, SignedIn};
-use shared::web::{Banner, Code, LinkForm, Reply, Request, SessionCookie, StatusCode};
+use shared::web::{Banner, Code, LinkForm, LocalPath, Reply, Request, SessionCookie, StatusCode};
 
 /// What the links of this flow are for.
 const PURPOSE: Purpose = Purpose::SignIn;
@@ -94,12 +94,11 @@ pub async fn post(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error
     app.count(Event::Used(PURPOSE));
     app.count(Event::SignedIn(session.method));
     tracing::info!(method = ?session.method, "signed in through a link");
-    Ok(signed_in(&account, secret, &remembered))
+    Ok(signed_in(&request, &account, secret, &remembered))
 }
 
-fn signed_in(account: &Account, secret: Token, remembered: &RememberedDevice) -> Reply {
-    Reply::see_other("/account", StatusCode::OK, &SignedIn::new(account))
-        .with_banner(Banner::SignedIn)
+fn signed_in(request: &Request, account: &Account, secret: Token, remembered: &RememberedDevice) -> Reply {
+    Reply::signed_in(request, account, &LocalPath::account(), &SignedIn::new(account))
         .with_session(SessionCookie::Set(secret))
         .with_device(&remembered.cookie)
         .clearing_link_requests()
@@ -142,7 +141,7 @@ async fn again(
     let Some((session, secret)) = opened else { return Ok(None) };
     let account = app.store.load_account(&session.account_id).await?;
     let account = account.filter(|account| session.is_valid_for(account));
-    Ok(account.map(|account| signed_in(&account, secret, &app.remember_device(request, &account))))
+    Ok(account.map(|account| signed_in(request, &account, secret, &app.remember_device(request, &account))))
 }
 
 /// The page of a link in this browser, and whether this browser requested it.

@@ -21,7 +21,7 @@ use shared::requirements::PasswordChecks;
 use shared::store::{AddressUse, LimitReached, PasswordSignIn, SignInRefused};
 use shared::texts::Texts;
 use shared::web::pages::{Reason, SignInPage, SignedIn};
-use shared::web::{Banner, Code, LocalPath, Problem, Reply, Request, SessionCookie, StatusCode};
+use shared::web::{Code, LocalPath, Problem, Reply, Request, SessionCookie, StatusCode};
 
 #[derive(Deserialize)]
 struct Credentials {
@@ -49,7 +49,7 @@ pub async fn get(app: &App<PasswordChecks>, request: Request) -> Result<Reply, E
     let reason = request.query("reason").as_deref().and_then(Reason::parse);
     let banner = request.banner();
     let page = SignInPage::new(next, app.form_id(), app.texts(request.language()))
-        .with_reason(reason)
+        .with_reason(reason, request.wanted_change())
         .with_requested(request.requested_email())
         .with_banner(banner);
     Ok(Reply::page(StatusCode::OK, page).having_shown(banner))
@@ -84,7 +84,7 @@ pub async fn post(app: &App<PasswordChecks>, request: Request) -> Result<Reply, 
     let verdict = app.needs.passwords.verify(&form.password, hash, app.entropy.salt()).verdict;
     let (Some(named), true) = (&named, verdict != Verdict::Wrong) else {
         tracing::info!(allowed, "wrong credentials");
-        return Err(wrong(app, form, texts));
+        return Err(refused(app, &request, Code::WrongCredentials, form, texts));
     };
     let secret = secret_for(app, &form.form_id, &named.account);
     let method = SignInMethod::Password;
@@ -94,27 +94,32 @@ pub async fn post(app: &App<PasswordChecks>, request: Request) -> Result<Reply, 
         Ok(()) => {}
         // The first click opened it.
         Err(SignInRefused::SessionExists) => {
-            return Ok(signed_in(&form.next, &named.account, secret, &remembered));
+            return Ok(signed_in(&request, &form.next, &named.account, secret, &remembered));
         }
         Err(SignInRefused::AccountEnded) => {
             tracing::warn!("disabled or ended while the password was verified");
-            return Err(wrong(app, form, texts));
+            return Err(refused(app, &request, Code::WrongCredentials, form, texts));
         }
         Err(SignInRefused::LimitReached(limit)) => {
             app.record_limit_reached(&limit);
-            return Err(refused(app, Code::TooManySignIns, form, texts));
+            return Err(refused(app, &request, Code::TooManySignIns, form, texts));
         }
     }
 
     app.count(Event::SignedIn(method));
     tracing::info!("signed in with a password");
     upgrade(app, &named.account, &verdict).await;
-    Ok(signed_in(&form.next, &named.account, secret, &remembered))
+    Ok(signed_in(&request, &form.next, &named.account, secret, &remembered))
 }
 
-fn signed_in(next: &LocalPath, account: &Account, secret: Token, remembered: &RememberedDevice) -> Reply {
-    Reply::see_other(next.as_str(), StatusCode::OK, &SignedIn::new(account))
-        .with_banner(Banner::SignedIn)
+fn signed_in(
+    request: &Request,
+    next: &LocalPath,
+    account: &Account,
+    secret: Token,
+    remembered: &RememberedDevice,
+) -> Reply {
+    Reply::signed_in(request, account, next, &SignedIn::new(account))
         .with_session(SessionCookie::Set(secret))
         .with_device(&remembered.cookie)
 }
@@ -156,15 +161,17 @@ async fn count(
     Ok(app.store.counted(&app.needs.keys).count_password_attempt(attempt, now).await?)
 }
 
-/// The one answer to every failure.
-fn wrong(app: &App<PasswordChecks>, form: Credentials, texts: Texts) -> Error {
-    refused(app, Code::WrongCredentials, form, texts)
-}
-
-fn refused(app: &App<PasswordChecks>, code: Code, form: Credentials, texts: Texts) -> Error {
+/// The page again. Every wrong password or identifier gets the same one.
+fn refused(
+    app: &App<PasswordChecks>,
+    request: &Request,
+    code: Code,
+    form: Credentials,
+    texts: Texts,
+) -> Error {
     let problem = Problem::from(code);
     let page = SignInPage::new(form.next, app.form_id(), texts.clone())
-        .with_reason(Reason::parse(&form.reason))
+        .with_reason(Reason::parse(&form.reason), request.wanted_change())
         .with_password_problem(&problem, form.identifier);
     Error::on_page(problem, page, texts)
 }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use shared::app::{App, Authenticated};
 use shared::error::Error;
 use shared::web::pages::AccountPage;
-use shared::web::{Banner, Code, Reply, Request, StatusCode};
+use shared::web::{Banner, Change, Code, Reply, Request, StatusCode, WantedChange};
 
 #[derive(Deserialize)]
 struct Form {
@@ -19,20 +19,30 @@ enum What {
     Confirmed,
 }
 
+impl From<What> for Change {
+    fn from(what: What) -> Self {
+        match what {
+            What::Pending => Self::CancelRequest,
+            What::Confirmed => Self::RemoveBackup,
+        }
+    }
+}
+
 /// POST `/account/backup/remove`. Without `what` it cancels the pending address if there is one, else it removes
 /// the confirmed one.
 pub async fn post(app: &App, request: Request) -> Result<Reply, Error> {
     let now = app.now();
     let Authenticated { session, account } = app.require_authenticated(&request, now).await?;
     let form: Form = request.form()?;
+    let what =
+        form.what.unwrap_or(if account.backup.pending().is_some() { What::Pending } else { What::Confirmed });
     // Cancelling needs this too: otherwise a thief at an unlocked laptop could block the owner.
     if !session.is_fresh(now) {
-        return Ok(Reply::to_sign_in_again(&app.texts(account.language)));
+        let wanted = WantedChange::new(what.into(), &account);
+        return Ok(Reply::to_sign_in_again(&wanted, &app.texts(account.language)));
     }
 
     // Also while changes are frozen: what an undo restored may be a thief's own address.
-    let what =
-        form.what.unwrap_or(if account.backup.pending().is_some() { What::Pending } else { What::Confirmed });
     let done = match (what, account.backup.pending(), account.backup.confirmed()) {
         (What::Pending, Some(pending), _) => app.store.cancel_pending(&account.id, pending).await?,
         (What::Confirmed, _, Some(_)) => {

@@ -9,7 +9,7 @@ use shared::metrics::{Event, Subject};
 use shared::requirements::EmailRequests;
 use shared::store::LimitReached;
 use shared::web::pages::AccountPage;
-use shared::web::{Banner, Code, Problem, Reply, Request, StatusCode};
+use shared::web::{Banner, Change, Code, Problem, Reply, Request, StatusCode, WantedChange};
 
 #[derive(Deserialize)]
 struct Form {
@@ -35,7 +35,7 @@ pub async fn post(app: &App<EmailRequests>, request: Request) -> Result<Reply, E
 
     let address = may_become_backup(&user.account, &form.email, now).map_err(refuse)?;
     if !user.session.is_fresh(now) {
-        return Ok(Reply::to_sign_in_again(&texts).with_typed(&user.account.id, &form.email));
+        return Ok(Reply::to_sign_in_again(&wanted(&user.account, &address, &form.email), &texts));
     }
     let limits = [
         Limit::backup_request_spacing(&user.account.id),
@@ -47,7 +47,8 @@ pub async fn post(app: &App<EmailRequests>, request: Request) -> Result<Reply, E
     let pending = PendingAddress { address, since: now, request: app.message_id(), generation };
     app.count(Event::Requested(Subject::Confirmation));
     let counted = app.store.counted(&app.needs.keys);
-    let outcome = counted.request_backup(&user.account.id, &pending, &limits, now).await?;
+    let outcome =
+        counted.request_backup(&user.account.id, &pending, &request.client_info(), &limits, now).await?;
     if let Err(LimitReached(limit)) = outcome {
         if limit == limits[0]
             && let Some(reply) = same_click(app, &user.account.id, &form, now).await?
@@ -67,7 +68,16 @@ pub async fn post(app: &App<EmailRequests>, request: Request) -> Result<Reply, E
 
 fn requested(page: &AccountPage) -> Reply {
     let reply = Reply::see_other("/account", StatusCode::ACCEPTED, page);
-    reply.with_banner(Banner::ConfirmationRequested).clearing_typed()
+    reply.with_banner(Banner::ConfirmationRequested).forgetting_wanted_change()
+}
+
+/// What is wanted. A pending address was not typed: "Send again" submits it.
+fn wanted(account: &Account, address: &EmailAddress, typed: &str) -> WantedChange {
+    if account.backup.pending().is_some_and(|pending| pending.address == *address) {
+        WantedChange::new(Change::SendAgain, account)
+    } else {
+        WantedChange::new(Change::RequestBackup, account).with_typed(typed)
+    }
 }
 
 /// The answer to a second click: the page showed another request than the one that is pending now, and that is for the same

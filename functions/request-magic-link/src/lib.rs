@@ -38,7 +38,7 @@ pub async fn post(app: &App<EmailRequests>, request: Request) -> Result<Reply, E
         Error::on_page(problem.clone(), page.with_link_problem(&problem, &*form.email), texts)
     })?;
     let id = app.request_id(&form.form_id, KIND, &typed);
-    let email = EmailRequest::SignInLink { typed: typed.clone() };
+    let email = EmailRequest::SignInLink { typed: typed.clone(), source: request.client_info() };
     app.request_email(&request, &id, email, &typed).await?;
     // Computed and set in the same way whether or not there will be a link.
     let browser = app.needs.keys.browser_token_of(&id);

@@ -10,9 +10,7 @@ use shared::requirements::PasswordChecks;
 use shared::store::NewHash;
 use shared::texts::Texts;
 use shared::web::pages::{PasswordPage, PasswordSet, ProblemPage};
-use shared::web::{Banner, Code, Reply, Request, SessionCookie, StatusCode};
-
-const PATH: &str = "/account/password";
+use shared::web::{Banner, Change, Code, Reply, Request, SessionCookie, StatusCode, WantedChange};
 
 #[derive(Deserialize)]
 struct Form {
@@ -29,9 +27,10 @@ pub async fn get(app: &App<PasswordChecks>, request: Request) -> Result<Reply, E
     may_have_password(&account, &texts)?;
     // Before a password is chosen, and not after it was sent.
     if !session.is_fresh(now) {
-        return Ok(Reply::to_sign_in_again_for(PATH, &texts));
+        return Ok(to_sign_in_again(&account, &texts));
     }
-    Ok(Reply::page(StatusCode::OK, PasswordPage::new(&account, app.form_id(), texts)))
+    let page = PasswordPage::new(&account, app.form_id(), texts);
+    Ok(Reply::page(StatusCode::OK, page).having_resumed(request.wanted_change().as_ref()))
 }
 
 /// POST `/account/password`.
@@ -50,7 +49,7 @@ pub async fn post(app: &App<PasswordChecks>, request: Request) -> Result<Reply, 
     let texts = app.texts(user.account.language);
     may_have_password(&user.account, &texts)?;
     if !user.session.is_fresh(now) {
-        return Ok(Reply::to_sign_in_again_for(PATH, &texts));
+        return Ok(to_sign_in_again(&user.account, &texts));
     }
 
     let refuse = |code: Code| {
@@ -78,6 +77,10 @@ pub async fn post(app: &App<PasswordChecks>, request: Request) -> Result<Reply, 
 
     tracing::info!("a password was set");
     Ok(password_set(secret))
+}
+
+fn to_sign_in_again(account: &Account, texts: &Texts) -> Reply {
+    Reply::to_sign_in_again(&WantedChange::new(Change::SetPassword, account), texts)
 }
 
 fn password_set(secret: Token) -> Reply {

@@ -17,6 +17,6 @@ pub async fn post(app: &App, request: Request) -> Result<Reply, Error> {
     Ok(Reply::see_other("/login", StatusCode::OK, &SignedOut {})
         .with_banner(Banner::SignedOut)
         .with_session(SessionCookie::Clear)
-        .clearing_typed()
+        .forgetting_wanted_change()
         .clearing_site_data())
 }

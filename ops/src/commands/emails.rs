@@ -115,12 +115,17 @@ mod tests {
         let asked = Timestamp::from_unix_seconds(1_800_000_000);
         let address = EmailAddress::parse("mina@example.com").expect("an address");
         let account_id = AccountId::new("01A".to_owned());
-        let confirmation =
-            EmailRequest::ConfirmBackup { account_id: account_id.clone(), address: address.clone() };
+        let confirmation = EmailRequest::ConfirmBackup {
+            account_id: account_id.clone(),
+            address: address.clone(),
+            source: ClientInfo::default(),
+        };
         let notice = Notice::BackupUsed { address: address.clone() };
         let source = ClientInfo::default();
-        let notice = EmailRequest::Notice { account_id, notice, source, event: None, hourly: Vec::new() };
-        let link = EmailRequest::SignInLink { typed: TypedAddress::from(&address) };
+        let notice =
+            EmailRequest::Notice { account_id, notice, source, event: None, hourly: Vec::new(), to: None };
+        let link =
+            EmailRequest::SignInLink { typed: TypedAddress::from(&address), source: ClientInfo::default() };
         let line_after = |minutes: u64, request: EmailRequest, state: QueuedState| {
             let queued = QueuedEmail { id: MessageId::first_of(asked), state, requested_at: asked, request };
             line(&queued, asked + Duration::from_mins(minutes)).replace(queued.id.as_str(), "ID")

@@ -118,7 +118,7 @@ pub async fn run(
 ) -> Result<(), Failure> {
     let text = match file.as_os_str().as_encoded_bytes() {
         b"-" => std::io::read_to_string(std::io::stdin())?,
-        _ => std::fs::read_to_string(file)?,
+        _ => std::fs::read_to_string(file).map_err(|error| unreadable(file, &error))?,
     };
     let lines = parse(&text).map_err(Failure::Input)?;
     drop(text);
@@ -133,6 +133,10 @@ pub async fn run(
         format!("line {line}: no account was created: {username} looks like the username of an account that exists")
     });
     Err(Failure::Input(refused.collect()))
+}
+
+fn unreadable(file: &Path, error: &std::io::Error) -> Failure {
+    Failure::Input(vec![format!("cannot read {}: {error}", file.display())])
 }
 
 /// Hashes and creates. The lines come to their end in the order of the file, so the last one that did tells how far it is.

@@ -96,6 +96,10 @@ fn parse_line(number: usize, line: &str) -> Result<Parsed, String> {
 
 /// Serde names a position within the line, which is always "line 1".
 fn without_position(error: &serde_json::Error) -> String {
+    if error.is_syntax() || error.is_eof() {
+        let column = error.column();
+        return format!("not JSON, as of column {column}; each line must be one object, {{\"username\": …}}");
+    }
     let text = error.to_string();
     let end = text.find(" at line ").unwrap_or(text.len());
     format!("{} (column {})", &text[..end], error.column())
@@ -142,6 +146,12 @@ mod tests {
             numbers,
             (2..=12).map(|number| format!("line {number}")).collect::<Vec<_>>(),
             "{problems:#?}"
+        );
+        assert!(problems[0].starts_with("line 2: not JSON, as of column 18; each line"), "{problems:#?}");
+        let nonsense = self::problems("nonsense");
+        assert_eq!(
+            nonsense,
+            ["line 1: not JSON, as of column 2; each line must be one object, {\"username\": …}"]
         );
         assert!(problems[1].contains("is already in line 1"), "{problems:#?}");
         assert!(problems[5].contains("password_hash: not a hash of Argon2id, bcrypt"), "{problems:#?}");

@@ -74,6 +74,12 @@ impl ClientInfo {
     pub fn new(user_agent: &str, client: IpAddr) -> Self {
         Self { device: Device::of_user_agent(user_agent), network: abbreviated(client) }
     }
+
+    /// What the client's address begins with, as people read it. Empty if that was not stored.
+    pub fn network_begin(&self) -> &str {
+        let begin = self.network.strip_suffix(".x.x").or_else(|| self.network.strip_suffix(":…"));
+        begin.unwrap_or(&self.network)
+    }
 }
 
 fn abbreviated(client: IpAddr) -> String {
@@ -112,12 +118,14 @@ mod tests {
 
     #[test]
     fn a_network_is_less_than_an_address() {
-        for (client, network) in [
-            ("203.0.113.9", "203.0.x.x"),
-            ("::ffff:203.0.113.9", "203.0.x.x"),
-            ("2001:db8:1:2:3:4:5:6", "2001:db8:…"),
+        for (client, network, begin) in [
+            ("203.0.113.9", "203.0.x.x", "203.0"),
+            ("::ffff:203.0.113.9", "203.0.x.x", "203.0"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:…", "2001:db8"),
         ] {
-            assert_eq!(ClientInfo::new("", client.parse().expect("an IP address")).network, network);
+            let client = ClientInfo::new("", client.parse().expect("an IP address"));
+            assert_eq!((&*client.network, client.network_begin()), (network, begin));
         }
+        assert_eq!(ClientInfo::default().network_begin(), "");
     }
 }

@@ -26,6 +26,9 @@ pub enum EmailRequest {
     SignInLink {
         /// What was typed.
         typed: TypedAddress,
+        /// Where the request came from. Requests of earlier versions do not say.
+        #[serde(default)]
+        source: ClientInfo,
     },
     /// A confirmation link, to an address that the owner of an account entered.
     ConfirmBackup {
@@ -33,6 +36,9 @@ pub enum EmailRequest {
         account_id: AccountId,
         /// The address to confirm.
         address: EmailAddress,
+        /// Where the request came from. Requests of earlier versions do not say.
+        #[serde(default)]
+        source: ClientInfo,
     },
     /// A notice to the primary email of an account.
     Notice {

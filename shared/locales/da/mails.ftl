@@ -3,20 +3,25 @@
 mail-greeting = Hej { $username },
 mail-reason = Du får denne mail, fordi adressen er skrevet ind hos { $product }.
 mail-notice-reason = Du får denne mail, fordi det er den primære mailadresse på din konto hos { $product }.
+mail-asked = Der blev bedt om denne mail den { $date }.
+mail-elsewhere = Hvis du åbner linket på en anden enhed eller i en anden browser, skal du bruge den kode, der vises på siden, hvor du bad om det.
 mail-link-fallback = Virker knappen ikke? Kopiér denne adresse til din browser:
 
 verify-subject = Bekræft din reservemail
 verify-lead = Bekræft, at du vil bruge denne adresse som reservemail til kontoen { $username } hos { $product }. Linket virker i 24 timer.
+verify-preheader = Den skal være reservemail for { $username }. Linket virker i 24 timer.
 verify-action = Bekræft reservemail
 verify-ignore = Var det ikke dig? Så gør ingenting. Vi bruger ikke adressen, medmindre du bekræfter den.
 
 username-subject = Dit brugernavn
 username-lead = Dit brugernavn hos { $product } er:
+username-preheader = Du kan logge ind med det eller med din mailadresse.
 username-action = Gå til login
 username-ignore = Har du ikke bedt om det? Så behøver du ikke gøre noget.
 
 sign-in-subject = Dit link til at logge ind
 sign-in-lead = Med dette link logger du ind hos { $product } som { $username }. Det virker én gang og i 10 minutter.
+sign-in-preheader = Det virker én gang og i 10 minutter.
 sign-in-action = Log ind
 sign-in-ignore = Har du ikke bedt om det? Så gør ingenting. Send ikke denne mail videre: linket åbner din konto.
 
@@ -44,7 +49,8 @@ taken-back-to-none-lead = Den { $date } blev en ændring rullet tilbage gennem l
 taken-back-password = Den adgangskode, der blev valgt, virker ikke længere. Log ind med et link, som vi sender dig, og vælg en ny.
 notice-explain = Alle er logget ud. Log ind, og tjek din konto, og vælg en ny adgangskode, hvis andre måske kender den.
 undo-action = Det var ikke mig
-undo-explain = Var det dig, er alt i orden, og du behøver ikke gøre noget. Hvis ikke, så brug linket inden 7 dage: det virker uden at logge ind.
+undo-calm = Var det dig? Så er alt i orden, og du behøver ikke gøre noget.
+undo-explain = Var det ikke dig, så brug dette link inden 7 dage. Det ruller det skete tilbage og virker uden at logge ind.
 notice-action = Gå til din konto
 
 wanted-subject = Din adresse er skrevet ind på en anden konto

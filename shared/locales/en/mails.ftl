@@ -3,20 +3,25 @@
 mail-greeting = Hello { $username },
 mail-reason = You get this email because this address was entered at { $product }.
 mail-notice-reason = You get this email because this is the primary email of your { $product } account.
+mail-asked = This email was requested on { $date }.
+mail-elsewhere = If you open the link on another device or in another browser, you need the code shown on the page where you asked for it.
 mail-link-fallback = If the button doesn’t work, copy this address into your browser:
 
 verify-subject = Confirm your backup email
 verify-lead = Please confirm that you want to use this address as the backup email of the { $product } account { $username }. The link works for 24 hours.
+verify-preheader = It is to be the backup email of { $username }. The link works for 24 hours.
 verify-action = Confirm backup email
 verify-ignore = If it wasn’t you, do nothing. We don’t use this address unless you confirm it.
 
 username-subject = Your username
 username-lead = Your username at { $product } is:
+username-preheader = You can sign in with it, or with your email address.
 username-action = Go to sign-in
 username-ignore = If you didn’t ask for this, there is nothing you need to do.
 
 sign-in-subject = Your sign-in link
 sign-in-lead = With this link you sign in to { $product } as { $username }. It works once, within 10 minutes.
+sign-in-preheader = It works once, within 10 minutes.
 sign-in-action = Sign in
 sign-in-ignore = If you didn’t ask for this, do nothing. Please don’t forward this email: the link opens your account.
 
@@ -44,7 +49,8 @@ taken-back-to-none-lead = On { $date }, a change was undone through the link in 
 taken-back-password = The password that was set no longer works. Sign in with a link that we send you, and set a new one.
 notice-explain = Everybody was signed out. Sign in and check your account, and set a new password if someone else may know yours.
 undo-action = This wasn’t me
-undo-explain = If this was you, all is well and there is nothing to do. If not, use the link within 7 days: it works without signing in.
+undo-calm = Was this you? Then all is well, and there is nothing to do.
+undo-explain = If it wasn’t you, use this link within 7 days. It undoes what happened, and it works without signing in.
 notice-action = Go to your account
 
 wanted-subject = Your address was entered at another account

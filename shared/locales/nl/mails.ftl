@@ -3,20 +3,25 @@
 mail-greeting = Hallo { $username },
 mail-reason = Je krijgt deze mail omdat dit adres bij { $product } is ingevuld.
 mail-notice-reason = Je krijgt deze mail omdat dit het primaire e-mailadres van je { $product }-account is.
+mail-asked = Deze mail is aangevraagd op { $date }.
+mail-elsewhere = Als je de link op een ander apparaat of in een andere browser opent, heb je de code nodig die te zien is op de pagina waar je hem hebt aangevraagd.
 mail-link-fallback = Werkt de knop niet? Kopieer dan dit adres naar je browser:
 
 verify-subject = Bevestig je reserve-e-mailadres
 verify-lead = Bevestig dat je dit adres wilt gebruiken als reserve-e-mailadres van het { $product }-account { $username }. De link werkt 24 uur.
+verify-preheader = Het wordt het reserve-e-mailadres van { $username }. De link werkt 24 uur.
 verify-action = Reserve-e-mailadres bevestigen
 verify-ignore = Was jij het niet? Doe dan niets. Zonder je bevestiging gebruiken we dit adres niet.
 
 username-subject = Je gebruikersnaam
 username-lead = Je gebruikersnaam bij { $product } is:
+username-preheader = Je kunt ermee inloggen, of met je e-mailadres.
 username-action = Naar de inlogpagina
 username-ignore = Heb je hier niet om gevraagd? Dan hoef je niets te doen.
 
 sign-in-subject = Je inloglink
 sign-in-lead = Met deze link log je bij { $product } in als { $username }. Hij werkt één keer, binnen 10 minuten.
+sign-in-preheader = Hij werkt één keer, binnen 10 minuten.
 sign-in-action = Inloggen
 sign-in-ignore = Heb je hier niet om gevraagd? Doe dan niets. Stuur deze mail niet door: de link opent je account.
 
@@ -44,7 +49,8 @@ taken-back-to-none-lead = Op { $date } is via de link in onze mail een wijziging
 taken-back-password = Het wachtwoord dat was ingesteld werkt niet meer. Log in met een link die we je mailen en stel een nieuw wachtwoord in.
 notice-explain = Iedereen is uitgelogd. Log in en controleer je account, en kies een nieuw wachtwoord als iemand anders het jouwe kan kennen.
 undo-action = Dit was ik niet
-undo-explain = Was jij dit, dan is alles in orde en hoef je niets te doen. Zo niet, gebruik dan de link binnen 7 dagen: die werkt zonder in te loggen.
+undo-calm = Was jij dit? Dan is alles in orde en hoef je niets te doen.
+undo-explain = Was jij het niet, gebruik dan deze link binnen 7 dagen. Die draait terug wat er is gebeurd en werkt zonder in te loggen.
 notice-action = Naar je account
 
 wanted-subject = Je adres is bij een ander account ingevuld

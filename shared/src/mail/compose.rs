@@ -1,7 +1,7 @@
 //! The text of emails: a subject, a text part and an HTML part that say the same.
 use askama::Template;
 
-use super::{Email, ToldAddress};
+use super::{Asked, Email, ToldAddress};
 use crate::notice_text;
 use crate::texts::Texts;
 
@@ -24,13 +24,17 @@ struct Action {
 /// What both parts contain.
 struct Content {
     subject: String,
+    /// What lists of emails show beside the subject. It is not seen in the email itself.
+    preheader: String,
     greeting: Option<String>,
     lead: String,
     /// A line on its own: the username.
     highlight: Option<String>,
+    /// What stands before the button, if most readers need not press it. The button is then less striking.
+    before: Vec<String>,
     action: Action,
-    /// What to do if it was not you.
-    otherwise: String,
+    /// What stands after the button.
+    after: Vec<String>,
     /// Why this email came.
     reason: String,
 }
@@ -65,63 +69,89 @@ impl Email {
             label: text.message(label),
             url: format!("{public_url}{path}"),
         };
+        let asked = |asked: &Asked, ignore: &str| {
+            let on = text.format("mail-asked", &[("date", &text.date_time(asked.at))]);
+            let source = notice_text::source(&asked.source, text);
+            vec![text.message("mail-elsewhere"), format!("{on} {source} {}", text.message(ignore))]
+        };
         match self {
-            Self::VerifyBackup { username, token, .. } => Content {
+            Self::VerifyBackup { username, token, asked: by, .. } => Content {
                 subject: text.message("verify-subject"),
+                preheader: text.format("verify-preheader", &[("username", username)]),
                 greeting: None,
                 lead: text.format("verify-lead", &[("username", username)]),
                 highlight: None,
+                before: Vec::new(),
                 action: action("verify-action", format!("/backup/confirm?token={}", token.expose())),
-                otherwise: text.message("verify-ignore"),
+                after: asked(by, "verify-ignore"),
                 reason: text.message("mail-reason"),
             },
             Self::YourUsername { username, .. } => Content {
                 subject: text.message("username-subject"),
+                preheader: text.message("username-preheader"),
                 greeting: None,
                 lead: text.message("username-lead"),
                 highlight: Some(username.clone()),
+                before: Vec::new(),
                 action: action("username-action", "/login".into()),
-                otherwise: text.message("username-ignore"),
+                after: vec![text.message("username-ignore")],
                 reason: text.message("mail-reason"),
             },
-            Self::SignInLink { username, token, .. } => Content {
+            Self::SignInLink { username, token, asked: by, .. } => Content {
                 subject: text.message("sign-in-subject"),
+                preheader: text.message("sign-in-preheader"),
                 greeting: Some(text.format("mail-greeting", &[("username", username)])),
                 lead: text.format("sign-in-lead", &[("username", username)]),
                 highlight: None,
+                before: Vec::new(),
                 action: action("sign-in-action", format!("/login/open?token={}", token.expose())),
-                otherwise: text.message("sign-in-ignore"),
+                after: asked(by, "sign-in-ignore"),
                 reason: text.message("mail-reason"),
             },
-            Self::Notice { to, username, notice, at, source, undo } => Content {
-                subject: text.message(&format!("{}-subject", notice.stem())),
-                greeting: Some(text.format("mail-greeting", &[("username", username)])),
-                lead: format!(
-                    "{} {}",
-                    notice_text::event(notice, *at, text),
-                    notice_text::source(source, text)
-                ),
-                highlight: None,
-                action: match undo {
-                    Some(token) => action("undo-action", format!("/undo?token={}", token.expose())),
-                    None => action("notice-action", "/account".into()),
-                },
-                otherwise: text.message(if undo.is_some() { "undo-explain" } else { "notice-explain" }),
-                reason: text.message(match to {
-                    ToldAddress::Primary(_) => "mail-notice-reason",
-                    ToldAddress::Former(_) => "mail-former-reason",
-                }),
-            },
-            Self::AddressClaimAttempt { username, address, at, .. } => Content {
-                subject: text.message("wanted-subject"),
-                greeting: Some(text.format("mail-greeting", &[("username", username)])),
-                lead: text
-                    .format("wanted-lead", &[("date", &text.date_time(*at)), ("backup", &address.masked())]),
-                highlight: None,
-                action: action("notice-action", "/account".into()),
-                otherwise: text.message("wanted-ignore"),
-                reason: text.message("mail-notice-reason"),
-            },
+            Self::Notice { to, username, notice, at, source, undo } => {
+                let happened = notice_text::event(notice, *at, text);
+                let (before, action, after) = match undo {
+                    Some(token) => (
+                        vec![text.message("undo-calm"), text.message("undo-explain")],
+                        action("undo-action", format!("/undo?token={}", token.expose())),
+                        Vec::new(),
+                    ),
+                    None => (
+                        Vec::new(),
+                        action("notice-action", "/account".into()),
+                        vec![text.message("notice-explain")],
+                    ),
+                };
+                Content {
+                    subject: text.message(&format!("{}-subject", notice.stem())),
+                    greeting: Some(text.format("mail-greeting", &[("username", username)])),
+                    lead: format!("{happened} {}", notice_text::source(source, text)),
+                    preheader: happened,
+                    highlight: None,
+                    before,
+                    action,
+                    after,
+                    reason: text.message(match to {
+                        ToldAddress::Primary(_) => "mail-notice-reason",
+                        ToldAddress::Former(_) => "mail-former-reason",
+                    }),
+                }
+            }
+            Self::AddressClaimAttempt { username, address, at, .. } => {
+                let arguments = [("date", &*text.date_time(*at)), ("backup", &*address.masked())];
+                let lead = text.format("wanted-lead", &arguments);
+                Content {
+                    subject: text.message("wanted-subject"),
+                    preheader: lead.clone(),
+                    greeting: Some(text.format("mail-greeting", &[("username", username)])),
+                    lead,
+                    highlight: None,
+                    before: Vec::new(),
+                    action: action("notice-action", "/account".into()),
+                    after: vec![text.message("wanted-ignore")],
+                    reason: text.message("mail-notice-reason"),
+                }
+            }
         }
     }
 }

@@ -81,6 +81,15 @@ impl UnconfirmedAddress {
     }
 }
 
+/// When and from where an email was requested.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// When.
+    pub at: Timestamp,
+    /// From where. Unknown for requests of earlier versions.
+    pub source: ClientInfo,
+}
+
 /// An email with its content.
 #[derive(Debug)]
 pub enum Email {
@@ -92,6 +101,8 @@ pub enum Email {
         username: String,
         /// The secret of the link.
         token: Token,
+        /// Who asked for it.
+        asked: Asked,
     },
     /// Tells the user their username.
     YourUsername {
@@ -108,6 +119,8 @@ pub enum Email {
         username: String,
         /// The secret of the link.
         token: Token,
+        /// Who asked for it.
+        asked: Asked,
     },
     /// Tells the owner what happened.
     Notice {

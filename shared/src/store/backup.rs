@@ -51,6 +51,7 @@ impl Counted<'_> {
         &self,
         id: &AccountId,
         pending: &PendingAddress,
+        source: &ClientInfo,
         limits: &[Limit],
         now: Timestamp,
     ) -> Result<Result<(), LimitReached>, StoreError> {
@@ -60,8 +61,11 @@ impl Counted<'_> {
             request_id: pending.request.clone(),
             generation: Some(pending.generation),
         });
-        let request =
-            EmailRequest::ConfirmBackup { account_id: id.clone(), address: pending.address.clone() };
+        let request = EmailRequest::ConfirmBackup {
+            account_id: id.clone(),
+            address: pending.address.clone(),
+            source: source.clone(),
+        };
         let writes =
             vec![self.store.put_record(id, record)?, self.store.enqueue(&pending.request, request, now)?];
         self.write_within("ask for a backup email", limits, writes, now).await

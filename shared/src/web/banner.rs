@@ -1,4 +1,5 @@
 //! What the page after a form says about what was done: one line, shown once.
+use super::Change;
 
 /// What was done, or that it was done before. Its name is what the cookie has, and the end of the key of its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,11 +28,15 @@ pub enum Banner {
     BackupPromoted,
     /// An undo could not restore an address that belongs to another account by now.
     AddressNotRestored,
+    /// Somebody signed in to another account than the one that wanted a change.
+    OtherAccount,
+    /// Somebody signed in again for this change, which is not done yet.
+    Resume(Change),
 }
 
 impl Banner {
-    /// All of them.
-    pub const ALL: [Self; 12] = [
+    /// All of them, but for those of changes.
+    const PLAIN: [Self; 13] = [
         Self::SignedIn,
         Self::SignedOut,
         Self::RequestedAgain,
@@ -44,11 +49,18 @@ impl Banner {
         Self::PasswordSet,
         Self::BackupPromoted,
         Self::AddressNotRestored,
+        Self::OtherAccount,
     ];
+
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let changes = Change::ALL.into_iter().filter_map(Change::banner);
+        Self::PLAIN.into_iter().chain(changes)
+    }
 
     /// Reads the cookie; anything else is no banner.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|banner| banner.as_str() == text)
+        Self::all().find(|banner| banner.as_str() == text)
     }
 
     /// The name.
@@ -66,6 +78,8 @@ impl Banner {
             Self::PasswordSet => "password-set",
             Self::BackupPromoted => "backup-promoted",
             Self::AddressNotRestored => "address-not-restored",
+            Self::OtherAccount => "other-account",
+            Self::Resume(change) => change.as_str(),
         }
     }
 }
@@ -76,7 +90,7 @@ mod tests {
 
     #[test]
     fn every_banner_is_read_by_its_name_and_nothing_else_is_one() {
-        for banner in Banner::ALL {
+        for banner in Banner::all() {
             assert_eq!(Banner::parse(banner.as_str()), Some(banner));
         }
         assert_eq!(Banner::parse("Your account was closed"), None);

@@ -4,13 +4,10 @@
 //! read them. `Lax`, because links in emails must arrive with the session; POSTs of other sites are refused by origin.
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cookie::{Cookie, SameSite};
-use ring::digest::{SHA256, digest};
 
+use domain::Token;
 use domain::session::FRESH_FOR;
-use domain::{AccountId, Token};
 
 /// Who is signed in.
 pub(super) const SESSION: &str = "__Host-session";
@@ -18,8 +15,8 @@ pub(super) const SESSION: &str = "__Host-session";
 pub(super) const LINK_REQUESTS: &str = "__Host-asked";
 /// The accounts that were signed in to in this browser.
 pub(super) const DEVICE: &str = "__Host-device";
-/// What was typed before somebody had to sign in again.
-pub(super) const TYPED: &str = "__Host-typed";
+/// What somebody wanted to change who has to sign in again first.
+pub(super) const WANTED: &str = "__Host-wanted";
 
 /// The last request for an email from this browser, for the page that says that it is on its way.
 pub(super) const REQUESTED: &str = "__Host-requested";
@@ -28,8 +25,8 @@ pub(super) const BANNER: &str = "__Host-banner";
 
 /// A page that nobody opens within a minute says nothing about what was done before.
 pub(super) const BANNER_LIFETIME: Duration = Duration::from_mins(1);
-/// What was typed is kept as long as a sign-in is fresh. After that the form is empty again.
-pub(super) const TYPED_LIFETIME: Duration = FRESH_FOR;
+/// A wanted change is kept as long as a sign-in is fresh. After that it is forgotten.
+pub(super) const WANTED_LIFETIME: Duration = FRESH_FOR;
 /// The longest address (RFC 5321 section 4.5.3.1.3 without the angle brackets), in bytes: nothing longer can become a
 /// backup email, so nothing longer is kept.
 pub(super) const MAX_TYPED_BYTES: usize = 254;
@@ -74,37 +71,11 @@ pub(super) fn decode_link_requests(value: &str) -> Vec<Token> {
     parts.filter_map(|part| Token::parse(part).ok()).collect()
 }
 
-/// What was typed, as base64url, because a cookie may contain neither quotes nor letters beyond ASCII. It starts with a
-/// mark of the account, so that the next person to sign in in a shared browser does not see it. Nothing for a text that
-/// is too long for an address.
-pub(super) fn encode_typed(owner: &AccountId, typed: &str) -> Option<String> {
-    (typed.len() <= MAX_TYPED_BYTES).then(|| format!("{}.{}", mark(owner), URL_SAFE_NO_PAD.encode(typed)))
-}
-
-/// What was typed for this account. Anybody can forge it: it is a text of bounded length or nothing.
-pub(super) fn decode_typed(owner: &AccountId, value: &str) -> Option<String> {
-    let typed = value.strip_prefix(&mark(owner))?.strip_prefix('.')?;
-    if typed.len() > MAX_TYPED_BYTES.div_ceil(3) * 4 {
-        return None;
-    }
-    let typed = String::from_utf8(URL_SAFE_NO_PAD.decode(typed).ok()?).ok()?;
-    (typed.len() <= MAX_TYPED_BYTES && !typed.is_empty()).then_some(typed)
-}
-
-/// Distinguishes accounts without naming them. It protects nothing, so a forgery gains nothing.
-fn mark(owner: &AccountId) -> String {
-    URL_SAFE_NO_PAD.encode(&digest(&SHA256, owner.as_str().as_bytes()).as_ref()[..9])
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    fn mina() -> AccountId {
-        AccountId::new("mina")
-    }
 
     #[test]
     fn a_cookie_is_found_on_any_line_and_the_first_of_a_name_counts() {
@@ -112,7 +83,7 @@ mod tests {
             ["a=1; __Host-asked=x".to_owned(), "broken; __Host-session=y; __Host-session=z".to_owned()];
         assert_eq!(read(&lines, LINK_REQUESTS).as_deref(), Some("x"));
         assert_eq!(read(&lines, SESSION).as_deref(), Some("y"));
-        assert_eq!(read(&lines, TYPED), None);
+        assert_eq!(read(&lines, WANTED), None);
     }
 
     #[test]
@@ -132,43 +103,15 @@ mod tests {
             "__Host-asked=x; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=600"
         );
         assert_eq!(
-            cleared(TYPED).to_string(),
-            "__Host-typed=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0"
+            cleared(WANTED).to_string(),
+            "__Host-wanted=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0"
         );
-    }
-
-    #[test]
-    fn nothing_too_long_for_an_address_is_kept_or_read() {
-        let made_up = |typed: &str| format!("{}.{typed}", mark(&mina()));
-        assert_eq!(encode_typed(&mina(), &"a".repeat(MAX_TYPED_BYTES + 1)), None);
-        assert_eq!(decode_typed(&mina(), &made_up(&"A".repeat(10_000))), None);
-        let too_long = URL_SAFE_NO_PAD.encode("a".repeat(MAX_TYPED_BYTES + 1));
-        assert_eq!(decode_typed(&mina(), &made_up(&too_long)), None);
-        assert_eq!(decode_typed(&mina(), &made_up("")), None);
-        assert_eq!(decode_typed(&mina(), ""), None);
-    }
-
-    #[test]
-    fn nobody_reads_what_somebody_else_typed() {
-        let value = encode_typed(&mina(), "spare@example.org").expect("short enough");
-        assert_eq!(decode_typed(&mina(), &value).as_deref(), Some("spare@example.org"));
-        assert_eq!(decode_typed(&AccountId::new("joris"), &value), None);
     }
 
     proptest! {
         #[test]
-        fn what_was_typed_survives_a_cookie(typed in "\\PC{1,60}") {
-            let cookie = kept(TYPED, encode_typed(&mina(), &typed).expect("short enough"), TYPED_LIFETIME);
-            let line = cookie.to_string();
-            prop_assert!(line.is_ascii());
-            let pair = line.split(';').next().unwrap_or_default().to_owned();
-            prop_assert_eq!(read(&[pair], TYPED).and_then(|value| decode_typed(&mina(), &value)), Some(typed));
-        }
-
-        #[test]
-        fn every_cookie_can_be_read(lines in proptest::collection::vec("(__Host-typed=)?\\PC*", 0..3)) {
-            let typed = read(&lines, TYPED).and_then(|value| decode_typed(&mina(), &value));
-            prop_assert!(typed.is_none_or(|typed| typed.len() <= MAX_TYPED_BYTES));
+        fn every_line_can_be_read(lines in proptest::collection::vec("(__Host-wanted=)?\\PC*", 0..3)) {
+            let _ = read(&lines, WANTED);
         }
     }
 }

@@ -10,6 +10,7 @@ mod problem;
 mod reply;
 mod request;
 mod requested_email;
+mod wanted_change;
 
 pub use banner::Banner;
 pub use guard::MAX_BODY_BYTES;
@@ -19,3 +20,4 @@ pub use problem::{Code, Problem};
 pub use reply::{Page, Reply, SessionCookie};
 pub use request::{EmptyForm, LinkForm, Request};
 pub use requested_email::{EmailKind, RequestedEmail};
+pub use wanted_change::{Change, WantedChange};

@@ -21,7 +21,7 @@ pub use sign_in::{Reason, SignInPage, SignedIn};
 pub use undo::{UndoPage, Undone, UndonePage};
 
 use super::problem::{Code, Problem};
-use super::{Banner, RequestedEmail};
+use super::{Banner, Change, RequestedEmail};
 use crate::texts::Texts;
 use domain::link::CONFIRMATION_LIFETIME;
 use domain::{
@@ -198,6 +198,9 @@ pub struct AccountPage {
     /// Whether the link in the last confirmation email has expired.
     #[serde(skip)]
     pending_expired: bool,
+    /// How long that link still works.
+    #[serde(skip)]
+    pending_left: Duration,
     /// How often everything was ended before, so that a second click on "end all others" ends nothing more.
     #[serde(skip)]
     generation: Generation,
@@ -255,6 +258,9 @@ impl AccountPage {
             frozen_until: account.frozen_until(now),
             sessions: None,
             pending_expired: pending.is_some_and(|pending| now > pending.since + CONFIRMATION_LIFETIME),
+            pending_left: pending
+                .map(|pending| (pending.since + CONFIRMATION_LIFETIME).since(now))
+                .unwrap_or_default(),
             generation: account.generation,
             pending_request: pending.map(|pending| pending.request.clone()),
             banner: None,
@@ -283,15 +289,10 @@ impl AccountPage {
         Self { sessions: Some(sessions), ..self }
     }
 
-    /// Adds what was typed before the user had to sign in again. A pending address was not typed: the user pressed "Send
-    /// again".
+    /// Adds what was typed before the user had to sign in again.
     #[must_use]
-    pub fn with_typed(mut self, typed: Option<String>) -> Self {
-        self.typed = typed.unwrap_or_default();
-        if self.backup.pending_address() == Some(&*self.typed) {
-            self.typed.clear();
-        }
-        self
+    pub fn with_typed(self, typed: Option<String>) -> Self {
+        Self { typed: typed.unwrap_or_default(), ..self }
     }
 
     /// Adds a problem beside the button that was pressed. The form stays open with what was typed in it; a pending
@@ -304,6 +305,19 @@ impl AccountPage {
         self.problem = Some((part, Shown::new(problem, &self.text)));
         self.typed = if beside_state { String::new() } else { typed };
         self
+    }
+
+    /// Whether the form is open: something is in it, or was wanted of it before the user had to sign in again.
+    fn form_is_open(&self) -> bool {
+        self.resumes(Change::RequestBackup) || !self.typed.is_empty() || self.form_problem().is_some()
+    }
+
+    fn removal_is_open(&self) -> bool {
+        self.resumes(Change::RemoveBackup)
+    }
+
+    fn resumes(&self, change: Change) -> bool {
+        self.banner == Some(Banner::Resume(change))
     }
 
     fn state_problem(&self) -> Option<&Shown> {

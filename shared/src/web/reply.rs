@@ -18,11 +18,11 @@ use serde_json::Value;
 
 use super::pages::{ProblemPage, Reason, STYLE};
 use super::problem::{Code, Problem};
-use super::{Banner, RequestedEmail, cookies};
+use super::{Banner, LocalPath, Request, RequestedEmail, WantedChange, cookies};
 use crate::texts::Texts;
 use domain::device_cookie;
 use domain::session::ABSOLUTE_LIFETIME;
-use domain::{AccountId, DeviceCookie, Purpose, Token};
+use domain::{Account, DeviceCookie, Purpose, Token};
 
 /// Two years, as the HSTS preload list requires (ASVS 5.0 V3.4.1 requires one).
 const HSTS: &str = "max-age=63072000; includeSubDomains";
@@ -164,18 +164,30 @@ impl Reply {
         Self::new(problem.code.status(), content)
     }
 
-    /// Somebody is signed in, but not recently enough. Browsers go to the sign-in page, which says so, and then back;
-    /// programs get 401.
-    pub fn to_sign_in_again(texts: &Texts) -> Self {
-        Self::to_sign_in_again_for("/account", texts)
+    /// Somebody is signed in, but not recently enough for this change. Browsers keep what is wanted and go to the sign-in
+    /// page, which names the account, and then to the page of the change; programs get 401.
+    pub fn to_sign_in_again(wanted: &WantedChange, texts: &Texts) -> Self {
+        let problem = Problem::from(Code::FreshSignInNeeded);
+        let location = format!("/login?next={}&reason={}", wanted.change.page(), Reason::Fresh.as_str());
+        let content = Content::SeeOther { location, json: problem.document(texts) };
+        let reply = Self::new(problem.code.status(), content);
+        match wanted.encode() {
+            Some(value) => reply.with_cookie(cookies::kept(cookies::WANTED, value, cookies::WANTED_LIFETIME)),
+            None => reply.forgetting_wanted_change(),
+        }
     }
 
-    /// The same; browsers then go to this path.
-    pub fn to_sign_in_again_for(next: &'static str, texts: &Texts) -> Self {
-        let problem = Problem::from(Code::FreshSignInNeeded);
-        let location = format!("/login?next={next}&reason={}", Reason::Fresh.as_str());
-        let content = Content::SeeOther { location, json: problem.document(texts) };
-        Self::new(problem.code.status(), content)
+    /// Somebody has signed in to this account. Browsers go on to the change that they wanted, or else to `next`. If another
+    /// account wanted it, the next page says that this is not that account.
+    pub fn signed_in(request: &Request, account: &Account, next: &LocalPath, json: &impl Serialize) -> Self {
+        let to = |location: &str| Self::see_other(location, StatusCode::OK, json);
+        match request.wanted_change() {
+            None => to(next.as_str()).with_banner(Banner::SignedIn),
+            Some(wanted) if wanted.is_of(&account.id) => {
+                Self { banner: wanted.change.banner(), ..to(wanted.change.page()) }
+            }
+            Some(_) => to("/account").with_banner(Banner::OtherAccount).forgetting_wanted_change(),
+        }
     }
 
     /// Sets or clears the session cookie.
@@ -212,20 +224,16 @@ impl Reply {
             .with_cookie(cookies::cleared(cookies::REQUESTED))
     }
 
-    /// Has the browser keep what was typed until the user has signed in again. It is a cookie, so that no URL contains an
-    /// address. A text that is too long for an address is not kept.
+    /// Has the browser forget what was wanted before a sign-in.
     #[must_use]
-    pub fn with_typed(self, owner: &AccountId, typed: &str) -> Self {
-        match cookies::encode_typed(owner, typed) {
-            Some(value) => self.with_cookie(cookies::kept(cookies::TYPED, value, cookies::TYPED_LIFETIME)),
-            None => self,
-        }
+    pub fn forgetting_wanted_change(self) -> Self {
+        self.with_cookie(cookies::cleared(cookies::WANTED))
     }
 
-    /// Has the browser delete what was typed.
+    /// The same, if there is anything to forget, because this page goes on with it or somebody has gone back.
     #[must_use]
-    pub fn clearing_typed(self) -> Self {
-        self.with_cookie(cookies::cleared(cookies::TYPED))
+    pub fn having_resumed(self, wanted: Option<&WantedChange>) -> Self {
+        if wanted.is_some() { self.forgetting_wanted_change() } else { self }
     }
 
     /// Has the browser that is redirected keep its request for an email, so that the page that says so can be opened again. An

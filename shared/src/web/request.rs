@@ -1,7 +1,7 @@
 //! What we read from an HTTP request: form, cookies, preferred language and format.
 use std::net::{IpAddr, Ipv4Addr};
 
-use domain::{AccountId, ClientInfo, DeviceCookie, Language, Token};
+use domain::{ClientInfo, DeviceCookie, Language, Token};
 use http::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, COOKIE, USER_AGENT};
 use http::{HeaderName, Method};
 use lambda_http::RequestExt as _;
@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::guard::{MAX_BODY_BYTES, UNDECODABLE};
 use super::problem::{Code, Problem};
-use super::{Banner, LocalPath, RequestedEmail, cookies, origin};
+use super::{Banner, LocalPath, RequestedEmail, WantedChange, cookies, origin};
 use crate::texts;
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -143,10 +143,10 @@ impl Request {
         self.cookie(cookies::DEVICE).map(|value| DeviceCookie::parse(&value)).unwrap_or_default()
     }
 
-    /// What was typed for this account before the user had to sign in again. Any browser can forge it: it is shown in a
-    /// form's field and checked like everything that is typed there.
-    pub fn typed(&self, owner: &AccountId) -> Option<String> {
-        cookies::decode_typed(owner, &self.cookie(cookies::TYPED)?)
+    /// What somebody wanted to change in this browser who had to sign in again first. Any browser can forge it (see
+    /// [`WantedChange`]).
+    pub fn wanted_change(&self) -> Option<WantedChange> {
+        WantedChange::decode(&self.cookie(cookies::WANTED)?)
     }
 
     /// The last request for an email from this browser. Any browser can forge it (see [`RequestedEmail`]).

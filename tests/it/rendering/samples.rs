@@ -7,7 +7,7 @@ use domain::{
     PendingAddress, PrimaryEmails, RecoveryEmails, Session, SignInMethod, Timestamp, Token, UndoLink,
     Username,
 };
-use shared::mail::{Email, PrimaryAddress, SignInAddress, ToldAddress, UnconfirmedAddress};
+use shared::mail::{Asked, Email, PrimaryAddress, SignInAddress, ToldAddress, UnconfirmedAddress};
 
 use crate::support::NOON;
 
@@ -177,6 +177,15 @@ pub fn history() -> History {
     History::new(events.collect())
 }
 
+fn asked() -> Asked {
+    Asked { at: since(), source: source(Device::Iphone) }
+}
+
+/// By a version that stored no more.
+fn asked_before() -> Asked {
+    Asked { at: since(), source: ClientInfo::default() }
+}
+
 pub fn emails() -> Vec<Email> {
     let [_, pending, confirmed, _] = backups();
     let pending_address = pending.pending().expect("it is pending").clone();
@@ -190,9 +199,11 @@ pub fn emails() -> Vec<Email> {
             to: UnconfirmedAddress::of(&pending_address),
             username: username(),
             token: token(),
+            asked: asked(),
         },
         Email::YourUsername { to: to(), username: username() },
-        Email::SignInLink { to: to(), username: username(), token: token() },
+        Email::SignInLink { to: to(), username: username(), token: token(), asked: asked() },
+        Email::SignInLink { to: to(), username: username(), token: token(), asked: asked_before() },
     ];
     let told = owner.primary_emails();
     for address in told.told(since()) {

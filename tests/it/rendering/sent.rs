@@ -5,9 +5,11 @@ use std::fmt::Write as _;
 use domain::Language;
 use serde_json::{Value, json};
 use shared::mail::Email;
+use shared::texts::Texts;
 
+use super::PRODUCT;
 use super::samples::emails;
-use crate::support::{World, file};
+use crate::support::{PUBLIC_URL, World, file};
 
 /// Product names: the default, and one that the headers cannot have in clear, with as many characters as the template allows.
 const PRODUCTS: [&str; 2] = ["Sparekey", "Blåbærgrød & Søn – “Øl”, vafler og kaffe"];
@@ -60,4 +62,38 @@ async fn ses_takes_every_email_in_every_language() {
     let subjects =
         texts.lines().filter_map(|line| line.split_once("-subject = ")).map(|(kind, _)| kind.to_owned());
     assert_eq!(kinds, subjects.collect(), "the samples have an email of each subject");
+}
+
+#[test]
+fn every_mail_has_a_line_that_lists_of_mails_show() {
+    for language in Language::ALL {
+        let texts = Texts::new(language, PRODUCT.into());
+        for email in emails() {
+            let composed = email.compose(&texts, PUBLIC_URL).expect("the email renders");
+            let (_, body) = composed.html.split_once("<body").expect("a body");
+            let (_, line) = body.split_once("aria-hidden=\"true\">").expect("a hidden line");
+            let (line, rest) = line.split_once("</div>").expect("it ends");
+            assert!(line.len() > 25 && line != composed.subject, "{}: {line}", composed.subject);
+            assert!(rest.contains("<h1"), "it is the first text");
+        }
+    }
+}
+
+#[test]
+fn a_notice_says_first_that_all_may_be_well() {
+    let texts = Texts::new(Language::En, PRODUCT.into());
+    let notices = emails().into_iter().filter(|email| matches!(email, Email::Notice { undo: Some(_), .. }));
+    let mut seen = 0;
+    for email in notices {
+        let composed = email.compose(&texts, PUBLIC_URL).expect("the email renders");
+        for part in [&composed.text, &composed.html] {
+            let at = |text: &str| part.find(text).unwrap_or_else(|| panic!("{text} is not in {part}"));
+            assert!(
+                at("Was this you?") < at("If it wasn’t you") && at("If it wasn’t you") < at("This wasn’t me")
+            );
+        }
+        assert!(!composed.html.contains("class=\"button\" href"), "the link is not the most striking thing");
+        seen += 1;
+    }
+    assert!(seen > 5, "{seen}");
 }

@@ -19,12 +19,15 @@ pub struct ListedSession {
     device: Device,
     /// From where, roughly; empty if that was not stored.
     pub(super) network: String,
+    /// The same as people read it.
+    #[serde(skip)]
+    network_begin: String,
     /// How.
     how: SignInMethod,
     /// When its sign-in was.
     signed_in_at: Timestamp,
     /// When it was last used.
-    seen_at: Timestamp,
+    pub(super) seen_at: Timestamp,
     /// Whether it is the one of this browser.
     pub(super) this_browser: bool,
 }
@@ -35,6 +38,7 @@ impl ListedSession {
             session: session.hash.clone(),
             device: session.source.device,
             network: session.source.network.clone(),
+            network_begin: session.source.network_begin().to_owned(),
             how: session.method,
             signed_in_at: session.authenticated_at,
             seen_at: session.seen_at,
@@ -47,16 +51,23 @@ impl ListedSession {
     }
 
     pub(super) fn begin(&self, texts: &Texts) -> String {
-        let key = match self.how {
+        texts.format(self.key_of_begin(), &[("date", &*texts.date_time(self.signed_in_at))])
+    }
+
+    pub(super) fn begin_in_html(&self, texts: &Texts) -> String {
+        texts.timed(self.key_of_begin(), self.signed_in_at)
+    }
+
+    fn key_of_begin(&self) -> &'static str {
+        match self.how {
             SignInMethod::Password => "session-by-password",
             SignInMethod::LinkToPrimary => "session-by-primary",
             SignInMethod::LinkToBackup => "session-by-backup",
-        };
-        texts.format(key, &[("date", &*texts.date_time(self.signed_in_at))])
+        }
     }
 
-    pub(super) fn last_use(&self, texts: &Texts) -> String {
-        texts.format("session-seen", &[("date", &*texts.date_time(self.seen_at))])
+    pub(super) fn address(&self, texts: &Texts) -> String {
+        texts.format("session-network", &[("network", &*self.network_begin)])
     }
 }
 
@@ -66,6 +77,9 @@ pub struct SessionList {
     pub(super) sessions: Vec<ListedSession>,
     /// Whether there may be more than are shown.
     pub(super) more_sessions: bool,
+    /// When it is shown.
+    #[serde(skip)]
+    pub(super) now: Timestamp,
     /// Whether this one was opened with the backup email, so that others may be a stranger's.
     #[serde(skip)]
     pub(super) recovered: bool,
@@ -74,13 +88,13 @@ pub struct SessionList {
 impl SessionList {
     /// The list as this browser shows it, from the sessions that were found and whether these are all. It contains this
     /// browser's session even if the index does not show it yet.
-    pub fn new(own: &Session, found: &[Session], complete: bool) -> Self {
+    pub fn new(own: &Session, found: &[Session], complete: bool, now: Timestamp) -> Self {
         let others = found.iter().filter(|session| session.hash != own.hash);
         let others = others.map(|session| ListedSession::new(session, false));
         let mut sessions: Vec<_> = std::iter::once(ListedSession::new(own, true)).chain(others).collect();
         let more_sessions = !complete || sessions.len() > MOST_SHOWN;
         sessions.truncate(MOST_SHOWN);
-        Self { sessions, more_sessions, recovered: own.method == SignInMethod::LinkToBackup }
+        Self { sessions, more_sessions, now, recovered: own.method == SignInMethod::LinkToBackup }
     }
 
     pub(super) fn others(&self) -> bool {

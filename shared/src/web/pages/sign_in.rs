@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::super::local_path::LocalPath;
 use super::super::problem::Problem;
-use super::super::{Banner, RequestedEmail};
+use super::super::{Banner, RequestedEmail, WantedChange};
 use super::Shown;
 use crate::texts::Texts;
 use domain::{Account, FormId};
@@ -47,6 +47,9 @@ pub struct SignInPage {
     next: LocalPath,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Reason>,
+    /// The change that somebody has to sign in again for. The page then asks the account that wants it, and no other.
+    #[serde(skip)]
+    again: Option<WantedChange>,
     #[serde(skip)]
     form_id: FormId,
     #[serde(skip)]
@@ -69,6 +72,7 @@ impl SignInPage {
             text,
             next,
             reason: None,
+            again: None,
             form_id,
             requested: None,
             banner: None,
@@ -90,10 +94,13 @@ impl SignInPage {
         Self { banner, ..self }
     }
 
-    /// Adds the reason, if there is one.
+    /// Adds the reason, if there is one, and the change that was wanted, if this is why. The account that wants it signs in,
+    /// so its username and its primary email are filled in.
     #[must_use]
-    pub fn with_reason(self, reason: Option<Reason>) -> Self {
-        Self { reason, ..self }
+    pub fn with_reason(self, reason: Option<Reason>, wanted: Option<WantedChange>) -> Self {
+        let again = wanted.filter(|_| reason == Some(Reason::Fresh));
+        let email = again.as_ref().map_or_else(|| self.email.clone(), |wanted| wanted.email.clone());
+        Self { reason, again, email, ..self }
     }
 
     /// The page after a wrong password.
@@ -110,6 +117,15 @@ impl SignInPage {
         self.problem = Some((SignInForm::Link, Shown::new(problem, &self.text)));
         self.email = email.into();
         self
+    }
+
+    fn title(&self) -> String {
+        self.text.message(if self.again.is_some() { "again-title" } else { "sign-in-title" })
+    }
+
+    /// An account without a password signs in again with a link.
+    fn asks_for_password(&self) -> bool {
+        self.again.as_ref().is_none_or(|wanted| wanted.has_password)
     }
 
     fn password_problem(&self) -> Option<&Shown> {
