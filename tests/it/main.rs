@@ -42,6 +42,8 @@ mod permission_table;
 mod permissions;
 mod questions;
 mod remove_backup;
+mod recent_activity;
+mod recovery;
 mod rendering;
 mod request_backup;
 mod request_magic_link;

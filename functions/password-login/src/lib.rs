@@ -87,7 +87,7 @@ pub async fn post(app: &App<PasswordChecks>, request: Request) -> Result<Reply, 
         return Err(wrong(app, form, texts));
     };
     let secret = secret_for(app, &form.form_id, &named.account);
-    let method = SignInMethod::Password;
+    let method = SignInMethod::with_password(named.sign_in_email);
     let session = Session::begin(secret.hash(), &named.account, method, request.client_info(), now);
     let remembered = app.remember_device(&request, &named.account);
     match open(app, &request, named, &session, &attempt, &remembered, now).await? {
@@ -232,6 +232,7 @@ async fn open(
         address.map(|address| (address, app.notice_of_use(request, &named.account, address, remembered)));
     let backup_used = notice.as_ref().map(|(address, keys)| (*address, keys));
     let former = request.session().map(|former| former.hash());
-    let sign_in = PasswordSignIn { session, former: former.as_ref(), attempt, backup_used };
+    let entry_id = &app.message_id();
+    let sign_in = PasswordSignIn { session, former: former.as_ref(), attempt, entry_id, backup_used };
     Ok(app.store.counted(&app.needs.keys).open_session_with_password(sign_in, now).await?)
 }

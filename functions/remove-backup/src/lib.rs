@@ -34,7 +34,10 @@ pub async fn post(app: &App, request: Request) -> Result<Reply, Error> {
     let what =
         form.what.unwrap_or(if account.backup.pending().is_some() { What::Pending } else { What::Confirmed });
     let done = match (what, account.backup.pending(), account.backup.confirmed()) {
-        (What::Pending, Some(pending), _) => app.store.cancel_pending(&account.id, pending).await?,
+        (What::Pending, Some(pending), _) => {
+            let entry = (app.message_id(), request.client_info());
+            app.store.cancel_pending(&account.id, pending, entry, now).await?
+        }
         (What::Confirmed, _, Some(_)) => {
             app.store.remove_backup(&account, app.message_id(), request.client_info(), now).await?
         }

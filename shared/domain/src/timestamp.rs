@@ -30,6 +30,14 @@ impl Timestamp {
     pub fn date_time(self) -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp(self.0).unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
+
+    /// The same as programs read it (RFC 3339), to the second.
+    pub fn rfc3339(self) -> String {
+        let at = self.date_time();
+        let (month, day) = (u8::from(at.month()), at.day());
+        let (hour, minute, second) = at.to_hms();
+        format!("{:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z", at.year())
+    }
 }
 
 /// `Duration` counts in `u64`; every duration here is a few days or months.

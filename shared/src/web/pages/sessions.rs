@@ -49,6 +49,7 @@ impl ListedSession {
     pub(super) fn begin(&self, texts: &Texts) -> String {
         let key = match self.how {
             SignInMethod::Password => "session-by-password",
+            SignInMethod::PasswordWithBackup => "session-by-password-with-backup",
             SignInMethod::LinkToPrimary => "session-by-primary",
             SignInMethod::LinkToBackup => "session-by-backup",
         };
@@ -80,7 +81,7 @@ impl SessionList {
         let mut sessions: Vec<_> = std::iter::once(ListedSession::new(own, true)).chain(others).collect();
         let more_sessions = !complete || sessions.len() > MOST_SHOWN;
         sessions.truncate(MOST_SHOWN);
-        Self { sessions, more_sessions, recovered: own.method == SignInMethod::LinkToBackup }
+        Self { sessions, more_sessions, recovered: own.method.is_through_backup() }
     }
 
     pub(super) fn others(&self) -> bool {
