@@ -1,6 +1,8 @@
 //! Accounts and the life of a backup email: what the base table decides, what the index finds.
 use domain::limit::Limit;
-use domain::{Backup, ClientInfo, ConfirmedAddress, Notice, PendingAddress, Purpose, RecoveryEmails, UndoLink};
+use domain::{
+    Backup, ClientInfo, ConfirmedAddress, Notice, PendingAddress, Purpose, RecoveryEmails, UndoLink,
+};
 use shared::store::{ConfirmRefused, LimitReached, NotCreated, Undo, UndoRefused};
 
 use crate::stack::{Stack, address, source};

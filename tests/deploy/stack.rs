@@ -98,7 +98,8 @@ impl Stack {
         let request = self.app.message_id();
         let generation = self.load(id).await.generation;
         let pending = PendingAddress { address: backup.clone(), since: self.now(), request, generation };
-        let asked = self.counted().request_backup(id, (&pending, &ClientInfo::default()), &[], self.now()).await;
+        let asked =
+            self.counted().request_backup(id, (&pending, &ClientInfo::default()), &[], self.now()).await;
         asked.expect("a backup email is asked for").expect("there is no limit");
         pending
     }

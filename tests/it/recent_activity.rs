@@ -101,7 +101,31 @@ async fn the_page_shows_five_and_the_rest_unfolds() {
     world.after(Duration::from_secs(60));
     sign_in(&world, "spare@example.org").await;
     let page = browser.get("/account").await;
-    insta::assert_snapshot!(lately(&page.words()), @"");
+    insta::assert_snapshot!(lately(&page.words()), @r"
+    The last 90 days, the newest first.
+    Signed in with the backup email sp***re@example.org
+    22 November 2026 at 12:07 UTC
+    Linux computer 203.0.x.x
+    Signed in with a password
+    22 November 2026 at 12:06 UTC
+    Linux computer 203.0.x.x
+    Signed in with a password
+    22 November 2026 at 12:05 UTC
+    Linux computer 203.0.x.x
+    Signed in with a password
+    22 November 2026 at 12:04 UTC
+    Linux computer 203.0.x.x
+    Signed in with a password
+    22 November 2026 at 12:03 UTC
+    Linux computer 203.0.x.x
+    Show earlier
+    Signed in with a password
+    22 November 2026 at 12:02 UTC
+    Linux computer 203.0.x.x
+    Signed in with a password
+    22 November 2026 at 12:01 UTC
+    Linux computer 203.0.x.x
+    ");
     let (at_once, unfolds) = page.body.split_once("<summary>Show earlier").expect("it unfolds");
     let lately = at_once.split_once("id=\"history\"").expect("the section").1;
     assert_eq!((lately.matches("<time ").count(), unfolds.matches("<time ").count()), (5, 2));
@@ -208,5 +232,8 @@ async fn an_undo_is_listed_too() {
         ),
         "{words}"
     );
-    assert!(words.contains("Backup email changed from ow***rs@example.org to th***ef@example.net"), "{words}");
+    assert!(
+        words.contains("Backup email changed from ow***rs@example.org to th***ef@example.net"),
+        "{words}"
+    );
 }

@@ -173,7 +173,12 @@ mod tests {
     }
 
     fn entry(second: i64, action: LoggedAction) -> LogEntry {
-        LogEntry { id: MessageId::first_of(at(second)), action, at: at(second), source: ClientInfo::default() }
+        LogEntry {
+            id: MessageId::first_of(at(second)),
+            action,
+            at: at(second),
+            source: ClientInfo::default(),
+        }
     }
 
     fn address(text: &str) -> EmailAddress {
@@ -184,10 +189,18 @@ mod tests {
     fn events_and_actions_are_listed_together_the_newest_first() {
         let signed_in = LoggedAction::SignedIn { how: SignInMethod::Password };
         let events = [event(10, Notice::PasswordSet), event(30, Notice::SessionsEnded)];
-        let entries = [entry(20, signed_in.clone()), entry(40, signed_in), entry(5, LoggedAction::requested(&address("a@b.example")))];
+        let entries = [
+            entry(20, signed_in.clone()),
+            entry(40, signed_in),
+            entry(5, LoggedAction::requested(&address("a@b.example"))),
+        ];
         let listed = Activity::newest(events, entries, 4);
-        let listed: Vec<_> = listed.iter().map(|activity| (activity.at.unix_seconds(), activity.what())).collect();
-        assert_eq!(listed, [(40, "signed-in"), (30, "sessions-ended"), (20, "signed-in"), (10, "password-set")]);
+        let listed: Vec<_> =
+            listed.iter().map(|activity| (activity.at.unix_seconds(), activity.what())).collect();
+        assert_eq!(
+            listed,
+            [(40, "signed-in"), (30, "sessions-ended"), (20, "signed-in"), (10, "password-set")]
+        );
     }
 
     #[test]

@@ -9,8 +9,8 @@ use super::write::{Write, number, text};
 use super::{Store, StoreError};
 use domain::{
     Account, AccountEvent, AccountId, ClientInfo, ConfirmedAddress, EmailAddress, EmailRequest, Generation,
-    Limit, Link, LinkAuthorization, LogEntry, LoggedAction, MessageId, Notice, PendingAddress, RecoveryEmails,
-    Timestamp,
+    Limit, Link, LinkAuthorization, LogEntry, LoggedAction, MessageId, Notice, PendingAddress,
+    RecoveryEmails, Timestamp,
 };
 
 /// What a confirmation takes.

@@ -23,8 +23,8 @@ use super::{Banner, RequestedEmail};
 use crate::texts::Texts;
 use domain::link::CONFIRMATION_LIFETIME;
 use domain::{
-    Account, AccountKind, Activity, Backup, EmailAddress, FormId, Generation, HashingKeys, MessageId, Purpose,
-    RecoverySteps, Session, Timestamp,
+    Account, AccountKind, Activity, Backup, EmailAddress, FormId, Generation, HashingKeys, MessageId,
+    Purpose, RecoverySteps, Session, Timestamp,
 };
 
 /// The stylesheet. Every page contains it byte for byte, because the content security policy names its hash.

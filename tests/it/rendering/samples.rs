@@ -2,7 +2,9 @@
 use std::time::Duration;
 
 use domain::{
-    Account, AccountEvent, AccountId, AccountKind, Activity, Backup, ClientInfo, ConfirmedAddress, Device, EmailAddress, FormerAddress, Generation, History, Language, LogEntry, LoggedAction, MessageId, Notice, PendingAddress, RecoveryEmails, Session, SignInEmail, SignInMethod, Timestamp, Token, UndoLink, Username,
+    Account, AccountEvent, AccountId, AccountKind, Activity, Backup, ClientInfo, ConfirmedAddress, Device,
+    EmailAddress, FormerAddress, Generation, History, Language, LogEntry, LoggedAction, MessageId, Notice,
+    PendingAddress, RecoveryEmails, Session, SignInEmail, SignInMethod, Timestamp, Token, UndoLink, Username,
 };
 use shared::mail::{Email, PrimaryAddress, SignInAddress, UnconfirmedAddress};
 
@@ -145,10 +147,8 @@ pub fn activity() -> Vec<Activity> {
     let backup = address("spare@example.org");
     let methods = [SignInMethod::Password, SignInMethod::LinkToPrimary, SignInMethod::LinkToBackup];
     let signed_in = methods.map(|how| LoggedAction::SignedIn { how });
-    let actions = signed_in.into_iter().chain([
-        LoggedAction::requested(&backup),
-        LoggedAction::cancelled(&backup),
-    ]);
+    let actions =
+        signed_in.into_iter().chain([LoggedAction::requested(&backup), LoggedAction::cancelled(&backup)]);
     let entries = (100..).zip(actions).map(|(number, action)| LogEntry {
         id: MessageId::new(number, 0),
         action,

@@ -1,9 +1,8 @@
 //! What happened to an account lately, as a part of the account page.
 use serde::Serialize;
 
-use crate::notice_text;
 use crate::texts::Texts;
-use domain::{Activity, ClientInfo, Device, SignInMethod, Timestamp};
+use domain::{Activity, Device, SignInMethod, Timestamp};
 
 /// As many as are shown at once. The others unfold.
 const AT_ONCE: usize = 5;
@@ -27,7 +26,7 @@ pub struct ListedActivity {
     /// On what kind of device.
     device: Device,
     /// From where, roughly; empty if that was not stored.
-    network: String,
+    pub(super) network: String,
 }
 
 impl From<&Activity> for ListedActivity {
@@ -60,9 +59,8 @@ impl ListedActivity {
         }
     }
 
-    pub(super) fn came_from(&self, text: &Texts) -> String {
-        let source = ClientInfo { device: self.device, network: self.network.clone() };
-        notice_text::source(&source, text)
+    pub(super) fn device(&self, text: &Texts) -> String {
+        text.message(&format!("session-on-{}", self.device.as_str()))
     }
 }
 
