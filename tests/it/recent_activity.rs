@@ -95,10 +95,10 @@ async fn the_page_shows_five_and_the_rest_unfolds() {
     let nothing = browser.get("/account").await.words();
     assert_eq!(lately(&nothing), "Nothing in the last 90 days.");
     for _ in 0..6 {
-        world.after(Duration::from_secs(60));
+        world.after(Duration::from_mins(1));
         sign_in(&world, "mina").await;
     }
-    world.after(Duration::from_secs(60));
+    world.after(Duration::from_mins(1));
     sign_in(&world, "spare@example.org").await;
     let page = browser.get("/account").await;
     insta::assert_snapshot!(lately(&page.words()), @r"

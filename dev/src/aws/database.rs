@@ -20,7 +20,7 @@ use crate::template::{Table, Template};
 
 /// How often expired items are deleted. DynamoDB takes up to days, so expired items are what a function usually meets; nothing
 /// may depend on either.
-const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
+const SWEEP_EVERY: Duration = Duration::from_hours(1);
 
 /// The file inside the data directory.
 const FILE: &str = "database.sqlite";

@@ -147,7 +147,7 @@ impl Store {
         let log = log_of(id);
         let since = MessageId::first_of(now - RETENTION);
         let events = self.newest_of_partition(id.as_str(), &since);
-        let (events, entries) = join(events, self.newest_of_partition(&log, &since)).await;
+        let (events, entries) = Box::pin(join(events, self.newest_of_partition(&log, &since))).await;
         Ok(Activity::newest(readable(events?, event), readable(entries?, entry), MOST_LISTED))
     }
 
