@@ -129,6 +129,22 @@ mod tests {
     use crate::Token;
 
     #[test]
+    fn a_password_with_the_backup_email_is_a_way_of_its_own() {
+        for (typed, method) in [
+            (None, SignInMethod::Password),
+            (Some(SignInEmail::Primary), SignInMethod::Password),
+            (Some(SignInEmail::Backup), SignInMethod::PasswordWithBackup),
+            (Some(SignInEmail::Former), SignInMethod::PasswordWithBackup),
+        ] {
+            assert_eq!(SignInMethod::with_password(typed), method);
+        }
+        let through_backup = [SignInMethod::PasswordWithBackup, SignInMethod::LinkToBackup];
+        assert!(through_backup.into_iter().all(SignInMethod::is_through_backup));
+        let others = [SignInMethod::Password, SignInMethod::LinkToPrimary];
+        assert!(!others.into_iter().any(SignInMethod::is_through_backup));
+    }
+
+    #[test]
     fn a_sign_in_is_fresh_for_fifteen_minutes() {
         let begins = Timestamp::from_unix_seconds(1_000);
         let session = Session {

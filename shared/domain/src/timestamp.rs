@@ -60,3 +60,15 @@ impl Sub<Duration> for Timestamp {
         Self(self.0.saturating_sub(seconds(duration)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_read_times_as_rfc_3339_has_them() {
+        for (seconds, text) in [(0, "1970-01-01T00:00:00Z"), (1_795_356_305, "2026-11-22T14:05:05Z")] {
+            assert_eq!(Timestamp::from_unix_seconds(seconds).rfc3339(), text);
+        }
+    }
+}
