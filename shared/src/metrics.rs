@@ -115,7 +115,9 @@ impl Event {
             // A metric of its own, so that an alarm can watch it.
             Self::Refused(LimitName(DAILY_EMAILS)) => "RefusedForTheDay",
             Self::Refused(_) => "Refused",
-            Self::SignedIn(SignInMethod::Password) => "SignedInWithPassword",
+            Self::SignedIn(SignInMethod::Password | SignInMethod::PasswordWithBackup) => {
+                "SignedInWithPassword"
+            }
             Self::SignedIn(SignInMethod::LinkToPrimary) => "SignedInWithLinkToPrimary",
             Self::SignedIn(SignInMethod::LinkToBackup) => "SignedInWithLinkToBackup",
         }

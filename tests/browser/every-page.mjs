@@ -259,6 +259,18 @@ export async function everyPage({ stack, browser, inspector, language }) {
   await longer.open(longLink.links[0]);
   await see(longer, "long-open-link-signed-in", say("open-stay", { username: long.username }));
 
+  // After a sign-in through the backup email, and what happened lately.
+  const recovering = await arrive();
+  await recovering.signIn(long.username, long.password);
+  await recovering.signIn(long.backup, long.password);
+  await see(recovering, "long-account-finish", say("finish-title"), say("finish-mailbox-yes"), say("history-title"));
+  await recovering.press(say("finish-mailbox-yes"));
+  await see(recovering, "long-account-finish-mailbox", say("finish-done"), say("finish-password-why"));
+  await recovering.press(say("finish-dismiss"));
+  await recovering.unfold(say("history-earlier"));
+  await see(recovering, "long-account-history", say("history-signed-in-password"), say("history-kept"));
+  assert(!(await recovering.page.locator("body").innerText()).includes(say("finish-title")));
+
   // An account with single sign-on.
   await stack.handOverSessions(long.username, sso.username);
   await longer.open("/account");

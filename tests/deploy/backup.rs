@@ -122,7 +122,9 @@ async fn a_later_request_and_a_cancelled_one_make_links_dead() {
     assert_eq!(stack.confirm(&account, &former).await, Err(ConfirmRefused::NoLongerPending));
 
     let cancel = async |pending: &PendingAddress| {
-        stack.store().cancel_pending(&eve, pending).await.expect("a cancellation is decided")
+        let entry = (stack.app.message_id(), ClientInfo::default());
+        let cancelled = stack.store().cancel_pending(&eve, pending, entry, stack.now()).await;
+        cancelled.expect("a cancellation is decided")
     };
     assert!(!cancel(&first).await, "another has taken its place");
     assert!(cancel(&second).await);
@@ -143,8 +145,8 @@ async fn a_limit_in_a_transaction_keeps_all_of_it_from_being_written() {
             generation: stack.load(&fay).await.generation,
         };
         let limits = std::slice::from_ref(&spacing);
-        let asked =
-            stack.counted().request_backup(&fay, &pending, &ClientInfo::default(), limits, stack.now()).await;
+        let wanted = (&pending, &ClientInfo::default());
+        let asked = stack.counted().request_backup(&fay, wanted, limits, stack.now()).await;
         (asked.expect("a request is decided"), pending)
     };
     let (asked, first) = ask("f@first.example").await;

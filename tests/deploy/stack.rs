@@ -99,7 +99,7 @@ impl Stack {
         let generation = self.load(id).await.generation;
         let pending = PendingAddress { address: backup.clone(), since: self.now(), request, generation };
         let asked =
-            self.counted().request_backup(id, &pending, &ClientInfo::default(), &[], self.now()).await;
+            self.counted().request_backup(id, (&pending, &ClientInfo::default()), &[], self.now()).await;
         asked.expect("a backup email is asked for").expect("there is no limit");
         pending
     }

@@ -47,6 +47,13 @@ async fn an_operator_disables_enables_and_signs_out() -> Result<()> {
     assert_eq!(mina.get("/account").await?.status, 401, "the session from before stays dead");
     sign_in(&mut mina, "mina", PASSWORD).await?;
 
+    let (code, said) = ops(&stack, &["accounts", "history", "mina"]).await?;
+    assert_eq!(code, Some(0), "{said}");
+    let lines: Vec<_> = said.lines().collect();
+    assert!(lines[0].starts_with("mina (") && lines[0].contains(" in the last 90 days, "), "{said}");
+    assert!(lines[1].contains("Z  signed-in  ") && lines[1].ends_with("  with a password"), "{said}");
+    assert!(!said.contains("mina@example.com"), "{said}");
+
     let mut joris = new_browser(&stack)?;
     sign_in(&mut joris, "joris", "zeven groene fietsen").await?;
     let (code, said) = ops(&stack, &["accounts", "end-sessions", "mina"]).await?;

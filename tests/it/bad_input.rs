@@ -17,6 +17,7 @@ fn paths() -> Vec<(&'static str, Option<Value>)> {
         "/login" => Some(json!({ "identifier": "mina", "password": "wrong" })),
         "/undo" => Some(json!({ "token": "A".repeat(43), "username": "mina" })),
         "/account/sessions/end" => Some(json!({ "session": "A".repeat(43) })),
+        "/account/finish" => Some(json!({ "finish": "dismiss" })),
         "/account/password" => Some(json!({ "password": "otter kettle violet" })),
         "/logout" => Some(json!({})),
         other => panic!("a body for {other}"),
@@ -194,9 +195,11 @@ async fn a_method_without_an_answer_is_refused_and_the_right_ones_are_named() {
     for (path, _) in paths() {
         let allow = match path {
             "/" | "/account" => "GET, HEAD, OPTIONS",
-            "/account/backup" | "/account/backup/remove" | "/account/sessions/end" | "/logout" => {
-                "POST, OPTIONS"
-            }
+            "/account/backup"
+            | "/account/backup/remove"
+            | "/account/sessions/end"
+            | "/account/finish"
+            | "/logout" => "POST, OPTIONS",
             _ => "GET, HEAD, POST, OPTIONS",
         };
         let options = browser.ask(&Ask::new("OPTIONS", path)).await;

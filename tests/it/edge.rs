@@ -58,6 +58,7 @@ fn form_for(path: &str) -> Ask {
         "/account/backup" => vec![("email", "eve@example.net")],
         "/account/backup/remove" => vec![("what", "confirmed")],
         "/account/sessions/end" => vec![("others", "true")],
+        "/account/finish" => vec![("finish", "dismiss")],
         "/account/password" => vec![("password", "otter kettle violet")],
         "/backup/confirm" | "/login/open" => vec![("token", &*token)],
         "/forgot-username" | "/login/link" => vec![("email", "mina@example.com")],

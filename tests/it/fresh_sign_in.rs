@@ -377,6 +377,8 @@ async fn a_forged_cookie_of_what_was_wanted_is_escaped_or_ignored() {
     let plain = browser.get("/account").await;
     for value in ["x", "AAAA", "é", "\"><script>", &"A".repeat(5_000)] {
         let browser = world.signed_in(&mina).await.with_cookie(&format!("{WANTED}={value}"));
+        // More than five sign-ins unfold.
+        world.forget_history();
         let page = browser.get("/account").await;
         assert_eq!(page.status, 200);
         assert_eq!(page.body.matches("<details").count(), plain.body.matches("<details").count());

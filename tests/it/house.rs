@@ -233,6 +233,7 @@ fn every_text_exists_in_every_language_and_is_used() {
         assert!(all.contains(&format!("=> \"{stem}\"")), "{stem} is the stem of a notice");
         used.extend(["subject", "lead"].map(|part| format!("{stem}-{part}")));
     }
+    used.extend(stems.iter().chain(&["requested", "cancelled"]).map(|what| format!("history-{what}")));
     for stem in ["added", "changed"] {
         used.extend(["at-once", "held"].map(|effect| format!("{stem}-{effect}")));
     }
@@ -317,7 +318,9 @@ fn the_outbox_feeds_the_mailer_for_a_day_and_a_slow_record_fails_alone() {
 
 #[test]
 fn figures_are_those_of_the_page() {
-    use domain::{account, device_cookie, email_address, link, link_code, password, session, username};
+    use domain::{
+        account, activity, device_cookie, email_address, link, link_code, password, session, username,
+    };
     let page = file("docs/architecture.md");
     let (minutes, hours, days) = (60, 3_600, 86_400);
     let whole = |duration: Duration, unit: u64| {
@@ -336,6 +339,7 @@ fn figures_are_those_of_the_page() {
             link_code::CODE_CHARACTERS,
             link::MAX_CODE_ATTEMPTS
         ),
+        format!("| what the account page lists of it | the newest {} |", activity::MOST_LISTED),
         format!("| \"this wasn't me\" link | {} days from the event |", whole(link::UNDO_LIFETIME, days)),
         format!("after one was undone | {} hours |", whole(account::FREEZE, hours)),
         format!(

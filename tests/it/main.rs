@@ -42,6 +42,8 @@ mod password_races;
 mod permission_table;
 mod permissions;
 mod questions;
+mod recent_activity;
+mod recovery;
 mod remove_backup;
 mod rendering;
 mod request_backup;

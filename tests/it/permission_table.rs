@@ -95,7 +95,7 @@ fn sessions() -> Vec<What> {
         &json!({
             "account_id": text("account-of-mina"), "generation": number(1), "how": text("password"),
             "source": { "M": {} }, "created_at": number(1), "seen_at": number(1), "authenticated_at": number(1),
-            "expires_at": number(1),
+            "expires_at": number(1), "recovery": text("begun"),
         }),
     );
     vec![
@@ -104,6 +104,7 @@ fn sessions() -> Vec<What> {
         only("`seen_at` of a session", &session, "seen_at"),
         only("`authenticated_at` of a session", &session, "authenticated_at"),
         only("`expires_at` of a session", &session, "expires_at"),
+        only("`recovery` of a session", &session, "recovery"),
         session,
     ]
 }
@@ -162,7 +163,12 @@ fn history() -> Vec<What> {
     change["happened"] =
         json!({ "M": { "what": text("backup-removed"), "address": text("thief@example.net") } });
     change["before"] = json!({ "M": { "backup": { "M": { "address": text("thief@example.net") } } } });
+    let log_key = json!({ "account_id": text("log#account-of-mina"), "event_id": text("01J") });
+    let mut request = use_of_a_backup.clone();
+    request["happened"] =
+        json!({ "M": { "what": text("backup-requested"), "address": text("m***a@example.com") } });
     vec![
+        item("an action in the log", "HistoryTable", &log_key, &request),
         item("a use or an ending in the history", "HistoryTable", &key, &use_of_a_backup),
         item("a change in the history, with what was before", "HistoryTable", &key, &change),
     ]
@@ -279,6 +285,18 @@ async fn only_flows_that_change_the_backup_email_say_what_an_undo_restores() {
         words.iter().any(|words| outcome.allows(words, Effect::Delete))
     };
     assert!(!outcomes().await.values().any(deletes), "nobody deletes from the history");
+}
+
+#[tokio::test]
+async fn a_function_that_only_logs_writes_nothing_that_an_undo_reads() {
+    assert!(writers("an action in the log").await.contains(&"request-backup"));
+    for words in ["a use or an ending in the history", "a change in the history, with what was before"] {
+        assert!(!writers(words).await.contains(&"request-backup"), "{words}");
+    }
+    assert!(!writers("an action in the log").await.contains(&"account"), "the page only reads");
+    let updates = |outcome: &Outcome| outcome.allows("`recovery` of a session", Effect::Update);
+    let updating: Vec<_> = outcomes().await.iter().filter(|(_, outcome)| updates(outcome)).collect();
+    assert_eq!(updating.iter().map(|(name, _)| **name).collect::<Vec<_>>(), ["end-session"]);
 }
 
 #[tokio::test]

@@ -211,6 +211,16 @@ fn only_the_account_page_lists_sessions_and_only_five_flows_end_them() {
 }
 
 #[test]
+fn only_the_account_page_and_an_undo_read_what_happened() {
+    let history = arn("HistoryTable");
+    assert_eq!(allowed("dynamodb:Query", &history), ["account", "undo-change"]);
+    assert!(allowed("dynamodb:GetItem", &history).is_empty());
+    for action in ["PutItem", "UpdateItem", "DeleteItem"] {
+        assert!(!allowed(&format!("dynamodb:{action}"), &history).contains(&"account"), "{action}");
+    }
+}
+
+#[test]
 fn nobody_may_list_search_or_administer() {
     for action in [
         "Scan",

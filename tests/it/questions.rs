@@ -36,6 +36,7 @@ pub const QUESTIONS: &[Question] = &[
     ("form", |typed| Ask::form("/account/backup", &[("email", typed)])),
     ("form", |_| Ask::form("/account/backup/remove", &[])),
     ("form", |_| Ask::form("/account/sessions/end", &[("others", "true")])),
+    ("form", |_| Ask::form("/account/finish", &[("finish", "mailbox")])),
     ("", |_| Ask::page("/account/password")),
     ("form", |_| Ask::form("/account/password", &[("password", "otter kettle violet")])),
     ("form", |_| Ask::form("/logout", &[])),

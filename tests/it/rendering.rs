@@ -18,7 +18,8 @@ use shared::web::pages::{
 use shared::web::{Banner, Change, Code, EmailKind, LocalPath, Page, Problem, RequestedEmail, WantedChange};
 
 use self::samples::{
-    account, address, backups, emails, history, recovery_emails, session, sessions, since, undo_links,
+    account, activity, address, backups, emails, history, recovery_emails, session, sessions, since,
+    undo_links,
 };
 use crate::support::{PUBLIC_URL, World, file, workspace_file};
 
@@ -126,6 +127,8 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
         let page = AccountPage::new(&mina, mina.created_at, texts());
         let page = page.with_sessions(listed).with_typed(Some("typed\"<".into()));
         add("account.html", format!("{others} other sessions"), &page);
+        let page = page.with_recovery(&session(1, method), &mina);
+        add("account.html", format!("after {method:?}, what happened"), &page.with_history(&activity()));
     }
     for banner in Banner::all() {
         let page = AccountPage::new(&mina, mina.created_at, texts());

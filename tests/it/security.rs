@@ -170,6 +170,7 @@ fn forms_ask_for_nothing_else() {
     let known = [
         "code",
         "email",
+        "finish",
         "form_id",
         "identifier",
         "next",

@@ -70,7 +70,13 @@ impl World {
         let (hash, method) = (secret.hash(), SignInMethod::Password);
         let session = Session::begin(hash, &account, method, ClientInfo::default(), now);
         let attempt = PasswordAttempt::new(&CountedFor::account(&person.id), None, HOME);
-        let sign_in = PasswordSignIn { session: &session, former: None, attempt: &attempt, used: None };
+        let sign_in = PasswordSignIn {
+            session: &session,
+            former: None,
+            attempt: &attempt,
+            entry_id: &self.operator.message_id(),
+            used: None,
+        };
         let opened = self
             .operator
             .store
@@ -214,11 +220,9 @@ impl World {
             request: app.message_id(),
             generation: account.expect("the account exists").generation,
         };
-        let asked = app
-            .store
-            .counted(&app.needs.keys)
-            .request_backup(&person.id, &pending, &ClientInfo::default(), &[], app.now())
-            .await;
+        let counted = app.store.counted(&app.needs.keys);
+        let wanted = (&pending, &ClientInfo::default());
+        let asked = counted.request_backup(&person.id, wanted, &[], app.now()).await;
         asked.expect("the database works").expect("no limit is asked for");
         pending
     }

@@ -209,6 +209,15 @@ impl World {
         self.carry_out("DeleteItem", &json!({ "TableName": "AccountsTable", "Key": key }));
     }
 
+    /// The rows of the table of what happened to accounts: the events, or the entries of the log.
+    pub fn history_rows(&self, of_log: bool) -> Vec<Value> {
+        let rows = self.dump()["HistoryTable"].clone();
+        let rows = rows.iter().map(|row| serde_json::from_str(row).expect("an item is JSON"));
+        let is_of_log =
+            |row: &Value| row["account_id"]["S"].as_str().is_some_and(|id| id.starts_with("log#"));
+        rows.filter(|row| is_of_log(row) == of_log).collect()
+    }
+
     /// Deletes all that happened to accounts, as if it was longer ago.
     pub fn forget_history(&self) {
         for item in &self.dump()["HistoryTable"] {

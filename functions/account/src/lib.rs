@@ -1,5 +1,6 @@
-//! Shows the account, the state of its backup email and where it is signed in. It also answers `/` and paths without a
+//! Shows the account, the state of its backup email, where it is signed in and what happened lately. It also answers `/` and paths without a
 //! function.
+use futures_util::future::join;
 use shared::app::App;
 use shared::error::Error;
 use shared::requirements::LinkCodes;
@@ -16,10 +17,14 @@ pub async fn get(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error>
     let user = app.require_authenticated(&request, now).await?;
     let account = &user.account;
     let (banner, wanted) = (request.banner(), request.wanted_change());
-    let sessions = app.store.list_sessions(account, ENOUGH_SESSIONS, now).await?;
+    let sessions = app.store.list_sessions(account, ENOUGH_SESSIONS, now);
+    let (sessions, activity) = join(sessions, app.store.list_activity(&account.id, now)).await;
+    let sessions = sessions?;
     let page = AccountPage::new(account, now, app.texts(account.language))
         .with_code(account, &app.needs.keys)
         .with_sessions(SessionList::new(&user.session, &sessions.rows, sessions.complete, now))
+        .with_recovery(&user.session, account)
+        .with_history(&activity?)
         .with_banner(banner);
     if request.path() == "/" {
         return Ok(Reply::see_other("/account", StatusCode::OK, &page));

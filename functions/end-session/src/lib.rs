@@ -1,5 +1,6 @@
-//! Ends sessions of one's own account: one of them, or all but this browser's.
-use domain::{Generation, Limit, Timestamp, TokenHash};
+//! Ends sessions of one's own account: one of them, or all but this browser's. It also keeps, in the row of a session that
+//! began through the backup email, what its person says about the recovery.
+use domain::{Generation, Limit, Recovery, Timestamp, TokenHash};
 use serde::{Deserialize, Serialize};
 use shared::app::{App, Authenticated};
 use shared::error::Error;
@@ -16,6 +17,25 @@ struct Form {
     others: bool,
     /// The account's generation that the page showed.
     seen: Option<String>,
+}
+
+/// What somebody says about the recovery of their account.
+#[derive(Deserialize)]
+struct RecoveryForm {
+    finish: Said,
+}
+
+#[derive(Clone, Copy, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Said {
+    Mailbox,
+    Dismiss,
+}
+
+/// What was kept. Browsers are redirected and never see it.
+#[derive(Serialize)]
+struct Kept {
+    finish: Said,
 }
 
 enum What {
@@ -42,8 +62,16 @@ enum Outcome {
     Missing,
 }
 
-/// POST `/account/sessions/end`.
+/// POST `/account/sessions/end` and `/account/finish`.
 pub async fn post(app: &App<RateLimits>, request: Request) -> Result<Reply, Error> {
+    match request.path() {
+        "/account/finish" => note_recovery(app, &request).await,
+        _ => end(app, request).await,
+    }
+}
+
+/// Ends sessions.
+async fn end(app: &App<RateLimits>, request: Request) -> Result<Reply, Error> {
     let now = app.now();
     let user = app.require_authenticated(&request, now).await?;
     let what = What::try_from(request.form::<Form>()?)?;
@@ -78,6 +106,19 @@ pub async fn post(app: &App<RateLimits>, request: Request) -> Result<Reply, Erro
         Outcome::Missing => Reply::nothing_done("/account", &Code::SessionGone.into(), &texts)
             .with_banner(Banner::SessionEnded),
     })
+}
+
+/// Keeps what was said, in any session: it opens nothing and changes no account. In one that did not begin through the backup
+/// email, there is nothing to keep.
+async fn note_recovery(app: &App<RateLimits>, request: &Request) -> Result<Reply, Error> {
+    let user = app.require_authenticated(request, app.now()).await?;
+    let RecoveryForm { finish } = request.form()?;
+    let said = match finish {
+        Said::Mailbox => Recovery::MailboxRead,
+        Said::Dismiss => Recovery::Dismissed,
+    };
+    app.store.note_recovery(&user.session.hash, said).await?;
+    Ok(Reply::see_other("/account", StatusCode::OK, &Kept { finish }))
 }
 
 impl TryFrom<Form> for What {

@@ -87,7 +87,8 @@ pub async fn post(app: &App<PasswordChecks>, request: Request) -> Result<Reply, 
         return Err(refused(app, &request, Code::WrongCredentials, form, texts));
     };
     let secret = secret_for(app, &form.form_id, &named.account);
-    let method = SignInMethod::Password;
+    let typed = named.address.as_ref().map(|(sign_in_email, _)| *sign_in_email);
+    let method = SignInMethod::with_password(typed);
     let session = Session::begin(secret.hash(), &named.account, method, request.client_info(), now);
     let remembered = app.remember_device(&request, &named.account);
     match open(app, &request, named, &session, &attempt, &remembered, now).await? {
@@ -245,6 +246,7 @@ async fn open(
         notice,
     });
     let former = request.session().map(|former| former.hash());
-    let sign_in = PasswordSignIn { session, former: former.as_ref(), attempt, used };
+    let entry_id = &app.message_id();
+    let sign_in = PasswordSignIn { session, former: former.as_ref(), attempt, entry_id, used };
     Ok(app.store.counted(&app.needs.keys).open_session_with_password(sign_in, now).await?)
 }

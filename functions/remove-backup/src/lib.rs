@@ -44,7 +44,10 @@ pub async fn post(app: &App, request: Request) -> Result<Reply, Error> {
 
     // Also while changes are frozen: what an undo restored may be a thief's own address.
     let done = match (what, account.backup.pending(), account.backup.confirmed()) {
-        (What::Pending, Some(pending), _) => app.store.cancel_pending(&account.id, pending).await?,
+        (What::Pending, Some(pending), _) => {
+            let entry = (app.message_id(), request.client_info());
+            app.store.cancel_pending(&account.id, pending, entry, now).await?
+        }
         (What::Confirmed, _, Some(_)) => {
             app.store.remove_backup(&account, app.message_id(), request.client_info(), now).await?
         }

@@ -47,8 +47,8 @@ pub async fn post(app: &App<EmailRequests>, request: Request) -> Result<Reply, E
     let pending = PendingAddress { address, since: now, request: app.message_id(), generation };
     app.count(Event::Requested(Subject::Confirmation));
     let counted = app.store.counted(&app.needs.keys);
-    let outcome =
-        counted.request_backup(&user.account.id, &pending, &request.client_info(), &limits, now).await?;
+    let wanted = (&pending, &request.client_info());
+    let outcome = counted.request_backup(&user.account.id, wanted, &limits, now).await?;
     if let Err(LimitReached(limit)) = outcome {
         if limit == limits[0]
             && let Some(reply) = same_click(app, &user.account.id, &form, now).await?

@@ -77,7 +77,7 @@ async fn end_some(
 }
 
 /// Finds the account of a username or address through the claims, which never lag.
-async fn find(operator: &Operator, typed: &str) -> Result<AccountId, Failure> {
+pub async fn find(operator: &Operator, typed: &str) -> Result<AccountId, Failure> {
     let found = match Identifier::parse(typed) {
         Identifier::Username(username) => operator.store.find_by_username(&username).await?,
         Identifier::Email(address) => operator.store.find_owner(&address, operator.now()).await?,

@@ -1,10 +1,10 @@
-//! `ops accounts`: the commands. `import.rs` and `account_admin.rs` have what they do.
+//! `ops accounts`: the commands. `import.rs`, `account_admin.rs` and `history.rs` have what they do.
 use std::path::PathBuf;
 
 use clap::Subcommand;
 use domain::AccountId;
 
-use super::{Connection, Operator, account_admin, import};
+use super::{Connection, Operator, account_admin, history, import};
 use crate::error::Failure;
 
 /// Commands for accounts.
@@ -36,6 +36,12 @@ pub enum Accounts {
         /// The username, or the primary or backup email.
         account: String,
     },
+    /// Shows what happened to an account in the last ninety days, the newest twenty: when (UTC), what, the masked
+    /// addresses, the kind of device and a part of the network. The owner sees the same on the account page.
+    History {
+        /// The username, or the primary or backup email.
+        account: String,
+    },
     /// Ends all sessions of an account, or of all accounts; sign-in links and pending backup emails requested before
     /// stop working too.
     #[command(group(clap::ArgGroup::new("whose").required(true).args(["account", "all"])))]
@@ -60,6 +66,7 @@ pub async fn run(command: Accounts, connection: &Connection) -> Result<(), Failu
         }
         Accounts::Disable { account } => account_admin::disable(&connected().await?, &account).await,
         Accounts::Enable { account } => account_admin::enable(&connected().await?, &account).await,
+        Accounts::History { account } => history::print(&connected().await?, &account).await,
         Accounts::EndSessions { account: Some(account), .. } => {
             account_admin::end_sessions(&connected().await?, &account).await
         }

@@ -2,6 +2,7 @@
 mod account_admin;
 pub mod accounts;
 pub mod emails;
+mod history;
 mod import;
 mod import_lines;
 mod usernames;

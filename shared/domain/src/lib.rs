@@ -2,6 +2,7 @@
 //!
 //! Pure: no async, no AWS, no clock and no randomness of its own; `now` and random bytes are arguments.
 pub mod account;
+pub mod activity;
 pub mod backup;
 pub mod client_info;
 pub mod device_cookie;
@@ -22,6 +23,7 @@ pub mod message_id;
 pub mod origin_keys;
 pub mod password;
 pub mod primary;
+pub mod recovery;
 pub mod session;
 pub mod timestamp;
 pub mod token;
@@ -29,6 +31,7 @@ pub mod undo;
 pub mod username;
 
 pub use account::{Account, AccountId, AccountKind, BackupRefused, SignInEmail};
+pub use activity::{Activity, Happened, LogEntry, LoggedAction};
 pub use backup::{Backup, ConfirmedAddress, FormerAddress, PendingAddress, RecoveryEmails};
 pub use client_info::{ClientInfo, Device};
 pub use device_cookie::{DeviceCookie, DeviceId};
@@ -51,6 +54,7 @@ pub use password::{
     Verdict, Verification,
 };
 pub use primary::{FormerPrimary, PrimaryEmails, PromotionRefused};
+pub use recovery::{Recovery, RecoverySteps};
 pub use session::{Session, SignInMethod};
 pub use timestamp::Timestamp;
 pub use token::{Token, TokenHash};

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::account::{Account, AccountId, SignInEmail};
 use super::client_info::ClientInfo;
 use super::generation::Generation;
+use super::recovery::Recovery;
 use super::timestamp::Timestamp;
 use super::token::TokenHash;
 
@@ -22,8 +23,10 @@ pub const FRESH_FOR: Duration = Duration::from_mins(15);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SignInMethod {
-    /// With a password.
+    /// With a password, and the username or the primary email.
     Password,
+    /// With a password and the backup email. Sessions from before this was distinguished have [`Self::Password`].
+    PasswordWithBackup,
     /// Through a link to the primary email.
     LinkToPrimary,
     /// Through a link to the backup email.
@@ -36,6 +39,21 @@ impl From<SignInEmail> for SignInMethod {
             SignInEmail::Primary | SignInEmail::FormerPrimary => Self::LinkToPrimary,
             SignInEmail::Backup | SignInEmail::Former => Self::LinkToBackup,
         }
+    }
+}
+
+impl SignInMethod {
+    /// With a password and this address, or the username.
+    pub const fn with_password(typed: Option<SignInEmail>) -> Self {
+        match typed {
+            Some(SignInEmail::Backup | SignInEmail::Former) => Self::PasswordWithBackup,
+            Some(SignInEmail::Primary | SignInEmail::FormerPrimary) | None => Self::Password,
+        }
+    }
+
+    /// Whether the backup email was used.
+    pub const fn is_through_backup(self) -> bool {
+        matches!(self, Self::PasswordWithBackup | Self::LinkToBackup)
     }
 }
 
@@ -60,6 +78,8 @@ pub struct Session {
     pub authenticated_at: Timestamp,
     /// Its absolute end.
     pub expires_at: Timestamp,
+    /// What the person has said since, if it began through the backup email.
+    pub recovery: Option<Recovery>,
 }
 
 impl Session {
@@ -81,6 +101,7 @@ impl Session {
             seen_at: now,
             authenticated_at: now,
             expires_at: now + ABSOLUTE_LIFETIME,
+            recovery: method.is_through_backup().then_some(Recovery::Begun),
         }
     }
 
@@ -108,6 +129,22 @@ mod tests {
     use crate::Token;
 
     #[test]
+    fn a_password_with_the_backup_email_is_a_way_of_its_own() {
+        for (typed, method) in [
+            (None, SignInMethod::Password),
+            (Some(SignInEmail::Primary), SignInMethod::Password),
+            (Some(SignInEmail::Backup), SignInMethod::PasswordWithBackup),
+            (Some(SignInEmail::Former), SignInMethod::PasswordWithBackup),
+        ] {
+            assert_eq!(SignInMethod::with_password(typed), method);
+        }
+        let through_backup = [SignInMethod::PasswordWithBackup, SignInMethod::LinkToBackup];
+        assert!(through_backup.into_iter().all(SignInMethod::is_through_backup));
+        let others = [SignInMethod::Password, SignInMethod::LinkToPrimary];
+        assert!(!others.into_iter().any(SignInMethod::is_through_backup));
+    }
+
+    #[test]
     fn a_sign_in_is_fresh_for_fifteen_minutes() {
         let begins = Timestamp::from_unix_seconds(1_000);
         let session = Session {
@@ -120,6 +157,7 @@ mod tests {
             seen_at: begins,
             authenticated_at: begins,
             expires_at: begins + ABSOLUTE_LIFETIME,
+            recovery: None,
         };
         let later = begins + FRESH_FOR;
         let renewed = session.renewed(Token::from_bytes([2; 32]).hash(), later);

@@ -30,6 +30,14 @@ impl Timestamp {
     pub fn date_time(self) -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp(self.0).unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
+
+    /// The same as programs read it (RFC 3339), to the second.
+    pub fn rfc3339(self) -> String {
+        let at = self.date_time();
+        let (month, day) = (u8::from(at.month()), at.day());
+        let (hour, minute, second) = at.to_hms();
+        format!("{:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z", at.year())
+    }
 }
 
 /// `Duration` counts in `u64`; every duration here is a few days or months.
@@ -50,5 +58,17 @@ impl Sub<Duration> for Timestamp {
 
     fn sub(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(seconds(duration)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_read_times_as_rfc_3339_has_them() {
+        for (seconds, text) in [(0, "1970-01-01T00:00:00Z"), (1_795_356_305, "2026-11-22T14:05:05Z")] {
+            assert_eq!(Timestamp::from_unix_seconds(seconds).rfc3339(), text);
+        }
     }
 }

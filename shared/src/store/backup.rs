@@ -9,7 +9,7 @@ use super::write::{Write, number, text};
 use super::{Store, StoreError};
 use domain::{
     Account, AccountEvent, AccountId, ClientInfo, EmailRequest, Generation, Limit, Link, LinkAuthorization,
-    MessageId, Notice, PendingAddress, RecoveryEmails, Timestamp,
+    LogEntry, LoggedAction, MessageId, Notice, PendingAddress, RecoveryEmails, Timestamp,
 };
 
 /// What a confirmation takes.
@@ -45,13 +45,12 @@ pub enum ConfirmRefused {
 }
 
 impl Counted<'_> {
-    /// Counts the request, stores the pending address and queues the confirmation email. A former pending address is
-    /// overwritten, and the links to it are dead.
+    /// Counts the request, stores the pending address, logs that and queues the confirmation email. A former pending address
+    /// is overwritten, and the links to it are dead.
     pub async fn request_backup(
         &self,
         id: &AccountId,
-        pending: &PendingAddress,
-        source: &ClientInfo,
+        (pending, source): (&PendingAddress, &ClientInfo),
         limits: &[Limit],
         now: Timestamp,
     ) -> Result<Result<(), LimitReached>, StoreError> {
@@ -66,8 +65,13 @@ impl Counted<'_> {
             address: pending.address.clone(),
             source: source.clone(),
         };
-        let writes =
-            vec![self.store.put_record(id, record)?, self.store.enqueue(&pending.request, request, now)?];
+        let action = LoggedAction::requested(&pending.address);
+        let entry = LogEntry { id: pending.request.clone(), action, at: now, source: source.clone() };
+        let writes = vec![
+            self.store.put_record(id, record)?,
+            self.store.log(id, &entry)?,
+            self.store.enqueue(&pending.request, request, now)?,
+        ];
         self.write_within("ask for a backup email", limits, writes, now).await
     }
 }
@@ -143,9 +147,21 @@ impl Store {
         Ok(tx.commit(self).await?.is_ok())
     }
 
-    /// Cancels a pending address. Key: the pending record. False when another request has replaced it, or it is gone.
-    pub async fn cancel_pending(&self, id: &AccountId, pending: &PendingAddress) -> Result<bool, StoreError> {
-        self.write_once("cancel a pending backup email", self.delete_pending(id, &pending.request)).await
+    /// Cancels a pending address, and logs that. Key: the pending record. False when another request has replaced it, or it
+    /// is gone.
+    pub async fn cancel_pending(
+        &self,
+        id: &AccountId,
+        pending: &PendingAddress,
+        (entry_id, source): (MessageId, ClientInfo),
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let action = LoggedAction::cancelled(&pending.address);
+        let entry = LogEntry { id: entry_id, action, at: now, source };
+        let mut tx = Transaction::new("cancel a pending backup email");
+        tx.add(self.delete_pending(id, &pending.request));
+        tx.add(self.log(id, &entry)?);
+        Ok(tx.commit(self).await?.is_ok())
     }
 
     /// Key: the profile. The condition is false while changes of the backup email are frozen, for a disabled account,

@@ -1,5 +1,9 @@
 //! The table of what happened to accounts. Each event is written in the transaction of the change itself, together with the
 //! request for its notice. Keys: the account, and the event's id, which sorts by time.
+//!
+//! Actions without a notice are in a partition of their own for each account, the log. So an undo never reads them, however
+//! many there are, and a function that may only log cannot write an event.
+use futures_util::future::join;
 use serde::{Deserialize, Serialize};
 
 use super::accounts::{Confirmed, Former};
@@ -8,15 +12,20 @@ use super::read::query_item_pages;
 use super::transaction::Transaction;
 use super::write::{Item, Write, text};
 use super::{Store, StoreError};
+use domain::activity::MOST_LISTED;
 use domain::history::RETENTION;
 use domain::{
-    Account, AccountEvent, AccountId, ClientInfo, EmailRequest, FormerPrimary, History, HourlyKey, MessageId,
-    Notice, PrimaryEmails, Purpose, RecoveryEmails, Timestamp,
+    Account, AccountEvent, AccountId, Activity, ClientInfo, EmailRequest, FormerPrimary, History, HourlyKey,
+    LogEntry, LoggedAction, MessageId, Notice, PrimaryEmails, Purpose, RecoveryEmails, Timestamp,
 };
 
 /// Calls that one look at the history makes, each of a megabyte at most. The limits on sign-ins, on requests and on ending
 /// sessions keep the events of a week below that.
 const MOST_PAGES: usize = 10;
+
+/// Rows that a list reads of each partition: any of both may have the newest.
+const MOST_ROWS: i32 = 20;
+const _: () = assert!(MOST_ROWS as usize == MOST_LISTED, "as many as are listed");
 
 #[derive(Serialize, Deserialize)]
 struct Row {
@@ -28,6 +37,18 @@ struct Row {
     /// The recovery emails before a change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     before: Option<Before>,
+    expires_at: Timestamp,
+}
+
+/// An action of the log.
+#[derive(Serialize, Deserialize)]
+struct LogRow {
+    /// The account's partition of the log.
+    account_id: String,
+    event_id: MessageId,
+    happened: LoggedAction,
+    happened_at: Timestamp,
+    source: ClientInfo,
     expires_at: Timestamp,
 }
 
@@ -128,6 +149,28 @@ fn event(item: Item) -> Result<AccountEvent, Unreadable> {
     })
 }
 
+fn entry(item: Item) -> Result<LogEntry, Unreadable> {
+    let row: LogRow = serde_dynamo::from_item(item).map_err(Unreadable::Malformed)?;
+    Ok(LogEntry { id: row.event_id, action: row.happened, at: row.happened_at, source: row.source })
+}
+
+/// The rows that can be read. The others are reported in the log and left out.
+fn readable<T>(items: Vec<Item>, read: fn(Item) -> Result<T, Unreadable>) -> impl Iterator<Item = T> {
+    items.into_iter().filter_map(move |item| {
+        let id = item.get("event_id").and_then(|id| id.as_s().ok()).cloned();
+        read(item)
+            .inspect_err(|error| {
+                tracing::error!(event = id, error = %error, "an event of the history is left out");
+            })
+            .ok()
+    })
+}
+
+/// The partition of an account's log.
+fn log_of(id: &AccountId) -> String {
+    format!("log#{}", id.as_str())
+}
+
 impl Store {
     /// What happened to an account in the time that an undo link works, read consistently. Rows that cannot be read are
     /// reported in the log and left out.
@@ -144,15 +187,42 @@ impl Store {
         if !found.complete {
             tracing::error!("the history of an account is longer than is read");
         }
-        let readable = found.rows.into_iter().filter_map(|item| {
-            let id = item.get("event_id").and_then(|id| id.as_s().ok()).cloned();
-            event(item)
-                .inspect_err(|error| {
-                    tracing::error!(event = id, error = %error, "an event of the history is left out");
-                })
-                .ok()
-        });
-        Ok(History::new(readable.collect()))
+        Ok(History::new(readable(found.rows, event).collect()))
+    }
+
+    /// The newest of what happened to an account, events and log, as long as it is kept, read consistently. One call for each of
+    /// both, at the same time.
+    pub async fn list_activity(&self, id: &AccountId, now: Timestamp) -> Result<Vec<Activity>, StoreError> {
+        let log = log_of(id);
+        let since = MessageId::first_of(now - RETENTION);
+        let events = self.newest_of_partition(id.as_str(), &since);
+        let (events, entries) = Box::pin(join(events, self.newest_of_partition(&log, &since))).await;
+        Ok(Activity::newest(readable(events?, event), readable(entries?, entry), MOST_LISTED))
+    }
+
+    async fn newest_of_partition(&self, partition: &str, since: &MessageId) -> Result<Vec<Item>, StoreError> {
+        let call = self.dynamodb.query().table_name(&self.tables.history).consistent_read(true);
+        let call = call
+            .key_condition_expression("account_id = :id AND event_id >= :since")
+            .expression_attribute_values(":id", text(partition))
+            .expression_attribute_values(":since", text(since.as_str()))
+            .scan_index_forward(false)
+            .limit(MOST_ROWS);
+        let found = query_item_pages(call, MOST_LISTED, 1).await.context("list what happened lately")?;
+        Ok(found.rows)
+    }
+
+    /// Adds an action to the log. Key: the account's log and the entry's id. The condition is false when it exists.
+    pub(super) fn log(&self, id: &AccountId, entry: &LogEntry) -> Result<Write, StoreError> {
+        let row = LogRow {
+            account_id: log_of(id),
+            event_id: entry.id.clone(),
+            happened: entry.action.clone(),
+            happened_at: entry.at,
+            source: entry.source.clone(),
+            expires_at: entry.at + RETENTION,
+        };
+        Ok(Write::put(&self.tables.history, &row)?.when("attribute_not_exists(event_id)"))
     }
 
     /// Adds an event, and a request for a notice to each mailbox that is told: the primary, and those that it replaced not

@@ -13,8 +13,8 @@ use super::{Store, StoreError};
 use domain::session::{ABSOLUTE_LIFETIME, IDLE_LIFETIME};
 use domain::{
     Account, AccountEvent, AccountId, ClientInfo, CountedFor, EmailAddress, Generation, HourlyKey, Limit,
-    Link, LinkAuthorization, MessageId, Notice, PasswordAttempt, Session, SignInEmail, SignInMethod,
-    Timestamp, TokenHash,
+    Link, LinkAuthorization, LogEntry, LoggedAction, MessageId, Notice, PasswordAttempt, Recovery, Session,
+    SignInEmail, SignInMethod, Timestamp, TokenHash,
 };
 
 /// Rows that one call for a list reads, valid or not.
@@ -38,6 +38,9 @@ struct Row {
     seen_at: Timestamp,
     authenticated_at: Timestamp,
     expires_at: Timestamp,
+    /// The index does not have it: it matters to the browser of the session alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    recovery: Option<Recovery>,
 }
 
 /// An item of the table. One that lacks an attribute is no session: the permission to record the use of a session also
@@ -70,6 +73,7 @@ impl From<Row> for Session {
             seen_at: row.seen_at,
             authenticated_at: row.authenticated_at,
             expires_at: row.expires_at,
+            recovery: row.recovery,
         }
     }
 }
@@ -86,6 +90,7 @@ impl From<&Session> for Row {
             seen_at: session.seen_at,
             authenticated_at: session.authenticated_at,
             expires_at: session.expires_at,
+            recovery: session.recovery,
         }
     }
 }
@@ -99,6 +104,8 @@ pub struct PasswordSignIn<'a> {
     pub former: Option<&'a TokenHash>,
     /// The successful attempt.
     pub attempt: &'a PasswordAttempt,
+    /// The key of its entry in the log, unless an address other than the primary was used.
+    pub entry_id: &'a MessageId,
     /// If another address than the primary was typed as the identifier: that it was used.
     pub used: Option<AddressUse<'a>>,
 }
@@ -160,7 +167,7 @@ pub struct LinkSignIn<'a> {
     pub authorization: LinkAuthorization,
     /// Which of the account's addresses it was sent to.
     pub sign_in_email: SignInEmail,
-    /// The notice, which is sent unless that is the primary.
+    /// The notice, which is sent unless that is the primary; then its id is that of the entry in the log.
     pub notice: &'a NoticeKeys,
 }
 
@@ -186,8 +193,9 @@ impl Counted<'_> {
         if let Some(former) = sign_in.former {
             tx.add(self.store.delete_session(former));
         }
-        if let Some(used) = sign_in.used {
-            self.store.record_use(&mut tx, session, used, now)?;
+        match sign_in.used {
+            Some(used) => self.store.record_use(&mut tx, session, used, now)?,
+            None => self.store.log_sign_in(&mut tx, session, sign_in.entry_id, now)?,
         }
         Ok(match tx.commit(self.store).await? {
             Ok(()) => Ok(()),
@@ -221,7 +229,9 @@ impl Counted<'_> {
         if let Some(former) = former {
             tx.add(store.delete_session(former));
         }
-        if sign_in_email != SignInEmail::Primary {
+        if sign_in_email == SignInEmail::Primary {
+            store.log_sign_in(&mut tx, session, &notice.id, now)?;
+        } else {
             let used = AddressUse { account, sign_in_email, address: &link.address, notice };
             store.record_use(&mut tx, session, used, now)?;
         }
@@ -356,6 +366,31 @@ impl Store {
 
     pub(super) fn delete_session(&self, hash: &TokenHash) -> Write {
         Write::delete(&self.tables.sessions, session_key(hash))
+    }
+
+    /// Keeps what the person has said about the recovery of the account. Key: the session. The condition is false when it
+    /// did not begin through the backup email, or the steps were dismissed; nothing is written then.
+    pub async fn note_recovery(&self, hash: &TokenHash, said: Recovery) -> Result<(), StoreError> {
+        let note = Write::update(&self.tables.sessions, session_key(hash), "SET recovery = :said")
+            .when("attribute_exists(recovery) AND recovery <> :dismissed")
+            .value(":said", text(said.as_str()))
+            .value(":dismissed", text(Recovery::Dismissed.as_str()));
+        self.write(note).await.context("keep what was said about a recovery")?;
+        Ok(())
+    }
+
+    /// Adds that somebody signed in without the backup email.
+    fn log_sign_in(
+        &self,
+        tx: &mut Transaction,
+        session: &Session,
+        id: &MessageId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let action = LoggedAction::SignedIn { how: session.method };
+        let entry = LogEntry { id: id.clone(), action, at: now, source: session.source.clone() };
+        tx.add(self.log(&session.account_id, &entry)?);
+        Ok(())
     }
 
     /// Adds that an address other than the primary was used to sign in.

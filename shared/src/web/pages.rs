@@ -1,5 +1,6 @@
 //! The pages: one struct each, HTML through its template and JSON through `Serialize`.
 mod check_mailbox;
+mod history;
 mod links;
 mod password;
 mod promote;
@@ -13,6 +14,7 @@ use askama::Template;
 use serde::{Serialize, Serializer};
 
 pub use check_mailbox::{CheckMailboxPage, EmailRequested};
+pub use history::{HistoryList, ListedActivity};
 pub use links::{ConfirmPage, ConfirmedPage, OpenLinkPage};
 pub use password::{PasswordPage, PasswordSet};
 pub use promote::PromotePage;
@@ -25,8 +27,8 @@ use super::{Banner, Change, RequestedEmail};
 use crate::texts::Texts;
 use domain::link::CONFIRMATION_LIFETIME;
 use domain::{
-    Account, AccountKind, Backup, EmailAddress, FormId, Generation, HashingKeys, MessageId, Purpose,
-    Timestamp,
+    Account, AccountKind, Activity, Backup, EmailAddress, FormId, Generation, HashingKeys, MessageId,
+    Purpose, RecoverySteps, Session, Timestamp,
 };
 
 /// The stylesheet. Every page contains it byte for byte, because the content security policy names its hash.
@@ -195,6 +197,15 @@ pub struct AccountPage {
     /// Where the account is signed in, on the page that shows it.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     sessions: Option<SessionList>,
+    /// What is left to do after a sign-in through the backup email.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finish: Option<RecoverySteps>,
+    /// The primary email in the question whether it can still be read.
+    #[serde(skip)]
+    primary_masked: String,
+    /// What happened lately, on the page that shows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history: Option<HistoryList>,
     /// Whether the link in the last confirmation email has expired.
     #[serde(skip)]
     pending_expired: bool,
@@ -257,6 +268,9 @@ impl AccountPage {
             has_password: account.password_hash.is_some(),
             frozen_until: account.frozen_until(now),
             sessions: None,
+            finish: None,
+            primary_masked: account.primary.address.masked(),
+            history: None,
             pending_expired: pending.is_some_and(|pending| now > pending.since + CONFIRMATION_LIFETIME),
             pending_left: pending
                 .map(|pending| (pending.since + CONFIRMATION_LIFETIME).since(now))
@@ -287,6 +301,19 @@ impl AccountPage {
     #[must_use]
     pub fn with_sessions(self, sessions: SessionList) -> Self {
         Self { sessions: Some(sessions), ..self }
+    }
+
+    /// Adds what is left to do, in a session that began through the backup email. The sessions come before it.
+    #[must_use]
+    pub fn with_recovery(self, session: &Session, account: &Account) -> Self {
+        let others = self.sessions.as_ref().is_some_and(SessionList::others);
+        Self { finish: RecoverySteps::of(session, account, others), ..self }
+    }
+
+    /// Adds what happened lately, the newest first.
+    #[must_use]
+    pub fn with_history(self, activity: &[Activity]) -> Self {
+        Self { history: Some(HistoryList::new(activity)), ..self }
     }
 
     /// Adds what was typed before the user had to sign in again.

@@ -2,10 +2,10 @@
 use std::time::Duration;
 
 use domain::{
-    Account, AccountEvent, AccountId, AccountKind, Backup, ClientInfo, ConfirmedAddress, Device,
-    EmailAddress, FormerAddress, FormerPrimary, Generation, History, Language, MessageId, Notice,
-    PendingAddress, PrimaryEmails, RecoveryEmails, Session, SignInMethod, Timestamp, Token, UndoLink,
-    Username,
+    Account, AccountEvent, AccountId, AccountKind, Activity, Backup, ClientInfo, ConfirmedAddress, Device,
+    EmailAddress, FormerAddress, FormerPrimary, Generation, History, Language, LogEntry, LoggedAction,
+    MessageId, Notice, PendingAddress, PrimaryEmails, RecoveryEmails, Session, SignInMethod, Timestamp,
+    Token, UndoLink, Username,
 };
 use shared::mail::{Asked, Email, PrimaryAddress, SignInAddress, ToldAddress, UnconfirmedAddress};
 
@@ -158,6 +158,26 @@ pub fn recovery_emails() -> [RecoveryEmails; 4] {
 
 /// Everything that can happen to an account, after each of these states.
 pub fn history() -> History {
+    History::new(events())
+}
+
+/// The same with every action, the newest first.
+pub fn activity() -> Vec<Activity> {
+    let backup = address("spare@example.org");
+    let methods = [SignInMethod::Password, SignInMethod::LinkToPrimary, SignInMethod::LinkToBackup];
+    let signed_in = methods.map(|how| LoggedAction::SignedIn { how });
+    let actions =
+        signed_in.into_iter().chain([LoggedAction::requested(&backup), LoggedAction::cancelled(&backup)]);
+    let entries = (100..).zip(actions).map(|(number, action)| LogEntry {
+        id: MessageId::new(number, 0),
+        action,
+        at: since(),
+        source: source(Device::Iphone),
+    });
+    Activity::newest(events(), entries, usize::MAX)
+}
+
+fn events() -> Vec<AccountEvent> {
     let befores = recovery_emails().into_iter().cycle();
     let events =
         (1..).zip(notices().into_iter().zip(befores)).map(|(number, (notice, before))| AccountEvent {
@@ -174,7 +194,7 @@ pub fn history() -> History {
             at: since() + Duration::from_secs(number),
             source: source(Device::Mac),
         });
-    History::new(events.collect())
+    events.collect()
 }
 
 fn asked() -> Asked {

@@ -61,6 +61,7 @@ impl ListedSession {
     fn key_of_begin(&self) -> &'static str {
         match self.how {
             SignInMethod::Password => "session-by-password",
+            SignInMethod::PasswordWithBackup => "session-by-password-with-backup",
             SignInMethod::LinkToPrimary => "session-by-primary",
             SignInMethod::LinkToBackup => "session-by-backup",
         }
@@ -94,7 +95,7 @@ impl SessionList {
         let mut sessions: Vec<_> = std::iter::once(ListedSession::new(own, true)).chain(others).collect();
         let more_sessions = !complete || sessions.len() > MOST_SHOWN;
         sessions.truncate(MOST_SHOWN);
-        Self { sessions, more_sessions, now, recovered: own.method == SignInMethod::LinkToBackup }
+        Self { sessions, more_sessions, now, recovered: own.method.is_through_backup() }
     }
 
     pub(super) fn others(&self) -> bool {

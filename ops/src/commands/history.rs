@@ -1,0 +1,50 @@
+//! `ops accounts history`: what happened to an account lately.
+use domain::{Activity, SignInMethod};
+
+use super::{Operator, account_admin};
+use crate::error::Failure;
+
+/// Prints the newest of it, the newest first. No address is in full.
+pub async fn print(operator: &Operator, typed: &str) -> Result<(), Failure> {
+    let id = account_admin::find(operator, typed).await?;
+    let activity = operator.store.list_activity(&id, operator.now()).await?;
+    println!("{typed} ({}): {} in the last 90 days, the newest first", id.as_str(), counted(activity.len()));
+    for activity in &activity {
+        println!("{}", line(activity));
+    }
+    Ok(())
+}
+
+fn counted(activities: usize) -> String {
+    match activities {
+        0 => "nothing".into(),
+        1 => "1 entry".into(),
+        _ => format!("{activities} entries"),
+    }
+}
+
+fn line(activity: &Activity) -> String {
+    let addresses = activity.addresses();
+    let addresses = match (addresses.former, addresses.backup) {
+        (Some(former), Some(backup)) => format!("{former} -> {backup}"),
+        (None, Some(backup)) => backup,
+        (_, None) => activity.how().map(words).unwrap_or_default().to_owned(),
+    };
+    let network = Some(&*activity.source.network).filter(|network| !network.is_empty()).unwrap_or("-");
+    let line = format!(
+        "{}  {:18}  {:10}  {network:12}  {addresses}",
+        activity.at.rfc3339(),
+        activity.what(),
+        activity.source.device.as_str(),
+    );
+    line.trim_end().to_owned()
+}
+
+const fn words(how: SignInMethod) -> &'static str {
+    match how {
+        SignInMethod::Password => "with a password",
+        SignInMethod::PasswordWithBackup => "with a password and the backup email",
+        SignInMethod::LinkToPrimary => "through a link to the primary email",
+        SignInMethod::LinkToBackup => "through a link to the backup email",
+    }
+}

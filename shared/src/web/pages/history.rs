@@ -1,0 +1,91 @@
+//! What happened to an account lately, as a part of the account page.
+use serde::Serialize;
+
+use crate::texts::Texts;
+use domain::{Activity, Device, SignInMethod, Timestamp};
+
+/// As many as are shown at once. The others unfold.
+const AT_ONCE: usize = 5;
+
+/// Something that happened, as the owner sees it. No address is in full.
+#[derive(Debug, Clone, Serialize)]
+pub struct ListedActivity {
+    /// What.
+    what: &'static str,
+    /// By which way somebody signed in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    how: Option<SignInMethod>,
+    /// The backup email that it is about, masked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backup: Option<String>,
+    /// The one that was replaced, masked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    former: Option<String>,
+    /// When.
+    pub(super) at: Timestamp,
+    /// On what kind of device.
+    device: Device,
+    /// From where, roughly; empty if that was not stored.
+    pub(super) network: String,
+}
+
+impl From<&Activity> for ListedActivity {
+    fn from(activity: &Activity) -> Self {
+        let addresses = activity.addresses();
+        Self {
+            what: activity.what(),
+            how: activity.how(),
+            backup: addresses.backup,
+            former: addresses.former,
+            at: activity.at,
+            device: activity.source.device,
+            network: activity.source.network.clone(),
+        }
+    }
+}
+
+impl ListedActivity {
+    pub(super) fn happened(&self, text: &Texts) -> String {
+        let addresses = [("former", self.former.as_deref()), ("backup", self.backup.as_deref())];
+        let addresses = addresses.map(|(name, address)| (name, address.unwrap_or_default()));
+        match self.how {
+            Some(SignInMethod::Password) => text.message("history-signed-in-password"),
+            Some(SignInMethod::LinkToPrimary) => text.message("history-signed-in-primary"),
+            // These are events.
+            Some(SignInMethod::PasswordWithBackup | SignInMethod::LinkToBackup) => {
+                text.message("history-signed-in-backup")
+            }
+            None => text.format(&format!("history-{}", self.what), &addresses),
+        }
+    }
+
+    pub(super) fn device(&self, text: &Texts) -> String {
+        text.message(&format!("session-on-{}", self.device.as_str()))
+    }
+}
+
+/// What happened, the newest first.
+#[derive(Debug, Clone, Serialize)]
+#[serde(transparent)]
+pub struct HistoryList(Vec<ListedActivity>);
+
+impl HistoryList {
+    /// The list of these activities, the newest first.
+    pub fn new(activity: &[Activity]) -> Self {
+        Self(activity.iter().map(ListedActivity::from).collect())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The newest.
+    pub(super) fn at_once(&self) -> &[ListedActivity] {
+        &self.0[..self.0.len().min(AT_ONCE)]
+    }
+
+    /// The others.
+    pub(super) fn earlier(&self) -> &[ListedActivity] {
+        &self.0[self.0.len().min(AT_ONCE)..]
+    }
+}
