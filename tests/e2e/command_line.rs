@@ -119,7 +119,11 @@ async fn bad_account_lines_are_named_and_refuse_the_start() -> Result<()> {
     let path = file.to_string_lossy().into_owned();
     let (status, _, stderr) = output_of(&["--port-base", "0", "--accounts", &path]).await?;
     assert!(!status.success());
-    for line in ["line 2: ", "line 3: the username is already in line 1", "line 4: not JSON, as of column 2; each line must be one object"] {
+    for line in [
+        "line 2: ",
+        "line 3: the username is already in line 1",
+        "line 4: not JSON, as of column 2; each line must be one object",
+    ] {
         assert!(stderr.contains(line), "{line:?} is missing in {stderr}");
     }
     Ok(())

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use shared::mail::Email;
 use shared::texts::Texts;
 
-use super::samples::emails;
 use super::PRODUCT;
+use super::samples::emails;
 use crate::support::{PUBLIC_URL, World, file};
 
 /// Product names: the default, and one that the headers cannot have in clear, with as many characters as the template allows.
@@ -88,7 +88,9 @@ fn a_notice_says_first_that_all_may_be_well() {
         let composed = email.compose(&texts, PUBLIC_URL).expect("the email renders");
         for part in [&composed.text, &composed.html] {
             let at = |text: &str| part.find(text).unwrap_or_else(|| panic!("{text} is not in {part}"));
-            assert!(at("Was this you?") < at("If it wasn’t you") && at("If it wasn’t you") < at("This wasn’t me"));
+            assert!(
+                at("Was this you?") < at("If it wasn’t you") && at("If it wasn’t you") < at("This wasn’t me")
+            );
         }
         assert!(!composed.html.contains("class=\"button\" href"), "the link is not the most striking thing");
         seen += 1;
