@@ -194,9 +194,9 @@ impl Texts {
         })
     }
 
-    /// How long a link still works, in hours or minutes.
+    /// How long a link still works, in hours or minutes. Its last second counts as a minute.
     pub fn left(&self, left: Duration) -> String {
-        let minutes = left.as_secs().div_ceil(60);
+        let minutes = left.as_secs().div_ceil(60).max(1);
         if minutes < 60 {
             self.number("left-minutes", minutes)
         } else {
@@ -347,6 +347,7 @@ mod tests {
             (60, "The link in it works for one more hour."),
             (59, "The link in it works for 59 more minutes."),
             (1, "The link in it works for one more minute."),
+            (0, "The link in it works for one more minute."),
         ] {
             assert_eq!(texts.left(Duration::from_secs(minutes * 60)), words);
         }

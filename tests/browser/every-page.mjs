@@ -384,7 +384,8 @@ async function setsPassword({ stack, arrive, see, mail, language, person }) {
   const path = "/account/password";
   await visitor.signIn(person.username, person.password);
   await visitor.open(path);
-  await see(visitor, "password", person.username, say("new-password-effect"), say("new-password-hint"));
+  await see(visitor, "password", say("new-password-effect"), say("new-password-hint"));
+  assert.equal(await visitor.page.locator('[autocomplete="username"]').inputValue(), person.username);
   for (const [password, code] of [
     ["too short", "password-too-short"],
     ["x".repeat(1_025), "password-too-long"],

@@ -292,7 +292,7 @@ test("the keyboard alone enters a code and takes a change back", async () => {
   // The invalid field has the focus.
   await visitor.page.locator("#code[aria-invalid]").waitFor();
   await keyboard.type(code);
-  await tab(words("confirm-submit"));
+  await tab(words("code-lost-link"), words("confirm-submit"));
   mark = await stack.latestMail();
   await keyboard.press("Space");
   await loaded(words("confirmed-title"));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -97,17 +98,24 @@ impl Supervisor {
                 }
             }
         };
-        // Lines first: the last words of a process belong before the note that it ended.
-        let (_, end) = tokio::join!(lines, end);
-        let was_ready = tokio::time::timeout(Duration::ZERO, self.runtime.polled(&self.function)).await;
-        match (self.runtime.exited(&self.environment), was_ready) {
-            (false, _) => End::Stopped,
-            (true, Err(_)) => End::NeverReady,
-            (true, Ok(_)) => {
-                self.logs.note(&format!("{} {end}; starting it again", self.function));
-                End::Again
-            }
+        let was_ready = AtomicBool::new(false);
+        let watch = async {
+            was_ready.store(self.runtime.polled(&self.function).await, Ordering::Relaxed);
+            std::future::pending::<String>().await
+        };
+        let end = tokio::select! {
+            // Lines first: the last words of a process belong before the note that it ended.
+            (_, end) = async { tokio::join!(lines, end) } => end,
+            end = watch => end,
+        };
+        if !self.runtime.exited(&self.environment) {
+            return End::Stopped;
         }
+        if !was_ready.into_inner() {
+            return End::NeverReady;
+        }
+        self.logs.note(&format!("{} {end}; starting it again", self.function));
+        End::Again
     }
 
     async fn copy_lines(&self, stream: Option<impl AsyncRead + Unpin>) {
