@@ -39,6 +39,7 @@ const PASSWORD: &str = "\
 Password
 You can sign in with your password, or with a link that we send you.
 Set a new password";
+const PROMOTE: &str = "Make the backup email the primary";
 const REMOVE: &str = "\
 Remove
 If you remove it, this address no longer lets you into your account. Links we already sent to it stop working.
@@ -74,7 +75,7 @@ async fn a_confirmed_backup_email_can_be_changed_or_removed() {
     let browser = world.person("mina").backup("spare@example.org").signed_in().await;
     assert_reads(
         &browser.get("/account").await,
-        &[TOP, WHAT_FOR, "In use", IN_FORCE, "Change", FORM, REMOVE, PASSWORD],
+        &[TOP, WHAT_FOR, "In use", IN_FORCE, "Change", FORM, REMOVE, PROMOTE, PASSWORD],
     );
 }
 
@@ -95,6 +96,7 @@ async fn while_it_is_replaced_both_addresses_are_shown() {
             "In use until you confirm the new one",
             IN_FORCE,
             REMOVE,
+            PROMOTE,
             PASSWORD,
         ],
     );

@@ -19,6 +19,7 @@ fn paths() -> Vec<(&'static str, Option<Value>)> {
         "/account/sessions/end" => Some(json!({ "session": "A".repeat(43) })),
         "/account/finish" => Some(json!({ "finish": "dismiss" })),
         "/account/password" => Some(json!({ "password": "otter kettle violet" })),
+        "/account/primary/promote" => Some(json!({ "keep_former": true })),
         "/logout" => Some(json!({})),
         other => panic!("a body for {other}"),
     };

@@ -60,6 +60,7 @@ fn form_for(path: &str) -> Ask {
         "/account/sessions/end" => vec![("others", "true")],
         "/account/finish" => vec![("finish", "dismiss")],
         "/account/password" => vec![("password", "otter kettle violet")],
+        "/account/primary/promote" => vec![("keep_former", "true")],
         "/backup/confirm" | "/login/open" => vec![("token", &*token)],
         "/forgot-username" | "/login/link" => vec![("email", "mina@example.com")],
         "/login" => vec![("identifier", "mina"), ("password", PASSWORD)],

@@ -123,12 +123,14 @@ async fn both_mailboxes_are_told_and_the_former_one_reads_the_new_address_masked
 
     Hello mina,
 
-    On 25 November 2026 at 12:00 UTC, sp***re@example.org became the primary email of your account. The primary before it, m***a@example.com, still gives access until 28 November 2026 at 12:00 UTC. The request came from a Linux computer, from somewhere in the network 203.0.x.x.
+    On 25 November 2026 at 12:00 UTC, sp***re@example.org became the primary email of your account. The primary before it, m***a@example.com, still gives access until 28 November 2026 at 12:00 UTC. The request came from a Linux computer, from an address that begins with 203.0.
+
+    Was this you? Then all is well, and there is nothing to do.
+
+    If it wasn’t you, use this link within 7 days. It undoes what happened, and it works without signing in.
 
     This wasn’t me:
     https://account.example.com/undo?token=TOKEN
-
-    If this was you, all is well and there is nothing to do. If not, use the link within 7 days: it works without signing in.
 
     --
     Sparekey

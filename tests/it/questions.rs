@@ -39,6 +39,8 @@ pub const QUESTIONS: &[Question] = &[
     ("form", |_| Ask::form("/account/finish", &[("finish", "mailbox")])),
     ("", |_| Ask::page("/account/password")),
     ("form", |_| Ask::form("/account/password", &[("password", "otter kettle violet")])),
+    ("", |_| Ask::page("/account/primary/promote")),
+    ("form", |_| Ask::form("/account/primary/promote", &[("keep_former", "true")])),
     ("form", |_| Ask::form("/logout", &[])),
 ];
 

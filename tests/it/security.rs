@@ -173,6 +173,7 @@ fn forms_ask_for_nothing_else() {
         "finish",
         "form_id",
         "identifier",
+        "keep_former",
         "next",
         "others",
         "password",

@@ -163,8 +163,7 @@ fn event(committed: Committed) -> AccountEvent {
         }
     };
     let before = Some(before).filter(|_| notice.is_change());
-    let source = ClientInfo::default();
-    let (id, at) = (MessageId::first_of(at(committed.id)), at(committed.id));
+    let (id, at, source) = (MessageId::first_of(at(committed.id)), at(committed.id), ClientInfo::default());
     AccountEvent { id, notice, at, source, before, before_primary: None }
 }
 

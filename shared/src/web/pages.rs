@@ -17,6 +17,7 @@ pub use check_mailbox::{CheckMailboxPage, EmailRequested};
 pub use history::{HistoryList, ListedActivity};
 pub use links::{ConfirmPage, ConfirmedPage, OpenLinkPage};
 pub use password::{PasswordPage, PasswordSet};
+use promote::ListedFormerPrimary;
 pub use promote::PromotePage;
 pub use sessions::{ENOUGH_SESSIONS, ListedSession, SessionList};
 pub use sign_in::{Reason, SignInPage, SignedIn};
@@ -224,28 +225,6 @@ pub struct AccountPage {
     typed: String,
     #[serde(skip)]
     problem: Option<(AccountPart, Shown)>,
-}
-
-/// A primary email that was replaced and still signs in.
-#[derive(Debug, Clone, Serialize)]
-struct ListedFormerPrimary {
-    address: String,
-    /// When it was replaced.
-    replaced_at: Timestamp,
-    /// The first second in which it no longer signs in.
-    until: Timestamp,
-}
-
-impl ListedFormerPrimary {
-    fn all_of(account: &Account, now: Timestamp) -> Vec<Self> {
-        let signing_in = account.former_primaries.iter().filter(|former| now < former.until);
-        let listed = signing_in.map(|former| Self {
-            address: former.email.address.shown(),
-            replaced_at: former.replaced_at,
-            until: former.until,
-        });
-        listed.collect()
-    }
 }
 
 impl AccountPage {

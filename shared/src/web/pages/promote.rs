@@ -59,3 +59,25 @@ impl PromotePage {
         self
     }
 }
+
+/// A primary email that was replaced and still signs in.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct ListedFormerPrimary {
+    pub(super) address: String,
+    /// When it was replaced.
+    pub(super) replaced_at: Timestamp,
+    /// The first second in which it no longer signs in.
+    pub(super) until: Timestamp,
+}
+
+impl ListedFormerPrimary {
+    pub(super) fn all_of(account: &Account, now: Timestamp) -> Vec<Self> {
+        let signing_in = account.former_primaries.iter().filter(|former| now < former.until);
+        let listed = signing_in.map(|former| Self {
+            address: former.email.address.shown(),
+            replaced_at: former.replaced_at,
+            until: former.until,
+        });
+        listed.collect()
+    }
+}
