@@ -36,6 +36,7 @@ OPTIONS = {
     "RequestBurst": "100",
     "SignInsPerSecond": "10",
     "BackupHoldHours": "24",
+    "PrimaryHoldHours": "24",
     "FormerHashes": "bcrypt$c=10,l=23",
     "TimeZone": "Europe/Copenhagen",
     "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:alarms",

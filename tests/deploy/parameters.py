@@ -27,6 +27,7 @@ CHANGED = {
     "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:alarms",
     "Architecture": "x86_64",
     "BackupHoldHours": "24",
+    "PrimaryHoldHours": "24",
     "CertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/11111111-2222-3333-4444-555555555555",
     "CloudFront": "true",
     "CloudFrontCertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/11111111-2222-3333-4444-555555555555",
