@@ -77,10 +77,10 @@ pub async fn post(app: &App<PrimaryChanges>, request: Request) -> Result<Reply, 
     if !app.store.promote_backup(promotion, now).await? {
         // A second click may have been faster.
         let Authenticated { account, .. } = app.require_authenticated(&request, now).await?;
-        return match is_second_click(&form, &account, now) {
-            true => Ok(promoted(app, &account, now)),
-            false => Err(refused(app, Code::ChangedMeanwhile, &account, now)),
-        };
+        if is_second_click(&form, &account, now) {
+            return Ok(promoted(app, &account, now));
+        }
+        return Err(refused(app, Code::ChangedMeanwhile, &account, now));
     }
 
     tracing::info!(keep_former, "the backup email was made the primary");

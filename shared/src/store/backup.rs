@@ -105,7 +105,7 @@ impl Store {
                 before: Some(account.recovery_emails(now)),
                 before_primary: None,
             };
-            self.record(&mut tx, account, &event, Vec::new())?;
+            self.record(&mut tx, account, &event, &[])?;
             emails
         };
         let claims = self.replace_recovery_emails(&mut tx, account, &emails, now)?;
@@ -142,7 +142,7 @@ impl Store {
         };
         let mut tx = Transaction::new("remove a backup email");
         tx.add(self.check_generation(&account.id, account.generation));
-        self.record(&mut tx, account, &event, Vec::new())?;
+        self.record(&mut tx, account, &event, &[])?;
         self.replace_recovery_emails(&mut tx, account, &RecoveryEmails::default(), now)?;
         Ok(tx.commit(self).await?.is_ok())
     }

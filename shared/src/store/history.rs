@@ -68,12 +68,12 @@ struct Primary {
     #[serde(flatten)]
     email: Confirmed,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    replaced: Vec<Replaced>,
+    replaced: Vec<FormerPrimaryBefore>,
 }
 
 /// A primary that it had replaced.
 #[derive(Serialize, Deserialize)]
-struct Replaced {
+struct FormerPrimaryBefore {
     #[serde(flatten)]
     email: Confirmed,
     replaced_at: Timestamp,
@@ -104,7 +104,7 @@ impl Before {
 
 impl From<&PrimaryEmails> for Primary {
     fn from(emails: &PrimaryEmails) -> Self {
-        let replaced = emails.former.iter().map(|former| Replaced {
+        let replaced = emails.former.iter().map(|former| FormerPrimaryBefore {
             email: Confirmed::from(&former.email),
             replaced_at: former.replaced_at,
             in_force_until: former.until,
@@ -232,7 +232,7 @@ impl Store {
         tx: &mut Transaction,
         account: &Account,
         event: &AccountEvent,
-        hourly: Vec<HourlyKey>,
+        hourly: &[HourlyKey],
     ) -> Result<(), StoreError> {
         self.record_and_tell(tx, &account.id, &account.primary_emails(), event, hourly)
     }
@@ -245,7 +245,7 @@ impl Store {
         id: &AccountId,
         emails: &PrimaryEmails,
         event: &AccountEvent,
-        hourly: Vec<HourlyKey>,
+        hourly: &[HourlyKey],
     ) -> Result<(), StoreError> {
         let row = Row {
             account_id: id.clone(),
@@ -258,7 +258,7 @@ impl Store {
         };
         tx.add(Write::put(&self.tables.history, &row)?.when("attribute_not_exists(event_id)"));
         for (number, to) in (0..).zip(emails.told(event.at)) {
-            let request = EmailRequest::notice_of(event, id.clone(), to.clone(), hourly.clone());
+            let request = EmailRequest::notice_of(event, id.clone(), to.clone(), hourly.to_vec());
             tx.add(self.enqueue(&event.id.following(number), request, event.at)?);
         }
         Ok(())

@@ -51,7 +51,7 @@ impl Store {
         let end = self.end_generation(&account.id, now);
         tx.add(when_current(end, session.generation, unfrozen).value(":now", number(now.unix_seconds())));
         tx.add(self.renew_session(session));
-        self.record_and_tell(&mut tx, &account.id, &primary, &event, Vec::new())?;
+        self.record_and_tell(&mut tx, &account.id, &primary, &event, &[])?;
         self.replace_addresses(&mut tx, account, &primary, &recovery, now)?;
         Ok(tx.commit(self).await?.is_ok())
     }

@@ -258,7 +258,7 @@ impl Counted<'_> {
         let profile = tx.add(end);
         let own = tx.add(self.store.renew_session(session));
         tx.add_all(self.count_attempt(limit, now));
-        self.store.record(&mut tx, account, &event, Vec::new())?;
+        self.store.record(&mut tx, account, &event, &[])?;
         Ok(match tx.commit(self.store).await? {
             Ok(()) => Ok(()),
             Err(failed) if failed.at(profile) || failed.at(own) => Err(EndingRefused::SessionEnded),
@@ -415,6 +415,6 @@ impl Store {
             before: None,
             before_primary: None,
         };
-        self.record(tx, used.account, &event, used.notice.hourly.clone())
+        self.record(tx, used.account, &event, &used.notice.hourly)
     }
 }

@@ -115,7 +115,7 @@ impl Store {
         let spent = tx.add(self.spend_undo_link(link, now));
         let profile = tx.add(self.end_sessions_and_freeze(account, void, now));
         tx.add(Write::delete(&self.tables.accounts, Self::account_key(&account.id, PENDING)));
-        self.record_and_tell(&mut tx, &account.id, primary, &event, Vec::new())?;
+        self.record_and_tell(&mut tx, &account.id, primary, &event, &[])?;
         let claims = self.replace_addresses(&mut tx, account, primary, restored, now)?;
         let Err(failed) = tx.commit(self).await? else { return Ok(Ok(())) };
         if failed.at(spent) {

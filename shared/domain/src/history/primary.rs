@@ -31,10 +31,8 @@ impl History {
         let former = state.former.iter().filter(|former| {
             now < former.kept_until && made_by_undone(&former.email).is_none() && !has_returned(former)
         });
-        let primary = match taken.contains(&state.primary.address) {
-            true => &current.primary,
-            false => &state.primary,
-        };
+        let is_taken = taken.contains(&state.primary.address);
+        let primary = if is_taken { &current.primary } else { &state.primary };
         PrimaryEmails { primary: primary.clone(), former: former.cloned().collect() }
     }
 }
