@@ -19,18 +19,19 @@ pub fn event(notice: &Notice, at: Timestamp, texts: &Texts) -> String {
             (String::new(), String::new())
         }
     };
-    let until = match notice {
-        Notice::BackupPromoted { former_until: Some(until), .. } => texts.date_time(*until),
-        _ => String::new(),
-    };
     let date = texts.date_time(at);
-    let arguments = [("date", &*date), ("former", &*former), ("backup", &*backup), ("until", &*until)];
+    let arguments = [("date", &*date), ("former", &*former), ("backup", &*backup)];
     let lead = texts.format(&format!("{}-lead", notice.stem()), &arguments);
     let (first, effect) = match notice {
         Notice::BackupAdded { usable_from, .. } => (usable_from, "added"),
         Notice::BackupChanged { usable_from, .. } => (usable_from, "changed"),
         Notice::Undone { password_void: true, .. } => {
             return format!("{lead} {}", texts.message("taken-back-password"));
+        }
+        Notice::BackupPromoted { former_until: Some(until), .. } => {
+            let effect = if *until > at { "promoted-held" } else { "promoted-at-once" };
+            let until = texts.date_time(*until);
+            return format!("{lead} {}", texts.format(effect, &[("former", &*former), ("until", &*until)]));
         }
         _ => return lead,
     };

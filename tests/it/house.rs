@@ -234,7 +234,7 @@ fn every_text_exists_in_every_language_and_is_used() {
         used.extend(["subject", "lead"].map(|part| format!("{stem}-{part}")));
     }
     used.extend(stems.iter().chain(&["requested", "cancelled"]).map(|what| format!("history-{what}")));
-    for stem in ["added", "changed"] {
+    for stem in ["added", "changed", "promoted"] {
         used.extend(["at-once", "held"].map(|effect| format!("{stem}-{effect}")));
     }
     let devices = ["iphone", "ipad", "android", "windows", "mac", "chrome-os", "linux", "unknown"];

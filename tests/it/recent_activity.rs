@@ -105,26 +105,26 @@ async fn the_page_shows_five_and_the_rest_unfolds() {
     The last 90 days, the newest first.
     Signed in with the backup email sp***re@example.org
     22 November 2026 at 12:07 UTC
-    Linux computer 203.0.x.x
+    Linux computer address begins with 203.0
     Signed in with a password
     22 November 2026 at 12:06 UTC
-    Linux computer 203.0.x.x
+    Linux computer address begins with 203.0
     Signed in with a password
     22 November 2026 at 12:05 UTC
-    Linux computer 203.0.x.x
+    Linux computer address begins with 203.0
     Signed in with a password
     22 November 2026 at 12:04 UTC
-    Linux computer 203.0.x.x
+    Linux computer address begins with 203.0
     Signed in with a password
     22 November 2026 at 12:03 UTC
-    Linux computer 203.0.x.x
+    Linux computer address begins with 203.0
     Show earlier
     Signed in with a password
     22 November 2026 at 12:02 UTC
-    Linux computer 203.0.x.x
+    Linux computer address begins with 203.0
     Signed in with a password
     22 November 2026 at 12:01 UTC
-    Linux computer 203.0.x.x
+    Linux computer address begins with 203.0
     ");
     let (at_once, unfolds) = page.body.split_once("<summary>Show earlier").expect("it unfolds");
     let lately = at_once.split_once("id=\"history\"").expect("the section").1;

@@ -38,11 +38,10 @@ async fn each_session_says_on_what_device_how_and_when() {
     Signed in with a password on 22 November 2026 at 12:00 UTC
     Last used 2 hours ago
     End session
-    You got back in through your backup email. If someone else may be signed in, end all other sessions.
     End all other sessions
     ");
     let phone_sees = phone.get("/account").await;
-    assert!(!phone_sees.words().contains("You got back in"), "{}", phone_sees.words());
+    assert!(!phone_sees.words().contains("You signed in with your backup email"), "{}", phone_sees.words());
 }
 
 /// Sessions from before it was stored have no source.

@@ -33,7 +33,7 @@ async fn a_change_is_undone_and_everybody_is_signed_out() {
     insta::assert_snapshot!(owner.get(&format!("{PATH}?token={token}")).await.shown(), @r"
     200
     This wasn’t you?
-    If you undo the change, everybody is signed out of your account, links that were already sent stop working, and the backup email can’t be changed for 72 hours.
+    If you undo the change, everybody is signed out of your account, links that were already sent stop working, and its email addresses can’t be changed for 72 hours.
     What happened in the last 7 days
     Choose the earliest thing that wasn’t you. It is undone, and so is everything listed above it.
     On 22 November 2026 at 12:00 UTC, the backup email of your account was changed from fo***er@example.org to th***ef@example.net. The former address no longer works.
@@ -52,7 +52,7 @@ async fn a_change_is_undone_and_everybody_is_signed_out() {
     200
     The change has been undone
     Your primary email is m***a@example.com. Your backup email is fo***er@example.org.
-    Everybody was signed out. Now sign in again, and set a new password if someone else may know yours. The backup email can be changed again from 25 November 2026 at 12:00 UTC.
+    Everybody was signed out. Now sign in again, and set a new password if someone else may know yours. Email addresses can be changed again from 25 November 2026 at 12:00 UTC.
     Go to sign-in
     ");
     assert!(!thief.is_signed_in().await);
@@ -126,7 +126,7 @@ async fn a_former_address_that_others_have_by_now_is_told_and_costs_nothing_else
     An address from before now belongs to another account, so it was not restored.
     The change has been undone
     Your primary email is m***a@example.com. Your account has no backup email now.
-    Everybody was signed out. Now sign in again, and set a new password if someone else may know yours. The backup email can be changed again from 25 November 2026 at 12:00 UTC.
+    Everybody was signed out. Now sign in again, and set a new password if someone else may know yours. Email addresses can be changed again from 25 November 2026 at 12:00 UTC.
     Go to sign-in
     ");
     assert!(!thief.is_signed_in().await);

@@ -90,7 +90,7 @@ async fn the_page_lists_what_happened_the_newest_first_with_the_links_own_event_
     insta::assert_snapshot!(page.shown(), @r"
     200
     This wasn’t you?
-    If you undo the change, everybody is signed out of your account, links that were already sent stop working, and the backup email can’t be changed for 72 hours.
+    If you undo the change, everybody is signed out of your account, links that were already sent stop working, and its email addresses can’t be changed for 72 hours.
     What happened in the last 7 days
     Choose the earliest thing that wasn’t you. It is undone, and so is everything listed above it.
     On 22 November 2026 at 12:06 UTC, someone who is signed in to your account ended all its other sessions. Sign-in links and confirmation links that were sent before no longer work.

@@ -30,7 +30,7 @@ async fn the_link_in_the_notice_voids_it_and_says_so_before_and_after() {
     insta::assert_snapshot!(page.shown(), @r"
     200
     This wasn’t you?
-    If you undo the change, everybody is signed out of your account, links that were already sent stop working, and the backup email can’t be changed for 72 hours.
+    If you undo the change, everybody is signed out of your account, links that were already sent stop working, and its email addresses can’t be changed for 72 hours.
     What happened in the last 7 days
     Choose the earliest thing that wasn’t you. It is undone, and so is everything listed above it.
     On 22 November 2026 at 12:02 UTC, a new password was set for your account. Everybody else was signed out. Sign-in links and confirmation links that were sent before no longer work.
@@ -54,7 +54,7 @@ async fn the_link_in_the_notice_voids_it_and_says_so_before_and_after() {
     The change has been undone
     Your primary email is m***a@example.com. Your backup email is ow***rs@example.org.
     The password that was set no longer works, and the one before it doesn’t come back. Sign in with a link that we send you, then set a new password.
-    Everybody was signed out. Now sign in again, and set a new password if someone else may know yours. The backup email can be changed again from 25 November 2026 at 12:04 UTC.
+    Everybody was signed out. Now sign in again, and set a new password if someone else may know yours. Email addresses can be changed again from 25 November 2026 at 12:04 UTC.
     Go to sign-in
     ");
     let [notice] = &world.deliver().await[..] else { panic!("one notice") };

@@ -58,9 +58,11 @@ wanted-lead = Den { $date } ville nogen bruge { $backup } som reservemail til en
 wanted-ignore = Var det dig, kan du bruge den konto, du allerede har. Hvis ikke, behøver du ikke gøre noget.
 
 promoted-subject = Din primære mail er ændret
-promoted-lead = Den { $date } blev { $backup } den primære mail for din konto. Den tidligere, { $former }, giver stadig adgang indtil den { $until }.
+promoted-lead = Den { $date } blev { $backup } den primære mail for din konto.
 swapped-subject = Din primære mail og din reservemail har byttet plads
 swapped-lead = Den { $date } blev { $backup } den primære mail for din konto, og { $former } dens reservemail.
 former-primary-used-subject = Din tidligere primære mail er brugt til at logge ind
 former-primary-used-lead = Den { $date } loggede nogen ind på din konto med { $backup }, som indtil for kort tid siden var den primære mail.
 mail-former-reason = Du får denne mail, fordi dette indtil for kort tid siden var den primære mail for din { $product }-konto.
+promoted-held = Den tidligere, { $former }, giver stadig adgang indtil den { $until }.
+promoted-at-once = Den tidligere, { $former }, giver ikke længere adgang.

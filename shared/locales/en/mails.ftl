@@ -58,9 +58,11 @@ wanted-lead = On { $date }, someone asked to use { $backup } as the backup email
 wanted-ignore = If that was you, you can use the account you already have. If not, there is nothing you need to do.
 
 promoted-subject = Your primary email was changed
-promoted-lead = On { $date }, { $backup } became the primary email of your account. The primary before it, { $former }, still gives access until { $until }.
+promoted-lead = On { $date }, { $backup } became the primary email of your account.
 swapped-subject = Your primary and backup email changed places
 swapped-lead = On { $date }, { $backup } became the primary email of your account, and { $former } its backup email.
 former-primary-used-subject = Your former primary email was used to sign in
 former-primary-used-lead = On { $date }, somebody signed in to your account with { $backup }, which was its primary email until a short time ago.
 mail-former-reason = You get this email because this was the primary email of your { $product } account until a short time ago.
+promoted-held = The primary before it, { $former }, still gives access until { $until }.
+promoted-at-once = The primary before it, { $former }, no longer gives access.

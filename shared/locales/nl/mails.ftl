@@ -58,9 +58,11 @@ wanted-lead = Op { $date } wilde iemand { $backup } gebruiken als reserve-e-mail
 wanted-ignore = Was jij dat? Dan kun je het account gebruiken dat je al hebt. Zo niet, dan hoef je niets te doen.
 
 promoted-subject = Je primaire e-mailadres is gewijzigd
-promoted-lead = Op { $date } is { $backup } het primaire e-mailadres van je account geworden. Met het vorige, { $former }, kun je nog inloggen tot { $until }.
+promoted-lead = Op { $date } is { $backup } het primaire e-mailadres van je account geworden.
 swapped-subject = Je primaire en je reserve-e-mailadres zijn omgewisseld
 swapped-lead = Op { $date } is { $backup } het primaire e-mailadres van je account geworden, en { $former } het reserve-e-mailadres.
 former-primary-used-subject = Er is ingelogd met je vorige primaire e-mailadres
 former-primary-used-lead = Op { $date } heeft iemand op je account ingelogd met { $backup }, tot voor kort het primaire e-mailadres.
 mail-former-reason = Je krijgt deze mail omdat dit tot voor kort het primaire e-mailadres van je { $product }-account was.
+promoted-held = Met het vorige, { $former }, kun je nog inloggen tot { $until }.
+promoted-at-once = Met het vorige, { $former }, kun je niet meer inloggen.

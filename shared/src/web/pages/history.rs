@@ -27,6 +27,9 @@ pub struct ListedActivity {
     device: Device,
     /// From where, roughly; empty if that was not stored.
     pub(super) network: String,
+    /// What the client's address begins with.
+    #[serde(skip)]
+    network_begin: String,
 }
 
 impl From<&Activity> for ListedActivity {
@@ -40,6 +43,7 @@ impl From<&Activity> for ListedActivity {
             at: activity.at,
             device: activity.source.device,
             network: activity.source.network.clone(),
+            network_begin: activity.source.network_begin().to_owned(),
         }
     }
 }
@@ -57,6 +61,10 @@ impl ListedActivity {
             }
             None => text.format(&format!("history-{}", self.what), &addresses),
         }
+    }
+
+    pub(super) fn address(&self, text: &Texts) -> String {
+        text.format("session-network", &[("network", &*self.network_begin)])
     }
 
     pub(super) fn device(&self, text: &Texts) -> String {

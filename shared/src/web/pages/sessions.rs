@@ -81,9 +81,6 @@ pub struct SessionList {
     /// When it is shown.
     #[serde(skip)]
     pub(super) now: Timestamp,
-    /// Whether this one was opened with the backup email, so that others may be a stranger's.
-    #[serde(skip)]
-    pub(super) recovered: bool,
 }
 
 impl SessionList {
@@ -95,7 +92,7 @@ impl SessionList {
         let mut sessions: Vec<_> = std::iter::once(ListedSession::new(own, true)).chain(others).collect();
         let more_sessions = !complete || sessions.len() > MOST_SHOWN;
         sessions.truncate(MOST_SHOWN);
-        Self { sessions, more_sessions, now, recovered: own.method.is_through_backup() }
+        Self { sessions, more_sessions, now }
     }
 
     pub(super) fn others(&self) -> bool {
