@@ -147,6 +147,19 @@ export class Stack {
     }
   }
 
+  /** Makes every address one that was confirmed long ago, as a change of the primary email wants it. */
+  async confirmLongAgo() {
+    for (const { account_id, record, verified_at } of await this.#scan("AccountsTable")) {
+      if (!verified_at) continue;
+      await this.#dynamodb("UpdateItem", {
+        TableName: "AccountsTable",
+        Key: { account_id, record },
+        UpdateExpression: "SET verified_at = :past",
+        ExpressionAttributeValues: { ":past": { N: "1" } },
+      });
+    }
+  }
+
   /** Moves all sessions of one account to another, as if an identity provider had signed in. */
   async handOverSessions(from, to) {
     const profiles = await this.#scan("AccountsTable");
