@@ -7,6 +7,7 @@
 mod backup;
 mod ending;
 mod link;
+mod primary;
 #[expect(dead_code, unused_imports, reason = "it is made for the flows' tests, which use the rest")]
 #[path = "../support/mod.rs"]
 mod support;

@@ -191,7 +191,7 @@ impl Undoing {
 }
 
 /// An account whose password was set in this event, as the code reads it.
-fn account(password: Option<u8>) -> Account {
+pub fn account(password: Option<u8>) -> Account {
     const HASH: &str =
         "$argon2id$v=19$m=64,t=1,p=1$c2l4dGVlbiBieXRlIHNhbA$AO+Qn5rf3loI0GlsiozAlajzHQhpTjOgtExeRkJ1ihg";
     static ACCOUNT: LazyLock<Account> = LazyLock::new(|| Account {
