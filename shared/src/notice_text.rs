@@ -47,6 +47,17 @@ pub fn event(notice: &Notice, at: Timestamp, texts: &Texts) -> String {
     format!("{lead} {effect}")
 }
 
+/// The kind of device, as a line of a list begins with it.
+pub fn device(source: &ClientInfo, texts: &Texts) -> String {
+    texts.message(&format!("session-on-{}", source.device.as_str()))
+}
+
+/// What the client's address begins with; nothing if that was not stored.
+pub fn network(source: &ClientInfo, texts: &Texts) -> Option<String> {
+    let begin = Some(source.network_begin()).filter(|begin| !begin.is_empty())?;
+    Some(texts.format("session-network", &[("network", begin)]))
+}
+
 /// Where a request came from.
 pub fn source(source: &ClientInfo, texts: &Texts) -> String {
     let device = texts.message(&format!("device-{}", source.device.as_str()));

@@ -2,6 +2,7 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use askama::filters::{Escaper as _, Html};
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource};
 use fluent_langneg::{NegotiationStrategy, negotiate_languages};
@@ -175,9 +176,18 @@ impl Texts {
         // No text and no address has it.
         const TIME: &str = "\u{1}";
         let all: Vec<_> = arguments.iter().copied().chain([("date", TIME)]).collect();
-        let (instant, title) = (self.zone.instant(at), escaped(&self.date_time(at)));
-        let time = format!("<time datetime=\"{instant}\" title=\"{title}\">{}</time>", escaped(words));
-        escaped(&self.format(key, &all)).replace(TIME, &time)
+        escaped(&self.format(key, &all)).replace(TIME, &self.time_element(at, words))
+    }
+
+    /// A point in time as HTML, which programs read too.
+    pub fn time(&self, at: Timestamp) -> String {
+        self.time_element(at, &self.date_time(at))
+    }
+
+    fn time_element(&self, at: Timestamp, words: &str) -> String {
+        let (instant, full) = (at.rfc3339(), self.date_time(at));
+        let title = if words == full { String::new() } else { format!(" title=\"{}\"", escaped(&full)) };
+        format!("<time datetime=\"{instant}\"{title}>{}</time>", escaped(words))
     }
 
     /// How long ago that is, unless it is a week or more.
@@ -213,19 +223,10 @@ impl Texts {
     }
 }
 
-/// A text as HTML.
+/// A text as HTML, escaped as the templates do it.
 fn escaped(text: &str) -> String {
     let mut html = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => html.push_str("&#38;"),
-            '<' => html.push_str("&#60;"),
-            '>' => html.push_str("&#62;"),
-            '"' => html.push_str("&#34;"),
-            '\'' => html.push_str("&#39;"),
-            c => html.push(c),
-        }
-    }
+    Html.write_escaped_str(&mut html, text).expect("writing to a string never fails");
     html
 }
 

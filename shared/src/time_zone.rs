@@ -36,12 +36,6 @@ impl DisplayZone {
         }
     }
 
-    /// The instant as HTML and RFC 3339 write it, in UTC.
-    #[expect(clippy::unused_self, reason = "beside the other forms of a time")]
-    pub(crate) fn instant(&self, at: Timestamp) -> String {
-        jiff::Timestamp::from_second(at.unix_seconds()).unwrap_or_default().to_string()
-    }
-
     /// The day on which that is.
     pub(crate) fn day(&self, at: Timestamp) -> civil::Date {
         self.local(at).date()

@@ -170,6 +170,16 @@ export class Inspector {
     return inspector;
   }
 
+  /** Checks the page that a visitor sees, which must contain these texts. */
+  async see(visitor, name, language, ...expected) {
+    const text = await visitor.page.locator("main").innerText();
+    for (const words of expected) assert(text.includes(words), `${name} does not say “${words}”:\n${text}`);
+    const answer = await fetch(`${visitor.stack.page}/login`);
+    const policy = answer.headers.get("content-security-policy");
+    const headers = { "content-type": "text/html; charset=utf-8", "content-security-policy": policy };
+    await this.look(`${language}-${name}`, await visitor.page.content(), headers, language);
+  }
+
   /** Throws with everything that is wrong with the document. */
   async look(name, html, headers, language, { part = false } = {}) {
     // Landmarks are for pages; a webmail shows an email inside its own page.

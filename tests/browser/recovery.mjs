@@ -28,17 +28,10 @@ for (const language of LANGUAGES) {
     const say = textsOf(language);
     const { username, email, password, backup } = people(language).story;
     const inspector = await Inspector.start(browser, process.env.SHOTS);
-    const policy = (await fetch(`${stack.page}/login`)).headers.get("content-security-policy");
-    const headers = { "content-type": "text/html; charset=utf-8", "content-security-policy": policy };
-    const seeAs = (visitor) => async (name, ...expected) => {
-      const text = await visitor.page.locator("main").innerText();
-      for (const words of expected) assert(text.includes(words), `${name} does not say “${words}”:\n${text}`);
-      await inspector.look(`${language}-${name}`, await visitor.page.content(), headers, language);
-    };
 
     // Long before: a backup email. It is too new at first, and a password does not do.
     const owner = await Visitor.arrive(browser, stack, { language });
-    const sees = seeAs(owner);
+    const sees = (name, ...expected) => inspector.see(owner, name, language, ...expected);
     await owner.signIn(username, password);
     await owner.takeBackup(say, "backup-define", backup);
     await owner.open("/account/primary/promote");
@@ -49,7 +42,7 @@ for (const language of LANGUAGES) {
 
     // "I lost my mailbox": everything from here on is counted.
     const person = await Visitor.arrive(browser, stack, { language });
-    const see = seeAs(person);
+    const see = (name, ...expected) => inspector.see(person, name, language, ...expected);
     let fields = 0;
     await person.open("/login");
     let mark = await stack.latestMail();

@@ -27,13 +27,7 @@ for (const language of LANGUAGES) {
     const { username, email, password, backup, later } = people(language).story;
     const inspector = await Inspector.start(browser, process.env.SHOTS);
     const visitor = await Visitor.arrive(browser, stack, { language });
-    const policy = (await fetch(`${stack.page}/login`)).headers.get("content-security-policy");
-    const headers = { "content-type": "text/html; charset=utf-8", "content-security-policy": policy };
-    const see = async (name, ...expected) => {
-      const text = await visitor.page.locator("main").innerText();
-      for (const words of expected) assert(text.includes(words), `${name} does not say “${words}”:\n${text}`);
-      await inspector.look(`${language}-${name}`, await visitor.page.content(), headers, language);
-    };
+    const see = (name, ...expected) => inspector.see(visitor, name, language, ...expected);
     // The date differs from run to run, so only the text around it is compared.
     const around = (key, values) => say(key, { date: "\n", ...values }).split("\n");
     const noticed = async (line, address) => stack.mailTo(email, await visitor.takeBackup(say, line, address));

@@ -278,7 +278,7 @@ async fn a_sign_in_through_the_former_primary_is_told_to_both() {
     assert_eq!(told, [(SPARE, subject), (FORMER, subject)]);
 }
 
-/// The link in a notice to this mailbox.
+/// The undo link in the notice that this mailbox got.
 fn undo_link(notices: &[ReceivedEmail], to: &str) -> String {
     let notice = notices.iter().find(|notice| notice.to == to).expect("it was told");
     token_in(notice)

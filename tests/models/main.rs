@@ -17,6 +17,17 @@ use std::hash::Hash;
 
 use stateright::{Checker, HasDiscoveries, Model};
 
+/// The id of the next event, or nothing if there is an event with it: on a server whose clock is right, after all others; on one
+/// that is late, just before the event that was committed last.
+pub fn next_id(committed: impl DoubleEndedIterator<Item = u8> + Clone, late: bool) -> Option<u8> {
+    let id = if late {
+        committed.clone().next_back()? - 1
+    } else {
+        committed.clone().max().unwrap_or_default() + 10
+    };
+    committed.into_iter().all(|other| other != id).then_some(id)
+}
+
 /// The figures of an exploration.
 #[derive(Debug, Clone, Copy)]
 pub struct Visited {

@@ -19,7 +19,7 @@ use domain::{
 };
 use stateright::{Model, Property};
 
-use crate::{assert_breaks, explore};
+use crate::{assert_breaks, explore, next_id};
 
 /// Addresses that can be confirmed.
 const ADDRESSES: u8 = 2;
@@ -296,15 +296,8 @@ impl Model for Undoing {
 
     fn next_state(&self, last: &State, action: Action) -> Option<State> {
         let mut state = last.clone();
-        let newest = state.events.iter().map(|event| event.id).max().unwrap_or_default();
-        let id = match action {
-            // Just before the event that was committed last.
-            Action::Happen(_, true) => state.events.last()?.id - 1,
-            _ => newest + 10,
-        };
-        if state.events.iter().any(|event| event.id == id) {
-            return None;
-        }
+        let committed = state.events.iter().map(|event| event.id);
+        let id = next_id(committed, matches!(action, Action::Happen(_, true)))?;
         let before = state.current;
         match action {
             Action::Happen(what, _) => {

@@ -1,5 +1,5 @@
-//! Shows the account, the state of its backup email, where it is signed in and what happened lately. It also answers `/` and paths without a
-//! function.
+//! Shows the account, the state of its backup email, where it is signed in and what happened lately. It also answers `/` and
+//! paths without a function.
 use futures_util::future::join;
 use shared::app::App;
 use shared::error::Error;

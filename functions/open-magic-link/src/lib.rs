@@ -1,7 +1,5 @@
 //! Signs in through a link from an email. GET shows for whom, POST opens a session: with the button in the browser that
 //! requested the link, in another with the code that the requesting page shows.
-use std::time::Duration;
-
 use domain::{Account, Link, LinkAuthorization, Purpose, Session, SignInEmail, Timestamp, Token};
 use shared::app::App;
 use shared::error::Error;
@@ -10,13 +8,10 @@ use shared::metrics::Event;
 use shared::requirements::LinkCodes;
 use shared::store::{LinkSignIn, Slot};
 use shared::web::pages::{OpenLinkPage, SignedIn};
-use shared::web::{Banner, Code, LinkForm, LocalPath, Reply, Request, SessionCookie, StatusCode};
+use shared::web::{Banner, Code, LinkForm, LocalPath, Reply, Request, SAME_CLICK, SessionCookie, StatusCode};
 
 /// What the links of this flow are for.
 const PURPOSE: Purpose = Purpose::SignIn;
-
-/// For how long a second click on the button counts as the first: browsers drop the answer to the first one.
-const SAME_CLICK: Duration = Duration::from_secs(30);
 
 /// A live link, its account, and which of the account's addresses it was sent to.
 struct Found {

@@ -2,8 +2,6 @@
 //!
 //! A session alone does not do it. It must just have come through a link to the backup email, so that an open browser gives
 //! nobody the account for good, and nobody makes an address the primary whose mailbox is not read.
-use std::time::Duration;
-
 use domain::{Account, ConfirmedAddress, PromotionRefused, Session, Timestamp};
 use serde::Deserialize;
 use shared::app::{App, Authenticated};
@@ -11,39 +9,15 @@ use shared::error::Error;
 use shared::requirements::PrimaryChanges;
 use shared::store::Promotion;
 use shared::web::pages::{AccountPage, PromotePage};
-use shared::web::{Banner, Code, Reply, Request, StatusCode};
-
-/// For so long a second click on the button is the same click.
-const SAME_CLICK: Duration = Duration::from_secs(30);
+use shared::web::{Banner, Code, Reply, Request, SAME_CLICK, StatusCode};
 
 #[derive(Deserialize)]
 struct Form {
     /// Whether the former primary becomes the backup email.
-    keep_former: KeepFormer,
+    keep_former: bool,
     /// When the primary that the page showed became that.
     #[serde(default)]
     seen: Option<String>,
-}
-
-/// A radio button sends text, a program a boolean.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum KeepFormer {
-    Program(bool),
-    Button(Choice),
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Choice {
-    True,
-    False,
-}
-
-impl KeepFormer {
-    fn is_kept(&self) -> bool {
-        matches!(self, Self::Program(true) | Self::Button(Choice::True))
-    }
 }
 
 /// GET `/account/primary/promote`.
@@ -64,7 +38,7 @@ pub async fn post(app: &App<PrimaryChanges>, request: Request) -> Result<Reply, 
     }
     let backup = may_promote(app, &account, &session, now)?;
 
-    let (keep_former, hold) = (form.keep_former.is_kept(), app.needs.hold);
+    let (keep_former, hold) = (form.keep_former, app.needs.hold);
     let promotion = Promotion {
         account: &account,
         backup,
@@ -80,7 +54,7 @@ pub async fn post(app: &App<PrimaryChanges>, request: Request) -> Result<Reply, 
         if is_second_click(&form, &account, now) {
             return Ok(promoted(app, &account, now));
         }
-        return Err(refused(app, Code::ChangedMeanwhile, &account, now));
+        return Err(refused(app, Code::ChangedMeanwhile, None, &account, now));
     }
 
     tracing::info!(keep_former, "the backup email was made the primary");
@@ -115,13 +89,20 @@ fn may_promote<'a>(
             PromotionRefused::PrimaryTooNew(from) => (Code::PrimaryTooNew, Some(from)),
             PromotionRefused::BackupSignInNeeded => (Code::BackupSignInNeeded, None),
         };
-        let page = page(app, account, now).with_problem(code, from);
-        Error::on_page(code, page, app.texts(account.language))
+        refused(app, code, from, account, now)
     })
 }
 
-fn refused(app: &App<PrimaryChanges>, code: Code, account: &Account, now: Timestamp) -> Error {
-    Error::on_page(code, page(app, account, now).with_problem(code, None), app.texts(account.language))
+/// The page with why it is refused, and from when on it is not.
+fn refused(
+    app: &App<PrimaryChanges>,
+    code: Code,
+    from: Option<Timestamp>,
+    account: &Account,
+    now: Timestamp,
+) -> Error {
+    let page = page(app, account, now).with_problem(code, from);
+    Error::on_page(code, page, app.texts(account.language))
 }
 
 fn page(app: &App<PrimaryChanges>, account: &Account, now: Timestamp) -> PromotePage {

@@ -198,35 +198,27 @@ impl Account {
     /// Which address to sign in with this is at `now`. SSO accounts and disabled ones have none, and an address that is
     /// pending or in its waiting period is none.
     pub fn sign_in_email(&self, address: &EmailAddress, now: Timestamp) -> Option<SignInEmail> {
-        if self.kind == AccountKind::Sso || self.is_disabled() {
-            return None;
-        }
-        if self.primary.address == *address {
-            return Some(SignInEmail::Primary);
-        }
-        if self.active_backup(now).is_some_and(|active_backup| active_backup.address == *address) {
-            let is_backup = self.backup.confirmed().is_some_and(|backup| backup.address == *address);
-            return Some(if is_backup { SignInEmail::Backup } else { SignInEmail::Former });
-        }
-        let mut former = self.former_primaries.iter().filter(|former| now < former.until);
-        former.any(|former| former.email.address == *address).then_some(SignInEmail::FormerPrimary)
+        self.stored_sign_in_email(address, now).map(|(sign_in_email, _)| sign_in_email)
     }
 
-    /// The stored address that is equal to this one, if it signs in at `now`, and what it is to the account.
+    /// The same, and the stored address that is equal to this one.
     pub fn stored_sign_in_email(
         &self,
         address: &EmailAddress,
         now: Timestamp,
     ) -> Option<(SignInEmail, &EmailAddress)> {
-        let sign_in_email = self.sign_in_email(address, now)?;
-        let former = self.former_primaries.iter().map(|former| &former.email.address);
-        let stored = match sign_in_email {
-            SignInEmail::Primary => Some(&self.primary.address),
-            SignInEmail::Backup => self.backup.confirmed().map(|backup| &backup.address),
-            SignInEmail::Former => self.former.as_ref().map(|former| &former.address),
-            SignInEmail::FormerPrimary => former.into_iter().find(|former| *former == address),
-        };
-        stored.map(|stored| (sign_in_email, stored))
+        if self.kind == AccountKind::Sso || self.is_disabled() {
+            return None;
+        }
+        let backup = self.backup.confirmed().filter(|backup| now >= backup.usable_from);
+        let former = self.former.as_ref().filter(|former| backup.is_none() && now < former.until);
+        let former_primaries = self.former_primaries.iter().filter(|former| now < former.until);
+        let primary = std::iter::once((SignInEmail::Primary, &self.primary.address));
+        primary
+            .chain(backup.map(|backup| (SignInEmail::Backup, &backup.address)))
+            .chain(former.map(|former| (SignInEmail::Former, &former.address)))
+            .chain(former_primaries.map(|former| (SignInEmail::FormerPrimary, &former.email.address)))
+            .find(|(_, stored)| *stored == address)
     }
 }
 

@@ -3,16 +3,17 @@
 //! Events are ordered by their ids, which sort by the time at which they began. Two that happen at the same moment may
 //! be committed in the other order, so no rule here relies on the order alone: an address that an undone event confirmed
 //! is never restored.
+mod event;
 mod primary;
 
 use std::time::Duration;
 
+pub use event::AccountEvent;
+
 use super::backup::{ConfirmedAddress, RecoveryEmails};
-use super::client_info::ClientInfo;
 use super::email_address::EmailAddress;
 use super::email_request::Notice;
 use super::message_id::MessageId;
-use super::primary::PrimaryEmails;
 use super::timestamp::Timestamp;
 
 /// For how long events are kept (ASVS 5.0 V14.2.7).
@@ -20,47 +21,6 @@ pub const RETENTION: Duration = Duration::from_hours(90 * 24);
 
 /// Uses of one address by the same device and network within this time are listed once: every sign-in is an event.
 const USES_LISTED_ONCE_IN: Duration = Duration::from_hours(1);
-
-/// Something that happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AccountEvent {
-    /// Its key, which is also that of the request for its notice.
-    pub id: MessageId,
-    /// What it was. The owner was told the same.
-    pub notice: Notice,
-    /// When.
-    pub at: Timestamp,
-    /// Where the request came from.
-    pub source: ClientInfo,
-    /// The recovery emails before it, if it changed them.
-    pub before: Option<RecoveryEmails>,
-    /// The primary email and those that it had replaced, if it changed them.
-    pub before_primary: Option<PrimaryEmails>,
-}
-
-impl AccountEvent {
-    /// The address that it confirmed. Its time is that of the confirmation.
-    fn has_confirmed(&self, address: &EmailAddress, since: Timestamp) -> bool {
-        let confirmed = match &self.notice {
-            Notice::BackupAdded { address, .. } | Notice::BackupChanged { address, .. } => Some(address),
-            _ => None,
-        };
-        confirmed == Some(address) && self.at == since
-    }
-
-    /// Whether it made this address the primary, which it was from then on.
-    fn has_made_primary(&self, primary: &ConfirmedAddress) -> bool {
-        let made = match &self.notice {
-            Notice::BackupPromoted { address, .. } => Some(address),
-            _ => None,
-        };
-        made == Some(&primary.address) && self.at == primary.usable_from
-    }
-
-    fn has_used(&self, address: &EmailAddress) -> bool {
-        matches!(&self.notice, Notice::BackupUsed { address: used } if used == address)
-    }
-}
 
 /// The events of an account.
 #[derive(Debug, Clone, Default)]
@@ -139,13 +99,34 @@ impl History {
         self.undos.iter().rev().find(|undo| undo.since <= *id && *id < undo.id)
     }
 
-    /// Whether an event is undone with the chosen one: that one itself, and what came later. If it was undone already, what
+    /// The events that are undone with the chosen one: that one itself, and what came later. If it was undone already, what
     /// came after that undo.
-    fn is_undone_with(&self, event: &AccountEvent, chosen: &AccountEvent) -> bool {
-        match self.undo_of(&chosen.id) {
+    fn undone_with<'h>(&'h self, chosen: &'h AccountEvent) -> impl Fn(&AccountEvent) -> bool + Copy + 'h {
+        let undo = self.undo_of(&chosen.id);
+        move |event| match undo {
             Some(undo) => event.id > undo.id,
             None => event.id >= chosen.id,
         }
+    }
+
+    /// The event that did this, if it is undone with the chosen one or was undone before.
+    fn find_undone<'h>(
+        &'h self,
+        chosen: &'h AccountEvent,
+        did: impl Fn(&AccountEvent) -> bool,
+    ) -> Option<&'h AccountEvent> {
+        let is_later = self.undone_with(chosen);
+        self.events.iter().find(|event| did(event) && (is_later(event) || self.is_undone(event)))
+    }
+
+    /// The earliest state that these steps lead to. Each step goes to the state before an event; an event that leads back to
+    /// itself must not make it endless.
+    fn earliest<S>(&self, mut state: S, before: impl Fn(&S) -> Option<S>) -> S {
+        for _ in 0..self.events.len() {
+            let Some(earlier) = before(&state) else { break };
+            state = earlier;
+        }
+        state
     }
 
     /// The recovery emails after everything from `chosen` on is undone: those before it, without what must not return.
@@ -157,39 +138,31 @@ impl History {
     /// - A waiting period goes on with the time that was left at the event, so that the address that was active then is
     ///   active again, however much later the undo comes.
     /// - `taken` are addresses that other accounts have by now.
-    pub fn before(
-        &self,
-        chosen: &AccountEvent,
-        current: &RecoveryEmails,
+    pub fn before<'h>(
+        &'h self,
+        chosen: &'h AccountEvent,
+        current: &'h RecoveryEmails,
         taken: &[EmailAddress],
         now: Timestamp,
     ) -> RecoveryEmails {
         let undo = self.undo_of(&chosen.id);
-        let is_later = |event: &&AccountEvent| self.is_undone_with(event, chosen);
-        // The event that confirmed an address, if it is undone, now or before.
+        let is_later = self.undone_with(chosen);
+        let later = self.events.iter().filter(move |event| is_later(event));
         let undone_confirmation = |address: &EmailAddress, since: Timestamp| {
-            let mut confirmed = self.events.iter().filter(|event| event.has_confirmed(address, since));
-            confirmed.find(|event| is_later(event) || self.is_undone(event))
+            self.find_undone(chosen, |event| event.has_confirmed(address, since))
         };
-        let next_change =
-            self.events.iter().filter(is_later).find_map(|event| Some((event.before.as_ref()?, event.at)));
-        let (mut state, mut left_at) = next_change.unwrap_or((current, now));
-        // Each step goes to an earlier state; an event that leads back to itself must not make it endless.
-        for _ in 0..self.events.len() {
-            let Some(backup) = &state.backup else { break };
-            let confirmed = undone_confirmation(&backup.address, backup.since);
-            let Some((before, at)) = confirmed.and_then(|event| Some((event.before.as_ref()?, event.at)))
-            else {
-                break;
-            };
-            (state, left_at) = (before, at);
-        }
+        let before = |event: &'h AccountEvent| Some((event.before.as_ref()?, event.at));
+        let next_change = later.clone().find_map(before);
+        let (state, left_at) = self.earliest(next_change.unwrap_or((current, now)), |(state, _)| {
+            let backup = state.backup.as_ref()?;
+            before(undone_confirmation(&backup.address, backup.since)?)
+        });
         let state = &state.resumed(left_at, now);
         let may_return = |address: &EmailAddress, since: Timestamp| {
             since <= undo.map_or(chosen.at, |undo| undo.at)
                 && undone_confirmation(address, since).is_none()
                 && !taken.contains(address)
-                && !self.events.iter().filter(is_later).any(|event| event.has_used(address))
+                && !later.clone().any(|event| event.has_used(address))
         };
         let backup = state.backup.as_ref().filter(|backup| may_return(&backup.address, backup.since));
         let former = state.former.as_ref().filter(|former| may_return(&former.address, former.since));
@@ -210,7 +183,7 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::FormerAddress;
+    use crate::{ClientInfo, FormerAddress};
 
     const NOW: Timestamp = Timestamp::from_unix_seconds(1_000_000);
 

@@ -120,7 +120,7 @@ impl Account {
         if through_backup { Ok(backup) } else { Err(PromotionRefused::BackupSignInNeeded) }
     }
 
-    /// The backup email, if it may become the primary at `now`, whoever asks.
+    /// The backup email, if it may become the primary at `now` as far as the account alone can tell.
     pub fn promotable(&self, hold: Duration, now: Timestamp) -> Result<&ConfirmedAddress, PromotionRefused> {
         if self.kind == AccountKind::Sso {
             return Err(PromotionRefused::SsoAccount);

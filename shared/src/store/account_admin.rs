@@ -94,6 +94,11 @@ impl Store {
     }
 }
 
+/// The condition that the profile is of an account whose addresses may change at `:now`: it is not disabled, and changes are not
+/// frozen.
+pub(super) const CHANGES_ALLOWED: &str = "attribute_not_exists(disabled_at) \
+     AND (attribute_not_exists(backup_frozen_until) OR backup_frozen_until <= :now)";
+
 /// Adds the condition that this generation of the account is current. The profile of an account from before generations
 /// were counted has none: it is in the first.
 pub(super) fn when_current(write: Write, generation: Generation, and: &str) -> Write {

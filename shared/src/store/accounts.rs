@@ -99,18 +99,21 @@ pub(super) struct Former {
 
 /// A replaced primary. It signs in until `in_force_until`, and is told of changes until `kept_until`.
 #[derive(Serialize, Deserialize)]
-pub(super) struct FormerPrimaryRow {
-    account_id: AccountId,
-    record: String,
-    email: String,
-    address: EmailAddress,
-    verified_at: Timestamp,
-    /// When it became the primary, if that was later than its confirmation.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    usable_from: Option<Timestamp>,
+pub(super) struct ReplacedPrimary {
+    #[serde(flatten)]
+    email: Confirmed,
     replaced_at: Timestamp,
     in_force_until: Timestamp,
     kept_until: Timestamp,
+}
+
+/// The item of one.
+#[derive(Serialize, Deserialize)]
+pub(super) struct FormerPrimaryRow {
+    account_id: AccountId,
+    record: String,
+    #[serde(flatten)]
+    replaced: ReplacedPrimary,
 }
 
 /// An item of an account's partition as it is read.
@@ -129,14 +132,15 @@ pub(super) fn former_primary_record(address: &EmailAddress) -> String {
 
 impl FormerPrimaryRow {
     pub(super) fn new(id: &AccountId, former: &FormerPrimary) -> Self {
-        let Confirmed { email, address, verified_at, usable_from } = Confirmed::from(&former.email);
+        let record = former_primary_record(&former.email.address);
+        Self { account_id: id.clone(), record, replaced: former.into() }
+    }
+}
+
+impl From<&FormerPrimary> for ReplacedPrimary {
+    fn from(former: &FormerPrimary) -> Self {
         Self {
-            account_id: id.clone(),
-            record: former_primary_record(&former.email.address),
-            email,
-            address,
-            verified_at,
-            usable_from,
+            email: Confirmed::from(&former.email),
             replaced_at: former.replaced_at,
             in_force_until: former.until,
             kept_until: former.kept_until,
@@ -144,11 +148,10 @@ impl FormerPrimaryRow {
     }
 }
 
-impl From<FormerPrimaryRow> for FormerPrimary {
-    fn from(row: FormerPrimaryRow) -> Self {
-        let usable_from = row.usable_from.unwrap_or(row.verified_at);
+impl From<ReplacedPrimary> for FormerPrimary {
+    fn from(row: ReplacedPrimary) -> Self {
         Self {
-            email: ConfirmedAddress { address: row.address, since: row.verified_at, usable_from },
+            email: row.email.into(),
             replaced_at: row.replaced_at,
             until: row.in_force_until,
             kept_until: row.kept_until,
@@ -352,7 +355,7 @@ fn assemble(id: &AccountId, items: Vec<Stored>) -> Result<Option<Account>, Broke
         let record = match item {
             Stored::Record(row) => row.record,
             Stored::FormerPrimary(row) => {
-                former_primaries.push(row.into());
+                former_primaries.push(row.replaced.into());
                 continue;
             }
         };

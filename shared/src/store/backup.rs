@@ -1,7 +1,7 @@
 //! Requesting, confirming, cancelling and removing a backup email. Each is one transaction, with the email it causes.
 use std::time::Duration;
 
-use super::account_admin::when_current;
+use super::account_admin::{CHANGES_ALLOWED, when_current};
 use super::accounts::{PENDING, PROFILE, Pending, Record};
 use super::limits::{Counted, LimitReached};
 use super::transaction::Transaction;
@@ -168,9 +168,7 @@ impl Store {
     /// and when all sessions have ended since this generation, that of the session or request that makes the change.
     fn check_changes_allowed(&self, id: &AccountId, generation: Generation, now: Timestamp) -> Write {
         let check = Write::check(&self.tables.accounts, Self::account_key(id, PROFILE));
-        let and = "attribute_not_exists(disabled_at) \
-                   AND (attribute_not_exists(backup_frozen_until) OR backup_frozen_until <= :now)";
-        when_current(check, generation, and).value(":now", number(now.unix_seconds()))
+        when_current(check, generation, CHANGES_ALLOWED).value(":now", number(now.unix_seconds()))
     }
 
     /// Key: the pending record. The condition is false when another request has replaced it.

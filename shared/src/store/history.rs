@@ -6,7 +6,7 @@
 use futures_util::future::join;
 use serde::{Deserialize, Serialize};
 
-use super::accounts::{Confirmed, Former};
+use super::accounts::{Confirmed, Former, ReplacedPrimary};
 use super::error::Context;
 use super::read::query_item_pages;
 use super::transaction::Transaction;
@@ -68,17 +68,7 @@ struct Primary {
     #[serde(flatten)]
     email: Confirmed,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    replaced: Vec<FormerPrimaryBefore>,
-}
-
-/// A primary that it had replaced.
-#[derive(Serialize, Deserialize)]
-struct FormerPrimaryBefore {
-    #[serde(flatten)]
-    email: Confirmed,
-    replaced_at: Timestamp,
-    in_force_until: Timestamp,
-    kept_until: Timestamp,
+    replaced: Vec<ReplacedPrimary>,
 }
 
 /// Why a row is no event.
@@ -104,24 +94,14 @@ impl Before {
 
 impl From<&PrimaryEmails> for Primary {
     fn from(emails: &PrimaryEmails) -> Self {
-        let replaced = emails.former.iter().map(|former| FormerPrimaryBefore {
-            email: Confirmed::from(&former.email),
-            replaced_at: former.replaced_at,
-            in_force_until: former.until,
-            kept_until: former.kept_until,
-        });
+        let replaced = emails.former.iter().map(ReplacedPrimary::from);
         Self { email: Confirmed::from(&emails.primary), replaced: replaced.collect() }
     }
 }
 
 impl From<Primary> for PrimaryEmails {
     fn from(row: Primary) -> Self {
-        let former = row.replaced.into_iter().map(|replaced| FormerPrimary {
-            email: replaced.email.into(),
-            replaced_at: replaced.replaced_at,
-            until: replaced.in_force_until,
-            kept_until: replaced.kept_until,
-        });
+        let former = row.replaced.into_iter().map(FormerPrimary::from);
         Self { primary: row.email.into(), former: former.collect() }
     }
 }

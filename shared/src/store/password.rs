@@ -32,14 +32,7 @@ impl Store {
     /// when that session has ended, as by another password at the same time.
     pub async fn set_password(&self, new: NewHash<'_>, now: Timestamp) -> Result<bool, StoreError> {
         let NewHash { hash, account, session, renewed, event_id, source } = new;
-        let event = AccountEvent {
-            id: event_id.clone(),
-            notice: Notice::PasswordSet,
-            at: now,
-            source: source.clone(),
-            before: None,
-            before_primary: None,
-        };
+        let event = AccountEvent::without_change(event_id.clone(), Notice::PasswordSet, now, source.clone());
         let mut tx = Transaction::new("set a password");
         tx.add(self.put_hash(session, hash, event_id, now));
         tx.add(self.create_session(renewed)?);

@@ -1,9 +1,8 @@
 //! Making the backup email the primary.
 use std::time::Duration;
 
-use super::account_admin::when_current;
+use super::account_admin::{CHANGES_ALLOWED, when_current};
 use super::transaction::Transaction;
-use super::write::number;
 use super::{Store, StoreError};
 use domain::{Account, AccountEvent, ClientInfo, ConfirmedAddress, MessageId, Notice, Session, Timestamp};
 
@@ -46,10 +45,9 @@ impl Store {
             before_primary: Some(account.primary_emails()),
         };
         let mut tx = Transaction::new("make a backup email the primary");
-        let unfrozen = "attribute_not_exists(disabled_at) \
-                        AND (attribute_not_exists(backup_frozen_until) OR backup_frozen_until <= :now)";
+        // Its `:now` is that of the condition too.
         let end = self.end_generation(&account.id, now);
-        tx.add(when_current(end, session.generation, unfrozen).value(":now", number(now.unix_seconds())));
+        tx.add(when_current(end, session.generation, CHANGES_ALLOWED));
         tx.add(self.renew_session(session));
         self.record_and_tell(&mut tx, &account.id, &primary, &event, &[])?;
         self.replace_addresses(&mut tx, account, &primary, &recovery, now)?;

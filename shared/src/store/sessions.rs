@@ -251,9 +251,7 @@ impl Counted<'_> {
         let id = &session.account_id;
         let end = self.store.end_generation(id, now);
         let end = when_current(end, session.generation, "attribute_exists(account_id)");
-        let notice = Notice::SessionsEnded;
-        let event =
-            AccountEvent { id: event_id, notice, at: now, source, before: None, before_primary: None };
+        let event = AccountEvent::without_change(event_id, Notice::SessionsEnded, now, source);
         let mut tx = Transaction::new("end all other sessions");
         let profile = tx.add(end);
         let own = tx.add(self.store.renew_session(session));
@@ -402,19 +400,14 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let address = used.address.clone();
-        let event = AccountEvent {
-            id: used.notice.id.clone(),
-            notice: match used.sign_in_email {
-                SignInEmail::FormerPrimary => Notice::FormerPrimaryUsed { address },
-                SignInEmail::Primary | SignInEmail::Backup | SignInEmail::Former => {
-                    Notice::BackupUsed { address }
-                }
-            },
-            at: now,
-            source: session.source.clone(),
-            before: None,
-            before_primary: None,
+        let notice = match used.sign_in_email {
+            SignInEmail::FormerPrimary => Notice::FormerPrimaryUsed { address },
+            SignInEmail::Primary | SignInEmail::Backup | SignInEmail::Former => {
+                Notice::BackupUsed { address }
+            }
         };
+        let (id, source) = (used.notice.id.clone(), session.source.clone());
+        let event = AccountEvent::without_change(id, notice, now, source);
         self.record(tx, used.account, &event, &used.notice.hourly)
     }
 }

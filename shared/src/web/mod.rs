@@ -1,4 +1,6 @@
 //! HTTP: requests, replies, pages, problems. Knows neither the database nor the mail service.
+use std::time::Duration;
+
 mod banner;
 pub mod cloudfront;
 mod cookies;
@@ -21,3 +23,6 @@ pub use reply::{Page, Reply, SessionCookie};
 pub use request::{EmptyForm, LinkForm, Request};
 pub use requested_email::{EmailKind, RequestedEmail};
 pub use wanted_change::{Change, WantedChange};
+
+/// For how long a second click on a button counts as the first: browsers drop the answer to the first one.
+pub const SAME_CLICK: Duration = Duration::from_secs(30);

@@ -8,25 +8,21 @@ impl History {
     /// - One that an undone event made the primary does not return, whatever the order of the ids.
     /// - Nor is it told any more: what it can undo are changes of the owner.
     /// - `taken` are addresses that other accounts have by now. No former primary is one, unless its time was set back.
-    pub fn primary_before(
-        &self,
-        chosen: &AccountEvent,
-        current: &PrimaryEmails,
+    pub fn primary_before<'h>(
+        &'h self,
+        chosen: &'h AccountEvent,
+        current: &'h PrimaryEmails,
         taken: &[EmailAddress],
         now: Timestamp,
     ) -> PrimaryEmails {
-        let changes = self.events.iter().filter(|event| self.is_undone_with(event, chosen));
-        let mut state = changes.clone().find_map(|event| event.before_primary.as_ref()).unwrap_or(current);
-        let made_by_undone = |primary: &ConfirmedAddress| {
-            let mut made = self.events.iter().filter(|event| event.has_made_primary(primary));
-            made.find(|event| self.is_undone_with(event, chosen) || self.is_undone(event))
-        };
-        // Each step goes to an earlier state; an event that leads back to itself must not make it endless.
-        for _ in 0..self.events.len() {
-            let before = made_by_undone(&state.primary).and_then(|event| event.before_primary.as_ref());
-            let Some(before) = before else { break };
-            state = before;
-        }
+        let made_by_undone =
+            |primary: &ConfirmedAddress| self.find_undone(chosen, |event| event.has_made_primary(primary));
+        let is_later = self.undone_with(chosen);
+        let mut later = self.events.iter().filter(|event| is_later(event));
+        let next_change = later.find_map(|event| event.before_primary.as_ref());
+        let state = self.earliest(next_change.unwrap_or(current), |state| {
+            made_by_undone(&state.primary)?.before_primary.as_ref()
+        });
         let has_returned = |former: &FormerPrimary| former.email.address == state.primary.address;
         let former = state.former.iter().filter(|former| {
             now < former.kept_until && made_by_undone(&former.email).is_none() && !has_returned(former)

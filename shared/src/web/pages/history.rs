@@ -1,8 +1,9 @@
 //! What happened to an account lately, as a part of the account page.
 use serde::Serialize;
 
+use crate::notice_text;
 use crate::texts::Texts;
-use domain::{Activity, Device, SignInMethod, Timestamp};
+use domain::{Activity, ClientInfo, SignInMethod, Timestamp};
 
 /// As many as are shown at once. The others unfold.
 const AT_ONCE: usize = 5;
@@ -23,13 +24,9 @@ pub struct ListedActivity {
     former: Option<String>,
     /// When.
     pub(super) at: Timestamp,
-    /// On what kind of device.
-    device: Device,
-    /// From where, roughly; empty if that was not stored.
-    pub(super) network: String,
-    /// What the client's address begins with.
-    #[serde(skip)]
-    network_begin: String,
+    /// On what kind of device, and from where, roughly.
+    #[serde(flatten)]
+    source: ClientInfo,
 }
 
 impl From<&Activity> for ListedActivity {
@@ -41,9 +38,7 @@ impl From<&Activity> for ListedActivity {
             backup: addresses.backup,
             former: addresses.former,
             at: activity.at,
-            device: activity.source.device,
-            network: activity.source.network.clone(),
-            network_begin: activity.source.network_begin().to_owned(),
+            source: activity.source.clone(),
         }
     }
 }
@@ -63,12 +58,12 @@ impl ListedActivity {
         }
     }
 
-    pub(super) fn address(&self, text: &Texts) -> String {
-        text.format("session-network", &[("network", &*self.network_begin)])
+    pub(super) fn network(&self, text: &Texts) -> Option<String> {
+        notice_text::network(&self.source, text)
     }
 
     pub(super) fn device(&self, text: &Texts) -> String {
-        text.message(&format!("session-on-{}", self.device.as_str()))
+        notice_text::device(&self.source, text)
     }
 }
 

@@ -28,9 +28,6 @@ pub struct PromotePage {
     seen: i64,
     #[serde(skip)]
     problem: Option<Shown>,
-    /// Whether a sign-in through the backup email is all that is missing.
-    #[serde(skip)]
-    needs_link: bool,
 }
 
 impl PromotePage {
@@ -46,7 +43,6 @@ impl PromotePage {
             from: None,
             seen: account.primary.usable_from.unix_seconds(),
             problem: None,
-            needs_link: false,
         }
     }
 
@@ -54,9 +50,13 @@ impl PromotePage {
     #[must_use]
     pub fn with_problem(mut self, code: Code, from: Option<Timestamp>) -> Self {
         self.problem = Some(Shown::new(&code.into(), &self.text));
-        self.needs_link = code == Code::BackupSignInNeeded;
         self.from = from;
         self
+    }
+
+    /// Whether a sign-in through the backup email is all that is missing.
+    fn needs_link(&self) -> bool {
+        self.problem.as_ref().is_some_and(|shown| shown.code == Code::BackupSignInNeeded.as_str())
     }
 }
 

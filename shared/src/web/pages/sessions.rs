@@ -1,8 +1,9 @@
 //! Where an account is signed in, as a part of the account page.
 use serde::Serialize;
 
+use crate::notice_text;
 use crate::texts::Texts;
-use domain::{Device, Session, SignInMethod, Timestamp, TokenHash};
+use domain::{ClientInfo, Session, SignInMethod, Timestamp, TokenHash};
 
 /// As many as a person can look through. "End all other sessions" ends those that are not shown too.
 const MOST_SHOWN: usize = 20;
@@ -15,13 +16,9 @@ pub const ENOUGH_SESSIONS: usize = MOST_SHOWN + 1;
 pub struct ListedSession {
     /// The hash of its secret: it identifies the session and opens nothing.
     pub(super) session: TokenHash,
-    /// On what kind of device it began.
-    device: Device,
-    /// From where, roughly; empty if that was not stored.
-    pub(super) network: String,
-    /// The same as people read it.
-    #[serde(skip)]
-    network_begin: String,
+    /// On what kind of device it began, and from where, roughly.
+    #[serde(flatten)]
+    source: ClientInfo,
     /// How.
     how: SignInMethod,
     /// When its sign-in was.
@@ -36,9 +33,7 @@ impl ListedSession {
     fn new(session: &Session, this_browser: bool) -> Self {
         Self {
             session: session.hash.clone(),
-            device: session.source.device,
-            network: session.source.network.clone(),
-            network_begin: session.source.network_begin().to_owned(),
+            source: session.source.clone(),
             how: session.method,
             signed_in_at: session.authenticated_at,
             seen_at: session.seen_at,
@@ -47,7 +42,7 @@ impl ListedSession {
     }
 
     pub(super) fn title(&self, texts: &Texts) -> String {
-        texts.message(&format!("session-on-{}", self.device.as_str()))
+        notice_text::device(&self.source, texts)
     }
 
     pub(super) fn begin(&self, texts: &Texts) -> String {
@@ -67,8 +62,8 @@ impl ListedSession {
         }
     }
 
-    pub(super) fn address(&self, texts: &Texts) -> String {
-        texts.format("session-network", &[("network", &*self.network_begin)])
+    pub(super) fn network(&self, texts: &Texts) -> Option<String> {
+        notice_text::network(&self.source, texts)
     }
 }
 
