@@ -7,6 +7,7 @@ pub mod app;
 pub mod aws;
 pub mod clock;
 pub mod config;
+pub mod confirmation;
 pub mod entropy;
 pub mod error;
 pub mod known_browser;

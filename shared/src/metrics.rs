@@ -43,7 +43,7 @@ pub enum Subject {
     Username,
     /// A sign-in link.
     SignIn,
-    /// The confirmation of a backup email.
+    /// The confirmation of an address.
     Confirmation,
     /// A notice to the primary email.
     Notice,
@@ -89,7 +89,7 @@ impl From<&EmailRequest> for Subject {
         match request {
             EmailRequest::ForgotUsername { .. } => Self::Username,
             EmailRequest::SignInLink { .. } => Self::SignIn,
-            EmailRequest::ConfirmBackup { .. } => Self::Confirmation,
+            EmailRequest::ConfirmBackup { .. } | EmailRequest::ConfirmPrimary { .. } => Self::Confirmation,
             EmailRequest::Notice { .. } => Self::Notice,
         }
     }
@@ -134,7 +134,7 @@ impl Event {
             },
             Self::Opened(purpose) | Self::Used(purpose) | Self::Expired(purpose) => match purpose {
                 Purpose::SignIn => "sign-in",
-                Purpose::ConfirmBackup => "confirmation",
+                Purpose::ConfirmBackup | Purpose::ConfirmPrimary => "confirmation",
                 Purpose::Undo => "undo",
             },
             Self::GivenUp => "unsent",

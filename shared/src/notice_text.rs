@@ -7,13 +7,14 @@ use crate::texts::Texts;
 /// What happened to an account. Addresses are masked: the owner knows them, and other readers need not.
 pub fn event(notice: &Notice, at: Timestamp, texts: &Texts) -> String {
     let (former, backup) = match notice {
-        Notice::BackupChanged { former, address, .. } | Notice::BackupPromoted { former, address, .. } => {
-            former.masked_apart(address)
-        }
+        Notice::BackupChanged { former, address, .. }
+        | Notice::BackupPromoted { former, address, .. }
+        | Notice::PrimaryChanged { former, address, .. } => former.masked_apart(address),
         Notice::BackupAdded { address, .. }
         | Notice::BackupRemoved { address, .. }
         | Notice::BackupUsed { address }
         | Notice::FormerPrimaryUsed { address }
+        | Notice::PrimaryRequested { address }
         | Notice::Undone { backup: Some(address), .. } => (String::new(), address.masked()),
         Notice::SessionsEnded | Notice::PasswordSet | Notice::Undone { backup: None, .. } => {
             (String::new(), String::new())
@@ -28,7 +29,8 @@ pub fn event(notice: &Notice, at: Timestamp, texts: &Texts) -> String {
         Notice::Undone { password_void: true, .. } => {
             return format!("{lead} {}", texts.message("taken-back-password"));
         }
-        Notice::BackupPromoted { former_until: Some(until), .. } => {
+        Notice::BackupPromoted { former_until: Some(until), .. }
+        | Notice::PrimaryChanged { former_until: until, .. } => {
             let effect = if *until > at { "promoted-held" } else { "promoted-at-once" };
             let until = texts.date_time(*until);
             return format!("{lead} {}", texts.format(effect, &[("former", &*former), ("until", &*until)]));

@@ -1,5 +1,8 @@
 //! Counts requests for emails, and tells the operator when a limit is reached.
-use domain::{EmailRequest, FormId, Limit, MessageId, Requester, Timestamp, TypedAddress};
+use domain::{
+    Account, AccountId, EmailAddress, EmailRequest, FormId, Limit, MessageId, Purpose, Requester, Timestamp,
+    TypedAddress,
+};
 
 use crate::app::App;
 use crate::error::Error;
@@ -7,7 +10,7 @@ use crate::metrics::Event;
 use crate::requirements::EmailRequests;
 use crate::store::LimitReached;
 use crate::web::pages::{CheckMailboxPage, EmailRequested};
-use crate::web::{Banner, EmailKind, Reply, Request, RequestedEmail, StatusCode};
+use crate::web::{Banner, Code, EmailKind, Reply, Request, RequestedEmail, StatusCode};
 
 impl<R> App<R> {
     /// Tells the operator that a limit is reached: its name, never its subject, which may be an address.
@@ -21,6 +24,40 @@ impl App<EmailRequests> {
     /// The limit on all emails of a day, for this requester's shard.
     pub fn daily_email_limit(&self, requester: Requester<'_>) -> Limit {
         self.needs.daily_emails.shard_for(requester)
+    }
+
+    /// The limits on requests for the confirmation of an address, counted together whatever it is to become. The first is
+    /// on their pace.
+    pub fn confirmation_limits(&self, id: &AccountId, address: &EmailAddress) -> [Limit; 4] {
+        [
+            Limit::backup_request_spacing(id),
+            Limit::backup_requests(id),
+            Limit::emails_to(&TypedAddress::from(address)),
+            self.daily_email_limit(Requester::Account(id)),
+        ]
+    }
+
+    /// What a person is told whose request reached one of these limits.
+    pub fn confirmation_limit_reached(&self, limit: &Limit, limits: &[Limit; 4]) -> Code {
+        self.record_limit_reached(limit);
+        if *limit == limits[0] { Code::TooSoon } else { Code::TooMany }
+    }
+
+    /// The account, if this is a second click: the page showed another request than the one that is pending now, and that is
+    /// for the same address. Nothing for anything else.
+    pub async fn already_requested(
+        &self,
+        id: &AccountId,
+        purpose: Purpose,
+        seen: Option<&str>,
+        typed: &str,
+    ) -> Result<Option<Account>, Error> {
+        let Some(seen) = seen else { return Ok(None) };
+        let Some(account) = self.store.load_account(id).await? else { return Ok(None) };
+        let pending = account.pending_for(purpose).filter(|pending| pending.request.as_str() != seen);
+        let is_same =
+            pending.is_some_and(|pending| Ok(&pending.address) == EmailAddress::parse(typed).as_ref());
+        Ok(is_same.then_some(account))
     }
 
     /// The key of a stranger's request. A second click on the button of the same form has the same key, so that it requests

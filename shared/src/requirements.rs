@@ -47,6 +47,15 @@ pub struct PrimaryChanges {
     pub hold: Duration,
 }
 
+/// For confirming another primary email.
+#[derive(Debug, Clone)]
+pub struct PrimaryConfirmations {
+    /// The keys from which codes are derived.
+    pub keys: HashingKeys,
+    /// For how long the primary that is replaced still signs in.
+    pub hold: Duration,
+}
+
 /// For verifying passwords.
 #[derive(Debug, Clone)]
 pub struct PasswordChecks {
@@ -99,6 +108,13 @@ impl Requirements for PrimaryChanges {
     }
 }
 
+impl Requirements for PrimaryConfirmations {
+    fn read(environment: &mut Environment<'_>) -> Option<Self> {
+        let (keys, hold) = (environment.hashing_keys(), environment.primary_hold());
+        Some(Self { keys: keys?, hold: hold? })
+    }
+}
+
 impl Requirements for PasswordChecks {
     fn read(environment: &mut Environment<'_>) -> Option<Self> {
         let (keys, former_hashes) = (environment.hashing_keys(), environment.former_hashes());
@@ -133,6 +149,12 @@ impl AsRef<HashingKeys> for EmailRequests {
 }
 
 impl AsRef<HashingKeys> for BackupConfirmation {
+    fn as_ref(&self) -> &HashingKeys {
+        &self.keys
+    }
+}
+
+impl AsRef<HashingKeys> for PrimaryConfirmations {
     fn as_ref(&self) -> &HashingKeys {
         &self.keys
     }

@@ -9,11 +9,11 @@ fn paths() -> Vec<(&'static str, Option<Value>)> {
     let routes = routes.filter(|route| route.method.is_none());
     let body = |path: &str| match path {
         "/" | "/account" => None,
-        "/account/backup" | "/forgot-username" | "/login/link" => {
+        "/account/backup" | "/account/primary" | "/forgot-username" | "/login/link" => {
             Some(json!({ "email": "spare@example.org" }))
         }
         "/account/backup/remove" => Some(json!({ "what": "pending" })),
-        "/backup/confirm" | "/login/open" => Some(json!({ "token": "A".repeat(43) })),
+        "/backup/confirm" | "/primary/confirm" | "/login/open" => Some(json!({ "token": "A".repeat(43) })),
         "/login" => Some(json!({ "identifier": "mina", "password": "wrong" })),
         "/undo" => Some(json!({ "token": "A".repeat(43), "username": "mina" })),
         "/account/sessions/end" => Some(json!({ "session": "A".repeat(43) })),

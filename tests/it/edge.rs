@@ -55,13 +55,13 @@ async fn posted_to(world: &World) -> Vec<&'static str> {
 fn form_for(path: &str) -> Ask {
     let token = "A".repeat(43);
     let fields = match path {
-        "/account/backup" => vec![("email", "eve@example.net")],
+        "/account/backup" | "/account/primary" => vec![("email", "eve@example.net")],
         "/account/backup/remove" => vec![("what", "confirmed")],
         "/account/sessions/end" => vec![("others", "true")],
         "/account/finish" => vec![("finish", "dismiss")],
         "/account/password" => vec![("password", "otter kettle violet")],
         "/account/primary/promote" => vec![("keep_former", "true")],
-        "/backup/confirm" | "/login/open" => vec![("token", &*token)],
+        "/backup/confirm" | "/primary/confirm" | "/login/open" => vec![("token", &*token)],
         "/forgot-username" | "/login/link" => vec![("email", "mina@example.com")],
         "/login" => vec![("identifier", "mina"), ("password", PASSWORD)],
         "/logout" => vec![],

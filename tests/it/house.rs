@@ -215,6 +215,12 @@ fn every_text_exists_in_every_language_and_is_used() {
         used.insert(format!("problem-link-{code}-advice-confirm"));
     }
     used.extend(["unknown", "expired", "used"].map(|code| format!("problem-link-{code}-advice-undo")));
+    used.extend(["primary", "backup"].map(|which| format!("problem-same-as-{which}-advice-primary")));
+    used.extend(
+        ["verify", "verify-primary"]
+            .iter()
+            .flat_map(|stem| ["subject", "preheader", "lead"].map(|part| format!("{stem}-{part}"))),
+    );
     used.extend((1..=12).map(|month| format!("month-{month}")));
     let stems = [
         "added",
@@ -225,6 +231,8 @@ fn every_text_exists_in_every_language_and_is_used() {
         "password-set",
         "promoted",
         "swapped",
+        "primary-requested",
+        "primary-changed",
         "former-primary-used",
         "taken-back",
         "taken-back-to-none",

@@ -1,7 +1,6 @@
 //! The flows, in process: real handlers, a database in memory, a fixed clock.
 #![expect(clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
-mod promote_backup;
 #[path = "../properties/mod.rs"]
 mod properties;
 #[path = "../support/mod.rs"]
@@ -14,6 +13,7 @@ mod check_mailbox;
 mod cloudfront;
 mod cloudfront_template;
 mod confirm_backup;
+mod confirm_primary;
 mod deployment;
 mod disabled;
 mod double_click;
@@ -41,6 +41,7 @@ mod password_login;
 mod password_races;
 mod permission_table;
 mod permissions;
+mod promote_backup;
 mod questions;
 mod recent_activity;
 mod recovery;
@@ -48,6 +49,7 @@ mod remove_backup;
 mod rendering;
 mod request_backup;
 mod request_magic_link;
+mod request_primary;
 mod rotate_key;
 mod run_of_events;
 mod same_answer_table;

@@ -69,6 +69,13 @@ fn accounts() -> Vec<What> {
         "pending_address": text("thief@example.net"), "requested_at": number(1), "request_id": text("01J"),
         "generation": number(1),
     });
+    let pending = account("a pending address", "account-of-mina", "email#pending", &pending);
+    let pending_primary = account(
+        "a pending primary",
+        "account-of-mina",
+        "email#pending",
+        &json!({ "primary_in_session": text("hash") }),
+    );
     let claim = json!({ "owner_id": text("account-of-joris") });
     vec![
         only("`password_hash` of a profile", &profile, "password_hash"),
@@ -81,7 +88,8 @@ fn accounts() -> Vec<What> {
         only("`username` of a profile", &profile, "username"),
         profile,
         account("a confirmed address, primary or backup", "account-of-mina", "email#backup", &address),
-        account("a pending address", "account-of-mina", "email#pending", &pending),
+        only("`primary_in_session` of a pending address", &pending_primary, "primary_in_session"),
+        pending,
         account("the claim of an address", "claim#email#thief@example.net", "claim", &claim),
         account("the claim of a username", "claim#username#mina", "claim", &claim),
     ]
@@ -270,15 +278,20 @@ async fn only_the_mailer_makes_links_and_only_flows_on_addresses_confirm_or_clai
     }
     assert_eq!(
         writers("a confirmed address, primary or backup").await,
-        ["confirm-backup", "promote-backup", "undo-change"]
+        ["confirm-backup", "confirm-primary", "promote-backup", "undo-change"]
     );
-    assert_eq!(writers("the claim of an address").await, ["confirm-backup", "promote-backup", "undo-change"]);
+    assert_eq!(
+        writers("the claim of an address").await,
+        ["confirm-backup", "confirm-primary", "promote-backup", "undo-change"]
+    );
+    assert_eq!(writers("a pending address").await, ["request-backup", "request-primary"]);
+    assert_eq!(writers("`primary_in_session` of a pending address").await, ["request-primary"]);
     assert!(writers("the claim of a username").await.is_empty());
 }
 
 #[tokio::test]
-async fn only_flows_that_change_the_backup_email_say_what_an_undo_restores() {
-    let flows = ["confirm-backup", "promote-backup", "remove-backup", "undo-change"];
+async fn only_flows_that_change_addresses_say_what_an_undo_restores() {
+    let flows = ["confirm-backup", "confirm-primary", "promote-backup", "remove-backup", "undo-change"];
     assert_eq!(writers("a change in the history, with what was before").await, flows);
     let deletes = |outcome: &Outcome| {
         let words = ["a use or an ending in the history", "a change in the history, with what was before"];

@@ -189,13 +189,13 @@ fn who_may_do_what_with_accounts() {
         format!("{action} {resource}: {}", functions.join(", "))
     });
     insta::assert_snapshot!(lines.join("\n"), @r"
-    GetItem AccountsTable: confirm-backup, mailer, password-login, undo-change
-    Query AccountsTable: account, confirm-backup, end-session, mailer, open-magic-link, password-login, promote-backup, remove-backup, request-backup, set-password, undo-change
+    GetItem AccountsTable: confirm-backup, confirm-primary, mailer, password-login, undo-change
+    Query AccountsTable: account, confirm-backup, confirm-primary, end-session, mailer, open-magic-link, password-login, promote-backup, remove-backup, request-backup, request-primary, set-password, undo-change
     Query AccountsTable/index/email-index: mailer, password-login
-    ConditionCheckItem AccountsTable: confirm-backup, open-magic-link, password-login, remove-backup, undo-change
-    PutItem AccountsTable: confirm-backup, promote-backup, request-backup, undo-change
-    UpdateItem AccountsTable: confirm-backup, end-session, password-login, promote-backup, set-password, undo-change
-    DeleteItem AccountsTable: confirm-backup, promote-backup, remove-backup, undo-change
+    ConditionCheckItem AccountsTable: confirm-backup, confirm-primary, open-magic-link, password-login, remove-backup, undo-change
+    PutItem AccountsTable: confirm-backup, confirm-primary, promote-backup, request-backup, request-primary, undo-change
+    UpdateItem AccountsTable: confirm-backup, confirm-primary, end-session, password-login, promote-backup, set-password, undo-change
+    DeleteItem AccountsTable: confirm-backup, confirm-primary, promote-backup, remove-backup, undo-change
     ");
 }
 

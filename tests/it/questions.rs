@@ -41,6 +41,10 @@ pub const QUESTIONS: &[Question] = &[
     ("form", |_| Ask::form("/account/password", &[("password", "otter kettle violet")])),
     ("", |_| Ask::page("/account/primary/promote")),
     ("form", |_| Ask::form("/account/primary/promote", &[("keep_former", "true")])),
+    ("", |_| Ask::page("/account/primary")),
+    ("form", |typed| Ask::form("/account/primary", &[("email", typed)])),
+    ("unknown link", |_| Ask::page(&format!("/primary/confirm?token={NO_TOKEN}"))),
+    ("form, unknown link", |_| Ask::form("/primary/confirm", &[("token", NO_TOKEN), ("code", "4F7 QKM")])),
     ("form", |_| Ask::form("/logout", &[])),
 ];
 

@@ -1,14 +1,14 @@
 //! A row of primary emails, and undos through the links in the notices: an owner, a thief and somebody else make addresses the
 //! primary, sign in, and undo through any link that was sent to a mailbox of theirs, since any event.
 //!
-//! What a promotion makes of the addresses is computed by the real `Account::with_promoted`, what an undo restores by the real
-//! `History::primary_before`, and who is told by the real `PrimaryEmails::told`. An undo is two steps: it reads the account and its
+//! What a change makes of the addresses is computed by the real `Account::with_promoted` and, for the last address, which was no
+//! backup email before, `Account::after_taking`; what an undo restores by the real `History::primary_before`, and who is told by the real `PrimaryEmails::told`. An undo is two steps: it reads the account and its
 //! history, later it writes, on the condition that the account is of the generation that was read. Requests reach servers whose
 //! clocks differ, so that an event may get an id before that of the one committed last.
 //!
 //! | step | call |
 //! | --- | --- |
-//! | [`Action::Happen`] | `Store::promote_backup`, `open_session_with_link` |
+//! | [`Action::Happen`] | `Store::promote_backup`, `confirm_primary`, `open_session_with_link` |
 //! | [`Action::Read`] | `Store::load_account` and `load_history`, for an undo |
 //! | [`Action::Undo`] | `Store::undo` |
 use std::time::Duration;
@@ -24,6 +24,8 @@ use crate::{assert_breaks, explore, next_id};
 /// Addresses. The first is the primary at first.
 const ADDRESSES: u8 = 3;
 const FIRST: u8 = 0;
+/// One that becomes the primary without having been the backup email.
+const TAKEN: u8 = 2;
 
 /// A rule of the code; without one of them the model must fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,7 +168,11 @@ impl Emails {
             backup: Backup::new(Some(backup.clone()), None),
             ..crate::undo::account(None)
         };
-        Self::of(&account.with_promoted(&backup, false, Duration::ZERO, at(now)).primary_emails())
+        Self::of(&if number == TAKEN {
+            account.after_taking(&backup.address, Duration::ZERO, at(now)).0
+        } else {
+            account.with_promoted(&backup, false, Duration::ZERO, at(now)).primary_emails()
+        })
     }
 
     fn told(&self) -> Vec<u8> {
@@ -184,8 +190,13 @@ fn event(committed: &Committed) -> AccountEvent {
     let before_primary = Some(committed.before.real());
     let (notice, changes) = match committed.kind {
         Kind::Happened(What::Promote(number)) => {
-            let former = address(committed.before.primary.0);
-            (Notice::BackupPromoted { former, address: address(number), former_until: None }, true)
+            let (former, address) = (address(committed.before.primary.0), address(number));
+            let notice = if number == TAKEN {
+                Notice::PrimaryChanged { former, address, former_until: at(committed.id) }
+            } else {
+                Notice::BackupPromoted { former, address, former_until: None }
+            };
+            (notice, true)
         }
         Kind::Happened(What::Use) => (Notice::BackupUsed { address: address(FIRST) }, false),
         Kind::Undone { since } => {

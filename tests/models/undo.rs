@@ -207,6 +207,7 @@ pub fn account(password: Option<u8>) -> Account {
         disabled_at: None,
         created_at: at(0),
         primary: ConfirmedAddress::new(address(u8::MAX), at(0)),
+        pending_primary: None,
         former_primaries: Vec::new(),
         backup: Backup::None,
         former: None,

@@ -7,7 +7,8 @@ use serde_json::Value;
 use shared::app::App;
 use shared::config::{self, Incomplete, Requirements};
 use shared::requirements::{
-    BackupConfirmation, EmailRequests, LinkCodes, PasswordChecks, PrimaryChanges, RateLimits, Sender,
+    BackupConfirmation, EmailRequests, LinkCodes, PasswordChecks, PrimaryChanges, PrimaryConfirmations,
+    RateLimits, Sender,
 };
 use shared::runtime::{Methods, answer, get, post};
 use shared::web::guard::Event;
@@ -40,6 +41,10 @@ pub struct Functions {
     pub set_password: App<PasswordChecks>,
     /// Makes backup emails primary ones.
     pub promote_backup: App<PrimaryChanges>,
+    /// Requests other primary emails.
+    pub request_primary: App<EmailRequests>,
+    /// Confirms them.
+    pub confirm_primary: App<PrimaryConfirmations>,
     /// Signs out.
     pub sign_out: App,
 }
@@ -64,6 +69,8 @@ impl Functions {
             end_session: app(platform, &variables("end-session")),
             set_password: app(platform, &variables("set-password")),
             promote_backup: app(platform, &variables("promote-backup")),
+            request_primary: app(platform, &variables("request-primary")),
+            confirm_primary: app(platform, &variables("confirm-primary")),
             sign_out: app(platform, &variables("sign-out")),
         }
     }
@@ -107,6 +114,14 @@ impl Functions {
                 let methods = get(promote_backup::get).post(promote_backup::post);
                 respond(&self.promote_backup, &methods, event).await
             }
+            "request-primary" => {
+                let methods = get(request_primary::get).post(request_primary::post);
+                respond(&self.request_primary, &methods, event).await
+            }
+            "confirm-primary" => {
+                let methods = get(confirm_primary::get).post(confirm_primary::post);
+                respond(&self.confirm_primary, &methods, event).await
+            }
             "sign-out" => respond(&self.sign_out, &post(sign_out::post), event).await,
             other => panic!("{other} is not behind a route"),
         }
@@ -118,10 +133,11 @@ pub fn starts(function: &str, variable: Variable<'_>) -> Result<(), Incomplete> 
     match function {
         "account" | "open-magic-link" => config::read::<LinkCodes>(variable).map(drop),
         "confirm-backup" => config::read::<BackupConfirmation>(variable).map(drop),
-        "request-backup" | "request-magic-link" | "forgot-username" => {
+        "request-backup" | "request-primary" | "request-magic-link" | "forgot-username" => {
             config::read::<EmailRequests>(variable).map(drop)
         }
         "password-login" | "set-password" => config::read::<PasswordChecks>(variable).map(drop),
+        "confirm-primary" => config::read::<PrimaryConfirmations>(variable).map(drop),
         "promote-backup" => config::read::<PrimaryChanges>(variable).map(drop),
         "end-session" => config::read::<RateLimits>(variable).map(drop),
         "mailer" => config::read::<Sender>(variable).map(drop),

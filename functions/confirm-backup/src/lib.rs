@@ -2,28 +2,21 @@
 //! button where the account is signed in, elsewhere with the code that the account page shows.
 use domain::{Account, ClientInfo, Link, LinkAuthorization, Purpose, Timestamp, Token};
 use shared::app::App;
+use shared::confirmation::OpenedConfirmation;
 use shared::error::Error;
 use shared::metrics::Event;
 use shared::requirements::BackupConfirmation;
-use shared::store::{ConfirmRefused, Confirmation};
+use shared::store::Confirmation;
 use shared::web::pages::{ConfirmPage, ConfirmedPage};
 use shared::web::{Code, LinkForm, Reply, Request, StatusCode};
 
 /// What the links of this flow are for.
 const PURPOSE: Purpose = Purpose::ConfirmBackup;
 
-/// A live link with its account, as this browser sees it.
-struct Opened {
-    link: Link,
-    account: Account,
-    is_same_browser: bool,
-    page: ConfirmPage,
-}
-
 /// GET `/backup/confirm`.
 pub async fn get(app: &App<BackupConfirmation>, request: Request) -> Result<Reply, Error> {
     let (token, now) = (request.link_token().ok_or(Error::link(PURPOSE, Code::LinkUnknown))?, app.now());
-    let opened = match open(app, &request, &token, now).await {
+    let opened = match app.open_confirmation(&request, &token, PURPOSE, now).await {
         Ok(opened) => opened,
         Err(error) => {
             let page = confirmed_before(app, &token, error, now).await?;
@@ -31,7 +24,7 @@ pub async fn get(app: &App<BackupConfirmation>, request: Request) -> Result<Repl
         }
     };
     app.count(Event::Opened(PURPOSE));
-    Ok(Reply::page(StatusCode::OK, opened.page))
+    Ok(Reply::page(StatusCode::OK, page(app, &opened, &token)))
 }
 
 /// POST `/backup/confirm`.
@@ -39,13 +32,14 @@ pub async fn post(app: &App<BackupConfirmation>, request: Request) -> Result<Rep
     let now = app.now();
     let form: LinkForm = request.form()?;
     let token = form.token().ok_or(Error::link(PURPOSE, Code::LinkUnknown))?;
-    let opened = match open(app, &request, &token, now).await {
+    let opened = match app.open_confirmation(&request, &token, PURPOSE, now).await {
         Ok(opened) => opened,
         Err(error) => {
             return confirmed_before(app, &token, error, now).await.map(|page| to_confirmed(&page, &token));
         }
     };
-    let Opened { link, account, is_same_browser, page } = opened;
+    let page = page(app, &opened, &token);
+    let OpenedConfirmation { link, account, is_same_browser, .. } = opened;
     let texts = app.texts(account.language);
 
     let authorization = app.authorize(&link, is_same_browser, form.code.as_deref(), now).await;
@@ -66,53 +60,30 @@ pub async fn post(app: &App<BackupConfirmation>, request: Request) -> Result<Rep
     Ok(to_confirmed(&ConfirmedPage::new(&account, &link.address, waits_until, texts), &token))
 }
 
+fn page(app: &App<BackupConfirmation>, opened: &OpenedConfirmation, token: &Token) -> ConfirmPage {
+    let OpenedConfirmation { link, account, is_same_browser, .. } = opened;
+    ConfirmPage::new(account, &link.address, token, *is_same_browser, app.texts(account.language))
+}
+
 /// The answer to the button. The page behind it is that of the used link.
 fn to_confirmed(page: &ConfirmedPage, token: &Token) -> Reply {
     Reply::see_other(format!("/backup/confirm?token={}", token.expose()), StatusCode::OK, page)
 }
 
-/// The answer to an error: if it is that the link was used, and its address is the backup email, the page that says so, as
-/// with a second click or a second look at the email.
+/// The answer to an error: if it is that the link was used, and its address is the backup email, the page that says so.
 async fn confirmed_before(
     app: &App<BackupConfirmation>,
     token: &Token,
     error: Error,
     now: Timestamp,
 ) -> Result<ConfirmedPage, Error> {
-    let Error::LinkRefused { code: Code::LinkUsed, .. } = error else { return Err(error) };
-    let Some(link) = app.store.find_link(&token.hash(), PURPOSE).await? else { return Err(error) };
-    let account = find_account(app, &link).await?;
+    let (link, account) = app.find_used_link(token, PURPOSE, error).await?;
     let Some(backup) = account.backup.confirmed().filter(|backup| backup.address == link.address) else {
-        return Err(error);
+        return Err(Error::link(PURPOSE, Code::LinkUsed));
     };
     let waits_until = Some(backup.usable_from).filter(|from| *from > now);
     let texts = app.texts(account.language);
     Ok(ConfirmedPage::new(&account, &link.address, waits_until, texts))
-}
-
-/// Opens the link, if it is live and of the account's pending request.
-async fn open(
-    app: &App<BackupConfirmation>,
-    request: &Request,
-    token: &Token,
-    now: Timestamp,
-) -> Result<Opened, Error> {
-    let link = app.open_link(token, PURPOSE, now).await?;
-    let account = find_account(app, &link).await?;
-    if account.backup.pending().is_none_or(|pending| pending.request != link.request) {
-        return Err(Error::link(PURPOSE, Code::LinkReplaced));
-    }
-    let user = app.authenticate(request, now).await?;
-    let is_same_browser = app.is_same_browser(&link, &[], user.as_ref().map(|user| &user.account));
-    let texts = app.texts(account.language);
-    let page = ConfirmPage::new(&account, &link.address, token, is_same_browser, texts);
-    Ok(Opened { link, account, is_same_browser, page })
-}
-
-/// The account of a link. A link of a disabled account is unknown.
-async fn find_account(app: &App<BackupConfirmation>, link: &Link) -> Result<Account, Error> {
-    let account = app.store.load_account(&link.account_id).await?;
-    account.filter(|account| !account.is_disabled()).ok_or(Error::link(PURPOSE, Code::LinkUnknown))
 }
 
 /// Confirms in one transaction. If the account has changed since it was read, it is read again. The time is always read
@@ -141,23 +112,7 @@ async fn confirm(
         let Err(refused) = app.store.confirm_backup(confirmation, now).await? else {
             return Ok((account, now));
         };
-        account = match refused {
-            ConfirmRefused::LinkDead => return Err(Error::link(PURPOSE, Code::LinkUsed)),
-            ConfirmRefused::NoLongerPending => return Err(Error::link(PURPOSE, Code::LinkReplaced)),
-            ConfirmRefused::Taken => return Err(Error::link(PURPOSE, Code::AddressTaken)),
-            ConfirmRefused::ChangesNotAllowed => {
-                let frozen = find_account(app, link).await?.frozen_until(now).is_some();
-                return Err(Error::link(
-                    PURPOSE,
-                    if frozen { Code::ChangesFrozen } else { Code::LinkReplaced },
-                ));
-            }
-            ConfirmRefused::AccountChanged => app
-                .store
-                .load_account(&link.account_id)
-                .await?
-                .ok_or(Error::link(PURPOSE, Code::LinkUnknown))?,
-        };
+        account = app.after_refused_confirmation(refused, link, now).await?;
         now = app.now();
     }
     Err(Error::Internal("the account changed at every attempt".into()))

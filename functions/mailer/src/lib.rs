@@ -63,7 +63,10 @@ async fn decide(app: &App, queued: &QueuedEmail, now: Timestamp) -> Result<Decis
         }),
         EmailRequest::SignInLink { typed, source } => sign_in_link(app, queued, typed, source, now).await,
         EmailRequest::ConfirmBackup { account_id, address, source } => {
-            confirmation(app, queued, (account_id, address), source, now).await
+            confirmation(app, queued, Purpose::ConfirmBackup, (account_id, address), source, now).await
+        }
+        EmailRequest::ConfirmPrimary { account_id, address, source } => {
+            confirmation(app, queued, Purpose::ConfirmPrimary, (account_id, address), source, now).await
         }
         EmailRequest::Notice { account_id, notice, source, event, hourly, to } => {
             // The hour belongs to the event: its notices to other mailboxes are no repetition.
@@ -165,12 +168,13 @@ async fn sign_in_link(
 async fn confirmation(
     app: &App,
     queued: &QueuedEmail,
+    purpose: Purpose,
     (account_id, address): (&AccountId, &EmailAddress),
     source: &ClientInfo,
     now: Timestamp,
 ) -> Result<Decision, Error> {
     let account = app.store.load_account(account_id).await?.filter(|account| !account.is_disabled());
-    let pending = account.as_ref().and_then(|account| account.backup.pending()).cloned();
+    let pending = account.as_ref().and_then(|account| account.pending_for(purpose)).cloned();
     let (Some(account), Some(pending)) = (account, pending.filter(|pending| pending.request == queued.id))
     else {
         return Ok(Decision::Drop("the address is no longer pending"));
@@ -197,12 +201,12 @@ async fn confirmation(
     let token = app.entropy.token();
     let link = Link {
         token_hash: token.hash(),
-        purpose: Purpose::ConfirmBackup,
+        purpose,
         account_id: account.id.clone(),
         address: address.clone(),
         request: queued.id.clone(),
         generation: Some(pending.generation),
-        expires_at: queued.requested_at + Purpose::ConfirmBackup.lifetime(),
+        expires_at: queued.requested_at + purpose.lifetime(),
         spent_at: None,
         tries: 0,
     };
@@ -212,7 +216,11 @@ async fn confirmation(
     app.store.create_confirmation_link(&link).await?;
     let (to, username) = (UnconfirmedAddress::of(&pending), name(&account));
     let asked = Asked { at: queued.requested_at, source: source.clone() };
-    let email = Email::VerifyBackup { to, username, token, asked };
+    let email = if purpose == Purpose::ConfirmPrimary {
+        Email::VerifyPrimary { to, username, token, asked }
+    } else {
+        Email::VerifyBackup { to, username, token, asked }
+    };
     Ok(send(email, account))
 }
 

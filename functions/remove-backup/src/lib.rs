@@ -1,4 +1,4 @@
-//! Removes the backup email, or cancels a pending one.
+//! Removes the backup email, or cancels a pending address, whatever that is to become.
 use domain::{Account, Backup};
 use serde::Deserialize;
 use shared::app::{App, Authenticated};
@@ -34,8 +34,7 @@ pub async fn post(app: &App, request: Request) -> Result<Reply, Error> {
     let now = app.now();
     let Authenticated { session, account } = app.require_authenticated(&request, now).await?;
     let form: Form = request.form()?;
-    let what =
-        form.what.unwrap_or(if account.backup.pending().is_some() { What::Pending } else { What::Confirmed });
+    let what = form.what.unwrap_or(if account.pending().is_some() { What::Pending } else { What::Confirmed });
     // Cancelling needs this too: otherwise a thief at an unlocked laptop could block the owner.
     if !session.is_fresh(now) {
         let wanted = WantedChange::new(what.into(), &account);
@@ -43,7 +42,7 @@ pub async fn post(app: &App, request: Request) -> Result<Reply, Error> {
     }
 
     // Also while changes are frozen: what an undo restored may be a thief's own address.
-    let done = match (what, account.backup.pending(), account.backup.confirmed()) {
+    let done = match (what, account.pending(), account.backup.confirmed()) {
         (What::Pending, Some(pending), _) => {
             let entry = (app.message_id(), request.client_info());
             app.store.cancel_pending(&account.id, pending, entry, now).await?
@@ -69,11 +68,11 @@ pub async fn post(app: &App, request: Request) -> Result<Reply, Error> {
 
 /// The account as it is now.
 fn without(account: Account, what: What) -> Account {
-    let (confirmed, pending) = (account.backup.confirmed().cloned(), account.backup.pending().cloned());
-    let backup = match what {
-        What::Pending => Backup::new(confirmed, None),
-        What::Confirmed => Backup::new(None, pending),
-    };
-    let former = account.former.filter(|_| what == What::Pending);
-    Account { backup, former, ..account }
+    match what {
+        What::Pending => account.without_pending(),
+        What::Confirmed => {
+            let backup = Backup::new(None, account.backup.pending().cloned());
+            Account { backup, former: None, ..account }
+        }
+    }
 }

@@ -1,7 +1,5 @@
 //! Requests a backup email: define, change, send again.
-use domain::{
-    Account, AccountId, Backup, EmailAddress, Limit, PendingAddress, Requester, Timestamp, TypedAddress,
-};
+use domain::{Account, Backup, EmailAddress, PendingAddress, Purpose, Timestamp};
 use serde::Deserialize;
 use shared::app::App;
 use shared::error::Error;
@@ -37,12 +35,7 @@ pub async fn post(app: &App<EmailRequests>, request: Request) -> Result<Reply, E
     if !user.session.is_fresh(now) {
         return Ok(Reply::to_sign_in_again(&wanted(&user.account, &address, &form.email), &texts));
     }
-    let limits = [
-        Limit::backup_request_spacing(&user.account.id),
-        Limit::backup_requests(&user.account.id),
-        Limit::emails_to(&TypedAddress::from(&address)),
-        app.daily_email_limit(Requester::Account(&user.account.id)),
-    ];
+    let limits = app.confirmation_limits(&user.account.id, &address);
     let generation = user.account.generation;
     let pending = PendingAddress { address, since: now, request: app.message_id(), generation };
     app.count(Event::Requested(Subject::Confirmation));
@@ -50,24 +43,24 @@ pub async fn post(app: &App<EmailRequests>, request: Request) -> Result<Reply, E
     let wanted = (&pending, &request.client_info());
     let outcome = counted.request_backup(&user.account.id, wanted, &limits, now).await?;
     if let Err(LimitReached(limit)) = outcome {
-        if limit == limits[0]
-            && let Some(reply) = same_click(app, &user.account.id, &form, now).await?
-        {
-            return Ok(reply);
+        let seen = form.seen.as_deref().filter(|_| limit == limits[0]);
+        let first_click =
+            app.already_requested(&user.account.id, Purpose::ConfirmBackup, seen, &form.email).await?;
+        if let Some(account) = first_click {
+            return Ok(requested(app, &account, now));
         }
-        app.record_limit_reached(&limit);
-        let code = if limit == limits[0] { Code::TooSoon } else { Code::TooMany };
-        return Err(refuse(code.into()));
+        return Err(refuse(app.confirmation_limit_reached(&limit, &limits).into()));
     }
 
     let backup = Backup::new(user.account.backup.confirmed().cloned(), Some(pending));
-    let account = Account { backup, ..user.account };
-    let page = AccountPage::new(&account, now, texts).with_code(&account, &app.needs.keys);
-    Ok(requested(&page))
+    let account = Account { backup, pending_primary: None, ..user.account };
+    Ok(requested(app, &account, now))
 }
 
-fn requested(page: &AccountPage) -> Reply {
-    let reply = Reply::see_other("/account", StatusCode::ACCEPTED, page);
+fn requested(app: &App<EmailRequests>, account: &Account, now: Timestamp) -> Reply {
+    let page =
+        AccountPage::new(account, now, app.texts(account.language)).with_code(account, &app.needs.keys);
+    let reply = Reply::see_other("/account", StatusCode::ACCEPTED, &page);
     reply.with_banner(Banner::ConfirmationRequested).forgetting_wanted_change()
 }
 
@@ -78,26 +71,6 @@ fn wanted(account: &Account, address: &EmailAddress, typed: &str) -> WantedChang
     } else {
         WantedChange::new(Change::RequestBackup, account).with_typed(typed)
     }
-}
-
-/// The answer to a second click: the page showed another request than the one that is pending now, and that is for the same
-/// address. Nothing for anything else.
-async fn same_click(
-    app: &App<EmailRequests>,
-    id: &AccountId,
-    form: &Form,
-    now: Timestamp,
-) -> Result<Option<Reply>, Error> {
-    let Some(seen) = &form.seen else { return Ok(None) };
-    let Some(account) = app.store.load_account(id).await? else { return Ok(None) };
-    let is_new = |pending: &&PendingAddress| pending.request.as_str() != seen;
-    let pending = account.backup.pending().filter(is_new);
-    let requested_now =
-        pending.is_some_and(|pending| Ok(&pending.address) == EmailAddress::parse(&form.email).as_ref());
-    Ok(requested_now.then(|| {
-        let page = AccountPage::new(&account, now, app.texts(account.language));
-        requested(&page.with_code(&account, &app.needs.keys))
-    }))
 }
 
 fn may_become_backup(account: &Account, typed: &str, now: Timestamp) -> Result<EmailAddress, Problem> {

@@ -3,13 +3,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::backup::{Backup, ConfirmedAddress, FormerAddress, RecoveryEmails};
+use super::backup::{Backup, ConfirmedAddress, FormerAddress, PendingAddress, RecoveryEmails};
 use super::email_address::EmailAddress;
 use super::generation::Generation;
 use super::language::Language;
+use super::link::Purpose;
 use super::message_id::MessageId;
 use super::password::PasswordHash;
-use super::primary::FormerPrimary;
+use super::primary::{FormerPrimary, PendingPrimary};
 use super::timestamp::Timestamp;
 use super::username::Username;
 
@@ -103,6 +104,8 @@ pub struct Account {
     pub primary: ConfirmedAddress,
     /// Those that it replaced not long ago.
     pub former_primaries: Vec<FormerPrimary>,
+    /// One that was requested and has no effect yet. Then no backup email is pending.
+    pub pending_primary: Option<PendingPrimary>,
     /// The backup email.
     pub backup: Backup,
     /// The previous backup email, during the waiting period of the new one.
@@ -119,6 +122,27 @@ impl Account {
             }
             _ => None,
         }
+    }
+
+    /// The address that awaits confirmation, whatever it is to become.
+    pub fn pending(&self) -> Option<&PendingAddress> {
+        self.pending_for(Purpose::ConfirmBackup).or(self.pending_for(Purpose::ConfirmPrimary))
+    }
+
+    /// The address that a link of this purpose confirms.
+    pub fn pending_for(&self, purpose: Purpose) -> Option<&PendingAddress> {
+        match purpose {
+            Purpose::ConfirmBackup => self.backup.pending(),
+            Purpose::ConfirmPrimary => self.pending_primary.as_ref().map(|primary| &primary.pending),
+            Purpose::SignIn | Purpose::Undo => None,
+        }
+    }
+
+    /// The account once nothing is pending.
+    #[must_use]
+    pub fn without_pending(self) -> Self {
+        let backup = Backup::new(self.backup.confirmed().cloned(), None);
+        Self { backup, pending_primary: None, ..self }
     }
 
     /// The recovery emails at `now`.
@@ -250,6 +274,7 @@ pub(crate) mod tests {
             created_at: since,
             primary: ConfirmedAddress::new(address("mina@example.com"), since),
             former_primaries: Vec::new(),
+            pending_primary: None,
             former: None,
             backup: Backup::new(
                 confirmed.map(|text| ConfirmedAddress::new(address(text), since)),

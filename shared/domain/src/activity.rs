@@ -140,7 +140,8 @@ impl Activity {
         match &self.happened {
             Happened::Announced(
                 Notice::BackupChanged { former, address, .. }
-                | Notice::BackupPromoted { former, address, .. },
+                | Notice::BackupPromoted { former, address, .. }
+                | Notice::PrimaryChanged { former, address, .. },
             ) => {
                 let (former, backup) = former.masked_apart(address);
                 MaskedAddresses { former: Some(former), backup: Some(backup) }
@@ -150,6 +151,7 @@ impl Activity {
                 | Notice::BackupRemoved { address, .. }
                 | Notice::BackupUsed { address }
                 | Notice::FormerPrimaryUsed { address }
+                | Notice::PrimaryRequested { address }
                 | Notice::Undone { backup: Some(address), .. },
             ) => backup(address.masked()),
             Happened::Logged(

@@ -40,6 +40,15 @@ pub enum EmailRequest {
         #[serde(default)]
         source: ClientInfo,
     },
+    /// The same for an address that is to be the primary.
+    ConfirmPrimary {
+        /// The account.
+        account_id: AccountId,
+        /// The address to confirm.
+        address: EmailAddress,
+        /// Where the request came from.
+        source: ClientInfo,
+    },
     /// A notice to the primary email of an account.
     Notice {
         /// The account.
@@ -102,6 +111,7 @@ impl EmailRequest {
             Self::ForgotUsername { .. } => "forgot-username",
             Self::SignInLink { .. } => "sign-in-link",
             Self::ConfirmBackup { .. } => "confirm-backup",
+            Self::ConfirmPrimary { .. } => "confirm-primary",
             Self::Notice { .. } => "notice",
         }
     }
@@ -111,6 +121,7 @@ impl EmailRequest {
         match self {
             Self::SignInLink { .. } => Some(Purpose::SignIn),
             Self::ConfirmBackup { .. } => Some(Purpose::ConfirmBackup),
+            Self::ConfirmPrimary { .. } => Some(Purpose::ConfirmPrimary),
             Self::ForgotUsername { .. } | Self::Notice { .. } => None,
         }
     }
@@ -118,7 +129,9 @@ impl EmailRequest {
     /// The account that it names. Requests of strangers name none.
     pub const fn account_id(&self) -> Option<&AccountId> {
         match self {
-            Self::ConfirmBackup { account_id, .. } | Self::Notice { account_id, .. } => Some(account_id),
+            Self::ConfirmBackup { account_id, .. }
+            | Self::ConfirmPrimary { account_id, .. }
+            | Self::Notice { account_id, .. } => Some(account_id),
             Self::ForgotUsername { .. } | Self::SignInLink { .. } => None,
         }
     }
@@ -164,6 +177,20 @@ pub enum Notice {
         /// Until when the former one signs in; nothing if it is the backup email now.
         former_until: Option<Timestamp>,
     },
+    /// Another primary email was requested. It has no effect until it is confirmed.
+    PrimaryRequested {
+        /// The requested one.
+        address: EmailAddress,
+    },
+    /// Another address was confirmed as the primary email.
+    PrimaryChanged {
+        /// The primary before.
+        former: EmailAddress,
+        /// The new one.
+        address: EmailAddress,
+        /// Until when the former one signs in.
+        former_until: Timestamp,
+    },
     /// A primary email that was replaced a short time ago was used to sign in.
     FormerPrimaryUsed {
         /// The one that was used.
@@ -201,6 +228,8 @@ impl Notice {
             Self::BackupRemoved { .. } => "removed",
             Self::BackupPromoted { former_until: Some(_), .. } => "promoted",
             Self::BackupPromoted { former_until: None, .. } => "swapped",
+            Self::PrimaryRequested { .. } => "primary-requested",
+            Self::PrimaryChanged { .. } => "primary-changed",
             Self::FormerPrimaryUsed { .. } => "former-primary-used",
             Self::BackupUsed { .. } => "used",
             Self::SessionsEnded => "sessions-ended",
@@ -215,12 +244,13 @@ impl Notice {
         !matches!(self, Self::Undone { .. })
     }
 
-    /// Whether it changed the recovery emails.
+    /// Whether it changed the addresses.
     pub const fn is_change(&self) -> bool {
         !matches!(
             self,
             Self::BackupUsed { .. }
                 | Self::FormerPrimaryUsed { .. }
+                | Self::PrimaryRequested { .. }
                 | Self::SessionsEnded
                 | Self::PasswordSet
         )

@@ -53,7 +53,7 @@ pub use password::{
     FormerHashes, ImportedHash, NewPassword, PasswordHash, PasswordHasher, PasswordRefused, TypedPassword,
     Verdict, Verification,
 };
-pub use primary::{FormerPrimary, PrimaryEmails, PromotionRefused};
+pub use primary::{FormerPrimary, PendingPrimary, PrimaryEmails, PrimaryRefused, PromotionRefused};
 pub use recovery::{Recovery, RecoverySteps};
 pub use session::{Session, SignInMethod};
 pub use timestamp::Timestamp;

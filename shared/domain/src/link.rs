@@ -27,6 +27,8 @@ pub const MAX_CODE_ATTEMPTS: u32 = 5;
 pub enum Purpose {
     /// Confirms a pending backup email.
     ConfirmBackup,
+    /// Confirms a pending primary email.
+    ConfirmPrimary,
     /// Opens a session.
     SignIn,
     /// Undoes a change of the backup email.
@@ -38,6 +40,7 @@ impl Purpose {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ConfirmBackup => "confirm-backup",
+            Self::ConfirmPrimary => "confirm-primary",
             Self::SignIn => "sign-in",
             Self::Undo => "undo",
         }
@@ -46,7 +49,7 @@ impl Purpose {
     /// The lifetime of its links, counted from the request, not from the delivery of the email.
     pub const fn lifetime(self) -> Duration {
         match self {
-            Self::ConfirmBackup => CONFIRMATION_LIFETIME,
+            Self::ConfirmBackup | Self::ConfirmPrimary => CONFIRMATION_LIFETIME,
             Self::SignIn => SIGN_IN_LIFETIME,
             Self::Undo => UNDO_LIFETIME,
         }

@@ -2,11 +2,12 @@
 use std::time::Duration;
 
 use super::account::{Account, AccountKind};
-use super::backup::{Backup, ConfirmedAddress, RecoveryEmails};
+use super::backup::{Backup, ConfirmedAddress, PendingAddress, RecoveryEmails};
 use super::email_address::EmailAddress;
 use super::link::UNDO_LIFETIME;
 use super::session::{Session, SignInMethod};
 use super::timestamp::Timestamp;
+use super::token::TokenHash;
 
 /// Most former primary emails that are told of changes. Another change of the primary is refused until one of them is
 /// forgotten, so that a row of changes never hides the last of them from the first owner.
@@ -26,6 +27,15 @@ pub struct FormerPrimary {
     pub until: Timestamp,
     /// The first second in which its mailbox is no longer told, and the address is free.
     pub kept_until: Timestamp,
+}
+
+/// An address that was requested as the primary email.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingPrimary {
+    /// The address, and its request.
+    pub pending: PendingAddress,
+    /// The session that requested it. It goes on when the confirmation ends the others.
+    pub session: TokenHash,
 }
 
 /// The primary email of an account, and those that it replaced not long ago.
@@ -84,7 +94,59 @@ pub enum PromotionRefused {
     BackupSignInNeeded,
 }
 
+/// Why an address does not become the primary email.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PrimaryRefused {
+    /// An external identity provider authenticates the account.
+    SsoAccount,
+    /// Changes are frozen after an undo, until then.
+    ChangesFrozen(Timestamp),
+    /// The primary was replaced a short time ago: it can be replaced again from then on.
+    PrimaryTooNew(Timestamp),
+    /// It is the primary email.
+    SameAsPrimary,
+    /// It is the backup email, which can be made the primary.
+    SameAsBackup,
+}
+
 impl Account {
+    /// Whether another address may become the primary email at `now`, as far as this account alone can tell.
+    pub fn may_change_primary(&self, now: Timestamp) -> Result<(), PrimaryRefused> {
+        if self.kind == AccountKind::Sso {
+            return Err(PrimaryRefused::SsoAccount);
+        }
+        if let Some(until) = self.frozen_until(now) {
+            return Err(PrimaryRefused::ChangesFrozen(until));
+        }
+        self.primary_held_until(now).map_or(Ok(()), |until| Err(PrimaryRefused::PrimaryTooNew(until)))
+    }
+
+    /// Whether this address may become the primary email at `now`, as far as this account alone can tell.
+    pub fn may_become_primary(&self, address: &EmailAddress, now: Timestamp) -> Result<(), PrimaryRefused> {
+        self.may_change_primary(now)?;
+        if self.primary.address == *address {
+            return Err(PrimaryRefused::SameAsPrimary);
+        }
+        if self.backup.confirmed().is_some_and(|backup| backup.address == *address) {
+            return Err(PrimaryRefused::SameAsBackup);
+        }
+        Ok(())
+    }
+
+    /// The addresses once this one is confirmed as the primary, at `now`. The former primary signs in until `hold` is over.
+    pub fn after_taking(
+        &self,
+        address: &EmailAddress,
+        hold: Duration,
+        now: Timestamp,
+    ) -> (PrimaryEmails, RecoveryEmails) {
+        let confirmed = ConfirmedAddress::new(address.clone(), now);
+        (
+            self.primary_emails().replaced_by(&confirmed, now + hold, now),
+            self.recovery_emails(now).without(address),
+        )
+    }
+
     /// The primary email and those that it replaced.
     pub fn primary_emails(&self) -> PrimaryEmails {
         PrimaryEmails { primary: self.primary.clone(), former: self.former_primaries.clone() }
@@ -169,6 +231,7 @@ impl Account {
         Self {
             primary: primary.primary,
             former_primaries: primary.former,
+            pending_primary: None,
             backup: Backup::new(recovery.backup, None),
             former: recovery.former,
             generation: self.generation.next(),

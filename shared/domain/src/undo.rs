@@ -70,17 +70,22 @@ impl UndoLink {
             Notice::BackupChanged { former, former_usable_from: from, .. } => Some(had(former, *from)),
             Notice::BackupRemoved { address, usable_from: from } => Some(had(address, *from)),
             Notice::BackupPromoted { address, .. } => Some(had(address, None)),
-            Notice::FormerPrimaryUsed { .. }
+            // The recovery emails stayed as they were.
+            Notice::PrimaryChanged { .. }
+            | Notice::PrimaryRequested { .. }
+            | Notice::FormerPrimaryUsed { .. }
             | Notice::BackupUsed { .. }
             | Notice::SessionsEnded
             | Notice::PasswordSet
             | Notice::Undone { .. } => None,
         };
         let before_primary = match &self.notice {
-            Notice::BackupPromoted { former, .. } => Some(PrimaryEmails {
-                primary: ConfirmedAddress::new(former.clone(), self.at),
-                former: Vec::new(),
-            }),
+            Notice::BackupPromoted { former, .. } | Notice::PrimaryChanged { former, .. } => {
+                Some(PrimaryEmails {
+                    primary: ConfirmedAddress::new(former.clone(), self.at),
+                    former: Vec::new(),
+                })
+            }
             _ => None,
         };
         AccountEvent {

@@ -54,7 +54,7 @@ undo-explain = Var det ikke dig, så brug dette link inden 7 dage. Det ruller de
 notice-action = Gå til din konto
 
 wanted-subject = Din adresse er skrevet ind på en anden konto
-wanted-lead = Den { $date } ville nogen bruge { $backup } som reservemail til en anden konto. Den hører til din konto, så det tillod vi ikke, og vi fortalte dem intet om dig.
+wanted-lead = Den { $date } ville nogen bruge { $backup } til en anden konto. Den hører til din konto, så det tillod vi ikke, og vi fortalte dem intet om dig.
 wanted-ignore = Var det dig, kan du bruge den konto, du allerede har. Hvis ikke, behøver du ikke gøre noget.
 
 promoted-subject = Din primære mail er ændret
@@ -66,3 +66,12 @@ former-primary-used-lead = Den { $date } loggede nogen ind på din konto med { $
 mail-former-reason = Du får denne mail, fordi dette indtil for kort tid siden var den primære mail for din { $product }-konto.
 promoted-held = Den tidligere, { $former }, giver stadig adgang indtil den { $until }.
 promoted-at-once = Den tidligere, { $former }, giver ikke længere adgang.
+
+verify-primary-subject = Bekræft din nye primære mail
+verify-primary-lead = Bekræft, at du vil bruge denne adresse som primær mail til kontoen { $username } hos { $product }. Linket virker i 24 timer.
+verify-primary-preheader = Den bliver den primære mail for { $username }. Linket virker i 24 timer.
+verify-primary-action = Bekræft primær mail
+primary-requested-subject = Nogen vil ændre din primære mail
+primary-requested-lead = Den { $date } bad en, der er logget ind på din konto, om at gøre { $backup } til den primære mail for din konto. Det sker først, når det er bekræftet gennem en mail til den adresse.
+primary-changed-subject = Din primære mail er ændret
+primary-changed-lead = Den { $date } blev { $backup } den primære mail for din konto.

@@ -54,7 +54,7 @@ undo-explain = If it wasn’t you, use this link within 7 days. It undoes what h
 notice-action = Go to your account
 
 wanted-subject = Your address was entered at another account
-wanted-lead = On { $date }, someone asked to use { $backup } as the backup email of another account. It belongs to your account, so we didn’t allow it, and we told them nothing about you.
+wanted-lead = On { $date }, someone asked to use { $backup } for another account. It belongs to your account, so we didn’t allow it, and we told them nothing about you.
 wanted-ignore = If that was you, you can use the account you already have. If not, there is nothing you need to do.
 
 promoted-subject = Your primary email was changed
@@ -66,3 +66,12 @@ former-primary-used-lead = On { $date }, somebody signed in to your account with
 mail-former-reason = You get this email because this was the primary email of your { $product } account until a short time ago.
 promoted-held = The primary before it, { $former }, still gives access until { $until }.
 promoted-at-once = The primary before it, { $former }, no longer gives access.
+
+verify-primary-subject = Confirm your new primary email
+verify-primary-lead = Please confirm this address as the primary email of the { $product } account { $username }. The link works for 24 hours.
+verify-primary-preheader = It becomes the primary email of { $username }. The link works for 24 hours.
+verify-primary-action = Confirm primary email
+primary-requested-subject = Someone asked to change your primary email
+primary-requested-lead = On { $date }, someone who is signed in asked to make { $backup } the primary email of your account. It takes effect once it is confirmed through an email to that address.
+primary-changed-subject = Your primary email was changed
+primary-changed-lead = On { $date }, { $backup } became the primary email of your account.

@@ -54,7 +54,7 @@ undo-explain = Was jij het niet, gebruik dan deze link binnen 7 dagen. Die draai
 notice-action = Naar je account
 
 wanted-subject = Je adres is bij een ander account ingevuld
-wanted-lead = Op { $date } wilde iemand { $backup } gebruiken als reserve-e-mailadres van een ander account. Het hoort bij jouw account, dus we hebben dat niet toegestaan en niets over jou verteld.
+wanted-lead = Op { $date } wilde iemand { $backup } gebruiken voor een ander account. Het hoort bij jouw account, dus we hebben dat niet toegestaan en niets over jou verteld.
 wanted-ignore = Was jij dat? Dan kun je het account gebruiken dat je al hebt. Zo niet, dan hoef je niets te doen.
 
 promoted-subject = Je primaire e-mailadres is gewijzigd
@@ -66,3 +66,12 @@ former-primary-used-lead = Op { $date } heeft iemand op je account ingelogd met 
 mail-former-reason = Je krijgt deze mail omdat dit tot voor kort het primaire e-mailadres van je { $product }-account was.
 promoted-held = Met het vorige, { $former }, kun je nog inloggen tot { $until }.
 promoted-at-once = Met het vorige, { $former }, kun je niet meer inloggen.
+
+verify-primary-subject = Bevestig je nieuwe primaire e-mailadres
+verify-primary-lead = Bevestig dat je dit adres wilt gebruiken als primair e-mailadres van het { $product }-account { $username }. De link werkt 24 uur.
+verify-primary-preheader = Het wordt het primaire e-mailadres van { $username }. De link werkt 24 uur.
+verify-primary-action = Primair e-mailadres bevestigen
+primary-requested-subject = Iemand wil je primaire e-mailadres wijzigen
+primary-requested-lead = Op { $date } heeft iemand die bij je account is ingelogd gevraagd om { $backup } het primaire e-mailadres van je account te maken. Dat gebeurt pas als het via een mail aan dat adres is bevestigd.
+primary-changed-subject = Je primaire e-mailadres is gewijzigd
+primary-changed-lead = Op { $date } is { $backup } het primaire e-mailadres van je account geworden.

@@ -75,17 +75,15 @@ impl Email {
             vec![text.message("mail-elsewhere"), format!("{on} {source} {}", text.message(ignore))]
         };
         match self {
-            Self::VerifyBackup { username, token, asked: by, .. } => Content {
-                subject: text.message("verify-subject"),
-                preheader: text.format("verify-preheader", &[("username", username)]),
-                greeting: None,
-                lead: text.format("verify-lead", &[("username", username)]),
-                highlight: None,
-                before: Vec::new(),
-                action: action("verify-action", format!("/backup/confirm?token={}", token.expose())),
-                after: asked(by, "verify-ignore"),
-                reason: text.message("mail-reason"),
-            },
+            Self::VerifyBackup { username, token, asked: by, .. } => {
+                let action = action("verify-action", format!("/backup/confirm?token={}", token.expose()));
+                verification("verify", username, action, asked(by, "verify-ignore"), text)
+            }
+            Self::VerifyPrimary { username, token, asked: by, .. } => {
+                let action =
+                    action("verify-primary-action", format!("/primary/confirm?token={}", token.expose()));
+                verification("verify-primary", username, action, asked(by, "verify-ignore"), text)
+            }
             Self::YourUsername { username, .. } => Content {
                 subject: text.message("username-subject"),
                 preheader: text.message("username-preheader"),
@@ -153,5 +151,21 @@ impl Email {
                 }
             }
         }
+    }
+}
+
+/// An email that asks its reader to confirm the address.
+fn verification(stem: &str, username: &str, action: Action, after: Vec<String>, text: &Texts) -> Content {
+    let whose = [("username", username)];
+    Content {
+        subject: text.message(&format!("{stem}-subject")),
+        preheader: text.format(&format!("{stem}-preheader"), &whose),
+        greeting: None,
+        lead: text.format(&format!("{stem}-lead"), &whose),
+        highlight: None,
+        before: Vec::new(),
+        action,
+        after,
+        reason: text.message("mail-reason"),
     }
 }

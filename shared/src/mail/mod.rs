@@ -2,7 +2,8 @@
 //!
 //! The set is closed and the types say who may get what: a backup address gets three kinds of email (verify this
 //! address, your username, your sign-in link), a primary address may get all, and one that was replaced not long ago the
-//! notices too. A [`PrimaryAddress`], a [`ToldAddress`] and a [`SignInAddress`] can only be taken from an account, so nothing is ever sent to an address as a stranger typed it.
+//! notices too. A [`PrimaryAddress`], a [`ToldAddress`] and a [`SignInAddress`] can only be taken from an account, so nothing
+//! is ever sent to an address as a stranger typed it.
 mod compose;
 mod outbound;
 
@@ -104,6 +105,17 @@ pub enum Email {
         /// Who asked for it.
         asked: Asked,
     },
+    /// Asks the reader of an address to confirm it as the primary.
+    VerifyPrimary {
+        /// The address to confirm.
+        to: UnconfirmedAddress,
+        /// Whose primary email it is to be.
+        username: String,
+        /// The secret of the link.
+        token: Token,
+        /// Who asked for it.
+        asked: Asked,
+    },
     /// Tells the user their username.
     YourUsername {
         /// The address that was entered.
@@ -137,7 +149,7 @@ pub enum Email {
         /// The secret of the link that undoes it, if it can be undone.
         undo: Option<Token>,
     },
-    /// Tells the owner that somebody entered an address of this account as the backup email of another account.
+    /// Tells the owner that somebody entered an address of this account for another account.
     AddressClaimAttempt {
         /// The primary.
         to: PrimaryAddress,
@@ -165,6 +177,7 @@ impl Email {
         match self {
             Self::SignInLink { .. } => &sets.sign_in_links,
             Self::VerifyBackup { .. }
+            | Self::VerifyPrimary { .. }
             | Self::YourUsername { .. }
             | Self::Notice { .. }
             | Self::AddressClaimAttempt { .. } => &sets.lasting,
@@ -176,6 +189,7 @@ impl Email {
         match self {
             Self::Notice { to, .. } => to.address(),
             Self::VerifyBackup { to: UnconfirmedAddress(address), .. }
+            | Self::VerifyPrimary { to: UnconfirmedAddress(address), .. }
             | Self::YourUsername { to: SignInAddress(address), .. }
             | Self::SignInLink { to: SignInAddress(address), .. }
             | Self::AddressClaimAttempt { to: PrimaryAddress(address), .. } => address,

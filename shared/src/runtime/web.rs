@@ -125,7 +125,7 @@ fn refused<R>(app: &App<R>, error: Error, texts: &Texts) -> Reply {
                 app.count(Metric::Expired(purpose));
             }
             let page = ProblemPage::of_link(purpose, code, texts.clone());
-            Reply::refusal(Problem::of_link(purpose, code), Box::new(page), texts.clone())
+            Reply::refusal(Problem::about(purpose, code), Box::new(page), texts.clone())
         }
         Error::Internal(_) => {
             tracing::error!(error = chain(&error), "failed");

@@ -12,7 +12,8 @@ use super::write::{Item, Write, key, text};
 use super::{Store, StoreError};
 use domain::{
     Account, AccountId, AccountKind, Backup, ConfirmedAddress, EmailAddress, FormerAddress, FormerPrimary,
-    Generation, Language, MessageId, NewUsername, PasswordHash, PendingAddress, Timestamp, Username,
+    Generation, Language, MessageId, NewUsername, PasswordHash, PendingAddress, PendingPrimary, Timestamp,
+    TokenHash, Username,
 };
 
 pub(super) const PROFILE: &str = "profile";
@@ -169,6 +170,9 @@ pub(super) struct Pending {
     /// Requests of earlier versions have none; they have ended.
     #[serde(default)]
     pub(super) generation: Option<Generation>,
+    /// The session that requested it as the primary email. A backup email has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) primary_in_session: Option<TokenHash>,
 }
 
 impl Profile {
@@ -215,14 +219,32 @@ impl From<Former> for FormerAddress {
 }
 
 impl Pending {
-    /// The pending address, if the generation it was requested under is the current one.
-    fn current(self, generation: Generation) -> Option<PendingAddress> {
-        (self.generation == Some(generation)).then_some(PendingAddress {
+    /// As a backup email, or as the primary that this session requested.
+    pub(super) fn new(pending: &PendingAddress, primary_in_session: Option<&TokenHash>) -> Self {
+        Self {
+            address: pending.address.clone(),
+            requested_at: pending.since,
+            request_id: pending.request.clone(),
+            generation: Some(pending.generation),
+            primary_in_session: primary_in_session.cloned(),
+        }
+    }
+
+    /// The pending backup email or primary, if the generation it was requested under is the current one.
+    fn current(self, generation: Generation) -> (Option<PendingAddress>, Option<PendingPrimary>) {
+        if self.generation != Some(generation) {
+            return (None, None);
+        }
+        let pending = PendingAddress {
             address: self.address,
             since: self.requested_at,
             request: self.request_id,
             generation,
-        })
+        };
+        match self.primary_in_session {
+            None => (Some(pending), None),
+            Some(session) => (None, Some(PendingPrimary { pending, session })),
+        }
     }
 }
 
@@ -369,7 +391,8 @@ fn assemble(id: &AccountId, items: Vec<Stored>) -> Result<Option<Account>, Broke
     }
     let profile: Profile = profile.ok_or_else(|| broken("no profile"))?;
     let pending: Option<Pending> = pending;
-    let pending = pending.and_then(|pending| pending.current(profile.generation));
+    let (pending_backup, pending_primary) =
+        pending.map(|pending| pending.current(profile.generation)).unwrap_or_default();
     let password = profile.password();
     let password_hash = password.map(PasswordHash::parse).transpose();
     Ok(Some(Account {
@@ -386,7 +409,8 @@ fn assemble(id: &AccountId, items: Vec<Stored>) -> Result<Option<Account>, Broke
         created_at: profile.created_at,
         primary: primary.ok_or_else(|| broken("no primary email"))?,
         former_primaries,
-        backup: Backup::new(backup, pending),
+        pending_primary,
+        backup: Backup::new(backup, pending_backup),
         former,
     }))
 }

@@ -29,7 +29,7 @@ pub struct Confirmation<'a> {
     pub waiting_period: Duration,
 }
 
-/// Why a confirmation did nothing.
+/// Why a confirmation of a backup email or a primary did nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConfirmRefused {
     /// The link was used, has expired, or was locked by wrong codes.
@@ -40,8 +40,10 @@ pub enum ConfirmRefused {
     Taken,
     /// Since the request, a change was undone, the account was disabled, or all its sessions ended.
     ChangesNotAllowed,
-    /// The backup email changed since the account was read: read it again.
+    /// The account changed since it was read: read it again.
     AccountChanged,
+    /// A session that was to go on has ended.
+    SessionEnded,
 }
 
 impl Counted<'_> {
@@ -54,12 +56,6 @@ impl Counted<'_> {
         limits: &[Limit],
         now: Timestamp,
     ) -> Result<Result<(), LimitReached>, StoreError> {
-        let record = Record::Pending(Pending {
-            address: pending.address.clone(),
-            requested_at: pending.since,
-            request_id: pending.request.clone(),
-            generation: Some(pending.generation),
-        });
         let request = EmailRequest::ConfirmBackup {
             account_id: id.clone(),
             address: pending.address.clone(),
@@ -67,12 +63,13 @@ impl Counted<'_> {
         };
         let action = LoggedAction::requested(&pending.address);
         let entry = LogEntry { id: pending.request.clone(), action, at: now, source: source.clone() };
-        let writes = vec![
-            self.store.put_record(id, record)?,
-            self.store.log(id, &entry)?,
-            self.store.enqueue(&pending.request, request, now)?,
-        ];
-        self.write_within("ask for a backup email", limits, writes, now).await
+        self.write_within("ask for a backup email", limits, now, |tx| {
+            tx.add(self.store.put_record(id, Record::Pending(Pending::new(pending, None)))?);
+            tx.add(self.store.log(id, &entry)?);
+            tx.add(self.store.enqueue(&pending.request, request, now)?);
+            Ok(())
+        })
+        .await
     }
 }
 
@@ -172,7 +169,7 @@ impl Store {
     }
 
     /// Key: the pending record. The condition is false when another request has replaced it.
-    fn delete_pending(&self, id: &AccountId, request: &MessageId) -> Write {
+    pub(super) fn delete_pending(&self, id: &AccountId, request: &MessageId) -> Write {
         Write::delete(&self.tables.accounts, Self::account_key(id, PENDING))
             .when("request_id = :request")
             .value(":request", text(request.as_str()))

@@ -43,7 +43,7 @@ impl Counted<'_> {
             PasswordAttempt::KnownBrowser { device, .. } => vec![device.clone()],
             PasswordAttempt::Elsewhere { account, in_a_row, .. } => vec![account.clone(), in_a_row.clone()],
         };
-        self.write_within("count a try of a password", &limits, Vec::new(), now).await
+        self.write_within("count a try of a password", &limits, now, |_| Ok(())).await
     }
 
     /// Adds what follows a right password: its own attempt no longer counts, and what was counted for the account or the
@@ -90,17 +90,15 @@ impl Counted<'_> {
         &self,
         doing: &'static str,
         limits: &[Limit],
-        writes: Vec<Write>,
         now: Timestamp,
+        add_writes: impl FnOnce(&mut Transaction) -> Result<(), StoreError>,
     ) -> Result<Result<(), LimitReached>, StoreError> {
         let mut tx = Transaction::new(doing);
         let mut counted = Vec::new();
         for limit in limits {
             counted.push((limit, tx.add_all(self.count_attempt(limit, now))));
         }
-        for write in writes {
-            tx.add(write);
-        }
+        add_writes(&mut tx)?;
         let Err(failed) = tx.commit(self.store).await? else { return Ok(Ok(())) };
         Ok(match counted.into_iter().find(|(_, parts)| failed.at_any(parts)) {
             Some((limit, _)) => Err(LimitReached(limit.clone())),

@@ -136,8 +136,11 @@ impl Counted<'_> {
         limits: &[Limit],
         now: Timestamp,
     ) -> Result<Result<(), LimitReached>, StoreError> {
-        let enqueue = self.store.enqueue(id, request, now)?;
-        self.write_within("ask for a mail", limits, vec![enqueue], now).await
+        self.write_within("ask for a mail", limits, now, |tx| {
+            tx.add(self.store.enqueue(id, request, now)?);
+            Ok(())
+        })
+        .await
     }
 }
 
@@ -222,7 +225,9 @@ impl Store {
         let set_done = self.set_state(&former.id, QueuedState::Done).when("mail_state = :former");
         let done = tx.add(set_done.value(":former", text(former.state.as_str())));
         tx.add(self.enqueue(id, former.request.clone(), former.requested_at)?);
-        if let EmailRequest::ConfirmBackup { account_id, .. } = &former.request {
+        if let EmailRequest::ConfirmBackup { account_id, .. }
+        | EmailRequest::ConfirmPrimary { account_id, .. } = &former.request
+        {
             let pending = Self::account_key(account_id, PENDING);
             tx.add(
                 Write::update(&self.tables.accounts, pending, "SET request_id = :id")

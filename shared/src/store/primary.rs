@@ -1,10 +1,15 @@
-//! Making the backup email the primary.
+//! Making the backup email or another address the primary. Each step is one transaction, with the emails it causes.
 use std::time::Duration;
 
 use super::account_admin::{CHANGES_ALLOWED, when_current};
+use super::accounts::{Pending, Record};
+use super::limits::{Counted, LimitReached};
 use super::transaction::Transaction;
-use super::{Store, StoreError};
-use domain::{Account, AccountEvent, ClientInfo, ConfirmedAddress, MessageId, Notice, Session, Timestamp};
+use super::{ConfirmRefused, Store, StoreError};
+use domain::{
+    Account, AccountEvent, ClientInfo, ConfirmedAddress, EmailRequest, Limit, Link, LinkAuthorization,
+    MessageId, Notice, PendingPrimary, Session, Timestamp, TokenHash,
+};
 
 /// What a promotion takes.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +30,107 @@ pub struct Promotion<'a> {
     pub source: &'a ClientInfo,
 }
 
+/// What a request for another primary email takes.
+#[derive(Debug, Clone, Copy)]
+pub struct PrimaryRequest<'a> {
+    /// The account, as last read.
+    pub account: &'a Account,
+    /// The address, and the session that asks for it.
+    pub primary: &'a PendingPrimary,
+    /// The key of the event, and of the first notice.
+    pub event_id: &'a MessageId,
+    /// Where the request came from.
+    pub source: &'a ClientInfo,
+}
+
+/// What the confirmation of a primary email takes.
+#[derive(Debug, Clone, Copy)]
+pub struct PrimaryConfirmation<'a> {
+    /// The link that was opened.
+    pub link: &'a Link,
+    /// How the browser was authorized to use it.
+    pub authorization: LinkAuthorization,
+    /// Its account, as last read.
+    pub account: &'a Account,
+    /// The sessions that go on: that of the browser that confirms, and the one that asked.
+    pub sessions: &'a [TokenHash],
+    /// For how long the former primary signs in.
+    pub hold: Duration,
+    /// The key of the event, and of the first notice.
+    pub event_id: &'a MessageId,
+    /// Where the request came from.
+    pub source: &'a ClientInfo,
+}
+
+impl Counted<'_> {
+    /// Counts the request, stores the pending address, tells the owner and queues the confirmation email. A former pending
+    /// address, of either kind, is overwritten, and the links to it are dead.
+    pub async fn request_primary(
+        &self,
+        request: PrimaryRequest<'_>,
+        limits: &[Limit],
+        now: Timestamp,
+    ) -> Result<Result<(), LimitReached>, StoreError> {
+        let PrimaryRequest { account, primary: PendingPrimary { pending, session }, event_id, source } =
+            request;
+        let (id, address) = (&account.id, pending.address.clone());
+        let notice = Notice::PrimaryRequested { address: address.clone() };
+        let event = AccountEvent::without_change(event_id.clone(), notice, now, source.clone());
+        let email = EmailRequest::ConfirmPrimary { account_id: id.clone(), address, source: source.clone() };
+        self.write_within("ask for another primary email", limits, now, |tx| {
+            let record = Record::Pending(Pending::new(pending, Some(session)));
+            tx.add(self.store.put_record(id, record)?);
+            tx.add(self.store.enqueue(&pending.request, email, now)?);
+            self.store.record(tx, account, &event, &[])
+        })
+        .await
+    }
+}
+
 impl Store {
+    /// Makes a pending address the primary: the link is spent; the address is claimed; the former primary signs in until the
+    /// hold is over; all sessions but the given ones end, and with them links; both mailboxes are told. All or nothing.
+    pub async fn confirm_primary(
+        &self,
+        confirmation: PrimaryConfirmation<'_>,
+        now: Timestamp,
+    ) -> Result<Result<(), ConfirmRefused>, StoreError> {
+        let PrimaryConfirmation { link, authorization, account, sessions, hold, event_id, source } =
+            confirmation;
+        let Some(generation) = link.generation else { return Ok(Err(ConfirmRefused::ChangesNotAllowed)) };
+        let (primary, recovery) = account.after_taking(&link.address, hold, now);
+        let event = AccountEvent {
+            id: event_id.clone(),
+            notice: Notice::PrimaryChanged {
+                former: account.primary.address.clone(),
+                address: link.address.clone(),
+                former_until: now + hold,
+            },
+            at: now,
+            source: source.clone(),
+            before: Some(account.recovery_emails(now)),
+            before_primary: Some(account.primary_emails()),
+        };
+        let mut tx = Transaction::new("make another address the primary");
+        let spent = tx.add(self.spend_link(link, authorization, now));
+        let pending = tx.add(self.delete_pending(&account.id, &link.request));
+        // Its `:now` is that of the condition too.
+        let end = self.end_generation(&account.id, now);
+        let profile = tx.add(when_current(end, generation, CHANGES_ALLOWED));
+        let renewed = tx.add_all(sessions.iter().map(|hash| self.renew_session(hash, generation)));
+        self.record_and_tell(&mut tx, &account.id, &primary, &event, &[])?;
+        let claims = self.replace_addresses(&mut tx, account, &primary, &recovery, now)?;
+        Ok(match tx.commit(self).await? {
+            Ok(()) => Ok(()),
+            Err(failed) if failed.at(spent) => Err(ConfirmRefused::LinkDead),
+            Err(failed) if failed.at(pending) => Err(ConfirmRefused::NoLongerPending),
+            Err(failed) if failed.at(profile) => Err(ConfirmRefused::ChangesNotAllowed),
+            Err(failed) if claims.iter().any(|claim| failed.at(claim.part)) => Err(ConfirmRefused::Taken),
+            Err(failed) if failed.at_any(&renewed) => Err(ConfirmRefused::SessionEnded),
+            Err(_) => Err(ConfirmRefused::AccountChanged),
+        })
+    }
+
     /// Makes the backup email the primary: all other sessions end, and with them links and the pending address; the former
     /// primary becomes the backup email, or signs in until the hold is over; both mailboxes are told. All or nothing. False
     /// when the account has changed since it was read, or the session has ended.
@@ -48,7 +153,7 @@ impl Store {
         // Its `:now` is that of the condition too.
         let end = self.end_generation(&account.id, now);
         tx.add(when_current(end, session.generation, CHANGES_ALLOWED));
-        tx.add(self.renew_session(session));
+        tx.add(self.renew_session(&session.hash, session.generation));
         self.record_and_tell(&mut tx, &account.id, &primary, &event, &[])?;
         self.replace_addresses(&mut tx, account, &primary, &recovery, now)?;
         Ok(tx.commit(self).await?.is_ok())

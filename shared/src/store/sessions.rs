@@ -254,7 +254,7 @@ impl Counted<'_> {
         let event = AccountEvent::without_change(event_id, Notice::SessionsEnded, now, source);
         let mut tx = Transaction::new("end all other sessions");
         let profile = tx.add(end);
-        let own = tx.add(self.store.renew_session(session));
+        let own = tx.add(self.store.renew_session(&session.hash, session.generation));
         tx.add_all(self.count_attempt(limit, now));
         self.store.record(&mut tx, account, &event, &[])?;
         Ok(match tx.commit(self.store).await? {
@@ -349,11 +349,11 @@ impl Store {
 
     /// Key: the session. The condition is false when it has ended. It does not name the account: a function that may name an
     /// attribute in a condition may also write it, and could give a session to another account.
-    pub(super) fn renew_session(&self, session: &Session) -> Write {
-        Write::update(&self.tables.sessions, session_key(&session.hash), "SET generation = :next")
+    pub(super) fn renew_session(&self, hash: &TokenHash, generation: Generation) -> Write {
+        Write::update(&self.tables.sessions, session_key(hash), "SET generation = :next")
             .when("generation = :current")
-            .value(":current", number(session.generation.number()))
-            .value(":next", number(session.generation.next().number()))
+            .value(":current", number(generation.number()))
+            .value(":next", number(generation.next().number()))
     }
 
     /// Key: the session. The condition is false when it exists.

@@ -3,6 +3,7 @@ mod check_mailbox;
 mod history;
 mod links;
 mod password;
+mod primary;
 mod promote;
 mod sessions;
 mod sign_in;
@@ -17,19 +18,20 @@ pub use check_mailbox::{CheckMailboxPage, EmailRequested};
 pub use history::{HistoryList, ListedActivity};
 pub use links::{ConfirmPage, ConfirmedPage, OpenLinkPage};
 pub use password::{PasswordPage, PasswordSet};
-use promote::ListedFormerPrimary;
+pub use primary::{ConfirmPrimaryPage, PrimaryConfirmedPage, PrimaryPage};
+use primary::{ListedFormerPrimary, ListedPendingPrimary};
 pub use promote::PromotePage;
 pub use sessions::{ENOUGH_SESSIONS, ListedSession, SessionList};
-pub use sign_in::{Reason, SignInPage, SignedIn};
+pub use sign_in::{ForgotUsernamePage, Reason, SignInPage, SignedIn};
 pub use undo::{UndoPage, Undone, UndonePage};
 
 use super::problem::{Code, Problem};
-use super::{Banner, Change, RequestedEmail};
+use super::{Banner, Change};
 use crate::texts::Texts;
 use domain::link::CONFIRMATION_LIFETIME;
 use domain::{
-    Account, AccountKind, Activity, Backup, EmailAddress, FormId, Generation, HashingKeys, MessageId,
-    Purpose, RecoverySteps, Session, Timestamp,
+    Account, AccountKind, Activity, Backup, EmailAddress, Generation, HashingKeys, MessageId, Purpose,
+    RecoverySteps, Session, Timestamp,
 };
 
 /// The stylesheet. Every page contains it byte for byte, because the content security policy names its hash.
@@ -172,6 +174,9 @@ pub struct AccountPage {
     username: String,
     kind: AccountKind,
     primary_email: String,
+    /// The address that is waiting for confirmation as the primary.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pending_primary: Option<ListedPendingPrimary>,
     backup: BackupState,
     /// The backup emails that look like addresses of the primary's mailbox, as they are shown.
     #[serde(rename = "same_mailbox", serialize_with = "whether_any")]
@@ -188,6 +193,9 @@ pub struct AccountPage {
     /// The primary emails that were replaced and still sign in, the newest last.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     former_primaries: Vec<ListedFormerPrimary>,
+    /// Whether another address could be made the primary.
+    #[serde(skip)]
+    may_change_primary: bool,
     /// Whether the backup email could be made the primary, by a session that came through it.
     #[serde(skip)]
     is_promotable: bool,
@@ -230,19 +238,21 @@ pub struct AccountPage {
 impl AccountPage {
     /// The page of an account as it is at `now`.
     pub fn new(account: &Account, now: Timestamp, text: Texts) -> Self {
-        let pending = account.backup.pending();
+        let pending = account.pending();
         let waiting = account.backup.confirmed().filter(|backup| now < backup.usable_from);
         Self {
             text,
             username: account.username.as_str().to_owned(),
             kind: account.kind,
             primary_email: account.primary.address.shown(),
+            pending_primary: account.pending_primary.as_ref().map(ListedPendingPrimary::from),
             backup: BackupState::from(&account.backup),
             in_primary_mailbox: in_primary_mailbox(account),
             pending_code: None,
             held_until: waiting.map(|waiting| waiting.usable_from),
             former_address: waiting.and(account.former.as_ref()).map(|former| former.address.shown()),
             former_primaries: ListedFormerPrimary::all_of(account, now),
+            may_change_primary: account.may_change_primary(now).is_ok(),
             is_promotable: account.promotable(Duration::ZERO, now).is_ok(),
             has_password: account.password_hash.is_some(),
             frozen_until: account.frozen_until(now),
@@ -265,7 +275,7 @@ impl AccountPage {
     /// Adds the code of the pending address, while its link is live.
     #[must_use]
     pub fn with_code(mut self, account: &Account, keys: &HashingKeys) -> Self {
-        let pending = account.backup.pending().filter(|_| !self.pending_expired);
+        let pending = account.pending().filter(|_| !self.pending_expired);
         self.pending_code = pending.map(|pending| keys.code_of(&pending.request).shown());
         self
     }
@@ -335,43 +345,6 @@ impl AccountPage {
     }
 }
 
-/// The form that asks for the username.
-#[derive(Debug, Clone, Template, Serialize)]
-#[template(path = "pages/forgot-username.html")]
-pub struct ForgotUsernamePage {
-    #[serde(skip)]
-    text: Texts,
-    #[serde(skip)]
-    form_id: FormId,
-    #[serde(skip)]
-    requested: Option<RequestedEmail>,
-    #[serde(skip)]
-    typed: String,
-    #[serde(skip)]
-    problem: Option<Shown>,
-}
-
-impl ForgotUsernamePage {
-    /// The empty form.
-    pub fn new(form_id: FormId, text: Texts) -> Self {
-        Self { text, form_id, requested: None, typed: String::new(), problem: None }
-    }
-
-    /// Leads back to the page of a request from this browser, if there was one.
-    #[must_use]
-    pub fn with_requested(self, requested: Option<RequestedEmail>) -> Self {
-        Self { requested, ..self }
-    }
-
-    /// The form after an invalid address.
-    #[must_use]
-    pub fn with_problem(mut self, problem: &Problem, typed: impl Into<String>) -> Self {
-        self.problem = Some(Shown::new(problem, &self.text));
-        self.typed = typed.into();
-        self
-    }
-}
-
 /// Where a person can go next.
 #[derive(Debug, Clone, Serialize)]
 struct NextStep {
@@ -405,9 +378,11 @@ impl ProblemPage {
     pub fn of_link(purpose: Purpose, code: Code, text: Texts) -> Self {
         let (href, label) = match purpose {
             Purpose::SignIn => ("/login#by-link", "way-on-new-link"),
-            Purpose::ConfirmBackup | Purpose::Undo => ("/account", "way-on-account"),
+            Purpose::ConfirmBackup | Purpose::ConfirmPrimary | Purpose::Undo => {
+                ("/account", "way-on-account")
+            }
         };
         let next_step = NextStep { href, label: text.message(label) };
-        Self { problem: Shown::new(&Problem::of_link(purpose, code), &text), next_step, text }
+        Self { problem: Shown::new(&Problem::about(purpose, code), &text), next_step, text }
     }
 }

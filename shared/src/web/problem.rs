@@ -217,14 +217,14 @@ pub struct Problem {
     pub code: Code,
     /// Which field is wrong and how; only for malformed bodies. It may repeat input, so it is never logged.
     detail: Option<String>,
-    /// What the link was for, if the problem is that it does not work: what to do about it depends on that.
-    link: Option<Purpose>,
+    /// What the link is for, or the address that was typed: what to do about it depends on that.
+    purpose: Option<Purpose>,
 }
 
 impl Problem {
-    /// A link that does not work.
-    pub fn of_link(purpose: Purpose, code: Code) -> Self {
-        Self { link: Some(purpose), ..code.into() }
+    /// A link for this purpose that does not work, or an address that no such link is sent to.
+    pub fn about(purpose: Purpose, code: Code) -> Self {
+        Self { purpose: Some(purpose), ..code.into() }
     }
 
     /// A body that does not parse.
@@ -239,10 +239,13 @@ impl Problem {
 
     /// What to do about it.
     pub fn advice(&self, texts: &Texts) -> String {
-        use Code::{LinkExpired, LinkLocked, LinkReplaced, LinkUnknown, LinkUsed};
-        let kind = match (self.link, self.code) {
+        use Code::{
+            LinkExpired, LinkLocked, LinkReplaced, LinkUnknown, LinkUsed, SameAsBackup, SameAsPrimary,
+        };
+        let kind = match (self.purpose, self.code) {
+            (Some(Purpose::ConfirmPrimary), SameAsBackup | SameAsPrimary) => "-primary",
             (
-                Some(Purpose::ConfirmBackup),
+                Some(Purpose::ConfirmBackup | Purpose::ConfirmPrimary),
                 LinkUnknown | LinkExpired | LinkUsed | LinkReplaced | LinkLocked,
             ) => "-confirm",
             (Some(Purpose::Undo), LinkUnknown | LinkExpired | LinkUsed) => "-undo",
@@ -266,7 +269,7 @@ impl Problem {
 
 impl From<Code> for Problem {
     fn from(code: Code) -> Self {
-        Self { code, detail: None, link: None }
+        Self { code, detail: None, purpose: None }
     }
 }
 

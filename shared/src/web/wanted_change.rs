@@ -27,11 +27,13 @@ pub enum Change {
     EndOtherSessions,
     /// To set a password.
     SetPassword,
+    /// To request another primary email.
+    RequestPrimary,
 }
 
 impl Change {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::RequestBackup,
         Self::SendAgain,
         Self::CancelRequest,
@@ -39,6 +41,7 @@ impl Change {
         Self::EndSession,
         Self::EndOtherSessions,
         Self::SetPassword,
+        Self::RequestPrimary,
     ];
 
     /// The name: the end of the key of its texts.
@@ -51,6 +54,7 @@ impl Change {
             Self::EndSession => "end-session",
             Self::EndOtherSessions => "end-other-sessions",
             Self::SetPassword => "set-password",
+            Self::RequestPrimary => "request-primary",
         }
     }
 
@@ -58,6 +62,7 @@ impl Change {
     pub const fn page(self) -> &'static str {
         match self {
             Self::SetPassword => "/account/password",
+            Self::RequestPrimary => "/account/primary",
             Self::RequestBackup
             | Self::SendAgain
             | Self::CancelRequest
@@ -181,8 +186,8 @@ mod tests {
             let changed = WantedChange { change, ..wanted("") };
             assert_eq!(read_again(&changed), Some(changed));
             assert_eq!(serde_json::to_value(change).expect("a name"), change.as_str());
-            assert!(["/account", "/account/password"].contains(&change.page()));
-            assert_eq!(change.banner().is_none(), change.page() != "/account");
+            assert!(["/account", "/account/password", "/account/primary"].contains(&change.page()));
+            assert_eq!(change.banner().is_none(), change.page() == "/account/password");
         }
     }
 

@@ -54,13 +54,17 @@ pub enum Flow {
     SetPassword,
     /// Makes the backup email the primary.
     Promote,
+    /// Asks for another primary email.
+    RequestPrimary,
+    /// Confirms it.
+    ConfirmPrimary,
     /// Requests a sign-in link; the fault occurs in the mailer.
     Mailer,
 }
 
 impl Flow {
     /// In the order of the document.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Define,
         Self::Confirm,
         Self::Change,
@@ -76,6 +80,8 @@ impl Flow {
         Self::EndOthers,
         Self::SetPassword,
         Self::Promote,
+        Self::RequestPrimary,
+        Self::ConfirmPrimary,
         Self::Mailer,
     ];
 
@@ -94,6 +100,8 @@ impl Flow {
             Self::EndSession | Self::EndOthers => "end-session",
             Self::SetPassword => "set-password",
             Self::Promote => "promote-backup",
+            Self::RequestPrimary => "request-primary",
+            Self::ConfirmPrimary => "confirm-primary",
             Self::Mailer => "mailer",
         }
     }
@@ -135,6 +143,8 @@ impl Flow {
             Self::EndOthers => "End all other sessions (`POST /account/sessions/end`)",
             Self::SetPassword => "Set a password (`POST /account/password`)",
             Self::Promote => "Make the backup email the primary (`POST /account/primary/promote`)",
+            Self::RequestPrimary => "Ask for another primary email (`POST /account/primary`)",
+            Self::ConfirmPrimary => "Confirm it (`POST /primary/confirm`)",
             Self::Mailer => "The mailer, at work on a sign-in link",
         }
     }
@@ -159,7 +169,12 @@ impl<'s> Scene<'s> {
         let (mut browser, mut other, mut token) = (new_browser(stack)?, new_browser(stack)?, None);
         match flow {
             Flow::ForgotUsername | Flow::RequestLink | Flow::Mailer => {}
-            Flow::SignOut | Flow::EndSession | Flow::EndOthers | Flow::SetPassword => {
+            Flow::SignOut
+            | Flow::EndSession
+            | Flow::EndOthers
+            | Flow::SetPassword
+            | Flow::RequestPrimary
+            | Flow::ConfirmPrimary => {
                 sign_in(&mut browser, PRIMARY, PASSWORD).await?;
                 sign_in(&mut other, PRIMARY, PASSWORD).await?;
             }
@@ -199,6 +214,11 @@ impl<'s> Scene<'s> {
                 ensure!(opened.status == 200, "opening: {} {}", opened.status, opened.body);
                 confirm_long_ago(stack)?;
             }
+            Flow::ConfirmPrimary => {
+                let asked = browser.post("/account/primary", &json!({ "email": BACKUP })).await?;
+                ensure!(asked.status == 202, "asking: {} {}", asked.status, asked.body);
+                token = Some(mailed(stack, BACKUP, "/primary/confirm?token=").await?);
+            }
             Flow::EndSession => token = Some(name_of_session(&mut other).await?),
             _ => {}
         }
@@ -233,6 +253,8 @@ impl<'s> Scene<'s> {
             Flow::EndSession => ("/account/sessions/end", json!({ "session": self.token })),
             Flow::EndOthers => ("/account/sessions/end", json!({ "others": true })),
             Flow::Promote => ("/account/primary/promote", json!({ "keep_former": false })),
+            Flow::RequestPrimary => ("/account/primary", json!({ "email": BACKUP })),
+            Flow::ConfirmPrimary => ("/primary/confirm", json!({ "token": self.token })),
             Flow::SetPassword => ("/account/password", json!({ "password": NEW_PASSWORD })),
         }
     }
@@ -245,7 +267,7 @@ impl<'s> Scene<'s> {
             (is_in(&self.browser).await?, is_in(browser).await?, is_in(&self.other).await?);
         let wanted = match self.flow {
             Flow::SignOut => (false, false, true),
-            Flow::EndSession | Flow::EndOthers | Flow::Promote => (true, true, false),
+            Flow::EndSession | Flow::EndOthers | Flow::Promote | Flow::ConfirmPrimary => (true, true, false),
             Flow::SetPassword => {
                 // Whose answer was lost signs in with the new password.
                 ensure!(!kept && !other, "in: {:?}", (kept, now, other));

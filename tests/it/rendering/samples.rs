@@ -33,6 +33,7 @@ pub fn account(kind: AccountKind, backup: Backup) -> Account {
         disabled_at: None,
         created_at: since(),
         primary: ConfirmedAddress::new(address("mina@bücher.example"), since()),
+        pending_primary: None,
         former_primaries: vec![FormerPrimary {
             email: ConfirmedAddress::new(address("former@example.com"), since()),
             replaced_at: since(),
@@ -77,7 +78,7 @@ pub fn sessions(count: u8) -> Vec<Session> {
 }
 
 /// Every page in every state: its template, what it shows, its HTML.
-pub fn notices() -> [Notice; 14] {
+pub fn notices() -> [Notice; 16] {
     let backup = || address("spare@example.org");
     let changed = |usable_from| Notice::BackupChanged {
         former: address("old@example.org"),
@@ -101,6 +102,12 @@ pub fn notices() -> [Notice; 14] {
             former: address("mina@bücher.example"),
             address: backup(),
             former_until: None,
+        },
+        Notice::PrimaryRequested { address: backup() },
+        Notice::PrimaryChanged {
+            former: address("mina@bücher.example"),
+            address: backup(),
+            former_until: since() + Duration::from_hours(72),
         },
         Notice::FormerPrimaryUsed { address: backup() },
         Notice::BackupUsed { address: backup() },
@@ -184,10 +191,12 @@ fn events() -> Vec<AccountEvent> {
             id: MessageId::new(number, 0),
             before: Some(before).filter(|_| notice.is_change()),
             before_primary: match &notice {
-                Notice::BackupPromoted { former, .. } => Some(PrimaryEmails {
-                    primary: ConfirmedAddress::new(former.clone(), since()),
-                    former: Vec::new(),
-                }),
+                Notice::BackupPromoted { former, .. } | Notice::PrimaryChanged { former, .. } => {
+                    Some(PrimaryEmails {
+                        primary: ConfirmedAddress::new(former.clone(), since()),
+                        former: Vec::new(),
+                    })
+                }
                 _ => None,
             },
             notice,
@@ -216,6 +225,12 @@ pub fn emails() -> Vec<Email> {
     let token = || Token::from_bytes([9; 32]);
     let mut emails = vec![
         Email::VerifyBackup {
+            to: UnconfirmedAddress::of(&pending_address),
+            username: username(),
+            token: token(),
+            asked: asked(),
+        },
+        Email::VerifyPrimary {
             to: UnconfirmedAddress::of(&pending_address),
             username: username(),
             token: token(),

@@ -18,6 +18,7 @@ const PRODUCTS: [&str; 2] = ["Sparekey", "Blåbærgrød & Søn – “Øl”, va
 fn kind(email: &Email) -> &'static str {
     match email {
         Email::VerifyBackup { .. } => "verify",
+        Email::VerifyPrimary { .. } => "verify-primary",
         Email::YourUsername { .. } => "username",
         Email::SignInLink { .. } => "sign-in",
         Email::Notice { notice, .. } => notice.stem(),

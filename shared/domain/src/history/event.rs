@@ -33,7 +33,9 @@ impl AccountEvent {
     /// The address that it confirmed. Its time is that of the confirmation.
     pub(super) fn has_confirmed(&self, address: &EmailAddress, since: Timestamp) -> bool {
         let confirmed = match &self.notice {
-            Notice::BackupAdded { address, .. } | Notice::BackupChanged { address, .. } => Some(address),
+            Notice::BackupAdded { address, .. }
+            | Notice::BackupChanged { address, .. }
+            | Notice::PrimaryChanged { address, .. } => Some(address),
             _ => None,
         };
         confirmed == Some(address) && self.at == since
@@ -42,7 +44,7 @@ impl AccountEvent {
     /// Whether it made this address the primary, which it was from then on.
     pub(super) fn has_made_primary(&self, primary: &ConfirmedAddress) -> bool {
         let made = match &self.notice {
-            Notice::BackupPromoted { address, .. } => Some(address),
+            Notice::BackupPromoted { address, .. } | Notice::PrimaryChanged { address, .. } => Some(address),
             _ => None,
         };
         made == Some(&primary.address) && self.at == primary.usable_from

@@ -103,7 +103,7 @@ fn is_made_of(password: &str, words: &[String]) -> bool {
 /// leaves nothing of the whole.
 fn personal_words(account: &Account, product: &str) -> Vec<String> {
     let confirmed = account.backup.confirmed().map(|confirmed| &confirmed.address);
-    let pending = account.backup.pending().map(|pending| &pending.address);
+    let pending = account.pending().map(|pending| &pending.address);
     let former = account.former.as_ref().map(|former| &former.address);
     let addresses = [Some(&account.primary.address), confirmed, pending, former].into_iter().flatten();
     let names = [account.username.as_str(), account.username.canonical(), product].map(str::to_owned);

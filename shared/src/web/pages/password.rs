@@ -33,7 +33,7 @@ impl PasswordPage {
             username: account.username.as_str().to_owned(),
             has_password: account.password_hash.is_some(),
             min_characters: MIN_CHARS,
-            cancels_pending: account.backup.pending().is_some(),
+            cancels_pending: account.pending().is_some(),
             form_id,
             problem: None,
         }

@@ -39,7 +39,7 @@ impl PromotePage {
             primary_email: account.primary.address.shown(),
             backup_email: backup.map(|backup| backup.address.shown()),
             hold_hours: hold.as_secs() / 3_600,
-            cancels_pending: account.backup.pending().is_some(),
+            cancels_pending: account.pending().is_some(),
             from: None,
             seen: account.primary.usable_from.unix_seconds(),
             problem: None,
@@ -57,27 +57,5 @@ impl PromotePage {
     /// Whether a sign-in through the backup email is all that is missing.
     fn needs_link(&self) -> bool {
         self.problem.as_ref().is_some_and(|shown| shown.code == Code::BackupSignInNeeded.as_str())
-    }
-}
-
-/// A primary email that was replaced and still signs in.
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct ListedFormerPrimary {
-    pub(super) address: String,
-    /// When it was replaced.
-    pub(super) replaced_at: Timestamp,
-    /// The first second in which it no longer signs in.
-    pub(super) until: Timestamp,
-}
-
-impl ListedFormerPrimary {
-    pub(super) fn all_of(account: &Account, now: Timestamp) -> Vec<Self> {
-        let signing_in = account.former_primaries.iter().filter(|former| now < former.until);
-        let listed = signing_in.map(|former| Self {
-            address: former.email.address.shown(),
-            replaced_at: former.replaced_at,
-            until: former.until,
-        });
-        listed.collect()
     }
 }

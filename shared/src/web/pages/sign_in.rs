@@ -149,3 +149,40 @@ impl SignedIn {
         Self { username: account.username.as_str().to_owned() }
     }
 }
+
+/// The form that asks for the username.
+#[derive(Debug, Clone, Template, Serialize)]
+#[template(path = "pages/forgot-username.html")]
+pub struct ForgotUsernamePage {
+    #[serde(skip)]
+    text: Texts,
+    #[serde(skip)]
+    form_id: FormId,
+    #[serde(skip)]
+    requested: Option<RequestedEmail>,
+    #[serde(skip)]
+    typed: String,
+    #[serde(skip)]
+    problem: Option<Shown>,
+}
+
+impl ForgotUsernamePage {
+    /// The empty form.
+    pub fn new(form_id: FormId, text: Texts) -> Self {
+        Self { text, form_id, requested: None, typed: String::new(), problem: None }
+    }
+
+    /// Leads back to the page of a request from this browser, if there was one.
+    #[must_use]
+    pub fn with_requested(self, requested: Option<RequestedEmail>) -> Self {
+        Self { requested, ..self }
+    }
+
+    /// The form after an invalid address.
+    #[must_use]
+    pub fn with_problem(mut self, problem: &Problem, typed: impl Into<String>) -> Self {
+        self.problem = Some(Shown::new(problem, &self.text));
+        self.typed = typed.into();
+        self
+    }
+}
