@@ -1,6 +1,6 @@
 //! The tour: the whole story without a browser, on a stack of its own or at a site elsewhere, step by step; each step
 //! is printed with the requests, the responses, the emails that arrived and the time it took. The steps are in
-//! `story`, `another_device`, `undo`, `password`, `refusals` and `visit`. Must not know how the site works inside.
+//! `story`, `another_device`, `undo`, `password`, `refusals`, `recovery` and `visit`. Must not know how the site works inside.
 
 mod another_device;
 pub mod compare;
@@ -11,6 +11,7 @@ mod pages;
 mod password;
 mod placeholders;
 mod recording;
+mod recovery;
 mod refusals;
 mod report;
 mod story;
@@ -117,7 +118,8 @@ async fn walk(site: Site, report: Report, people: People) -> Result<()> {
         undo::tell(&mut tour, &people).await?;
         password::tell(&mut tour, &people).await?;
         refusals::tell(&mut tour, &people).await?;
-        pages::tell(&mut tour, &people).await
+        pages::tell(&mut tour, &people).await?;
+        recovery::tell(&mut tour, &people).await
     };
     let outcome = outcome.await;
     tour.report.close(outcome)

@@ -47,7 +47,7 @@ const WORDS: [(&str, (&str, &str), &str, &str); 6] = [
     (
         "/account/backup/remove",
         ("what", "pending"),
-        "Sign in again as mina to cancel the request for a backup email.",
+        "Sign in again as mina to cancel the request.",
         "Nothing has been cancelled yet: choose “Cancel” to go on.",
     ),
     (
