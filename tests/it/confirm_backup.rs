@@ -190,7 +190,7 @@ async fn an_address_taken_meanwhile_gets_a_calm_page() {
     insta::assert_snapshot!(page.shown(), @r"
     409
     This address can’t be used
-    It now belongs to another account. Please choose another backup email.
+    It now belongs to another account. Please choose another one.
     Go to your account
     ");
     assert_eq!(browser.get_json("/account").await.json()["backup"]["state"], "pending");

@@ -71,7 +71,7 @@ async fn ending_all_others_cancels_what_one_of_them_may_have_asked_for() {
     let world = World::new();
     let mina = world.person("mina").create().await;
     let (laptop, thief) = (world.signed_in(&mina).await, world.signed_in(&mina).await);
-    let says = "also cancels the backup email that is waiting for confirmation";
+    let says = "also cancels the address that is waiting for confirmation";
     assert!(!laptop.get("/account").await.words().contains(says), "nothing waits");
     let token = thief.emailed_token("/account/backup", "thief@example.org").await;
     let code = thief.get("/account").await.link_code();

@@ -70,12 +70,8 @@ fn accounts() -> Vec<What> {
         "generation": number(1),
     });
     let pending = account("a pending address", "account-of-mina", "email#pending", &pending);
-    let pending_primary = account(
-        "a pending primary",
-        "account-of-mina",
-        "email#pending",
-        &json!({ "primary_in_session": text("hash") }),
-    );
+    let in_session = json!({ "primary_in_session": text("hash") });
+    let pending_primary = account("a pending primary", "account-of-mina", "email#pending", &in_session);
     let claim = json!({ "owner_id": text("account-of-joris") });
     vec![
         only("`password_hash` of a profile", &profile, "password_hash"),
@@ -276,14 +272,9 @@ async fn only_the_mailer_makes_links_and_only_flows_on_addresses_confirm_or_clai
     for link in ["a link that signs in or confirms", "a link that undoes", "`account_id` of a link"] {
         assert_eq!(writers(link).await, ["mailer"], "{link}");
     }
-    assert_eq!(
-        writers("a confirmed address, primary or backup").await,
-        ["confirm-backup", "confirm-primary", "promote-backup", "undo-change"]
-    );
-    assert_eq!(
-        writers("the claim of an address").await,
-        ["confirm-backup", "confirm-primary", "promote-backup", "undo-change"]
-    );
+    let confirming = ["confirm-backup", "confirm-primary", "promote-backup", "undo-change"];
+    assert_eq!(writers("a confirmed address, primary or backup").await, confirming);
+    assert_eq!(writers("the claim of an address").await, confirming);
     assert_eq!(writers("a pending address").await, ["request-backup", "request-primary"]);
     assert_eq!(writers("`primary_in_session` of a pending address").await, ["request-primary"]);
     assert!(writers("the claim of a username").await.is_empty());

@@ -50,6 +50,7 @@ async fn after_a_sign_in_through_the_backup_email_the_page_begins_with_three_ste
     Yes, I can still read it
     If you can’t, your account is at risk: anyone who can read that mailbox can sign in, and gets the security notices.
     Make the backup email the primary
+    Use another primary email
     New password
     Forgot the old one, or might someone else know it? Set a new one.
     Set a new password

@@ -1,4 +1,5 @@
 //! Every page and email in every language, from samples: no text or argument is missing, the HTML is well-formed.
+mod primary;
 mod samples;
 mod sent;
 
@@ -7,14 +8,13 @@ use std::time::Duration;
 
 use domain::{
     Account, AccountKind, Backup, ConfirmedAddress, FormId, HashingKeys, History, Language, MessageId,
-    PasswordHasher, PendingPrimary, Purpose, SignInMethod, Token, TypedPassword, password,
+    PasswordHasher, Purpose, SignInMethod, Token, TypedPassword, password,
 };
 use shared::mail::Email;
 use shared::texts::Texts;
 use shared::web::pages::{
-    AccountPage, CheckMailboxPage, ConfirmPage, ConfirmPrimaryPage, ConfirmedPage, ForgotUsernamePage,
-    OpenLinkPage, PasswordPage, PrimaryConfirmedPage, PrimaryPage, ProblemPage, PromotePage, Reason,
-    SessionList, SignInPage, UndoPage, Undone, UndonePage,
+    AccountPage, CheckMailboxPage, ConfirmPage, ConfirmedPage, ForgotUsernamePage, OpenLinkPage,
+    PasswordPage, ProblemPage, PromotePage, Reason, SessionList, SignInPage, UndoPage, Undone, UndonePage,
 };
 use shared::web::{Banner, Change, Code, EmailKind, LocalPath, Page, Problem, RequestedEmail, WantedChange};
 
@@ -166,54 +166,7 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
         }
     }
     pages.extend(pages_of_undos_and_passwords(language));
-    pages.extend(pages_of_another_primary(language));
-    pages
-}
-
-fn pages_of_another_primary(language: Language) -> Vec<(&'static str, String, String)> {
-    let texts = || Texts::new(language, PRODUCT.into());
-    let token = Token::from_bytes([9; 32]);
-    let mina =
-        Account { former_primaries: Vec::new(), ..account(AccountKind::Regular, backups()[2].clone()) };
-    let mut pages = Vec::new();
-    let mut add = |template, what: String, page: &dyn Page| pages.push(rendered(template, what, page));
-    let pending = PendingPrimary {
-        pending: backups()[1].pending().expect("it is pending").clone(),
-        session: token.hash(),
-    };
-    let waiting = Account { pending_primary: Some(pending), ..mina.clone() };
-    add("account.html", "another primary is pending".into(), &AccountPage::new(&waiting, since(), texts()));
-    for (what, account) in [("none pending", &mina), ("one pending", &waiting)] {
-        let page = PrimaryPage::new(account, since(), texts()).with_typed("x\"<".into());
-        for code in [Code::NotAnAddress, Code::SameAsPrimary, Code::SameAsBackup, Code::TooSoon] {
-            let problem = Problem::about(Purpose::ConfirmPrimary, code);
-            add(
-                "primary.html",
-                format!("{what}, {}", code.as_str()),
-                &page.clone().with_problem(&problem, None),
-            );
-        }
-        add("primary.html", what.into(), &page);
-    }
-    let frozen = Account { backup_frozen_until: Some(since() + Duration::from_hours(1)), ..mina.clone() };
-    let page = PrimaryPage::new(&frozen, since(), texts());
-    add("primary.html", "frozen".into(), &page.with_problem(&Code::ChangesFrozen.into(), Some(since())));
-    let new = address("new@example.org");
-    for (hold, is_same_browser) in [(0, true), (72, false)] {
-        let hold = Duration::from_hours(hold);
-        let page = ConfirmPrimaryPage::new(&mina, &new, hold, &token, is_same_browser, texts());
-        let what = format!("{hold:?}");
-        add(
-            "confirm-primary.html",
-            format!("{what}, wrong code"),
-            &page.clone().with_problem(&Code::WrongCode.into()),
-        );
-        add("confirm-primary.html", what.clone(), &page);
-        let (primary, _) = mina.after_taking(&new, hold, since());
-        let changed = Account { primary: primary.primary, former_primaries: primary.former, ..mina.clone() };
-        add("account.html", what.clone(), &AccountPage::new(&changed, since(), texts()));
-        add("primary-confirmed.html", what, &PrimaryConfirmedPage::new(&changed, since(), texts()));
-    }
+    pages.extend(primary::pages(language));
     pages
 }
 

@@ -185,7 +185,7 @@ async fn an_address_of_another_account_looks_exactly_like_success() {
     insta::assert_snapshot!(emails[2].text, @r"
     Hello joris,
 
-    On 22 November 2026 at 12:00 UTC, someone asked to use ta***en@example.org as the backup email of another account. It belongs to your account, so we didn’t allow it, and we told them nothing about you.
+    On 22 November 2026 at 12:00 UTC, someone asked to use ta***en@example.org for another account. It belongs to your account, so we didn’t allow it, and we told them nothing about you.
 
     Go to your account:
     https://account.example.com/account

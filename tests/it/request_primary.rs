@@ -9,6 +9,7 @@ pub const PATH: &str = "/account/primary";
 pub const NEW: &str = "new@example.org";
 const PRIMARY: &str = "mina@example.com";
 const SPARE: &str = "spare@example.org";
+const CONFIRM: &str = "Confirm your new primary email";
 const REQUESTED: &str = "Someone asked to change your primary email";
 
 pub async fn ask(browser: &Visitor<'_>, email: &str) -> Answer {
@@ -20,7 +21,8 @@ pub async fn asked(world: &World, browser: &Visitor<'_>, email: &str) -> String 
     let answer = ask(browser, email).await;
     assert_eq!(answer.status, 202, "{}", answer.shown());
     let emails = world.deliver().await;
-    token_in(emails.iter().find(|sent| sent.to == email).expect("it is asked to confirm"))
+    let asked = emails.iter().find(|sent| sent.to == email && sent.subject == CONFIRM);
+    token_in(asked.expect("it is asked to confirm"))
 }
 
 /// Somebody with a backup email, and a browser in which they have just signed in.
@@ -48,14 +50,24 @@ async fn the_new_address_is_asked_and_the_primary_is_told() {
     let (_, browser) = mina(&world).await;
     let page = browser.get(PATH).await;
     assert_sealed(&page);
-    insta::assert_snapshot!(page.shown(), @"");
-    insta::assert_snapshot!(browser.get_json(PATH).await.json(), @"");
+    insta::assert_snapshot!(page.shown(), @r"
+    200
+    Use another primary email
+    We send one email to the new address, for you to confirm. Until then mina@example.com stays your primary email. After that it gives access for some time longer, in case this was a mistake.
+    Everybody else is signed out. We tell both mailboxes, and for seven days either of them can undo it.
+    New primary email address
+    Choose a mailbox that you read often: security notices go there.
+    Send confirmation email
+    Go to your account
+    ");
+    insta::assert_snapshot!(browser.get_json(PATH).await.json(), @r#"{"cancels_pending":false,"primary_email":"mina@example.com"}"#);
 
     let account = browser.submit(PATH, &[("email", "New@Example.org")]).await;
     assert_sealed(&account);
     let words = account.words();
     assert!(words.starts_with("We have sent an email to the new address."), "{words}");
-    assert!(words.contains("Waiting for confirmation New@example.org"), "{words}");
+    assert!(words.contains("Waiting for confirmation\nNew@example.org"), "{words}");
+    assert!(words.contains("choose “Confirm primary email”"), "{words}");
     assert!(account.code_shown().is_some(), "with the code for another browser");
     let json = browser.get_json("/account").await.json();
     assert_eq!(
@@ -65,10 +77,43 @@ async fn the_new_address_is_asked_and_the_primary_is_told() {
     assert_eq!((&json["primary_email"], &json["backup"]["state"]), (&json!(PRIMARY), &json!("confirmed")));
 
     let emails = world.deliver().await;
-    let [to_new, to_primary] = &emails[..] else { panic!("two emails: {emails:#?}") };
-    assert_eq!((&*to_new.to, &*to_primary.to), ("New@example.org", PRIMARY));
-    insta::assert_snapshot!(read(to_new), @"");
-    insta::assert_snapshot!(read(to_primary), @"");
+    let sent_to = |to: &str| emails.iter().find(|email| email.to == to).expect("it got an email");
+    let (to_new, to_primary) = (sent_to("New@example.org"), sent_to(PRIMARY));
+    assert_eq!(emails.len(), 2);
+    insta::assert_snapshot!(read(to_new), @r"
+    Confirm your new primary email
+
+    Please confirm this address as the primary email of the Sparekey account mina. The link works for 24 hours.
+
+    Confirm primary email:
+    https://account.example.com/primary/confirm?token=TOKEN
+
+    If you open the link on another device or in another browser, you need the code shown on the page where you asked for it.
+
+    This email was requested on 22 November 2026 at 12:00 UTC. The request came from a Linux computer, from an address that begins with 203.0. If it wasn’t you, do nothing. We don’t use this address unless you confirm it.
+
+    --
+    Sparekey
+    You get this email because this address was entered at Sparekey.
+    ");
+    insta::assert_snapshot!(read(to_primary), @r"
+    Someone asked to change your primary email
+
+    Hello mina,
+
+    On 22 November 2026 at 12:00 UTC, someone who is signed in asked to make N***w@example.org the primary email of your account. It takes effect once it is confirmed through an email to that address. The request came from a Linux computer, from an address that begins with 203.0.
+
+    Was this you? Then all is well, and there is nothing to do.
+
+    If it wasn’t you, use this link within 7 days. It undoes what happened, and it works without signing in.
+
+    This wasn’t me:
+    https://account.example.com/undo?token=TOKEN
+
+    --
+    Sparekey
+    You get this email because this is the primary email of your Sparekey account.
+    ");
     assert!(!read(to_primary).contains("New@example.org"));
 }
 
@@ -195,15 +240,16 @@ async fn an_address_of_another_account_looks_exactly_like_success() {
         let answer = browser.post_form(PATH, &[("email", NEW)]).await;
         let page = browser.follow(&answer).await;
         let emails = world.deliver().await;
-        let to: Vec<_> = emails.into_iter().map(|email| (email.to, email.subject)).collect();
+        let mut to: Vec<_> = emails.into_iter().map(|email| (email.to, email.subject)).collect();
+        to.sort();
         (answer.without_chance().body, page.without_chance().shown(), to)
     };
     let (free, taken) = (answer_for(false).await, answer_for(true).await);
     assert_eq!((&free.0, &free.1), (&taken.0, &taken.1));
     let told = (PRIMARY.to_owned(), REQUESTED.to_owned());
-    assert_eq!(free.2, [(NEW.to_owned(), "Confirm your new primary email".into()), told.clone()]);
+    assert_eq!(free.2, [told.clone(), (NEW.to_owned(), CONFIRM.into())]);
     let owner = ("nina@example.com".to_owned(), "Your address was entered at another account".to_owned());
-    assert_eq!(taken.2, [owner, told]);
+    assert_eq!(taken.2, [told, owner]);
 }
 
 #[tokio::test]

@@ -53,7 +53,7 @@ async fn the_page_asks_for_one_and_tells_managers_whose_it_is() {
     insta::assert_snapshot!(page.shown(), @r"
     200
     Set a new password
-    When you set it, everybody else is signed out of your account, and links we already sent stop working. You stay signed in here. The backup email that is waiting for confirmation is cancelled too.
+    When you set it, everybody else is signed out of your account, and links we already sent stop working. You stay signed in here. The address that is waiting for confirmation is cancelled too.
     Username
     New password
     At least 15 characters. Several words that have nothing to do with each other are hard to guess and easy to remember, and spaces are fine. A password manager can also make one up and remember it for you.

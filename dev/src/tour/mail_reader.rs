@@ -116,7 +116,9 @@ impl MailReader {
         let leads_to =
             |path: &str| email.links.iter().any(|link| link.starts_with(&format!("{}{path}", self.site)));
         match () {
-            () if leads_to("/backup/confirm?token=") || leads_to("/primary/confirm?token=") => EmailKind::Confirm,
+            () if leads_to("/backup/confirm?token=") || leads_to("/primary/confirm?token=") => {
+                EmailKind::Confirm
+            }
             () if leads_to("/login/open?token=") => EmailKind::SignIn,
             () => EmailKind::Words,
         }

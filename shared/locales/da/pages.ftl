@@ -264,6 +264,7 @@ promote-forget-now = Brug den ikke længere.
 primary-title = Brug en anden primær mail
 primary-explain = Vi sender én mail til den nye adresse, så du kan bekræfte den. Indtil da er { $primary } stadig din primære mail. Derefter giver den adgang i nogen tid endnu, hvis det nu var en fejl.
 primary-field = Ny primær mailadresse
+primary-next = Åbn den mail, vi har sendt til denne adresse, og vælg »{ verify-primary-action }«.
 primary-hint = Vælg en mailboks, som du læser ofte: sikkerhedsbeskeder sendes dertil.
 confirm-primary-title = Bekræft din nye primære mail
 confirm-primary-explain = Når du bekræfter, kan du logge ind med denne adresse, og den får sikkerhedsbeskederne. Alle andre bliver logget ud.

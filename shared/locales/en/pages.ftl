@@ -264,6 +264,7 @@ promote-forget-now = Stop using it at once.
 primary-title = Use another primary email
 primary-explain = We send one email to the new address, for you to confirm. Until then { $primary } stays your primary email. After that it gives access for some time longer, in case this was a mistake.
 primary-field = New primary email address
+primary-next = Open the email we sent to this address and choose “{ verify-primary-action }”.
 primary-hint = Choose a mailbox that you read often: security notices go there.
 confirm-primary-title = Confirm your new primary email
 confirm-primary-explain = Once you confirm, this address signs you in and gets the security notices. Everybody else is signed out.

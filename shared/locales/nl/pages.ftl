@@ -264,6 +264,7 @@ promote-forget-now = Meteen niet meer gebruiken.
 primary-title = Een ander primair e-mailadres gebruiken
 primary-explain = We sturen één mail naar het nieuwe adres, waarmee je het bevestigt. Tot dan blijft { $primary } je primaire e-mailadres. Daarna kun je er nog een tijdje mee inloggen, voor het geval dit een vergissing was.
 primary-field = Nieuw primair e-mailadres
+primary-next = Open de mail die we naar dit adres hebben gestuurd en kies ‘{ verify-primary-action }’.
 primary-hint = Kies een mailbox die je vaak leest: de beveiligingsmeldingen gaan daarheen.
 confirm-primary-title = Bevestig je nieuwe primaire e-mailadres
 confirm-primary-explain = Zodra je bevestigt, kun je met dit adres inloggen en krijgt het de beveiligingsmeldingen. Alle anderen worden uitgelogd.
