@@ -215,12 +215,9 @@ pub struct AccountPage {
     /// What happened lately, on the page that shows it.
     #[serde(skip_serializing_if = "Option::is_none")]
     history: Option<HistoryList>,
-    /// Whether the link in the last confirmation email has expired.
+    /// How long the link in the last confirmation email still works; nothing once it has expired.
     #[serde(skip)]
-    pending_expired: bool,
-    /// How long that link still works.
-    #[serde(skip)]
-    pending_left: Duration,
+    pending_left: Option<Duration>,
     /// How often everything was ended before, so that a second click on "end all others" ends nothing more.
     #[serde(skip)]
     generation: Generation,
@@ -260,10 +257,10 @@ impl AccountPage {
             finish: None,
             primary_masked: account.primary.address.masked(),
             history: None,
-            pending_expired: pending.is_some_and(|pending| now > pending.since + CONFIRMATION_LIFETIME),
             pending_left: pending
-                .map(|pending| (pending.since + CONFIRMATION_LIFETIME).since(now))
-                .unwrap_or_default(),
+                .map(|pending| pending.since + CONFIRMATION_LIFETIME)
+                .filter(|end| now <= *end)
+                .map(|end| end.since(now)),
             generation: account.generation,
             pending_request: pending.map(|pending| pending.request.clone()),
             banner: None,
@@ -275,7 +272,7 @@ impl AccountPage {
     /// Adds the code of the pending address, while its link is live.
     #[must_use]
     pub fn with_code(mut self, account: &Account, keys: &HashingKeys) -> Self {
-        let pending = account.pending().filter(|_| !self.pending_expired);
+        let pending = account.pending().filter(|_| self.pending_left.is_some());
         self.pending_code = pending.map(|pending| keys.code_of(&pending.request).shown());
         self
     }
