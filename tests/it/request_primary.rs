@@ -136,7 +136,8 @@ async fn what_cannot_be_the_primary_is_refused_with_a_clear_message_and_nothing_
     }
     let page = browser.submit(PATH, &[("email", SPARE)]).await;
     assert_sealed(&page);
-    assert!(page.words().contains("you can make the backup email the primary"), "{}", page.words());
+    assert!(page.words().contains("You can make it the primary"), "{}", page.words());
+    assert!(page.body.contains("href=\"/account/primary/promote\""), "and is led there");
     assert!(page.body.contains("value=\"spare@example.org\""), "what was typed stays in the field");
     assert_eq!(contents(&world), before);
 }

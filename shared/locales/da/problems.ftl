@@ -98,4 +98,4 @@ problem-backup-sign-in-needed = Log først ind gennem reservemailen
 problem-backup-sign-in-needed-advice = Det viser, at du kan læse dens mailboks. Bed om et login-link til reservemailen, åbn det, og kom tilbage inden for 15 minutter.
 
 problem-same-as-primary-advice-primary = Der er ikke noget at ændre.
-problem-same-as-backup-advice-primary = På din kontoside kan du gøre reservemailen til primær mail.
+problem-same-as-backup-advice-primary = Du kan gøre den til primær mail med linket nedenfor.

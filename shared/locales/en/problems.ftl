@@ -98,4 +98,4 @@ problem-backup-sign-in-needed = Sign in through the backup email first
 problem-backup-sign-in-needed-advice = This shows that you can read its mailbox. Ask for a sign-in link to the backup email, open it, and come back within 15 minutes.
 
 problem-same-as-primary-advice-primary = There is nothing to change.
-problem-same-as-backup-advice-primary = On your account page you can make the backup email the primary.
+problem-same-as-backup-advice-primary = You can make it the primary with the link below.

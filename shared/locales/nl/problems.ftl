@@ -98,4 +98,4 @@ problem-backup-sign-in-needed = Log eerst in via het reserve-e-mailadres
 problem-backup-sign-in-needed-advice = Zo weten we dat je die mailbox kunt lezen. Vraag een inloglink naar het reserve-e-mailadres aan, open die en kom binnen 15 minuten terug.
 
 problem-same-as-primary-advice-primary = Er valt niets te wijzigen.
-problem-same-as-backup-advice-primary = Op je accountpagina kun je het reserve-e-mailadres primair maken.
+problem-same-as-backup-advice-primary = Met de link hieronder kun je het primair maken.

@@ -5,7 +5,7 @@ use askama::Template;
 use serde::Serialize;
 
 use super::super::Banner;
-use super::{Problem, Shown};
+use super::{Code, Problem, Shown};
 use crate::texts::Texts;
 use domain::{Account, EmailAddress, MessageId, PendingPrimary, Timestamp, Token};
 
@@ -69,6 +69,11 @@ impl PrimaryPage {
         self.problem = Some(Shown::new(problem, &self.text));
         self.from = from;
         self
+    }
+
+    /// Whether the address that was typed is the backup email, which can be made the primary elsewhere.
+    fn leads_to_promoting(&self) -> bool {
+        self.problem.as_ref().is_some_and(|shown| shown.code == Code::SameAsBackup.as_str())
     }
 }
 
