@@ -21,15 +21,16 @@ const visitor = await Visitor.arrive(browser, stack, { viewport: { width: 600, h
 /** The three columns of the story. */
 const columns = [];
 
-/** Saves the page as an image. */
-async function keep(name) {
-  await visitor.page.screenshot({ path: picture(name), fullPage: true });
+/** Saves the page as an image, or as much of it as is named. */
+async function keep(name, height) {
+  const clip = height && { x: 0, y: 0, width: 600, height };
+  await visitor.page.screenshot({ path: picture(name), fullPage: true, clip });
 }
 
 /** Saves a page as a column of the story, on a narrow screen. */
 async function column(caption, page = visitor.page) {
   const before = page.viewportSize();
-  await page.setViewportSize({ width: 352, height: 784 });
+  await page.setViewportSize({ width: 352, height: 680 });
   await page.mouse.move(0, 0);
   await page.evaluate(() => scrollTo(0, 0));
   columns.push({ caption, png: (await page.screenshot()).toString("base64") });
@@ -60,7 +61,7 @@ try {
   await keep("confirm");
   await visitor.press(say("confirm-submit"));
   await visitor.open("/account");
-  await keep("account");
+  await keep("account", 960);
   await visitor.open((await stack.mailTo(email, 0)).links[0]);
   await keep("undo");
   await visitor.open("/account");

@@ -183,13 +183,14 @@ test("the keyboard alone is enough, and the focus is always to be seen", async (
   await loaded(say("account-title"));
 
   const mark = await stack.latestMail();
-  await tab("Sparekey", say("sign-out"), say("backup-define"));
+  await tab("Sparekey", say("sign-out"), say("primary-title"), say("backup-define"));
   await keyboard.press("Enter");
   await tab(say("backup-field"));
   await keyboard.type(backup);
   await keyboard.press("Enter");
   await visitor.page.getByText(say("pending-label")).waitFor();
-  await tab("Sparekey", say("sign-out"), say("backup-again"), say("backup-cancel"), say("backup-other"));
+  await tab("Sparekey", say("sign-out"), say("primary-title"));
+  await tab(say("backup-again"), say("backup-cancel"), say("backup-other"));
 
   await visitor.open((await stack.mailTo(backup, mark)).links[0]);
   await tab("Sparekey", say("confirm-submit"));
@@ -198,7 +199,7 @@ test("the keyboard alone is enough, and the focus is always to be seen", async (
   await tab("Sparekey", say("way-on-account"));
   await keyboard.press("Enter");
   await loaded(say("account-title"));
-  await tab("Sparekey", say("sign-out"), say("backup-change"), say("backup-remove"));
+  await tab("Sparekey", say("sign-out"), say("primary-title"), say("backup-change"), say("backup-remove"));
   await keyboard.press("Enter");
   await tab(say("backup-remove-submit"));
   await keyboard.press("Enter");
