@@ -4,14 +4,13 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
+use crate::promote_backup::{HOLD, sign_in, undo};
 use crate::request_primary::{NEW, ask, asked, mina};
-use crate::support::{Answer, Ask, PASSWORD, Visitor, World, assert_sealed, read, token_in};
+use crate::support::{Answer, Ask, Visitor, World, assert_sealed, read, token_in};
 
 const PATH: &str = "/primary/confirm";
 const PRIMARY: &str = "mina@example.com";
 const SPARE: &str = "spare@example.org";
-/// The default of `PrimaryHoldHours`.
-const HOLD: Duration = Duration::from_hours(72);
 
 async fn confirm(visitor: &Visitor<'_>, token: &str) -> Answer {
     visitor.post_json(PATH, &json!({ "token": token })).await
@@ -21,21 +20,9 @@ fn page(token: &str) -> String {
     format!("{PATH}?token={token}")
 }
 
-/// The status of a sign-in with this identifier and the password somewhere else.
-async fn sign_in(world: &World, identifier: &str) -> i64 {
-    let form = json!({ "identifier": identifier, "password": PASSWORD });
-    let status = world.visitor().post_json("/login", &form).await.status;
-    world.deliver().await;
-    status
-}
-
 /// Who was told, and with which subject.
 async fn told(world: &World) -> Vec<(String, String)> {
     world.deliver().await.into_iter().map(|email| (email.to, email.subject)).collect()
-}
-
-async fn undo(world: &World, token: &str) -> Answer {
-    world.visitor().post_json("/undo", &json!({ "token": token, "username": "mina" })).await
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use crate::support::{Answer, PASSWORD, Person, Visitor, World, assert_sealed, re
 
 const PATH: &str = "/account/primary/promote";
 /// The default of `PrimaryHoldHours`.
-const HOLD: Duration = Duration::from_hours(72);
+pub const HOLD: Duration = Duration::from_hours(72);
 /// A link that is requested in the second in which all sessions end is void.
 const SECOND: Duration = Duration::from_secs(1);
 const SPARE: &str = "spare@example.org";
@@ -40,7 +40,7 @@ fn contents(world: &World) -> Vec<Vec<String>> {
 }
 
 /// The status of a sign-in with this identifier and the password somewhere else.
-async fn sign_in(world: &World, identifier: &str) -> i64 {
+pub async fn sign_in(world: &World, identifier: &str) -> i64 {
     let form = json!({ "identifier": identifier, "password": PASSWORD });
     let status = world.visitor().post_json("/login", &form).await.status;
     world.deliver().await;
@@ -278,13 +278,13 @@ async fn a_sign_in_through_the_former_primary_is_told_to_both() {
     assert_eq!(told, [(SPARE, subject), (FORMER, subject)]);
 }
 
-/// The undo link in the notice that this mailbox got.
+/// The secret of the undo link in the notice to this mailbox.
 fn undo_link(notices: &[ReceivedEmail], to: &str) -> String {
     let notice = notices.iter().find(|notice| notice.to == to).expect("it was told");
     token_in(notice)
 }
 
-async fn undo(world: &World, token: &str) -> Answer {
+pub async fn undo(world: &World, token: &str) -> Answer {
     world.visitor().post_json("/undo", &json!({ "token": token, "username": "mina" })).await
 }
 

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::set_password::contents;
 use crate::support::{Answer, PASSWORD, Person, Visitor, World, assert_sealed, read, token_in};
 
 pub const PATH: &str = "/account/primary";
@@ -35,13 +36,6 @@ pub async fn mina(world: &World) -> (Person, Visitor<'_>) {
 
 fn outcome(answer: &Answer) -> (i64, String) {
     (answer.status, answer.code())
-}
-
-/// Everything but when sessions were last seen.
-fn contents(world: &World) -> Vec<Vec<String>> {
-    ["AccountsTable", "OutboxTable", "HistoryTable", "LimitsTable"]
-        .map(|name| world.dump()[name].clone())
-        .into()
 }
 
 #[tokio::test]
