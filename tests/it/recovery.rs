@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::request_primary::asked;
 use crate::set_password::{NEW, set, signed_in_by_link};
 use crate::support::{Person, Visitor, World};
 use crate::undo_history::sign_in;
@@ -124,10 +125,23 @@ async fn a_password_from_before_the_sign_in_is_not_a_new_one() {
     assert_eq!(finish(&browser).await["password"], false);
 }
 
+/// Times are whole seconds, and nothing here lets one pass.
+#[tokio::test]
+async fn another_primary_in_the_second_of_the_sign_in_ticks_the_mailbox() {
+    let world = World::new();
+    mina(&world).await;
+    let browser = signed_in_by_link(&world, SPARE).await;
+    assert_eq!(finish(&browser).await, steps(false, false, false));
+    let token = asked(&world, &browser, "another@example.org").await;
+    assert_eq!(browser.post_json("/primary/confirm", &json!({ "token": token })).await.status, 200);
+    assert_eq!(finish(&browser).await, steps(true, false, true));
+}
+
 #[tokio::test]
 async fn a_session_that_is_alone_has_no_others_to_end() {
     let world = World::new();
     world.person("mina").backup(SPARE).create().await;
+    world.after(Duration::from_secs(1));
     let browser = signed_in_by_link(&world, SPARE).await;
     assert_eq!(finish(&browser).await, steps(false, false, true));
 }

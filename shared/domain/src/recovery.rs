@@ -48,7 +48,8 @@ impl RecoverySteps {
         let said = session.recovery.filter(|said| *said != Recovery::Dismissed)?;
         let began = session.created_at;
         let steps = Self {
-            mailbox: said == Recovery::MailboxRead || account.primary.usable_from > began,
+            // Times are whole seconds: a change in the second of the sign-in counts as one after it, as everywhere here.
+            mailbox: said == Recovery::MailboxRead || account.primary.usable_from >= began,
             password: account.has_password_since(&MessageId::first_of(began)),
             sessions: !has_other_sessions || account.sessions_ended_at.is_some_and(|ended| ended >= began),
         };
