@@ -1,24 +1,19 @@
 // All flows in a real browser on the real stack: without scripts, in each language, with the keyboard only, and with
 // scripts allowed.
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { Inspector, launch, Visitor } from "./browser.mjs";
-import { everyPage } from "./every-page.mjs";
+import { launch, Visitor } from "./browser.mjs";
 import { accounts, people } from "./people.mjs";
 import { Stack } from "./stack.mjs";
 import { LANGUAGES, textsOf } from "./texts.mjs";
 
 /** Long enough for a script that would submit a form by itself. */
 const PATIENCE_MS = 1_500;
-/** Where to save screenshots of every page, if anywhere. */
-const SHOTS = process.env.SHOTS;
 
 let stack;
 let browser;
 
 before(async () => {
-  if (SHOTS) mkdirSync(SHOTS, { recursive: true });
   stack = await Stack.start(accounts());
   browser = await launch();
 });
@@ -148,15 +143,6 @@ for (const language of LANGUAGES) {
     assert.deepEqual(await subjects(backup), asked.sort());
     assert.deepEqual(await subjects(later), [say("verify-subject")]);
     await visitor.leave();
-  });
-}
-
-for (const language of LANGUAGES) {
-  test(`every page and mail is accessible and fits 320 pixels (${language})`, async (context) => {
-    const inspector = await Inspector.start(browser, SHOTS);
-    const seen = await everyPage({ stack, browser, inspector, language });
-    await inspector.end();
-    context.diagnostic(`${seen} pages and mails`);
   });
 }
 

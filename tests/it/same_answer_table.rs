@@ -4,12 +4,15 @@
 //! no question reaches fails [`every_function_is_asked`]. Limits that are reached by the asking itself come below it.
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::num::NonZero;
+use std::sync::LazyLock;
+use std::thread;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::password::Work;
 use serde_json::{Value, json};
-use tokio::sync::OnceCell;
+use tokio::runtime::Builder;
 
 use crate::limits::fail_in_network;
 use crate::questions::{QUESTIONS, takes_text};
@@ -107,25 +110,41 @@ async fn look(question: usize, state: State, typed: &'static str) -> Look {
     Look { question, state, typed, seen, outcomes, written }
 }
 
-/// All questions about all states, in all ways of typing them.
-async fn all() -> &'static [Look] {
-    static ALL: OnceCell<Vec<Look>> = OnceCell::const_new();
-    ALL.get_or_init(async || {
-        let mut all = Vec::new();
-        for (question, (what, _)) in QUESTIONS.iter().enumerate() {
-            for state in State::ALL {
-                let typed = state.typed();
-                // An empty field of a page is no different from a field in which nothing was typed.
-                let is_form = what.starts_with("form");
-                let typed = typed.into_iter().filter(|typed| !(is_form && typed.is_empty()));
-                for typed in typed.take(if takes_text(question) { usize::MAX } else { 1 }) {
-                    all.push(Box::pin(look(question, *state, typed)).await);
-                }
-            }
-        }
-        all
-    })
-    .await
+/// All questions about all states, in all ways of typing them. One test makes them for all that need them, on every core:
+/// they are a fifth of the work of all tests.
+fn all() -> &'static [Look] {
+    static ALL: LazyLock<Vec<Look>> = LazyLock::new(|| {
+        let questions = QUESTIONS.iter().enumerate();
+        let asked: Vec<_> = questions
+            .flat_map(|(question, (what, _))| {
+                let every = State::ALL
+                    .iter()
+                    .flat_map(|state| state.typed().into_iter().map(move |typed| (*state, typed)));
+                let mut typed_before = BTreeSet::new();
+                every
+                    // An empty field of a page is no different from a field in which nothing was typed.
+                    .filter(|(_, typed)| !(what.starts_with("form") && typed.is_empty()))
+                    .filter(move |(state, _)| takes_text(question) || typed_before.insert(*state))
+                    .map(move |(state, typed)| (question, state, typed))
+            })
+            .collect();
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        let shares = asked.chunks(asked.len().div_ceil(cores));
+        thread::scope(|scope| {
+            let looking: Vec<_> = shares
+                .map(|share| {
+                    scope.spawn(move || {
+                        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+                        let looks =
+                            share.iter().map(|&(question, state, typed)| look(question, state, typed));
+                        looks.map(|look| runtime.block_on(look)).collect::<Vec<_>>()
+                    })
+                })
+                .collect();
+            looking.into_iter().flat_map(|share| share.join().expect("no look panics")).collect()
+        })
+    });
+    &ALL
 }
 
 /// What is seen of somebody unknown.
@@ -137,7 +156,7 @@ fn expected(all: &[Look]) -> BTreeMap<(usize, Shape), &Look> {
 
 #[tokio::test]
 async fn every_function_answers_alike_whatever_state_an_account_is_in() {
-    let all = all().await;
+    let all = all();
     let expected = expected(all);
     for look in all {
         let unknown = expected[&(look.question, look.shape())];
@@ -162,7 +181,7 @@ async fn a_password_of_any_length_costs_the_same_calls_and_one_run_of_argon2id()
     };
     let mut asked = BTreeSet::new();
     let mut seen = BTreeMap::new();
-    for look in all().await.iter().filter(sign_in) {
+    for look in all().iter().filter(sign_in) {
         asked.insert(look.question);
         let first = seen.entry(look.shape()).or_insert(&look.seen);
         assert_eq!(&look.seen, *first, "{}: {}", QUESTIONS[look.question].0, look.typed);
@@ -277,7 +296,7 @@ fn wrong(identifier: &str) -> Value {
 
 #[tokio::test]
 async fn no_function_open_to_strangers_changes_an_account() {
-    for look in all().await {
+    for look in all() {
         let path = QUESTIONS[look.question].1(look.typed).path;
         let strange = look.written.iter().filter(|table| !matches!(**table, "LimitsTable" | "OutboxTable"));
         assert_eq!(strange.count(), 0, "{path}: {} {:?}", look.typed, look.written);
@@ -294,7 +313,7 @@ fn every_function_is_asked() {
 
 #[tokio::test]
 async fn the_table_in_the_documentation_is_what_comes_out() {
-    let table = table(all().await);
+    let table = table(all());
     println!("{table}");
     let written = file("docs/same-answer.md");
     let (_, in_documentation) =
