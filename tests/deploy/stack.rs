@@ -130,15 +130,10 @@ impl Stack {
     pub async fn confirm(&self, account: &Account, link: &Link) -> Result<(), ConfirmRefused> {
         let event_id = self.app.message_id();
         let (authorization, source) = (LinkAuthorization::SameBrowser, &source());
-        let confirmation = Confirmation {
-            link,
-            authorization,
-            account,
-            event_id: &event_id,
-            source,
-            waiting_period: std::time::Duration::ZERO,
-        };
-        self.store().confirm_backup(confirmation, self.now()).await.expect("a confirmation is decided")
+        let confirmation = Confirmation { link, authorization, account, event_id: &event_id, source };
+        let confirmed =
+            self.store().confirm_backup(confirmation, std::time::Duration::ZERO, self.now()).await;
+        confirmed.expect("a confirmation is decided")
     }
 
     /// Gives an account a confirmed backup email.

@@ -251,9 +251,8 @@ impl World {
             account: &account,
             event_id,
             source,
-            waiting_period: Duration::ZERO,
         };
-        let confirmed = app.store.confirm_backup(confirmation, app.now()).await;
+        let confirmed = app.store.confirm_backup(confirmation, Duration::ZERO, app.now()).await;
         confirmed.expect("the database works").expect("the link is alive");
     }
 }

@@ -1,119 +1,58 @@
-//! Confirms a backup email through the link sent to it. GET shows the page, POST confirms: with the
-//! button where the account is signed in, elsewhere with the code that the account page shows.
-use domain::{Account, ClientInfo, Link, LinkAuthorization, Purpose, Timestamp, Token};
+//! Confirms a backup email through the link sent to it.
+use domain::{Account, Link, Purpose, Timestamp, Token, TokenHash};
 use shared::app::App;
-use shared::confirmation::OpenedConfirmation;
+use shared::confirmation::{self, ConfirmedAs, OpenedConfirmation};
 use shared::error::Error;
-use shared::metrics::Event;
 use shared::requirements::BackupConfirmation;
-use shared::store::Confirmation;
+use shared::store::{ConfirmRefused, Confirmation, StoreError};
 use shared::web::pages::{ConfirmPage, ConfirmedPage};
-use shared::web::{Code, LinkForm, Reply, Request, StatusCode};
-
-/// What the links of this flow are for.
-const PURPOSE: Purpose = Purpose::ConfirmBackup;
+use shared::web::{Reply, Request};
 
 /// GET `/backup/confirm`.
 pub async fn get(app: &App<BackupConfirmation>, request: Request) -> Result<Reply, Error> {
-    let (token, now) = (request.link_token().ok_or(Error::link(PURPOSE, Code::LinkUnknown))?, app.now());
-    let opened = match app.open_confirmation(&request, &token, PURPOSE, now).await {
-        Ok(opened) => opened,
-        Err(error) => {
-            let page = confirmed_before(app, &token, error, now).await?;
-            return Ok(Reply::page(StatusCode::OK, page));
-        }
-    };
-    app.count(Event::Opened(PURPOSE));
-    Ok(Reply::page(StatusCode::OK, page(app, &opened, &token)))
+    confirmation::get::<BackupEmail>(app, &request).await
 }
 
 /// POST `/backup/confirm`.
 pub async fn post(app: &App<BackupConfirmation>, request: Request) -> Result<Reply, Error> {
-    let now = app.now();
-    let form: LinkForm = request.form()?;
-    let token = form.token().ok_or(Error::link(PURPOSE, Code::LinkUnknown))?;
-    let opened = match app.open_confirmation(&request, &token, PURPOSE, now).await {
-        Ok(opened) => opened,
-        Err(error) => {
-            return confirmed_before(app, &token, error, now).await.map(|page| to_confirmed(&page, &token));
-        }
-    };
-    let page = page(app, &opened, &token);
-    let OpenedConfirmation { link, account, is_same_browser, .. } = opened;
-    let texts = app.texts(account.language);
-
-    let authorization = app.authorize(&link, is_same_browser, form.code.as_deref(), now).await;
-    let authorization =
-        authorization.map_err(|error| error.on(|problem| page.with_problem(problem), &texts))?;
-    let confirmed = confirm(app, &link, authorization, account, &request.client_info()).await;
-    let (account, now) = match confirmed {
-        Ok(confirmed) => confirmed,
-        // A second click may have been faster.
-        Err(error) => {
-            return confirmed_before(app, &token, error, now).await.map(|page| to_confirmed(&page, &token));
-        }
-    };
-
-    app.count(Event::Used(PURPOSE));
-    let usable_from = now + app.needs.waiting_period;
-    let waits_until = Some(usable_from).filter(|from| *from > now);
-    Ok(to_confirmed(&ConfirmedPage::new(&account, &link.address, waits_until, texts), &token))
+    confirmation::post::<BackupEmail>(app, &request).await
 }
 
-fn page(app: &App<BackupConfirmation>, opened: &OpenedConfirmation, token: &Token) -> ConfirmPage {
-    let OpenedConfirmation { link, account, is_same_browser, .. } = opened;
-    ConfirmPage::new(account, &link.address, token, *is_same_browser, app.texts(account.language))
-}
+/// An address that becomes the backup email.
+struct BackupEmail;
 
-/// The answer to the button. The page behind it is that of the used link.
-fn to_confirmed(page: &ConfirmedPage, token: &Token) -> Reply {
-    Reply::see_other(format!("/backup/confirm?token={}", token.expose()), StatusCode::OK, page)
-}
+impl ConfirmedAs for BackupEmail {
+    type Needs = BackupConfirmation;
+    type ConfirmedPage = ConfirmedPage;
+    const PURPOSE: Purpose = Purpose::ConfirmBackup;
+    const PATH: &str = "/backup/confirm";
 
-/// The answer to an error: if it is that the link was used, and its address is the backup email, the page that says so.
-async fn confirmed_before(
-    app: &App<BackupConfirmation>,
-    token: &Token,
-    error: Error,
-    now: Timestamp,
-) -> Result<ConfirmedPage, Error> {
-    let (link, account) = app.find_used_link(token, PURPOSE, error).await?;
-    let Some(backup) = account.backup.confirmed().filter(|backup| backup.address == link.address) else {
-        return Err(Error::link(PURPOSE, Code::LinkUsed));
-    };
-    let waits_until = Some(backup.usable_from).filter(|from| *from > now);
-    let texts = app.texts(account.language);
-    Ok(ConfirmedPage::new(&account, &link.address, waits_until, texts))
-}
-
-/// Confirms in one transaction. If the account has changed since it was read, it is read again. The time is always read
-/// after the account, so that a record that another request deleted as expired has expired at that time. Returns the
-/// account as it was before, and when it was confirmed.
-async fn confirm(
-    app: &App<BackupConfirmation>,
-    link: &Link,
-    authorization: LinkAuthorization,
-    mut account: Account,
-    source: &ClientInfo,
-) -> Result<(Account, Timestamp), Error> {
-    const READS: usize = 3;
-    let mut now = app.now();
-    app.store.release_expired_claim(&link.address, now).await?;
-    let event_id = app.message_id();
-    for _ in 0..READS {
-        let confirmation = Confirmation {
-            link,
-            authorization,
-            account: &account,
-            event_id: &event_id,
-            source,
-            waiting_period: app.needs.waiting_period,
-        };
-        let Err(refused) = app.store.confirm_backup(confirmation, now).await? else {
-            return Ok((account, now));
-        };
-        account = app.after_refused_confirmation(refused, link, now).await?;
-        now = app.now();
+    fn page(app: &App<Self::Needs>, opened: &OpenedConfirmation, token: &Token) -> ConfirmPage {
+        let OpenedConfirmation { link, account, is_same_browser, .. } = opened;
+        ConfirmPage::new(account, &link.address, token, *is_same_browser, app.texts(account.language))
     }
-    Err(Error::Internal("the account changed at every attempt".into()))
+
+    fn confirmed(app: &App<Self::Needs>, account: Account, link: &Link, now: Timestamp) -> Account {
+        account.with_confirmed(&link.address, app.needs.waiting_period, now)
+    }
+
+    fn confirmed_page(
+        app: &App<Self::Needs>,
+        account: &Account,
+        link: &Link,
+        now: Timestamp,
+    ) -> Option<Self::ConfirmedPage> {
+        let backup = account.backup.confirmed().filter(|backup| backup.address == link.address)?;
+        let waits_until = Some(backup.usable_from).filter(|from| *from > now);
+        Some(ConfirmedPage::new(account, &link.address, waits_until, app.texts(account.language)))
+    }
+
+    async fn confirm(
+        app: &App<Self::Needs>,
+        confirmation: Confirmation<'_>,
+        _: &[TokenHash],
+        now: Timestamp,
+    ) -> Result<Result<(), ConfirmRefused>, StoreError> {
+        app.store.confirm_backup(confirmation, app.needs.waiting_period, now).await
+    }
 }

@@ -177,6 +177,22 @@ impl Account {
         RecoveryEmails { backup: Some(backup), former }
     }
 
+    /// The account once this address is confirmed at `now`. See [`Account::after_confirming`]. An address that is the backup
+    /// email already, active or waiting, stays as it is: two requests crossed.
+    #[must_use]
+    pub fn with_confirmed(self, confirmed: &EmailAddress, waiting_period: Duration, now: Timestamp) -> Self {
+        if self.has_confirmed(confirmed) {
+            return Self { backup: Backup::new(self.backup.confirmed().cloned(), None), ..self };
+        }
+        let emails = self.after_confirming(confirmed, waiting_period, now);
+        Self { backup: Backup::new(emails.backup, None), former: emails.former, ..self }
+    }
+
+    /// Whether this address is the backup email, active or waiting.
+    pub fn has_confirmed(&self, address: &EmailAddress) -> bool {
+        self.backup.confirmed().is_some_and(|backup| backup.address == *address)
+    }
+
     /// Until when the backup email cannot be changed, if that is later than `now`.
     pub fn frozen_until(&self, now: Timestamp) -> Option<Timestamp> {
         self.backup_frozen_until.filter(|until| now < *until)
@@ -372,10 +388,10 @@ pub(crate) mod tests {
     fn a_first_backup_email_waits_and_has_no_former_one() {
         const WAIT: Duration = Duration::from_hours(1);
         let before = account(AccountKind::Regular, None, None);
-        let RecoveryEmails { backup, former } =
-            before.after_confirming(&address("new@example.org"), WAIT, NOW);
-        assert_eq!(former, None);
-        let waiting = Account { backup: Backup::new(backup, None), ..before };
+        let waiting = before.with_confirmed(&address("new@example.org"), WAIT, NOW);
+        assert_eq!(waiting.former, None);
+        let again = waiting.clone().with_confirmed(&address("new@example.org"), WAIT, NOW + WAIT / 2);
+        assert_eq!(again.backup, waiting.backup, "who confirms it again waits no longer");
         assert_eq!(waiting.sign_in_email(&address("new@example.org"), NOW), None);
         assert_eq!(waiting.sign_in_email(&address("new@example.org"), NOW + WAIT), Some(SignInEmail::Backup));
     }

@@ -227,7 +227,19 @@ impl Account {
         hold: Duration,
         now: Timestamp,
     ) -> Self {
-        let (primary, recovery) = self.after_promoting(backup, keep_former, hold, now);
+        let addresses = self.after_promoting(backup, keep_former, hold, now);
+        self.with_new_primary(addresses)
+    }
+
+    /// The account once this address is the primary, at `now`. See [`Account::after_taking`].
+    #[must_use]
+    pub fn with_taken(self, address: &EmailAddress, hold: Duration, now: Timestamp) -> Self {
+        let addresses = self.after_taking(address, hold, now);
+        self.with_new_primary(addresses)
+    }
+
+    /// Every change of the primary ends the pending request and what was made under the former generation.
+    fn with_new_primary(self, (primary, recovery): (PrimaryEmails, RecoveryEmails)) -> Self {
         Self {
             primary: primary.primary,
             former_primaries: primary.former,

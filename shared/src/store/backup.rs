@@ -12,7 +12,7 @@ use domain::{
     LogEntry, LoggedAction, MessageId, Notice, PendingAddress, RecoveryEmails, Timestamp,
 };
 
-/// What a confirmation takes.
+/// What the confirmation of a backup email or a primary takes.
 #[derive(Debug, Clone, Copy)]
 pub struct Confirmation<'a> {
     /// The link that was opened.
@@ -21,12 +21,10 @@ pub struct Confirmation<'a> {
     pub authorization: LinkAuthorization,
     /// Its account, as last read.
     pub account: &'a Account,
-    /// The key of the event, and of the notice to the primary.
+    /// The key of the event, and of its first notice.
     pub event_id: &'a MessageId,
     /// Where the request came from.
     pub source: &'a ClientInfo,
-    /// The waiting period before the address can be used to sign in.
-    pub waiting_period: Duration,
 }
 
 /// Why a confirmation of a backup email or a primary did nothing.
@@ -80,18 +78,18 @@ impl Store {
     pub async fn confirm_backup(
         &self,
         confirmation: Confirmation<'_>,
+        waiting_period: Duration,
         now: Timestamp,
     ) -> Result<Result<(), ConfirmRefused>, StoreError> {
-        let Confirmation { link, authorization, account, event_id, source, waiting_period } = confirmation;
+        let Confirmation { link, authorization, account, event_id, source } = confirmation;
         let Some(generation) = link.generation else { return Ok(Err(ConfirmRefused::ChangesNotAllowed)) };
         let mut tx = Transaction::new("confirm a backup email");
         let spent = tx.add(self.spend_link(link, authorization, now));
         let pending = tx.add(self.delete_pending(&account.id, &link.request));
         let profile = tx.add(self.check_changes_allowed(&account.id, generation, now));
-        let current = account.backup.confirmed();
         // The same address again, because two requests crossed: it is claimed, and the primary was told.
-        let emails = if current.is_some_and(|current| current.address == link.address) {
-            RecoveryEmails { backup: current.cloned(), former: account.former.clone() }
+        let emails = if account.has_confirmed(&link.address) {
+            RecoveryEmails { backup: account.backup.confirmed().cloned(), former: account.former.clone() }
         } else {
             let emails = account.after_confirming(&link.address, waiting_period, now);
             let event = AccountEvent {

@@ -34,7 +34,7 @@ pub use limits::{Counted, LimitReached};
 pub use links::{Slot, Superseded};
 pub use outbox::{DELIVERY_WINDOW, QueuedEmail, QueuedState, ResendRefused, UnreadableRequest, UnsentEmails};
 pub use password::NewHash;
-pub use primary::{PrimaryConfirmation, PrimaryRequest, Promotion};
+pub use primary::{PrimaryRequest, Promotion};
 pub use read::Found;
 pub use sessions::{AddressUse, EndingRefused, LinkSignIn, NoticeKeys, PasswordSignIn, SignInRefused};
 pub use undo::{Undo, UndoRefused};

@@ -5,10 +5,10 @@ use super::account_admin::{CHANGES_ALLOWED, when_current};
 use super::accounts::{Pending, Record};
 use super::limits::{Counted, LimitReached};
 use super::transaction::Transaction;
-use super::{ConfirmRefused, Store, StoreError};
+use super::{ConfirmRefused, Confirmation, Store, StoreError};
 use domain::{
-    Account, AccountEvent, ClientInfo, ConfirmedAddress, EmailRequest, Limit, Link, LinkAuthorization,
-    MessageId, Notice, PendingPrimary, Session, Timestamp, TokenHash,
+    Account, AccountEvent, ClientInfo, ConfirmedAddress, EmailRequest, Limit, MessageId, Notice,
+    PendingPrimary, Session, Timestamp, TokenHash,
 };
 
 /// What a promotion takes.
@@ -37,25 +37,6 @@ pub struct PrimaryRequest<'a> {
     pub account: &'a Account,
     /// The address, and the session that asks for it.
     pub primary: &'a PendingPrimary,
-    /// The key of the event, and of the first notice.
-    pub event_id: &'a MessageId,
-    /// Where the request came from.
-    pub source: &'a ClientInfo,
-}
-
-/// What the confirmation of a primary email takes.
-#[derive(Debug, Clone, Copy)]
-pub struct PrimaryConfirmation<'a> {
-    /// The link that was opened.
-    pub link: &'a Link,
-    /// How the browser was authorized to use it.
-    pub authorization: LinkAuthorization,
-    /// Its account, as last read.
-    pub account: &'a Account,
-    /// The sessions that go on: that of the browser that confirms, and the one that asked.
-    pub sessions: &'a [TokenHash],
-    /// For how long the former primary signs in.
-    pub hold: Duration,
     /// The key of the event, and of the first notice.
     pub event_id: &'a MessageId,
     /// Where the request came from.
@@ -92,11 +73,12 @@ impl Store {
     /// hold is over; all sessions but the given ones end, and with them links; both mailboxes are told. All or nothing.
     pub async fn confirm_primary(
         &self,
-        confirmation: PrimaryConfirmation<'_>,
+        confirmation: Confirmation<'_>,
+        sessions: &[TokenHash],
+        hold: Duration,
         now: Timestamp,
     ) -> Result<Result<(), ConfirmRefused>, StoreError> {
-        let PrimaryConfirmation { link, authorization, account, sessions, hold, event_id, source } =
-            confirmation;
+        let Confirmation { link, authorization, account, event_id, source } = confirmation;
         let Some(generation) = link.generation else { return Ok(Err(ConfirmRefused::ChangesNotAllowed)) };
         let (primary, recovery) = account.after_taking(&link.address, hold, now);
         let event = AccountEvent {

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use domain::{Account, AccountKind, Language, PendingPrimary, Purpose, Token};
 use shared::texts::Texts;
-use shared::web::pages::{AccountPage, ConfirmPrimaryPage, PrimaryConfirmedPage, PrimaryPage};
+use shared::web::pages::{AccountPage, ConfirmPage, PrimaryConfirmedPage, PrimaryPage};
 use shared::web::{Code, Page, Problem};
 
 use super::samples::{account, address, backups, since};
@@ -40,16 +40,16 @@ pub fn pages(language: Language) -> Vec<(&'static str, String, String)> {
     let new = address("new@example.org");
     for (hold, is_same_browser) in [(0, true), (72, false)] {
         let hold = Duration::from_hours(hold);
-        let page = ConfirmPrimaryPage::new(&mina, &new, hold, &token, is_same_browser, texts());
-        let what = format!("{hold:?}");
+        let page = ConfirmPage::new(&mina, &new, &token, is_same_browser, texts());
+        let page = page.replacing_primary(&mina, &new, hold);
+        let what = format!("another primary, {hold:?}");
         add(
-            "confirm-primary.html",
+            "confirm.html",
             format!("{what}, wrong code"),
             &page.clone().with_problem(&Code::WrongCode.into()),
         );
-        add("confirm-primary.html", what.clone(), &page);
-        let (primary, _) = mina.after_taking(&new, hold, since());
-        let changed = Account { primary: primary.primary, former_primaries: primary.former, ..mina.clone() };
+        add("confirm.html", what.clone(), &page);
+        let changed = mina.clone().with_taken(&new, hold, since());
         add("account.html", what.clone(), &AccountPage::new(&changed, since(), texts()));
         add("primary-confirmed.html", what, &PrimaryConfirmedPage::new(&changed, since(), texts()));
     }

@@ -1,4 +1,6 @@
 //! The pages of the links in emails: confirm an address, open a session.
+use std::time::Duration;
+
 use askama::Template;
 use serde::Serialize;
 
@@ -6,7 +8,7 @@ use super::{Problem, Shown};
 use crate::texts::Texts;
 use domain::{Account, EmailAddress, Timestamp, Token};
 
-/// Whose account, which address, and the button that confirms.
+/// Whose account, which address, and the button that confirms it as the backup email or as the primary.
 #[derive(Debug, Clone, Template, Serialize)]
 #[template(path = "pages/confirm.html")]
 pub struct ConfirmPage {
@@ -14,6 +16,9 @@ pub struct ConfirmPage {
     text: Texts,
     username: String,
     address: String,
+    /// The primary that it replaces, if it becomes that.
+    #[serde(flatten)]
+    replaced: Option<ReplacedPrimary>,
     /// Whether this browser needs the code that the requesting page shows.
     needs_code: bool,
     #[serde(skip)]
@@ -22,8 +27,17 @@ pub struct ConfirmPage {
     token: String,
 }
 
+/// The primary email until the button is pressed.
+#[derive(Debug, Clone, Serialize)]
+struct ReplacedPrimary {
+    /// Its mask: a stranger may have got the link, because the new address was mistyped.
+    former: String,
+    /// For how many hours it still signs in afterwards.
+    hold_hours: u64,
+}
+
 impl ConfirmPage {
-    /// The page of a live link, in the browser that requested it or in another.
+    /// The page of a live link to a backup email, in the browser that requested it or in another.
     pub fn new(
         account: &Account,
         address: &EmailAddress,
@@ -35,10 +49,18 @@ impl ConfirmPage {
             text,
             username: account.username.as_str().to_owned(),
             address: address.shown(),
+            replaced: None,
             needs_code: !is_same_browser,
             problem: None,
             token: token.expose(),
         }
+    }
+
+    /// The page of a live link to another primary; the one of the account signs in for this long after it.
+    #[must_use]
+    pub fn replacing_primary(self, account: &Account, address: &EmailAddress, hold: Duration) -> Self {
+        let former = account.primary.address.masked_apart(address).0;
+        Self { replaced: Some(ReplacedPrimary { former, hold_hours: hold.as_secs() / 3_600 }), ..self }
     }
 
     /// The page after a wrong code.

@@ -1,13 +1,11 @@
-//! The pages of another primary email: the form, and those of the link that confirms it.
-use std::time::Duration;
-
+//! The pages of another primary email: the form, and the one after it is confirmed.
 use askama::Template;
 use serde::Serialize;
 
 use super::super::Banner;
 use super::{Code, Problem, Shown};
 use crate::texts::Texts;
-use domain::{Account, EmailAddress, MessageId, PendingPrimary, Timestamp, Token};
+use domain::{Account, MessageId, PendingPrimary, Timestamp};
 
 /// What it does, and the form for the address; or why it is refused, and from when on it is not.
 #[derive(Debug, Clone, Template, Serialize)]
@@ -74,57 +72,6 @@ impl PrimaryPage {
     /// Whether the address that was typed is the backup email, which can be made the primary elsewhere.
     fn leads_to_promoting(&self) -> bool {
         self.problem.as_ref().is_some_and(|shown| shown.code == Code::SameAsBackup.as_str())
-    }
-}
-
-/// Whose account, which address, what confirming does, and the button. The present primary is masked: a stranger may have got
-/// the link, because its address was mistyped.
-#[derive(Debug, Clone, Template, Serialize)]
-#[template(path = "pages/confirm-primary.html")]
-pub struct ConfirmPrimaryPage {
-    #[serde(skip)]
-    text: Texts,
-    username: String,
-    address: String,
-    /// The present primary, masked.
-    former: String,
-    /// For how many hours that still signs in.
-    hold_hours: u64,
-    /// Whether this browser needs the code that the requesting page shows.
-    needs_code: bool,
-    #[serde(skip)]
-    problem: Option<Shown>,
-    #[serde(skip)]
-    token: String,
-}
-
-impl ConfirmPrimaryPage {
-    /// The page of a live link, in the browser that requested it or in another.
-    pub fn new(
-        account: &Account,
-        address: &EmailAddress,
-        hold: Duration,
-        token: &Token,
-        is_same_browser: bool,
-        text: Texts,
-    ) -> Self {
-        Self {
-            text,
-            username: account.username.as_str().to_owned(),
-            address: address.shown(),
-            former: account.primary.address.masked_apart(address).0,
-            hold_hours: hold.as_secs() / 3_600,
-            needs_code: !is_same_browser,
-            problem: None,
-            token: token.expose(),
-        }
-    }
-
-    /// The page after a wrong code.
-    #[must_use]
-    pub fn with_problem(mut self, problem: &Problem) -> Self {
-        self.problem = Some(Shown::new(problem, &self.text));
-        self
     }
 }
 
