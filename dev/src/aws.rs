@@ -1,4 +1,4 @@
-//! The AWS services that the local stack plays: DynamoDB and SES behind one endpoint, IAM, and faults on demand.
+//! The AWS services that the local stack plays: DynamoDB, KMS and SES behind one endpoint, IAM, and faults on demand.
 
 pub mod calls;
 pub mod checks;
@@ -9,6 +9,7 @@ pub mod endpoint;
 mod expressions;
 pub mod faults;
 pub mod iam;
+pub mod kms;
 pub mod operations;
 pub mod request;
 mod request_context;

@@ -287,7 +287,7 @@ impl Stack {
         &self.mailbox_url
     }
 
-    /// The URL of DynamoDB and SES.
+    /// The URL of DynamoDB, KMS and SES.
     pub fn aws_url(&self) -> &str {
         &self.aws_url
     }

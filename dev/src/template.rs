@@ -7,6 +7,7 @@ mod cloudfront;
 pub mod condition;
 pub mod intrinsics;
 pub mod keys;
+pub mod kms;
 mod model;
 mod resources;
 pub mod statement;
@@ -17,7 +18,8 @@ use anyhow::Context as _;
 use serde_json::Value;
 use yaml_serde::Value as Yaml;
 
-use self::intrinsics::Scope;
+use self::intrinsics::{Scope, plain_text};
+use self::kms::{KeyUsage, SIGNING_KEYS_MAX};
 pub use self::model::{
     ACCOUNT_ID, Distribution, Function, REGION, Route, Secret, StreamSource, Table, Template, TemplateError,
 };
@@ -38,6 +40,7 @@ impl Template {
             tables: Vec::new(),
             secrets: BTreeMap::new(),
             configuration_sets: BTreeSet::new(),
+            kms_keys: BTreeMap::new(),
             distribution: None,
         };
         let mut cloudfront = cloudfront::Parts::default();
@@ -78,8 +81,13 @@ impl Template {
             .collect()
     }
 
-    /// Checks what spans resources: routes and binaries are unique, streams exist.
+    /// Checks what spans resources: routes and binaries are unique, streams exist, each key has its key pair.
     fn check(&self) -> Result<(), TemplateError> {
+        let mut signing = self.kms_keys.iter().filter(|(_, key)| key.usage == KeyUsage::Signatures);
+        if let Some((id, _)) = signing.nth(SIGNING_KEYS_MAX) {
+            let problem = format!("the local stack plays {SIGNING_KEYS_MAX} keys for signatures");
+            return Err(TemplateError::new(id, problem));
+        }
         let mut routes = BTreeSet::new();
         let mut names = BTreeSet::new();
         for function in &self.functions {
@@ -131,7 +139,10 @@ fn scope(
     for (name, declaration) in declared.into_iter().flatten() {
         let name = name.as_str().unwrap_or_default();
         let value = match given.get(name) {
-            Some(value) => Value::String(value.clone()),
+            Some(value) => {
+                check_choice(name, declaration, value)?;
+                Value::String(value.clone())
+            }
             None => match declaration.get("Default") {
                 Some(default) => scope.resolve(name, default)?.unwrap_or_default(),
                 None => {
@@ -162,6 +173,21 @@ fn scope(
         scope.resources.insert(id.to_owned(), kind.to_owned());
     }
     Ok(scope)
+}
+
+/// A value that is given for a parameter must be one of its `AllowedValues`: `yes` for `"true"` would leave out what it
+/// asks for. Patterns are not applied, because no local address of the site fits that of an address in AWS.
+fn check_choice(name: &str, declaration: &Yaml, given: &str) -> Result<(), TemplateError> {
+    let Some(allowed) = declaration.get("AllowedValues").and_then(Yaml::as_sequence) else { return Ok(()) };
+    let place = format!("Parameters.{name}");
+    let mut values = Vec::new();
+    for value in allowed {
+        values.push(plain_text(&Scope::default().resolve(&place, value)?.unwrap_or_default()));
+    }
+    if values.iter().any(|value| value == given) {
+        return Ok(());
+    }
+    Err(TemplateError::new(place, format!("{given} is none of {}", values.join(", "))))
 }
 
 /// Whether a resource or an output is there at all.

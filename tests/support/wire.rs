@@ -1,5 +1,5 @@
 //! The connection to AWS: every call passes the checks of the local stack (permissions, faults), is carried out by the
-//! embedded database or the local SES, and is recorded.
+//! embedded database, the local KMS or the local SES, and is recorded.
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -32,7 +32,7 @@ use super::world::template;
 pub struct Call {
     /// Who signed it: the function's name, or `operator`.
     pub function: String,
-    /// Operation and table, for a transaction with its parts: `GetItem LinksTable`.
+    /// Operation and table, for a transaction with its parts: `GetItem LinksTable`; for KMS its key: `Sign SigningKeyOne`.
     pub what: String,
     /// The error's name; none for success.
     pub error: Option<String>,
@@ -150,12 +150,11 @@ impl Wire {
         let authorization = request.headers().get("authorization").unwrap_or_default();
         let caller = self.0.checks.keys.owner(authorization).expect("every app signs with a known key");
         let body = request.body().bytes().unwrap_or_default();
-        let target = request.headers().get("x-amz-target").and_then(|target| target.split_once('.'));
-        let (what, outcome) = if let Some((_, operation)) = target {
+        let (what, outcome) = if let Some(target) = request.headers().get("x-amz-target") {
             let body = serde_json::from_slice(body).expect("the SDK sends JSON");
             expressions_in(&body, &mut lock(&self.0.expressions));
-            let request = AwsRequest::DynamoDb(Operation::new(operation, &body));
-            (describe(operation, &body), self.call(caller, &request).await)
+            let request = AwsRequest::of_target(target, &body);
+            (describe(&request, &body), self.call(caller, &request).await)
         } else {
             lock(&self.0.sent).push(serde_json::from_slice(body).expect("the SDK sends JSON"));
             ("SendEmail".to_owned(), self.call(caller, &AwsRequest::SendEmail(body)).await)
@@ -182,6 +181,7 @@ impl Wire {
                 wait(delay).await;
                 let response = match request {
                     AwsRequest::DynamoDb(operation) => self.carry_out(operation).await,
+                    AwsRequest::Kms(request) => self.0.checks.kms.respond(request),
                     AwsRequest::SendEmail(body) => ses::send_email(&self.0.mailbox, body),
                 };
                 if lose_response { Err(lost("the connection closed")) } else { Ok(response) }
@@ -237,7 +237,12 @@ impl HttpConnector for Wire {
     }
 }
 
-fn describe(operation: &str, body: &Value) -> String {
+fn describe(request: &AwsRequest<'_>, body: &Value) -> String {
+    let operation = request.operation();
+    if let AwsRequest::Kms(request) = request {
+        let key = request.key_id().unwrap_or("?");
+        return format!("{operation} {}", key.rsplit('/').next().unwrap_or(key));
+    }
     let table = |part: &Value| part["TableName"].as_str().unwrap_or("?").to_owned();
     if let Some(items) = body["TransactItems"].as_array() {
         let parts = items.iter().flat_map(|item| item.as_object().into_iter().flatten());

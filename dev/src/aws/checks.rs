@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use super::faults::{FaultKind, Faults};
 use super::iam::{AccessKeys, Principal};
+use super::kms::Kms;
 use super::request::AwsRequest;
 use super::response::AwsResponse;
 use crate::template::Template;
 use crate::template::keys::Keys;
+use crate::template::statement::Permission;
 
 /// The permissions of all callers, and the faults to come; clones share the faults.
 #[derive(Debug, Clone)]
@@ -23,6 +25,8 @@ pub struct Checks {
     pub table_keys: Keys,
     /// The configuration sets of SES that exist.
     pub configuration_sets: BTreeSet<String>,
+    /// The keys of KMS, whose policies decide too.
+    pub kms: Kms,
 }
 
 /// What happens to a call.
@@ -45,7 +49,13 @@ impl Checks {
     /// Those of a template's functions.
     pub fn of(template: &Template, faults: Faults) -> Self {
         let configuration_sets = template.configuration_sets.clone();
-        Self { keys: AccessKeys::of(template), faults, table_keys: Keys::of(template), configuration_sets }
+        Self {
+            keys: AccessKeys::of(template),
+            faults,
+            table_keys: Keys::of(template),
+            configuration_sets,
+            kms: Kms::of(template),
+        }
     }
 
     /// Decides about a call, and uses up a fault that fits it.
@@ -53,6 +63,9 @@ impl Checks {
         let permissions = request.permissions(&self.table_keys);
         if let Some(lacking) = permissions.iter().find(|permission| !caller.may(permission)) {
             return Decision::Respond(request.denied(&caller.refusal(lacking)));
+        }
+        if let Some(denied) = self.denied_by_key(caller, request, &permissions) {
+            return Decision::Respond(denied);
         }
         if let Some(missing) = request.without_configuration_set(&self.configuration_sets) {
             return Decision::Respond(missing);
@@ -71,5 +84,18 @@ impl Checks {
                 lose_response: fault == Some(FaultKind::LostAnswer),
             },
         }
+    }
+    /// The response to a call that the policy of its key does not allow, whatever the caller's policies say.
+    fn denied_by_key(
+        &self,
+        caller: &Principal,
+        request: &AwsRequest<'_>,
+        permissions: &[Permission],
+    ) -> Option<AwsResponse> {
+        let AwsRequest::Kms(call) = request else { return None };
+        permissions.iter().find_map(|permission| {
+            let policy = self.kms.policy_on(call, permission)?;
+            Some(request.denied(&caller.refusal_by_key(permission, policy)?))
+        })
     }
 }

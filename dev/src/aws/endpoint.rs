@@ -1,4 +1,4 @@
-//! The AWS endpoint: DynamoDB and SES on the third port.
+//! The AWS endpoint: DynamoDB, KMS and SES on the third port.
 //!
 //! Every call takes the same steps: who signs, may they, shall it fail, carry it out, count it. Signatures are not
 //! verified, only the access key in them is read. Knows nothing of flows or pages.
@@ -61,10 +61,10 @@ impl AwsEndpoint {
         self.aws("").merge(faults).merge(runtime)
     }
 
-    /// DynamoDB and SES alone, below a path.
+    /// The services alone, below a path.
     pub fn aws(self, prefix: &str) -> Router {
         Router::new()
-            .route(&format!("{prefix}/"), post(dynamodb))
+            .route(&format!("{prefix}/"), post(json_protocol))
             .route(&format!("{prefix}/v2/email/outbound-emails"), post(send_email))
             .layer(DefaultBodyLimit::max(MAX_BODY))
             .with_state(self)
@@ -107,6 +107,7 @@ impl AwsEndpoint {
                 }
                 match request {
                     AwsRequest::DynamoDb(operation) => self.forward(headers, operation).await,
+                    AwsRequest::Kms(request) => self.checks.kms.respond(request),
                     AwsRequest::SendEmail(body) => ses::send_email(&self.mailbox, body),
                 }
             }
@@ -145,7 +146,8 @@ impl AwsEndpoint {
             Ok(response) => (response.status(), response.bytes().await.unwrap_or_default()),
             Err(error) => {
                 eprintln!("the embedded database does not answer: {error}");
-                return dynamodb_failure(StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError", "");
+                let status = StatusCode::INTERNAL_SERVER_ERROR;
+                return AwsResponse::failure(Service::DynamoDb, status, "InternalServerError", "");
             }
         };
         let mut answer: Value = serde_json::from_slice(&bytes).unwrap_or_default();
@@ -157,30 +159,30 @@ impl AwsEndpoint {
     }
 }
 
-async fn dynamodb(
+/// DynamoDB and KMS share a path: their protocols name service and operation in a header.
+async fn json_protocol(
     State(endpoint): State<AwsEndpoint>,
     ConnectInfo(connection): ConnectInfo<ConnectionCutter>,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Response {
-    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
-    let name = target.and_then(|target| target.split_once('.')).map_or("", |(_, name)| name);
+    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+    let body = serde_json::from_slice::<Value>(&bytes);
+    let request = AwsRequest::of_target(target, body.as_ref().unwrap_or(&Value::Null));
+    let refused = |error, message| {
+        AwsResponse::failure(request.service(), StatusCode::BAD_REQUEST, error, message).into_response()
+    };
     let caller = match endpoint.caller(&headers) {
         Ok(caller) => caller,
-        Err((error, message)) => {
-            return dynamodb_failure(StatusCode::BAD_REQUEST, error, message).into_response();
-        }
+        Err((error, message)) => return refused(error, message),
     };
-    let Ok(body) = serde_json::from_slice::<Value>(&bytes) else {
-        return dynamodb_failure(StatusCode::BAD_REQUEST, "SerializationException", "").into_response();
-    };
-    let operation = Operation::new(name, &body);
-    let writes = operation.writes();
-    let request = AwsRequest::DynamoDb(operation);
+    if body.is_err() {
+        return refused("SerializationException", "");
+    }
     let Some(response) = endpoint.call(caller, &request, &connection, &headers).await else {
         return no_response().await;
     };
-    if writes && response.status.is_success() {
+    if request.writes() && response.status.is_success() {
         endpoint.writes.send();
     }
     response.into_response()
@@ -207,10 +209,6 @@ async fn send_email(
 /// A killed caller waits for no response: the wait ends with its connection.
 async fn no_response() -> Response {
     std::future::pending().await
-}
-
-fn dynamodb_failure(status: StatusCode, error: &str, message: &str) -> AwsResponse {
-    AwsResponse::failure(Service::DynamoDb, status, error, message)
 }
 
 async fn list_faults(State(endpoint): State<AwsEndpoint>) -> Json<Vec<Fault>> {

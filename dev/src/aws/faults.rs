@@ -16,7 +16,8 @@ pub enum FaultKind {
     ServerError,
     /// Another transaction works on the same items.
     TransactionConflict,
-    /// The service refuses this request, and would again: SES rejects the message, DynamoDB finds it invalid.
+    /// The service refuses this request, and would again: SES rejects the message, DynamoDB finds it invalid, the key of
+    /// KMS is disabled.
     Reject,
     /// The process of the caller is killed; the call is not carried out.
     Kill,

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::template::kms::KeyPolicy;
 use crate::template::statement::{Permission, Statement};
 use crate::template::{ACCOUNT_ID, Template};
 
@@ -88,10 +89,28 @@ impl Principal {
 
     /// The message of AWS for a missing permission and, which AWS does not tell, the conditions that were not met.
     pub fn refusal(&self, permission: &Permission) -> String {
-        let resource = permission.resources.first().map_or("*", String::as_str);
+        let action = &permission.action;
         let unmet = self.nearest(permission).map(|unmet| format!(" with {unmet}")).unwrap_or_default();
+        let why = format!("because no identity-based policy allows the {action} action{unmet}");
+        self.not_authorized(permission, &why)
+    }
+
+    /// The message of AWS where the policy of a key of KMS does not allow what the caller's own policies allow; `None`
+    /// where it leaves the decision to them.
+    pub fn refusal_by_key(&self, permission: &Permission, policy: KeyPolicy) -> Option<String> {
+        let action = &permission.action;
+        let why = match policy {
+            KeyPolicy::LeavesToIam => return None,
+            KeyPolicy::IsSilent => format!("because no resource-based policy allows the {action} action"),
+            KeyPolicy::Denies => "with an explicit deny in a resource-based policy".to_owned(),
+        };
+        Some(self.not_authorized(permission, &why))
+    }
+
+    fn not_authorized(&self, permission: &Permission, why: &str) -> String {
+        let resource = permission.resources.first().map_or("*", String::as_str);
         format!(
-            "User: arn:aws:sts::{ACCOUNT_ID}:assumed-role/{name}/{name} is not authorized to perform: {action} on resource: {resource} because no identity-based policy allows the {action} action{unmet}",
+            "User: arn:aws:sts::{ACCOUNT_ID}:assumed-role/{name}/{name} is not authorized to perform: {action} on resource: {resource} {why}",
             action = permission.action,
             name = self.name(),
         )

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::faults::FaultKind;
+use super::kms::{self, KmsRequest};
 use super::operations::{Operation, error_body};
 use super::response::{AwsResponse, Service};
 use super::ses;
@@ -19,15 +20,27 @@ use crate::template::statement::Permission;
 pub enum AwsRequest<'a> {
     /// To DynamoDB.
     DynamoDb(Operation<'a>),
+    /// To KMS.
+    Kms(KmsRequest<'a>),
     /// To SES: the body of a `SendEmail`.
     SendEmail(&'a [u8]),
 }
 
-impl AwsRequest<'_> {
+impl<'a> AwsRequest<'a> {
+    /// The call that the header `x-amz-target` names, with its request.
+    pub fn of_target(target: &'a str, body: &'a Value) -> Self {
+        let (service, name) = target.split_once('.').unwrap_or_default();
+        if service == kms::TARGET {
+            return Self::Kms(KmsRequest { name, body });
+        }
+        Self::DynamoDb(Operation::new(name, body))
+    }
+
     /// The operation's name, for example `GetItem` or `SendEmail`.
     pub fn operation(&self) -> &str {
         match self {
             Self::DynamoDb(operation) => operation.name,
+            Self::Kms(request) => request.name,
             Self::SendEmail(_) => "SendEmail",
         }
     }
@@ -36,14 +49,20 @@ impl AwsRequest<'_> {
     pub fn tables(&self) -> Vec<String> {
         match self {
             Self::DynamoDb(operation) => operation.tables(),
-            Self::SendEmail(_) => Vec::new(),
+            Self::Kms(_) | Self::SendEmail(_) => Vec::new(),
         }
+    }
+
+    /// Whether it can change items, and so write records to a stream.
+    pub fn writes(&self) -> bool {
+        matches!(self, Self::DynamoDb(operation) if operation.writes())
     }
 
     /// The permissions that it needs.
     pub fn permissions(&self, keys: &Keys) -> Vec<Permission> {
         match self {
             Self::DynamoDb(operation) => operation.permissions(keys),
+            Self::Kms(request) => request.permissions(),
             Self::SendEmail(body) => ses::permissions(body),
         }
     }
@@ -51,7 +70,7 @@ impl AwsRequest<'_> {
     /// The response to a caller who lacks a permission.
     pub fn denied(&self, message: &str) -> AwsResponse {
         let status = match self {
-            Self::DynamoDb(_) => StatusCode::BAD_REQUEST,
+            Self::DynamoDb(_) | Self::Kms(_) => StatusCode::BAD_REQUEST,
             Self::SendEmail(_) => StatusCode::FORBIDDEN,
         };
         AwsResponse::failure(self.service(), status, "AccessDeniedException", message)
@@ -83,6 +102,17 @@ impl AwsRequest<'_> {
             (Self::DynamoDb(_), FaultKind::Reject) => {
                 (StatusCode::BAD_REQUEST, "ValidationException", "One or more parameter values were invalid")
             }
+            (Self::Kms(_), FaultKind::Throttle) => (
+                StatusCode::BAD_REQUEST,
+                "ThrottlingException",
+                "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.",
+            ),
+            (Self::Kms(_), FaultKind::ServerError | FaultKind::TransactionConflict) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "KMSInternalException", "Internal error")
+            }
+            (Self::Kms(_), FaultKind::Reject) => {
+                (StatusCode::BAD_REQUEST, "DisabledException", "The key is disabled.")
+            }
             (Self::SendEmail(_), FaultKind::Throttle) => {
                 (StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException", "Maximum sending rate exceeded.")
             }
@@ -99,9 +129,11 @@ impl AwsRequest<'_> {
         Some(AwsResponse::failure(self.service(), status, error, message))
     }
 
-    fn service(&self) -> Service {
+    /// The service that is called.
+    pub fn service(&self) -> Service {
         match self {
             Self::DynamoDb(_) => Service::DynamoDb,
+            Self::Kms(_) => Service::Kms,
             Self::SendEmail(_) => Service::Ses,
         }
     }

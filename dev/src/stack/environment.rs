@@ -23,12 +23,13 @@ const PUNCTUATION: &str = "!#%+-./:=?@_~";
 
 /// The variables that name another address for an AWS service than the region's.
 const DYNAMODB_ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
+const KMS_ENDPOINT: &str = "AWS_ENDPOINT_URL_KMS";
 const SES_ENDPOINT: &str = "AWS_ENDPOINT_URL_SESV2";
 
 /// The environments of one stack's processes: what they have in common.
 #[derive(Debug, Clone)]
 pub struct Environments {
-    /// The third port, of DynamoDB, SES and the Runtime API.
+    /// The third port, of DynamoDB, KMS, SES and the Runtime API.
     pub aws_port: u16,
     /// The values of the template's secrets, by logical id.
     pub secrets: BTreeMap<String, String>,
@@ -70,8 +71,10 @@ impl Environments {
     pub fn of_container(&self, function: &Function, host: &str) -> anyhow::Result<Variables> {
         let mut variables = self.of_template(function)?;
         let endpoint = containers::endpoint(&format!("{host}:{}", self.aws_port), &function.name);
-        let sends = function.statements.iter().any(|statement| statement.names_service("ses"));
-        for (name, called) in [(DYNAMODB_ENDPOINT, true), (SES_ENDPOINT, sends)] {
+        let calls = |service| function.statements.iter().any(|statement| statement.names_service(service));
+        let services =
+            [(DYNAMODB_ENDPOINT, true), (KMS_ENDPOINT, calls("kms")), (SES_ENDPOINT, calls("ses"))];
+        for (name, called) in services {
             match variables.get_mut(name) {
                 Some(variable) => variable.clone_from(&endpoint),
                 None if called => bail!(
@@ -117,6 +120,7 @@ impl Environments {
             ("AWS_ACCESS_KEY_ID", key.to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
             (DYNAMODB_ENDPOINT, endpoint.clone()),
+            (KMS_ENDPOINT, endpoint.clone()),
             (SES_ENDPOINT, endpoint),
         ];
         variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
@@ -238,6 +242,25 @@ mod tests {
             assert!(refusal.contains("MailerFunction") && refusal.contains(name), "{refusal}");
             mailer.environment.insert(name.to_owned(), value);
         }
+    }
+
+    #[test]
+    fn a_function_that_calls_kms_finds_it_here() {
+        let template = |variables: &str| {
+            let text = format!(
+                "Resources:\n  K: {{ Type: AWS::KMS::Key }}\n  F:\n    Type: AWS::Serverless::Function\n    Metadata: {{ BuildProperties: {{ Binary: f }} }}\n    Properties:\n      Environment: {{ Variables: {{ AWS_ENDPOINT_URL_DYNAMODB: d{variables} }} }}\n      Policies: {{ Statement: {{ Effect: Allow, Action: 'kms:Sign', Resource: !GetAtt K.Arn }} }}\n",
+            );
+            Template::parse(&text, &BTreeMap::new()).expect("a template")
+        };
+        let environments = Environments { aws_port: 3002, secrets: BTreeMap::new() };
+        let variables = environments.of_function(&template("").functions[0]).expect("no secret is named");
+        assert_eq!(variables[KMS_ENDPOINT], "http://127.0.0.1:3002");
+        assert_eq!(environments.of_operator(&template(""))[KMS_ENDPOINT], "http://127.0.0.1:3002");
+        let declared = template(&format!(", {KMS_ENDPOINT}: k"));
+        let variables = environments.of_container(&declared.functions[0], "x").expect("all is declared");
+        assert_eq!(variables[KMS_ENDPOINT], "http://x:3002/as/f");
+        let refusal = environments.of_container(&template("").functions[0], "x").expect_err("it lacks one");
+        assert!(refusal.to_string().contains(KMS_ENDPOINT), "{refusal}");
     }
 
     #[test]

@@ -9,11 +9,13 @@ use std::collections::BTreeMap;
 pub type Context = BTreeMap<String, Vec<String>>;
 
 /// The condition keys that requests have here, and whether they can have more than one value.
-const KEYS: [(&str, bool); 5] = [
+const KEYS: [(&str, bool); 7] = [
     (ATTRIBUTES, true),
     (LEADING_KEYS, true),
     (RETURN_VALUES, false),
     (SELECT, false),
+    ("kms:MessageType", false),
+    ("kms:SigningAlgorithm", false),
     ("ses:FromAddress", false),
 ];
 

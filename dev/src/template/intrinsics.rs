@@ -170,8 +170,9 @@ impl Scope {
         match (kind.as_str(), attribute) {
             ("AWS::DynamoDB::Table", "Arn") => Ok(table_arn(id)),
             ("AWS::DynamoDB::Table", "StreamArn") => Ok(stream_arn(id)),
+            ("AWS::KMS::Key", "Arn") => Ok(key_arn(id)),
             ("AWS::SQS::Queue", "Arn") => Ok(format!("arn:aws:sqs:{REGION}:{ACCOUNT_ID}:{id}")),
-            ("AWS::SQS::Queue", "QueueName") => Ok(id.to_owned()),
+            ("AWS::KMS::Key", "KeyId") | ("AWS::SQS::Queue", "QueueName") => Ok(id.to_owned()),
             ("AWS::Serverless::Function", "Arn") => {
                 Ok(format!("arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{id}"))
             }
@@ -179,6 +180,7 @@ impl Scope {
             ("AWS::Serverless::Function", "Version.Version") => Ok("1".to_owned()),
             (
                 "AWS::DynamoDB::Table"
+                | "AWS::KMS::Key"
                 | "AWS::SQS::Queue"
                 | "AWS::Serverless::Function"
                 | "AWS::SecretsManager::Secret",
@@ -287,6 +289,11 @@ pub fn table_arn(id: &str) -> String {
 /// The ARN of a table's stream; the label, a time in AWS, is fixed here.
 pub fn stream_arn(id: &str) -> String {
     format!("{}/stream/local", table_arn(id))
+}
+
+/// The ARN of a key of KMS.
+pub fn key_arn(id: &str) -> String {
+    format!("arn:aws:kms:{REGION}:{ACCOUNT_ID}:key/{id}")
 }
 
 /// A scalar as CloudFormation writes it into a string.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::kms::KmsKey;
 use super::statement::Statement;
 
 /// The region the local stack says it is in.
@@ -47,6 +48,8 @@ pub struct Template {
     pub distribution: Option<Distribution>,
     /// The configuration sets of SES, by logical id, which is their name in the local stack.
     pub configuration_sets: BTreeSet<String>,
+    /// The keys of KMS, by logical id, which is their key id in the local stack.
+    pub kms_keys: BTreeMap<String, KmsKey>,
 }
 
 /// A CloudFront distribution.

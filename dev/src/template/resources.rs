@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::intrinsics::{plain_text, stream_arn};
+use super::kms::KmsKey;
 use super::model::{Function, Route, Secret, StreamSource, Table, Template, TemplateError};
 use super::statement::Statement;
 
@@ -31,6 +32,9 @@ pub fn add(
         }
         "AWS::SES::ConfigurationSet" => {
             template.configuration_sets.insert(id.to_owned());
+        }
+        "AWS::KMS::Key" => {
+            template.kms_keys.insert(id.to_owned(), KmsKey::parse(id, properties)?);
         }
         _ => {}
     }

@@ -17,6 +17,7 @@ Resources:
   Secret:
     Type: AWS::SecretsManager::Secret
     Properties: { GenerateSecretString: { PasswordLength: 12, ExcludePunctuation: true } }
+  K: { Type: AWS::KMS::Key, Properties: { KeySpec: RSA_2048, KeyUsage: SIGN_VERIFY } }
   T:
     Type: AWS::DynamoDB::Table
     Properties:
@@ -46,6 +47,9 @@ fn intrinsic_functions_give_the_values_of_cloudformation() {
         ("{ Ref: AWS::Region }", "us-east-1"),
         ("!GetAtt T.Arn", "arn:aws:dynamodb:us-east-1:000000000000:table/T"),
         ("{ Fn::GetAtt: [T, Arn] }", "arn:aws:dynamodb:us-east-1:000000000000:table/T"),
+        ("!Ref K", "K"),
+        ("!GetAtt K.Arn", "arn:aws:kms:us-east-1:000000000000:key/K"),
+        ("!GetAtt K.KeyId", "K"),
         ("!Sub '${T.Arn}/index/i'", "arn:aws:dynamodb:us-east-1:000000000000:table/T/index/i"),
         ("!Sub '${!T} ${T}'", "${T} T"),
         ("!Sub ['${D}', { D: !Select [1, !Split ['@', !Ref MailFrom]] }]", "example.com"),
@@ -84,6 +88,7 @@ fn what_cannot_be_run_is_named_with_its_place() {
             "F.Properties.Environment.Variables.V: !Base64",
         ),
         ("      Environment: { Variables: { V: !GetAtt T.Size } }", "!GetAtt T.Size"),
+        ("      Environment: { Variables: { V: !GetAtt K.Alias } }", "!GetAtt K.Alias"),
         ("      Environment: { Variables: { V: !If [No, a, b] } }", "there is no condition No"),
         ("      Policies: [AmazonDynamoDBFullAccess]", "F.Policies: only policies written out"),
         (
@@ -153,6 +158,126 @@ fn conditions_take_resources_and_outputs_away() {
         let error = parse(&format!("{absent}{resource}")).expect_err(resource).to_string();
         assert!(error.contains(problem), "{resource}: {error}");
     }
+}
+
+/// A part of a product that a parameter turns on: a function with a route, a stream and a log group, a table, keys, an
+/// alarm.
+const PART: &str = r#"
+Parameters:
+  Part: { Type: String, Default: "false", AllowedValues: ["true", "false"] }
+  Days: { Type: Number, Default: 30, AllowedValues: [1, 30] }
+Conditions:
+  HasPart: !Equals [!Ref Part, "true"]
+Globals:
+  Function: { Environment: { Variables: { RECORDS: !If [HasPart, !Ref Records, !Ref AWS::NoValue] } } }
+Resources:
+  Api: { Type: AWS::Serverless::HttpApi }
+  Always:
+    Type: AWS::Serverless::Function
+    Metadata: { BuildProperties: { Binary: always } }
+    Properties: { Events: { E: { Type: HttpApi } } }
+  Sometimes:
+    Type: AWS::Serverless::Function
+    Condition: HasPart
+    Metadata: { BuildProperties: { Binary: sometimes } }
+    Properties:
+      LoggingConfig: { LogGroup: !Ref SometimesLogs }
+      Environment: { Variables: { KEY: !Ref SigningKey } }
+      Policies: { Statement: { Effect: Allow, Action: kms:Sign, Resource: !GetAtt SigningKey.Arn } }
+      Events:
+        E: { Type: HttpApi, Properties: { Path: /part } }
+        S: { Type: DynamoDB, Properties: { Stream: !GetAtt Records.StreamArn, StartingPosition: LATEST } }
+  SometimesLogs: { Type: AWS::Logs::LogGroup, Condition: HasPart }
+  SometimesAlarm:
+    Type: AWS::CloudWatch::Alarm
+    Condition: HasPart
+    Properties: { Dimensions: [{ Name: FunctionName, Value: !Ref Sometimes }] }
+  Records:
+    Type: AWS::DynamoDB::Table
+    Condition: HasPart
+    Properties:
+      AttributeDefinitions: [{ AttributeName: id, AttributeType: S }]
+      KeySchema: [{ AttributeName: id, KeyType: HASH }]
+      StreamSpecification: { StreamViewType: NEW_IMAGE }
+  SigningKey:
+    Type: AWS::KMS::Key
+    Condition: HasPart
+    Properties: { KeySpec: RSA_2048, KeyUsage: SIGN_VERIFY }
+  PartSecret:
+    Type: AWS::SecretsManager::Secret
+    Condition: HasPart
+    Properties: { GenerateSecretString: {} }
+Outputs:
+  RecordsTable: { Condition: HasPart, Value: !Ref Records }
+"#;
+
+fn with_part(name: &str, value: &str) -> anyhow::Result<Template> {
+    Template::parse(PART, &BTreeMap::from([(name.to_owned(), value.to_owned())]))
+}
+
+#[test]
+fn what_has_a_condition_that_does_not_hold_is_left_out() {
+    let names = |template: &Template| {
+        let functions = template.functions.iter().map(|function| function.name.clone());
+        functions.collect::<Vec<_>>()
+    };
+    let template = with_part("Part", "false").expect("it can be run without");
+    assert_eq!(names(&template), ["always"]);
+    assert_eq!(template.functions[0].routes.iter().map(Route::key).collect::<Vec<_>>(), ["$default"]);
+    assert!(template.tables.is_empty() && template.kms_keys.is_empty() && template.secrets.is_empty());
+    assert!(template.table_variables().is_empty());
+
+    let template = with_part("Part", "true").expect("it can be run with it");
+    assert_eq!(names(&template), ["always", "sometimes"]);
+    let sometimes = template.function("sometimes").expect("it is there");
+    assert_eq!(sometimes.routes.iter().map(Route::key).collect::<Vec<_>>(), ["ANY /part"]);
+    assert_eq!(sometimes.stream.as_ref().map(|stream| stream.table.as_str()), Some("Records"));
+    assert_eq!(sometimes.environment["KEY"], "SigningKey");
+    assert_eq!(template.tables[0].name, "Records");
+    assert_eq!(template.kms_keys.keys().collect::<Vec<_>>(), ["SigningKey"]);
+    assert_eq!(template.table_variables(), BTreeMap::from([("RECORDS".into(), "Records".into())]));
+}
+
+#[test]
+fn what_is_there_names_nothing_that_is_left_out() {
+    for resource in [
+        "  Alarm: { Type: AWS::CloudWatch::Alarm, Properties: { Value: !Ref Sometimes } }\n",
+        "  Alarm: { Type: AWS::CloudWatch::Alarm, Properties: { Value: !Sub '${Sometimes}' } }\n",
+        "  Other: { Type: AWS::SQS::Queue, Properties: { K: !GetAtt SigningKey.Arn } }\n",
+        "  Other: { Type: AWS::SQS::Queue, Properties: { K: !Ref SometimesLogs } }\n",
+    ] {
+        let text = PART.replace("Outputs:\n", &format!("{resource}Outputs:\n"));
+        let error = Template::parse(&text, &BTreeMap::new()).expect_err(resource).to_string();
+        assert!(error.contains("has a condition that does not hold"), "{resource}: {error}");
+        let given = BTreeMap::from([("Part".to_owned(), "true".to_owned())]);
+        Template::parse(&text, &given).expect(resource);
+    }
+}
+
+#[test]
+fn a_value_that_the_template_does_not_allow_is_refused() {
+    for (name, value, problem) in [
+        ("Part", "yes", "Parameters.Part: yes is none of true, false"),
+        ("Part", "", "Parameters.Part:  is none of true, false"),
+        ("Days", "2", "Parameters.Days: 2 is none of 1, 30"),
+    ] {
+        let error = with_part(name, value).expect_err(value).to_string();
+        assert_eq!(error, format!("template.yaml, {problem}"));
+    }
+    with_part("Days", "1").expect("it is allowed");
+}
+
+#[test]
+fn there_are_as_many_signing_keys_as_key_pairs() {
+    let key = |id: &str| {
+        format!(
+            "  {id}: {{ Type: AWS::KMS::Key, Properties: {{ KeySpec: RSA_2048, KeyUsage: SIGN_VERIFY }} }}\n"
+        )
+    };
+    let symmetric = "  S: { Type: AWS::KMS::Key }\n";
+    parse(&format!("{}{symmetric}", key("L"))).expect("two keys for signatures");
+    let error = parse(&format!("{}{}", key("L"), key("M"))).expect_err("a third").to_string();
+    assert_eq!(error, "template.yaml, M: the local stack plays 2 keys for signatures");
 }
 
 #[test]
