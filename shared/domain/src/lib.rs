@@ -20,6 +20,7 @@ pub mod link;
 pub mod link_code;
 pub mod mailbox;
 pub mod message_id;
+pub mod oidc;
 pub mod origin_keys;
 pub mod password;
 pub mod primary;

@@ -122,17 +122,20 @@ fn is_invisible_mark(c: char) -> bool {
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
 }
 
-/// By property, so that no character is forgotten: a list of ours had no variation selectors and no fillers.
-fn is_refused_in_new(c: char) -> bool {
+/// Whether nobody sees this character, or everybody sees another one. By property, so that no character is forgotten: a
+/// list of ours had no variation selectors and no fillers.
+pub(crate) fn is_unseen(c: char) -> bool {
     use GeneralCategory as Category;
     let category = CodePointMapData::<Category>::new().get(c);
-    matches!(c, '@' | '/' | ':' | '\\')
-        || c.is_whitespace()
-        // A letter of Braille without a dot. It is a symbol to Unicode, and empty.
-        || c == '\u{2800}'
+    // A letter of Braille without a dot. It is a symbol to Unicode, and empty.
+    c == '\u{2800}'
         || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
         // An unassigned character looks like a box today and like anything tomorrow.
         || matches!(category, Category::Control | Category::Format | Category::PrivateUse | Category::Unassigned)
+}
+
+fn is_refused_in_new(c: char) -> bool {
+    matches!(c, '@' | '/' | ':' | '\\') || c.is_whitespace() || is_unseen(c)
 }
 
 #[cfg(test)]
