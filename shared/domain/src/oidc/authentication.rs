@@ -1,7 +1,8 @@
 //! What a session says of its sign-in, and whether that is enough for a request.
 use serde::{Deserialize, Serialize};
 
-use super::request::{AuthorizationRequest, Prompt};
+use super::prompt::Prompt;
+use super::request::AuthorizationRequest;
 use crate::session::{Session, SignInMethod};
 use crate::timestamp::Timestamp;
 
@@ -82,10 +83,8 @@ impl AuthorizationRequest {
         let recent = self
             .max_age
             .is_none_or(|max_age| !max_age.is_zero() && now <= session.authenticated_at + max_age);
-        match signed_in_for_this || (recent && self.prompt != Prompt::Login) {
-            true => NextStep::Code,
-            false => unless_nobody_may_be_asked,
-        }
+        let enough = signed_in_for_this || (recent && self.prompt != Prompt::Login);
+        if enough { NextStep::Code } else { unless_nobody_may_be_asked }
     }
 
     /// Whether the person has signed in since the request came. Times are whole seconds: a sign-in in the second of the request

@@ -5,13 +5,15 @@ use super::authentication::RECOVERY_CLAIM;
 use super::client_authentication::METHODS;
 use super::issuer::{AUTHORIZE_PATH, Issuer, KEYS_PATH, SIGN_OUT_PATH, TOKEN_PATH, USERINFO_PATH};
 use super::jws::ALGORITHM;
-use super::request::{CHALLENGE_METHOD, PROMPTS, RESPONSE_MODE, RESPONSE_TYPE};
+use super::prompt::PROMPTS;
+use super::request::{CHALLENGE_METHOD, RESPONSE_MODE, RESPONSE_TYPE};
 use super::scopes::Scopes;
 use super::token_request::GRANT_TYPE;
 use crate::language::Language;
 
 /// The document. Fields have the names of the standard.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the standard has a field for each")]
 pub struct Metadata {
     issuer: String,
     authorization_endpoint: String,

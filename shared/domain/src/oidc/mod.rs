@@ -19,6 +19,7 @@ mod jwk;
 mod jws;
 mod metadata;
 mod parameters;
+mod prompt;
 mod redirect_uri;
 mod request;
 mod scopes;
@@ -48,11 +49,12 @@ pub use issuer::{
     AUTHORIZE_PATH, DISCOVERY_PATH, Issuer, KEYS_PATH, SIGN_OUT_PATH, TOKEN_PATH, USERINFO_PATH,
 };
 pub use jwk::{Jwk, JwkSet, KeyId, NotAPublicKey, PublicKey, PublicKeys};
-pub use jws::{ALGORITHM, NotVerified, TokenType, UnsignedToken};
+pub use jws::{ALGORITHM, NotVerified, UnsignedToken};
 pub use metadata::Metadata;
 pub use parameters::{Parameters, Repeated};
+pub use prompt::Prompt;
 pub use redirect_uri::{NotARedirectUri, RedirectUri};
-pub use request::{AuthorizationRequest, Prompt};
+pub use request::AuthorizationRequest;
 pub use scopes::{NoOpenId, Scopes};
 pub use sign_out::{SignOutRefused, SignOutRequest};
 pub use token_request::{GRANT_TYPE, TokenRequest};

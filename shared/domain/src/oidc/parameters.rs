@@ -1,7 +1,8 @@
 //! The parameters of a request, as OAuth counts them.
+use std::fmt;
 
-/// Decoded names and values, in the order in which they came.
-#[derive(Debug, Clone, Copy)]
+/// Decoded names and values, in the order in which they came. Some are secrets.
+#[derive(Clone, Copy)]
 pub struct Parameters<'a>(&'a [(String, String)]);
 
 /// A parameter that may be there once is there several times.
@@ -24,6 +25,12 @@ impl<'a> Parameters<'a> {
             Some(_) => Err(Repeated(name)),
             None => Ok(value),
         }
+    }
+}
+
+impl fmt::Debug for Parameters<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Parameters(…)")
     }
 }
 
@@ -58,5 +65,6 @@ pub(super) mod tests {
         ] {
             assert_eq!(parameters.get(name), value, "{name}");
         }
+        assert_eq!(format!("{parameters:?}"), "Parameters(…)");
     }
 }

@@ -1,5 +1,6 @@
 //! A request to the authorization endpoint (OpenID Connect Core 1.0, section 3.1.2.1; RFC 7636, section 4.3), parsed once.
 use std::borrow::Cow;
+use std::fmt;
 use std::time::Duration;
 
 use super::authorization_response::{
@@ -8,6 +9,7 @@ use super::authorization_response::{
 use super::client::{Client, ClientId};
 use super::code_challenge::CodeChallenge;
 use super::parameters::{Parameters, Repeated};
+use super::prompt::{NotAPrompt, Prompt};
 use super::scopes::Scopes;
 use super::waiting_request;
 use crate::account::AccountId;
@@ -21,28 +23,13 @@ pub const RESPONSE_TYPE: &str = "code";
 pub const RESPONSE_MODE: &str = "query";
 /// The only `code_challenge_method`.
 pub const CHALLENGE_METHOD: &str = "S256";
-/// The values of `prompt`.
-pub const PROMPTS: [&str; 4] = ["none", "login", "select_account", "consent"];
 /// Longest `state` and longest `nonce`, in bytes. Both wait in a cookie while the person signs in.
 pub const MAX_OPAQUE_BYTES: usize = 512;
 /// Longest `max_age`, in digits: three hundred years.
 const MAX_AGE_DIGITS: usize = 10;
 
-/// Whether the person is asked to sign in (`prompt`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Prompt {
-    /// If nobody is signed in, or too long ago.
-    #[default]
-    AsNeeded,
-    /// In any case (`login`). `select_account` is the same: a browser has one session, and signing in is how another account
-    /// is chosen.
-    Login,
-    /// In no case (`none`).
-    None,
-}
-
 /// What a client asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct AuthorizationRequest {
     /// Who asks.
     pub client: ClientId,
@@ -112,7 +99,7 @@ impl AuthorizationRequest {
                 Broken::new(AuthorizationErrorCode::InvalidScope, "the scope openid is missing")
             })?,
             max_age: max_age(parameters)?,
-            prompt: prompt(parameters)?,
+            prompt: Prompt::parse(parameters.get("prompt")?.unwrap_or_default())?,
             login_hint: login_hint(parameters)?,
             language: parameters
                 .get("ui_locales")?
@@ -125,6 +112,13 @@ impl AuthorizationRequest {
             return Err(Broken::invalid("the request is too long"));
         }
         Ok(request)
+    }
+}
+
+impl fmt::Debug for AuthorizationRequest {
+    /// Without what may be an address of a person or an ID token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthorizationRequest").field("client", &self.client).finish_non_exhaustive()
     }
 }
 
@@ -148,6 +142,12 @@ impl Broken {
 impl From<Repeated> for Broken {
     fn from(repeated: Repeated) -> Self {
         Self(AuthorizationErrorCode::InvalidRequest, repeated.to_string().into())
+    }
+}
+
+impl From<NotAPrompt> for Broken {
+    fn from(refused: NotAPrompt) -> Self {
+        Self(AuthorizationErrorCode::InvalidRequest, refused.to_string().into())
     }
 }
 
@@ -211,21 +211,6 @@ fn max_age(parameters: &Parameters<'_>) -> Result<Option<Duration>, Broken> {
     let seconds = text.parse().ok().filter(|_| is_number);
     let seconds = seconds.ok_or_else(|| Broken::invalid("max_age is not a number of seconds"))?;
     Ok(Some(Duration::from_secs(seconds)))
-}
-
-/// `consent` asks for nothing: whoever signs in to a product of the same operator is not asked what it may learn.
-fn prompt(parameters: &Parameters<'_>) -> Result<Prompt, Broken> {
-    let values = parameters.get("prompt")?.unwrap_or_default();
-    let values: Vec<&str> = values.split(' ').filter(|value| !value.is_empty()).collect();
-    if values.iter().any(|value| !PROMPTS.contains(value)) {
-        return Err(Broken::invalid("prompt has an unknown value"));
-    }
-    match *values.as_slice() {
-        ["none"] => Ok(Prompt::None),
-        _ if values.contains(&"none") => Err(Broken::invalid("prompt=none stands alone")),
-        _ if values.contains(&"login") || values.contains(&"select_account") => Ok(Prompt::Login),
-        _ => Ok(Prompt::AsNeeded),
-    }
 }
 
 /// As long as an address can be, and nothing that cannot be typed.
@@ -378,17 +363,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn prompt_and_max_age_say_when_the_person_is_asked() {
-        for (value, prompt) in [
-            ("", Prompt::AsNeeded),
-            ("none", Prompt::None),
-            ("login", Prompt::Login),
-            ("select_account", Prompt::Login),
-            ("consent", Prompt::AsNeeded),
-            ("consent  login", Prompt::Login),
-        ] {
-            assert_eq!(parse(&[("prompt", value)]).expect("a request").prompt, prompt, "{value}");
-        }
+    fn max_age_is_a_number_of_seconds() {
         for (value, seconds) in
             [("", None), ("0", Some(0)), ("007", Some(7)), ("9999999999", Some(9_999_999_999))]
         {

@@ -1,5 +1,7 @@
 //! A client sends its person here to sign out (OpenID Connect RP-Initiated Logout 1.0). The session ends when the person presses
 //! the button of the page, never by the request itself.
+use std::fmt;
+
 use super::client::{Client, ClientId};
 use super::id_token::IdTokenHint;
 use super::parameters::{Parameters, Repeated};
@@ -7,7 +9,7 @@ use super::redirect_uri::RedirectUri;
 use super::request::is_opaque;
 
 /// What a client asks for (section 2).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct SignOutRequest {
     /// An ID token, not verified yet.
     pub id_token_hint: Option<String>,
@@ -75,6 +77,13 @@ impl SignOutRequest {
             client.sign_out_uris.iter().find(is_asked_for).ok_or(SignOutRefused::RedirectUriNotRegistered)?;
         let state: Vec<_> = self.state.iter().map(|state| ("state", state.as_str())).collect();
         Ok(Some(uri.with_query(&state)))
+    }
+}
+
+impl fmt::Debug for SignOutRequest {
+    /// Without the ID token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignOutRequest").field("client", &self.client).finish_non_exhaustive()
     }
 }
 

@@ -4,8 +4,8 @@ use serde::Serialize;
 use super::scopes::Scopes;
 use crate::account::Account;
 
-/// The answer. It has the claims of the scopes that were granted, and no others.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// The answer. It has the claims of the scopes that were granted, and no others. It has no `Debug`, because of the email.
+#[derive(Serialize)]
 pub struct UserInfo<'a> {
     sub: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -3,6 +3,7 @@
 //! What waits are its parameters. They are parsed again when it goes on, against the client as it is then, so that nothing in
 //! the cookie needs to be believed.
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::authorization_response::{AuthorizationRefused, Unredirectable};
 use super::client::{Client, ClientId};
 use super::parameters::Parameters;
-use super::request::{AuthorizationRequest, CHALLENGE_METHOD, Prompt, RESPONSE_TYPE};
+use super::request::{AuthorizationRequest, CHALLENGE_METHOD, RESPONSE_TYPE};
 use crate::account::AccountId;
 use crate::timestamp::Timestamp;
 
@@ -24,7 +25,7 @@ pub const MAX_BYTES: usize = 3_900;
 const MAX_PARAMETERS: usize = 2_750;
 
 /// What the cookie has.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WaitingRequest {
     #[serde(rename = "p")]
     parameters: BTreeMap<String, String>,
@@ -82,6 +83,12 @@ impl WaitingRequest {
     }
 }
 
+impl fmt::Debug for WaitingRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WaitingRequest(…)")
+    }
+}
+
 /// Whether the request is too long to wait.
 pub(super) fn is_too_long(request: &AuthorizationRequest) -> bool {
     let json = serde_json::to_vec(&parameters(request)).expect("texts are JSON");
@@ -90,24 +97,18 @@ pub(super) fn is_too_long(request: &AuthorizationRequest) -> bool {
 
 /// The parameters of which the same request is made again.
 fn parameters(request: &AuthorizationRequest) -> BTreeMap<String, String> {
-    let prompt = match request.prompt {
-        Prompt::AsNeeded => None,
-        Prompt::Login => Some("login"),
-        Prompt::None => Some("none"),
-    };
-    let own = |text: &Option<String>| text.clone();
     [
         ("client_id", Some(request.client.clone().into())),
         ("redirect_uri", Some(request.to.redirect_uri.as_str().to_owned())),
         ("response_type", Some(RESPONSE_TYPE.to_owned())),
-        ("state", own(&request.to.state)),
-        ("nonce", own(&request.nonce)),
+        ("state", request.to.state.clone()),
+        ("nonce", request.nonce.clone()),
         ("code_challenge", Some(request.code_challenge.as_str().to_owned())),
         ("code_challenge_method", Some(CHALLENGE_METHOD.to_owned())),
         ("scope", Some(request.scopes.to_string())),
         ("max_age", request.max_age.map(|age| age.as_secs().to_string())),
-        ("prompt", prompt.map(str::to_owned)),
-        ("login_hint", own(&request.login_hint)),
+        ("prompt", request.prompt.value().map(str::to_owned)),
+        ("login_hint", request.login_hint.clone()),
         ("ui_locales", request.language.map(|language| language.tag().to_owned())),
     ]
     .into_iter()
