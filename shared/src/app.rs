@@ -31,6 +31,7 @@ pub struct App<R = ()> {
     product_name: Arc<str>,
     time_zone: DisplayZone,
     origin_keys: Option<OriginKeys>,
+    sdk: SdkConfig,
 }
 
 /// What the mailer gets.
@@ -85,7 +86,13 @@ impl<R> App<R> {
             product_name: config.product_name.as_str().into(),
             time_zone: config.time_zone.clone(),
             origin_keys: config.origin_keys.clone(),
+            sdk: platform.sdk.clone(),
         }
+    }
+
+    /// The AWS configuration, for a client that only some flows need.
+    pub(crate) const fn sdk(&self) -> &SdkConfig {
+        &self.sdk
     }
 
     /// The current second. A flow reads it once and passes it on.

@@ -4,6 +4,7 @@ use std::time::Duration;
 use domain::{DailyEmails, EmailAddress, FormerHashes, HashingKeys, OriginKeys};
 
 use crate::mail::ConfigurationSets;
+use crate::signing::SigningKey;
 use crate::time_zone::DisplayZone;
 
 /// The names of the tables.
@@ -21,6 +22,8 @@ pub struct Tables {
     pub outbox: String,
     /// What happened to accounts.
     pub history: String,
+    /// Clients of OpenID Connect; nothing where that is off.
+    pub clients: Option<String>,
 }
 
 /// What every function needs.
@@ -116,6 +119,7 @@ impl Environment<'_> {
             limits: self.required("LIMITS_TABLE"),
             outbox: self.required("OUTBOX_TABLE"),
             history: self.required("HISTORY_TABLE"),
+            clients: self.optional("CLIENTS_TABLE"),
         }
     }
 
@@ -213,6 +217,17 @@ impl Environment<'_> {
                 .push("PUBLIC_URL is not https://host (or http://127.0.0.1:port) without a path".into());
         }
         None
+    }
+
+    /// The table of clients, which is there only with OpenID Connect.
+    pub fn clients_table(&mut self) -> Option<String> {
+        Some(self.required("CLIENTS_TABLE")).filter(|name| !name.is_empty())
+    }
+
+    /// The key of KMS that signs tokens.
+    pub fn signing_key(&mut self) -> Option<SigningKey> {
+        let arn = self.required("SIGNING_KEY");
+        (!arn.is_empty()).then(|| SigningKey::new(&arn))
     }
 
     /// The configuration sets of SES that emails go through.

@@ -18,6 +18,7 @@ pub mod metrics;
 mod notice_text;
 pub mod rate_limit;
 pub mod requirements;
+mod signing;
 pub mod runtime;
 pub mod store;
 pub mod texts;

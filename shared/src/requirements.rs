@@ -2,10 +2,12 @@
 //! limits or send email.
 use std::time::Duration;
 
+use domain::oidc::Issuer;
 use domain::{DailyEmails, EmailAddress, HashingKeys, PasswordHasher};
 
 use crate::config::{Environment, Requirements};
 use crate::mail::ConfigurationSets;
+use crate::signing::SigningKey;
 
 /// For flows that show or compare the codes of links.
 #[derive(Debug, Clone)]
@@ -65,6 +67,31 @@ pub struct PasswordChecks {
     pub passwords: PasswordHasher,
 }
 
+/// For documents and tokens of OpenID Connect: who issues them, and the key that signs them.
+#[derive(Debug, Clone)]
+pub struct TokenVerification {
+    /// Who issues tokens.
+    pub issuer: Issuer,
+    /// The key of the tokens.
+    pub key: SigningKey,
+}
+
+/// For requests of clients.
+#[derive(Debug, Clone)]
+pub struct ClientRequests {
+    /// What its tokens are verified by.
+    pub verification: TokenVerification,
+}
+
+/// For giving tokens to clients.
+#[derive(Debug, Clone)]
+pub struct TokenIssuing {
+    /// Who issues tokens, and their key.
+    pub verification: TokenVerification,
+    /// The keys under which wrong secrets are counted.
+    pub keys: HashingKeys,
+}
+
 /// For sending email: who sends, and where links lead.
 #[derive(Debug, Clone)]
 pub struct Sender {
@@ -122,6 +149,28 @@ impl Requirements for PasswordChecks {
     }
 }
 
+impl Requirements for TokenVerification {
+    fn read(environment: &mut Environment<'_>) -> Option<Self> {
+        let (issuer, key) = (environment.public_url(), environment.signing_key());
+        Some(Self { issuer: Issuer::new(issuer?), key: key? })
+    }
+}
+
+impl Requirements for ClientRequests {
+    fn read(environment: &mut Environment<'_>) -> Option<Self> {
+        let (clients, verification) = (environment.clients_table(), TokenVerification::read(environment));
+        clients?;
+        Some(Self { verification: verification? })
+    }
+}
+
+impl Requirements for TokenIssuing {
+    fn read(environment: &mut Environment<'_>) -> Option<Self> {
+        let (keys, requests) = (environment.hashing_keys(), ClientRequests::read(environment));
+        Some(Self { verification: requests?.verification, keys: keys? })
+    }
+}
+
 impl Requirements for Sender {
     fn read(environment: &mut Environment<'_>) -> Option<Self> {
         let (from, public_url) = (environment.email_from(), environment.public_url());
@@ -157,5 +206,23 @@ impl AsRef<HashingKeys> for BackupConfirmation {
 impl AsRef<HashingKeys> for PrimaryConfirmations {
     fn as_ref(&self) -> &HashingKeys {
         &self.keys
+    }
+}
+
+impl AsRef<SigningKey> for TokenVerification {
+    fn as_ref(&self) -> &SigningKey {
+        &self.key
+    }
+}
+
+impl AsRef<SigningKey> for ClientRequests {
+    fn as_ref(&self) -> &SigningKey {
+        &self.verification.key
+    }
+}
+
+impl AsRef<SigningKey> for TokenIssuing {
+    fn as_ref(&self) -> &SigningKey {
+        &self.verification.key
     }
 }

@@ -6,6 +6,7 @@
 //! before has an allowance of its own.
 use std::net::IpAddr;
 
+use domain::oidc::WaitingRequest;
 use domain::{
     Account, AccountId, CountedFor, DeviceId, EmailAddress, FormId, Identifier, Limit, PasswordAttempt,
     Session, SignInEmail, SignInMethod, Timestamp, Token, TypedPassword, Verdict,
@@ -48,9 +49,14 @@ pub async fn get(app: &App<PasswordChecks>, request: Request) -> Result<Reply, E
     let next = LocalPath::from(request.query("next").unwrap_or_default());
     let reason = request.query("reason").as_deref().and_then(Reason::parse);
     let banner = request.banner();
-    let page = SignInPage::new(next, app.form_id(), app.texts(request.language()))
+    let waiting = request.waiting_authorization(app.now());
+    let asked_for = waiting.as_ref().and_then(WaitingRequest::language);
+    let texts = app.texts(asked_for.unwrap_or_else(|| request.language()));
+    let page = SignInPage::new(next, app.form_id(), texts)
         .with_reason(reason, request.wanted_change())
         .with_requested(request.requested_email())
+        .with_client(request.waiting_client())
+        .with_login_hint(waiting.as_ref().and_then(WaitingRequest::login_hint))
         .with_banner(banner);
     Ok(Reply::page(StatusCode::OK, page).having_shown(banner))
 }
@@ -173,6 +179,7 @@ fn refused(
     let problem = Problem::from(code);
     let page = SignInPage::new(form.next, app.form_id(), texts.clone())
         .with_reason(Reason::parse(&form.reason), request.wanted_change())
+        .with_client(request.waiting_client())
         .with_password_problem(&problem, form.identifier);
     Error::on_page(problem, page, texts)
 }

@@ -24,7 +24,7 @@ pub async fn get(app: &App<EmailRequests>, request: Request) -> Result<Reply, Er
     let shown = requested.as_ref().and_then(|requested| app.check_mailbox(&request, requested, KIND, now));
     Ok(shown.unwrap_or_else(|| {
         let page = SignInPage::new(LocalPath::account(), app.form_id(), texts).with_requested(requested);
-        Reply::page(StatusCode::OK, page)
+        Reply::page(StatusCode::OK, page.with_client(request.waiting_client()))
     }))
 }
 
@@ -35,6 +35,7 @@ pub async fn post(app: &App<EmailRequests>, request: Request) -> Result<Reply, E
     let typed = TypedAddress::parse(&form.email).map_err(|not_an_address| {
         let problem = Problem::from(not_an_address);
         let page = SignInPage::new(LocalPath::account(), app.form_id(), texts.clone());
+        let page = page.with_client(request.waiting_client());
         Error::on_page(problem.clone(), page.with_link_problem(&problem, &*form.email), texts)
     })?;
     let id = app.request_id(&form.form_id, KIND, &typed);

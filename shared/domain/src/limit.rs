@@ -147,6 +147,12 @@ impl Limit {
         Self::at_most("mails-of-known-browsers", typed.as_str().into(), 20, HOUR)
     }
 
+    /// Wrong secrets of clients of OpenID Connect from one address, for all clients together: nobody guesses 256 bits, so more
+    /// than a few are a product with an old secret, or somebody who tries.
+    pub fn failed_client_secrets_from(client: IpAddr) -> Self {
+        Self::at_most("failed-client-secrets-from", network(client), 20, HOUR)
+    }
+
     /// Failed passwords from one client address, for all identifiers together: a hundred an hour are more than an office
     /// mistypes, and a list of a million stolen passwords takes a year (ASVS 5.0 V6.3.1).
     pub fn failed_passwords_from(client: IpAddr) -> Self {

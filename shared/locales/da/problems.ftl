@@ -99,3 +99,7 @@ problem-backup-sign-in-needed-advice = Det viser, at du kan læse dens mailboks.
 
 problem-same-as-primary-advice-primary = Der er ikke noget at ændre.
 problem-same-as-backup-advice-primary = Du kan gøre den til primær mail med linket nedenfor.
+problem-client-unknown = Dette produkt kendes ikke her
+problem-client-unknown-advice = Måske er adressen forkert, eller også er produktet fjernet. Begynd forfra i produktet, eller fortæl det til dem, der driver det.
+problem-redirect-not-registered = Produktet vil sende dig til en adresse, som det ikke har registreret
+problem-redirect-not-registered-advice = Derfor stopper vi her. Fortæl det til dem, der driver produktet.

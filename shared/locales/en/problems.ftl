@@ -99,3 +99,7 @@ problem-backup-sign-in-needed-advice = This shows that you can read its mailbox.
 
 problem-same-as-primary-advice-primary = There is nothing to change.
 problem-same-as-backup-advice-primary = You can make it the primary with the link below.
+problem-client-unknown = This product is not known here
+problem-client-unknown-advice = Its address may be wrong, or it was removed. Please start again from the product, or tell the people who run it.
+problem-redirect-not-registered = This product asks to lead you to an address that it has not registered
+problem-redirect-not-registered-advice = So we stop here. Please tell the people who run the product.

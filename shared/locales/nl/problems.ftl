@@ -99,3 +99,7 @@ problem-backup-sign-in-needed-advice = Zo weten we dat je die mailbox kunt lezen
 
 problem-same-as-primary-advice-primary = Er valt niets te wijzigen.
 problem-same-as-backup-advice-primary = Met de link hieronder kun je het primair maken.
+problem-client-unknown = Dit product is hier niet bekend
+problem-client-unknown-advice = Misschien klopt het adres niet, of is het product verwijderd. Begin opnieuw vanuit het product, of meld het aan de beheerder ervan.
+problem-redirect-not-registered = Dit product wil je naar een adres sturen dat het niet heeft aangemeld
+problem-redirect-not-registered-advice = Daarom stoppen we hier. Meld het aan de beheerder van het product.

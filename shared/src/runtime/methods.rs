@@ -34,16 +34,18 @@ type BoxHandler<R> = Box<dyn for<'a> Handler<'a, R>>;
 pub struct Methods<R> {
     get: Option<BoxHandler<R>>,
     post: Option<BoxHandler<R>>,
+    /// Whether pages of other sites may send the POST.
+    posts_of_any_site: bool,
 }
 
 /// A function that answers GET.
 pub fn get<R>(handler: impl for<'a> Handler<'a, R> + 'static) -> Methods<R> {
-    Methods { get: Some(Box::new(handler)), post: None }
+    Methods { get: Some(Box::new(handler)), post: None, posts_of_any_site: false }
 }
 
 /// A function that answers POST.
 pub fn post<R>(handler: impl for<'a> Handler<'a, R> + 'static) -> Methods<R> {
-    Methods { get: None, post: Some(Box::new(handler)) }
+    Methods { get: None, post: Some(Box::new(handler)), posts_of_any_site: false }
 }
 
 impl<R> Methods<R> {
@@ -51,6 +53,18 @@ impl<R> Methods<R> {
     #[must_use]
     pub fn post(self, handler: impl for<'a> Handler<'a, R> + 'static) -> Self {
         Self { post: Some(Box::new(handler)), ..self }
+    }
+
+    /// Answers POST too, also from pages of other sites. Such a handler changes nothing: it runs without the session's cookie,
+    /// which browsers do not send with it.
+    #[must_use]
+    pub fn post_of_any_site(self, handler: impl for<'a> Handler<'a, R> + 'static) -> Self {
+        Self { posts_of_any_site: true, ..self.post(handler) }
+    }
+
+    /// Whether pages of other sites may send a request that is not safe.
+    pub(super) const fn takes_posts_of_any_site(&self) -> bool {
+        self.posts_of_any_site
     }
 
     /// The handler of a method. HEAD is handled as GET, since no page changes anything on GET.

@@ -47,13 +47,13 @@ struct Row {
 /// lets an item be made, of its key and `seen_at`.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Stored {
+pub(super) enum Stored {
     Session(Box<Row>),
     Incomplete(IgnoredAny),
 }
 
 impl Stored {
-    fn into_session(self) -> Option<Session> {
+    pub(super) fn into_session(self) -> Option<Session> {
         match self {
             Self::Session(row) => Some((*row).into()),
             Self::Incomplete(_) => None,
@@ -171,7 +171,7 @@ pub struct LinkSignIn<'a> {
     pub notice: &'a NoticeKeys,
 }
 
-fn session_key(hash: &TokenHash) -> Item {
+pub(super) fn session_key(hash: &TokenHash) -> Item {
     key([("session_hash", hash.as_str())])
 }
 

@@ -4,9 +4,12 @@
 //! read them. `Lax`, because links in emails must arrive with the session; POSTs of other sites are refused by origin.
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cookie::{Cookie, SameSite};
 
 use domain::Token;
+use domain::oidc::ClientName;
 use domain::session::FRESH_FOR;
 
 /// Who is signed in.
@@ -18,6 +21,10 @@ pub(super) const DEVICE: &str = "__Host-device";
 /// What somebody wanted to change who has to sign in again first.
 pub(super) const WANTED: &str = "__Host-wanted";
 
+/// What a product asked for while nobody was signed in.
+pub(super) const AUTHORIZE: &str = "__Host-authorize";
+/// The name of that client.
+pub(super) const CLIENT: &str = "__Host-client";
 /// The last request for an email from this browser, for the page that says that it is on its way.
 pub(super) const REQUESTED: &str = "__Host-requested";
 /// What the next page says about what was done.
@@ -71,6 +78,17 @@ pub(super) fn decode_link_requests(value: &str) -> Vec<Token> {
     parts.filter_map(|part| Token::parse(part).ok()).collect()
 }
 
+/// The name of a product: base64url, because a cookie may contain neither quotes nor letters beyond ASCII.
+pub(super) fn encode_client(name: &ClientName) -> String {
+    URL_SAFE_NO_PAD.encode(name.as_str())
+}
+
+/// The name of a product; nothing for what is no name of one.
+pub(super) fn decode_client(value: &str) -> Option<String> {
+    let name = String::from_utf8(URL_SAFE_NO_PAD.decode(value).ok()?).ok()?;
+    ClientName::parse(&name).ok().map(String::from)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -106,6 +124,18 @@ mod tests {
             cleared(WANTED).to_string(),
             "__Host-wanted=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0"
         );
+    }
+
+    #[test]
+    fn the_name_of_a_product_survives_and_nothing_else_is_one() {
+        for name in ["Shop", "Größe & Co \"x\"", &"あ".repeat(80)] {
+            let parsed = ClientName::parse(name).expect("a name");
+            assert_eq!(decode_client(&encode_client(&parsed)).as_deref(), Some(name));
+        }
+        let other = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        for value in ["", "x", "..", &other(""), &other("a\u{202e}b"), &other(&"a".repeat(81))] {
+            assert_eq!(decode_client(value), None, "{value}");
+        }
     }
 
     proptest! {

@@ -2,6 +2,7 @@
 mod check_mailbox;
 mod history;
 mod links;
+mod oidc;
 mod password;
 mod primary;
 mod promote;
@@ -17,6 +18,7 @@ use serde::{Serialize, Serializer};
 pub use check_mailbox::{CheckMailboxPage, EmailRequested};
 pub use history::{HistoryList, ListedActivity};
 pub use links::{ConfirmPage, ConfirmedPage, OpenLinkPage};
+pub use oidc::{ClientSignOutPage, ClientSignedOutPage, ContinuePage};
 pub use password::{PasswordPage, PasswordSet};
 use primary::{ListedFormerPrimary, ListedPendingPrimary};
 pub use primary::{PrimaryConfirmedPage, PrimaryPage};

@@ -95,13 +95,17 @@ pub enum Code {
     PrimaryTooNew,
     /// The session did not just come through a link to the backup email.
     BackupSignInNeeded,
+    /// No product has registered this client id.
+    ClientUnknown,
+    /// The product has not registered this address to return to.
+    RedirectNotRegistered,
     /// Something failed on our side.
     Internal,
 }
 
 impl Code {
     /// Every code, for tests and documentation.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 46] = [
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::UnsupportedMediaType,
@@ -145,6 +149,8 @@ impl Code {
         Self::BackupTooNew,
         Self::PrimaryTooNew,
         Self::BackupSignInNeeded,
+        Self::ClientUnknown,
+        Self::RedirectNotRegistered,
         Self::Internal,
     ];
 
@@ -205,6 +211,8 @@ impl Code {
             Self::PrimaryTooNew => ("primary-too-new", StatusCode::FORBIDDEN),
             Self::BackupSignInNeeded => ("backup-sign-in-needed", StatusCode::UNAUTHORIZED),
             Self::AddressTaken => ("address-taken", StatusCode::CONFLICT),
+            Self::ClientUnknown => ("client-unknown", StatusCode::BAD_REQUEST),
+            Self::RedirectNotRegistered => ("redirect-not-registered", StatusCode::BAD_REQUEST),
             Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR),
         }
     }

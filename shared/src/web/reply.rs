@@ -1,4 +1,6 @@
 //! A reply, and what every reply has: security headers, cookies, HTML or JSON.
+mod oidc;
+
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -8,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use cookie::Cookie;
 use http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, LOCATION, REFERRER_POLICY,
-    SET_COOKIE, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+    SET_COOKIE, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 use lambda_http::{Body, Response};
@@ -21,6 +23,7 @@ use super::problem::{Code, Problem};
 use super::{Banner, LocalPath, Request, RequestedEmail, WantedChange, cookies};
 use crate::texts::Texts;
 use domain::device_cookie;
+use domain::oidc::AUTHORIZE_PATH;
 use domain::session::ABSOLUTE_LIFETIME;
 use domain::{Account, DeviceCookie, Purpose, Token};
 
@@ -77,6 +80,10 @@ enum Content {
     },
     /// Everybody is redirected, with the same method.
     MovedTo(String),
+    /// Everybody is redirected, with GET, also to another site.
+    Elsewhere(String),
+    /// JSON for everybody: a document that a standard describes.
+    Document(Value),
     /// People see the page they came from, programs the problem.
     Refusal {
         problem: Problem,
@@ -97,6 +104,8 @@ pub struct Reply {
     requested: Option<String>,
     clear_site_data: bool,
     allow: Option<String>,
+    cached_for: Option<Duration>,
+    challenge: Option<String>,
 }
 
 impl Reply {
@@ -109,6 +118,8 @@ impl Reply {
             requested: None,
             clear_site_data: false,
             allow: None,
+            cached_for: None,
+            challenge: None,
         }
     }
 
@@ -177,11 +188,13 @@ impl Reply {
         }
     }
 
-    /// Somebody has signed in to this account. Browsers go on to the change that they wanted, or else to `next`. If another
+    /// Somebody has signed in to this account. Browsers go on to the change that they wanted, or else to the product that
+    /// waits, or else to `next`. If another
     /// account wanted it, the next page says that this is not that account.
     pub fn signed_in(request: &Request, account: &Account, next: &LocalPath, json: &impl Serialize) -> Self {
         let to = |location: &str| Self::see_other(location, StatusCode::OK, json);
         match request.wanted_change() {
+            None if request.waiting_client().is_some() => to(AUTHORIZE_PATH),
             None => to(next.as_str()).with_banner(Banner::SignedIn),
             Some(wanted) if wanted.is_of(&account.id) => {
                 Self { banner: wanted.change.banner(), ..to(wanted.change.page()) }
@@ -275,7 +288,12 @@ impl Reply {
     pub fn code(&self) -> Option<Code> {
         match &self.content {
             Content::Refusal { problem, .. } => Some(problem.code),
-            Content::Nothing | Content::Page(_) | Content::SeeOther { .. } | Content::MovedTo(_) => None,
+            Content::Nothing
+            | Content::Page(_)
+            | Content::SeeOther { .. }
+            | Content::MovedTo(_)
+            | Content::Elsewhere(_)
+            | Content::Document(_) => None,
         }
     }
 
@@ -299,15 +317,22 @@ impl Reply {
         add(STRICT_TRANSPORT_SECURITY, HSTS);
         add(X_CONTENT_TYPE_OPTIONS, "nosniff");
         add(REFERRER_POLICY, "same-origin");
-        add(CACHE_CONTROL, "no-store");
+        match self.cached_for {
+            Some(lifetime) => add(CACHE_CONTROL, &format!("public, max-age={}", lifetime.as_secs())),
+            None => add(CACHE_CONTROL, "no-store"),
+        }
         add(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
         add(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
-        add(CONTENT_SECURITY_POLICY, if json { JSON_POLICY } else { &PAGE_POLICY });
+        let is_json = json || matches!(self.content, Content::Document(_));
+        add(CONTENT_SECURITY_POLICY, if is_json { JSON_POLICY } else { &PAGE_POLICY });
         if self.clear_site_data {
             add(HeaderName::from_static("clear-site-data"), "\"cache\", \"storage\"");
         }
         if let Some(allow) = &self.allow {
             add(ALLOW, allow);
+        }
+        if let Some(challenge) = &self.challenge {
+            add(WWW_AUTHENTICATE, challenge);
         }
         for cookie in &self.cookies {
             add(SET_COOKIE, &cookie.to_string());
@@ -329,11 +354,12 @@ impl Reply {
                 add(LOCATION, &location);
                 (HTML, String::new())
             }
-            Content::MovedTo(location) => {
+            Content::MovedTo(location) | Content::Elsewhere(location) => {
                 add(LOCATION, &location);
                 (HTML, String::new())
             }
             Content::Nothing => (HTML, String::new()),
+            Content::Document(json) => ("application/json; charset=utf-8", json.to_string()),
             Content::SeeOther { json, .. } => (json_type(status), json.to_string()),
             Content::Refusal { problem, texts, .. } if json => {
                 (json_type(status), problem.document(&texts).to_string())

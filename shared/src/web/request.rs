@@ -1,8 +1,9 @@
 //! What we read from an HTTP request: form, cookies, preferred language and format.
 use std::net::{IpAddr, Ipv4Addr};
 
-use domain::{ClientInfo, DeviceCookie, Language, Token};
-use http::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, COOKIE, USER_AGENT};
+use domain::oidc::WaitingRequest;
+use domain::{ClientInfo, DeviceCookie, Language, Timestamp, Token};
+use http::header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, COOKIE, USER_AGENT};
 use http::{HeaderName, Method};
 use lambda_http::RequestExt as _;
 use lambda_http::request::RequestContext;
@@ -116,11 +117,37 @@ impl Request {
         ClientInfo::new(self.header(&USER_AGENT), self.client())
     }
 
+    /// The parameters of the query in their order, also those that occur twice.
+    pub fn query_pairs(&self) -> Vec<(String, String)> {
+        parameters(self.raw_query().as_bytes())
+    }
+
+    /// The query as it was sent.
+    pub fn raw_query(&self) -> &str {
+        self.0.uri().query().unwrap_or_default()
+    }
+
+    /// The fields of a form in their order, also those that occur twice. Anything but a form is refused (RFC 6749 section 3.2).
+    pub fn form_pairs(&self) -> Result<Vec<(String, String)>, Problem> {
+        let body: &[u8] = self.0.body();
+        if body.len() > MAX_BODY_BYTES {
+            return Err(Code::BodyTooLarge.into());
+        }
+        match &*self.media_type().to_ascii_lowercase() {
+            FORM => Ok(parameters(body)),
+            "" if body.is_empty() => Ok(Vec::new()),
+            _ => Err(Code::UnsupportedMediaType.into()),
+        }
+    }
+
+    /// The header `Authorization`, if there is one.
+    pub fn authorization(&self) -> Option<&str> {
+        self.0.headers().get(AUTHORIZATION).map(|value| value.to_str().unwrap_or_default())
+    }
+
     /// The first value of a query parameter.
     pub fn query(&self, name: &str) -> Option<String> {
-        let query: Vec<(String, String)> =
-            serde_html_form::from_str(self.0.uri().query().unwrap_or_default()).unwrap_or_default();
-        query.into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
+        self.query_pairs().into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
     /// The secret in the link that a GET opens, if it can be one.
@@ -147,6 +174,17 @@ impl Request {
     /// [`WantedChange`]).
     pub fn wanted_change(&self) -> Option<WantedChange> {
         WantedChange::decode(&self.cookie(cookies::WANTED)?)
+    }
+
+    /// What a product asked for in this browser while nobody was signed in, if it still waits. Any browser can forge it (see
+    /// [`WaitingRequest`]).
+    pub fn waiting_authorization(&self, now: Timestamp) -> Option<WaitingRequest> {
+        WaitingRequest::parse(&self.cookie(cookies::AUTHORIZE)?, now).ok()
+    }
+
+    /// The name of that product. Any browser can forge it, and shows it to itself.
+    pub fn waiting_client(&self) -> Option<String> {
+        cookies::decode_client(&self.cookie(cookies::CLIENT)?)
     }
 
     /// The last request for an email from this browser. Any browser can forge it (see [`RequestedEmail`]).
@@ -197,6 +235,11 @@ impl Request {
             _ => Err(Code::UnsupportedMediaType.into()),
         }
     }
+}
+
+/// The pairs of a query or a form. What is not UTF-8 has none.
+fn parameters(text: &[u8]) -> Vec<(String, String)> {
+    serde_html_form::from_bytes(text).unwrap_or_default()
 }
 
 /// Reads JSON whose fields must all be known.

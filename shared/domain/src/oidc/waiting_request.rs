@@ -15,6 +15,7 @@ use super::client::{Client, ClientId};
 use super::parameters::Parameters;
 use super::request::{AuthorizationRequest, CHALLENGE_METHOD, RESPONSE_TYPE};
 use crate::account::AccountId;
+use crate::language::Language;
 use crate::timestamp::Timestamp;
 
 /// How long it waits: the person may look for the mail with the link, which lives for ten minutes, and ask for a second one.
@@ -76,6 +77,16 @@ impl WaitingRequest {
         let pairs = self.pairs();
         let request = AuthorizationRequest::parse(&Parameters::new(&pairs), client, self.requested_at)?;
         Ok(AuthorizationRequest { subject: self.subject.clone(), ..request })
+    }
+
+    /// What the person may have typed elsewhere, for the field of the form.
+    pub fn login_hint(&self) -> Option<&str> {
+        self.parameters.get("login_hint").map(String::as_str)
+    }
+
+    /// The language that the client asks for.
+    pub fn language(&self) -> Option<Language> {
+        self.parameters.get("ui_locales").and_then(|tag| Language::from_tag(tag))
     }
 
     fn pairs(&self) -> Vec<(String, String)> {

@@ -54,6 +54,9 @@ pub struct SignInPage {
     form_id: FormId,
     #[serde(skip)]
     requested: Option<RequestedEmail>,
+    /// The product that somebody signs in to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<String>,
     #[serde(skip)]
     banner: Option<Banner>,
     #[serde(skip)]
@@ -75,6 +78,7 @@ impl SignInPage {
             again: None,
             form_id,
             requested: None,
+            client: None,
             banner: None,
             identifier,
             email,
@@ -92,6 +96,24 @@ impl SignInPage {
     #[must_use]
     pub fn with_banner(self, banner: Option<Banner>) -> Self {
         Self { banner, ..self }
+    }
+
+    /// Fills in what the person may have typed at a product.
+    #[must_use]
+    pub fn with_login_hint(self, hint: Option<&str>) -> Self {
+        match hint {
+            Some(hint) if self.again.is_none() => {
+                let email = if hint.contains('@') { hint.to_owned() } else { self.email.clone() };
+                Self { identifier: hint.to_owned(), email, ..self }
+            }
+            _ => self,
+        }
+    }
+
+    /// Says which product somebody signs in to, if one waits.
+    #[must_use]
+    pub fn with_client(self, client: Option<String>) -> Self {
+        Self { client, ..self }
     }
 
     /// Adds the reason, if there is one, and the change that was wanted, if this is why. The account that wants it signs in,

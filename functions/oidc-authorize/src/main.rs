@@ -1,0 +1,6 @@
+//! The Lambda binary of the flow in `lib.rs`.
+use shared::runtime::{get, serve};
+
+fn main() -> std::process::ExitCode {
+    serve(&get(oidc_authorize::get).post_of_any_site(oidc_authorize::post))
+}
