@@ -315,7 +315,20 @@ fn print_ready(stack: &Stack, up: &Up) {
     println!();
     print_accounts(stack.accounts());
     println!();
+    print_issuer(stack);
     println!("  Ctrl-C stops everything.");
+    println!();
+}
+
+/// What a product is configured with.
+fn print_issuer(stack: &Stack) {
+    if !stack.has_issuer() {
+        return;
+    }
+    println!("  Issuer    {}   (OpenID Connect: docs/oidc.md)", stack.page_url());
+    if let Some(client) = stack.demo_client() {
+        println!("  client_id {}   client_secret {}", client.id, client.secret);
+    }
     println!();
 }
 

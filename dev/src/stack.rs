@@ -1,11 +1,13 @@
 //! The whole stack: starts its parts in order, holds them, stops them.
 
 pub mod accounts;
+mod demo_client;
 pub mod environment;
 mod hosts;
 mod options;
 pub mod ports;
 pub mod sam_local;
+mod servers;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,6 +20,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use self::accounts::AccountLine;
+pub use self::demo_client::DemoClient;
 use self::environment::Environments;
 use self::hosts::Hosts;
 pub use self::options::Options;
@@ -53,6 +56,7 @@ pub struct Stack {
     template: Template,
     environments: Environments,
     accounts: Vec<AccountLine>,
+    demo_client: Option<DemoClient>,
     mailbox: Mailbox,
     calls: Calls,
     faults: Faults,
@@ -103,6 +107,10 @@ impl Stack {
         let import = accounts::import(ops, &file, &variables, stack.database.existed);
         tokio::try_join!(import, stack.all_polled(options))?;
         stack.accounts = accounts;
+        // A database that was there before has its products.
+        if stack.has_issuer() && !stack.database.existed {
+            stack.demo_client = Some(demo_client::register(ops, &variables).await?);
+        }
         stack.logs.started();
         if let Some(port) = page_port {
             stack.open_page(options, port, api)?;
@@ -126,6 +134,7 @@ impl Stack {
             },
             hosts: Hosts::new(options.sam_local.as_ref().and_then(|sam_local| sam_local.listen)),
             accounts: Vec::new(),
+            demo_client: None,
             mailbox: Mailbox::default(),
             calls: Calls::default(),
             faults: Faults::default(),
@@ -140,96 +149,6 @@ impl Stack {
         };
         stack.serve(options, ports)?;
         Ok(stack)
-    }
-
-    fn serve(&mut self, options: &Options, ports: Ports) -> anyhow::Result<()> {
-        let writes = WriteSignal::default();
-        let endpoint = AwsEndpoint {
-            checks: Checks::of(&self.template, self.faults.clone()),
-            database: self.database.address,
-            client: local_client()?,
-            mailbox: self.mailbox.clone(),
-            calls: self.calls.clone(),
-            runtime: self.runtime.clone(),
-            writes: writes.clone(),
-        };
-        if let Some(listener) = ports.containers {
-            self.serve_aws(listener, containers::router(endpoint.clone()));
-        }
-        self.serve_aws(ports.aws, endpoint.router());
-        self.serve_page(ports.mailbox, mailbox::router(self.mailbox.clone()));
-        let (mailbox, logs) = (self.mailbox.clone(), self.logs.clone());
-        let tell = async move { mailbox.each(|email| logs.tell(&email.line())).await };
-        self.tasks.push(tokio::spawn(tell));
-        self.read_streams(options, &writes)
-    }
-
-    fn open_page(
-        &mut self,
-        options: &Options,
-        port: ClosedPort,
-        api: Option<TcpListener>,
-    ) -> anyhow::Result<()> {
-        let gateway = Gateway::new(
-            &self.template,
-            self.runtime.clone(),
-            self.calls.clone(),
-            self.logs.clone(),
-            options,
-        );
-        let mut page = gateway.router();
-        if let (Some(distribution), Some(api)) = (&self.template.distribution, api) {
-            let host = format!("127.0.0.1:{}", port_of(&api));
-            let headers = self.environments.headers_of(distribution)?;
-            let cloudfront =
-                CloudFront::new(&distribution.forwarded, &headers, distribution.copies_host, &host)?;
-            self.api_url = Some(format!("http://{host}"));
-            self.serve_page(api, page.clone());
-            page = cloudfront.before(page);
-        }
-        self.serve_page(port.open()?, page);
-        Ok(())
-    }
-
-    fn read_streams(&mut self, options: &Options, writes: &WriteSignal) -> anyhow::Result<()> {
-        for function in &self.template.functions {
-            let Some(source) = function.stream.clone() else { continue };
-            let mapping = EventSourceMapping {
-                function: function.name.clone(),
-                source,
-                database: self.database.database.clone(),
-                invoker: self.invoker(options, function)?,
-                writes: writes.clone(),
-                pause: self.stream_pause.clone(),
-                dead_letters: self.dead_letters.clone(),
-                logs: self.logs.clone(),
-                data: options.data.clone(),
-            };
-            self.tasks.push(tokio::spawn(mapping.run()));
-        }
-        Ok(())
-    }
-
-    /// How a function without a route is invoked.
-    fn invoker(&self, options: &Options, function: &Function) -> anyhow::Result<Invoker> {
-        let elsewhere = options.sam_local.as_ref().and_then(|sam_local| sam_local.invoke.as_deref());
-        Ok(match elsewhere {
-            Some(url) => Invoker::of_lambda(local_client()?, url, &function.logical_id),
-            None => Invoker::of_process(self.runtime.clone(), &function.name),
-        })
-    }
-
-    fn serve_aws(&mut self, listener: TcpListener, router: axum::Router) {
-        let service =
-            self.hosts.clone().only(router).into_make_service_with_connect_info::<ConnectionCutter>();
-        let listener = CuttableListener(listener);
-        self.tasks.push(tokio::spawn(async move { ended(axum::serve(listener, service).await) }));
-    }
-
-    fn serve_page(&mut self, listener: TcpListener, router: axum::Router) {
-        let service =
-            self.hosts.clone().only(router).into_make_service_with_connect_info::<std::net::SocketAddr>();
-        self.tasks.push(tokio::spawn(async move { ended(axum::serve(listener, service).await) }));
     }
 
     fn start_functions(
@@ -295,6 +214,16 @@ impl Stack {
     /// The URL of the API itself, where the site's is CloudFront's.
     pub fn api_url(&self) -> Option<&str> {
         self.api_url.as_deref()
+    }
+
+    /// Whether products can sign their people in.
+    pub fn has_issuer(&self) -> bool {
+        self.template.function("oidc-metadata").is_some()
+    }
+
+    /// The product that this stack was started with.
+    pub fn demo_client(&self) -> Option<&DemoClient> {
+        self.demo_client.as_ref()
     }
 
     /// The accounts that were loaded.
@@ -404,15 +333,4 @@ impl Drop for Stack {
 
 fn binary<'b>(binaries: &'b BTreeMap<String, PathBuf>, name: &str) -> anyhow::Result<&'b PathBuf> {
     binaries.get(name).with_context(|| format!("the package {name} has no binary of that name"))
-}
-
-/// A client for this machine; it ignores the proxies of the environment.
-fn local_client() -> anyhow::Result<reqwest::Client> {
-    reqwest::Client::builder().no_proxy().build().context("no HTTP client")
-}
-
-fn ended(result: std::io::Result<()>) {
-    if let Err(error) = result {
-        eprintln!("a server of the stack stopped: {error}");
-    }
 }

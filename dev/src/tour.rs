@@ -1,6 +1,6 @@
 //! The tour: the whole story without a browser, on a stack of its own or at a site elsewhere, step by step; each step
 //! is printed with the requests, the responses, the emails that arrived and the time it took. The steps are in
-//! `story`, `another_device`, `undo`, `password`, `refusals`, `recovery` and `visit`. Must not know how the site works inside.
+//! `story`, `another_device`, `undo`, `password`, `refusals`, `recovery`, `products` and `visit`. Must not know how the site works inside.
 
 mod another_device;
 pub mod compare;
@@ -10,6 +10,7 @@ mod operator;
 mod pages;
 mod password;
 mod placeholders;
+mod products;
 mod recording;
 mod recovery;
 mod refusals;
@@ -73,7 +74,8 @@ pub async fn run(destination: Destination<'_>, profile: Profile, record: Option<
             let operator = Operator::new(&environments.of_operator(&template))?;
             let people = accounts::read(&workspace::root().join(ACCOUNTS))?;
             let report = report(record, &url)?;
-            walk(Site { url, mailbox, operator: Some(operator) }, report, People::of(&people)?).await
+            let site = Site { url, mailbox, operator: Some(operator), product: None };
+            walk(site, report, People::of(&people)?).await
         }
         Destination::Site { site, people, mailbox } => {
             visit(site, &accounts::read(people)?, mailbox, report(record, site)?).await
@@ -95,6 +97,7 @@ async fn on_own_stack(profile: Profile, record: Option<&Path>) -> Result<()> {
         url: stack.page_url().to_owned(),
         mailbox: stack.mailbox_url().to_owned(),
         operator: Some(Operator::new(&stack.operator_variables())?),
+        product: stack.demo_client().cloned(),
     };
     let report = report(record, &site.url)?;
     let outcome = walk(site, report, People::of(stack.accounts())?).await;
@@ -119,7 +122,8 @@ async fn walk(site: Site, report: Report, people: People) -> Result<()> {
         password::tell(&mut tour, &people).await?;
         refusals::tell(&mut tour, &people).await?;
         pages::tell(&mut tour, &people).await?;
-        recovery::tell(&mut tour, &people).await
+        recovery::tell(&mut tour, &people).await?;
+        products::tell(&mut tour, &people).await
     };
     let outcome = outcome.await;
     tour.report.close(outcome)
@@ -134,7 +138,7 @@ async fn visit(url: &str, people: &[AccountLine], mailbox: Option<&str>, report:
         return visit.close(outcome, false);
     };
     let emails = MailReader::new(mailbox, url).await?;
-    let site = Site { url: url.to_owned(), mailbox: mailbox.to_owned(), operator: None };
+    let site = Site { url: url.to_owned(), mailbox: mailbox.to_owned(), operator: None, product: None };
     let Visit { connections, report, .. } = visit;
     let mut tour = Walk { site, connections, emails, report };
     // The steps that need email come first: the others cause emails that nobody reads.

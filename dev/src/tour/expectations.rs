@@ -45,6 +45,13 @@ impl SiteResponse {
         Ok(self)
     }
 
+    /// The header must have this value.
+    pub(super) fn expect_header(&self, name: &str, value: &str) -> Result<&Self> {
+        let there = self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| &**value);
+        ensure!(there == Some(value), "expected {name}: {value}, came {there:?} with {}", self.in_full());
+        Ok(self)
+    }
+
     /// What the JSON pointer names must be true, or must be false.
     pub(super) fn expect_flag(&self, pointer: &str, value: bool) -> Result<&Self> {
         let there = self.body.pointer(pointer).and_then(Value::as_bool);

@@ -90,6 +90,18 @@ impl Report {
         Ok(answer)
     }
 
+    /// Sends a request with headers and a body of its own, and reports it, without these, and its response.
+    pub(super) async fn send(
+        &mut self,
+        browser: &mut Browser,
+        asked: &SiteRequest,
+    ) -> Result<SiteResponse> {
+        self.line("asked", format!("{} {}", asked.method, asked.path));
+        let answer = self.observe(browser, asked).await?;
+        self.line("came", answer.gist());
+        Ok(answer)
+    }
+
     /// Whether the tour is recorded.
     pub(super) fn records(&self) -> bool {
         self.recorder.is_some()

@@ -7,8 +7,9 @@ use serde_json::Value;
 use super::mail_reader::{EmailKind, MailReader};
 use super::operator::Operator;
 use super::report::Report;
-use crate::browser::{Browser, Connections, SiteResponse};
+use crate::browser::{Browser, Connections, SiteRequest, SiteResponse};
 use crate::mailbox::ReceivedEmail;
+use crate::stack::DemoClient;
 use crate::stack::accounts::AccountLine;
 
 /// The people of the tour, in the form of the demo accounts; from the root of the workspace.
@@ -21,6 +22,8 @@ pub(super) struct Site {
     /// The URL of its mailbox, without a path.
     pub(super) mailbox: String,
     pub(super) operator: Option<Operator>,
+    /// A product that signs its people in there.
+    pub(super) product: Option<DemoClient>,
 }
 
 impl Site {
@@ -79,6 +82,15 @@ impl Walk {
         body: Value,
     ) -> Result<SiteResponse> {
         self.report.ask(browser, Method::POST, path, Some(body)).await
+    }
+
+    /// Sends a request that is no JSON, as a product's server does.
+    pub(super) async fn send(
+        &mut self,
+        browser: &mut Browser,
+        asked: &SiteRequest,
+    ) -> Result<SiteResponse> {
+        self.report.send(browser, asked).await
     }
 
     /// Waits for the next email to this address, which must be of this kind.
