@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 
 use commands::Connection;
 use commands::accounts::{self, Accounts};
+use commands::clients::{self, Clients};
 use commands::emails::{self, Emails};
 
 #[derive(Parser)]
@@ -24,6 +25,9 @@ enum Command {
     /// Accounts: import them, disable them, end their sessions.
     #[command(subcommand)]
     Accounts(Accounts),
+    /// Clients of OpenID Connect: register them, list them, change their secrets, remove them
+    #[command(subcommand)]
+    Clients(Clients),
     /// Emails that were not sent: list them, send them again
     #[command(subcommand, alias = "mails")]
     Emails(Emails),
@@ -34,6 +38,7 @@ async fn main() -> ExitCode {
     let Arguments { connection, command } = Arguments::parse();
     let outcome = match command {
         Command::Accounts(command) => accounts::run(command, &connection).await,
+        Command::Clients(command) => clients::run(command, &connection).await,
         Command::Emails(command) => emails::run(command, &connection).await,
     };
     match outcome {

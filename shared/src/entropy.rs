@@ -3,6 +3,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use domain::Token;
+use domain::oidc::{ClientId, ClientSecret};
 use domain::password::SALT_BYTES;
 use ring::rand::{SecureRandom as _, SystemRandom};
 
@@ -46,6 +47,16 @@ impl Entropy {
     /// 128 random bits for a key that need not be secret.
     pub fn id(&self) -> u128 {
         u128::from_be_bytes(self.bytes())
+    }
+
+    /// The id of a new client.
+    pub fn client_id(&self) -> ClientId {
+        ClientId::new(self.bytes())
+    }
+
+    /// A new secret of a client.
+    pub fn client_secret(&self) -> ClientSecret {
+        ClientSecret::from_bytes(self.bytes())
     }
 
     /// A fraction from 0 to 1, to spread retries.

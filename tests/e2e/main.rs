@@ -2,6 +2,7 @@
 #[path = "../support/claims.rs"]
 mod claims;
 mod client;
+mod clients;
 mod cloudfront;
 mod command_line;
 mod faults;

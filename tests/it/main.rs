@@ -8,8 +8,10 @@ mod support;
 
 mod account;
 mod any_input;
+mod authorization_codes;
 mod bad_input;
 mod check_mailbox;
+mod clients;
 mod cloudfront;
 mod cloudfront_template;
 mod confirm_backup;

@@ -92,9 +92,7 @@ impl World {
         let wire = Wire::new(database.clone());
         let clock = TestClock::at(NOON);
         let platform = TestPlatform::new(&clock, 0, wire.http_client());
-        let mailer = variables("mailer");
-        let mut operator = variables("password-login");
-        operator.insert("AWS_ACCESS_KEY_ID".into(), OPERATOR_KEY.into());
+        let (mailer, operator) = (variables("mailer"), operator_variables());
         Self {
             functions: Box::new(Functions::start(&platform, variables)),
             mailer: platform.mailer(&|name| mailer.get(name).cloned()),
@@ -152,6 +150,13 @@ impl World {
             variables.extend(changes.clone());
             variables
         })
+    }
+
+    /// The operator's app in a deployment with these variables instead of the template's.
+    pub fn operator_with(&self, changes: &[(&str, &str)]) -> App<PasswordChecks> {
+        let mut variables = operator_variables();
+        variables.extend(changes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        self.platform.app(&|name| variables.get(name).cloned())
     }
 
     /// The mailer of a deployment with this product name.
@@ -311,6 +316,13 @@ pub fn function_of(path: &str) -> &'static str {
     let functions = &template().functions;
     let found = functions.iter().find(routed).or_else(|| functions.iter().find(fallback));
     &found.expect("there is a default route").name
+}
+
+/// Those of a function, with the operator's access key.
+fn operator_variables() -> Variables {
+    let mut variables = variables("password-login");
+    variables.insert("AWS_ACCESS_KEY_ID".into(), OPERATOR_KEY.into());
+    variables
 }
 
 /// The variables that the template gives a function.

@@ -1,6 +1,7 @@
 //! One file for each command.
 mod account_admin;
 pub mod accounts;
+pub mod clients;
 pub mod emails;
 mod history;
 mod import;

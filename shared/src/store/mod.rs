@@ -5,8 +5,10 @@
 mod account_admin;
 mod accounts;
 mod addresses;
+mod authorization_codes;
 mod backup;
 mod claims;
+mod clients;
 mod error;
 mod history;
 mod limits;
@@ -27,6 +29,7 @@ use aws_types::SdkConfig;
 
 pub use account_admin::{AccountBatch, Cursor};
 pub use accounts::{NewAccount, NotCreated};
+pub use authorization_codes::NotRedeemed;
 pub use backup::{ConfirmRefused, Confirmation};
 pub use claims::{UnclaimedLook, UnclaimedLooks};
 pub use error::StoreError;

@@ -1,0 +1,233 @@
+//! `ops clients`: the products that sign their people in here with OpenID Connect.
+use clap::Subcommand;
+use domain::oidc::{
+    Client, ClientAuthentication, ClientId, ClientName, ClientSecret, ClientSecrets, RedirectUri,
+};
+
+use super::{Connection, Operator};
+use crate::error::Failure;
+
+/// Commands for clients.
+#[derive(Debug, Subcommand)]
+pub enum Clients {
+    /// Registers a client, and prints its id and its secret. The secret is shown this once: only its hash is stored.
+    Add {
+        /// What people see that they sign in to: 1 to 80 characters.
+        #[arg(long)]
+        name: String,
+        /// Where people return to with a code, letter by letter: https, or http at 127.0.0.1 and [::1]. May be given up to
+        /// ten times.
+        #[arg(long = "redirect-uri", value_name = "URI", required = true)]
+        redirect_uris: Vec<String>,
+        /// Where people may be sent after they signed out. May be given up to ten times.
+        #[arg(long = "sign-out-uri", value_name = "URI")]
+        sign_out_uris: Vec<String>,
+        /// The client cannot keep a secret, because it runs in a browser or on a phone: it gets none.
+        #[arg(long)]
+        public: bool,
+    },
+    /// Lists all clients, the oldest first. No secret is shown.
+    List,
+    /// Makes another secret for a client and prints it. The former one works too, until you end it with --end-former.
+    RotateSecret {
+        /// The client's id.
+        client: String,
+        /// End the former secret instead, once the client uses the new one everywhere.
+        #[arg(long)]
+        end_former: bool,
+    },
+    /// Removes a client: from then on nobody signs in to it. Tokens that it has end within five minutes.
+    Remove {
+        /// The client's id.
+        client: String,
+    },
+}
+
+/// Runs a command. Wrong input is told before anything is read.
+pub async fn run(command: Clients, connection: &Connection) -> Result<(), Failure> {
+    match command {
+        Clients::Add { name, redirect_uris, sign_out_uris, public } => {
+            let registration = Registration::parse(&name, &redirect_uris, &sign_out_uris)?;
+            add(&connect(connection).await?, registration, public).await
+        }
+        Clients::List => list(&connect(connection).await?).await,
+        Clients::RotateSecret { client, end_former } => {
+            let id = parse_id(&client)?;
+            let operator = connect(connection).await?;
+            if end_former { end_former_secret(&operator, &id).await } else { rotate(&operator, &id).await }
+        }
+        Clients::Remove { client } => {
+            let id = parse_id(&client)?;
+            remove(&connect(connection).await?, &id).await
+        }
+    }
+}
+
+/// What an operator says about a new client.
+struct Registration {
+    name: ClientName,
+    redirect_uris: Vec<RedirectUri>,
+    sign_out_uris: Vec<RedirectUri>,
+}
+
+impl Registration {
+    /// Parses it; the failure names all that is wrong.
+    fn parse(name: &str, redirect_uris: &[String], sign_out_uris: &[String]) -> Result<Self, Failure> {
+        let mut problems = Vec::new();
+        let name = ClientName::parse(name).map_err(|error| problems.push(format!("--name: {error}"))).ok();
+        let mut parse_all = |option: &str, typed: &[String]| -> Vec<RedirectUri> {
+            let mut parsed = Vec::new();
+            for uri in typed {
+                match RedirectUri::parse(uri) {
+                    Ok(uri) => parsed.push(uri),
+                    Err(error) => problems.push(format!("{option} {uri}: {error}")),
+                }
+            }
+            parsed
+        };
+        let redirect_uris = parse_all("--redirect-uri", redirect_uris);
+        let sign_out_uris = parse_all("--sign-out-uri", sign_out_uris);
+        match name {
+            Some(name) if problems.is_empty() => Ok(Self { name, redirect_uris, sign_out_uris }),
+            _ => Err(Failure::Input(problems)),
+        }
+    }
+}
+
+fn parse_id(typed: &str) -> Result<ClientId, Failure> {
+    ClientId::parse(typed).map_err(|_| {
+        Failure::Input(vec![format!("{typed:?} is not the id of a client: it has 22 characters")])
+    })
+}
+
+async fn connect(connection: &Connection) -> Result<Operator, Failure> {
+    let operator = Operator::connect(connection).await?;
+    if operator.store.has_clients() {
+        return Ok(operator);
+    }
+    let problem =
+        "CLIENTS_TABLE is not set; a deployment has that table with the parameter OpenIdConnect=true";
+    Err(Failure::Input(vec![problem.into()]))
+}
+
+async fn add(operator: &Operator, registration: Registration, public: bool) -> Result<(), Failure> {
+    let now = operator.now();
+    let secret = (!public).then(|| operator.entropy.client_secret());
+    let client = Client {
+        id: operator.entropy.client_id(),
+        name: registration.name,
+        redirect_uris: registration.redirect_uris,
+        sign_out_uris: registration.sign_out_uris,
+        authentication: secret.as_ref().map_or(ClientAuthentication::Public, |secret| {
+            ClientAuthentication::Confidential(ClientSecrets::new(secret, now))
+        }),
+        created_at: now,
+    };
+    let client = client.checked().map_err(|error| Failure::Input(vec![error.to_string()]))?;
+    if !operator.store.add_client(&client).await? {
+        return Err(Failure::Input(vec![format!("{} is registered already", client.id.as_str())]));
+    }
+    println!("client_id      {}", client.id.as_str());
+    if let Some(secret) = secret {
+        print_secret(&secret);
+    }
+    Ok(())
+}
+
+fn print_secret(secret: &ClientSecret) {
+    println!("client_secret  {}", secret.expose());
+    eprintln!("Keep the secret now: only its hash is stored.");
+}
+
+async fn list(operator: &Operator) -> Result<(), Failure> {
+    let clients = operator.store.list_clients().await?;
+    for client in &clients {
+        println!("{}", entry(client));
+    }
+    println!("{} {}", clients.len(), if clients.len() == 1 { "client" } else { "clients" });
+    Ok(())
+}
+
+/// A client as the list shows it, in several lines.
+fn entry(client: &Client) -> String {
+    let (kind, secrets) = match &client.authentication {
+        ClientAuthentication::Public => ("public", None),
+        ClientAuthentication::Confidential(secrets) => ("confidential", Some(secrets)),
+    };
+    let (id, since) = (client.id.as_str(), client.created_at.rfc3339());
+    let mut lines = vec![format!("{id}  {since}  {kind:12}  {}", client.name)];
+    for (what, uris) in [("redirect-uri", &client.redirect_uris), ("sign-out-uri", &client.sign_out_uris)] {
+        lines.extend(uris.iter().map(|uri| format!("    {what}   {uri}")));
+    }
+    if let Some(secrets) = secrets {
+        lines.push(format!("    secret         made {}", secrets.current.made_at.rfc3339()));
+        if let Some(former) = &secrets.former {
+            lines.push(format!("    former secret  made {}, still accepted", former.made_at.rfc3339()));
+        }
+    }
+    lines.join("\n")
+}
+
+/// Makes another secret. With one that is being replaced already, a third would end the secret that the client may still use.
+async fn rotate(operator: &Operator, id: &ClientId) -> Result<(), Failure> {
+    let (name, secrets) = secrets_of(operator, id).await?;
+    if secrets.former.is_some() {
+        return Err(Failure::Input(vec![format!(
+            "the former secret of {name} is still accepted; end it with --end-former first"
+        )]));
+    }
+    let secret = operator.entropy.client_secret();
+    replace(operator, id, &secrets, &secrets.clone().rotated(operator.now(), &secret)).await?;
+    print_secret(&secret);
+    eprintln!("The former secret works too, until: clients rotate-secret {} --end-former", id.as_str());
+    Ok(())
+}
+
+async fn end_former_secret(operator: &Operator, id: &ClientId) -> Result<(), Failure> {
+    let (name, secrets) = secrets_of(operator, id).await?;
+    if secrets.former.is_none() {
+        println!("{name} ({}) has one secret only", id.as_str());
+        return Ok(());
+    }
+    replace(operator, id, &secrets, &secrets.clone().without_former()).await?;
+    println!("the former secret of {name} ({}) has ended", id.as_str());
+    Ok(())
+}
+
+/// The name and the secrets of a confidential client.
+async fn secrets_of(operator: &Operator, id: &ClientId) -> Result<(ClientName, ClientSecrets), Failure> {
+    let client = operator.store.find_client(id).await?.ok_or_else(|| unknown(id))?;
+    match client.authentication {
+        ClientAuthentication::Confidential(secrets) => Ok((client.name, secrets)),
+        ClientAuthentication::Public => {
+            Err(Failure::Input(vec![format!("{} is public: it has no secret", client.name)]))
+        }
+    }
+}
+
+async fn replace(
+    operator: &Operator,
+    id: &ClientId,
+    read: &ClientSecrets,
+    new: &ClientSecrets,
+) -> Result<(), Failure> {
+    if operator.store.replace_client_secrets(id, read, new).await? {
+        return Ok(());
+    }
+    Err(Failure::Input(vec![format!(
+        "the secrets of {} were changed at the same time; nothing was done",
+        id.as_str()
+    )]))
+}
+
+async fn remove(operator: &Operator, id: &ClientId) -> Result<(), Failure> {
+    if !operator.store.remove_client(id).await? {
+        return Err(unknown(id));
+    }
+    println!("{} is removed", id.as_str());
+    Ok(())
+}
+
+fn unknown(id: &ClientId) -> Failure {
+    Failure::Input(vec![format!("there is no client {}", id.as_str())])
+}
