@@ -7,8 +7,8 @@ use serde_json::Value;
 use shared::app::App;
 use shared::config::{self, Incomplete, Requirements};
 use shared::requirements::{
-    BackupConfirmation, EmailRequests, LinkCodes, PasswordChecks, PrimaryChanges, PrimaryConfirmations,
-    RateLimits, Sender,
+    BackupConfirmation, ClientRequests, EmailRequests, LinkCodes, PasswordChecks, PrimaryChanges,
+    PrimaryConfirmations, RateLimits, Sender, TokenIssuing, TokenVerification,
 };
 use shared::runtime::{Methods, answer, get, post};
 use shared::web::guard::Event;
@@ -47,6 +47,16 @@ pub struct Functions {
     pub confirm_primary: App<PrimaryConfirmations>,
     /// Signs out.
     pub sign_out: App,
+    /// Describes the site to products.
+    pub oidc_metadata: App<TokenVerification>,
+    /// Gives products codes.
+    pub oidc_authorize: App<ClientRequests>,
+    /// Gives them tokens.
+    pub oidc_token: App<TokenIssuing>,
+    /// Tells them who has signed in.
+    pub oidc_userinfo: App<TokenVerification>,
+    /// Signs out for them.
+    pub oidc_sign_out: App<ClientRequests>,
 }
 
 impl Functions {
@@ -72,6 +82,11 @@ impl Functions {
             request_primary: app(platform, &variables("request-primary")),
             confirm_primary: app(platform, &variables("confirm-primary")),
             sign_out: app(platform, &variables("sign-out")),
+            oidc_metadata: app(platform, &variables("oidc-metadata")),
+            oidc_authorize: app(platform, &variables("oidc-authorize")),
+            oidc_token: app(platform, &variables("oidc-token")),
+            oidc_userinfo: app(platform, &variables("oidc-userinfo")),
+            oidc_sign_out: app(platform, &variables("oidc-sign-out")),
         }
     }
 
@@ -123,6 +138,20 @@ impl Functions {
                 respond(&self.confirm_primary, &methods, event).await
             }
             "sign-out" => respond(&self.sign_out, &post(sign_out::post), event).await,
+            "oidc-metadata" => respond(&self.oidc_metadata, &get(oidc_metadata::get), event).await,
+            "oidc-authorize" => {
+                let methods = get(oidc_authorize::get).post_of_any_site(oidc_authorize::post);
+                respond(&self.oidc_authorize, &methods, event).await
+            }
+            "oidc-token" => respond(&self.oidc_token, &post(oidc_token::post), event).await,
+            "oidc-userinfo" => {
+                let methods = get(oidc_userinfo::get).post(oidc_userinfo::post);
+                respond(&self.oidc_userinfo, &methods, event).await
+            }
+            "oidc-sign-out" => {
+                let methods = get(oidc_sign_out::get).post(oidc_sign_out::post);
+                respond(&self.oidc_sign_out, &methods, event).await
+            }
             other => panic!("{other} is not behind a route"),
         }
     }
@@ -141,6 +170,9 @@ pub fn starts(function: &str, variable: Variable<'_>) -> Result<(), Incomplete> 
         "promote-backup" => config::read::<PrimaryChanges>(variable).map(drop),
         "end-session" => config::read::<RateLimits>(variable).map(drop),
         "mailer" => config::read::<Sender>(variable).map(drop),
+        "oidc-metadata" | "oidc-userinfo" => config::read::<TokenVerification>(variable).map(drop),
+        "oidc-authorize" | "oidc-sign-out" => config::read::<ClientRequests>(variable).map(drop),
+        "oidc-token" => config::read::<TokenIssuing>(variable).map(drop),
         _ => config::read::<()>(variable).map(drop),
     }
 }

@@ -7,6 +7,7 @@ mod log;
 mod outbox;
 mod people;
 pub mod platform;
+mod product;
 mod request;
 mod visitor;
 mod wire;
@@ -15,6 +16,7 @@ mod writes;
 
 pub use functions::{Functions, respond, starts};
 pub use people::{PASSWORD, Person};
+pub use product::{Product, Tokens, basic, challenge, leads_to, signs_in};
 pub use request::Ask;
 pub use visitor::{Answer, Visitor, assert_sealed, read, token_in};
 pub use world::{

@@ -34,7 +34,8 @@ pub const NOON: u64 = 1_795_348_800;
 pub const PUBLIC_URL: &str = "https://account.example.com";
 
 static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
-    let parameters = [("PublicUrl", PUBLIC_URL), ("MailFrom", "no-reply@example.com")];
+    let parameters =
+        [("PublicUrl", PUBLIC_URL), ("MailFrom", "no-reply@example.com"), ("OpenIdConnect", "true")];
     let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned()));
     Template::parse(&template_text(), &BTreeMap::from(parameters)).expect("the template can be run")
 });
