@@ -315,7 +315,11 @@ async fn a_browser_that_forges_what_waits_gains_nothing() {
         ("garbage", "__Host-authorize=x".to_owned(), 303),
         ("no object", format!("__Host-authorize={}", URL_SAFE_NO_PAD.encode("[]")), 303),
         ("from the future", forged(&|waiting| waiting["t"] = json!(NOON + 60)), 303),
-        ("another address", forged(&|waiting| waiting["p"]["redirect_uri"] = json!("https://example.net/")), 400),
+        (
+            "another address",
+            forged(&|waiting| waiting["p"]["redirect_uri"] = json!("https://example.net/")),
+            400,
+        ),
         ("no client", forged(&|waiting| waiting["p"]["client_id"] = json!("x")), 400),
     ] {
         let browser = world.signed_in(&mina).await.with_cookie(&cookie);
