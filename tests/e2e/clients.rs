@@ -138,7 +138,7 @@ async fn what_is_wrong_with_a_client_is_named_and_nothing_is_registered() -> Res
             &["--name: a name has", "--redirect-uri http://example.com/: ", "--sign-out-uri nowhere: "][..],
         ),
         (&["add", "--name", "x", "--redirect-uri", REDIRECT, "--redirect-uri", REDIRECT], &["there twice"]),
-        (&too_many, &["at most 10 addresses"]),
+        (&too_many[..], &["at most 10 addresses"]),
         (&["add", "--name", "x"], &["--redirect-uri"]),
         (&["remove", "x"], &["\"x\" is not the id of a client"]),
         (&["rotate-secret", "x"], &["\"x\" is not the id of a client"]),

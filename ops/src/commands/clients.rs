@@ -15,8 +15,8 @@ pub enum Clients {
         /// What people see that they sign in to: 1 to 80 characters.
         #[arg(long)]
         name: String,
-        /// Where people return to with a code, letter by letter: https, or http at 127.0.0.1 and [::1]. May be given up to
-        /// ten times.
+        /// Where people return to with a code, letter by letter: https, or for a program on their own machine
+        /// `http://127.0.0.1` and `http://[::1]`. May be given up to ten times.
         #[arg(long = "redirect-uri", value_name = "URI", required = true)]
         redirect_uris: Vec<String>,
         /// Where people may be sent after they signed out. May be given up to ten times.

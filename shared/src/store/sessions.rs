@@ -25,7 +25,7 @@ const PAGE_ROWS: i32 = 100;
 const MOST_PAGES: usize = 10;
 
 #[derive(Serialize, Deserialize)]
-struct Row {
+pub(super) struct Row {
     session_hash: TokenHash,
     account_id: AccountId,
     /// The condition of a session in use asks for it: sessions of earlier versions have none, and have ended.

@@ -14,7 +14,7 @@ use crate::timestamp::Timestamp;
 use crate::token::TokenHash;
 
 /// Lifetime of a code. RFC 6749, section 4.1.2, allows ten minutes; a client redeems it at once.
-pub const CODE_LIFETIME: Duration = Duration::from_secs(60);
+pub const CODE_LIFETIME: Duration = Duration::from_mins(1);
 
 /// A code as the database has it. It is redeemed once, by one conditional write.
 #[derive(Debug, Clone, PartialEq, Eq)]

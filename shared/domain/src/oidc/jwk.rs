@@ -75,7 +75,7 @@ impl PublicKey {
 
     /// Whether this is the signature of this text by RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518, section 3.3).
     pub(super) fn verify(&self, text: &[u8], signature: &[u8]) -> bool {
-        let components = RsaPublicKeyComponents { n: &self.modulus, e: &EXPONENT };
+        let components = RsaPublicKeyComponents { n: &*self.modulus, e: &EXPONENT[..] };
         components.verify(&RSA_PKCS1_2048_8192_SHA256, text, signature).is_ok()
     }
 }
