@@ -16,7 +16,6 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use axum::body::Bytes;
 use serde_json::Value;
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use self::accounts::AccountLine;
@@ -24,23 +23,16 @@ pub use self::demo_client::DemoClient;
 use self::environment::Environments;
 use self::hosts::Hosts;
 pub use self::options::Options;
-use self::ports::{ClosedPort, Ports, port_of};
+use self::ports::{Ports, port_of};
 use crate::aws::calls::Calls;
-use crate::aws::checks::Checks;
-use crate::aws::connection::{ConnectionCutter, CuttableListener};
-use crate::aws::containers;
-use crate::aws::database::{self, WriteSignal};
-use crate::aws::endpoint::AwsEndpoint;
+use crate::aws::database;
 use crate::aws::faults::Faults;
-use crate::cloudfront::CloudFront;
-use crate::gateway::Gateway;
-use crate::lambda::invoker::Invoker;
 use crate::lambda::process::{Supervisor, Variables};
 use crate::lambda::runtime_api::{Completed, Failed, RuntimeApi, environments_of};
 use crate::logs::{Logs, Printing};
-use crate::mailbox::{self, Mailbox};
-use crate::streams::{DeadLetter, DeadLetters, EventSourceMapping, StreamPause};
-use crate::template::{Function, Template};
+use crate::mailbox::Mailbox;
+use crate::streams::{DeadLetter, DeadLetters, StreamPause};
+use crate::template::Template;
 use crate::{build, workspace};
 
 /// How long a function may take to its first poll before the start is called a failure.
