@@ -72,8 +72,10 @@ def functions(stack):
 def api(stack):
     """Every event of the source template is a route to its function, which allows the API to call it."""
     expect, gateway, api_id = stack.findings.expect, stack.aws("apigatewayv2"), stack.by_hand["Api"]
-    wanted = {}
+    wanted, holds = {}, stack.resolver().holds
     for logical_id, resource in stack.source["Resources"].items():
+        if not holds(resource.get("Condition")):
+            continue
         for event in resource.get("Properties", {}).get("Events", {}).values():
             if event["Type"] == "HttpApi":
                 path = event["Properties"].get("Path")

@@ -30,6 +30,7 @@ OPTIONS = {
     "GradualDeployment": "true",
     "PasswordConcurrency": "5",
     "MailerConcurrency": "2",
+    "OpenIdConnect": "true",
     "ProductName": "Spare & Key",
     "LogRetentionDays": "90",
     "RequestsPerSecond": "50",

@@ -54,12 +54,62 @@ def branches(value):
 
 def statements(role):
     """The statements of a role of deploy/role.yaml."""
-    _, source = translated.source(ROLES)
-    for policy in source["Resources"][role]["Properties"]["Policies"]:
-        for statement in plain(policy["PolicyDocument"]["Statement"]):
+    inline, managed = policies(role)
+    for document in inline + managed:
+        for statement in document["Statement"]:
             assert statement["Effect"] == "Allow", statement
             actions = statement["Action"]
             yield statement, [actions] if isinstance(actions, str) else actions
+
+
+def policies(role):
+    """The documents of a role's inline policies, and of the managed policies that are its own."""
+    _, source = translated.source(ROLES)
+    resources = source["Resources"]
+    own = [resource["Properties"] for resource in resources.values()
+           if resource["Type"] == "AWS::IAM::ManagedPolicy" and {"Ref": role} in resource["Properties"]["Roles"]]
+    inline = resources[role]["Properties"]["Policies"]
+    return [plain(policy["PolicyDocument"]) for policy in inline], [plain(policy["PolicyDocument"]) for policy in own]
+
+
+# IAM's limits, in characters without white space: all inline policies of a role together, and each managed policy.
+INLINE, MANAGED = 10_240, 6_144
+# What names become, each about as long as it can be.
+LONGEST = {
+    "AWS::AccountId": "1" * 12, "AWS::Partition": "aws-us-gov", "AWS::Region": "ap-southeast-1", "StackName": "s" * 25,
+    "HostedZoneId": "Z" * 32, "KmsKeyArn": "k" * 90, "PermissionsBoundaryArn": "p" * 90, "ArtifactBucket.Arn": "b" * 80,
+    "StackRole.Arn": "r" * 95,
+}
+
+
+def resolved(value):
+    """A value with its names filled in."""
+    if isinstance(value, list):
+        return [resolved(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    match value:
+        case {"Ref": name}:
+            return LONGEST[name]
+        case {"Fn::GetAtt": [*path]}:
+            return LONGEST[".".join(path)]
+        case {"Fn::Sub": text}:
+            return re.sub(r"\$\{([^}]+)\}", lambda name: LONGEST[name[1]], text)
+        case {"Fn::If": [_, value, _]}:
+            return resolved(value)
+    return {key: resolved(item) for key, item in value.items() if item != {"Ref": "AWS::NoValue"}}
+
+
+def check_sizes():
+    """IAM takes the policies."""
+    wrong = []
+    for role in ("DeployRole", "StackRole"):
+        inline, managed = ([len(json.dumps(resolved(policy), separators=(",", ":"))) for policy in kind]
+                           for kind in policies(role))
+        print(f"{role}: {sum(inline)} characters of inline policies, managed ones of {managed or 'none'}")
+        if sum(inline) > INLINE or any(length > MANAGED for length in managed):
+            wrong.append(f"{role}: IAM takes {INLINE} characters of inline policies and {MANAGED} of each other one")
+    return wrong
 
 
 def allowed(role):
@@ -126,12 +176,15 @@ UNBOUND = {
     "DrawAKey": "draws a random text and reads nothing",
     "FirstDomainOfTheAccount": "one role of AWS, by its name",
     "HttpApi": "an API's id is drawn by AWS",
+    "MakeTheSigningKey": "a key has no id yet; the condition names its tag and its kind",
     "ReadATemplateThatIsNoStackYet": "reads what it is given",
     "SeeAlarms": "a list",
     "SeeMappings": "a mapping's id is drawn by AWS",
     "Sender": "configuration sets get their names from AWS, and an identity is called like its domain",
     "SignTheCode": "a signing profile has the operator's name",
+    "SigningKey": "a key's id is drawn by AWS; the condition names its tag and its kind",
     "StreamToMailer": "a mapping's id is drawn by AWS; the condition names the functions",
+    "TagTheSigningKey": "a key's id is drawn by AWS; the condition names the tag that it gets and its kind",
     "TagsOfStages": "an API's id is drawn by AWS",
     "TransformSam": "AWS's own transform",
     "WebAcl": "reads the one that the distribution gets, which has the operator's name",
@@ -161,7 +214,7 @@ def main(_):
     kinds = {resource["Type"] for resource in template["Resources"].values()}
     _, role = translated.source(ROLES)
     tried, at_edges = edges.check(role["Parameters"], "tests/deploy/role_edges.json")
-    wrong = check_scopes() + check_regions(kinds) + at_edges
+    wrong = check_scopes() + check_sizes() + check_regions(kinds) + at_edges
     for role, (needed, may, beyond, found) in {
         "the stack's role": check(table, kinds), "the pipeline's role": check_pipeline(table),
     }.items():

@@ -179,14 +179,22 @@ fn statements_of_the_pipeline() -> Vec<Value> {
         };
         assert_eq!(boundary.value[0], "HasPermissionsBoundary", "{role}");
         for policy in properties["Policies"].as_sequence().expect("policies") {
-            let listed = policy["PolicyDocument"]["Statement"].as_sequence().expect("statements").iter();
-            statements.extend(listed.map(|statement| match statement {
-                Value::Tagged(tagged) => tagged.value[1].clone(),
-                plain => plain.clone(),
-            }));
+            statements.extend(statements_of(policy));
         }
     }
+    let resources = document["Resources"].as_mapping().expect("resources").values();
+    let managed = resources.filter(|resource| resource["Type"] == "AWS::IAM::ManagedPolicy");
+    statements.extend(managed.flat_map(|policy| statements_of(&policy["Properties"])));
     statements
+}
+
+fn statements_of(policy: &Value) -> Vec<Value> {
+    let listed = policy["PolicyDocument"]["Statement"].as_sequence().expect("statements").iter();
+    let with_its_condition = |statement: &Value| match statement {
+        Value::Tagged(tagged) => tagged.value[1].clone(),
+        plain => plain.clone(),
+    };
+    listed.map(with_its_condition).collect()
 }
 
 #[test]
