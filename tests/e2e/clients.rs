@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::client::silent;
 use crate::operator::{command, ops};
 
+const CLIENTS: &str = "ClientsTable";
 const REDIRECT: &str = "https://example.com/signed-in";
 
 /// A stack with OpenID Connect or without, and without a function: a command needs the tables only.
@@ -15,12 +16,17 @@ async fn tables_alone(openid_connect: bool) -> Result<Stack> {
     let parameters = BTreeMap::from([("OpenIdConnect".to_owned(), openid_connect.to_string())]);
     let template = dev::workspace::template(1, &parameters)?;
     let without = template.functions.iter().map(|function| function.name.clone()).collect();
-    Stack::start(&Options { without, parameters, ..silent() }).await
+    let stack = Stack::start(&Options { without, parameters, ..silent() }).await?;
+    if openid_connect {
+        // The demo client.
+        stack.tables().empty(CLIENTS)?;
+    }
+    Ok(stack)
 }
 
 /// The stored items.
 fn stored(stack: &Stack) -> Result<Vec<Value>> {
-    stack.tables().items("ClientsTable")
+    stack.tables().items(CLIENTS)
 }
 
 /// Runs `ops clients` with these arguments; its status, what it prints for programs, what it says to people.

@@ -7,22 +7,12 @@ use shared::app::App;
 use shared::error::chain;
 use shared::requirements::PasswordChecks;
 
-use crate::support::{World, template};
+use crate::support::World;
 
 const CLIENTS: &str = "ClientsTable";
 
 /// The operator of a deployment with OpenID Connect.
 fn operator(world: &World) -> App<PasswordChecks> {
-    if !template().tables.iter().any(|table| table.name == CLIENTS) {
-        let definition = json!({
-            "TableName": CLIENTS,
-            "BillingMode": "PAY_PER_REQUEST",
-            "AttributeDefinitions": [{ "AttributeName": "client_id", "AttributeType": "S" }],
-            "KeySchema": [{ "AttributeName": "client_id", "KeyType": "HASH" }],
-        });
-        let definition = serde_json::from_value(definition).expect("a CreateTable request");
-        world.database.create_table(definition).expect("the table can be made");
-    }
     world.operator_with(&[("CLIENTS_TABLE", CLIENTS)])
 }
 
