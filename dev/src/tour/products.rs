@@ -19,19 +19,20 @@ const REDIRECT_URI: &str = "http://127.0.0.1:8400/callback";
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
-/// Walks this part, if the site has a product. A recording leaves it out: `sam local` has no KMS to sign with.
+/// Walks this part, if the site has a product. A recording leaves it out: each stack has a
+/// product of its own.
 pub(super) async fn tell(tour: &mut Walk, people: &People) -> Result<()> {
     let Some(product) = tour.site.product.clone().filter(|_| !tour.report.records()) else { return Ok(()) };
-    let yulia = &people.yulia;
+    let soren = &people.soren;
     tour.report.chapter("A product signs its people in");
     tour.a_day_later().await?;
     let mut browser = tour.browser();
     read_metadata(tour).await?;
     ask(tour, &mut browser, &product).await?;
-    let code = by_password(tour, &mut browser, yulia).await?;
-    let tokens = redeem(tour, &product, yulia, &code).await?;
+    let code = by_password(tour, &mut browser, soren).await?;
+    let tokens = redeem(tour, &product, soren, &code).await?;
     again(tour, &product, &code, &tokens).await?;
-    recovered(tour, &product, yulia).await
+    recovered(tour, &product, soren).await
 }
 
 async fn read_metadata(tour: &mut Walk) -> Result<()> {
@@ -76,9 +77,9 @@ async fn go_on(tour: &mut Walk, browser: &mut Browser) -> Result<String> {
     value("code").with_context(|| format!("expected a code, came {location}"))
 }
 
-async fn by_password(tour: &mut Walk, browser: &mut Browser, yulia: &AccountLine) -> Result<String> {
+async fn by_password(tour: &mut Walk, browser: &mut Browser, soren: &AccountLine) -> Result<String> {
     tour.report.begin("With a password, and then on to the product with a code");
-    let login = json!({ "identifier": yulia.username, "password": yulia.password });
+    let login = json!({ "identifier": soren.username, "password": soren.password });
     tour.post(browser, "/login", login).await?.expect(200)?;
     let code = go_on(tour, browser).await?;
     tour.report.end();
@@ -119,7 +120,7 @@ fn claims(tokens: &SiteResponse) -> Result<Value> {
 async fn redeem(
     tour: &mut Walk,
     product: &DemoClient,
-    yulia: &AccountLine,
+    soren: &AccountLine,
     code: &str,
 ) -> Result<String> {
     tour.report.begin("The product's server redeems the code, and asks who it is");
@@ -130,8 +131,8 @@ async fn redeem(
     let person = ask_who(tour, &access_token).await?;
     person
         .expect(200)?
-        .expect_value("/preferred_username", &yulia.username)?
-        .expect_value("/email", &yulia.email)?;
+        .expect_value("/preferred_username", &soren.username)?
+        .expect_value("/email", &soren.email)?;
     ensure!(person.body["sub"] == claims["sub"], "{}", person.body);
     tour.report.end();
     Ok(access_token)
@@ -147,17 +148,17 @@ async fn again(tour: &mut Walk, product: &DemoClient, code: &str, access_token: 
 }
 
 /// The person recovers the account on the way to the product, which is told so.
-async fn recovered(tour: &mut Walk, product: &DemoClient, yulia: &AccountLine) -> Result<()> {
-    let spare = backup_address(yulia, "product");
+async fn recovered(tour: &mut Walk, product: &DemoClient, soren: &AccountLine) -> Result<()> {
+    let spare = backup_address(soren, "product");
     tour.report.begin("Somebody who has lost the primary mailbox gets to the product too, and the product is told");
     let mut owner = tour.browser();
-    let login = json!({ "identifier": yulia.username, "password": yulia.password });
+    let login = json!({ "identifier": soren.username, "password": soren.password });
     tour.post(&mut owner, "/login", login).await?.expect(200)?;
     tour.post(&mut owner, "/account/backup", json!({ "email": spare })).await?.expect(202)?;
     let email = tour.email(&spare, EmailKind::Confirm).await?;
     let link = tour.emails.link_path(&email)?;
     tour.post(&mut owner, "/backup/confirm", json!({ "token": token_of(&link)? })).await?.expect(200)?;
-    tour.email(&yulia.email, EmailKind::Words).await?;
+    tour.email(&soren.email, EmailKind::Words).await?;
 
     let mut browser = tour.browser();
     tour.get(&mut browser, &request_of(product)).await?.expect(303)?;
@@ -169,7 +170,7 @@ async fn recovered(tour: &mut Walk, product: &DemoClient, yulia: &AccountLine) -
     let tokens = send_code(tour, product, &code).await?;
     let claims = claims(tokens.expect(200)?)?;
     ensure!(claims["sparekey_recovery"] == true && claims["amr"] == json!(["otp"]), "{claims}");
-    tour.email(&yulia.email, EmailKind::Words).await?;
+    tour.email(&soren.email, EmailKind::Words).await?;
     tour.report.end();
     Ok(())
 }

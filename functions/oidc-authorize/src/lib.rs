@@ -76,7 +76,11 @@ async fn resume(app: &App<ClientRequests>, request: &Request, now: Timestamp) ->
         Ok(id) => app.store.find_client(&id).await?,
         Err(_) => None,
     };
-    let Some(client) = client else { return Err(Code::ClientUnknown.into()) };
+    let Some(client) = client else {
+        tracing::warn!("the client of a request that waited is gone");
+        let texts = app.texts(request.language());
+        return Ok(Reply::problem(Code::ClientUnknown.into(), texts).forgetting_authorization());
+    };
     let answer = match waiting.resume(&client) {
         Ok(asked) => answer(app, request, &client, asked, now).await?,
         Err(refused) => Answer::ToClient { location: told(app, refused)?, user: None },

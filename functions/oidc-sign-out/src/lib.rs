@@ -5,7 +5,7 @@ use shared::app::App;
 use shared::error::Error;
 use shared::requirements::ClientRequests;
 use shared::web::pages::{ClientSignOutPage, ClientSignedOutPage};
-use shared::web::{Code, Reply, Request, SessionCookie, StatusCode};
+use shared::web::{Reply, Request, SessionCookie, StatusCode};
 
 /// GET `/oidc/logout`: the button where somebody is signed in, else the way back.
 pub async fn get(app: &App<ClientRequests>, request: Request) -> Result<Reply, Error> {
@@ -47,37 +47,45 @@ fn path_with(parameters: &[(String, String)]) -> String {
 }
 
 /// Which product asks, and where it wants its person back.
+#[derive(Default)]
 struct WayBack {
     client: Option<Client>,
     location: Option<String>,
 }
 
-/// Reads a request. A hint that proves nothing is no hint; an address that is not registered is refused.
+/// Reads a request. A hint that proves nothing is no hint. A request that is wrong leads nowhere, and the person may sign out all
+/// the same.
 async fn find(app: &App<ClientRequests>, parameters: &[(String, String)]) -> Result<WayBack, Error> {
-    let asked = SignOutRequest::parse(&Parameters::new(parameters)).map_err(refused)?;
+    Ok(match read(app, parameters).await? {
+        Ok(way_back) => way_back,
+        Err(why) => {
+            tracing::warn!(%why, "a request to sign out leads nowhere");
+            WayBack::default()
+        }
+    })
+}
+
+async fn read(
+    app: &App<ClientRequests>,
+    parameters: &[(String, String)],
+) -> Result<Result<WayBack, SignOutRefused>, Error> {
+    let asked = match SignOutRequest::parse(&Parameters::new(parameters)) {
+        Ok(asked) => asked,
+        Err(why) => return Ok(Err(why)),
+    };
     let hint = match &asked.id_token_hint {
         Some(hint) => {
             IdTokenHint::verify(hint, &app.public_keys().await?, &app.needs.verification.issuer).ok()
         }
         None => None,
     };
-    let client = match asked.client(hint.as_ref()).map_err(refused)? {
-        Some(id) => Some(app.store.find_client(&id).await?.ok_or(Code::ClientUnknown)?),
-        None => None,
+    let client = match asked.client(hint.as_ref()) {
+        Ok(Some(id)) => match app.store.find_client(&id).await? {
+            Some(client) => Some(client),
+            None => return Ok(Err(SignOutRefused::UnknownClient)),
+        },
+        Ok(None) => None,
+        Err(why) => return Ok(Err(why)),
     };
-    let location = asked.location(client.as_ref()).map_err(refused)?;
-    Ok(WayBack { client, location })
-}
-
-fn refused(why: SignOutRefused) -> Error {
-    tracing::warn!(%why, "led nowhere");
-    match why {
-        SignOutRefused::RedirectUriNotRegistered => Code::RedirectNotRegistered,
-        SignOutRefused::Repeated(_)
-        | SignOutRefused::UnknownClient
-        | SignOutRefused::OtherClient
-        | SignOutRefused::ClientMissing
-        | SignOutRefused::State => Code::ClientUnknown,
-    }
-    .into()
+    Ok(asked.location(client.as_ref()).map(|location| WayBack { client, location }))
 }

@@ -52,21 +52,30 @@ async fn redeem(
         return Ok(Err(CodeRefused::Unknown.into()));
     };
     shared::logging::record_account(&code.account_id);
-    if let Err(refused) = code.redeem(client, &asked.redirect_uri, &asked.code_verifier, now) {
-        tracing::warn!(client = client.as_str(), why = %refused, "a code was not redeemed");
-        return Ok(Err(refused.into()));
-    }
-    let tokens = sign(app, &code, now).await?;
+    let tokens = match code.redeem(client, &asked.redirect_uri, &asked.code_verifier, now) {
+        Ok(()) => Ok(sign(app, &code, now).await?),
+        Err(refused) => {
+            tracing::warn!(client = client.as_str(), why = %refused, "a code was not redeemed");
+            if refused != CodeRefused::Expired {
+                return Ok(Err(refused.into()));
+            }
+            Err(refused)
+        }
+    };
+    // Also when it has expired: a second use ends what the first one gave, however late it comes.
     match app.store.redeem_code(&code, now).await? {
         Ok(()) => {
             tracing::info!(client = client.as_str(), "redeemed a code");
-            Ok(Ok(tokens))
+            Ok(tokens.map_err(TokenError::from))
         }
         Err(NotRedeemed::Replayed) => {
             tracing::warn!(client = client.as_str(), "a code was used again, so its tokens have ended");
             Ok(Err(CodeRefused::Unknown.into()))
         }
-        Err(NotRedeemed::Expired | NotRedeemed::SessionEnded) => Ok(Err(CodeRefused::Unknown.into())),
+        Err(why @ (NotRedeemed::Expired | NotRedeemed::SessionEnded)) => {
+            tracing::warn!(client = client.as_str(), ?why, "a code was not redeemed");
+            Ok(Err(CodeRefused::Unknown.into()))
+        }
     }
 }
 

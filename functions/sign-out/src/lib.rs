@@ -14,9 +14,11 @@ pub async fn post(app: &App, request: Request) -> Result<Reply, Error> {
     if let Some(session) = request.session() {
         app.store.end_session(&session.hash()).await?;
     }
-    Ok(Reply::see_other("/login", StatusCode::OK, &SignedOut {})
+    let reply = Reply::see_other("/login", StatusCode::OK, &SignedOut {})
         .with_banner(Banner::SignedOut)
         .with_session(SessionCookie::Clear)
         .forgetting_wanted_change()
-        .clearing_site_data())
+        .clearing_site_data();
+    // Nobody goes on to a product who signs out on the way.
+    Ok(if request.waiting_client().is_some() { reply.forgetting_authorization() } else { reply })
 }

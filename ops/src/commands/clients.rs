@@ -22,7 +22,7 @@ pub enum Clients {
         /// Where people may be sent after they signed out. May be given up to ten times.
         #[arg(long = "sign-out-uri", value_name = "URI")]
         sign_out_uris: Vec<String>,
-        /// The client cannot keep a secret, because it runs in a browser or on a phone: it gets none.
+        /// The client cannot keep a secret, because its users have the program, as on a phone: it gets none.
         #[arg(long)]
         public: bool,
     },

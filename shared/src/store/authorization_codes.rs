@@ -130,7 +130,7 @@ impl Store {
     ) -> Result<Result<(), NotRedeemed>, StoreError> {
         let mut tx = Transaction::new("redeem a code");
         let spent = tx.add(self.spend_code(code, now));
-        tx.add(self.check_session(&code.session, code.generation));
+        tx.add(self.check_session_of(&code.account_id, &code.session, code.generation));
         tx.add(self.check_generation(&code.account_id, code.generation));
         let Err(failed) = tx.commit(self).await? else { return Ok(Ok(())) };
         if !failed.at(spent) {

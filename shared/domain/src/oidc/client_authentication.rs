@@ -180,7 +180,7 @@ mod tests {
         fn what_is_encoded_as_a_form_is_read(client in any::<[u8; 16]>(), secret in any::<[u8; 32]>()) {
             let (client, secret) = (ClientId::new(client), ClientSecret::from_bytes(secret));
             // The most that a client may encode fits, too.
-            let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+            let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat();
             let header = basic(&format!("{}:{}", encode(client.as_str()), encode(&secret.expose())));
             let read = ClientCredentials::parse(Some(&header), &Parameters::new(&[])).expect("credentials");
             prop_assert_eq!(read.client, client);

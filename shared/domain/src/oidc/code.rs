@@ -95,16 +95,14 @@ impl IssuedCode {
         if self.client != *client {
             return Err(CodeRefused::OtherClient);
         }
-        if now > self.expires_at {
-            return Err(CodeRefused::Expired);
-        }
         if self.redirect_uri != redirect_uri {
             return Err(CodeRefused::OtherRedirectUri);
         }
         if !self.code_challenge.verify(verifier) {
             return Err(CodeRefused::WrongVerifier);
         }
-        Ok(())
+        // Last, because it may be a second use, which ends what the first one gave.
+        if now > self.expires_at { Err(CodeRefused::Expired) } else { Ok(()) }
     }
 }
 
@@ -154,6 +152,8 @@ pub(super) mod tests {
             (&own, uri, VERIFIER, 60, Ok(())),
             (&own, uri, VERIFIER, 61, Err(CodeRefused::Expired)),
             (&other, uri, VERIFIER, 0, Err(CodeRefused::OtherClient)),
+            (&other, uri, VERIFIER, 61, Err(CodeRefused::OtherClient)),
+            (&own, uri, &*wrong_verifier, 61, Err(CodeRefused::WrongVerifier)),
             (&own, other_uri, VERIFIER, 0, Err(CodeRefused::OtherRedirectUri)),
             (&own, "", VERIFIER, 0, Err(CodeRefused::OtherRedirectUri)),
             (&own, uri, &*wrong_verifier, 0, Err(CodeRefused::WrongVerifier)),
