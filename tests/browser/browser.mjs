@@ -52,6 +52,8 @@ export class Visitor {
     const visitor = new Visitor();
     visitor.stack = stack;
     visitor.problems = [];
+    /** The sites that this person may leave for. */
+    visitor.elsewhere = [];
     /** Every form that was sent, as `POST /path`. */
     visitor.posts = [];
     visitor.context = await browser.newContext({
@@ -76,7 +78,7 @@ export class Visitor {
 
   #note(request) {
     const { origin, pathname, protocol } = new URL(request.url());
-    const ours = [this.stack.page, this.stack.mailbox].includes(origin) || protocol === "data:";
+    const ours = [this.stack.page, this.stack.mailbox, ...this.elsewhere].includes(origin) || protocol === "data:";
     if (!ours) this.problems.push(`a request left for ${request.url()}`);
     if (request.method() !== "GET") this.posts.push(`${request.method()} ${pathname}`);
   }

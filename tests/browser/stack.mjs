@@ -71,6 +71,12 @@ export class Stack {
     if (how !== 0) throw new Error(`the stack did not stop cleanly (${how}):\n${this.#said}`);
   }
 
+  /** The product that the stack was started with, as it knows itself. */
+  demoClient() {
+    const [, id, secret] = /^ +client_id (\S+) +client_secret (\S+)/m.exec(this.#said);
+    return { id, secret };
+  }
+
   async mails() {
     return (await fetch(`${this.mailbox}/mails`)).json();
   }
