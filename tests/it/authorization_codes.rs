@@ -228,6 +228,19 @@ async fn with_the_end_of_its_session_a_code_is_worth_nothing() {
     }
 }
 
+/// Whoever can write codes cannot make one for somebody else with a session of their own.
+#[tokio::test]
+async fn a_code_of_another_persons_session_is_worth_nothing() {
+    let world = World::new();
+    let (_, _, code) = stored_code(&world).await;
+    let joris = world.person("joris").create().await;
+    let forged = IssuedCode { hash: hash(5), account_id: joris.id, ..code };
+    let store = &world.operator.store;
+    store.create_code(&forged).await.expect("a write");
+    assert_eq!(redeem(store, &forged, forged.issued_at).await, Err(NotRedeemed::SessionEnded));
+    assert!(!works(store, &forged, forged.issued_at).await);
+}
+
 /// Otherwise the client would get nothing, and its next try would look like a thief's.
 #[tokio::test]
 async fn a_lost_answer_is_no_second_use() {

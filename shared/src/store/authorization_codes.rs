@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::error::Context;
 use super::sessions::{Stored, session_key};
 use super::transaction::Transaction;
-use super::write::{Item, Write, key, number};
+use super::write::{Item, Write, key, number, text};
 use super::{Store, StoreError};
 use domain::oidc::{ACCESS_TOKEN_LIFETIME, Authentication, ClientId, CodeChallenge, IssuedCode, Scopes};
 use domain::session::IDLE_LIFETIME;
@@ -130,7 +130,7 @@ impl Store {
     ) -> Result<Result<(), NotRedeemed>, StoreError> {
         let mut tx = Transaction::new("redeem a code");
         let spent = tx.add(self.spend_code(code, now));
-        tx.add(self.check_session_of(&code.account_id, &code.session, code.generation));
+        tx.add(self.check_session(code));
         tx.add(self.check_generation(&code.account_id, code.generation));
         let Err(failed) = tx.commit(self).await? else { return Ok(Ok(())) };
         if !failed.at(spent) {
@@ -154,11 +154,12 @@ impl Store {
             .value(":now", number(now.unix_seconds()))
     }
 
-    /// Key: the session. The condition is false when it has ended, or is in another generation.
-    fn check_session(&self, hash: &TokenHash, generation: Generation) -> Write {
-        Write::check(&self.tables.sessions, session_key(hash))
-            .when("generation = :generation")
-            .value(":generation", number(generation.number()))
+    /// Key: the session. The condition is false when it has ended, is in another generation, or is another account's.
+    fn check_session(&self, code: &IssuedCode) -> Write {
+        Write::check(&self.tables.sessions, session_key(&code.session))
+            .when("generation = :generation AND account_id = :account")
+            .value(":generation", number(code.generation.number()))
+            .value(":account", text(code.account_id.as_str()))
     }
 
     /// What an access token still gives: the code that it was made for, by the hash that it names. Read consistently. Nothing

@@ -356,19 +356,6 @@ impl Store {
             .value(":next", number(generation.next().number()))
     }
 
-    /// Key: the session. The condition is false when it has ended, is in another generation, or is another account's.
-    pub(super) fn check_session_of(
-        &self,
-        account: &AccountId,
-        hash: &TokenHash,
-        generation: Generation,
-    ) -> Write {
-        Write::check(&self.tables.sessions, session_key(hash))
-            .when("generation = :generation AND account_id = :account")
-            .value(":generation", number(generation.number()))
-            .value(":account", text(account.as_str()))
-    }
-
     /// Key: the session. The condition is false when it exists.
     pub(super) fn create_session(&self, session: &Session) -> Result<Write, StoreError> {
         let put = Write::put(&self.tables.sessions, &Row::from(session))?;
