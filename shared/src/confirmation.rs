@@ -29,8 +29,10 @@ pub trait ConfirmedAs {
     /// The path of its links.
     const PATH: &str;
 
-    /// The page of a live link.
-    fn page(app: &App<Self::Needs>, opened: &OpenedConfirmation, token: &Token) -> ConfirmPage;
+    /// The page of a live link, with what it says for this purpose alone.
+    fn complete(_app: &App<Self::Needs>, _account: &Account, _link: &Link, page: ConfirmPage) -> ConfirmPage {
+        page
+    }
 
     /// The account once the address is confirmed.
     fn confirmed(app: &App<Self::Needs>, account: Account, link: &Link, now: Timestamp) -> Account;
@@ -63,7 +65,7 @@ pub async fn get<C: ConfirmedAs>(app: &App<C::Needs>, request: &Request) -> Resu
         }
     };
     app.count(Event::Opened(C::PURPOSE));
-    Ok(Reply::page(StatusCode::OK, C::page(app, &opened, &token)))
+    Ok(Reply::page(StatusCode::OK, page_of::<C>(app, &opened, &token)))
 }
 
 /// POST of a link. The page behind the answer is that of the used link.
@@ -87,7 +89,7 @@ async fn use_link<C: ConfirmedAs>(
     now: Timestamp,
 ) -> Result<C::ConfirmedPage, Error> {
     let opened = app.open_confirmation(request, token, C::PURPOSE, now).await?;
-    let page = C::page(app, &opened, token);
+    let page = page_of::<C>(app, &opened, token);
     let texts = app.texts(opened.account.language);
     let authorization = app.authorize(&opened.link, opened.is_same_browser, code, now).await;
     let authorization =
@@ -95,6 +97,14 @@ async fn use_link<C: ConfirmedAs>(
     let (account, link, now) = confirm::<C>(app, opened, authorization, &request.client_info()).await?;
     app.count(Event::Used(C::PURPOSE));
     C::confirmed_page(app, &account, &link, now).ok_or(Error::link(C::PURPOSE, Code::LinkUsed))
+}
+
+/// The page of a live link.
+fn page_of<C: ConfirmedAs>(app: &App<C::Needs>, opened: &OpenedConfirmation, token: &Token) -> ConfirmPage {
+    let OpenedConfirmation { link, account, is_same_browser, .. } = opened;
+    let texts = app.texts(account.language);
+    let page = ConfirmPage::new(account, &link.address, token, *is_same_browser, texts);
+    C::complete(app, account, link, page)
 }
 
 /// Confirms. If the account has changed since it was read, it is read again. The time is always read after the account, so

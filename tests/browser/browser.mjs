@@ -8,8 +8,6 @@ import { chromium } from "playwright-core";
 const NARROW = { width: 320, height: 640 };
 const WIDE = { width: 1000, height: 800 };
 const STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
-/** What of them the colour scheme decides; everything else is the same in both. */
-const COLOURS = ["color-contrast", "link-in-text-block"];
 
 /**
  * The browser's program: `CHROMIUM` names it, or it is where distributions put it. The one without a window comes first: it is
@@ -200,8 +198,7 @@ export class Inspector {
     for (const colorScheme of ["light", "dark"]) {
       await this.page.emulateMedia({ colorScheme });
       await this.page.setViewportSize(WIDE);
-      const rules = colorScheme === "light" ? standards : COLOURS;
-      for (const violation of await this.page.evaluate(violations, rules)) failures.push(`${colorScheme}: ${violation}`);
+      for (const violation of await this.page.evaluate(violations, standards)) failures.push(`${colorScheme}: ${violation}`);
       for (const viewport of [WIDE, NARROW]) {
         await this.page.setViewportSize(viewport);
         const sideways = await this.page.evaluate(overflowing);
@@ -223,10 +220,10 @@ export class Inspector {
   }
 }
 
-/** What axe finds by these rules, or rules with these tags. Runs in the page. */
+/** What axe finds by the rules with these tags. Runs in the page. */
 async function violations(runOnly) {
-  // Off by default, although WCAG 2.2 wants it; it counts where its tag is asked for.
-  const rules = runOnly.includes("wcag22aa") ? { "target-size": { enabled: true } } : {};
+  // Off by default, although WCAG 2.2 wants it.
+  const rules = { "target-size": { enabled: true } };
   const found = await window.axe.run(document, { runOnly, rules, resultTypes: ["violations"] });
   return found.violations.map(
     ({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.html}\n${node.failureSummary}`).join("\n")}`,

@@ -114,20 +114,16 @@ async fn look(question: usize, state: State, typed: &'static str) -> Look {
 /// they are a fifth of the work of all tests.
 fn all() -> &'static [Look] {
     static ALL: LazyLock<Vec<Look>> = LazyLock::new(|| {
-        let questions = QUESTIONS.iter().enumerate();
-        let asked: Vec<_> = questions
-            .flat_map(|(question, (what, _))| {
-                let every = State::ALL
-                    .iter()
-                    .flat_map(|state| state.typed().into_iter().map(move |typed| (*state, typed)));
-                let mut typed_before = BTreeSet::new();
-                every
-                    // An empty field of a page is no different from a field in which nothing was typed.
-                    .filter(|(_, typed)| !(what.starts_with("form") && typed.is_empty()))
-                    .filter(move |(state, _)| takes_text(question) || typed_before.insert(*state))
-                    .map(move |(state, typed)| (question, state, typed))
-            })
-            .collect();
+        let mut asked = Vec::new();
+        for (question, (what, _)) in QUESTIONS.iter().enumerate() {
+            for state in State::ALL {
+                let typed = state.typed().into_iter();
+                // An empty field of a page is no different from a field in which nothing was typed.
+                let typed = typed.filter(|typed| !(what.starts_with("form") && typed.is_empty()));
+                let count = if takes_text(question) { usize::MAX } else { 1 };
+                asked.extend(typed.take(count).map(|typed| (question, *state, typed)));
+            }
+        }
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
         let shares = asked.chunks(asked.len().div_ceil(cores));
         thread::scope(|scope| {

@@ -2,9 +2,10 @@
 //! primary, sign in, and undo through any link that was sent to a mailbox of theirs, since any event.
 //!
 //! What a change makes of the addresses is computed by the real `Account::with_promoted` and, for the last address, which was no
-//! backup email before, `Account::after_taking`; what an undo restores by the real `History::primary_before`, and who is told by the real `PrimaryEmails::told`. An undo is two steps: it reads the account and its
-//! history, later it writes, on the condition that the account is of the generation that was read. Requests reach servers whose
-//! clocks differ, so that an event may get an id before that of the one committed last.
+//! backup email before, `Account::with_taken`; what an undo restores by the real `History::primary_before`, and who is told
+//! by the real `PrimaryEmails::told`. An undo is two steps: it reads the account and its history, later it writes, on the
+//! condition that the account is of the generation that was read. Requests reach servers whose clocks differ, so that an event
+//! may get an id before that of the one committed last.
 //!
 //! | step | call |
 //! | --- | --- |
@@ -169,7 +170,7 @@ impl Emails {
             ..crate::undo::account(None)
         };
         Self::of(&if number == TAKEN {
-            account.after_taking(&backup.address, Duration::ZERO, at(now)).0
+            account.with_taken(&backup.address, Duration::ZERO, at(now)).primary_emails()
         } else {
             account.with_promoted(&backup, false, Duration::ZERO, at(now)).primary_emails()
         })

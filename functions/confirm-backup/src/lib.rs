@@ -1,11 +1,11 @@
 //! Confirms a backup email through the link sent to it.
-use domain::{Account, Link, Purpose, Timestamp, Token, TokenHash};
+use domain::{Account, Link, Purpose, Timestamp, TokenHash};
 use shared::app::App;
-use shared::confirmation::{self, ConfirmedAs, OpenedConfirmation};
+use shared::confirmation::{self, ConfirmedAs};
 use shared::error::Error;
 use shared::requirements::BackupConfirmation;
 use shared::store::{ConfirmRefused, Confirmation, StoreError};
-use shared::web::pages::{ConfirmPage, ConfirmedPage};
+use shared::web::pages::ConfirmedPage;
 use shared::web::{Reply, Request};
 
 /// GET `/backup/confirm`.
@@ -26,11 +26,6 @@ impl ConfirmedAs for BackupEmail {
     type ConfirmedPage = ConfirmedPage;
     const PURPOSE: Purpose = Purpose::ConfirmBackup;
     const PATH: &str = "/backup/confirm";
-
-    fn page(app: &App<Self::Needs>, opened: &OpenedConfirmation, token: &Token) -> ConfirmPage {
-        let OpenedConfirmation { link, account, is_same_browser, .. } = opened;
-        ConfirmPage::new(account, &link.address, token, *is_same_browser, app.texts(account.language))
-    }
 
     fn confirmed(app: &App<Self::Needs>, account: Account, link: &Link, now: Timestamp) -> Account {
         account.with_confirmed(&link.address, app.needs.waiting_period, now)

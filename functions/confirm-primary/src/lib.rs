@@ -1,7 +1,7 @@
 //! Makes another address the primary email, through the link sent to it. All other sessions end.
-use domain::{Account, Link, Purpose, Timestamp, Token, TokenHash};
+use domain::{Account, Link, Purpose, Timestamp, TokenHash};
 use shared::app::App;
-use shared::confirmation::{self, ConfirmedAs, OpenedConfirmation};
+use shared::confirmation::{self, ConfirmedAs};
 use shared::error::Error;
 use shared::requirements::PrimaryConfirmations;
 use shared::store::{ConfirmRefused, Confirmation, StoreError};
@@ -27,10 +27,7 @@ impl ConfirmedAs for Primary {
     const PURPOSE: Purpose = Purpose::ConfirmPrimary;
     const PATH: &str = "/primary/confirm";
 
-    fn page(app: &App<Self::Needs>, opened: &OpenedConfirmation, token: &Token) -> ConfirmPage {
-        let OpenedConfirmation { link, account, is_same_browser, .. } = opened;
-        let texts = app.texts(account.language);
-        let page = ConfirmPage::new(account, &link.address, token, *is_same_browser, texts);
+    fn complete(app: &App<Self::Needs>, account: &Account, link: &Link, page: ConfirmPage) -> ConfirmPage {
         page.replacing_primary(account, &link.address, app.needs.hold)
     }
 

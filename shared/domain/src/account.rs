@@ -154,13 +154,17 @@ impl Account {
     }
 
     /// The recovery emails once this address is confirmed at `now`. It becomes active after the waiting period, and the
-    /// active one stays active until then. An address that is active already does not wait.
+    /// active one stays active until then. An address that is active already does not wait. One that is the backup email
+    /// already, active or waiting, changes nothing: two requests crossed.
     pub fn after_confirming(
         &self,
         confirmed: &EmailAddress,
         waiting_period: Duration,
         now: Timestamp,
     ) -> RecoveryEmails {
+        if self.has_confirmed(confirmed) {
+            return RecoveryEmails { backup: self.backup.confirmed().cloned(), former: self.former.clone() };
+        }
         let active_backup = self.active_backup(now);
         if let Some(active_backup) =
             active_backup.as_ref().filter(|active_backup| active_backup.address == *confirmed)
@@ -177,13 +181,9 @@ impl Account {
         RecoveryEmails { backup: Some(backup), former }
     }
 
-    /// The account once this address is confirmed at `now`. See [`Account::after_confirming`]. An address that is the backup
-    /// email already, active or waiting, stays as it is: two requests crossed.
+    /// The account once this address is confirmed at `now`. See [`Account::after_confirming`].
     #[must_use]
     pub fn with_confirmed(self, confirmed: &EmailAddress, waiting_period: Duration, now: Timestamp) -> Self {
-        if self.has_confirmed(confirmed) {
-            return Self { backup: Backup::new(self.backup.confirmed().cloned(), None), ..self };
-        }
         let emails = self.after_confirming(confirmed, waiting_period, now);
         Self { backup: Backup::new(emails.backup, None), former: emails.former, ..self }
     }

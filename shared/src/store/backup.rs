@@ -87,11 +87,9 @@ impl Store {
         let spent = tx.add(self.spend_link(link, authorization, now));
         let pending = tx.add(self.delete_pending(&account.id, &link.request));
         let profile = tx.add(self.check_changes_allowed(&account.id, generation, now));
-        // The same address again, because two requests crossed: it is claimed, and the primary was told.
-        let emails = if account.has_confirmed(&link.address) {
-            RecoveryEmails { backup: account.backup.confirmed().cloned(), former: account.former.clone() }
-        } else {
-            let emails = account.after_confirming(&link.address, waiting_period, now);
+        let emails = account.after_confirming(&link.address, waiting_period, now);
+        // Of the same address again, because two requests crossed, the primary was told.
+        if !account.has_confirmed(&link.address) {
             let event = AccountEvent {
                 id: event_id.clone(),
                 notice: notice_of_change(account, &emails, link, now),
@@ -101,8 +99,7 @@ impl Store {
                 before_primary: None,
             };
             self.record(&mut tx, account, &event, &[])?;
-            emails
-        };
+        }
         let claims = self.replace_recovery_emails(&mut tx, account, &emails, now)?;
         Ok(match tx.commit(self).await? {
             Ok(()) => Ok(()),
