@@ -113,6 +113,11 @@ fn a_gradual_deployment_is_stopped_only_by_what_its_versions_do() {
     };
     let stops: BTreeSet<String> =
         preference["Alarms"].as_sequence().expect("a list").iter().map(|alarm| named(&text(alarm))).collect();
+    // Lists of functions come behind that of all.
+    let functions = resources_of("AWS::Serverless::Function");
+    let own = functions.values().map(|function| &function["Properties"]["DeploymentPreference"]["Alarms"]);
+    let own = own.flat_map(|alarms| alarms.as_sequence().into_iter().flatten());
+    let stops: BTreeSet<String> = stops.into_iter().chain(own.map(|alarm| named(&text(alarm)))).collect();
     let by_version: BTreeSet<String> = alarms
         .iter()
         .filter(|(_, alarm)| watched(alarm).iter().any(|of| of.dimensions.contains_key("ExecutedVersion")))
@@ -132,6 +137,37 @@ fn a_gradual_deployment_is_stopped_only_by_what_its_versions_do() {
             assert!(watched.period * 2 <= 600, "{stop}: ten minutes hold two of its periods");
         }
     }
+}
+
+/// An alarm stops a deployment of the functions that it watches. Those that are there on a condition have alarms that are there
+/// on the same.
+#[test]
+fn an_alarm_on_versions_stops_the_functions_that_it_watches() {
+    let functions = resources_of("AWS::Serverless::Function");
+    let alarms = resources_of("AWS::CloudWatch::Alarm");
+    for (name, function) in &functions {
+        let own = function["Properties"]["DeploymentPreference"]["Alarms"].as_sequence();
+        let own: BTreeSet<String> = own.into_iter().flatten().map(text).collect();
+        for (alarm_name, alarm) in &alarms {
+            let versions =
+                watched(alarm).into_iter().filter(|of| of.dimensions.contains_key("ExecutedVersion"));
+            if versions.map(|of| of.dimensions["FunctionName"].clone()).any(|watched| watched == *name) {
+                assert_eq!(alarm["Condition"], function["Condition"], "{alarm_name} and {name}");
+                let stops = own.contains(alarm_name);
+                assert_eq!(stops, !function["Condition"].is_null(), "{alarm_name} stops {name} by itself");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_code_of_every_function_is_signed() {
+    let workflow = file(".github/workflows/deploy.yml");
+    let (_, list) = workflow.split_once("for function in Account ").expect("the list of the code to sign");
+    let (list, _) = list.split_once("; do").expect("a list ends");
+    let listed = list.split_whitespace().filter(|word| *word != "\\").chain(["Account"]);
+    let listed: BTreeSet<String> = listed.map(|name| format!("{name}Function")).collect();
+    assert_eq!(listed, resources_of("AWS::Serverless::Function").into_keys().collect());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use serde_json::Value;
 use shared::web::StatusCode;
 
-use crate::support::{Answer, World, assert_sealed, file, template, workspace_file};
+use crate::support::{Answer, World, assert_public, assert_sealed, file, template, workspace_file};
 
 fn event(function: &str) -> Value {
     serde_json::from_str(&file(&format!("events/{function}.json"))).expect("an event is JSON")
@@ -24,6 +24,10 @@ async fn each_function_answers_its_event() {
         ("end-session", StatusCode::SEE_OTHER, "/login?next=/account", ""),
         ("sign-out", StatusCode::SEE_OTHER, "/login", ""),
         ("undo-change", StatusCode::NOT_FOUND, "", "<h1>"),
+        ("oidc-authorize", StatusCode::BAD_REQUEST, "", "<h1>"),
+        ("oidc-token", StatusCode::UNAUTHORIZED, "", "invalid_client"),
+        ("oidc-userinfo", StatusCode::UNAUTHORIZED, "", "invalid_token"),
+        ("oidc-sign-out", StatusCode::OK, "", "<h1>"),
     ] {
         let world = World::new();
         world.person("mina").backup("mina.spare@example.org").create().await;
@@ -33,6 +37,14 @@ async fn each_function_answers_its_event() {
         assert!(answer.body.contains(said), "{function}: {}", answer.body);
         assert_sealed(&answer);
     }
+}
+
+#[tokio::test]
+async fn the_document_for_products_answers_its_event() {
+    let world = World::new();
+    let answer = Answer::from(world.answer_by("oidc-metadata", &event("oidc-metadata")).await);
+    assert_public(&answer);
+    assert!(answer.body.contains("\"issuer\""), "{}", answer.body);
 }
 
 #[tokio::test]

@@ -136,8 +136,14 @@ async fn where_a_certain_person_is_expected_nobody_else_gets_a_code() {
     let asked = shop.sends(&of_joris, &expected).await;
     assert!(is_to_sign_in(&asked), "{}", asked.shown());
     let other = signs_in(&of_joris, &asked, "joris").await;
-    insta::assert_snapshot!(other.shown(), @"");
+    insta::assert_snapshot!(other.shown(), @r"
+    200
+    Continue to Shop
+    You will be taken back to Shop in a moment.
+    Continue to Shop
+    ");
     assert_eq!(shop.error(&other), "login_required", "who came as somebody else is not asked again");
+    world.after(SECOND);
     let asked = shop.sends(&of_joris, &expected).await;
     let right = signs_in(&of_joris, &asked, "mina").await;
     let claims = shop.verified(&shop.tokens(&shop.code(&right)).await).await;
@@ -232,7 +238,12 @@ async fn an_address_that_is_not_registered_letter_by_letter_is_never_led_to() {
         }
     }
     assert_leads_nowhere(&shop.sends(&browser, &[("redirect_uri", "")]).await, NOT_REGISTERED, "none");
-    insta::assert_snapshot!(shop.sends(&browser, &[("redirect_uri", "https://example.net/")]).await.shown(), @"");
+    insta::assert_snapshot!(shop.sends(&browser, &[("redirect_uri", "https://example.net/")]).await.shown(), @r"
+    400
+    This product asks to lead you to an address that it has not registered
+    So we stop here. Please tell the people who run the product.
+    Go to your account
+    ");
     let second = shop.client.redirect_uris[1].as_str();
     let answer = shop.sends(&browser, &[("redirect_uri", second)]).await;
     let location = answer.header("location");
@@ -365,7 +376,7 @@ async fn each_kind_of_request_costs_what_it_must() {
         known[..1],
         "the key is known by now"
     );
-    let (_, calls) = world.calls_of(browser.get("/oidc/authorize")).await;
+    let (_, calls) = world.calls_of(world.visitor().get("/oidc/authorize")).await;
     assert!(calls.is_empty(), "nothing waits: {calls:?}");
 }
 

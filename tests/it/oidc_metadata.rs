@@ -7,7 +7,7 @@ use dev::aws::faults::FaultKind;
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Ask, PUBLIC_URL, World, function_of, signs_in};
+use crate::support::{Ask, PUBLIC_URL, World, assert_public, function_of, signs_in};
 
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 const KEYS: &str = "/oidc/jwks";
@@ -16,28 +16,80 @@ fn texts(list: &Value) -> Vec<&str> {
     list.as_array().expect("a list").iter().filter_map(Value::as_str).collect()
 }
 
-/// Asserts the headers of a document that everybody may keep.
-fn assert_public(answer: &Answer) {
-    assert_eq!(answer.status, 200, "{}", answer.body);
-    for (name, value) in [
-        ("content-type", "application/json; charset=utf-8"),
-        ("cache-control", "public, max-age=3600"),
-        ("x-content-type-options", "nosniff"),
-        ("strict-transport-security", "max-age=63072000; includeSubDomains"),
-    ] {
-        assert_eq!(answer.header(name), value, "{name}: {answer:#?}");
-    }
-    let policy = answer.header("content-security-policy");
-    assert!(policy.contains("default-src 'none'") && policy.contains("sandbox"), "{policy}");
-    assert!(answer.cookies.is_empty());
-}
-
 #[tokio::test]
 async fn the_discovery_document_says_what_there_is() {
     let world = World::new();
     let (answer, calls) = world.calls_of(world.visitor().get(DISCOVERY)).await;
     assert!(calls.is_empty(), "{calls:?}");
-    insta::assert_snapshot!(serde_json::to_string_pretty(&answer.json()).expect("JSON"), @"");
+    insta::assert_snapshot!(serde_json::to_string_pretty(&answer.json()).expect("JSON"), @r#"
+    {
+      "authorization_endpoint": "https://account.example.com/oidc/authorize",
+      "authorization_response_iss_parameter_supported": true,
+      "claims_parameter_supported": false,
+      "claims_supported": [
+        "iss",
+        "sub",
+        "aud",
+        "exp",
+        "iat",
+        "auth_time",
+        "nonce",
+        "at_hash",
+        "amr",
+        "preferred_username",
+        "locale",
+        "email",
+        "email_verified",
+        "sparekey_recovery"
+      ],
+      "code_challenge_methods_supported": [
+        "S256"
+      ],
+      "end_session_endpoint": "https://account.example.com/oidc/logout",
+      "grant_types_supported": [
+        "authorization_code"
+      ],
+      "id_token_signing_alg_values_supported": [
+        "RS256"
+      ],
+      "issuer": "https://account.example.com",
+      "jwks_uri": "https://account.example.com/oidc/jwks",
+      "prompt_values_supported": [
+        "none",
+        "login",
+        "select_account",
+        "consent"
+      ],
+      "request_parameter_supported": false,
+      "request_uri_parameter_supported": false,
+      "response_modes_supported": [
+        "query"
+      ],
+      "response_types_supported": [
+        "code"
+      ],
+      "scopes_supported": [
+        "openid",
+        "profile",
+        "email"
+      ],
+      "subject_types_supported": [
+        "public"
+      ],
+      "token_endpoint": "https://account.example.com/oidc/token",
+      "token_endpoint_auth_methods_supported": [
+        "client_secret_basic",
+        "client_secret_post",
+        "none"
+      ],
+      "ui_locales_supported": [
+        "en",
+        "nl",
+        "da"
+      ],
+      "userinfo_endpoint": "https://account.example.com/oidc/userinfo"
+    }
+    "#);
 }
 
 #[tokio::test]
@@ -174,7 +226,7 @@ async fn the_key_is_read_once_and_a_failure_of_kms_is_not_kept() {
     world.wire.fail("GetPublicKey", 3, FaultKind::ServerError);
     let failed = world.visitor().get(KEYS).await;
     assert_eq!((failed.status, failed.header("cache-control")), (500, "no-store"));
-    assert!(!failed.body.contains("KMS") && !failed.body.contains("arn:"), "{}", failed.body);
+    assert!(!failed.words().contains("KMS") && !failed.words().contains("arn:"), "{}", failed.words());
     assert!(world.log().contains("cannot read the public key"), "{}", world.log());
 
     let of = async || {
@@ -194,6 +246,7 @@ async fn a_key_that_signs_is_one_that_is_published() {
     let browser = world.visitor();
     let asked = shop.sends(&browser, &[]).await;
     let tokens = shop.tokens(&shop.code(&signs_in(&browser, &asked, "mina").await)).await;
-    shop.claims(&tokens.id, "JWT").await;
-    shop.claims(&tokens.access, "at+jwt").await;
+    // Both are verified by the keys of the document, and by no other.
+    let (id, access) = (shop.claims(&tokens.id, "JWT").await, shop.claims(&tokens.access, "at+jwt").await);
+    assert_eq!((&id["iss"], &access["iss"]), (&json!(PUBLIC_URL), &json!(PUBLIC_URL)));
 }

@@ -35,9 +35,26 @@ async fn with_a_password() {
     let browser = world.visitor();
     let asked = shop.sends(&browser, &[]).await;
     assert_eq!(asked.shown(), "303 to /login");
-    insta::assert_snapshot!(browser.follow(&asked).await.shown(), @"");
+    insta::assert_snapshot!(browser.follow(&asked).await.shown(), @r"
+    200
+    Sign in
+    To continue to Shop, sign in.
+    Username or email
+    Password
+    Sign in
+    Forgot your username?
+    Forgot your password, or lost your mailbox?
+    We send you an email with a link that signs you in. Your backup email works too.
+    Email address
+    Email me a link
+    ");
     let last = signs_in(&browser, &asked, "mina").await;
-    insta::assert_snapshot!(last.shown(), @"");
+    insta::assert_snapshot!(last.shown(), @r"
+    200
+    Continue to Shop
+    You are signed in as mina. You will be taken to Shop in a moment.
+    Continue to Shop
+    ");
 
     let tokens = shop.tokens(&shop.code(&last)).await;
     assert_eq!(tokens.scope, "openid profile email");
@@ -292,7 +309,12 @@ async fn what_waits_is_held_against_what_the_operator_says_by_then() {
     assert!(removed.expect("the database works"));
     let last = signs_in(&browser, &asked, "mina").await;
     assert_eq!((last.status, last.header("location")), (400, ""));
-    insta::assert_snapshot!(last.shown(), @"");
+    insta::assert_snapshot!(last.shown(), @r"
+    400
+    This product is not known here
+    Its address may be wrong, or it was removed. Please start again from the product, or tell the people who run it.
+    Go to your account
+    ");
 }
 
 #[tokio::test]

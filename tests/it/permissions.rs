@@ -190,9 +190,9 @@ fn who_may_do_what_with_accounts() {
     });
     insta::assert_snapshot!(lines.join("\n"), @r"
     GetItem AccountsTable: confirm-backup, confirm-primary, mailer, password-login, undo-change
-    Query AccountsTable: account, confirm-backup, confirm-primary, end-session, mailer, open-magic-link, password-login, promote-backup, remove-backup, request-backup, request-primary, set-password, undo-change
+    Query AccountsTable: account, confirm-backup, confirm-primary, end-session, mailer, oidc-authorize, oidc-sign-out, oidc-userinfo, open-magic-link, password-login, promote-backup, remove-backup, request-backup, request-primary, set-password, undo-change
     Query AccountsTable/index/email-index: mailer, password-login
-    ConditionCheckItem AccountsTable: confirm-backup, confirm-primary, open-magic-link, password-login, remove-backup, undo-change
+    ConditionCheckItem AccountsTable: confirm-backup, confirm-primary, oidc-token, open-magic-link, password-login, remove-backup, undo-change
     PutItem AccountsTable: confirm-backup, confirm-primary, promote-backup, request-backup, request-primary, undo-change
     UpdateItem AccountsTable: confirm-backup, confirm-primary, end-session, password-login, promote-backup, set-password, undo-change
     DeleteItem AccountsTable: confirm-backup, confirm-primary, promote-backup, remove-backup, undo-change
@@ -200,14 +200,17 @@ fn who_may_do_what_with_accounts() {
 }
 
 #[test]
-fn only_the_account_page_lists_sessions_and_only_five_flows_end_them() {
+fn only_the_account_page_lists_sessions_and_only_six_flows_end_them() {
     let sessions = arn("SessionsTable");
     let index = format!("{sessions}/index/account-index");
     assert_eq!(allowed("dynamodb:Query", &index), ["account"]);
     assert!(allowed("dynamodb:Query", &sessions).is_empty());
     let mut ending = allowed("dynamodb:DeleteItem", &sessions);
     ending.sort_unstable();
-    assert_eq!(ending, ["end-session", "open-magic-link", "password-login", "set-password", "sign-out"]);
+    assert_eq!(
+        ending,
+        ["end-session", "oidc-sign-out", "open-magic-link", "password-login", "set-password", "sign-out"]
+    );
 }
 
 #[test]

@@ -3,6 +3,9 @@ use serde_json::json;
 
 use crate::support::Ask;
 
+/// An id that no product has.
+const NO_CLIENT: &str = "AAAAAAAAAAAAAAAAAAAAAA";
+
 /// What a stranger asks, given what they type.
 pub type Question = (&'static str, fn(&str) -> Ask);
 
@@ -46,6 +49,28 @@ pub const QUESTIONS: &[Question] = &[
     ("unknown link", |_| Ask::page(&format!("/primary/confirm?token={NO_TOKEN}"))),
     ("form, unknown link", |_| Ask::form("/primary/confirm", &[("token", NO_TOKEN), ("code", "4F7 QKM")])),
     ("form", |_| Ask::form("/logout", &[])),
+    ("", |_| Ask::page("/.well-known/openid-configuration")),
+    ("", |_| Ask::page("/oidc/jwks")),
+    ("unknown product", |_| Ask::page(&format!("/oidc/authorize?client_id={NO_CLIENT}"))),
+    ("form, unknown product", |typed| {
+        Ask::form("/oidc/authorize", &[("client_id", NO_CLIENT), ("login_hint", typed)])
+    }),
+    ("form, unknown product", |_| {
+        Ask::form(
+            "/oidc/token",
+            &[
+                ("grant_type", "authorization_code"),
+                ("client_id", NO_CLIENT),
+                ("code", NO_TOKEN),
+                ("redirect_uri", "https://shop.example.com/signed-in"),
+                ("code_verifier", NO_TOKEN),
+            ],
+        )
+    }),
+    ("", |_| Ask::page("/oidc/userinfo")),
+    ("unknown token", |_| Ask::page("/oidc/userinfo").header("authorization", "Bearer a.b.c")),
+    ("unknown hint", |_| Ask::page("/oidc/logout?id_token_hint=a.b.c")),
+    ("form", |_| Ask::form("/oidc/logout", &[])),
 ];
 
 /// Whether what is typed is part of a question.

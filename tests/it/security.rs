@@ -168,6 +168,8 @@ fn forms_ask_for_nothing_else() {
         }
     }
     let known = [
+        // The parameters of a product's request, which the button sends back.
+        "{{ name }}",
         "code",
         "email",
         "finish",
@@ -281,7 +283,7 @@ fn waits_for_aws_are_those_that_are_written_down() {
     let tries = config.retry_config().expect("tries are set").max_attempts();
     let page = file("docs/security.md");
     let figures = format!("| {} s | {} s | {} s | {tries}", seconds(connect), seconds(attempt), seconds(all));
-    for service in ["DynamoDB", "SES"] {
+    for service in ["DynamoDB", "SES", "KMS"] {
         assert!(page.contains(&format!("| {service} {figures}")), "{service} {figures}");
     }
     for function in &template().functions {

@@ -316,12 +316,23 @@ pub fn read(email: &ReceivedEmail) -> String {
 
 /// Asserts the security headers of every answer.
 pub fn assert_sealed(answer: &Answer) {
+    assert_guarded(answer, "no-store");
+}
+
+/// Asserts those of a document that everybody may read and keep for an hour.
+pub fn assert_public(answer: &Answer) {
+    assert_guarded(answer, "public, max-age=3600");
+    assert_eq!((answer.status, answer.header("content-type")), (200, "application/json; charset=utf-8"));
+    assert!(answer.cookies.is_empty(), "{answer:#?}");
+}
+
+fn assert_guarded(answer: &Answer, cache: &str) {
     let json = answer.header("content-type").contains("json");
     for (name, value) in [
         ("strict-transport-security", "max-age=63072000; includeSubDomains"),
         ("x-content-type-options", "nosniff"),
         ("referrer-policy", "same-origin"),
-        ("cache-control", "no-store"),
+        ("cache-control", cache),
         ("cross-origin-opener-policy", "same-origin"),
         ("cross-origin-resource-policy", "same-origin"),
     ] {

@@ -1,0 +1,39 @@
+//! The pages between this site and a product.
+use domain::oidc::ClientName;
+use domain::{AccountKind, Backup, Language};
+use shared::texts::Texts;
+use shared::web::LocalPath;
+use shared::web::pages::{ClientSignOutPage, ClientSignedOutPage, ContinuePage, SignInPage};
+
+use super::samples::account;
+use super::{PRODUCT, form_id, rendered};
+
+/// An address of a product, with an answer.
+const ADDRESS: &str =
+    "https://shop.example.com/in?from='x'&code=c&state=%22%3C&iss=https%3A%2F%2Fexample.com";
+
+pub fn pages(language: Language) -> Vec<(&'static str, String, String)> {
+    let texts = || Texts::new(language, PRODUCT.into());
+    let mina = account(AccountKind::Regular, Backup::None);
+    let client = ClientName::parse("Shoes <b> <&> \"Socks\"").expect("a name");
+    let mut pages = Vec::new();
+    for hint in [None, Some("x\"<@example.com"), Some("x\"<")] {
+        let page = SignInPage::new(LocalPath::account(), form_id(), texts())
+            .with_client(Some(client.as_str().to_owned()))
+            .with_login_hint(hint);
+        pages.push(rendered("sign-in.html", format!("for a product, {hint:?}"), &page));
+    }
+    for (what, username) in [("with a code", Some(&mina.username)), ("with an error", None)] {
+        let page = ContinuePage::new(username, &client, ADDRESS.into(), texts());
+        pages.push(rendered("continue.html", what.into(), &page));
+    }
+    for (what, known) in [("a product", Some(&client)), ("somebody", None)] {
+        let fields = vec![("state".to_owned(), "\"<b>".to_owned()), ("\"<b>".to_owned(), String::new())];
+        let page = ClientSignOutPage::new(&mina, known, fields, texts());
+        pages.push(rendered("oidc-sign-out.html", what.into(), &page));
+        let back = known.map(|client| (client, ADDRESS.to_owned()));
+        let page = ClientSignedOutPage::new(back, texts());
+        pages.push(rendered("oidc-signed-out.html", what.into(), &page));
+    }
+    pages
+}
