@@ -7,6 +7,7 @@ mod cloudfront;
 mod command_line;
 mod faults;
 mod import;
+mod openid_client;
 mod operator;
 mod races;
 mod services;
