@@ -102,7 +102,7 @@ enum Answer {
     ToClient {
         location: String,
         /// Who is signed in, if the product gets a code.
-        user: Option<Authenticated>,
+        user: Option<Box<Authenticated>>,
     },
     /// The request waits until somebody has signed in.
     ToSignIn(WaitingRequest),
@@ -143,7 +143,7 @@ async fn give_code(
     app.store.create_code(&IssuedCode::new(code.hash(), asked, &user.session, now)).await?;
     tracing::info!(client = client.id.as_str(), "gave a code");
     let location = asked.to.location_with_code(&code, &app.needs.verification.issuer);
-    Ok(Answer::ToClient { location, user: Some(user) })
+    Ok(Answer::ToClient { location, user: Some(Box::new(user)) })
 }
 
 /// The address at which the product is told of a refusal. If nobody knows whose address it is, the person is told here.
