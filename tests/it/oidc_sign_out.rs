@@ -4,7 +4,9 @@ use std::time::Duration;
 use dev::aws::faults::FaultKind;
 use serde_json::json;
 
-use crate::support::{Answer, Ask, Person, Product, Tokens, Visitor, World, assert_sealed, leads_to};
+use crate::support::{
+    Answer, Ask, Person, Product, Tokens, Visitor, World, assert_sealed, leads_to, sign_out_request,
+};
 
 const PATH: &str = "/oidc/logout";
 const BACK: &str = "https://shop.example.com/signed-out";
@@ -28,7 +30,7 @@ async fn press(browser: &Visitor<'_>, page: &Answer) -> Answer {
 async fn a_page_asks_a_button_signs_out_and_a_link_leads_back() {
     let world = World::new();
     let (shop, _, browser, tokens) = scene(&world).await;
-    let request = shop.sign_out_request(&[
+    let request = sign_out_request(&[
         ("id_token_hint", &tokens.id),
         ("post_logout_redirect_uri", BACK),
         ("state", "the cart & more"),
@@ -82,11 +84,11 @@ async fn the_hint_may_be_old_and_may_be_left_out() {
         ],
     ] {
         let browser = browser.duplicate();
-        let page = browser.get(&shop.sign_out_request(parameters)).await;
+        let page = browser.get(&sign_out_request(parameters)).await;
         assert_eq!(page.status, 200, "{}", page.shown());
         assert!(page.words().contains("Shop"), "{}", page.words());
     }
-    let request = shop.sign_out_request(&[("id_token_hint", &tokens.id), ("post_logout_redirect_uri", BACK)]);
+    let request = sign_out_request(&[("id_token_hint", &tokens.id), ("post_logout_redirect_uri", BACK)]);
     let pressed = press(&browser, &browser.get(&request).await).await;
     assert_eq!(leads_to(&browser.follow(&pressed).await), BACK);
 }
@@ -94,7 +96,7 @@ async fn the_hint_may_be_old_and_may_be_left_out() {
 #[tokio::test]
 async fn where_nothing_says_who_asks_the_page_says_so_and_leads_nowhere() {
     let world = World::new();
-    let (shop, _, browser, tokens) = scene(&world).await;
+    let (_, _, browser, tokens) = scene(&world).await;
     let page = browser.get(PATH).await;
     insta::assert_snapshot!(page.shown(), @r"
     200
@@ -105,7 +107,7 @@ async fn where_nothing_says_who_asks_the_page_says_so_and_leads_nowhere() {
     ");
     let forged = tokens.id.rsplit_once('.').expect("three parts").0.to_owned() + ".";
     for hint in [&*forged, "x", &tokens.access] {
-        let request = shop.sign_out_request(&[("id_token_hint", hint)]);
+        let request = sign_out_request(&[("id_token_hint", hint)]);
         assert_eq!(browser.get(&request).await.words(), page.words(), "a hint that proves nothing is none");
     }
     let pressed = press(&browser, &page).await;
@@ -122,11 +124,11 @@ async fn where_nothing_says_who_asks_the_page_says_so_and_leads_nowhere() {
 #[tokio::test]
 async fn who_is_not_signed_in_goes_back_at_once() {
     let world = World::new();
-    let (shop, mina, browser, tokens) = scene(&world).await;
+    let (_, mina, browser, tokens) = scene(&world).await;
     browser.post_form("/logout", &[]).await;
     let of_disabled = world.signed_in(&mina).await;
     world.disable(&mina).await;
-    let request = shop.sign_out_request(&[("id_token_hint", &tokens.id), ("post_logout_redirect_uri", BACK)]);
+    let request = sign_out_request(&[("id_token_hint", &tokens.id), ("post_logout_redirect_uri", BACK)]);
     for visitor in [browser, of_disabled, world.visitor(), world.visitor().with_session(&"A".repeat(43))] {
         let answer = visitor.get(&request).await;
         assert_eq!((answer.status, leads_to(&answer)), (200, BACK.to_owned()));
@@ -179,14 +181,14 @@ async fn the_way_back_is_a_registered_one_of_the_product_that_asks() {
     for visitor in [&browser, &stranger] {
         let plain = visitor.get(PATH).await;
         for parameters in &wrong {
-            let answer = visitor.get(&shop.sign_out_request(parameters)).await;
+            let answer = visitor.get(&sign_out_request(parameters)).await;
             assert_sealed(&answer);
             assert_eq!(answer.shown(), plain.shown(), "as if nobody had asked: {parameters:?}");
             assert!(!answer.body.contains("http-equiv"), "{parameters:?}: {}", answer.body);
         }
     }
     assert!(browser.is_signed_in().await, "looking signs nobody out");
-    let page = browser.get(&shop.sign_out_request(&wrong[0])).await;
+    let page = browser.get(&sign_out_request(&wrong[0])).await;
     let last = browser.follow(&press(&browser, &page).await).await;
     assert_eq!(last.shown(), stranger.get(PATH).await.shown());
     assert!(!last.body.contains("http-equiv") && !browser.is_signed_in().await, "{}", last.body);
@@ -195,13 +197,13 @@ async fn the_way_back_is_a_registered_one_of_the_product_that_asks() {
 #[tokio::test]
 async fn another_site_signs_nobody_out() {
     let world = World::new();
-    let (shop, _, browser, tokens) = scene(&world).await;
+    let (_, _, browser, tokens) = scene(&world).await;
     let fields = [("id_token_hint", &*tokens.id), ("post_logout_redirect_uri", BACK)];
     for (name, value) in [("sec-fetch-site", "cross-site"), ("origin", "https://shop.example.com")] {
         let forged = Ask::form(PATH, &fields).header(name, value);
         assert_eq!(browser.ask(&forged).await.status, 403, "{name}");
     }
-    let framed = browser.get(&shop.sign_out_request(&fields)).await;
+    let framed = browser.get(&sign_out_request(&fields)).await;
     assert!(framed.header("content-security-policy").contains("frame-ancestors 'none'"));
     assert!(browser.is_signed_in().await);
 }
@@ -209,10 +211,10 @@ async fn another_site_signs_nobody_out() {
 #[tokio::test]
 async fn the_page_shows_who_is_signed_in_here_whomever_the_hint_names() {
     let world = World::new();
-    let (shop, _, _, tokens) = scene(&world).await;
+    let (_, _, _, tokens) = scene(&world).await;
     let joris = world.person("joris").create().await;
     let browser = world.signed_in(&joris).await;
-    let page = browser.get(&shop.sign_out_request(&[("id_token_hint", &tokens.id)])).await;
+    let page = browser.get(&sign_out_request(&[("id_token_hint", &tokens.id)])).await;
     assert!(page.words().contains("joris") && !page.words().contains("mina"), "{}", page.words());
     press(&browser, &page).await;
     assert!(!browser.is_signed_in().await);
@@ -223,7 +225,7 @@ async fn what_a_product_writes_into_the_request_is_shown_to_nobody() {
     let world = World::new();
     let (shop, _, browser, _) = scene(&world).await;
     let hostile = "\"><script>alert(1)</script>";
-    let request = shop.sign_out_request(&[
+    let request = sign_out_request(&[
         ("client_id", shop.client.id.as_str()),
         ("post_logout_redirect_uri", BACK),
         ("state", hostile),
@@ -240,13 +242,13 @@ async fn what_a_product_writes_into_the_request_is_shown_to_nobody() {
 #[tokio::test]
 async fn each_step_costs_what_it_must_and_a_failure_signs_nobody_out() {
     let world = World::new();
-    let (shop, _, browser, tokens) = scene(&world).await;
+    let (_, _, browser, tokens) = scene(&world).await;
     let fields = [("id_token_hint", &*tokens.id), ("post_logout_redirect_uri", BACK)];
     let of = async |ask: Ask| {
         let (answer, calls) = world.calls_of(browser.ask(&ask)).await;
         (answer.status, calls.iter().map(ToString::to_string).collect::<Vec<_>>())
     };
-    let look = || Ask::page(&shop.sign_out_request(&fields));
+    let look = || Ask::page(&sign_out_request(&fields));
     let seen = ["GetItem ClientsTable", "UpdateItem SessionsTable", "Query AccountsTable"].map(str::to_owned);
     let first = [&["GetPublicKey SigningKey".to_owned()], &seen[..]].concat();
     assert_eq!(of(look()).await, (200, first));

@@ -243,12 +243,6 @@ impl<'w> Product<'w> {
         let ask = Ask::new("GET", "/oidc/userinfo").header("accept", "application/json");
         self.server.ask(&ask.header("authorization", &format!("Bearer {access_token}"))).await
     }
-
-    /// The address of this site with a request to sign out.
-    pub fn sign_out_request(&self, parameters: &[(&str, &str)]) -> String {
-        let pairs: Vec<_> = parameters.iter().map(|(name, value)| (*name, *value)).collect();
-        format!("/oidc/logout?{}", serde_html_form::to_string(pairs).expect("a query"))
-    }
 }
 
 impl Tokens {
@@ -285,6 +279,11 @@ pub fn leads_to(answer: &Answer) -> String {
     let link = format!("<a class=\"button\" href=\"{written}\">");
     assert!(answer.status == 200 && answer.body.contains(&link), "{}", answer.body);
     written.replace("&#38;", "&")
+}
+
+/// The address of this site with a request to sign out.
+pub fn sign_out_request(parameters: &[(&str, &str)]) -> String {
+    format!("/oidc/logout?{}", serde_html_form::to_string(parameters).expect("a query"))
 }
 
 /// The challenge of a verifier (RFC 7636, section 4.2).
