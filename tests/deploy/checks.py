@@ -153,6 +153,12 @@ def options(stack):
     expect, findings = stack.findings.expect, stack.findings
     variables = functions(stack)
     expect("where links lead", variables["PUBLIC_URL"], f"https://{stack.parameters['DomainName']}")
+    if "SIGNING_KEY" not in variables:
+        findings.surprise("the signing key", "no function has it")
+    else:
+        key = stack.aws("kms").describe_key(KeyId=variables["SIGNING_KEY"])["KeyMetadata"]
+        expect("the key of tokens", (key["KeySpec"], key["KeyUsage"]), ("RSA_2048", "SIGN_VERIFY"))
+    expect("the table of products", variables.get("CLIENTS_TABLE"), stack.physical.get("ClientsTable"))
     identities = [item["IdentityName"] for item in stack.aws("sesv2").list_email_identities()["EmailIdentities"]]
     domain = stack.parameters["MailFrom"].split("@")[1]
     expect("SES sends for the sender's domain", domain in identities, True)

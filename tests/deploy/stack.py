@@ -118,6 +118,9 @@ class Stack:
             del template["Resources"][logical_id]
             template["Parameters"][logical_id] = {"Type": "String"}
             parameters[logical_id] = self.by_hand[logical_id]
+        template["Resources"] = _with_arns(template["Resources"], {
+            logical_id: _key_arn(self.by_hand[logical_id])
+            for logical_id, resource in before.items() if resource["Type"] == "AWS::KMS::Key"})
         gone = {*before, *self.wanted(by_hand.LAST), *self.wanted(by_hand.ALIAS)}
         for logical_id in gone - set(before):
             del template["Resources"][logical_id]
@@ -152,12 +155,12 @@ class Stack:
             if resource["LogicalResourceId"]:
                 self.physical[resource["LogicalResourceId"]] = resource["PhysicalResourceId"]
         for logical_id, resource in self.wanted().items():
-            name = self.physical.get(logical_id, "")
+            name = self.physical.get(logical_id) or self.by_hand.get(logical_id, "")
             arn = {
                 "AWS::Lambda::Function": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}",
                 "AWS::Logs::LogGroup": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{name}:*",
                 "AWS::DynamoDB::Table": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}",
-                "AWS::KMS::Key": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{name}",
+                "AWS::KMS::Key": _key_arn(name),
                 "AWS::SQS::Queue": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name.rsplit('/', 1)[-1]}",
             }.get(resource["Type"])
             self.attributes[logical_id, "Arn"] = arn
@@ -206,6 +209,22 @@ class Stack:
             else:
                 self.findings.surprise(
                     f"{kind} {logical_id}", "moto's CloudFormation left it out, and by_hand.py does not know it")
+
+
+def _key_arn(key_id):
+    return f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{key_id}"
+
+
+def _with_arns(value, arns):
+    """The value with the ARNs of these resources, which are no longer in the template."""
+    if isinstance(value, list):
+        return [_with_arns(item, arns) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if isinstance(value.get("Fn::GetAtt"), list) and value["Fn::GetAtt"][0] in arns:
+        assert value["Fn::GetAtt"][1] == "Arn", value
+        return arns[value["Fn::GetAtt"][0]]
+    return {key: _with_arns(item, arns) for key, item in value.items()}
 
 
 def _without_aliases(value, functions):
