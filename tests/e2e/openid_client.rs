@@ -69,7 +69,8 @@ async fn the_crate_openidconnect_signs_somebody_in() -> Result<()> {
     });
 
     let came = sign_in(&stack, &asked).await?;
-    let value = |name: &str| came.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
+    let value =
+        |name: &str| came.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
     assert!(came.as_str().starts_with(REDIRECT_URI), "{came}");
     assert_eq!(value("state").as_ref(), Some(state.secret()));
     let code = AuthorizationCode::new(value("code").context("a code")?);
@@ -90,7 +91,10 @@ async fn the_crate_openidconnect_signs_somebody_in() -> Result<()> {
         .request_async(&send)
         .await?;
     assert_eq!(person.preferred_username().map(|name| name.as_str()), Some("mina"));
-    assert_eq!((person.email().map(|email| email.as_str()), person.email_verified()), (Some("mina@example.com"), Some(true)));
+    assert_eq!(
+        (person.email().map(|email| email.as_str()), person.email_verified()),
+        (Some("mina@example.com"), Some(true))
+    );
     stack.stop().await;
     Ok(())
 }

@@ -267,7 +267,8 @@ async fn no_log_of_the_whole_story_names_an_address_a_password_or_a_secret() {
             hidden.insert(format!("the hash of {what}"), token.hash().as_str().to_owned());
         }
     }
-    let kinds = ["session", "asked", "wanted", "code", "link", "HashingKey"];
+    let kinds =
+        ["session", "asked", "wanted", "code", "link", "HashingKey", "access token", "ID token", "secret"];
     let missing: Vec<_> =
         kinds.iter().filter(|kind| !hidden.keys().any(|what| what.starts_with(**kind))).collect();
     assert!(missing.is_empty(), "the tour came past none of {missing:?}");

@@ -4,7 +4,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Answer, Ask, NOON, PUBLIC_URL, Product, Visitor, World, assert_sealed, leads_to, signs_in,
+    Answer, Ask, NOON, PASSWORD, PUBLIC_URL, Product, Visitor, World, assert_sealed, leads_to, signs_in,
+    token_in,
 };
 
 const AUTHORIZE: &str = "/oidc/authorize";
@@ -194,7 +195,7 @@ async fn a_link_that_is_opened_elsewhere_signs_in_there_and_takes_nobody_to_the_
     shop.sends(&laptop, &[]).await;
     let asked = laptop.post_form("/login/link", &[("email", "mina@example.com")]).await;
     let code = laptop.follow(&asked).await.link_code();
-    let token = crate::support::token_in(&world.deliver().await[0]);
+    let token = token_in(&world.deliver().await[0]);
     let opened = phone.post_form("/login/open", &[("token", &token), ("code", &code)]).await;
     assert_eq!(opened.shown(), "303 to /account");
     assert_eq!(laptop.get(AUTHORIZE).await.shown(), "303 to /login", "nobody has signed in here");
@@ -222,11 +223,25 @@ async fn a_product_comes_after_a_change_that_somebody_wanted_before() {
     let wanted = browser.post_form("/account/backup", &[("email", "spare@example.org")]).await;
     let page = browser.follow(&wanted).await;
     let hidden = page.hidden_fields("/login");
-    let typed = [("identifier", "mina"), ("password", crate::support::PASSWORD)];
+    let typed = [("identifier", "mina"), ("password", PASSWORD)];
     let fields: Vec<_> = hidden.iter().map(|(name, value)| (&**name, &**value)).chain(typed).collect();
     let signed_in = browser.post_form("/login", &fields).await;
     assert_eq!(signed_in.shown(), "303 to /account");
     shop.code(&browser.get(AUTHORIZE).await);
+}
+
+#[tokio::test]
+async fn who_signs_out_on_the_way_goes_on_to_no_product() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let shop = world.product("Shop").await;
+    let browser = world.signed_in(&mina).await;
+    world.after(MINUTE);
+    shop.sends(&browser, &[("prompt", "login")]).await;
+    browser.post_form("/logout", &[]).await;
+    let fields = [("identifier", "mina"), ("password", PASSWORD)];
+    assert_eq!(browser.post_form("/login", &fields).await.shown(), "303 to /account");
+    assert_eq!(browser.get(AUTHORIZE).await.shown(), "303 to /account");
 }
 
 /// Browsers send no `Lax` cookie with such a request, so the browser that is signed in goes on with a GET.
@@ -309,6 +324,7 @@ async fn what_waits_is_held_against_what_the_operator_says_by_then() {
     assert!(removed.expect("the database works"));
     let last = signs_in(&browser, &asked, "mina").await;
     assert_eq!((last.status, last.header("location")), (400, ""));
+    assert_eq!(browser.cookie("__Host-authorize"), None, "it waits no more");
     insta::assert_snapshot!(last.shown(), @r"
     400
     This product is not known here

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::oidc_token::{ENDINGS, end};
 use crate::request_primary::{NEW, asked, mina};
-use crate::support::{Answer, Ask, Product, Tokens, Visitor, World, assert_sealed, workspace_file};
+use crate::support::{Answer, Ask, Product, Tokens, Visitor, World, assert_sealed, signs_in, workspace_file};
 
 const PATH: &str = "/oidc/userinfo";
 const SECOND: Duration = Duration::from_secs(1);
@@ -129,7 +129,7 @@ async fn another_session_of_the_same_person_changes_nothing() {
     // Signing in again in the same browser ends its former session.
     world.after(SECOND);
     let asked = shop.sends(&browser, &[("prompt", "login")]).await;
-    let last = crate::support::signs_in(&browser, &asked, "mina").await;
+    let last = signs_in(&browser, &asked, "mina").await;
     let newer = shop.tokens(&shop.code(&last)).await;
     assert_refused(&shop.userinfo(&tokens.access).await, "of the former session");
     assert_eq!(shop.userinfo(&newer.access).await.status, 200);

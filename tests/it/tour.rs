@@ -7,7 +7,9 @@ use dev::mailbox::ReceivedEmail;
 use dev::stack::environment::secrets;
 use serde_json::json;
 
-use crate::support::{Answer, Ask, PASSWORD, Visitor, World, template, token_in};
+use crate::support::{
+    Answer, Ask, PASSWORD, Tokens, Visitor, World, sign_out_request, signs_in, template, token_in,
+};
 
 /// A wrong password.
 pub const WRONG: &str = "hunter2";
@@ -41,6 +43,7 @@ impl<'w> Tour<'w> {
         }
         tour.signs_in("mina@example.com", "first").await;
         tour.defines_a_backup().await;
+        tour.signs_in_to_a_product().await;
         tour.loses_the_primary_mailbox().await;
         tour.is_robbed_and_takes_it_back().await;
         tour.meets_failures().await;
@@ -136,6 +139,37 @@ impl<'w> Tour<'w> {
         }
         self.form("define", &phone, "/backup/confirm", &[("token", token)]).await;
         self.emails("defined").await;
+    }
+
+    async fn signs_in_to_a_product(&mut self) {
+        let shop = self.world.product("Shop").await;
+        let browser = self.world.visitor();
+        let asked =
+            self.page("product", &browser, &shop.request(&[("login_hint", "mina@example.com")])).await;
+        let last = signs_in(&browser, &asked, "mina").await;
+        let (last, code) = (self.keep("product", last.clone()), shop.code(&last));
+        let redeemed = self.keep("product", shop.redeem(&code, &[]).await);
+        let tokens = Tokens::of(&redeemed);
+        let told = self.keep("product", shop.userinfo(&tokens.access).await);
+        assert_eq!((last.status, told.status), (200, 200));
+        self.keep("product, again", shop.redeem(&code, &[]).await);
+        let wrong = shop.redemption(&code, &[]).header("authorization", "Basic x");
+        self.keep("product, wrong", shop.server.ask(&wrong).await);
+        let way_out = sign_out_request(&[("id_token_hint", &*tokens.id)]);
+        self.page("product, out", &browser, &way_out).await;
+        let secret = shop.secret.as_ref().expect("it has a server").expose();
+        let session = browser.cookie("__Host-session").expect("a session");
+        for (what, secret) in [
+            ("code of a product", code),
+            ("secret of a product", secret),
+            ("access token of a product", tokens.access),
+            ("ID token of a product", tokens.id),
+            ("session with a product", session),
+        ] {
+            self.secrets.insert(what.into(), secret);
+        }
+        self.form("product, out", &browser, "/oidc/logout", &[]).await;
+        assert!(!browser.is_signed_in().await);
     }
 
     async fn loses_the_primary_mailbox(&mut self) {

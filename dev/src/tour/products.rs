@@ -71,7 +71,8 @@ async fn go_on(tour: &mut Walk, browser: &mut Browser) -> Result<String> {
     let location = page.expect(200)?.body["location"].as_str().context("a page without a way on")?.to_owned();
     ensure!(location.starts_with(REDIRECT_URI), "expected the way to {REDIRECT_URI}, came {location}");
     let url = Url::parse(&location)?;
-    let value = |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
+    let value =
+        |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
     ensure!(value("state").as_deref() == Some("s1"), "expected the state back, came {location}");
     ensure!(value("iss").as_deref() == Some(&*tour.site.url), "expected the issuer, came {location}");
     value("code").with_context(|| format!("expected a code, came {location}"))
@@ -117,12 +118,7 @@ fn claims(tokens: &SiteResponse) -> Result<Value> {
     Ok(serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims)?)?)
 }
 
-async fn redeem(
-    tour: &mut Walk,
-    product: &DemoClient,
-    soren: &AccountLine,
-    code: &str,
-) -> Result<String> {
+async fn redeem(tour: &mut Walk, product: &DemoClient, soren: &AccountLine, code: &str) -> Result<String> {
     tour.report.begin("The product's server redeems the code, and asks who it is");
     let tokens = send_code(tour, product, code).await?;
     let claims = claims(tokens.expect(200)?)?;
@@ -150,7 +146,8 @@ async fn again(tour: &mut Walk, product: &DemoClient, code: &str, access_token: 
 /// The person recovers the account on the way to the product, which is told so.
 async fn recovered(tour: &mut Walk, product: &DemoClient, soren: &AccountLine) -> Result<()> {
     let spare = backup_address(soren, "product");
-    tour.report.begin("Somebody who has lost the primary mailbox gets to the product too, and the product is told");
+    tour.report
+        .begin("Somebody who has lost the primary mailbox gets to the product too, and the product is told");
     let mut owner = tour.browser();
     let login = json!({ "identifier": soren.username, "password": soren.password });
     tour.post(&mut owner, "/login", login).await?.expect(200)?;

@@ -91,11 +91,7 @@ impl Report {
     }
 
     /// Sends a request with headers and a body of its own, and reports it, without these, and its response.
-    pub(super) async fn send(
-        &mut self,
-        browser: &mut Browser,
-        asked: &SiteRequest,
-    ) -> Result<SiteResponse> {
+    pub(super) async fn send(&mut self, browser: &mut Browser, asked: &SiteRequest) -> Result<SiteResponse> {
         self.line("asked", format!("{} {}", asked.method, asked.path));
         let answer = self.observe(browser, asked).await?;
         self.line("came", answer.gist());

@@ -85,11 +85,7 @@ impl Walk {
     }
 
     /// Sends a request that is no JSON, as a product's server does.
-    pub(super) async fn send(
-        &mut self,
-        browser: &mut Browser,
-        asked: &SiteRequest,
-    ) -> Result<SiteResponse> {
+    pub(super) async fn send(&mut self, browser: &mut Browser, asked: &SiteRequest) -> Result<SiteResponse> {
         self.report.send(browser, asked).await
     }
 

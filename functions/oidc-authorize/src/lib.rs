@@ -78,12 +78,14 @@ async fn resume(app: &App<ClientRequests>, request: &Request, now: Timestamp) ->
     };
     let Some(client) = client else {
         tracing::warn!("the client of a request that waited is gone");
-        let texts = app.texts(request.language());
-        return Ok(Reply::problem(Code::ClientUnknown.into(), texts).forgetting_authorization());
+        return Ok(led_nowhere(app, request, Code::ClientUnknown));
     };
     let answer = match waiting.resume(&client) {
         Ok(asked) => answer(app, request, &client, asked, now).await?,
-        Err(refused) => Answer::ToClient { location: told(app, refused)?, user: None },
+        Err(refused) => match told(app, refused) {
+            Ok(location) => Answer::ToClient { location, user: None },
+            Err(code) => return Ok(led_nowhere(app, request, code)),
+        },
     };
     Ok(match answer {
         Answer::ToClient { location, user } => {
@@ -94,6 +96,11 @@ async fn resume(app: &App<ClientRequests>, request: &Request, now: Timestamp) ->
         }
         Answer::ToSignIn(waiting) => Reply::to_sign_in_for(&client.name, &waiting),
     })
+}
+
+/// A request that waited leads nowhere any more. The browser forgets it, or every sign-in would end here.
+fn led_nowhere(app: &App<ClientRequests>, request: &Request, code: Code) -> Reply {
+    Reply::problem(code.into(), app.texts(request.language())).forgetting_authorization()
 }
 
 /// What a request leads to.
@@ -147,7 +154,7 @@ async fn give_code(
 }
 
 /// The address at which the product is told of a refusal. If nobody knows whose address it is, the person is told here.
-fn told(app: &App<ClientRequests>, refused: AuthorizationRefused) -> Result<String, Error> {
+fn told(app: &App<ClientRequests>, refused: AuthorizationRefused) -> Result<String, Code> {
     match refused {
         AuthorizationRefused::Redirected(error) => {
             tracing::warn!(code = error.code.as_str(), "refused");
@@ -162,8 +169,7 @@ fn told(app: &App<ClientRequests>, refused: AuthorizationRefused) -> Result<Stri
                 Unredirectable::Repeated(_)
                 | Unredirectable::ClientMissing
                 | Unredirectable::UnknownClient => Code::ClientUnknown,
-            }
-            .into())
+            })
         }
     }
 }

@@ -3,8 +3,8 @@ use askama::Template;
 use serde::Serialize;
 
 use crate::texts::Texts;
-use domain::{Account, Username};
 use domain::oidc::ClientName;
+use domain::{Account, Username};
 
 /// The last step of a sign-in for a product: it leads there by itself, and with a link. A redirect would not arrive: browsers
 /// that apply `form-action` to what follows a form stop one that leaves the site.
@@ -46,7 +46,12 @@ pub struct ClientSignOutPage {
 
 impl ClientSignOutPage {
     /// The page for this account.
-    pub fn new(account: &Account, client: Option<&ClientName>, fields: Vec<(String, String)>, text: Texts) -> Self {
+    pub fn new(
+        account: &Account,
+        client: Option<&ClientName>,
+        fields: Vec<(String, String)>,
+        text: Texts,
+    ) -> Self {
         let username = account.username.as_str().to_owned();
         Self { text, username, client: client.map(|name| name.as_str().to_owned()), fields }
     }
