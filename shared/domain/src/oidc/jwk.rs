@@ -151,7 +151,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::super::test_keys::{
-        EXPONENT_3_SPKI, FIRST_SPKI, P256_SPKI, SECOND_SPKI, SHORT_SPKI, first, second,
+        BITS_2047_SPKI, EXPONENT_3_SPKI, FIRST_SPKI, P256_SPKI, SECOND_SPKI, SHORT_SPKI, first, second,
     };
     use super::*;
 
@@ -203,6 +203,7 @@ mod tests {
             (&FIRST_SPKI[24..], NotAPublicKey::Malformed),
             (P256_SPKI, NotAPublicKey::NotRsa),
             (SHORT_SPKI, NotAPublicKey::Unfit),
+            (BITS_2047_SPKI, NotAPublicKey::Unfit),
             (EXPONENT_3_SPKI, NotAPublicKey::Unfit),
         ] {
             assert_eq!(PublicKey::from_der(der), Err(why), "{}", der.len());

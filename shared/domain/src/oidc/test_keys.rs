@@ -9,6 +9,8 @@ pub(super) const FIRST_SPKI: &[u8] = include_bytes!("test_keys/first.spki");
 pub(super) const SECOND_SPKI: &[u8] = include_bytes!("test_keys/second.spki");
 /// 1,024 bits.
 pub(super) const SHORT_SPKI: &[u8] = include_bytes!("test_keys/short.spki");
+/// 2,047 bits: as many bytes as 2,048.
+pub(super) const BITS_2047_SPKI: &[u8] = include_bytes!("test_keys/bits2047.spki");
 /// The exponent is 3.
 pub(super) const EXPONENT_3_SPKI: &[u8] = include_bytes!("test_keys/exponent3.spki");
 /// A key of ECDSA.
