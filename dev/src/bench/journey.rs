@@ -3,16 +3,27 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, ensure};
-use reqwest::{Method, Response, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::Method;
+use reqwest::header::{self, HeaderMap};
+use serde_json::Value;
+use url::Url;
 
 use super::lone_hash::LoneHash;
-use super::probe::{PASSWORD, Site, username};
+use super::probe::{Answer, PASSWORD, Site, username};
 use super::samples::Sample;
 
 /// The row of a sign-in that is compared with one hash.
 pub(super) const RIGHT_PASSWORD: &str = "POST /login, right password";
 /// The row of a sign-in that fails.
 pub(super) const WRONG_PASSWORD: &str = "POST /login, wrong password";
+
+/// The port is the product's own choice.
+const REDIRECT_URI: &str = "http://127.0.0.1:8400/callback";
+/// The pair of RFC 7636, appendix B.
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 /// One person on the way through all flows.
 pub(super) struct Journey<'s> {
@@ -42,6 +53,7 @@ impl<'s> Journey<'s> {
         self.sign_in(&mut laptop, RIGHT_PASSWORD, PASSWORD, 303).await?;
         self.sign_in(&mut Cookies::new(), WRONG_PASSWORD, "not the password", 401).await?;
         self.get(&mut laptop, "/account").await?;
+        self.arrive_at_product(&mut laptop).await?;
 
         self.post(&mut laptop, "/account/backup", &[("email", &backup)], 303).await?;
         let link = self.link_to("/backup/confirm", &backup)?;
@@ -75,13 +87,51 @@ impl<'s> Journey<'s> {
         self.hashes.push(self.hash.measure()?);
         let identifier = self.username.clone();
         let form = [("identifier", &*identifier), ("password", password)];
-        let asked = BrowserRequest { flow, method: Method::POST, path: "/login", form: &form };
-        self.ask(browser, asked, status).await
+        let asked = Asked { flow, method: Method::POST, path: "/login", form: &form, authorization: None };
+        self.ask(browser, asked, status).await?;
+        Ok(())
     }
 
     async fn get(&mut self, browser: &mut Cookies, path: &str) -> Result<()> {
         let flow = format!("GET {}", without_query(path));
-        self.ask(browser, BrowserRequest { flow: &flow, method: Method::GET, path, form: &[] }, 200).await
+        let asked = Asked { flow: &flow, method: Method::GET, path, form: &[], authorization: None };
+        self.ask(browser, asked, 200).await?;
+        Ok(())
+    }
+
+    /// Somebody who is signed in arrives at a product, whose server redeems the code and asks who it is.
+    async fn arrive_at_product(&mut self, browser: &mut Cookies) -> Result<()> {
+        let product = self.site.product()?;
+        let path = format!(
+            "/oidc/authorize?response_type=code&client_id={}&redirect_uri={}&scope=openid%20profile%20email&state=s&nonce=n\
+             &code_challenge={CHALLENGE}&code_challenge_method=S256",
+            product.id,
+            escaped(REDIRECT_URI)
+        );
+        let flow = "GET /oidc/authorize";
+        let asked = Asked { flow, method: Method::GET, path: &path, form: &[], authorization: None };
+        let answer = self.ask(browser, asked, 303).await?;
+        let location = answer.headers.get(header::LOCATION).and_then(|location| location.to_str().ok());
+        let location = Url::parse(location.context("no way to the product")?)?;
+        let code = location.query_pairs().find(|(name, _)| name == "code").context("no code")?.1.into_owned();
+
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", &*code),
+            ("redirect_uri", REDIRECT_URI),
+            ("code_verifier", VERIFIER),
+        ];
+        let credentials = format!("Basic {}", STANDARD.encode(format!("{}:{}", product.id, product.secret)));
+        let (flow, path) = ("POST /oidc/token", "/oidc/token");
+        let authorization = Some(&*credentials);
+        let asked = Asked { flow, method: Method::POST, path, form: &form, authorization };
+        let tokens: Value = serde_json::from_slice(&self.ask(&mut Cookies::new(), asked, 200).await?.body)?;
+
+        let bearer = format!("Bearer {}", tokens["access_token"].as_str().context("no access token")?);
+        let (flow, path) = ("GET /oidc/userinfo", "/oidc/userinfo");
+        let asked = Asked { flow, method: Method::GET, path, form: &[], authorization: Some(&*bearer) };
+        self.ask(&mut Cookies::new(), asked, 200).await?;
+        Ok(())
     }
 
     async fn post(
@@ -92,15 +142,20 @@ impl<'s> Journey<'s> {
         status: u16,
     ) -> Result<()> {
         let flow = format!("POST {path}");
-        self.ask(browser, BrowserRequest { flow: &flow, method: Method::POST, path, form }, status).await
+        let asked = Asked { flow: &flow, method: Method::POST, path, form, authorization: None };
+        self.ask(browser, asked, status).await?;
+        Ok(())
     }
 
     /// Sends one request, keeps what it cost, and has the mailer send what it asked for.
-    async fn ask(&mut self, browser: &mut Cookies, asked: BrowserRequest<'_>, status: u16) -> Result<()> {
-        let BrowserRequest { flow, method, path, form } = asked;
+    async fn ask(&mut self, browser: &mut Cookies, asked: Asked<'_>, status: u16) -> Result<Answer> {
+        let Asked { flow, method, path, form, authorization } = asked;
         let function = self.site.function_at(without_query(path))?;
         let mut request = self.site.client().request(method.clone(), format!("{}{path}", self.site.url()));
         request = request.header(header::ACCEPT, "text/html");
+        if let Some(authorization) = authorization {
+            request = request.header(header::AUTHORIZATION, authorization);
+        }
         if method == Method::POST {
             let form: Vec<String> =
                 form.iter().map(|(name, value)| format!("{name}={}", escaped(value))).collect();
@@ -113,14 +168,14 @@ impl<'s> Journey<'s> {
             let pairs: Vec<_> = browser.iter().map(|(name, value)| format!("{name}={value}")).collect();
             request = request.header(header::COOKIE, pairs.join("; "));
         }
-        let (response, sample) = self.site.send(function, request).await?;
-        ensure!(response.status() == status, "{flow}: expected {status}, came {}", response.status());
-        keep_cookies(browser, &response);
+        let (answer, sample) = self.site.send(function, request).await?;
+        ensure!(answer.status == status, "{flow}: expected {status}, came {}", answer.status);
+        keep_cookies(browser, &answer.headers);
         self.samples.push((flow.to_owned(), function.to_owned(), sample));
         for (kind, sample) in self.site.send_mail().await? {
             self.samples.push((format!("email: {kind}"), self.site.mailer().to_owned(), sample));
         }
-        Ok(())
+        Ok(answer)
     }
 
     /// The link of the latest email, which must be to this address and lead there, as a path with its query.
@@ -135,13 +190,15 @@ impl<'s> Journey<'s> {
 }
 
 /// A request, without the cookies.
-struct BrowserRequest<'a> {
+struct Asked<'a> {
     /// The row that its figures go to.
     flow: &'a str,
     method: Method,
     /// Begins with `/` and may carry a query.
     path: &'a str,
     form: &'a [(&'a str, &'a str)],
+    /// What the server of a product shows.
+    authorization: Option<&'a str>,
 }
 
 fn without_query(path: &str) -> &str {
@@ -162,8 +219,8 @@ fn escaped(value: &str) -> String {
 }
 
 /// Keeps and drops cookies as a browser does.
-fn keep_cookies(browser: &mut Cookies, response: &Response) {
-    for line in response.headers().get_all(header::SET_COOKIE) {
+fn keep_cookies(browser: &mut Cookies, headers: &HeaderMap) {
+    for line in headers.get_all(header::SET_COOKIE) {
         let pair = line.to_str().ok().and_then(|line| line.split(';').next()?.split_once('='));
         match pair {
             Some((name, "")) => {

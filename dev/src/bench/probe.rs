@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use reqwest::{Client, RequestBuilder, Response};
+use axum::body::Bytes;
+use reqwest::header::HeaderMap;
+use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
 use super::cpu;
@@ -17,7 +19,7 @@ use crate::build::Profile;
 use crate::clock;
 use crate::logs::Printing;
 use crate::mailbox::ReceivedEmail;
-use crate::stack::{Options, Stack};
+use crate::stack::{DemoClient, Options, Stack};
 use crate::template::REGION;
 use crate::workspace;
 
@@ -56,6 +58,13 @@ fn write_accounts(people: u16) -> Result<PathBuf> {
     Ok(file)
 }
 
+/// What came for a request.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
 /// A stack and the one connection to it.
 pub(super) struct Site {
     stack: Stack,
@@ -92,6 +101,11 @@ impl Site {
         self.stack.stop().await;
     }
 
+    /// The product that the stack was started with.
+    pub(super) fn product(&self) -> Result<&DemoClient> {
+        self.stack.demo_client().context("the stack has no product")
+    }
+
     /// Where the site answers.
     pub(super) fn url(&self) -> &str {
         self.stack.page_url()
@@ -111,13 +125,13 @@ impl Site {
         Ok(&found.with_context(|| format!("no function has the path {path}"))?.name)
     }
 
-    /// Sends one request and measures it. The response's body has been read by then.
-    pub(super) async fn send(&self, function: &str, request: RequestBuilder) -> Result<(Response, Sample)> {
+    /// Sends one request and measures it, until its body has been read.
+    pub(super) async fn send(&self, function: &str, request: RequestBuilder) -> Result<(Answer, Sample)> {
         let request = request.build()?;
         let answering = async {
-            let mut response = self.client.execute(request).await?;
-            while response.chunk().await?.is_some() {}
-            Ok(response)
+            let response = self.client.execute(request).await?;
+            let (status, headers) = (response.status(), response.headers().clone());
+            Ok(Answer { status, headers, body: response.bytes().await? })
         };
         self.measured(function, answering).await
     }
