@@ -8,6 +8,7 @@ mod support;
 
 mod account;
 mod any_input;
+mod any_product_request;
 mod authorization_codes;
 mod bad_input;
 mod check_mailbox;
