@@ -2,8 +2,8 @@
 //! them out and one for codes can name them alone.
 //!
 //! The item of a code is what its tokens depend on. It stays for as long as they may work, so that a second use of the code
-//! is recognised until then, and ends them (RFC 6749, section 4.1.2). An access token names its code by the hash, and whoever
-//! accepts one reads the item ([`Store::find_grant`]).
+//! is recognised until then, and ends them (RFC 6749, section 4.1.2). An access token names its code by the hash, and a
+//! function that accepts one reads the item ([`Store::find_grant`]).
 use serde::{Deserialize, Serialize};
 
 use super::error::Context;
@@ -94,7 +94,7 @@ pub enum NotRedeemed {
     SessionEnded,
 }
 
-/// What a code has in the place of a link's token hash.
+/// The key of a code in the attribute `token_hash`.
 fn code_name(hash: &TokenHash) -> String {
     format!("code#{}", hash.as_str())
 }

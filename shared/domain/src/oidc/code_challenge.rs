@@ -38,8 +38,8 @@ impl CodeChallenge {
         &self.0
     }
 
-    /// Whether it was made of this verifier (RFC 7636, section 4.6). The time may depend on the challenge, which whoever
-    /// sent the request knows.
+    /// Whether it was made of this verifier (RFC 7636, section 4.6). The comparison need not take the same time
+    /// always: the challenge is no secret.
     pub fn verify(&self, verifier: &CodeVerifier) -> bool {
         URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.0.as_bytes())) == self.0
     }

@@ -28,8 +28,8 @@ pub(super) enum NotAPrompt {
 }
 
 impl Prompt {
-    /// Parses values that are separated by spaces. `consent` asks for nothing: whoever signs in to a product of the same
-    /// operator is not asked what it may learn.
+    /// Parses values that are separated by spaces. `consent` asks for nothing: the products are the operator's own,
+    /// and nobody is asked what they may learn.
     pub(super) fn parse(values: &str) -> Result<Self, NotAPrompt> {
         let values: Vec<&str> = values.split(' ').filter(|value| !value.is_empty()).collect();
         if values.iter().any(|value| !PROMPTS.contains(value)) {

@@ -109,14 +109,14 @@ impl From<Repeated> for TokenError {
 }
 
 impl From<ClientRefused> for TokenError {
-    /// The reason is for the log: whoever tries secrets learns only that this one is none.
+    /// The reason is for the log: an attacker who tries secrets learns only that this one is wrong.
     fn from(_: ClientRefused) -> Self {
         Self::new(TokenErrorCode::InvalidClient, "client authentication failed")
     }
 }
 
 impl From<CodeRefused> for TokenError {
-    /// The reason is for the log: whoever has found a code learns nothing about it.
+    /// The reason is for the log: an attacker who has found a code learns nothing about it.
     fn from(_: CodeRefused) -> Self {
         Self::new(
             TokenErrorCode::InvalidGrant,
