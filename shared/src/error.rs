@@ -4,7 +4,7 @@ use domain::Purpose;
 use crate::mail::SendError;
 use crate::store::StoreError;
 use crate::texts::Texts;
-use crate::web::{Code, Page, Problem};
+use crate::web::{Code, Page, Problem, Reply};
 
 /// What a flow returns when it does not reply.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +23,9 @@ pub enum Error {
         /// Why it does not work.
         code: Code,
     },
+    /// The request is refused with this reply, as a standard describes it.
+    #[error("the request was refused: {0:?}")]
+    Answered(Box<Reply>),
     /// The page is for people who are signed in.
     #[error("nobody is signed in")]
     NotSignedIn,
@@ -46,6 +49,11 @@ impl Error {
     pub fn on_page(problem: impl Into<Problem>, page: impl Page + 'static, texts: Texts) -> Self {
         let (problem, page) = (problem.into(), Box::new(page));
         Self::RefusedOnPage(Box::new(RefusedOnPage { problem, page, texts }))
+    }
+
+    /// The request is refused with this reply.
+    pub fn answered(reply: Reply) -> Self {
+        Self::Answered(Box::new(reply))
     }
 
     /// Shows a refusal on the page that the function builds. Any other error is unchanged.

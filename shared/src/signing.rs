@@ -5,11 +5,12 @@ use aws_sdk_kms::Client;
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::{MessageType, SigningAlgorithmSpec};
 use aws_types::SdkConfig;
-use domain::oidc::{PublicKey, PublicKeys, UnsignedToken};
+use domain::oidc::{IdTokenHint, PublicKey, PublicKeys, UnsignedToken};
 use tokio::sync::OnceCell;
 
 use crate::app::App;
 use crate::error::Error;
+use crate::requirements::ClientRequests;
 
 /// A key of KMS. Its public half is read once for each process: a key never changes.
 #[derive(Debug, Clone)]
@@ -87,5 +88,13 @@ impl<R: AsRef<SigningKey>> App<R> {
     /// Signs a token.
     pub async fn sign(&self, token: UnsignedToken) -> Result<String, Error> {
         self.needs.as_ref().sign(self.sdk(), token).await
+    }
+}
+
+impl App<ClientRequests> {
+    /// The ID token that a client sends back as a hint; nothing for what is no ID token of ours.
+    pub async fn verified_hint(&self, hint: &str) -> Result<Option<IdTokenHint>, Error> {
+        let keys = self.public_keys().await?;
+        Ok(IdTokenHint::verify(hint, &keys, &self.needs.verification.issuer).ok())
     }
 }

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, ensure};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use reqwest::header::{self, HeaderMap};
 use serde_json::Value;
@@ -13,17 +11,12 @@ use url::Url;
 use super::lone_hash::LoneHash;
 use super::probe::{Answer, PASSWORD, Site, username};
 use super::samples::Sample;
+use crate::stack::DemoClient;
 
 /// The row of a sign-in that is compared with one hash.
 pub(super) const RIGHT_PASSWORD: &str = "POST /login, right password";
 /// The row of a sign-in that fails.
 pub(super) const WRONG_PASSWORD: &str = "POST /login, wrong password";
-
-/// The port is the product's own choice.
-const REDIRECT_URI: &str = "http://127.0.0.1:8400/callback";
-/// The pair of RFC 7636, appendix B.
-const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 /// One person on the way through all flows.
 pub(super) struct Journey<'s> {
@@ -102,12 +95,7 @@ impl<'s> Journey<'s> {
     /// Somebody who is signed in arrives at a product, whose server redeems the code and asks who it is.
     async fn arrive_at_product(&mut self, browser: &mut Cookies) -> Result<()> {
         let product = self.site.product()?;
-        let path = format!(
-            "/oidc/authorize?response_type=code&client_id={}&redirect_uri={}&scope=openid%20profile%20email&state=s&nonce=n\
-             &code_challenge={CHALLENGE}&code_challenge_method=S256",
-            product.id,
-            escaped(REDIRECT_URI)
-        );
+        let path = product.request();
         let flow = "GET /oidc/authorize";
         let asked = Asked { flow, method: Method::GET, path: &path, form: &[], authorization: None };
         let answer = self.ask(browser, asked, 303).await?;
@@ -115,13 +103,8 @@ impl<'s> Journey<'s> {
         let location = Url::parse(location.context("no way to the product")?)?;
         let code = location.query_pairs().find(|(name, _)| name == "code").context("no code")?.1.into_owned();
 
-        let form = [
-            ("grant_type", "authorization_code"),
-            ("code", &*code),
-            ("redirect_uri", REDIRECT_URI),
-            ("code_verifier", VERIFIER),
-        ];
-        let credentials = format!("Basic {}", STANDARD.encode(format!("{}:{}", product.id, product.secret)));
+        let form = DemoClient::redemption(&code);
+        let credentials = product.credentials();
         let (flow, path) = ("POST /oidc/token", "/oidc/token");
         let authorization = Some(&*credentials);
         let asked = Asked { flow, method: Method::POST, path, form: &form, authorization };

@@ -3,21 +3,16 @@
 use anyhow::{Context as _, Result, ensure};
 use axum::http::Method;
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use url::Url;
+use url::form_urlencoded::Serializer;
 
 use super::mail_reader::EmailKind;
 use super::walk::{People, Walk, backup_address, token_of};
 use crate::browser::{Browser, SiteRequest, SiteResponse};
-use crate::stack::DemoClient;
 use crate::stack::accounts::AccountLine;
-
-/// The port is the product's own choice.
-const REDIRECT_URI: &str = "http://127.0.0.1:8400/callback";
-/// The pair of RFC 7636, appendix B.
-const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+use crate::stack::{DemoClient, REDIRECT_URI};
 
 /// Walks this part, if the site has a product. A recording leaves it out: each stack has a
 /// product of its own.
@@ -47,18 +42,9 @@ async fn read_metadata(tour: &mut Walk) -> Result<()> {
     Ok(())
 }
 
-fn request_of(product: &DemoClient) -> String {
-    let redirect_uri: String = url::form_urlencoded::byte_serialize(REDIRECT_URI.as_bytes()).collect();
-    format!(
-        "/oidc/authorize?response_type=code&client_id={}&redirect_uri={redirect_uri}&scope=openid%20profile%20email\
-         &state=s1&nonce=n1&code_challenge={CHALLENGE}&code_challenge_method=S256",
-        product.id
-    )
-}
-
 async fn ask(tour: &mut Walk, browser: &mut Browser, product: &DemoClient) -> Result<()> {
     tour.report.begin("It sends somebody, who has to sign in first, and the page says where to");
-    let answer = tour.get(browser, &request_of(product)).await?;
+    let answer = tour.get(browser, &product.request()).await?;
     answer.expect(303)?.expect_header("location", "/login")?;
     tour.get(browser, "/login").await?.expect(200)?.expect_value("/client", "Demo product")?;
     tour.report.end();
@@ -89,15 +75,9 @@ async fn by_password(tour: &mut Walk, browser: &mut Browser, soren: &AccountLine
 
 /// What the product's server sends for a code.
 async fn send_code(tour: &mut Walk, product: &DemoClient, code: &str) -> Result<SiteResponse> {
-    let body = url::form_urlencoded::Serializer::new(String::new())
-        .append_pair("grant_type", "authorization_code")
-        .append_pair("code", code)
-        .append_pair("redirect_uri", REDIRECT_URI)
-        .append_pair("code_verifier", VERIFIER)
-        .finish();
-    let credentials = STANDARD.encode(format!("{}:{}", product.id, product.secret));
+    let body = Serializer::new(String::new()).extend_pairs(DemoClient::redemption(code)).finish();
     let headers = vec![
-        ("authorization", format!("Basic {credentials}")),
+        ("authorization", product.credentials()),
         ("content-type", "application/x-www-form-urlencoded".to_owned()),
     ];
     let asked = SiteRequest { method: Method::POST, path: "/oidc/token".to_owned(), headers, body };
@@ -143,7 +123,7 @@ async fn again(tour: &mut Walk, product: &DemoClient, code: &str, access_token: 
     Ok(())
 }
 
-/// The person recovers the account on the way to the product, which is told so.
+/// The person signs in through the backup email on the way to the product. The ID token says that it is a recovery.
 async fn recovered(tour: &mut Walk, product: &DemoClient, soren: &AccountLine) -> Result<()> {
     let spare = backup_address(soren, "product");
     tour.report
@@ -158,7 +138,7 @@ async fn recovered(tour: &mut Walk, product: &DemoClient, soren: &AccountLine) -
     tour.email(&soren.email, EmailKind::Words).await?;
 
     let mut browser = tour.browser();
-    tour.get(&mut browser, &request_of(product)).await?.expect(303)?;
+    tour.get(&mut browser, &product.request()).await?.expect(303)?;
     tour.post(&mut browser, "/login/link", json!({ "email": spare })).await?.expect(200)?;
     let email = tour.email(&spare, EmailKind::SignIn).await?;
     let link = tour.emails.link_path(&email)?;

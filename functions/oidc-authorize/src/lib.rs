@@ -1,8 +1,8 @@
 //! A product asks who somebody is (OpenID Connect Core 1.0, section 3.1.2). Who is signed in goes back to it with a code; who is
 //! not signs in first, in any way there is, while the request waits in a cookie.
 use domain::oidc::{
-    AuthorizationErrorCode, AuthorizationRefused, AuthorizationRequest, Client, IdTokenHint, IssuedCode,
-    NextStep, Parameters, Unredirectable, WaitingRequest,
+    AuthorizationErrorCode, AuthorizationRefused, AuthorizationRequest, Client, IssuedCode, NextStep,
+    Parameters, Unredirectable, WaitingRequest,
 };
 use domain::{AccountKind, Timestamp};
 use shared::app::{App, Authenticated};
@@ -18,10 +18,7 @@ pub async fn get(app: &App<ClientRequests>, request: Request) -> Result<Reply, E
     if parameters.is_empty() {
         return resume(app, &request, now).await;
     }
-    let (client, asked) = match read(app, &parameters, now).await? {
-        Ok(read) => read,
-        Err(refused) => return Ok(Reply::to_client(told(app, refused)?)),
-    };
+    let (client, asked) = read(app, &parameters, now).await?;
     Ok(match answer(app, &request, &client, asked, now).await? {
         Answer::ToClient { location, .. } => Reply::to_client(location).forgetting_authorization(),
         Answer::ToSignIn(waiting) => Reply::to_sign_in_for(&client.name, &waiting),
@@ -32,10 +29,8 @@ pub async fn get(app: &App<ClientRequests>, request: Request) -> Result<Reply, E
 /// with a GET.
 pub async fn post(app: &App<ClientRequests>, request: Request) -> Result<Reply, Error> {
     let now = app.now();
-    match read(app, &request.form_pairs()?, now).await? {
-        Ok((client, asked)) => Ok(Reply::to_continue_for(&client.name, &WaitingRequest::new(&asked))),
-        Err(refused) => Ok(Reply::to_client(told(app, refused)?)),
-    }
+    let (client, asked) = read(app, &request.form_pairs()?, now).await?;
+    Ok(Reply::to_continue_for(&client.name, &WaitingRequest::new(&asked)))
 }
 
 /// A request with its client, and with whom it is about, if it has a hint that proves that.
@@ -43,29 +38,22 @@ async fn read(
     app: &App<ClientRequests>,
     parameters: &[(String, String)],
     now: Timestamp,
-) -> Result<Result<(Client, AuthorizationRequest), AuthorizationRefused>, Error> {
+) -> Result<(Client, AuthorizationRequest), Error> {
     let parameters = Parameters::new(parameters);
-    let id = match AuthorizationRequest::client_of(&parameters) {
-        Ok(id) => id,
-        Err(refused) => return Ok(Err(refused.into())),
-    };
-    let Some(client) = app.store.find_client(&id).await? else {
-        return Ok(Err(Unredirectable::UnknownClient.into()));
-    };
-    let mut asked = match AuthorizationRequest::parse(&parameters, &client, now) {
-        Ok(asked) => asked,
-        Err(refused) => return Ok(Err(refused)),
-    };
+    let id = AuthorizationRequest::client_of(&parameters).map_err(|why| refused(app, why))?;
+    let client = app.store.find_client(&id).await?;
+    let client = client.ok_or_else(|| refused(app, Unredirectable::UnknownClient))?;
+    let mut asked =
+        AuthorizationRequest::parse(&parameters, &client, now).map_err(|why| refused(app, why))?;
     if let Some(hint) = asked.id_token_hint.take() {
-        match IdTokenHint::verify(&hint, &app.public_keys().await?, &app.needs.verification.issuer) {
-            Ok(hint) if hint.client == client.id => asked.subject = Some(hint.subject),
-            Ok(_) | Err(_) => {
-                let error = AuthorizationErrorCode::InvalidRequest;
-                return Ok(Err(asked.to.error(error, "id_token_hint is no ID token of this client").into()));
-            }
-        }
+        let hint = app.verified_hint(&hint).await?.filter(|hint| hint.client == client.id);
+        let Some(hint) = hint else {
+            let code = AuthorizationErrorCode::InvalidRequest;
+            return Err(refused(app, asked.to.error(code, "id_token_hint is no ID token of this client")));
+        };
+        asked.subject = Some(hint.subject);
     }
-    Ok(Ok((client, asked)))
+    Ok((client, asked))
 }
 
 /// The request that waits in this browser, after a sign-in.
@@ -124,7 +112,7 @@ async fn answer(
     now: Timestamp,
 ) -> Result<Answer, Error> {
     let user = app.authenticate(request, now).await?;
-    // Whoever signs in through an organisation does that there.
+    // People of an organisation sign in there, and not here.
     let user = user.filter(|user| user.account.kind == AccountKind::Regular);
     match (asked.next_step(user.as_ref().map(|user| &user.session), now), user) {
         (NextStep::Code, Some(user)) => give_code(app, client, &asked, user, now).await,
@@ -151,6 +139,14 @@ async fn give_code(
     tracing::info!(client = client.id.as_str(), "gave a code");
     let location = asked.to.location_with_code(&code, &app.needs.verification.issuer);
     Ok(Answer::ToClient { location, user: Some(Box::new(user)) })
+}
+
+/// A refusal of a request that does not wait.
+fn refused(app: &App<ClientRequests>, why: impl Into<AuthorizationRefused>) -> Error {
+    match told(app, why.into()) {
+        Ok(location) => Error::answered(Reply::to_client(location)),
+        Err(code) => code.into(),
+    }
 }
 
 /// The address at which the product is told of a refusal. If nobody knows whose address it is, the person is told here.

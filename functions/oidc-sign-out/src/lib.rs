@@ -1,6 +1,6 @@
 //! A product sends its person to sign out (OpenID Connect RP-Initiated Logout 1.0). A button ends the session, and a link leads
 //! back.
-use domain::oidc::{Client, IdTokenHint, Parameters, SIGN_OUT_PATH, SignOutRefused, SignOutRequest};
+use domain::oidc::{Client, Parameters, SIGN_OUT_PATH, SignOutRefused, SignOutRequest};
 use shared::app::App;
 use shared::error::Error;
 use shared::requirements::ClientRequests;
@@ -56,36 +56,27 @@ struct WayBack {
 /// Reads a request. A hint that proves nothing is no hint. A request that is wrong leads nowhere, and the person may sign out all
 /// the same.
 async fn find(app: &App<ClientRequests>, parameters: &[(String, String)]) -> Result<WayBack, Error> {
-    Ok(match read(app, parameters).await? {
-        Ok(way_back) => way_back,
-        Err(why) => {
-            tracing::warn!(%why, "a request to sign out leads nowhere");
-            WayBack::default()
-        }
-    })
-}
-
-async fn read(
-    app: &App<ClientRequests>,
-    parameters: &[(String, String)],
-) -> Result<Result<WayBack, SignOutRefused>, Error> {
     let asked = match SignOutRequest::parse(&Parameters::new(parameters)) {
         Ok(asked) => asked,
-        Err(why) => return Ok(Err(why)),
+        Err(why) => return Ok(nowhere(why)),
     };
     let hint = match &asked.id_token_hint {
-        Some(hint) => {
-            IdTokenHint::verify(hint, &app.public_keys().await?, &app.needs.verification.issuer).ok()
-        }
+        Some(hint) => app.verified_hint(hint).await?,
         None => None,
     };
     let client = match asked.client(hint.as_ref()) {
         Ok(Some(id)) => match app.store.find_client(&id).await? {
             Some(client) => Some(client),
-            None => return Ok(Err(SignOutRefused::UnknownClient)),
+            None => return Ok(nowhere(SignOutRefused::UnknownClient)),
         },
         Ok(None) => None,
-        Err(why) => return Ok(Err(why)),
+        Err(why) => return Ok(nowhere(why)),
     };
-    Ok(asked.location(client.as_ref()).map(|location| WayBack { client, location }))
+    let location = asked.location(client.as_ref());
+    Ok(location.map_or_else(nowhere, |location| WayBack { client, location }))
+}
+
+fn nowhere(why: SignOutRefused) -> WayBack {
+    tracing::warn!(%why, "a request to sign out leads nowhere");
+    WayBack::default()
 }

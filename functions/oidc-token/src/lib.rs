@@ -16,19 +16,17 @@ use shared::web::{Reply, Request, StatusCode};
 pub async fn post(app: &App<TokenIssuing>, request: Request) -> Result<Reply, Error> {
     let now = app.now();
     let form = request.form_pairs()?;
-    Ok(match redeem(app, request.authorization(), &form, request.client(), now).await? {
-        Ok(tokens) => Reply::document(StatusCode::OK, &tokens),
-        Err(refused) => {
-            tracing::warn!(code = refused.code.as_str(), "refused");
-            let status = if refused.challenge().is_some() {
-                StatusCode::UNAUTHORIZED
-            } else {
-                StatusCode::BAD_REQUEST
-            };
-            let challenge = refused.challenge().map(str::to_owned);
-            Reply::document(status, &refused).with_challenge(challenge)
-        }
-    })
+    let tokens = redeem(app, request.authorization(), &form, request.client(), now).await?;
+    Ok(Reply::document(StatusCode::OK, &tokens))
+}
+
+/// A refusal as RFC 6749, section 5.2, describes it.
+fn refused(why: impl Into<TokenError>) -> Error {
+    let error: TokenError = why.into();
+    tracing::warn!(code = error.code.as_str(), "refused");
+    let status = StatusCode::from_u16(error.status()).expect("a status of this endpoint is 400 or 401");
+    let challenge = error.challenge().map(str::to_owned);
+    Error::answered(Reply::document(status, &error).with_challenge(challenge))
 }
 
 /// The tokens of a code. They are signed before the code is spent, so that a failure of KMS leaves it as it was; they are given
@@ -39,67 +37,61 @@ async fn redeem(
     form: &[(String, String)],
     address: IpAddr,
     now: Timestamp,
-) -> Result<Result<TokenResponse, TokenError>, Error> {
-    let asked = match TokenRequest::parse(authorization, &Parameters::new(form)) {
-        Ok(asked) => asked,
-        Err(refused) => return Ok(Err(refused)),
-    };
-    if let Err(refused) = authenticate(app, &asked, address, now).await? {
-        return Ok(Err(refused.into()));
-    }
+) -> Result<TokenResponse, Error> {
+    let asked = TokenRequest::parse(authorization, &Parameters::new(form)).map_err(refused)?;
+    authenticate(app, &asked, address, now).await?;
     let client = &asked.credentials.client;
-    let Some(code) = app.store.find_code(&asked.code.hash()).await? else {
-        return Ok(Err(CodeRefused::Unknown.into()));
-    };
+    let code = app.store.find_code(&asked.code.hash()).await?;
+    let code = code.ok_or_else(|| refused(CodeRefused::Unknown))?;
     shared::logging::record_account(&code.account_id);
     let tokens = match code.redeem(client, &asked.redirect_uri, &asked.code_verifier, now) {
         Ok(()) => Ok(sign(app, &code, now).await?),
-        Err(refused) => {
-            tracing::warn!(client = client.as_str(), why = %refused, "a code was not redeemed");
-            if refused != CodeRefused::Expired {
-                return Ok(Err(refused.into()));
+        Err(why) => {
+            tracing::warn!(client = client.as_str(), %why, "a code was not redeemed");
+            if why != CodeRefused::Expired {
+                return Err(refused(why));
             }
-            Err(refused)
+            Err(why)
         }
     };
     // Also when it has expired: a second use ends what the first one gave, however late it comes.
     match app.store.redeem_code(&code, now).await? {
         Ok(()) => {
             tracing::info!(client = client.as_str(), "redeemed a code");
-            Ok(tokens.map_err(TokenError::from))
+            tokens.map_err(refused)
         }
         Err(NotRedeemed::Replayed) => {
             tracing::warn!(client = client.as_str(), "a code was used again, so its tokens have ended");
-            Ok(Err(CodeRefused::Unknown.into()))
+            Err(refused(CodeRefused::Unknown))
         }
         Err(why @ (NotRedeemed::Expired | NotRedeemed::SessionEnded)) => {
             tracing::warn!(client = client.as_str(), ?why, "a code was not redeemed");
-            Ok(Err(CodeRefused::Unknown.into()))
+            Err(refused(CodeRefused::Unknown))
         }
     }
 }
 
-/// Whether the request comes from the client. Wrong secrets are counted by network.
+/// Refuses a request that does not come from its client. Wrong secrets are counted by network.
 async fn authenticate(
     app: &App<TokenIssuing>,
     asked: &TokenRequest,
     address: IpAddr,
     now: Timestamp,
-) -> Result<Result<(), ClientRefused>, Error> {
-    let refused = match app.store.find_client(&asked.credentials.client).await? {
+) -> Result<(), Error> {
+    let why = match app.store.find_client(&asked.credentials.client).await? {
         // The same answer as for a wrong secret: it does not tell which clients there are.
         None => ClientRefused::WrongSecret,
         Some(client) => match client.authenticate(&asked.credentials) {
-            Ok(()) => return Ok(Ok(())),
-            Err(refused) => refused,
+            Ok(()) => return Ok(()),
+            Err(why) => why,
         },
     };
-    tracing::warn!(client = asked.credentials.client.as_str(), why = %refused, "a client did not authenticate");
+    tracing::warn!(client = asked.credentials.client.as_str(), %why, "a client did not authenticate");
     let limit = Limit::failed_client_secrets_from(address);
     if !app.store.counted(&app.needs.keys).count(&limit, now).await? {
         app.record_limit_reached(&limit);
     }
-    Ok(Err(refused))
+    Err(refused(why))
 }
 
 /// Signs the tokens of a code. The ID token names the access token, so that comes first.

@@ -121,6 +121,7 @@ fn refused<R>(app: &App<R>, error: Error, texts: &Texts) -> Reply {
             tracing::warn!(code = problem.code.as_str(), "refused");
             Reply::problem(problem, texts.clone())
         }
+        Error::Answered(reply) => *reply,
         Error::RefusedOnPage(refused) => Reply::refusal(refused.problem, refused.page, refused.texts),
         Error::LinkRefused { purpose, code } => {
             if code == Code::LinkExpired && purpose != Purpose::Undo {

@@ -1,6 +1,7 @@
 //! A reply, and what every reply has: security headers, cookies, HTML or JSON.
 mod oidc;
 
+use std::fmt;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -106,6 +107,12 @@ pub struct Reply {
     allow: Option<String>,
     cached_for: Option<Duration>,
     challenge: Option<String>,
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reply({})", self.status)
+    }
 }
 
 impl Reply {
