@@ -32,6 +32,9 @@ const MAILS_KEPT: usize = 10_000;
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; \
      style-src 'self' 'unsafe-inline'; img-src data: http: https:; form-action 'self'; frame-ancestors 'none'";
 
+/// The description of the API (RFC 9512 has its media type).
+const API: &str = include_str!("../../openapi.yaml");
+
 /// All emails that arrived. Clones share one mailbox.
 #[derive(Clone, Debug, Default)]
 pub struct Mailbox {
@@ -145,7 +148,8 @@ impl Mailbox {
 }
 
 /// The mailbox over HTTP: `/` and `/mails/{number}` for people, `/mails` (with `?after={number}`) for programs,
-/// `DELETE /mails` to empty it.
+/// `DELETE /mails` to empty it. Beside it, `/openapi.yaml` describes the site for programs: the site's own paths are those of the
+/// template.
 pub fn router(mailbox: Mailbox) -> Router {
     Router::new()
         .route("/", get(front_page))
@@ -155,6 +159,7 @@ pub fn router(mailbox: Mailbox) -> Router {
         .route("/empty", post(empty_by_button))
         .route("/mailbox.css", get(|| async { asset("text/css", include_str!("mailbox/mailbox.css")) }))
         .route("/mailbox.js", get(|| async { asset("text/javascript", include_str!("mailbox/mailbox.js")) }))
+        .route("/openapi.yaml", get(|| async { asset("application/yaml", API) }))
         .fallback(not_found)
         .with_state(mailbox)
 }

@@ -45,6 +45,7 @@ mod oidc_sign_out;
 mod oidc_token;
 mod oidc_userinfo;
 mod open_magic_link;
+mod openapi;
 mod operators;
 mod parameters;
 mod password_login;

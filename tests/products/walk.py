@@ -32,10 +32,9 @@ def free_port():
 
 
 @contextlib.contextmanager
-def stack():
-    """The local stack: its issuer, and the product that it has registered."""
-    # Cookies that this client keeps without TLS.
-    command = ["cargo", "dev", "--port-base", "0", "--plain-cookies"]
+def stack(*options):
+    """The local stack: its issuer, which is its address too, and the product that it has registered."""
+    command = ["cargo", "dev", "--port-base", "0", *options]
     with tempfile.NamedTemporaryFile("r") as log:
         with open(log.name, "w") as into:
             process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=into, stderr=into)
@@ -130,7 +129,8 @@ def node_with_openid_client(environment):
 
 
 def main():
-    with stack() as environment:
+    # Cookies that this client keeps without TLS.
+    with stack("--plain-cookies") as environment:
         examples = [flask_with_authlib, django_with_allauth]
         if (NODE_PACKAGES / "openid-client").exists():
             examples.append(node_with_openid_client)

@@ -1,6 +1,7 @@
 //! Test support: each test has a world of its own, with a database in memory, a fixed clock, a recorded and checked
 //! connection to AWS, people with accounts, and visitors with browsers.
 mod claims;
+mod contract;
 mod dynamodb;
 mod functions;
 mod log;
@@ -14,6 +15,7 @@ mod wire;
 mod world;
 mod writes;
 
+pub use contract::contract;
 pub use functions::{Functions, respond, starts};
 pub use people::{PASSWORD, Person};
 pub use product::{Product, Tokens, basic, challenge, leads_to, sign_out_request, signs_in};

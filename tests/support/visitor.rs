@@ -12,6 +12,7 @@ use http::HeaderMap;
 use serde_json::Value;
 use shared::texts::Texts;
 
+use super::contract::assert_described;
 use super::request::Ask;
 use super::world::{PUBLIC_URL, World};
 
@@ -142,10 +143,11 @@ impl<'w> Visitor<'w> {
         self.get("/account").await.status == 200
     }
 
-    /// Sends any request, keeps the cookies of the answer.
+    /// Sends any request, keeps the cookies of the answer. One in JSON must be as `openapi.yaml` says.
     pub async fn ask(&self, ask: &Ask) -> Answer {
         let event = ask.event(self.client, &self.cookies());
         let answer = Answer::from(Box::pin(self.world.answer(&event)).await);
+        assert_described(ask, &answer);
         for cookie in &answer.cookies {
             let pair = cookie.split(';').next().unwrap_or_default();
             let (name, _) = pair.split_once('=').expect("a cookie has a name");

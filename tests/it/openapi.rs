@@ -1,0 +1,54 @@
+//! The description of the API for programs, `openapi.yaml`. What answers look like is checked wherever a test gets one
+//! (`support::contract`); here is what no single answer shows.
+use std::collections::BTreeSet;
+
+use shared::web::Code;
+
+use crate::support::{Ask, World, contract, template};
+
+/// The path of the route that has everything that has no route of its own.
+const EVERYTHING_ELSE: Option<&str> = None;
+
+#[tokio::test]
+async fn every_route_is_described_with_its_methods_and_nothing_else_is() {
+    let world = World::new();
+    let routes = template().functions.iter().flat_map(|function| &function.routes);
+    let routes: BTreeSet<&str> =
+        routes.map(|route| route.path.as_deref()).filter(|path| *path != EVERYTHING_ELSE).flatten().collect();
+    assert_eq!(contract().paths(), routes);
+    for path in routes {
+        let allowed = world.visitor().ask(&Ask::new("OPTIONS", path)).await;
+        assert_eq!(allowed.status, 204, "{path}");
+        let methods = allowed.header("allow").split(", ").map(str::to_ascii_lowercase);
+        let methods: BTreeSet<String> =
+            methods.filter(|method| !matches!(&**method, "head" | "options")).collect();
+        assert_eq!(contract().methods(path), Some(methods), "{path}");
+    }
+}
+
+#[test]
+fn every_problem_code_is_described_with_a_status_that_it_has() {
+    let described = contract().part("/components/schemas/Problem/properties/code/enum").expect("codes");
+    let described: BTreeSet<&str> =
+        described.as_array().expect("a list").iter().filter_map(|code| code.as_str()).collect();
+    let codes: BTreeSet<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    assert_eq!(described, codes);
+    for path in contract().paths() {
+        for method in contract().methods(path).expect("it is there") {
+            let pointer = format!("/paths/{}/{method}/responses", path.replace('/', "~1"));
+            let responses = contract().part(&pointer).and_then(|part| part.as_object()).expect("responses");
+            for (status, response) in responses {
+                let shared = response["$ref"].as_str().map(|shared| shared.trim_start_matches('#'));
+                let response =
+                    shared.map_or(response, |shared| contract().part(shared).expect("it is there"));
+                let schema = &response["content"]["application/problem+json"]["schema"];
+                let codes = schema["properties"]["code"]["enum"].as_array();
+                for code in codes.into_iter().flatten().filter_map(|code| code.as_str()) {
+                    let known = Code::ALL.iter().find(|known| known.as_str() == code);
+                    let own = known.map(|known| known.status().as_str().to_owned());
+                    assert_eq!(own.as_ref(), Some(status), "{method} {path}: {code}");
+                }
+            }
+        }
+    }
+}
