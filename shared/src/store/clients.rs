@@ -2,7 +2,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::Context;
-use super::write::{Item, Write, key, number, text};
+use super::write::{Item, Write, key, number, text, texts};
 use super::{Store, StoreError};
 use domain::oidc::{
     Client, ClientAuthentication, ClientId, ClientName, ClientSecrets, RedirectUri, StoredSecret,
@@ -132,6 +132,25 @@ impl Store {
         }
         clients.sort_by(|a, b| (a.created_at, a.id.as_str()).cmp(&(b.created_at, b.id.as_str())));
         Ok(clients)
+    }
+
+    /// Changes the name and the addresses of a client. Key: the client. False when it was removed, or they are not those that
+    /// were read.
+    pub async fn change_client(&self, read: &Client, new: &Client) -> Result<bool, StoreError> {
+        let list = |uris: &[RedirectUri]| texts(uris.iter().map(RedirectUri::as_str));
+        let update = Write::update(
+            self.clients_table()?,
+            client_key(&read.id),
+            "SET client_name = :name, redirect_uris = :redirect, sign_out_uris = :sign_out",
+        )
+        .when("client_name = :name_read AND redirect_uris = :redirect_read AND sign_out_uris = :sign_out_read")
+        .value(":name", text(new.name.as_str()))
+        .value(":redirect", list(&new.redirect_uris))
+        .value(":sign_out", list(&new.sign_out_uris))
+        .value(":name_read", text(read.name.as_str()))
+        .value(":redirect_read", list(&read.redirect_uris))
+        .value(":sign_out_read", list(&read.sign_out_uris));
+        self.write_once("change a client", update).await
     }
 
     /// Replaces the secrets of a client by those that follow from them. Key: the client. False when it was removed, or
