@@ -1,7 +1,9 @@
 //! A product signs somebody in on a running stack with a client of others: the crate `openidconnect`, unchanged.
+use std::collections::BTreeMap;
+
 use anyhow::{Context as _, Result, bail};
 use dev::browser::{Browser, Connections};
-use dev::stack::Stack;
+use dev::stack::{Options, Stack};
 use openidconnect::core::{
     CoreAuthenticationFlow, CoreClient, CoreProviderMetadata, CoreResponseType, CoreUserInfoClaims,
 };
@@ -46,7 +48,18 @@ async fn sign_in(stack: &Stack, asked: &Url) -> Result<Url> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_crate_openidconnect_signs_somebody_in() -> Result<()> {
-    let stack = Stack::start(&silent()).await?;
+    walk(BTreeMap::new()).await
+}
+
+/// Through the distribution, which drops `Authorization` elsewhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_crate_does_so_through_cloudfront() -> Result<()> {
+    walk([("CloudFront".to_owned(), "true".to_owned())].into()).await
+}
+
+/// The whole way of a product, on a stack with these parameters.
+async fn walk(parameters: BTreeMap<String, String>) -> Result<()> {
+    let stack = Stack::start(&Options { parameters, ..silent() }).await?;
     let product = stack.demo_client().context("the stack has a product")?;
     let issuer = IssuerUrl::new(stack.page_url().to_owned())?;
     let metadata = CoreProviderMetadata::discover_async(issuer, &send).await?;

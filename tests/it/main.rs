@@ -39,6 +39,7 @@ mod mailer_batch;
 mod metrics;
 mod oidc_authorize;
 mod oidc_clients;
+mod oidc_elsewhere;
 mod oidc_metadata;
 mod oidc_sign_in;
 mod oidc_sign_out;

@@ -191,6 +191,7 @@ async fn a_code_works_for_a_minute() {
             shop.verified(&Tokens::of(&answer)).await;
         } else {
             assert_worthless(&answer, "too late");
+            assert_eq!(world.log().matches("a code was not redeemed").count(), 1, "{}", world.log());
         }
     }
 }
@@ -311,6 +312,8 @@ async fn each_outcome_costs_what_it_must() {
     let (_, code) = shop.person_arrives("mina").await;
     assert_eq!(of(&shop, &code, &[("code_verifier", &"a".repeat(43))]).await, found);
     assert_eq!(of(&shop, &code, &[("grant_type", "x")]).await, Vec::<String>::new());
+    assert_eq!(of(&shop, &code, &[("client_id", "x"), ("client_secret", "x")]).await, Vec::<String>::new());
+    assert_eq!(of(&shop, &code, &[("client_assertion", "x")]).await, ["UpdateItem LimitsTable"]);
     assert_eq!(of(&shop, &code, &[]).await, [&found[..], &signed, &[spent]].concat());
 }
 

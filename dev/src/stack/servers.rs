@@ -58,8 +58,7 @@ impl Stack {
         if let (Some(distribution), Some(api)) = (&self.template.distribution, api) {
             let host = format!("127.0.0.1:{}", port_of(&api));
             let headers = self.environments.headers_of(distribution)?;
-            let cloudfront =
-                CloudFront::new(&distribution.forwarded, &headers, distribution.copies_host, &host)?;
+            let cloudfront = CloudFront::new(distribution, &headers, &host)?;
             self.api_url = Some(format!("http://{host}"));
             self.serve_page(api, page.clone());
             page = cloudfront.before(page);
