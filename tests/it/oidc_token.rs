@@ -192,6 +192,7 @@ async fn a_code_works_for_a_minute() {
         } else {
             assert_worthless(&answer, "too late");
             assert_eq!(world.log().matches("a code was not redeemed").count(), 1, "{}", world.log());
+            assert!(world.log().contains("the code has expired"), "as the runbook says: {}", world.log());
         }
     }
 }

@@ -72,7 +72,7 @@ async fn redeem(
             Err(refused(CodeRefused::Unknown))
         }
         Err(why @ (NotRedeemed::Expired | NotRedeemed::SessionEnded)) => {
-            tracing::warn!(client = client.as_str(), ?why, "a code was not redeemed");
+            tracing::warn!(client = client.as_str(), %why, "a code was not redeemed");
             Err(refused(CodeRefused::Unknown))
         }
     }
