@@ -1,10 +1,11 @@
 //! The only place that reads the environment. All that is missing or wrong is reported at start, at once.
 use std::time::Duration;
 
+use domain::oidc::KeyArn;
 use domain::{DailyEmails, EmailAddress, FormerHashes, HashingKeys, OriginKeys};
 
 use crate::mail::ConfigurationSets;
-use crate::signing::SigningKey;
+use crate::signing::TokenKeys;
 use crate::time_zone::DisplayZone;
 
 /// The names of the tables.
@@ -224,10 +225,10 @@ impl Environment<'_> {
         Some(self.required("CLIENTS_TABLE")).filter(|name| !name.is_empty())
     }
 
-    /// The key of KMS that signs tokens.
-    pub fn signing_key(&mut self) -> Option<SigningKey> {
-        let arn = self.required("SIGNING_KEY");
-        (!arn.is_empty()).then(|| SigningKey::new(&arn))
+    /// The keys that sign tokens, by the template's.
+    pub fn token_keys(&mut self) -> Option<TokenKeys> {
+        let arn = Some(self.required("SIGNING_KEY")).filter(|arn| !arn.is_empty())?;
+        KeyArn::parse(&arn).map_err(|why| self.problems.push(format!("SIGNING_KEY is {why}"))).map(TokenKeys::new).ok()
     }
 
     /// The configuration sets of SES that emails go through.

@@ -110,8 +110,10 @@ async fn count_failure(app: &App<TokenIssuing>, address: IpAddr, now: Timestamp)
 /// Signs the tokens of a code. The ID token names the access token, so that comes first.
 async fn sign(app: &App<TokenIssuing>, code: &IssuedCode, now: Timestamp) -> Result<TokenResponse, Error> {
     let issuer = &app.needs.verification.issuer;
-    let key = app.public_key().await?.id();
-    let access_token = app.sign(AccessTokenClaims::new(issuer, code, now).to_unsigned(key)).await?;
-    let id_token = app.sign(IdToken::new(issuer, code, &access_token, now).to_unsigned(key)).await?;
+    let signer = app.signer().await?;
+    let access_token = AccessTokenClaims::new(issuer, code, now).to_unsigned(signer.key_id());
+    let access_token = app.sign(&signer, access_token).await?;
+    let id_token = IdToken::new(issuer, code, &access_token, now).to_unsigned(signer.key_id());
+    let id_token = app.sign(&signer, id_token).await?;
     Ok(TokenResponse::new(access_token, id_token, code.scopes))
 }

@@ -45,7 +45,8 @@ async fn find(
     token: &str,
     now: Timestamp,
 ) -> Result<Option<(Account, Scopes)>, Error> {
-    let token = match AccessToken::verify(token, &app.public_keys().await?, &app.needs.verification.issuer, now) {
+    let keys = app.keys_of_access_token(token).await?;
+    let token = match AccessToken::verify(token, &keys, &app.needs.verification.issuer, now) {
         Ok(token) => token,
         Err(why) => {
             tracing::warn!(%why, "refused a token");

@@ -66,25 +66,25 @@ pub async fn run(command: Clients, connection: &Connection) -> Result<(), Failur
     match command {
         Clients::Add { name, redirect_uris, sign_out_uris, public } => {
             let registration = Registration::parse(&name, &redirect_uris, &sign_out_uris)?;
-            add(&connect(connection).await?, registration, public).await
+            add(&Operator::connect_to_clients(connection).await?, registration, public).await
         }
-        Clients::List => list(&connect(connection).await?).await,
+        Clients::List => list(&Operator::connect_to_clients(connection).await?).await,
         Clients::Change { client, name, redirect_uris, sign_out_uris, no_sign_out_uris } => {
             let id = parse_id(&client)?;
             let mut changes = Changes::parse(name.as_deref(), &redirect_uris, &sign_out_uris)?;
             if no_sign_out_uris {
                 changes.sign_out_uris = Some(Vec::new());
             }
-            change(&connect(connection).await?, &id, changes).await
+            change(&Operator::connect_to_clients(connection).await?, &id, changes).await
         }
         Clients::RotateSecret { client, end_former } => {
             let id = parse_id(&client)?;
-            let operator = connect(connection).await?;
+            let operator = Operator::connect_to_clients(connection).await?;
             if end_former { end_former_secret(&operator, &id).await } else { rotate(&operator, &id).await }
         }
         Clients::Remove { client } => {
             let id = parse_id(&client)?;
-            remove(&connect(connection).await?, &id).await
+            remove(&Operator::connect_to_clients(connection).await?, &id).await
         }
     }
 }
@@ -162,16 +162,6 @@ fn parse_id(typed: &str) -> Result<ClientId, Failure> {
     ClientId::parse(typed).map_err(|_| {
         Failure::Input(vec![format!("{typed:?} is not the id of a client: it has 22 characters")])
     })
-}
-
-async fn connect(connection: &Connection) -> Result<Operator, Failure> {
-    let operator = Operator::connect(connection).await?;
-    if operator.store.has_clients() {
-        return Ok(operator);
-    }
-    let problem =
-        "CLIENTS_TABLE is not set; a deployment has that table with the parameter OpenIdConnect=true";
-    Err(Failure::Input(vec![problem.into()]))
 }
 
 async fn add(operator: &Operator, registration: Registration, public: bool) -> Result<(), Failure> {

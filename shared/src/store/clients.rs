@@ -1,7 +1,9 @@
-//! The table of clients, by their id. Without OpenID Connect there is no such table.
+//! The table of clients, by their id. Without OpenID Connect there is no such table. Its row of signing keys is no client
+//! (`signing_keys`).
 use serde::{Deserialize, Serialize};
 
 use super::error::Context;
+use super::signing_keys::SIGNING_KEYS_ID;
 use super::write::{Item, Write, key, number, text, texts};
 use super::{Store, StoreError};
 use domain::oidc::{
@@ -99,7 +101,7 @@ impl Store {
         self.tables.clients.is_some()
     }
 
-    fn clients_table(&self) -> Result<&str, StoreError> {
+    pub(super) fn clients_table(&self) -> Result<&str, StoreError> {
         self.tables.clients.as_deref().ok_or("CLIENTS_TABLE is not set").context("reach the table of clients")
     }
 
@@ -119,6 +121,9 @@ impl Store {
     /// Lists all clients, the oldest first. Reads the whole table, which has a row for each product.
     pub async fn list_clients(&self) -> Result<Vec<Client>, StoreError> {
         let call = self.dynamodb.scan().table_name(self.clients_table()?).consistent_read(true);
+        let call = call
+            .filter_expression("client_id <> :signing_keys")
+            .expression_attribute_values(":signing_keys", text(SIGNING_KEYS_ID));
         let (mut clients, mut start): (Vec<Client>, _) = (Vec::new(), None);
         loop {
             let answer = call.clone().set_exclusive_start_key(start).send().await.context("list clients")?;
