@@ -103,8 +103,11 @@ async fn authorization_reaches_the_functions_that_read_it_and_no_answer_of_their
             assert!(said.starts_with(challenge) && (said == "Bearer") == (challenge == "Bearer"), "{said}");
         }
     }
-    let form = [("grant_type", "authorization_code"), ("code", "x"), ("redirect_uri", "x"), ("code_verifier", "x")];
-    let redeem = || http.post(format!("{page}/oidc/token")).form(&form);
+    let form = "grant_type=authorization_code&code=x&redirect_uri=x&code_verifier=x";
+    let redeem = || {
+        let request = http.post(format!("{page}/oidc/token")).body(form);
+        request.header("content-type", "application/x-www-form-urlencoded")
+    };
     for (request, error) in [
         (redeem(), "invalid_client"),
         (redeem().basic_auth(&product.id, Some(&product.secret)), "invalid_grant"),
