@@ -155,13 +155,15 @@ async fn name_and_addresses_are_changed_only_as_they_were_read() {
     let store = &operator.store;
     let secrets = ClientSecrets::new(&operator.entropy.client_secret(), operator.now());
     let client = confidential(&operator, &secrets);
-    let named = |name: &str, of: &Client| Client { name: ClientName::parse(name).expect("a name"), ..of.clone() };
+    let named =
+        |name: &str, of: &Client| Client { name: ClientName::parse(name).expect("a name"), ..of.clone() };
     let moved = Client { redirect_uris: vec![address("https://example.net/in")], ..client.clone() };
     assert!(!store.change_client(&client, &moved).await.expect("a write"), "an update makes no client");
     assert!(stored(&world).is_empty());
 
     store.add_client(&client).await.expect("a write");
-    let reversed = Client { redirect_uris: client.redirect_uris.iter().rev().cloned().collect(), ..client.clone() };
+    let reversed =
+        Client { redirect_uris: client.redirect_uris.iter().rev().cloned().collect(), ..client.clone() };
     let silent = Client { sign_out_uris: vec![], ..named("Other", &moved) };
     for (what, read, new, done) in [
         ("other addresses", &client, &moved, true),

@@ -22,7 +22,8 @@ fn distribution() -> Distribution {
 }
 
 fn distribution_for_products() -> Distribution {
-    let parameters = [("CloudFront", "true"), ("OpenIdConnect", "true"), ("PublicUrl", "https://example.org")];
+    let parameters =
+        [("CloudFront", "true"), ("OpenIdConnect", "true"), ("PublicUrl", "https://example.org")];
     with(&parameters).expect("both go together").distribution.expect("there is one")
 }
 
@@ -95,7 +96,10 @@ fn nothing_is_cached_and_nothing_travels_in_clear() {
     }
     // An answer without a word about it is kept for no time. Ours say `no-store`.
     let kept = &resources["ProductRequests"]["Properties"]["CachePolicyConfig"];
-    assert_eq!(["MinTTL", "DefaultTTL", "MaxTTL"].map(|name| kept[name].as_u64()), [Some(0), Some(0), Some(1)]);
+    assert_eq!(
+        ["MinTTL", "DefaultTTL", "MaxTTL"].map(|name| kept[name].as_u64()),
+        [Some(0), Some(0), Some(1)]
+    );
     assert_eq!((&config["HttpVersion"], &config["IPV6Enabled"]), (&"http2and3".into(), &true.into()));
     let origin = &config["Origins"][0]["CustomOriginConfig"];
     assert_eq!(origin["OriginProtocolPolicy"], "https-only");

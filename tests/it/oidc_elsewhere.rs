@@ -53,7 +53,11 @@ async fn both_pages_say_where_the_product_waits_and_the_second_says_it_once() {
     You didn’t ask for this link? Close this page, and nothing happens.
     ");
     let wrong = phone.post_form("/login/open", &[("token", &token), ("code", "000000")]).await;
-    assert!(wrong.status == 422 && wrong.words().contains("in to Shop in another browser"), "{}", wrong.shown());
+    assert!(
+        wrong.status == 422 && wrong.words().contains("in to Shop in another browser"),
+        "{}",
+        wrong.shown()
+    );
     let opened = phone.post_form("/login/open", &[("token", &token), ("code", &code)]).await;
     assert_eq!(opened.shown(), "303 to /account");
     let account = phone.follow(&opened).await;
@@ -70,7 +74,11 @@ async fn both_pages_say_where_the_product_waits_and_the_second_says_it_once() {
     shop.tokens(&shop.code(&here)).await;
     let (token, _) = asked_for(&world, &laptop).await;
     let page = look(&laptop, &token).await;
-    assert!(!page.body.contains("Shop"), "in the browser in which it waits, nothing is to be said: {}", page.body);
+    assert!(
+        !page.body.contains("Shop"),
+        "in the browser in which it waits, nothing is to be said: {}",
+        page.body
+    );
     let opened = laptop.post_form("/login/open", &[("token", &token)]).await;
     shop.tokens(&shop.code(&laptop.follow(&opened).await)).await;
 }
@@ -90,7 +98,11 @@ async fn the_link_itself_may_be_carried_to_the_browser_in_which_the_product_wait
 #[tokio::test]
 async fn it_is_said_in_the_language_of_the_account_and_to_programs() {
     for (language, page_says, account_says) in [
-        (Language::Nl, "Je was in een andere browser begonnen met inloggen bij Shop.", "De andere browser, waarin"),
+        (
+            Language::Nl,
+            "Je was in een andere browser begonnen met inloggen bij Shop.",
+            "De andere browser, waarin",
+        ),
         (Language::Da, "Du begyndte at logge ind hos Shop i en anden browser.", "Den anden browser, hvor"),
     ] {
         let world = World::new();
@@ -164,9 +176,13 @@ async fn the_name_is_the_registered_one_and_never_one_that_a_browser_sends() {
     };
     let name = URL_SAFE_NO_PAD.encode("Your bank. Call 555-0100");
     let (known, unknown) = (shop.client.id.as_str(), ClientId::new([7; 16]));
-    for (id, named) in
-        [(known, true), (unknown.as_str(), false), ("Your bank", false), ("<b>", false), (&*"A".repeat(500), false)]
-    {
+    for (id, named) in [
+        (known, true),
+        (unknown.as_str(), false),
+        ("Your bank", false),
+        ("<b>", false),
+        (&*"A".repeat(500), false),
+    ] {
         // Past the limits of the address.
         world.after(Duration::from_hours(1));
         let forger = world
@@ -179,9 +195,18 @@ async fn the_name_is_the_registered_one_and_never_one_that_a_browser_sends() {
         assert_eq!(page.body.contains("Shop &#60;b&#62; &#38; &#34;Socks&#34;"), named, "{}", page.body);
         let opened = phone.post_form("/login/open", &[("token", &token), ("code", &code)]).await;
         let account = phone.follow(&opened).await;
-        assert_eq!(account.body.contains("Shop &#60;b&#62; &#38; &#34;Socks&#34;"), named, "{}", account.body);
+        assert_eq!(
+            account.body.contains("Shop &#60;b&#62; &#38; &#34;Socks&#34;"),
+            named,
+            "{}",
+            account.body
+        );
         for page in [page, account] {
-            assert!(page.status == 200 && !page.body.contains("bank") && !page.body.contains("<b>"), "{}", page.body);
+            assert!(
+                page.status == 200 && !page.body.contains("bank") && !page.body.contains("<b>"),
+                "{}",
+                page.body
+            );
         }
     }
 }

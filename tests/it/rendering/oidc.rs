@@ -30,7 +30,8 @@ pub fn pages(language: Language) -> Vec<(&'static str, String, String)> {
         pages.push(rendered("continue.html", what.into(), &page));
     }
     let token = Token::from_bytes([1; 32]);
-    let elsewhere = OpenLinkPage::new(&mina, None, &token, false, texts()).with_client_elsewhere(Some(&client));
+    let elsewhere =
+        OpenLinkPage::new(&mina, None, &token, false, texts()).with_client_elsewhere(Some(&client));
     pages.push(rendered("open-link.html", "a product waits elsewhere".into(), &elsewhere));
     let elsewhere = AccountPage::new(&mina, since(), texts()).with_client_elsewhere(Some(client.to_string()));
     pages.push(rendered("account.html", "a product waits elsewhere".into(), &elsewhere));
