@@ -18,8 +18,7 @@ use anyhow::Context as _;
 use serde_json::Value;
 use yaml_serde::Value as Yaml;
 
-use self::intrinsics::{Scope, plain_text};
-use self::intrinsics::key_arn;
+use self::intrinsics::{Scope, key_arn, plain_text};
 use self::kms::{KeyUsage, SIGNING_KEYS_MAX};
 pub use self::model::{
     ACCOUNT_ID, Behavior, Distribution, Function, REGION, Route, Secret, StreamSource, Table, Template, TemplateError,

@@ -159,13 +159,11 @@ impl<R: AsRef<TokenKeys>> App<R> {
     /// The key that signs now. Its public half was read, so nobody gets a token whose key cannot be published.
     pub async fn signer(&self) -> Result<Signer, Error> {
         let (list, now) = self.signing_keys().await?;
-        Ok(match list.as_ref().map(|list| list.signing(now)) {
-            Some(key) => Signer { arn: key.arn.clone(), public: self.public_key(key).await? },
-            None => {
-                let arn = self.needs.as_ref().first.clone();
-                Signer { arn, public: self.first_public_key().await? }
-            }
-        })
+        if let Some(key) = list.as_ref().map(|list| list.signing(now)) {
+            return Ok(Signer { arn: key.arn.clone(), public: self.public_key(key).await? });
+        }
+        let arn = self.needs.as_ref().first.clone();
+        Ok(Signer { arn, public: self.first_public_key().await? })
     }
 
     /// Signs a token.

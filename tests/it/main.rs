@@ -40,6 +40,8 @@ mod metrics;
 mod oidc_authorize;
 mod oidc_clients;
 mod oidc_elsewhere;
+mod oidc_key_rotation;
+mod oidc_key_trouble;
 mod oidc_metadata;
 mod oidc_sign_in;
 mod oidc_sign_out;

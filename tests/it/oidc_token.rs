@@ -305,7 +305,8 @@ async fn each_outcome_costs_what_it_must() {
     let spent =
         "TransactWriteItems(Update LinksTable, ConditionCheck SessionsTable, ConditionCheck AccountsTable)";
     let first = of(&shop, &code, &[]).await;
-    assert_eq!(first, [&found[..], &["GetPublicKey SigningKey"], &signed, &[spent]].concat());
+    let list_and_key = ["GetItem ClientsTable", "GetPublicKey SigningKey"];
+    assert_eq!(first, [&found[..], &list_and_key, &signed, &[spent]].concat());
     let again = of(&shop, &code, &[]).await;
     let refused = format!("{spent} -> TransactionCanceledException");
     assert_eq!(again, [&found[..], &signed, &[&*refused, "UpdateItem LinksTable"]].concat());

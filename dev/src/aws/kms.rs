@@ -109,9 +109,13 @@ impl KmsRequest<'_> {
             }
         }
         // A key that is still to be made is no resource that a policy could name.
-        let resource = if self.name == "CreateKey" { "*".to_owned() } else { arn(self.key_id().unwrap_or_default()) };
-        let permission =
-            |action: String| Permission { action, resources: vec![resource.clone()], context: context.clone() };
+        let resource =
+            if self.name == "CreateKey" { "*".to_owned() } else { arn(self.key_id().unwrap_or_default()) };
+        let permission = |action: String| Permission {
+            action,
+            resources: vec![resource.clone()],
+            context: context.clone(),
+        };
         let mut permissions = vec![permission(format!("kms:{}", self.name))];
         if self.name == "CreateKey" && self.body["Tags"].is_array() {
             permissions.push(permission("kms:TagResource".to_owned()));

@@ -124,7 +124,8 @@ impl KmsKey {
 
 /// What KMS gives a key without a policy.
 fn default_policy() -> Value {
-    let all = json!({ "Effect": "Allow", "Principal": { "AWS": root() }, "Action": "kms:*", "Resource": "*" });
+    let all =
+        json!({ "Effect": "Allow", "Principal": { "AWS": root() }, "Action": "kms:*", "Resource": "*" });
     json!({ "Version": "2012-10-17", "Id": "key-default-1", "Statement": [all] })
 }
 

@@ -2,8 +2,8 @@
 use std::net::IpAddr;
 
 use domain::oidc::{
-    AccessTokenClaims, ClientRefused, CodeRefused, IdToken, IssuedCode, Parameters, TokenError, TokenErrorCode,
-    TokenRequest, TokenResponse,
+    AccessTokenClaims, ClientRefused, CodeRefused, IdToken, IssuedCode, Parameters, TokenError,
+    TokenErrorCode, TokenRequest, TokenResponse,
 };
 use domain::{Limit, Timestamp};
 use shared::app::App;

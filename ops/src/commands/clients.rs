@@ -119,7 +119,11 @@ struct Changes {
 
 impl Changes {
     /// Parses them; the failure names all that is wrong.
-    fn parse(name: Option<&str>, redirect_uris: &[String], sign_out_uris: &[String]) -> Result<Self, Failure> {
+    fn parse(
+        name: Option<&str>,
+        redirect_uris: &[String],
+        sign_out_uris: &[String],
+    ) -> Result<Self, Failure> {
         let mut problems = Vec::new();
         let name = name.and_then(|name| parse_name(name, &mut problems));
         let redirect_uris = parse_uris("--redirect-uri", redirect_uris, &mut problems);

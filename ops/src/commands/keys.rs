@@ -72,7 +72,9 @@ async fn rotate(keys: &KeyRotation, rotation: Rotation, now: Timestamp) -> Resul
         eprintln!("KMS deletes {key} in 30 days.");
     }
     for (key, why) in &rotated.left {
-        eprintln!("{key} is of no use, and its deletion could not be scheduled ({why}). The next rotation tries again.");
+        eprintln!(
+            "{key} is of no use, and its deletion could not be scheduled ({why}). The next rotation tries again."
+        );
     }
     Ok(())
 }

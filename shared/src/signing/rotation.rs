@@ -203,7 +203,8 @@ impl KeyRotation {
 
     /// Schedules the deletion of a key. One that is scheduled already, or gone, is fine.
     async fn delete(&self, key: &KeyArn) -> Result<(), String> {
-        let call = self.client.schedule_key_deletion().key_id(key.as_str()).pending_window_in_days(PENDING_DAYS);
+        let call =
+            self.client.schedule_key_deletion().key_id(key.as_str()).pending_window_in_days(PENDING_DAYS);
         match call.send().await {
             Ok(_) => Ok(()),
             Err(error) => match error.code() {

@@ -148,7 +148,9 @@ impl Store {
             client_key(&read.id),
             "SET client_name = :name, redirect_uris = :redirect, sign_out_uris = :sign_out",
         )
-        .when("client_name = :name_read AND redirect_uris = :redirect_read AND sign_out_uris = :sign_out_read")
+        .when(
+            "client_name = :name_read AND redirect_uris = :redirect_read AND sign_out_uris = :sign_out_read",
+        )
         .value(":name", text(new.name.as_str()))
         .value(":redirect", list(&new.redirect_uris))
         .value(":sign_out", list(&new.sign_out_uris))

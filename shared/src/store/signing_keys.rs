@@ -49,7 +49,8 @@ impl Store {
         keys: &SigningKeys,
     ) -> Result<bool, StoreError> {
         let version = Version(read.map_or(1, |Version(read)| read + 1));
-        let row = Row { client_id: SIGNING_KEYS_ID.to_owned(), list_version: version, signing_keys: keys.clone() };
+        let row =
+            Row { client_id: SIGNING_KEYS_ID.to_owned(), list_version: version, signing_keys: keys.clone() };
         let put = Write::put(self.clients_table()?, &row)?;
         let put = match read {
             Some(Version(read)) => put.when("list_version = :read").value(":read", number(read)),

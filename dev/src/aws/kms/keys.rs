@@ -200,3 +200,159 @@ impl Kms {
         self.0.file.as_ref().map_or(Ok(()), |file| file.write(&created))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    use ring::digest::{SHA256, digest};
+
+    use super::*;
+    use crate::random;
+    use crate::template::Template;
+
+    const TEMPLATE: &str = r#"
+Resources:
+  First:
+    Type: AWS::KMS::Key
+    Properties:
+      KeySpec: RSA_2048
+      KeyUsage: SIGN_VERIFY
+      Tags: [{ Key: Stack, Value: local }]
+      KeyPolicy:
+        Statement: { Effect: Allow, Principal: { AWS: "000000000000" }, Action: kms:*, Resource: "*" }
+"#;
+
+    fn template() -> Template {
+        Template::parse(TEMPLATE, &BTreeMap::new()).expect("a template")
+    }
+
+    /// The answer of a call, or the name and the message of its error.
+    fn call(kms: &Kms, name: &str, body: &Value) -> Result<Value, (String, String)> {
+        let response = kms.respond(&KmsRequest { name, body });
+        let answer: Value = serde_json::from_slice(&response.body).expect("JSON");
+        match response.error {
+            None => Ok(answer),
+            Some(error) => Err((error, answer["message"].as_str().expect("a message").to_owned())),
+        }
+    }
+
+    fn wanted() -> Value {
+        json!({
+            "KeySpec": "RSA_2048", "KeyUsage": "SIGN_VERIFY", "Description": "x",
+            "Tags": [{ "TagKey": "Purpose", "TagValue": "signing-key" }],
+        })
+    }
+
+    fn create(kms: &Kms) -> String {
+        let made = call(kms, "CreateKey", &wanted()).expect("a pair is left");
+        made["KeyMetadata"]["Arn"].as_str().expect("an ARN").to_owned()
+    }
+
+    #[test]
+    fn a_key_that_is_made_signs_until_its_deletion_is_scheduled() {
+        let kms = Kms::of(&template());
+        let arn = create(&kms);
+        let key = json!({ "KeyId": arn });
+        let sign =
+            json!({ "KeyId": arn, "Message": "bQ==", "SigningAlgorithm": "RSASSA_PKCS1_V1_5_SHA_256" });
+        call(&kms, "Sign", &sign).expect("a signature");
+        let tags = call(&kms, "ListResourceTags", &key).expect("tags");
+        assert_eq!(tags["Tags"], json!([{ "TagKey": "Purpose", "TagValue": "signing-key" }]));
+        let scheduled = json!({ "KeyId": arn, "PendingWindowInDays": 7 });
+        let answer = call(&kms, "ScheduleKeyDeletion", &scheduled).expect("it is scheduled");
+        assert_eq!((&answer["KeyId"], &answer["KeyState"]), (&json!(arn), &json!("PendingDeletion")));
+        for (name, body) in [("Sign", &sign), ("GetPublicKey", &key), ("ScheduleKeyDeletion", &scheduled)] {
+            let (error, message) = call(&kms, name, body).expect_err("no more");
+            assert_eq!(
+                (&*error, &*message),
+                ("KMSInvalidStateException", &*format!("{arn} is pending deletion."))
+            );
+        }
+        call(&kms, "ListResourceTags", &key).expect("it is still there");
+    }
+
+    #[test]
+    fn the_policy_of_a_key_makes_another_key_with_it() {
+        let kms = Kms::of(&template());
+        let answer = call(&kms, "GetKeyPolicy", &json!({ "KeyId": "First", "PolicyName": "default" }));
+        let answer = answer.expect("a policy");
+        let policy = answer["Policy"].as_str().expect("text");
+        let mut body = wanted();
+        body["Policy"] = json!(policy);
+        let made = call(&kms, "CreateKey", &body).expect("the policy is taken");
+        let again = call(&kms, "GetKeyPolicy", &json!({ "KeyId": made["KeyMetadata"]["KeyId"] }));
+        assert_eq!(again.expect("a policy")["Policy"], policy);
+    }
+
+    #[test]
+    fn there_are_four_key_pairs_and_each_is_used_once() {
+        let kms = Kms::of(&template());
+        // openssl pkey -inform DER -in keys/next.pk8 -pubout -outform DER | sha256sum, and so on
+        for sha256 in [
+            "5a5e386f51e67248caeb19734115a3d12f9f2a392f06efd169196c283dc53430",
+            "66236e4c299e9fbebacb4380175373c07995635e31b4072c785a0e4a85730e03",
+            "3d588e5a11214122567862b6645ae8766598e7791e8960afb864f74b07a7e4cb",
+        ] {
+            let arn = create(&kms);
+            let answer = call(&kms, "GetPublicKey", &json!({ "KeyId": arn })).expect("a key");
+            let public = STANDARD.decode(answer["PublicKey"].as_str().expect("text")).expect("base64");
+            assert_eq!(format!("{:?}", digest(&SHA256, &public)), format!("SHA256:{sha256}"));
+            call(&kms, "ScheduleKeyDeletion", &json!({ "KeyId": arn })).expect("it is scheduled");
+        }
+        let (error, message) = call(&kms, "CreateKey", &wanted()).expect_err("none is left");
+        assert!(error == "LimitExceededException" && message.contains("4 key pairs"), "{error}: {message}");
+    }
+
+    #[test]
+    fn what_kms_or_its_local_stand_in_does_not_take_is_refused() {
+        let kms = Kms::of(&template());
+        let with = |name: &str, value: Value| {
+            let mut body = wanted();
+            body[name] = value;
+            body
+        };
+        let tag = |key: &str| json!({ "TagKey": key, "TagValue": "x" });
+        for (name, body, kind) in [
+            ("CreateKey", with("KeySpec", json!("ECC_NIST_P256")), "ValidationException"),
+            ("CreateKey", with("KeyUsage", json!("ENCRYPT_DECRYPT")), "ValidationException"),
+            ("CreateKey", with("MultiRegion", json!(true)), "ValidationException"),
+            ("CreateKey", with("Policy", json!("{")), "MalformedPolicyDocumentException"),
+            ("CreateKey", with("Policy", json!("{}")), "ValidationException"),
+            ("CreateKey", with("Tags", json!([tag("aws:x")])), "TagException"),
+            ("CreateKey", with("Tags", json!([tag("x"), tag("x")])), "TagException"),
+            (
+                "ScheduleKeyDeletion",
+                json!({ "KeyId": "First", "PendingWindowInDays": 6 }),
+                "ValidationException",
+            ),
+            ("ScheduleKeyDeletion", json!({ "KeyId": "None" }), "NotFoundException"),
+            ("ListResourceTags", json!({ "KeyId": "None" }), "NotFoundException"),
+            ("GetKeyPolicy", json!({ "KeyId": "First", "PolicyName": "other" }), "NotFoundException"),
+        ] {
+            let (error, message) = call(&kms, name, &body).expect_err("it is refused");
+            assert_eq!(error, kind, "{name} {body}: {message}");
+        }
+        assert_eq!(kms.keys().len(), 1, "nothing was made");
+    }
+
+    #[test]
+    fn keys_that_were_made_survive_in_the_data_directory() {
+        let data = std::env::temp_dir().join(format!("sparekey-{}", random::uuid()));
+        std::fs::create_dir_all(&data).expect("a directory");
+        let open = || Kms::kept(&template(), Some(&data));
+        let kms = open().expect("nothing is kept yet");
+        let (used, over) = (create(&kms), create(&kms));
+        call(&kms, "ScheduleKeyDeletion", &json!({ "KeyId": over })).expect("it is scheduled");
+        let public = |kms: &Kms, arn: &str| call(kms, "GetPublicKey", &json!({ "KeyId": arn }));
+        let before = public(&kms, &used).expect("a key");
+        let again = open().expect("what was written");
+        assert_eq!(public(&again, &used), Ok(before));
+        assert_eq!(public(&again, &over).expect_err("it stays over").0, "KMSInvalidStateException");
+        assert_ne!(create(&again), over, "no pair is used twice");
+        std::fs::write(data.join(FILE), "[{}]").expect("a file");
+        assert!(open().expect_err("it is no list").to_string().contains("not what this program wrote"));
+        std::fs::remove_dir_all(&data).expect("it is there");
+    }
+}

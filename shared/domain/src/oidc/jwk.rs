@@ -197,7 +197,8 @@ mod tests {
         let name = "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs";
         assert_eq!(thumbprint(&modulus), name);
         assert_eq!(KeyId::parse(name).map(String::from).as_deref(), Ok(name));
-        for other in ["", &name[1..], &format!("{name}=")[1..], &format!("{name}A"), &name.replace('-', "+")] {
+        for other in ["", &name[1..], &format!("{name}=")[1..], &format!("{name}A"), &name.replace('-', "+")]
+        {
             assert_eq!(KeyId::parse(other), Err(NotAKeyId), "{other}");
         }
     }

@@ -62,8 +62,8 @@ pub use request::AuthorizationRequest;
 pub use scopes::{NoOpenId, Scopes};
 pub use sign_out::{SignOutRefused, SignOutRequest};
 pub use signing_keys::{
-    HINTS_AFTER, KeyState, LIST_KEPT_FOR, NotSigningKeys, PUBLISHED_AFTER,
-    PUBLISHED_BEFORE, Rotation, SigningKey, SigningKeys, UnderWay,
+    HINTS_AFTER, KeyState, LIST_KEPT_FOR, NotSigningKeys, PUBLISHED_AFTER, PUBLISHED_BEFORE, Rotation,
+    SigningKey, SigningKeys, UnderWay,
 };
 pub use token_request::{GRANT_TYPE, TokenRequest};
 pub use token_response::{TokenError, TokenErrorCode, TokenResponse};

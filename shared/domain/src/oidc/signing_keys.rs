@@ -332,9 +332,7 @@ mod tests {
 
     #[test]
     fn what_is_no_list_is_refused() {
-        let key = |number: u8, signs_from: i64, forgotten_at: Option<i64>| {
-            json!({ "arn": arn(number), "id": id(number), "noted_at": 1, "signs_from": signs_from, "forgotten_at": forgotten_at })
-        };
+        let key = |number: u8, signs_from: i64, forgotten_at: Option<i64>| json!({ "arn": arn(number), "id": id(number), "noted_at": 1, "signs_from": signs_from, "forgotten_at": forgotten_at });
         for (list, why) in [
             (json!([]), "has none"),
             (json!([key(1, 5, Some(6))]), "has none"),
@@ -371,7 +369,7 @@ mod tests {
             let signing = keys.signing(asked).clone();
             prop_assert_eq!(keys.states(asked).filter(|(_, state)| *state == Signs).count(), 1);
             prop_assert_eq!(&keys.published(asked)[0].id, &signing.id);
-            for later in [Duration::ZERO, ACCESS_TOKEN_LIFETIME, PUBLISHED_AFTER - SECOND] {
+            for later in [Duration::ZERO, ACCESS_TOKEN_LIFETIME, PUBLISHED_AFTER.saturating_sub(SECOND)] {
                 prop_assert!(keys.find_published(&signing.id, asked + later).is_some());
             }
             for (key, state) in keys.states(asked) {
