@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use aws_sdk_kms::Client;
 use aws_sdk_kms::config::retry::RetryConfig;
-use aws_sdk_kms::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_kms::types::{KeySpec, KeyUsageType, Tag};
 use aws_types::SdkConfig;
 use domain::Timestamp;
 use domain::oidc::{KeyArn, PublicKey, Rotation, SigningKeys, UnderWay};
 
 use super::kms::{Missing, SigningFailed, read_public_key};
+use crate::error::chain;
 use crate::store::{Store, StoreError};
 
 /// The tag by which the template lets functions use a key, beside that of the stack.
@@ -132,11 +133,6 @@ pub enum NotUsed {
     UnderWay(#[from] UnderWay),
 }
 
-/// A failure of KMS, with its causes.
-fn told(error: &(dyn std::error::Error + Send + Sync + 'static)) -> String {
-    DisplayErrorContext(error).to_string()
-}
-
 impl KeyRotation {
     /// The keys of the deployment with these tables, whose template has this key.
     pub fn new(store: Store, sdk: &SdkConfig, first: KeyArn) -> Self {
@@ -209,7 +205,7 @@ impl KeyRotation {
             Ok(_) => Ok(()),
             Err(error) => match error.code() {
                 Some("KMSInvalidStateException" | "NotFoundException") => Ok(()),
-                _ => Err(told(&error)),
+                _ => Err(chain(&error)),
             },
         }
     }
