@@ -18,10 +18,10 @@ use anyhow::Context as _;
 use serde_json::Value;
 use yaml_serde::Value as Yaml;
 
-use self::intrinsics::{Scope, plain_text};
+use self::intrinsics::{Scope, key_arn, plain_text};
 use self::kms::{KeyUsage, SIGNING_KEYS_MAX};
 pub use self::model::{
-    ACCOUNT_ID, Distribution, Function, REGION, Route, Secret, StreamSource, Table, Template, TemplateError,
+    ACCOUNT_ID, Behavior, Distribution, Function, REGION, Route, Secret, StreamSource, Table, Template, TemplateError,
 };
 
 impl Template {
@@ -70,13 +70,14 @@ impl Template {
         self.functions.iter().find(|function| function.name == name)
     }
 
-    /// The environment variables, of all functions, whose value is the name of a table.
-    pub fn table_variables(&self) -> BTreeMap<String, String> {
-        let tables: BTreeSet<&str> = self.tables.iter().map(|table| table.name.as_str()).collect();
+    /// The environment variables, of all functions, whose value is the name of a table or a key of KMS.
+    pub fn operator_variables(&self) -> BTreeMap<String, String> {
+        let tables = self.tables.iter().map(|table| table.name.clone());
+        let names: BTreeSet<String> = tables.chain(self.kms_keys.keys().map(|id| key_arn(id))).collect();
         self.functions
             .iter()
             .flat_map(|function| &function.environment)
-            .filter(|(_, value)| tables.contains(value.as_str()))
+            .filter(|(_, value)| names.contains(*value))
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect()
     }

@@ -13,18 +13,16 @@ pub fn root() -> PathBuf {
     package.parent().map_or(package.clone(), PathBuf::from)
 }
 
-/// Reads the workspace's template with the given parameters. Links lead to this port and, without CloudFront, products can sign
-/// their people in, unless they say otherwise.
+/// Reads the workspace's template with the given parameters. Links lead to this port and products can sign their people in,
+/// unless they say otherwise.
 pub fn template(page_port: u16, given: &BTreeMap<String, String>) -> anyhow::Result<Template> {
     let file = root().join("template.yaml");
     let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
     let mut parameters = BTreeMap::from([
         ("PublicUrl".to_owned(), format!("http://127.0.0.1:{page_port}")),
         ("MailFrom".to_owned(), "no-reply@example.com".to_owned()),
+        ("OpenIdConnect".to_owned(), "true".to_owned()),
     ]);
     parameters.extend(given.clone());
-    // The template does not allow both.
-    let has_cloudfront = parameters.get("CloudFront").is_some_and(|value| value == "true");
-    parameters.entry("OpenIdConnect".to_owned()).or_insert_with(|| (!has_cloudfront).to_string());
     Template::parse(&text, &parameters)
 }

@@ -10,6 +10,7 @@ use commands::Connection;
 use commands::accounts::{self, Accounts};
 use commands::clients::{self, Clients};
 use commands::emails::{self, Emails};
+use commands::keys::{self, Keys};
 
 #[derive(Parser)]
 #[command(name = "ops", about = "Operates a Sparekey deployment.", version)]
@@ -28,6 +29,9 @@ enum Command {
     /// Clients of OpenID Connect: register them, list them, change their secrets, remove them
     #[command(subcommand)]
     Clients(Clients),
+    /// The keys that sign tokens of OpenID Connect: rotate them, list them
+    #[command(subcommand)]
+    Keys(Keys),
     /// Emails that were not sent: list them, send them again
     #[command(subcommand, alias = "mails")]
     Emails(Emails),
@@ -39,6 +43,7 @@ async fn main() -> ExitCode {
     let outcome = match command {
         Command::Accounts(command) => accounts::run(command, &connection).await,
         Command::Clients(command) => clients::run(command, &connection).await,
+        Command::Keys(command) => keys::run(command, &connection).await,
         Command::Emails(command) => emails::run(command, &connection).await,
     };
     match outcome {

@@ -1,10 +1,12 @@
 //! The only place that reads the environment. All that is missing or wrong is reported at start, at once.
+use std::fmt::Display;
 use std::time::Duration;
 
+use domain::oidc::KeyArn;
 use domain::{DailyEmails, EmailAddress, FormerHashes, HashingKeys, OriginKeys};
 
 use crate::mail::ConfigurationSets;
-use crate::signing::SigningKey;
+use crate::signing::TokenKeys;
 use crate::time_zone::DisplayZone;
 
 /// The names of the tables.
@@ -144,13 +146,13 @@ impl Environment<'_> {
 
     /// The key of keyed hashes, of at least 32 characters, and a second one while the keys are rotated.
     pub fn hashing_keys(&mut self) -> Option<HashingKeys> {
-        let secret = self.required("HASHING_KEY");
-        if secret.is_empty() {
-            return None;
-        }
-        HashingKeys::parse(&secret)
-            .map_err(|problem| self.problems.push(format!("HASHING_KEY: {problem}")))
-            .ok()
+        self.parsed("HASHING_KEY", HashingKeys::parse)
+    }
+
+    /// A variable that must be there and can be parsed.
+    fn parsed<T, E: Display>(&mut self, name: &str, parse: fn(&str) -> Result<T, E>) -> Option<T> {
+        let text = Some(self.required(name)).filter(|text| !text.is_empty())?;
+        parse(&text).map_err(|problem| self.problems.push(format!("{name}: {problem}"))).ok()
     }
 
     /// The waiting period of a newly confirmed backup email.
@@ -185,10 +187,7 @@ impl Environment<'_> {
 
     /// The limit on all emails of a day.
     pub fn daily_emails(&mut self) -> Option<DailyEmails> {
-        let text = self.required("DAILY_MAILS");
-        if text.is_empty() {
-            return None;
-        }
+        let text = Some(self.required("DAILY_MAILS")).filter(|text| !text.is_empty())?;
         let emails = text.parse().map_err(|_| "not a number".to_owned());
         emails
             .and_then(|emails| DailyEmails::new(emails).map_err(|error| error.to_string()))
@@ -224,10 +223,9 @@ impl Environment<'_> {
         Some(self.required("CLIENTS_TABLE")).filter(|name| !name.is_empty())
     }
 
-    /// The key of KMS that signs tokens.
-    pub fn signing_key(&mut self) -> Option<SigningKey> {
-        let arn = self.required("SIGNING_KEY");
-        (!arn.is_empty()).then(|| SigningKey::new(&arn))
+    /// The keys that sign tokens, by the template's.
+    pub fn token_keys(&mut self) -> Option<TokenKeys> {
+        self.parsed("SIGNING_KEY", KeyArn::parse).map(TokenKeys::new)
     }
 
     /// The configuration sets of SES that emails go through.

@@ -19,7 +19,7 @@ mod notice_text;
 pub mod rate_limit;
 pub mod requirements;
 pub mod runtime;
-mod signing;
+pub mod signing;
 pub mod store;
 pub mod texts;
 pub mod time_zone;

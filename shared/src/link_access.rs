@@ -23,9 +23,12 @@ impl<R> App<R> {
 impl<R: AsRef<HashingKeys>> App<R> {
     /// Whether this browser requested the link: it has the cookie of the request, or the account is signed in there.
     pub fn is_same_browser(&self, link: &Link, cookies: &[Token], signed_in: Option<&Account>) -> bool {
-        let keys = self.needs.as_ref();
-        let has_cookie = cookies.iter().any(|cookie| keys.is_browser_token_of(&link.request, cookie));
-        has_cookie || signed_in.is_some_and(|account| account.id == link.account_id)
+        self.has_cookie_of(link, cookies) || signed_in.is_some_and(|account| account.id == link.account_id)
+    }
+
+    /// Whether this browser has the cookie of the request for the link.
+    pub fn has_cookie_of(&self, link: &Link, cookies: &[Token]) -> bool {
+        cookies.iter().any(|cookie| self.needs.as_ref().is_browser_token_of(&link.request, cookie))
     }
 
     /// How a browser may use a link: because it requested it, or with the code that the requesting page shows. A code

@@ -7,7 +7,7 @@ use domain::{DailyEmails, EmailAddress, HashingKeys, PasswordHasher};
 
 use crate::config::{Environment, Requirements};
 use crate::mail::ConfigurationSets;
-use crate::signing::SigningKey;
+use crate::signing::TokenKeys;
 
 /// For flows that show or compare the codes of links.
 #[derive(Debug, Clone)]
@@ -67,13 +67,13 @@ pub struct PasswordChecks {
     pub passwords: PasswordHasher,
 }
 
-/// For documents and tokens of OpenID Connect: who issues them, and the key that signs them.
+/// For documents and tokens of OpenID Connect: who issues them, and the keys that sign them.
 #[derive(Debug, Clone)]
 pub struct TokenVerification {
     /// Who issues tokens.
     pub issuer: Issuer,
-    /// The key of the tokens.
-    pub key: SigningKey,
+    /// The keys of the tokens. Their list is in the table of clients.
+    pub keys: TokenKeys,
 }
 
 /// For requests of clients.
@@ -151,16 +151,16 @@ impl Requirements for PasswordChecks {
 
 impl Requirements for TokenVerification {
     fn read(environment: &mut Environment<'_>) -> Option<Self> {
-        let (issuer, key) = (environment.public_url(), environment.signing_key());
-        Some(Self { issuer: Issuer::new(issuer?), key: key? })
+        let (issuer, clients) = (environment.public_url(), environment.clients_table());
+        let keys = environment.token_keys();
+        clients?;
+        Some(Self { issuer: Issuer::new(issuer?), keys: keys? })
     }
 }
 
 impl Requirements for ClientRequests {
     fn read(environment: &mut Environment<'_>) -> Option<Self> {
-        let (clients, verification) = (environment.clients_table(), TokenVerification::read(environment));
-        clients?;
-        Some(Self { verification: verification? })
+        Some(Self { verification: TokenVerification::read(environment)? })
     }
 }
 
@@ -209,20 +209,20 @@ impl AsRef<HashingKeys> for PrimaryConfirmations {
     }
 }
 
-impl AsRef<SigningKey> for TokenVerification {
-    fn as_ref(&self) -> &SigningKey {
-        &self.key
+impl AsRef<TokenKeys> for TokenVerification {
+    fn as_ref(&self) -> &TokenKeys {
+        &self.keys
     }
 }
 
-impl AsRef<SigningKey> for ClientRequests {
-    fn as_ref(&self) -> &SigningKey {
-        &self.verification.key
+impl AsRef<TokenKeys> for ClientRequests {
+    fn as_ref(&self) -> &TokenKeys {
+        &self.verification.keys
     }
 }
 
-impl AsRef<SigningKey> for TokenIssuing {
-    fn as_ref(&self) -> &SigningKey {
-        &self.verification.key
+impl AsRef<TokenKeys> for TokenIssuing {
+    fn as_ref(&self) -> &TokenKeys {
+        &self.verification.keys
     }
 }

@@ -137,3 +137,44 @@ test("a link from an email leads on to the product too, and the product is told 
   assert.deepEqual([claims.amr, claims.sparekey_recovery], [["otp"], true]);
   await visitor.leave();
 });
+
+for (const language of LANGUAGES) {
+  test(`a link that is opened on another device says where the product waits (${language})`, async () => {
+    const say = textsOf(language);
+    const { username, email } = people(language).devices;
+    const client = "Demo product";
+    const inspector = await Inspector.start(browser, process.env.SHOTS);
+    const [laptop, phone] = [await arrive(language), await arrive(language)];
+    const ask = async () => {
+      await stack.clearLimits();
+      const before = await stack.latestMail();
+      await laptop.open("/login");
+      await laptop.send("/login/link", { email });
+      return (await stack.mailTo(email, before)).links[0];
+    };
+
+    await laptop.page.goto((await product.ask()).href);
+    let link = await ask();
+    await phone.open(link);
+    await inspector.see(phone, "open-link-elsewhere", language, say("open-elsewhere", { client }));
+    await phone.enterCode(await laptop.shownCode(), say("open-submit", { username }));
+    await inspector.see(phone, "account-elsewhere", language, say("account-elsewhere", { client }));
+    await phone.page.reload();
+    assert(!(await phone.page.locator("main").innerText()).includes(client), "it is said once");
+
+    // In the other browser nobody is signed in. A new link that is opened there leads on.
+    await laptop.open("/account");
+    assert.equal(await laptop.heading(), say("sign-in-title"));
+    link = await ask();
+    await laptop.open(link);
+    assert(!(await laptop.page.locator("main").innerText()).includes(client), "here there is nothing to say");
+    await laptop.press(say("open-submit", { username }));
+    await laptop.page.waitForURL(`${product.origin}/**`);
+    assert.equal((await product.learn(laptop.page.url())).person.preferred_username, username);
+
+    // Or the product itself, in the browser that is signed in.
+    await phone.page.goto((await product.ask()).href);
+    assert.equal((await product.learn(phone.page.url())).person.preferred_username, username);
+    await Promise.all([laptop.leave(), phone.leave(), inspector.end()]);
+  });
+}

@@ -33,7 +33,7 @@ impl Stack {
 }
 
 fn sign_in_link(typed: TypedAddress) -> EmailRequest {
-    EmailRequest::SignInLink { typed, source: ClientInfo::default() }
+    EmailRequest::SignInLink { typed, source: ClientInfo::default(), client: None }
 }
 
 #[tokio::test]

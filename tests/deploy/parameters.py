@@ -64,7 +64,6 @@ REACHES_NO_FUNCTION = {
     "HostedZoneId": "the records of the domain, at once",
     "LogRetentionDays": "the log groups, at once",
     "MailFromDomain": "the identity of SES, at once",
-    "OpenIdConnect": "whether there are functions for products, at once",
     "PermissionsBoundaryArn": "the functions' roles, at once",
     "RequestBurst": "the API's throttle, at once",
     "RequestsPerSecond": "the API's throttle, at once",

@@ -116,6 +116,7 @@ impl Stack {
             expires_at: self.now() + purpose.lifetime(),
             spent_at: None,
             tries: 0,
+            client: None,
         }
     }
 

@@ -95,6 +95,59 @@ async fn an_operator_registers_lists_and_removes_clients() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn name_and_addresses_are_changed_each_kind_as_a_whole_and_the_rest_stays() -> Result<()> {
+    let stack = tables_alone(true).await?;
+    let sign_out = ["--sign-out-uri", "https://example.com/"];
+    let add = ["add", "--name", "Example", "--redirect-uri", REDIRECT];
+    let (_, printed, _) = clients(&stack, &[&add[..], &sign_out].concat()).await?;
+    let id = value(&printed, "client_id")?;
+    let before = stored(&stack)?.remove(0);
+    let texts = |item: &Value, name: &str| -> Vec<String> {
+        let list = item[name]["L"].as_array().cloned().unwrap_or_default();
+        list.iter().map(|uri| uri["S"].as_str().unwrap_or_default().to_owned()).collect()
+    };
+    let new = "https://example.com/in";
+    for (options, name, redirect, sign_outs) in [
+        (&["--name", " Café "][..], "Café", &[REDIRECT][..], 1),
+        (&["--redirect-uri", new, "--redirect-uri", REDIRECT], "Café", &[new, REDIRECT], 1),
+        (&["--redirect-uri", new], "Café", &[new], 1),
+        (&["--no-sign-out-uri"], "Café", &[new], 0),
+        (&["--name", "Shop", "--sign-out-uri", REDIRECT, "--redirect-uri", REDIRECT], "Shop", &[REDIRECT], 1),
+    ] {
+        let (code, printed, said) = clients(&stack, &[&["change", &*id], options].concat()).await?;
+        assert!(code == Some(0) && printed.starts_with(&*id) && printed.contains(name), "{printed}{said}");
+        let after = stored(&stack)?.remove(0);
+        assert_eq!(after["client_name"]["S"], name, "{options:?}");
+        assert_eq!(texts(&after, "redirect_uris"), redirect, "{options:?}");
+        assert_eq!(texts(&after, "sign_out_uris").len(), sign_outs, "{options:?}");
+        for kept in ["client_id", "secret_hash", "secret_made_at", "created_at"] {
+            assert_eq!(after[kept], before[kept], "{options:?}");
+        }
+    }
+    let before = stored(&stack)?;
+    let unknown = "A".repeat(22);
+    let many: Vec<String> = (0..11).map(|number| format!("{REDIRECT}/{number}")).collect();
+    let many = many.iter().flat_map(|uri| ["--redirect-uri", uri]);
+    let too_many: Vec<&str> = ["change", &id].into_iter().chain(many).collect();
+    for (arguments, line) in [
+        (&["change", &*id][..], "--name"),
+        (&["change", "x", "--name", "x"], "\"x\" is not the id of a client"),
+        (&["change", &unknown, "--name", "x"], "there is no client A"),
+        (&["change", &id, "--name", "", "--redirect-uri", "nowhere"], "--redirect-uri nowhere: "),
+        (&["change", &id, "--redirect-uri", REDIRECT, "--redirect-uri", REDIRECT], "there twice"),
+        (&["change", &id, "--sign-out-uri", REDIRECT, "--no-sign-out-uri"], "cannot be used with"),
+        (&too_many[..], "at most 10 addresses"),
+    ] {
+        let (code, printed, said) = clients(&stack, arguments).await?;
+        assert_eq!((code, &*printed), (Some(2), ""), "{arguments:?}: {said}");
+        assert!(said.contains(line), "{arguments:?}: {line:?} in {said}");
+    }
+    assert_eq!(stored(&stack)?, before);
+    stack.stop().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_secret_is_rotated_in_two_steps() -> Result<()> {
     let stack = tables_alone(true).await?;
     let (_, printed, _) = clients(&stack, &["add", "--name", "Example", "--redirect-uri", REDIRECT]).await?;

@@ -83,3 +83,41 @@ async fn a_browsers_form_has_the_origin_of_the_site_and_forged_headers_change_no
     stack.stop().await;
     Ok(())
 }
+
+/// Whoever holds a token or a secret shows it at two paths. At all others the distribution keeps it to itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn authorization_reaches_the_functions_that_read_it_and_no_answer_of_theirs_is_kept() -> Result<()> {
+    let stack = behind_cloudfront().await?;
+    let (page, http) = (stack.page_url(), reqwest::Client::builder().no_proxy().build()?);
+    let product = stack.demo_client().context("products go together with CloudFront")?;
+    let asked = |method: reqwest::Method| http.request(method, format!("{page}/oidc/userinfo"));
+    for method in [reqwest::Method::GET, reqwest::Method::POST] {
+        for (request, challenge) in [
+            (asked(method.clone()), "Bearer"),
+            (asked(method.clone()).bearer_auth("a.b.c"), "Bearer error=\"invalid_token\""),
+        ] {
+            let answer = request.send().await?;
+            let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
+            assert_eq!((answer.status().as_u16(), header("cache-control")), (401, Some("no-store")));
+            let said = header("www-authenticate").context("a challenge")?;
+            assert!(said.starts_with(challenge) && (said == "Bearer") == (challenge == "Bearer"), "{said}");
+        }
+    }
+    let form = "grant_type=authorization_code&code=x&redirect_uri=x&code_verifier=x";
+    let redeem = || {
+        let request = http.post(format!("{page}/oidc/token")).body(form);
+        request.header("content-type", "application/x-www-form-urlencoded")
+    };
+    for (request, error) in [
+        (redeem(), "invalid_client"),
+        (redeem().basic_auth(&product.id, Some(&product.secret)), "invalid_grant"),
+    ] {
+        let answer = request.send().await?;
+        assert_eq!(answer.headers()["cache-control"], "no-store");
+        assert_eq!(answer.json::<serde_json::Value>().await?["error"], error);
+    }
+    let discovery = http.get(format!("{page}/.well-known/openid-configuration")).send().await?;
+    assert_eq!(discovery.json::<serde_json::Value>().await?["issuer"], page);
+    stack.stop().await;
+    Ok(())
+}

@@ -7,6 +7,7 @@ mod cloudfront;
 mod command_line;
 mod faults;
 mod import;
+mod keys;
 mod openid_client;
 mod operator;
 mod races;

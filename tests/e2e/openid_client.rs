@@ -1,7 +1,9 @@
 //! A product signs somebody in on a running stack with a client of others: the crate `openidconnect`, unchanged.
+use std::collections::BTreeMap;
+
 use anyhow::{Context as _, Result, bail};
 use dev::browser::{Browser, Connections};
-use dev::stack::Stack;
+use dev::stack::{DemoClient, Options, Stack};
 use openidconnect::core::{
     CoreAuthenticationFlow, CoreClient, CoreProviderMetadata, CoreResponseType, CoreUserInfoClaims,
 };
@@ -46,8 +48,26 @@ async fn sign_in(stack: &Stack, asked: &Url) -> Result<Url> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_crate_openidconnect_signs_somebody_in() -> Result<()> {
-    let stack = Stack::start(&silent()).await?;
+    walk(BTreeMap::new()).await
+}
+
+/// Through the distribution, which drops `Authorization` elsewhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_crate_does_so_through_cloudfront() -> Result<()> {
+    walk([("CloudFront".to_owned(), "true".to_owned())].into()).await
+}
+
+/// The whole way of a product, on a stack with these parameters.
+async fn walk(parameters: BTreeMap<String, String>) -> Result<()> {
+    let stack = Stack::start(&Options { parameters, ..silent() }).await?;
     let product = stack.demo_client().context("the stack has a product")?;
+    signs_in(&stack, product).await?;
+    stack.stop().await;
+    Ok(())
+}
+
+/// Signs somebody in to this product of a stack. The ID token, verified.
+pub async fn signs_in(stack: &Stack, product: &DemoClient) -> Result<String> {
     let issuer = IssuerUrl::new(stack.page_url().to_owned())?;
     let metadata = CoreProviderMetadata::discover_async(issuer, &send).await?;
     let client = CoreClient::from_provider_metadata(
@@ -68,7 +88,7 @@ async fn the_crate_openidconnect_signs_somebody_in() -> Result<()> {
         serde_json::to_value(CoreResponseType::Code)?.as_str().map(str::to_owned)
     });
 
-    let came = sign_in(&stack, &asked).await?;
+    let came = sign_in(stack, &asked).await?;
     let value =
         |name: &str| came.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
     assert!(came.as_str().starts_with(REDIRECT_URI), "{came}");
@@ -95,6 +115,5 @@ async fn the_crate_openidconnect_signs_somebody_in() -> Result<()> {
         (person.email().map(|email| email.as_str()), person.email_verified()),
         (Some("mina@example.com"), Some(true))
     );
-    stack.stop().await;
-    Ok(())
+    Ok(id_token.to_string())
 }

@@ -149,6 +149,42 @@ async fn secrets_are_replaced_only_as_they_were_read() {
 }
 
 #[tokio::test]
+async fn name_and_addresses_are_changed_only_as_they_were_read() {
+    let world = World::new();
+    let operator = operator(&world);
+    let store = &operator.store;
+    let secrets = ClientSecrets::new(&operator.entropy.client_secret(), operator.now());
+    let client = confidential(&operator, &secrets);
+    let named =
+        |name: &str, of: &Client| Client { name: ClientName::parse(name).expect("a name"), ..of.clone() };
+    let moved = Client { redirect_uris: vec![address("https://example.net/in")], ..client.clone() };
+    assert!(!store.change_client(&client, &moved).await.expect("a write"), "an update makes no client");
+    assert!(stored(&world).is_empty());
+
+    store.add_client(&client).await.expect("a write");
+    let reversed =
+        Client { redirect_uris: client.redirect_uris.iter().rev().cloned().collect(), ..client.clone() };
+    let silent = Client { sign_out_uris: vec![], ..named("Other", &moved) };
+    for (what, read, new, done) in [
+        ("other addresses", &client, &moved, true),
+        ("by somebody who read the former addresses", &client, &named("Other", &client), false),
+        ("by somebody who read them in another order", &reversed, &moved, false),
+        ("a name, and no address for a sign-out", &moved, &silent, true),
+        ("by somebody who read the former name", &moved, &client, false),
+        ("nothing", &silent, &silent, true),
+    ] {
+        assert_eq!(store.change_client(read, new).await.expect("a write"), done, "{what}");
+        let expected = if done { new } else { continue };
+        assert_eq!(store.find_client(&client.id).await.expect("a read").as_ref(), Some(expected), "{what}");
+    }
+    let rotated = secrets.clone().rotated(operator.now(), &operator.entropy.client_secret());
+    assert!(store.replace_client_secrets(&client.id, &secrets, &rotated).await.expect("a write"));
+    assert!(store.change_client(&silent, &client).await.expect("a write"), "secrets are changed apart");
+    let found = store.find_client(&client.id).await.expect("a read").expect("it is there");
+    assert_eq!(found.authentication, ClientAuthentication::Confidential(rotated));
+}
+
+#[tokio::test]
 async fn of_many_rotations_at_once_one_is_done() {
     let world = World::new();
     let operator = operator(&world);

@@ -1,7 +1,8 @@
 //! The way through CloudFront in the template: absent without its parameter, and complete with it.
 use std::collections::{BTreeMap, BTreeSet};
 
-use dev::template::{Distribution, Template};
+use dev::template::{Behavior, Distribution, Template};
+use domain::oidc::{TOKEN_PATH, USERINFO_PATH};
 use shared::web::cloudfront::{ORIGIN_VERIFY, VIEWER_ADDRESS, VIEWER_HOST};
 use yaml_serde::Value;
 
@@ -18,6 +19,12 @@ fn with(parameters: &[(&str, &str)]) -> anyhow::Result<Template> {
 
 fn distribution() -> Distribution {
     with(&[("CloudFront", "true")]).expect("it can be run").distribution.expect("there is one")
+}
+
+fn distribution_for_products() -> Distribution {
+    let parameters =
+        [("CloudFront", "true"), ("OpenIdConnect", "true"), ("PublicUrl", "https://example.org")];
+    with(&parameters).expect("both go together").distribution.expect("there is one")
 }
 
 fn resources() -> Vec<(String, Value)> {
@@ -37,7 +44,8 @@ fn without_the_parameter_nothing_of_it_is_there() {
         let kind = resource["Type"].as_str().expect("a type");
         if kind.starts_with("AWS::CloudFront::") || id.starts_with("CloudFront") || id == "OriginKey" {
             let condition = resource["Condition"].as_str().unwrap_or_default();
-            assert!(["HasCloudFront", "HasCloudFrontRecord"].contains(&condition), "{id}: {condition}");
+            let conditions = ["HasCloudFront", "HasCloudFrontForProducts", "HasCloudFrontRecord"];
+            assert!(conditions.contains(&condition), "{id}: {condition}");
         }
     }
 }
@@ -59,9 +67,16 @@ fn what_functions_read_reaches_them_and_who_the_viewer_is() {
     let read = ["accept", "accept-language", "content-type", "origin", "sec-fetch-site", "user-agent"];
     let of_cloudfront = [VIEWER_ADDRESS, VIEWER_HOST];
     let expected: BTreeSet<String> = read.into_iter().chain(of_cloudfront).map(str::to_owned).collect();
-    assert_eq!(distribution().forwarded, expected);
     assert!(expected.len() <= 10, "CloudFront allows ten");
-    assert!(distribution().copies_host);
+    let default = Behavior { forwarded: expected, copies_host: true };
+    assert_eq!((&distribution().default, distribution().paths.len()), (&default, 0));
+
+    let products = distribution_for_products();
+    assert_eq!(products.default, default, "and no other function gets a product's secrets");
+    let mut with_authorization = default;
+    with_authorization.forwarded.insert("authorization".to_owned());
+    let paths = [TOKEN_PATH, USERINFO_PATH].map(|path| (path.to_owned(), with_authorization.clone()));
+    assert_eq!(products.paths, paths.into());
 }
 
 #[test]
@@ -71,8 +86,20 @@ fn nothing_is_cached_and_nothing_travels_in_clear() {
     let behavior = &config["DefaultCacheBehavior"];
     // The managed policy CachingDisabled.
     assert_eq!(behavior["CachePolicyId"], "4135ea2d-6df8-44a3-9df3-4b5a84be39ad");
-    assert_eq!(behavior["ViewerProtocolPolicy"], "https-only");
-    assert_eq!(behavior["AllowedMethods"].as_sequence().expect("a list").len(), 7, "POST too");
+    // A choice: its condition, what it is then, and what else.
+    let choice = &config["CacheBehaviors"];
+    let of_products = choice[1].as_sequence().expect("a list");
+    assert_eq!((choice[0].as_str(), of_products.len()), (Some("HasCloudFrontForProducts"), 2));
+    for behavior in of_products.iter().chain([behavior]) {
+        assert_eq!(behavior["ViewerProtocolPolicy"], "https-only");
+        assert_eq!(behavior["AllowedMethods"].as_sequence().expect("a list").len(), 7, "POST too");
+    }
+    // An answer without a word about it is kept for no time. Ours say `no-store`.
+    let kept = &resources["ProductRequests"]["Properties"]["CachePolicyConfig"];
+    assert_eq!(
+        ["MinTTL", "DefaultTTL", "MaxTTL"].map(|name| kept[name].as_u64()),
+        [Some(0), Some(0), Some(1)]
+    );
     assert_eq!((&config["HttpVersion"], &config["IPV6Enabled"]), (&"http2and3".into(), &true.into()));
     let origin = &config["Origins"][0]["CustomOriginConfig"];
     assert_eq!(origin["OriginProtocolPolicy"], "https-only");
@@ -91,12 +118,15 @@ fn parameters_that_need_each_other_are_refused_apart() {
     let (own, regional) = (("CloudFrontCertificateArn", CERTIFICATE), ("CertificateArn", CERTIFICATE));
     let web_acl = ("WebAclArn", "arn:aws:wafv2:us-east-1:123456789012:global/webacl/sparekey/1111");
     let zone = ("HostedZoneId", "Z0123456789");
+    let (products, url) = (("OpenIdConnect", "true"), ("PublicUrl", "https://account.example.com"));
     for good in [
         &[cloudfront][..],
         &[cloudfront, web_acl],
         &[cloudfront, web_acl, name, own],
         &[cloudfront, name, own, zone],
         &[name, regional, zone],
+        &[cloudfront, products, url],
+        &[cloudfront, products, name, own],
     ] {
         with(good).unwrap_or_else(|error| panic!("{good:?}: {error}"));
     }
@@ -106,7 +136,8 @@ fn parameters_that_need_each_other_are_refused_apart() {
         (&[cloudfront, own], "CloudFrontCertificateArn is for DomainName"),
         (&[cloudfront, name], "DomainName needs CertificateArn or, with CloudFront"),
         (&[cloudfront, name, regional], "give CloudFrontCertificateArn and no CertificateArn"),
-        (&[cloudfront, name, own, ("PublicUrl", "https://account.example.com")], "give one of them"),
+        (&[cloudfront, name, own, url], "give one of them"),
+        (&[cloudfront, products], "OpenIdConnect needs PublicUrl or DomainName"),
     ] {
         let refused = with(bad).err().map(|error| error.to_string()).unwrap_or_default();
         assert!(refused.contains(why), "{bad:?}: {refused}");

@@ -195,6 +195,40 @@ async fn wrong_secrets_are_counted_by_network_and_the_operator_is_told() {
 }
 
 #[tokio::test]
+async fn malformed_credentials_are_counted_like_wrong_ones() {
+    let world = World::new();
+    let shop = world.product("Shop").await;
+    let code = "A".repeat(43);
+    let id = shop.client.id.as_str();
+    let plain = || {
+        let mut ask = shop.redemption(&code, &[]);
+        ask.headers.remove("authorization");
+        ask
+    };
+    let malformed = [
+        with_header(&shop, &code, id, "guess"),
+        in_form(&shop, &code, id, "guess"),
+        in_form(&shop, &code, "web", &"A".repeat(43)),
+        plain().header("authorization", "Basic x"),
+        plain().header("authorization", "Bearer x"),
+        plain(),
+    ];
+    let attacker = world.visitor_from("198.51.100.7");
+    for number in 0..21 {
+        assert!(reached(&world).is_empty(), "after {number}");
+        assert_eq!(refused(&attacker.ask(&malformed[number % malformed.len()]).await), "invalid_client");
+    }
+    assert_eq!(reached(&world).len(), 1);
+    // A request that is wrong in another way is no guess.
+    let other = world.visitor_from("198.51.100.8");
+    for _ in 0..30 {
+        let wrong = shop.redemption(&code, &[("grant_type", "password")]);
+        assert_eq!(refused(&other.ask(&wrong).await), "unsupported_grant_type");
+    }
+    assert_eq!(reached(&world).len(), 1);
+}
+
+#[tokio::test]
 async fn who_has_the_secret_is_let_in_however_many_others_fail() {
     let world = World::new();
     world.person("mina").create().await;

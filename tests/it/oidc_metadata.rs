@@ -234,7 +234,7 @@ async fn the_key_is_read_once_and_a_failure_of_kms_is_not_kept() {
         assert_public(&answer);
         calls.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
-    assert_eq!(of().await, ["GetPublicKey SigningKey"]);
+    assert_eq!(of().await, ["GetPublicKey SigningKey"], "the list was read before");
     assert!(of().await.is_empty());
 }
 

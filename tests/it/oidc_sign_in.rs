@@ -244,6 +244,34 @@ async fn who_signs_out_on_the_way_goes_on_to_no_product() {
     assert_eq!(browser.get(AUTHORIZE).await.shown(), "303 to /account");
 }
 
+/// A HEAD is safe (RFC 9110, section 9.2.1): it makes no code, and does not even touch the session.
+#[tokio::test]
+async fn a_head_is_answered_as_where_nobody_is_signed_in_and_writes_nothing() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let shop = world.product("Shop").await;
+    let browser = world.signed_in(&mina).await;
+    world.after(MINUTE);
+    let before = world.dump();
+    for (changes, leads) in [
+        (&[][..], "/login"),
+        (&[("prompt", "none")][..], "https://shop.example.com/signed-in?error=login_required"),
+        (&[("code_challenge", "")][..], "https://shop.example.com/signed-in?error=invalid_request"),
+    ] {
+        let head = browser.duplicate().ask(&Ask::new("HEAD", &shop.request(changes))).await;
+        assert!(head.status == 303 && head.header("location").starts_with(leads), "{}", head.shown());
+        let stranger = world.visitor().get(&shop.request(changes)).await;
+        assert_eq!(head.header("location"), stranger.header("location"));
+    }
+    shop.sends(&browser, &[("prompt", "login")]).await;
+    let waiting = browser.duplicate().ask(&Ask::new("HEAD", AUTHORIZE)).await;
+    assert_eq!(waiting.shown(), "303 to /login");
+    assert_eq!(world.dump()["LinksTable"], before["LinksTable"], "no code");
+    let head = browser.duplicate().ask(&Ask::new("HEAD", &shop.request(&[]))).await;
+    assert_eq!(head.status, 303);
+    shop.tokens(&shop.code(&shop.sends(&browser, &[]).await)).await;
+}
+
 /// Browsers send no `Lax` cookie with such a request, so the browser that is signed in goes on with a GET.
 #[tokio::test]
 async fn a_products_own_page_may_post_its_request() {

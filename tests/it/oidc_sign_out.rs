@@ -250,7 +250,8 @@ async fn each_step_costs_what_it_must_and_a_failure_signs_nobody_out() {
     };
     let look = || Ask::page(&sign_out_request(&fields));
     let seen = ["GetItem ClientsTable", "UpdateItem SessionsTable", "Query AccountsTable"].map(str::to_owned);
-    let first = [&["GetPublicKey SigningKey".to_owned()], &seen[..]].concat();
+    let list_and_key = ["GetItem ClientsTable", "GetPublicKey SigningKey"].map(str::to_owned);
+    let first = [&list_and_key, &seen[..]].concat();
     assert_eq!(of(look()).await, (200, first));
     assert_eq!(of(look()).await, (200, seen.to_vec()));
 
@@ -260,8 +261,12 @@ async fn each_step_costs_what_it_must_and_a_failure_signs_nobody_out() {
     assert!(browser.is_signed_in().await);
     let (status, calls) = of(Ask::form(PATH, &fields)).await;
     assert_eq!(status, 303);
-    assert_eq!(calls, ["GetItem ClientsTable", "DeleteItem SessionsTable"]);
+    assert_eq!(calls, ["DeleteItem SessionsTable"], "the page behind it finds the way back");
     assert_eq!(of(look()).await, (200, seen[..1].to_vec()), "nobody is signed in any more");
+    let as_program = Ask::form(PATH, &fields).header("accept", "application/json");
+    let (told, calls) = world.calls_of(browser.ask(&as_program)).await;
+    assert_eq!((&told.json()["client"], &told.json()["location"]), (&json!("Shop"), &json!(BACK)));
+    assert_eq!(calls.len(), 1, "a program goes to no page: {calls:?}");
     let program = browser.post_json(PATH, &json!({})).await;
     assert_eq!((program.status, &*program.code()), (415, "unsupported-media-type"));
 }

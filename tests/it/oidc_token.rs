@@ -191,6 +191,8 @@ async fn a_code_works_for_a_minute() {
             shop.verified(&Tokens::of(&answer)).await;
         } else {
             assert_worthless(&answer, "too late");
+            assert_eq!(world.log().matches("a code was not redeemed").count(), 1, "{}", world.log());
+            assert!(world.log().contains("the code has expired"), "as the runbook says: {}", world.log());
         }
     }
 }
@@ -303,7 +305,8 @@ async fn each_outcome_costs_what_it_must() {
     let spent =
         "TransactWriteItems(Update LinksTable, ConditionCheck SessionsTable, ConditionCheck AccountsTable)";
     let first = of(&shop, &code, &[]).await;
-    assert_eq!(first, [&found[..], &["GetPublicKey SigningKey"], &signed, &[spent]].concat());
+    let list_and_key = ["GetItem ClientsTable", "GetPublicKey SigningKey"];
+    assert_eq!(first, [&found[..], &list_and_key, &signed, &[spent]].concat());
     let again = of(&shop, &code, &[]).await;
     let refused = format!("{spent} -> TransactionCanceledException");
     assert_eq!(again, [&found[..], &signed, &[&*refused, "UpdateItem LinksTable"]].concat());
@@ -311,6 +314,8 @@ async fn each_outcome_costs_what_it_must() {
     let (_, code) = shop.person_arrives("mina").await;
     assert_eq!(of(&shop, &code, &[("code_verifier", &"a".repeat(43))]).await, found);
     assert_eq!(of(&shop, &code, &[("grant_type", "x")]).await, Vec::<String>::new());
+    assert_eq!(of(&shop, &code, &[("client_id", "x"), ("client_secret", "x")]).await, Vec::<String>::new());
+    assert_eq!(of(&shop, &code, &[("client_assertion", "x")]).await, ["UpdateItem LimitsTable"]);
     assert_eq!(of(&shop, &code, &[]).await, [&found[..], &signed, &[spent]].concat());
 }
 

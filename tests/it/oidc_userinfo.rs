@@ -119,6 +119,28 @@ async fn a_token_ends_with_the_session_of_its_person() {
 }
 
 #[tokio::test]
+async fn the_tokens_of_a_removed_product_end_at_once_and_those_of_others_do_not() {
+    let world = World::new();
+    let mina = world.person("mina").create().await;
+    let browser = world.signed_in(&mina).await;
+    let mut given = Vec::new();
+    for product in [world.product("Shop").await, world.product("Second").await] {
+        let tokens = product.tokens(&product.code(&product.sends(&browser, &[]).await)).await;
+        given.push((product, tokens));
+    }
+    let [(shop, of_shop), (second, of_second)] = &given[..] else { panic!("two products") };
+    let (answer, calls) = world.calls_of(shop.userinfo(&of_shop.access)).await;
+    let calls: Vec<_> = calls.iter().map(ToString::to_string).collect();
+    let reads =
+        ["GetItem LinksTable", "GetItem ClientsTable", "GetItem SessionsTable", "Query AccountsTable"];
+    assert_eq!((answer.status, &calls[calls.len() - 4..]), (200, &reads.map(str::to_owned)[..]), "{calls:?}");
+    world.with_clients().store.remove_client(&shop.client.id).await.expect("the database works");
+    assert_refused(&shop.userinfo(&of_shop.access).await, "removed");
+    assert!(world.log().contains("the client of a token is gone"), "{}", world.log());
+    assert_eq!(second.userinfo(&of_second.access).await.status, 200);
+}
+
+#[tokio::test]
 async fn another_session_of_the_same_person_changes_nothing() {
     let world = World::new();
     let mina = world.person("mina").create().await;
@@ -245,8 +267,8 @@ async fn a_product_that_asks_is_no_use_of_the_session() {
         assert_eq!(answer.status, 200);
         calls.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
-    let read = ["GetItem LinksTable", "GetItem SessionsTable", "Query AccountsTable"];
-    assert_eq!(of().await, [&["GetPublicKey SigningKey"], &read[..]].concat());
+    let read = ["GetItem LinksTable", "GetItem ClientsTable", "GetItem SessionsTable", "Query AccountsTable"];
+    assert_eq!(of().await, [&["GetItem ClientsTable", "GetPublicKey SigningKey"], &read[..]].concat());
     assert_eq!(of().await, read);
     assert_eq!(world.dump(), before);
     let (_, calls) = world.calls_of(shop.userinfo("x")).await;

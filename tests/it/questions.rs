@@ -1,7 +1,9 @@
 //! What a stranger asks each function, for the table of same answers.
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
-use crate::support::Ask;
+use crate::support::{Ask, NOON};
 
 /// An id that no product has.
 const NO_CLIENT: &str = "AAAAAAAAAAAAAAAAAAAAAA";
@@ -19,6 +21,11 @@ pub const QUESTIONS: &[Question] = &[
     ("", |_| Ask::page("/login/link")),
     ("form", |typed| Ask::form("/login/link", &[("email", typed)])),
     ("JSON", |typed| Ask::json("/login/link", &json!({ "email": typed }))),
+    ("form, a product waits", |typed| {
+        let waiting = json!({ "p": { "client_id": NO_CLIENT }, "t": NOON });
+        let cookie = format!("__Host-authorize={}", URL_SAFE_NO_PAD.encode(waiting.to_string()));
+        Ask::form("/login/link", &[("email", typed)]).header("cookie", &cookie)
+    }),
     ("", |_| Ask::page("/login")),
     ("form, wrong password", |typed| Ask::form("/login", &[("identifier", typed), ("password", "wrong")])),
     ("JSON, wrong password", |typed| {

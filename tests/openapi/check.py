@@ -33,8 +33,10 @@ def differences(site, description, session, *options):
         Path(sys.executable).with_name("st"), "--config-file", Path(__file__).with_name("schemathesis.toml"), "--no-color",
         "run", description, "--url", site, *options,
     ]
-    done = subprocess.run(command, env=os.environ | {"SESSION": session}, stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True)
+    # It keeps what it has found where it runs, and the next run begins with that.
+    with tempfile.TemporaryDirectory() as empty:
+        done = subprocess.run(command, env=os.environ | {"SESSION": session}, cwd=empty, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -54,7 +54,7 @@ pub struct Functions {
     /// Gives them tokens.
     pub oidc_token: App<TokenIssuing>,
     /// Tells them who has signed in.
-    pub oidc_userinfo: App<TokenVerification>,
+    pub oidc_userinfo: App<ClientRequests>,
     /// Signs out for them.
     pub oidc_sign_out: App<ClientRequests>,
 }
@@ -170,8 +170,10 @@ pub fn starts(function: &str, variable: Variable<'_>) -> Result<(), Incomplete> 
         "promote-backup" => config::read::<PrimaryChanges>(variable).map(drop),
         "end-session" => config::read::<RateLimits>(variable).map(drop),
         "mailer" => config::read::<Sender>(variable).map(drop),
-        "oidc-metadata" | "oidc-userinfo" => config::read::<TokenVerification>(variable).map(drop),
-        "oidc-authorize" | "oidc-sign-out" => config::read::<ClientRequests>(variable).map(drop),
+        "oidc-metadata" => config::read::<TokenVerification>(variable).map(drop),
+        "oidc-authorize" | "oidc-sign-out" | "oidc-userinfo" => {
+            config::read::<ClientRequests>(variable).map(drop)
+        }
         "oidc-token" => config::read::<TokenIssuing>(variable).map(drop),
         _ => config::read::<()>(variable).map(drop),
     }

@@ -18,7 +18,9 @@ mod writes;
 pub use contract::contract;
 pub use functions::{Functions, respond, starts};
 pub use people::{PASSWORD, Person};
-pub use product::{Product, Tokens, basic, challenge, leads_to, sign_out_request, signs_in};
+pub use product::{
+    Product, Tokens, basic, challenge, claims_by, key_of, leads_to, sign_out_request, signs_in,
+};
 pub use request::Ask;
 pub use visitor::{Answer, Visitor, assert_public, assert_sealed, read, token_in};
 pub use world::{

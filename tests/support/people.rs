@@ -239,6 +239,7 @@ impl World {
             expires_at: app.now() + Purpose::ConfirmBackup.lifetime(),
             spent_at: None,
             tries: 0,
+            client: None,
         };
         app.store.create_confirmation_link(&link).await.expect("the database works");
         let account = app.store.load_account(&person.id).await.expect("the database works");

@@ -8,6 +8,7 @@ use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 use aws_types::SdkConfig;
+use domain::oidc::KeyArn;
 use ring::digest::{SHA256, digest};
 use shared::app::{App, Mailer, Platform};
 use shared::clock::Clock;
@@ -17,6 +18,7 @@ use shared::mail::Outbound;
 use shared::metrics::Sink;
 use shared::requirements::Sender;
 use shared::runtime::RECORD_TIMEOUT;
+use shared::signing::rotation::KeyRotation;
 
 /// The wait before the SDK's first retry, shortened so that tests are fast.
 const FIRST_RETRY: Duration = Duration::from_millis(1);
@@ -85,6 +87,12 @@ impl TestPlatform {
         let platform = self.platform(variable);
         let outbound = Outbound::new(sender, &config.product_name, &platform.sdk);
         Mailer { app: App::new(&config, (), &platform), outbound, record_timeout: RECORD_TIMEOUT }
+    }
+
+    /// What an operator rotates the keys of tokens with.
+    pub fn key_rotation(&self, variable: Variable<'_>) -> KeyRotation {
+        let first = KeyArn::parse(&variable("SIGNING_KEY").unwrap_or_default()).expect("the template's key");
+        KeyRotation::new(self.app::<()>(variable).store, &self.sdk(variable), first)
     }
 
     fn platform(&self, variable: Variable<'_>) -> Platform {

@@ -214,24 +214,11 @@ impl<'w> Product<'w> {
 
     /// The claims of a token of this type whose signature is that of a key that this site publishes.
     pub async fn claims(&self, token: &str, typ: &str) -> Value {
-        let keys = self.keys().await;
-        let parts: Vec<&str> = token.split('.').collect();
-        let [header, claims, signature] = parts[..] else { panic!("three parts: {token}") };
-        let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).expect("base64url");
-        let read = |part: &str| serde_json::from_slice::<Value>(&decode(part)).expect("JSON");
-        let header = read(header);
-        assert_eq!((&header["alg"], &header["typ"]), (&"RS256".into(), &typ.into()));
-        let key = keys.iter().find(|key| key["kid"] == header["kid"]).expect("the key is published");
-        let number = |name: &str| decode(key[name].as_str().expect("a text"));
-        let signed = token.rsplit_once('.').expect("three parts").0.as_bytes();
-        RsaPublicKeyComponents { n: number("n"), e: number("e") }
-            .verify(&RSA_PKCS1_2048_8192_SHA256, signed, &decode(signature))
-            .expect("the signature is that of the key");
-        read(claims)
+        claims_by(&self.keys().await, token, typ)
     }
 
     /// The keys, found by way of the discovery document.
-    async fn keys(&self) -> Vec<Value> {
+    pub async fn keys(&self) -> Vec<Value> {
         let document = self.server.get_json("/.well-known/openid-configuration").await.json();
         let address = document["jwks_uri"].as_str().and_then(|address| address.strip_prefix(PUBLIC_URL));
         let keys = self.server.get_json(address.expect("an address of this site")).await.json();
@@ -254,6 +241,30 @@ impl Tokens {
         assert_eq!((&body["token_type"], &body["expires_in"]), (&"Bearer".into(), &300.into()));
         Self { access: text("access_token"), id: text("id_token"), scope: text("scope") }
     }
+}
+
+/// The claims of a token of this type whose signature is that of one of these keys.
+pub fn claims_by(keys: &[Value], token: &str, typ: &str) -> Value {
+    let parts: Vec<&str> = token.split('.').collect();
+    let [header, claims, signature] = parts[..] else { panic!("three parts: {token}") };
+    let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).expect("base64url");
+    let read = |part: &str| serde_json::from_slice::<Value>(&decode(part)).expect("JSON");
+    let header = read(header);
+    assert_eq!((&header["alg"], &header["typ"]), (&"RS256".into(), &typ.into()));
+    let key = keys.iter().find(|key| key["kid"] == header["kid"]).expect("the key is published");
+    let number = |name: &str| decode(key[name].as_str().expect("a text"));
+    let signed = token.rsplit_once('.').expect("three parts").0.as_bytes();
+    RsaPublicKeyComponents { n: number("n"), e: number("e") }
+        .verify(&RSA_PKCS1_2048_8192_SHA256, signed, &decode(signature))
+        .expect("the signature is that of the key");
+    read(claims)
+}
+
+/// The name of the key that a token names.
+pub fn key_of(token: &str) -> String {
+    let header = URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap_or_default()).expect("base64url");
+    let header: Value = serde_json::from_slice(&header).expect("JSON");
+    header["kid"].as_str().expect("a text").to_owned()
 }
 
 /// Signs in with a password where an answer leads to the sign-in page. The last page of this site.

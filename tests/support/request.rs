@@ -79,8 +79,10 @@ impl Ask {
         for name in ["accept", "accept-language"] {
             event["headers"].as_object_mut().expect("headers are an object").remove(name);
         }
-        event["cookies"] = json!(cookies);
-        for (name, value) in &self.headers {
+        // Cookies have a place of their own.
+        let own = self.headers.get("cookie");
+        event["cookies"] = json!(cookies.iter().chain(own).collect::<Vec<_>>());
+        for (name, value) in self.headers.iter().filter(|(name, _)| *name != "cookie") {
             event["headers"][name] = json!(value);
         }
         if let Some(body) = &self.body {

@@ -17,6 +17,7 @@ use dynoxide::Database;
 use serde_json::{Value, json};
 use shared::app::{App, Mailer};
 use shared::requirements::PasswordChecks;
+use shared::signing::rotation::KeyRotation;
 use tracing::subscriber::DefaultGuard;
 
 use super::claims::assert_fit;
@@ -70,6 +71,9 @@ pub struct World {
     pub database: Database,
     /// The functions behind routes.
     pub functions: Box<Functions>,
+    /// Further processes of them, if there are several.
+    processes: Vec<Functions>,
+    turn: Cell<usize>,
     pub(super) mailer: Mailer,
     /// An app with the operator's access key, which may do everything.
     pub operator: App<PasswordChecks>,
@@ -99,6 +103,8 @@ impl World {
             mailer: platform.mailer(&|name| mailer.get(name).cloned()),
             operator: platform.app(&|name| operator.get(name).cloned()),
             platform,
+            processes: Vec::new(),
+            turn: Cell::new(0),
             deployments: Cell::new(0),
             clock,
             wire,
@@ -126,6 +132,19 @@ impl World {
     pub fn with_hashing_key(mut self, secret: &str) -> Self {
         self.functions.password_login.needs.keys = HashingKeys::parse(secret).expect("long enough");
         self
+    }
+
+    /// The same with this many processes of each function, which answer in turn. Each keeps what it has read.
+    pub fn with_processes(mut self, count: usize) -> Self {
+        self.processes = (1..count).map(|_| self.functions_with(&[])).collect();
+        self
+    }
+
+    /// What the operator rotates the keys of tokens with.
+    pub fn key_rotation(&self) -> KeyRotation {
+        let mut variables = variables("oidc-token");
+        variables.insert("AWS_ACCESS_KEY_ID".into(), OPERATOR_KEY.into());
+        self.platform.key_rotation(&|name| variables.get(name).cloned())
     }
 
     /// Restarts the functions behind routes, as a deployment does. Only the tables remain.
@@ -304,7 +323,10 @@ impl World {
     /// Calls this function with an event.
     pub async fn answer_by(&self, function: &str, event: &Value) -> ApiGatewayV2httpResponse {
         self.clock.tick();
-        self.functions.answer(function, event).await
+        let turn = self.turn.get();
+        self.turn.set((turn + 1) % (self.processes.len() + 1));
+        let process = turn.checked_sub(1).map_or(&*self.functions, |other| &self.processes[other]);
+        process.answer(function, event).await
     }
 }
 

@@ -14,7 +14,7 @@ use crate::template::Template;
 use crate::template::keys::Keys;
 use crate::template::statement::Permission;
 
-/// The permissions of all callers, and the faults to come; clones share the faults.
+/// The permissions of all callers, and the faults to come; clones share the faults and the keys of KMS.
 #[derive(Debug, Clone)]
 pub struct Checks {
     /// Who owns which access key.
@@ -60,7 +60,10 @@ impl Checks {
 
     /// Decides about a call, and uses up a fault that fits it.
     pub fn decide(&self, caller: &Principal, request: &AwsRequest<'_>) -> Decision {
-        let permissions = request.permissions(&self.table_keys);
+        let mut permissions = request.permissions(&self.table_keys);
+        if let AwsRequest::Kms(call) = request {
+            self.kms.add_tags(call, &mut permissions);
+        }
         if let Some(lacking) = permissions.iter().find(|permission| !caller.may(permission)) {
             return Decision::Respond(request.denied(&caller.refusal(lacking)));
         }

@@ -110,6 +110,9 @@ impl<'a> AwsRequest<'a> {
             (Self::Kms(_), FaultKind::ServerError | FaultKind::TransactionConflict) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "KMSInternalException", "Internal error")
             }
+            (Self::Kms(KmsRequest { name: "CreateKey", .. }), FaultKind::Reject) => {
+                (StatusCode::BAD_REQUEST, "LimitExceededException", "The account has as many keys as it may.")
+            }
             (Self::Kms(_), FaultKind::Reject) => {
                 (StatusCode::BAD_REQUEST, "DisabledException", "The key is disabled.")
             }

@@ -99,9 +99,9 @@ impl Environments {
         Ok(variables)
     }
 
-    /// The variables of the operator's command line: the tables, and a key that may do everything.
+    /// The variables of the operator's command line: the tables, the key that signs, and credentials that may do everything.
     pub fn of_operator(&self, template: &Template) -> Variables {
-        let mut variables = template.table_variables();
+        let mut variables = template.operator_variables();
         variables.extend(self.of_aws(OPERATOR_KEY));
         variables
     }

@@ -11,6 +11,7 @@ use crate::aws::connection::{ConnectionCutter, CuttableListener};
 use crate::aws::containers;
 use crate::aws::database::WriteSignal;
 use crate::aws::endpoint::AwsEndpoint;
+use crate::aws::kms::Kms;
 use crate::cloudfront::CloudFront;
 use crate::gateway::Gateway;
 use crate::lambda::invoker::Invoker;
@@ -21,8 +22,10 @@ use crate::template::Function;
 impl Stack {
     pub(super) fn serve(&mut self, options: &Options, ports: Ports) -> anyhow::Result<()> {
         let writes = WriteSignal::default();
+        let mut checks = Checks::of(&self.template, self.faults.clone());
+        checks.kms = Kms::kept(&self.template, options.data.as_deref())?;
         let endpoint = AwsEndpoint {
-            checks: Checks::of(&self.template, self.faults.clone()),
+            checks,
             database: self.database.address,
             client: local_client()?,
             mailbox: self.mailbox.clone(),
@@ -58,8 +61,7 @@ impl Stack {
         if let (Some(distribution), Some(api)) = (&self.template.distribution, api) {
             let host = format!("127.0.0.1:{}", port_of(&api));
             let headers = self.environments.headers_of(distribution)?;
-            let cloudfront =
-                CloudFront::new(&distribution.forwarded, &headers, distribution.copies_host, &host)?;
+            let cloudfront = CloudFront::new(distribution, &headers, &host)?;
             self.api_url = Some(format!("http://{host}"));
             self.serve_page(api, page.clone());
             page = cloudfront.before(page);

@@ -19,6 +19,8 @@ const KEYS: [(&str, bool); 7] = [
     ("ses:FromAddress", false),
 ];
 
+/// How the condition keys begin that are the tags of the resource, each with one value. Only the keys of KMS have tags here.
+pub const RESOURCE_TAG: &str = "aws:ResourceTag/";
 /// The top-level attributes that a request names.
 pub const ATTRIBUTES: &str = "dynamodb:Attributes";
 /// The values of the partition key that a request names.
@@ -111,8 +113,10 @@ impl Condition {
     /// Reads one condition. The error says what is not understood.
     pub fn parse(operator: &str, key: &str, values: Vec<String>) -> Result<Self, String> {
         let parsed = Operator::parse(operator)?;
-        let Some((_, many)) = KEYS.into_iter().find(|(name, _)| *name == key) else {
-            return Err(format!("the condition key {key} is not known"));
+        let many = match KEYS.into_iter().find(|(name, _)| *name == key) {
+            Some((_, many)) => many,
+            None if key.strip_prefix(RESOURCE_TAG).is_some_and(|tag| !tag.is_empty()) => false,
+            None => return Err(format!("the condition key {key} is not known")),
         };
         match parsed {
             Operator::Null if !matches!(&*values, [only] if only == "true" || only == "false") => {
@@ -299,6 +303,9 @@ mod tests {
             ("NullIfExists", ATTRIBUTES, &["true"], "operator NullIfExists is not known"),
             ("StringEquals", "dynamodb:ReturnValue", &["x"], "key dynamodb:ReturnValue is not known"),
             ("StringEquals", "dynamodb:returnvalues", &["x"], "key dynamodb:returnvalues is not known"),
+            ("StringEquals", "aws:ResourceTag/", &["x"], "key aws:ResourceTag/ is not known"),
+            ("StringEquals", "aws:RequestTag/Stack", &["x"], "key aws:RequestTag/Stack is not known"),
+            ("ForAllValues:StringEquals", "aws:ResourceTag/Stack", &["x"], "too permissive"),
             ("StringEquals", ATTRIBUTES, &["x"], "wants ForAllValues or ForAnyValue"),
             ("ForAllValues:StringEquals", SELECT, &["x"], "too permissive"),
             ("Null", ATTRIBUTES, &["no"], "Null wants"),

@@ -1,13 +1,15 @@
 //! The keys of KMS that a template declares, as far as the local stack plays them.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::model::{ACCOUNT_ID, TemplateError};
 use super::statement::{Permission, Statement};
 
-/// How many keys for signatures a template may have: the local stack has so many key pairs.
-pub const SIGNING_KEYS_MAX: usize = 2;
+/// How many keys for signatures there may be, those that are made later among them: the local stack has so many key pairs.
+pub const SIGNING_KEYS_MAX: usize = 4;
 
 /// A key of KMS.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +18,10 @@ pub struct KmsKey {
     pub usage: KeyUsage,
     /// Whether it can be used at all.
     pub enabled: bool,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// Its policy, as it was written.
+    pub document: Value,
     /// The statements of its policy, all of them about the account.
     policy: Vec<Statement>,
 }
@@ -47,7 +53,15 @@ struct KeyProperties {
     key_usage: Option<String>,
     enabled: Option<bool>,
     enable_key_rotation: bool,
-    key_policy: Option<PolicyDocument>,
+    key_policy: Option<Value>,
+    tags: Vec<Tag>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Tag {
+    key: String,
+    value: String,
 }
 
 #[derive(Deserialize)]
@@ -65,7 +79,7 @@ enum Statements {
 
 impl KmsKey {
     /// Reads the properties of an `AWS::KMS::Key`.
-    pub(super) fn parse(id: &str, properties: &Value) -> Result<Self, TemplateError> {
+    pub fn parse(id: &str, properties: &Value) -> Result<Self, TemplateError> {
         let place = format!("{id}.Properties");
         let wrong = |problem: &str| TemplateError::new(place.as_str(), problem);
         let properties: Option<KeyProperties> = Deserialize::deserialize(properties)
@@ -83,17 +97,17 @@ impl KmsKey {
         if usage == KeyUsage::Signatures && properties.enable_key_rotation {
             return Err(wrong("EnableKeyRotation is for symmetric keys only"));
         }
-        let policy = match properties.key_policy.map(|policy| policy.statement) {
-            Some(Statements::Many(statements)) => statements,
-            Some(Statements::One(statement)) => vec![statement],
-            // What KMS gives a key without a policy.
-            None => vec![json!({
-                "Effect": "Allow", "Principal": { "AWS": root() }, "Action": "kms:*", "Resource": "*",
-            })],
+        let document = properties.key_policy.unwrap_or_else(default_policy);
+        let policy = PolicyDocument::deserialize(&document)
+            .map_err(|problem| TemplateError::new(format!("{place}.KeyPolicy"), problem.to_string()))?;
+        let policy = match policy.statement {
+            Statements::Many(statements) => statements,
+            Statements::One(statement) => vec![statement],
         };
         let policy = policy.into_iter().map(of_account).collect::<Result<_, _>>();
         let policy = policy.map_err(|problem| TemplateError::new(format!("{place}.KeyPolicy"), problem))?;
-        Ok(Self { usage, enabled: properties.enabled.unwrap_or(true), policy })
+        let tags = properties.tags.into_iter().map(|tag| (tag.key, tag.value)).collect();
+        Ok(Self { usage, enabled: properties.enabled.unwrap_or(true), tags, document, policy })
     }
 
     /// What the key's policy says about a permission.
@@ -106,6 +120,13 @@ impl KmsKey {
             _ => KeyPolicy::LeavesToIam,
         }
     }
+}
+
+/// What KMS gives a key without a policy.
+fn default_policy() -> Value {
+    let all =
+        json!({ "Effect": "Allow", "Principal": { "AWS": root() }, "Action": "kms:*", "Resource": "*" });
+    json!({ "Version": "2012-10-17", "Id": "key-default-1", "Statement": [all] })
 }
 
 /// The account as a principal, which lets the policies of its roles decide.

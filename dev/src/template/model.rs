@@ -55,10 +55,19 @@ pub struct Template {
 /// A CloudFront distribution.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Distribution {
-    /// The headers that the origin request policy names, in lower case.
-    pub forwarded: BTreeSet<String>,
     /// The headers that it adds, names in lower case; secrets are still written as dynamic references.
     pub custom_headers: Vec<(String, String)>,
+    /// What reaches the origin of a request whose path has no behavior of its own.
+    pub default: Behavior,
+    /// The behaviors of single paths.
+    pub paths: BTreeMap<String, Behavior>,
+}
+
+/// What reaches a distribution's origin of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Behavior {
+    /// The headers that the origin request policy or the cache policy names, in lower case.
+    pub forwarded: BTreeSet<String>,
     /// Whether its function copies the viewer's `Host`.
     pub copies_host: bool,
 }

@@ -225,7 +225,7 @@ fn what_has_a_condition_that_does_not_hold_is_left_out() {
     assert_eq!(names(&template), ["always"]);
     assert_eq!(template.functions[0].routes.iter().map(Route::key).collect::<Vec<_>>(), ["$default"]);
     assert!(template.tables.is_empty() && template.kms_keys.is_empty() && template.secrets.is_empty());
-    assert!(template.table_variables().is_empty());
+    assert!(template.operator_variables().is_empty());
 
     let template = with_part("Part", "true").expect("it can be run with it");
     assert_eq!(names(&template), ["always", "sometimes"]);
@@ -235,7 +235,7 @@ fn what_has_a_condition_that_does_not_hold_is_left_out() {
     assert_eq!(sometimes.environment["KEY"], "SigningKey");
     assert_eq!(template.tables[0].name, "Records");
     assert_eq!(template.kms_keys.keys().collect::<Vec<_>>(), ["SigningKey"]);
-    assert_eq!(template.table_variables(), BTreeMap::from([("RECORDS".into(), "Records".into())]));
+    assert_eq!(template.operator_variables(), BTreeMap::from([("RECORDS".into(), "Records".into())]));
 }
 
 #[test]
@@ -275,9 +275,10 @@ fn there_are_as_many_signing_keys_as_key_pairs() {
         )
     };
     let symmetric = "  S: { Type: AWS::KMS::Key }\n";
-    parse(&format!("{}{symmetric}", key("L"))).expect("two keys for signatures");
-    let error = parse(&format!("{}{}", key("L"), key("M"))).expect_err("a third").to_string();
-    assert_eq!(error, "template.yaml, M: the local stack plays 2 keys for signatures");
+    let four = ["L", "M", "N"].map(key).concat();
+    parse(&format!("{four}{symmetric}")).expect("four keys for signatures");
+    let error = parse(&format!("{four}{}", key("O"))).expect_err("a fifth").to_string();
+    assert_eq!(error, "template.yaml, O: the local stack plays 4 keys for signatures");
 }
 
 #[test]

@@ -17,6 +17,7 @@ pub async fn get(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error>
     let user = app.require_authenticated(&request, now).await?;
     let account = &user.account;
     let (banner, wanted) = (request.banner(), request.wanted_change());
+    let client_elsewhere = request.client_elsewhere();
     let sessions = app.store.list_sessions(account, ENOUGH_SESSIONS, now);
     let (sessions, activity) = join(sessions, app.store.list_activity(&account.id, now)).await;
     let sessions = sessions?;
@@ -25,7 +26,8 @@ pub async fn get(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error>
         .with_sessions(SessionList::new(&user.session, &sessions.rows, sessions.complete, now))
         .with_recovery(&user.session, account)
         .with_history(&activity?)
-        .with_banner(banner);
+        .with_banner(banner)
+        .with_client_elsewhere(client_elsewhere.clone());
     if request.path() == "/" {
         return Ok(Reply::see_other("/account", StatusCode::OK, &page));
     }
@@ -33,5 +35,6 @@ pub async fn get(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error>
     let resumed = wanted.clone().filter(|wanted| banner == wanted.change.banner());
     let typed = resumed.and_then(|wanted| wanted.typed_by(&account.id));
     let reply = Reply::page(StatusCode::OK, page.with_typed(typed));
+    let reply = reply.having_named_client(client_elsewhere.as_deref());
     Ok(reply.having_shown(banner).having_resumed(wanted.as_ref()))
 }

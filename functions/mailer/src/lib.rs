@@ -5,6 +5,7 @@
 //! never lost. Requests that match no account, or whose link would have expired, are done without an email. A request
 //! that can never succeed (it does not parse, SES refuses its email) is given up at once and left to the operator, so that
 //! it holds back no other.
+use domain::oidc::ClientId;
 use domain::{
     Account, AccountId, ClientInfo, EmailAddress, EmailRequest, Link, MessageId, Notice, Purpose,
     SignInEmail, Timestamp, TypedAddress, UndoLink,
@@ -61,7 +62,9 @@ async fn decide(app: &App, queued: &QueuedEmail, now: Timestamp) -> Result<Decis
             Some((account, to)) => send(Email::YourUsername { to, username: name(&account) }, account),
             None => Decision::Drop("the address opens no account"),
         }),
-        EmailRequest::SignInLink { typed, source } => sign_in_link(app, queued, typed, source, now).await,
+        EmailRequest::SignInLink { typed, source, client } => {
+            sign_in_link(app, queued, typed, (source, client.as_ref()), now).await
+        }
         EmailRequest::ConfirmBackup { account_id, address, source } => {
             confirmation(app, queued, Purpose::ConfirmBackup, (account_id, address), source, now).await
         }
@@ -132,7 +135,7 @@ async fn sign_in_link(
     app: &App,
     queued: &QueuedEmail,
     typed: &TypedAddress,
-    source: &ClientInfo,
+    (source, client): (&ClientInfo, Option<&ClientId>),
     now: Timestamp,
 ) -> Result<Decision, Error> {
     let Some((account, to)) = find(app, typed, now).await? else {
@@ -152,6 +155,7 @@ async fn sign_in_link(
         expires_at: queued.requested_at + Purpose::SignIn.lifetime(),
         spent_at: None,
         tries: 0,
+        client: client.cloned(),
     };
     if now >= link.expires_at {
         return Ok(Decision::Drop("the link would be dead"));
@@ -209,6 +213,7 @@ async fn confirmation(
         expires_at: queued.requested_at + purpose.lifetime(),
         spent_at: None,
         tries: 0,
+        client: None,
     };
     if now >= link.expires_at {
         return Ok(Decision::Drop("the link would be dead"));

@@ -9,7 +9,7 @@ use shared::app::{App, Authenticated};
 use shared::error::Error;
 use shared::requirements::ClientRequests;
 use shared::web::pages::ContinuePage;
-use shared::web::{Code, Reply, Request, StatusCode};
+use shared::web::{Code, Method, Reply, Request, StatusCode};
 
 /// GET `/oidc/authorize`: a new request or, without parameters, the one that waits.
 pub async fn get(app: &App<ClientRequests>, request: Request) -> Result<Reply, Error> {
@@ -111,7 +111,11 @@ async fn answer(
     asked: AuthorizationRequest,
     now: Timestamp,
 ) -> Result<Answer, Error> {
-    let user = app.authenticate(request, now).await?;
+    // A HEAD changes nothing (RFC 9110, section 9.2.1): it makes no code, and is answered as where nobody is signed in.
+    let user = match *request.method() {
+        Method::HEAD => None,
+        _ => app.authenticate(request, now).await?,
+    };
     // People of an organisation sign in there, and not here.
     let user = user.filter(|user| user.account.kind == AccountKind::Regular);
     match (asked.next_step(user.as_ref().map(|user| &user.session), now), user) {

@@ -7,13 +7,13 @@ use shared::error::Error;
 use shared::requirements::TokenVerification;
 use shared::web::{Reply, Request, StatusCode};
 
-/// A key is known for two hours before it signs, so a cache may keep the documents for less than that.
+/// A key is published for three hours before it signs, so a cache may keep the documents for less than that.
 const CACHED_FOR: Duration = Duration::from_hours(1);
 
 /// GET `/.well-known/openid-configuration` and GET `/oidc/jwks`.
 pub async fn get(app: &App<TokenVerification>, request: Request) -> Result<Reply, Error> {
     let reply = if request.path() == KEYS_PATH {
-        Reply::document(StatusCode::OK, &app.public_keys().await?.to_set())
+        Reply::document(StatusCode::OK, &app.published_keys().await?.to_set())
     } else {
         Reply::document(StatusCode::OK, &Metadata::new(&app.needs.issuer))
     };

@@ -22,10 +22,11 @@ pub async fn get(app: &App<ClientRequests>, request: Request) -> Result<Reply, E
     Ok(Reply::page(StatusCode::OK, ClientSignedOutPage::new(back, app.texts(request.language()))))
 }
 
-/// POST `/oidc/logout`: the button. The page behind it is that of the same request, where nobody is signed in any more.
+/// POST `/oidc/logout`: the button. The page behind it is that of the same request, where nobody is signed in any more; it finds
+/// the way back by itself, so that only a program, which goes to no page, gets it here.
 pub async fn post(app: &App<ClientRequests>, request: Request) -> Result<Reply, Error> {
     let parameters = request.form_pairs()?;
-    let way_back = find(app, &parameters).await?;
+    let way_back = if request.wants_json() { find(app, &parameters).await? } else { WayBack::default() };
     if let Some(session) = request.session() {
         app.store.end_session(&session.hash()).await?;
         tracing::info!("signed out for a product");

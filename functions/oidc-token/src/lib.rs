@@ -2,8 +2,8 @@
 use std::net::IpAddr;
 
 use domain::oidc::{
-    AccessTokenClaims, ClientRefused, CodeRefused, IdToken, IssuedCode, Parameters, TokenError, TokenRequest,
-    TokenResponse,
+    AccessTokenClaims, ClientRefused, CodeRefused, IdToken, IssuedCode, Parameters, TokenError,
+    TokenErrorCode, TokenRequest, TokenResponse,
 };
 use domain::{Limit, Timestamp};
 use shared::app::App;
@@ -38,34 +38,41 @@ async fn redeem(
     address: IpAddr,
     now: Timestamp,
 ) -> Result<TokenResponse, Error> {
-    let asked = TokenRequest::parse(authorization, &Parameters::new(form)).map_err(refused)?;
+    let asked = match TokenRequest::parse(authorization, &Parameters::new(form)) {
+        Ok(asked) => asked,
+        Err(error) => {
+            // What has not the shape of credentials is a guess too.
+            if error.code == TokenErrorCode::InvalidClient {
+                count_failure(app, address, now).await?;
+            }
+            return Err(refused(error));
+        }
+    };
     authenticate(app, &asked, address, now).await?;
     let client = &asked.credentials.client;
     let code = app.store.find_code(&asked.code.hash()).await?;
     let code = code.ok_or_else(|| refused(CodeRefused::Unknown))?;
     shared::logging::record_account(&code.account_id);
     let tokens = match code.redeem(client, &asked.redirect_uri, &asked.code_verifier, now) {
-        Ok(()) => Ok(sign(app, &code, now).await?),
+        Ok(()) => Some(sign(app, &code, now).await?),
+        // A second use ends what the first one gave, however late it comes.
+        Err(CodeRefused::Expired) => None,
         Err(why) => {
             tracing::warn!(client = client.as_str(), %why, "a code was not redeemed");
-            if why != CodeRefused::Expired {
-                return Err(refused(why));
-            }
-            Err(why)
+            return Err(refused(why));
         }
     };
-    // Also when it has expired: a second use ends what the first one gave, however late it comes.
     match app.store.redeem_code(&code, now).await? {
         Ok(()) => {
             tracing::info!(client = client.as_str(), "redeemed a code");
-            tokens.map_err(refused)
+            tokens.ok_or_else(|| refused(CodeRefused::Expired))
         }
         Err(NotRedeemed::Replayed) => {
             tracing::warn!(client = client.as_str(), "a code was used again, so its tokens have ended");
             Err(refused(CodeRefused::Unknown))
         }
         Err(why @ (NotRedeemed::Expired | NotRedeemed::SessionEnded)) => {
-            tracing::warn!(client = client.as_str(), ?why, "a code was not redeemed");
+            tracing::warn!(client = client.as_str(), %why, "a code was not redeemed");
             Err(refused(CodeRefused::Unknown))
         }
     }
@@ -87,18 +94,26 @@ async fn authenticate(
         },
     };
     tracing::warn!(client = asked.credentials.client.as_str(), %why, "a client did not authenticate");
+    count_failure(app, address, now).await?;
+    Err(refused(why))
+}
+
+/// Counts a request whose client did not authenticate. The count refuses nothing; it tells the operator.
+async fn count_failure(app: &App<TokenIssuing>, address: IpAddr, now: Timestamp) -> Result<(), Error> {
     let limit = Limit::failed_client_secrets_from(address);
     if !app.store.counted(&app.needs.keys).count(&limit, now).await? {
         app.record_limit_reached(&limit);
     }
-    Err(refused(why))
+    Ok(())
 }
 
 /// Signs the tokens of a code. The ID token names the access token, so that comes first.
 async fn sign(app: &App<TokenIssuing>, code: &IssuedCode, now: Timestamp) -> Result<TokenResponse, Error> {
     let issuer = &app.needs.verification.issuer;
-    let key = app.public_key().await?.id();
-    let access_token = app.sign(AccessTokenClaims::new(issuer, code, now).to_unsigned(key)).await?;
-    let id_token = app.sign(IdToken::new(issuer, code, &access_token, now).to_unsigned(key)).await?;
+    let signer = app.signer().await?;
+    let access_token = AccessTokenClaims::new(issuer, code, now).to_unsigned(signer.key_id());
+    let access_token = app.sign(&signer, access_token).await?;
+    let id_token = IdToken::new(issuer, code, &access_token, now).to_unsigned(signer.key_id());
+    let id_token = app.sign(&signer, id_token).await?;
     Ok(TokenResponse::new(access_token, id_token, code.scopes))
 }

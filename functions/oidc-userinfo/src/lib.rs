@@ -4,11 +4,11 @@ use domain::Timestamp;
 use domain::oidc::{AccessToken, Scopes, UserInfo};
 use shared::app::App;
 use shared::error::Error;
-use shared::requirements::TokenVerification;
+use shared::requirements::ClientRequests;
 use shared::web::{Reply, Request, StatusCode};
 
 /// GET `/oidc/userinfo`.
-pub async fn get(app: &App<TokenVerification>, request: Request) -> Result<Reply, Error> {
+pub async fn get(app: &App<ClientRequests>, request: Request) -> Result<Reply, Error> {
     let now = app.now();
     let Some(token) = bearer(&request) else { return Ok(refused("Bearer")) };
     Ok(match find(app, token, now).await? {
@@ -18,7 +18,7 @@ pub async fn get(app: &App<TokenVerification>, request: Request) -> Result<Reply
 }
 
 /// POST `/oidc/userinfo`: the same (section 5.3.1).
-pub async fn post(app: &App<TokenVerification>, request: Request) -> Result<Reply, Error> {
+pub async fn post(app: &App<ClientRequests>, request: Request) -> Result<Reply, Error> {
     get(app, request).await
 }
 
@@ -39,13 +39,14 @@ struct Refusal {
     error: &'static str,
 }
 
-/// The account that a token gives access to. The token ends with its code, its session and the account's generation.
+/// The account that a token gives access to. The token ends with its code, its client, its session and the account's generation.
 async fn find(
-    app: &App<TokenVerification>,
+    app: &App<ClientRequests>,
     token: &str,
     now: Timestamp,
 ) -> Result<Option<(Account, Scopes)>, Error> {
-    let token = match AccessToken::verify(token, &app.public_keys().await?, &app.needs.issuer, now) {
+    let keys = app.keys_of_access_token(token).await?;
+    let token = match AccessToken::verify(token, &keys, &app.needs.verification.issuer, now) {
         Ok(token) => token,
         Err(why) => {
             tracing::warn!(%why, "refused a token");
@@ -54,6 +55,10 @@ async fn find(
     };
     shared::logging::record_account(&token.account_id);
     if app.store.find_grant(&token.code, now).await?.is_none() {
+        return Ok(None);
+    }
+    if app.store.find_client(&token.client).await?.is_none() {
+        tracing::warn!(client = token.client.as_str(), "the client of a token is gone");
         return Ok(None);
     }
     let Some(session) = app.store.find_session(&token.session, now).await? else { return Ok(None) };

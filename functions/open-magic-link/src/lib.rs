@@ -1,5 +1,6 @@
 //! Signs in through a link from an email. GET shows for whom, POST opens a session: with the button in the browser that
 //! requested the link, in another with the code that the requesting page shows.
+use domain::oidc::ClientName;
 use domain::{Account, Link, LinkAuthorization, Purpose, Session, SignInEmail, Timestamp, Token};
 use shared::app::App;
 use shared::error::Error;
@@ -32,9 +33,9 @@ pub async fn get(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error>
         }
         Err(error) => return Err(error),
     };
-    let (page, _) = page(app, &request, &found, &token, now).await?;
+    let shown = show(app, &request, &found, &token, now).await?;
     app.count(Event::Opened(PURPOSE));
-    Ok(Reply::page(StatusCode::OK, page))
+    Ok(Reply::page(StatusCode::OK, shown.page))
 }
 
 /// POST `/login/open`.
@@ -53,7 +54,7 @@ pub async fn post(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error
         }
         Err(error) => return Err(error),
     };
-    let (page, is_same_browser) = page(app, &request, &found, &token, now).await?;
+    let Shown { page, is_same_browser, client_elsewhere } = show(app, &request, &found, &token, now).await?;
     let Found { link, account, email } = found;
 
     let authorization = app.authorize(&link, is_same_browser, form.code.as_deref(), now).await;
@@ -89,7 +90,7 @@ pub async fn post(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error
     app.count(Event::Used(PURPOSE));
     app.count(Event::SignedIn(session.method));
     tracing::info!(method = ?session.method, "signed in through a link");
-    Ok(signed_in(&request, &account, secret, &remembered))
+    Ok(signed_in(&request, &account, secret, &remembered).with_client_elsewhere(client_elsewhere.as_ref()))
 }
 
 fn signed_in(request: &Request, account: &Account, secret: Token, remembered: &RememberedDevice) -> Reply {
@@ -107,10 +108,11 @@ async fn signed_in_already(
     now: Timestamp,
 ) -> Result<Option<Reply>, Error> {
     let user = app.authenticate(request, now).await?.filter(|user| user.account.id == link.account_id);
-    Ok(user.map(|user| {
-        let reply = Reply::see_other("/account", StatusCode::OK, &SignedIn::new(&user.account));
-        reply.with_banner(Banner::SignedIn)
-    }))
+    let Some(user) = user else { return Ok(None) };
+    // As the first answer said, which a second click replaces.
+    let client = client_elsewhere(app, request, link).await?;
+    let reply = Reply::see_other("/account", StatusCode::OK, &SignedIn::new(&user.account));
+    Ok(Some(reply.with_banner(Banner::SignedIn).with_client_elsewhere(client.as_ref())))
 }
 
 /// The answer to a second click on the button, in the browser that requested the link: the session that the first click has
@@ -139,19 +141,44 @@ async fn again(
     Ok(account.map(|account| signed_in(request, &account, secret, &app.remember_device(request, &account))))
 }
 
-/// The page of a link in this browser, and whether this browser requested it.
-async fn page(
+/// The page of a link in this browser.
+struct Shown {
+    page: OpenLinkPage,
+    /// Whether this browser requested the link.
+    is_same_browser: bool,
+    /// The product that waits in the browser that did, if it is another.
+    client_elsewhere: Option<ClientName>,
+}
+
+async fn show(
     app: &App<LinkCodes>,
     request: &Request,
     found: &Found,
     token: &Token,
     now: Timestamp,
-) -> Result<(OpenLinkPage, bool), Error> {
+) -> Result<Shown, Error> {
     let user = app.authenticate(request, now).await?;
     let signed_in = user.as_ref().map(|user| &user.account);
     let is_same_browser = app.is_same_browser(&found.link, &request.link_requests(), signed_in);
+    let client_elsewhere = client_elsewhere(app, request, &found.link).await?;
     let texts = app.texts(found.account.language);
-    Ok((OpenLinkPage::new(&found.account, signed_in, token, is_same_browser, texts), is_same_browser))
+    let page = OpenLinkPage::new(&found.account, signed_in, token, is_same_browser, texts)
+        .with_client_elsewhere(client_elsewhere.as_ref());
+    Ok(Shown { page, is_same_browser, client_elsewhere })
+}
+
+/// The product for which somebody requested this link in another browser, by the name that the operator gave it: of a browser's
+/// own words only the id was kept. Nothing where a product waits in this browser too, because the sign-in goes on to that one.
+async fn client_elsewhere(
+    app: &App<LinkCodes>,
+    request: &Request,
+    link: &Link,
+) -> Result<Option<ClientName>, Error> {
+    let Some(id) = link.client.as_ref().filter(|_| app.store.has_clients()) else { return Ok(None) };
+    if app.has_cookie_of(link, &request.link_requests()) || request.waiting_client().is_some() {
+        return Ok(None);
+    }
+    Ok(app.store.find_client(id).await?.map(|client| client.name))
 }
 
 /// Finds the link, if it is live and the address it was sent to is still the account's.

@@ -39,7 +39,8 @@ pub async fn post(app: &App<EmailRequests>, request: Request) -> Result<Reply, E
         Error::on_page(problem.clone(), page.with_link_problem(&problem, &*form.email), texts)
     })?;
     let id = app.request_id(&form.form_id, KIND, &typed);
-    let email = EmailRequest::SignInLink { typed: typed.clone(), source: request.client_info() };
+    let client = request.waiting_authorization(app.now()).and_then(|waiting| waiting.client().ok());
+    let email = EmailRequest::SignInLink { typed: typed.clone(), source: request.client_info(), client };
     app.request_email(&request, &id, email, &typed).await?;
     // Computed and set in the same way whether or not there will be a link.
     let browser = app.needs.keys.browser_token_of(&id);

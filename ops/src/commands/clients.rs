@@ -28,6 +28,24 @@ pub enum Clients {
     },
     /// Lists all clients, the oldest first. No secret is shown.
     List,
+    /// Changes the name or the addresses of a client. What is not given stays as it is; addresses that are given replace all of
+    /// their kind. It keeps its id and its secret.
+    Change {
+        /// The client's id.
+        client: String,
+        /// What people see that they sign in to: 1 to 80 characters.
+        #[arg(long, required_unless_present_any = ["redirect_uris", "sign_out_uris", "no_sign_out_uris"])]
+        name: Option<String>,
+        /// Where people return to with a code, from now on. May be given up to ten times.
+        #[arg(long = "redirect-uri", value_name = "URI")]
+        redirect_uris: Vec<String>,
+        /// Where people may be sent after they signed out, from now on. May be given up to ten times.
+        #[arg(long = "sign-out-uri", value_name = "URI", conflicts_with = "no_sign_out_uris")]
+        sign_out_uris: Vec<String>,
+        /// People are sent nowhere after they signed out.
+        #[arg(long = "no-sign-out-uri")]
+        no_sign_out_uris: bool,
+    },
     /// Makes another secret for a client and prints it. The former one works too, until you end it with --end-former.
     RotateSecret {
         /// The client's id.
@@ -48,17 +66,25 @@ pub async fn run(command: Clients, connection: &Connection) -> Result<(), Failur
     match command {
         Clients::Add { name, redirect_uris, sign_out_uris, public } => {
             let registration = Registration::parse(&name, &redirect_uris, &sign_out_uris)?;
-            add(&connect(connection).await?, registration, public).await
+            add(&Operator::connect_to_clients(connection).await?, registration, public).await
         }
-        Clients::List => list(&connect(connection).await?).await,
+        Clients::List => list(&Operator::connect_to_clients(connection).await?).await,
+        Clients::Change { client, name, redirect_uris, sign_out_uris, no_sign_out_uris } => {
+            let id = parse_id(&client)?;
+            let mut changes = Changes::parse(name.as_deref(), &redirect_uris, &sign_out_uris)?;
+            if no_sign_out_uris {
+                changes.sign_out_uris = Some(Vec::new());
+            }
+            change(&Operator::connect_to_clients(connection).await?, &id, changes).await
+        }
         Clients::RotateSecret { client, end_former } => {
             let id = parse_id(&client)?;
-            let operator = connect(connection).await?;
+            let operator = Operator::connect_to_clients(connection).await?;
             if end_former { end_former_secret(&operator, &id).await } else { rotate(&operator, &id).await }
         }
         Clients::Remove { client } => {
             let id = parse_id(&client)?;
-            remove(&connect(connection).await?, &id).await
+            remove(&Operator::connect_to_clients(connection).await?, &id).await
         }
     }
 }
@@ -74,19 +100,9 @@ impl Registration {
     /// Parses it; the failure names all that is wrong.
     fn parse(name: &str, redirect_uris: &[String], sign_out_uris: &[String]) -> Result<Self, Failure> {
         let mut problems = Vec::new();
-        let name = ClientName::parse(name).map_err(|error| problems.push(format!("--name: {error}"))).ok();
-        let mut parse_all = |option: &str, typed: &[String]| -> Vec<RedirectUri> {
-            let mut parsed = Vec::new();
-            for uri in typed {
-                match RedirectUri::parse(uri) {
-                    Ok(uri) => parsed.push(uri),
-                    Err(error) => problems.push(format!("{option} {uri}: {error}")),
-                }
-            }
-            parsed
-        };
-        let redirect_uris = parse_all("--redirect-uri", redirect_uris);
-        let sign_out_uris = parse_all("--sign-out-uri", sign_out_uris);
+        let name = parse_name(name, &mut problems);
+        let redirect_uris = parse_uris("--redirect-uri", redirect_uris, &mut problems);
+        let sign_out_uris = parse_uris("--sign-out-uri", sign_out_uris, &mut problems);
         match name {
             Some(name) if problems.is_empty() => Ok(Self { name, redirect_uris, sign_out_uris }),
             _ => Err(Failure::Input(problems)),
@@ -94,20 +110,62 @@ impl Registration {
     }
 }
 
+/// What an operator wants to change of a client. Nothing for what stays.
+struct Changes {
+    name: Option<ClientName>,
+    redirect_uris: Option<Vec<RedirectUri>>,
+    sign_out_uris: Option<Vec<RedirectUri>>,
+}
+
+impl Changes {
+    /// Parses them; the failure names all that is wrong.
+    fn parse(
+        name: Option<&str>,
+        redirect_uris: &[String],
+        sign_out_uris: &[String],
+    ) -> Result<Self, Failure> {
+        let mut problems = Vec::new();
+        let name = name.and_then(|name| parse_name(name, &mut problems));
+        let redirect_uris = parse_uris("--redirect-uri", redirect_uris, &mut problems);
+        let sign_out_uris = parse_uris("--sign-out-uri", sign_out_uris, &mut problems);
+        if !problems.is_empty() {
+            return Err(Failure::Input(problems));
+        }
+        let given = |uris: Vec<RedirectUri>| Some(uris).filter(|uris| !uris.is_empty());
+        Ok(Self { name, redirect_uris: given(redirect_uris), sign_out_uris: given(sign_out_uris) })
+    }
+
+    /// The client with these changes.
+    fn of(self, client: Client) -> Client {
+        Client {
+            name: self.name.unwrap_or(client.name),
+            redirect_uris: self.redirect_uris.unwrap_or(client.redirect_uris),
+            sign_out_uris: self.sign_out_uris.unwrap_or(client.sign_out_uris),
+            ..client
+        }
+    }
+}
+
+fn parse_name(typed: &str, problems: &mut Vec<String>) -> Option<ClientName> {
+    ClientName::parse(typed).map_err(|error| problems.push(format!("--name: {error}"))).ok()
+}
+
+/// Parses the addresses of one option.
+fn parse_uris(option: &str, typed: &[String], problems: &mut Vec<String>) -> Vec<RedirectUri> {
+    let mut parsed = Vec::new();
+    for uri in typed {
+        match RedirectUri::parse(uri) {
+            Ok(uri) => parsed.push(uri),
+            Err(error) => problems.push(format!("{option} {uri}: {error}")),
+        }
+    }
+    parsed
+}
+
 fn parse_id(typed: &str) -> Result<ClientId, Failure> {
     ClientId::parse(typed).map_err(|_| {
         Failure::Input(vec![format!("{typed:?} is not the id of a client: it has 22 characters")])
     })
-}
-
-async fn connect(connection: &Connection) -> Result<Operator, Failure> {
-    let operator = Operator::connect(connection).await?;
-    if operator.store.has_clients() {
-        return Ok(operator);
-    }
-    let problem =
-        "CLIENTS_TABLE is not set; a deployment has that table with the parameter OpenIdConnect=true";
-    Err(Failure::Input(vec![problem.into()]))
 }
 
 async fn add(operator: &Operator, registration: Registration, public: bool) -> Result<(), Failure> {
@@ -166,6 +224,20 @@ fn entry(client: &Client) -> String {
         }
     }
     lines.join("\n")
+}
+
+/// Changes what is registered. Somebody else may have changed it since it was read: then nothing is done.
+async fn change(operator: &Operator, id: &ClientId, changes: Changes) -> Result<(), Failure> {
+    let read = operator.store.find_client(id).await?.ok_or_else(|| unknown(id))?;
+    let new = changes.of(read.clone()).checked().map_err(|error| Failure::Input(vec![error.to_string()]))?;
+    if !operator.store.change_client(&read, &new).await? {
+        return Err(Failure::Input(vec![format!(
+            "{} was changed at the same time; nothing was done",
+            id.as_str()
+        )]));
+    }
+    println!("{}", entry(&new));
+    Ok(())
 }
 
 /// Makes another secret. With one that is being replaced already, a third would end the secret that the client may still use.

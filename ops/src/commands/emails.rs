@@ -124,8 +124,8 @@ mod tests {
         let source = ClientInfo::default();
         let notice =
             EmailRequest::Notice { account_id, notice, source, event: None, hourly: Vec::new(), to: None };
-        let link =
-            EmailRequest::SignInLink { typed: TypedAddress::from(&address), source: ClientInfo::default() };
+        let (typed, source) = (TypedAddress::from(&address), ClientInfo::default());
+        let link = EmailRequest::SignInLink { typed, source, client: None };
         let line_after = |minutes: u64, request: EmailRequest, state: QueuedState| {
             let queued = QueuedEmail { id: MessageId::first_of(asked), state, requested_at: asked, request };
             line(&queued, asked + Duration::from_mins(minutes)).replace(queued.id.as_str(), "ID")

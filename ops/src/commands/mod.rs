@@ -6,8 +6,10 @@ pub mod emails;
 mod history;
 mod import;
 mod import_lines;
+pub mod keys;
 mod usernames;
 
+use aws_config::SdkConfig;
 use clap::Args;
 use domain::{FormerHashes, MessageId, PasswordHasher, Timestamp};
 use shared::clock::Clock;
@@ -31,6 +33,7 @@ pub struct Connection {
 
 /// What a command needs.
 struct Operator {
+    sdk: SdkConfig,
     store: Store,
     clock: Clock,
     entropy: Entropy,
@@ -38,6 +41,17 @@ struct Operator {
 }
 
 impl Operator {
+    /// The same for commands about OpenID Connect.
+    async fn connect_to_clients(connection: &Connection) -> Result<Self, Failure> {
+        let operator = Self::connect(connection).await?;
+        if operator.store.has_clients() {
+            return Ok(operator);
+        }
+        let problem =
+            "CLIENTS_TABLE is not set; a deployment has that table with the parameter OpenIdConnect=true";
+        Err(Failure::Input(vec![problem.into()]))
+    }
+
     /// Connects to the tables that the environment names.
     async fn connect(connection: &Connection) -> Result<Self, Failure> {
         let tables = config::read_tables(&config::process_variable)?;
@@ -51,7 +65,7 @@ impl Operator {
         let entropy = Entropy::system();
         let store = Store::new(tables, &sdk, entropy.clone());
         let passwords = PasswordHasher::new(FormerHashes::default());
-        Ok(Self { store, clock: Clock::system(), entropy, passwords })
+        Ok(Self { sdk, store, clock: Clock::system(), entropy, passwords })
     }
 
     fn now(&self) -> Timestamp {

@@ -11,6 +11,7 @@ use super::history::AccountEvent;
 use super::identifier::TypedAddress;
 use super::link::Purpose;
 use super::message_id::MessageId;
+use super::oidc::ClientId;
 use super::timestamp::Timestamp;
 
 /// A request for an email. It names no recipient: the mailer looks that up.
@@ -29,6 +30,10 @@ pub enum EmailRequest {
         /// Where the request came from. Requests of earlier versions do not say.
         #[serde(default)]
         source: ClientInfo,
+        /// The product that waited in the requesting browser. That browser says so itself, so nothing but an id is taken from
+        /// it: whoever opens the link looks the name up.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        client: Option<ClientId>,
     },
     /// A confirmation link, to an address that the owner of an account entered.
     ConfirmBackup {

@@ -7,6 +7,7 @@ use super::account::AccountId;
 use super::email_address::EmailAddress;
 use super::generation::Generation;
 use super::message_id::MessageId;
+use super::oidc::ClientId;
 use super::timestamp::Timestamp;
 use super::token::TokenHash;
 
@@ -77,6 +78,8 @@ pub struct Link {
     pub spent_at: Option<Timestamp>,
     /// Codes that were tried on it.
     pub tries: u32,
+    /// The product that waited in the browser that requested a sign-in link, as that browser said.
+    pub client: Option<ClientId>,
 }
 
 /// Why a browser may use a link.

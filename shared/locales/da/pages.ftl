@@ -192,6 +192,8 @@ open-question = Log ind som { $username }?
 open-signed-in = Du er allerede logget ind her som { $username }. Du kan forblive logget ind eller bruge dette link i stedet.
 open-submit = Log ind som { $username }
 open-stay = Forbliv logget ind som { $username }
+open-elsewhere = Du begyndte at logge ind hos { $client } i en anden browser. Åbn linket i den browser for at gå videre til { $client }: et link logger kun den browser ind, som det åbnes i.
+account-elsewhere = Den anden browser, hvor du begyndte at logge ind hos { $client }, er ikke logget ind. Bed om et nyt link i den browser, og åbn det dér for at gå videre. Eller gå til { $client } i denne browser, hvor du nu er logget ind.
 open-not-you = Har du ikke bedt om dette link? Luk siden, så sker der ingenting.
 
 code-elsewhere = Åbner du linket på en anden enhed? Skriv denne kode der:

@@ -192,6 +192,8 @@ open-question = Sign in as { $username }?
 open-signed-in = You are already signed in here as { $username }. You can stay signed in, or use this link instead.
 open-submit = Sign in as { $username }
 open-stay = Stay signed in as { $username }
+open-elsewhere = You started to sign in to { $client } in another browser. To go on to { $client }, open this link in that browser: a link signs in only the browser in which it is opened.
+account-elsewhere = The other browser, in which you started to sign in to { $client }, is not signed in. To go on there, ask for a new link in it and open the link there. Or go to { $client } in this browser, where you are signed in now.
 open-not-you = You didn’t ask for this link? Close this page, and nothing happens.
 
 code-elsewhere = Opening the link on another device? Enter this code there:

@@ -192,6 +192,8 @@ open-question = Inloggen als { $username }?
 open-signed-in = Je bent hier al ingelogd als { $username }. Je kunt ingelogd blijven, of in plaats daarvan deze link gebruiken.
 open-submit = Inloggen als { $username }
 open-stay = Ingelogd blijven als { $username }
+open-elsewhere = Je was in een andere browser begonnen met inloggen bij { $client }. Open deze link in die browser om verder te gaan naar { $client }: een link logt alleen in in de browser waarin je hem opent.
+account-elsewhere = De andere browser, waarin je was begonnen met inloggen bij { $client }, is niet ingelogd. Vraag in die browser een nieuwe link aan en open hem daar om verder te gaan. Of ga in deze browser naar { $client }; hier ben je nu ingelogd.
 open-not-you = Heb je deze link niet aangevraagd? Sluit deze pagina, dan gebeurt er niets.
 
 code-elsewhere = Open je de link op een ander apparaat? Vul daar deze code in:

@@ -83,14 +83,17 @@ impl From<Row> for IssuedCode {
     }
 }
 
-/// Why a code gave no tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why a code gave no tokens. The texts are for the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotRedeemed {
     /// It was redeemed before. What that gave has ended.
+    #[error("the code was redeemed before")]
     Replayed,
     /// Its lifetime is over, or it does not exist.
+    #[error("the code has expired")]
     Expired,
     /// The session that it was made in has ended, or its account is disabled.
+    #[error("the session has ended in which the code was given")]
     SessionEnded,
 }
 

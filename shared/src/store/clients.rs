@@ -1,8 +1,10 @@
-//! The table of clients, by their id. Without OpenID Connect there is no such table.
+//! The table of clients, by their id. Without OpenID Connect there is no such table. Its row of signing keys is no client
+//! (`signing_keys`).
 use serde::{Deserialize, Serialize};
 
 use super::error::Context;
-use super::write::{Item, Write, key, number, text};
+use super::signing_keys::SIGNING_KEYS_ID;
+use super::write::{Item, Write, key, number, text, texts};
 use super::{Store, StoreError};
 use domain::oidc::{
     Client, ClientAuthentication, ClientId, ClientName, ClientSecrets, RedirectUri, StoredSecret,
@@ -99,7 +101,7 @@ impl Store {
         self.tables.clients.is_some()
     }
 
-    fn clients_table(&self) -> Result<&str, StoreError> {
+    pub(super) fn clients_table(&self) -> Result<&str, StoreError> {
         self.tables.clients.as_deref().ok_or("CLIENTS_TABLE is not set").context("reach the table of clients")
     }
 
@@ -119,6 +121,9 @@ impl Store {
     /// Lists all clients, the oldest first. Reads the whole table, which has a row for each product.
     pub async fn list_clients(&self) -> Result<Vec<Client>, StoreError> {
         let call = self.dynamodb.scan().table_name(self.clients_table()?).consistent_read(true);
+        let call = call
+            .filter_expression("client_id <> :signing_keys")
+            .expression_attribute_values(":signing_keys", text(SIGNING_KEYS_ID));
         let (mut clients, mut start): (Vec<Client>, _) = (Vec::new(), None);
         loop {
             let answer = call.clone().set_exclusive_start_key(start).send().await.context("list clients")?;
@@ -132,6 +137,27 @@ impl Store {
         }
         clients.sort_by(|a, b| (a.created_at, a.id.as_str()).cmp(&(b.created_at, b.id.as_str())));
         Ok(clients)
+    }
+
+    /// Changes the name and the addresses of a client. Key: the client. False when it was removed, or they are not those that
+    /// were read.
+    pub async fn change_client(&self, read: &Client, new: &Client) -> Result<bool, StoreError> {
+        let list = |uris: &[RedirectUri]| texts(uris.iter().map(RedirectUri::as_str));
+        let update = Write::update(
+            self.clients_table()?,
+            client_key(&read.id),
+            "SET client_name = :name, redirect_uris = :redirect, sign_out_uris = :sign_out",
+        )
+        .when(
+            "client_name = :name_read AND redirect_uris = :redirect_read AND sign_out_uris = :sign_out_read",
+        )
+        .value(":name", text(new.name.as_str()))
+        .value(":redirect", list(&new.redirect_uris))
+        .value(":sign_out", list(&new.sign_out_uris))
+        .value(":name_read", text(read.name.as_str()))
+        .value(":redirect_read", list(&read.redirect_uris))
+        .value(":sign_out_read", list(&read.sign_out_uris));
+        self.write_once("change a client", update).await
     }
 
     /// Replaces the secrets of a client by those that follow from them. Key: the client. False when it was removed, or

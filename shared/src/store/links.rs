@@ -16,6 +16,7 @@ use super::transaction::Transaction;
 use super::write::{Item, Write, key, number, text};
 use super::{Store, StoreError};
 use domain::link::MAX_CODE_ATTEMPTS;
+use domain::oidc::ClientId;
 use domain::{
     AccountId, EmailAddress, Generation, HourlyKey, Link, LinkAuthorization, MessageId, Purpose, Timestamp,
     TokenHash,
@@ -35,6 +36,8 @@ struct Row {
     #[serde(skip_serializing_if = "Option::is_none")]
     spent_at: Option<Timestamp>,
     tries: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    client_id: Option<ClientId>,
 }
 
 /// Who has the slot of a link.
@@ -100,6 +103,7 @@ impl Store {
             expires_at: row.expires_at,
             spent_at: row.spent_at,
             tries: row.tries,
+            client: row.client_id,
         }))
     }
 
@@ -188,6 +192,7 @@ impl Store {
             expires_at: link.expires_at,
             spent_at: link.spent_at,
             tries: link.tries,
+            client_id: link.client.clone(),
         };
         Ok(Write::put(&self.tables.links, &row)?.when("attribute_not_exists(token_hash)"))
     }

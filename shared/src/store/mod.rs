@@ -18,6 +18,7 @@ mod password;
 mod primary;
 mod read;
 mod sessions;
+mod signing_keys;
 mod transaction;
 mod undo;
 mod write;
@@ -40,6 +41,7 @@ pub use password::NewHash;
 pub use primary::{PrimaryRequest, Promotion};
 pub use read::Found;
 pub use sessions::{AddressUse, EndingRefused, LinkSignIn, NoticeKeys, PasswordSignIn, SignInRefused};
+pub use signing_keys::Version;
 pub use undo::{Undo, UndoRefused};
 
 use crate::config::Tables;

@@ -27,6 +27,11 @@ pub(super) fn number(value: impl Into<i64>) -> AttributeValue {
     AttributeValue::N(value.into().to_string())
 }
 
+/// A list of texts.
+pub(super) fn texts<'a>(values: impl IntoIterator<Item = &'a str>) -> AttributeValue {
+    AttributeValue::L(values.into_iter().map(text).collect())
+}
+
 /// A key of one attribute or two.
 pub(super) fn key<const N: usize>(attributes: [(&str, &str); N]) -> Item {
     attributes.into_iter().map(|(name, value)| (name.to_owned(), text(value))).collect()

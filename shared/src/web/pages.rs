@@ -228,6 +228,9 @@ pub struct AccountPage {
     pending_request: Option<MessageId>,
     #[serde(skip)]
     banner: Option<Banner>,
+    /// The product that waits in another browser.
+    #[serde(skip)]
+    client_elsewhere: Option<String>,
     #[serde(skip)]
     typed: String,
     #[serde(skip)]
@@ -266,6 +269,7 @@ impl AccountPage {
             generation: account.generation,
             pending_request: pending.map(|pending| pending.request.clone()),
             banner: None,
+            client_elsewhere: None,
             typed: String::new(),
             problem: None,
         }
@@ -283,6 +287,12 @@ impl AccountPage {
     #[must_use]
     pub fn with_banner(self, banner: Option<Banner>) -> Self {
         Self { banner, ..self }
+    }
+
+    /// Says where to go on to the product that waits in another browser, if one does.
+    #[must_use]
+    pub fn with_client_elsewhere(self, client: Option<String>) -> Self {
+        Self { client_elsewhere: client, ..self }
     }
 
     /// Adds the sessions of the account.

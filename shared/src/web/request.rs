@@ -187,6 +187,12 @@ impl Request {
         cookies::decode_client(&self.cookie(cookies::CLIENT)?)
     }
 
+    /// The name of a product that waits in another browser, after a sign-in in this one. Any browser can forge it, and shows it
+    /// to itself.
+    pub fn client_elsewhere(&self) -> Option<String> {
+        cookies::decode_client(&self.cookie(cookies::CLIENT_ELSEWHERE)?)
+    }
+
     /// The last request for an email from this browser. Any browser can forge it (see [`RequestedEmail`]).
     pub fn requested_email(&self) -> Option<RequestedEmail> {
         RequestedEmail::decode(&self.cookie(cookies::REQUESTED)?)

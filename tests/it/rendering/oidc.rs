@@ -1,11 +1,13 @@
 //! The pages between this site and a product.
 use domain::oidc::ClientName;
-use domain::{AccountKind, Backup, Language};
+use domain::{AccountKind, Backup, Language, Token};
 use shared::texts::Texts;
 use shared::web::LocalPath;
-use shared::web::pages::{ClientSignOutPage, ClientSignedOutPage, ContinuePage, SignInPage};
+use shared::web::pages::{
+    AccountPage, ClientSignOutPage, ClientSignedOutPage, ContinuePage, OpenLinkPage, SignInPage,
+};
 
-use super::samples::account;
+use super::samples::{account, since};
 use super::{PRODUCT, form_id, rendered};
 
 /// An address of a product, with an answer.
@@ -27,6 +29,12 @@ pub fn pages(language: Language) -> Vec<(&'static str, String, String)> {
         let page = ContinuePage::new(username, &client, ADDRESS.into(), texts());
         pages.push(rendered("continue.html", what.into(), &page));
     }
+    let token = Token::from_bytes([1; 32]);
+    let elsewhere =
+        OpenLinkPage::new(&mina, None, &token, false, texts()).with_client_elsewhere(Some(&client));
+    pages.push(rendered("open-link.html", "a product waits elsewhere".into(), &elsewhere));
+    let elsewhere = AccountPage::new(&mina, since(), texts()).with_client_elsewhere(Some(client.to_string()));
+    pages.push(rendered("account.html", "a product waits elsewhere".into(), &elsewhere));
     for (what, known) in [("a product", Some(&client)), ("somebody", None)] {
         let fields = vec![("state".to_owned(), "\"<b>".to_owned()), ("\"<b>".to_owned(), String::new())];
         let page = ClientSignOutPage::new(&mina, known, fields, texts());

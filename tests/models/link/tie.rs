@@ -135,6 +135,7 @@ impl Real {
             expires_at: requested_at + LinkPurpose::SignIn.lifetime(),
             spent_at: None,
             tries: 0,
+            client: None,
         };
         let kept = self.app().store.create_sign_in_link(&link).await.expect("the database works");
         if kept.is_ok() {

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use pkcs1::RsaPublicKeyRef;
 use ring::digest::{SHA256, digest};
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use spki::SubjectPublicKeyInfoRef;
 
 use super::jws::ALGORITHM;
@@ -16,15 +16,44 @@ const MODULUS_BYTES: std::ops::RangeInclusive<usize> = 256..=512;
 /// The exponent of all keys of KMS: 65537.
 const EXPONENT: [u8; 3] = [1, 0, 1];
 
+/// The length of a name: SHA-256 in base64url.
+const ID_CHARS: usize = 43;
+
 /// The name of a key: its thumbprint (RFC 7638).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct KeyId(String);
 
+/// The text is not SHA-256 in base64url without padding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not the name of a key")]
+pub struct NotAKeyId;
+
 impl KeyId {
+    /// Parses a name.
+    pub fn parse(text: &str) -> Result<Self, NotAKeyId> {
+        let is_name = text.len() == ID_CHARS
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+        if is_name { Ok(Self(text.to_owned())) } else { Err(NotAKeyId) }
+    }
+
     /// The text, 43 characters of base64url.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl From<KeyId> for String {
+    fn from(id: KeyId) -> Self {
+        id.0
+    }
+}
+
+impl TryFrom<String> for KeyId {
+    type Error = NotAKeyId;
+
+    fn try_from(text: String) -> Result<Self, NotAKeyId> {
+        Self::parse(&text)
     }
 }
 
@@ -165,7 +194,13 @@ mod tests {
             "xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw",
         );
         let modulus = URL_SAFE_NO_PAD.decode(modulus).expect("base64url");
-        assert_eq!(thumbprint(&modulus), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+        let name = "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs";
+        assert_eq!(thumbprint(&modulus), name);
+        assert_eq!(KeyId::parse(name).map(String::from).as_deref(), Ok(name));
+        for other in ["", &name[1..], &format!("{name}=")[1..], &format!("{name}A"), &name.replace('-', "+")]
+        {
+            assert_eq!(KeyId::parse(other), Err(NotAKeyId), "{other}");
+        }
     }
 
     #[test]

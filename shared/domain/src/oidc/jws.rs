@@ -91,6 +91,16 @@ pub enum NotVerified {
     Signature,
 }
 
+/// The key that a text names which may be a token. It is only the key that has to be tried: nothing is verified yet.
+pub fn named_key(token: &str) -> Option<KeyId> {
+    if token.len() > MAX_BYTES {
+        return None;
+    }
+    let header = URL_SAFE_NO_PAD.decode(token.split_once('.')?.0).ok()?;
+    let header: Header = serde_json::from_slice(&header).ok()?;
+    KeyId::parse(&header.kid).ok()
+}
+
 /// Verifies a token of this type, and returns its claims: nothing in them may be looked at before that. They still have to be
 /// judged.
 pub(super) fn verify(token: &str, typ: TokenType, keys: &PublicKeys) -> Result<Vec<u8>, NotVerified> {
@@ -140,6 +150,7 @@ mod tests {
         for key in [first(), second()] {
             let token = UnsignedToken::new(TokenType::Access, key.public.id(), &["claims"]);
             let token = key.sign(token);
+            assert_eq!(named_key(&token).as_ref(), Some(key.public.id()));
             assert_eq!(verify(&token, TokenType::Access, &keys()), Ok(br#"["claims"]"#.to_vec()));
             assert_eq!(verify(&token, TokenType::Id, &keys()), Err(NotVerified::Type));
             let none = PublicKeys::new(vec![]);

@@ -3,7 +3,8 @@
 //!
 //! A client (`client`) sends its person with a request (`request`), which may wait (`waiting_request`) until a session is enough
 //! for it (`authentication`). The answer (`authorization_response`) has a code (`code`). The client redeems it (`token_request`,
-//! `client_authentication`) for tokens (`id_token`, `access_token`, signed as `jws` with a key of `jwk`), asks about the person
+//! `client_authentication`) for tokens (`id_token`, `access_token`, signed as `jws` with a key of `jwk`,
+//! one after the other of `signing_keys`), asks about the person
 //! (`userinfo`) and sends them to sign out (`sign_out`).
 mod access_token;
 mod authentication;
@@ -17,6 +18,7 @@ mod id_token;
 mod issuer;
 mod jwk;
 mod jws;
+mod key_arn;
 mod metadata;
 mod parameters;
 mod prompt;
@@ -24,6 +26,7 @@ mod redirect_uri;
 mod request;
 mod scopes;
 mod sign_out;
+mod signing_keys;
 #[cfg(test)]
 mod test_keys;
 mod token_request;
@@ -48,8 +51,9 @@ pub use id_token::{HintRefused, ID_TOKEN_LIFETIME, IdToken, IdTokenHint};
 pub use issuer::{
     AUTHORIZE_PATH, DISCOVERY_PATH, Issuer, KEYS_PATH, SIGN_OUT_PATH, TOKEN_PATH, USERINFO_PATH,
 };
-pub use jwk::{Jwk, JwkSet, KeyId, NotAPublicKey, PublicKey, PublicKeys};
-pub use jws::{ALGORITHM, NotVerified, UnsignedToken};
+pub use jwk::{Jwk, JwkSet, KeyId, NotAKeyId, NotAPublicKey, PublicKey, PublicKeys};
+pub use jws::{ALGORITHM, NotVerified, UnsignedToken, named_key};
+pub use key_arn::{KeyArn, NotAKeyArn};
 pub use metadata::Metadata;
 pub use parameters::{Parameters, Repeated};
 pub use prompt::Prompt;
@@ -57,6 +61,10 @@ pub use redirect_uri::{NotARedirectUri, RedirectUri};
 pub use request::AuthorizationRequest;
 pub use scopes::{NoOpenId, Scopes};
 pub use sign_out::{SignOutRefused, SignOutRequest};
+pub use signing_keys::{
+    HINTS_AFTER, KeyState, LIST_KEPT_FOR, NotSigningKeys, PUBLISHED_AFTER, PUBLISHED_BEFORE, Rotation,
+    SigningKey, SigningKeys, UnderWay,
+};
 pub use token_request::{GRANT_TYPE, TokenRequest};
 pub use token_response::{TokenError, TokenErrorCode, TokenResponse};
 pub use userinfo::UserInfo;

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{Problem, Shown};
 use crate::texts::Texts;
+use domain::oidc::ClientName;
 use domain::{Account, EmailAddress, Timestamp, Token};
 
 /// Whose account, which address, and the button that confirms it as the backup email or as the primary.
@@ -106,6 +107,9 @@ pub struct OpenLinkPage {
     signed_in_as: Option<String>,
     /// Whether this browser needs the code that the requesting page shows.
     needs_code: bool,
+    /// The product that waits in another browser.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_elsewhere: Option<String>,
     #[serde(skip)]
     problem: Option<Shown>,
     #[serde(skip)]
@@ -126,9 +130,16 @@ impl OpenLinkPage {
             username: account.username.as_str().to_owned(),
             signed_in_as: signed_in.map(|account| account.username.as_str().to_owned()),
             needs_code: !is_same_browser,
+            client_elsewhere: None,
             problem: None,
             token: token.expose(),
         }
+    }
+
+    /// Says where to go on to the product that waits in another browser, if one does.
+    #[must_use]
+    pub fn with_client_elsewhere(self, client: Option<&ClientName>) -> Self {
+        Self { client_elsewhere: client.map(|name| name.as_str().to_owned()), ..self }
     }
 
     /// The page after a wrong code.

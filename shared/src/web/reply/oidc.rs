@@ -60,4 +60,20 @@ impl Reply {
     pub fn forgetting_authorization(self) -> Self {
         self.with_cookie(cookies::cleared(cookies::AUTHORIZE)).with_cookie(cookies::cleared(cookies::CLIENT))
     }
+    /// Somebody has signed in, but a product waits in another browser: the account page says so, once.
+    #[must_use]
+    pub fn with_client_elsewhere(self, client: Option<&ClientName>) -> Self {
+        let Some(client) = client else { return self };
+        let name = cookies::encode_client(client);
+        self.with_cookie(cookies::kept(cookies::CLIENT_ELSEWHERE, name, cookies::BANNER_LIFETIME))
+    }
+
+    /// Has the browser forget that product, because this page names it.
+    #[must_use]
+    pub fn having_named_client(self, client: Option<&str>) -> Self {
+        match client {
+            Some(_) => self.with_cookie(cookies::cleared(cookies::CLIENT_ELSEWHERE)),
+            None => self,
+        }
+    }
 }
