@@ -21,7 +21,8 @@ use yaml_serde::Value as Yaml;
 use self::intrinsics::{Scope, key_arn, plain_text};
 use self::kms::{KeyUsage, SIGNING_KEYS_MAX};
 pub use self::model::{
-    ACCOUNT_ID, Behavior, Distribution, Function, REGION, Route, Secret, StreamSource, Table, Template, TemplateError,
+    ACCOUNT_ID, Behavior, Distribution, Function, REGION, Route, Secret, StreamSource, Table, Template,
+    TemplateError,
 };
 
 impl Template {
