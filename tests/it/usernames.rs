@@ -11,6 +11,7 @@ use crate::support::{PASSWORD, Person, World};
 async fn create(world: &World, username: &str) -> Result<(), NotCreated> {
     let new = NewAccount {
         id: AccountId::new("account-of-eve"),
+        external_id: None,
         username: NewUsername::parse(username).expect("a username"),
         primary: EmailAddress::parse("eve@example.net").expect("an address"),
         kind: AccountKind::Regular,

@@ -213,7 +213,7 @@ async fn hash(line: Parsed, operator: &Operator) -> Result<Ready, Failure> {
             Some(Secret::Typed(typed)) => (Some(passwords.hash(&typed, salt).ok_or(line.number)?), None),
         };
         let Parsed { number, username, primary, kind, language, .. } = line;
-        let account = NewAccount { id, username, primary, kind, password_hash, language };
+        let account = NewAccount { id, external_id: None, username, primary, kind, password_hash, language };
         Ok(Ready { number, account, foreign })
     });
     hashed.await?.map_err(|number: usize| {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::backup::{Backup, ConfirmedAddress, FormerAddress, PendingAddress, RecoveryEmails};
 use super::email_address::EmailAddress;
+use super::external_id::ExternalId;
 use super::generation::Generation;
 use super::language::Language;
 use super::link::Purpose;
@@ -80,6 +81,8 @@ pub enum BackupRefused {
 pub struct Account {
     /// The key.
     pub id: AccountId,
+    /// The id of it that a product has given.
+    pub external_id: Option<ExternalId>,
     /// The username.
     pub username: Username,
     /// Who authenticates its owner.
@@ -278,6 +281,7 @@ pub(crate) mod tests {
         let since = NOW;
         Account {
             id: AccountId::new("a"),
+            external_id: None,
             username: Username::parse("mina").expect("a username"),
             kind,
             password_hash: None,

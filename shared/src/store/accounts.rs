@@ -1,4 +1,4 @@
-//! The table of accounts: creating an account, finding and loading one.
+//! The table of accounts: finding and loading one.
 //!
 //! An account is the items of one partition: `profile`, `email#primary`, `email#backup`, `email#former`,
 //! `email#pending`, and an `email#former-primary#…` for each primary that was replaced not long ago. Only confirmed addresses
@@ -7,12 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::error::Context;
 use super::read::query;
-use super::transaction::Transaction;
 use super::write::{Item, Write, key, text};
-use super::{Store, StoreError};
+use super::{NewAccount, Store, StoreError};
 use domain::{
-    Account, AccountId, AccountKind, Backup, ConfirmedAddress, EmailAddress, FormerAddress, FormerPrimary,
-    Generation, Language, MessageId, NewUsername, PasswordHash, PendingAddress, PendingPrimary, Timestamp,
+    Account, AccountId, AccountKind, Backup, ConfirmedAddress, EmailAddress, ExternalId, FormerAddress,
+    FormerPrimary, Generation, Language, MessageId, PasswordHash, PendingAddress, PendingPrimary, Timestamp,
     TokenHash, Username,
 };
 
@@ -54,6 +53,8 @@ pub(super) enum Record {
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct Profile {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    external_id: Option<ExternalId>,
     username: String,
     kind: AccountKind,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -176,6 +177,24 @@ pub(super) struct Pending {
 }
 
 impl Profile {
+    /// That of an account that is made at `now`.
+    pub(super) fn new(new: &NewAccount, now: Timestamp) -> Self {
+        Self {
+            external_id: new.external_id.clone(),
+            username: new.username.username().as_str().to_owned(),
+            kind: new.kind,
+            password_hash: new.password_hash.as_ref().map(|hash| hash.as_str().to_owned()),
+            password_event: None,
+            password_void: None,
+            locale: new.language,
+            generation: Generation::FIRST,
+            sessions_ended_at: None,
+            backup_frozen_until: None,
+            disabled_at: None,
+            created_at: now,
+        }
+    }
+
     /// The hash, unless an undo has made it void.
     fn password(&self) -> Option<&str> {
         let is_void = self.password_void.is_some() && self.password_void == self.password_event;
@@ -248,37 +267,6 @@ impl Pending {
     }
 }
 
-/// An account to create.
-#[derive(Debug, Clone)]
-pub struct NewAccount {
-    /// Its key.
-    pub id: AccountId,
-    /// Its username.
-    pub username: NewUsername,
-    /// Its primary email, which counts as confirmed.
-    pub primary: EmailAddress,
-    /// Who authenticates it.
-    pub kind: AccountKind,
-    /// Its password.
-    pub password_hash: Option<PasswordHash>,
-    /// The language of its pages and emails.
-    pub language: Language,
-}
-
-/// Why an account was not created. Nothing was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NotCreated {
-    /// Another account has the username.
-    #[error("the username is taken")]
-    UsernameTaken,
-    /// Another account has a username that looks like it.
-    #[error("the username looks like one that is taken")]
-    UsernameLooksTaken,
-    /// Another account has the address.
-    #[error("the email is taken")]
-    EmailTaken,
-}
-
 impl Store {
     /// The key of an item of an account.
     pub(super) fn account_key(id: &AccountId, record: &str) -> Item {
@@ -288,43 +276,6 @@ impl Store {
     /// Writes one item of an account, whatever it held before.
     pub(super) fn put_record(&self, id: &AccountId, record: Record) -> Result<Write, StoreError> {
         Write::put(&self.tables.accounts, &Row { account_id: id.clone(), record })
-    }
-
-    /// Creates an account with its claims, all or nothing. Keys: the claims of username, of what it looks like, and of
-    /// address. The conditions are false when another account has them.
-    pub async fn create_account(
-        &self,
-        new: &NewAccount,
-        now: Timestamp,
-    ) -> Result<Result<(), NotCreated>, StoreError> {
-        let profile = Profile {
-            username: new.username.username().as_str().to_owned(),
-            kind: new.kind,
-            password_hash: new.password_hash.as_ref().map(|hash| hash.as_str().to_owned()),
-            password_event: None,
-            password_void: None,
-            locale: new.language,
-            generation: Generation::FIRST,
-            sessions_ended_at: None,
-            backup_frozen_until: None,
-            disabled_at: None,
-            created_at: now,
-        };
-        let primary = Confirmed::from(&ConfirmedAddress::new(new.primary.clone(), now));
-        let mut tx = Transaction::new("make an account");
-        let username = tx.add(self.claim_username(new.username.username(), &new.id)?);
-        let looks = new.username.looks();
-        let looks = looks.iter().map(|look| Ok(tx.add(self.put_look(look, &new.id)?)));
-        let looks = looks.collect::<Result<Vec<_>, StoreError>>()?;
-        tx.add(self.claim_email(&new.primary, &new.id, None, now)?);
-        tx.add(self.put_record(&new.id, Record::Profile(profile))?);
-        tx.add(self.put_record(&new.id, Record::Primary(primary))?);
-        Ok(match tx.commit(self).await? {
-            Ok(()) => Ok(()),
-            Err(failed) if failed.at(username) => Err(NotCreated::UsernameTaken),
-            Err(failed) if looks.iter().any(|look| failed.at(*look)) => Err(NotCreated::UsernameLooksTaken),
-            Err(_) => Err(NotCreated::EmailTaken),
-        })
     }
 
     /// Loads an account, consistently, in one query. An unknown id costs the same call.
@@ -397,6 +348,7 @@ fn assemble(id: &AccountId, items: Vec<Stored>) -> Result<Option<Account>, Broke
     let password_hash = password.map(PasswordHash::parse).transpose();
     Ok(Some(Account {
         id: id.clone(),
+        external_id: profile.external_id,
         username: Username::parse(&profile.username).map_err(|_| broken("not a username"))?,
         kind: profile.kind,
         password_hash: password_hash.map_err(|_| broken("not a password hash"))?,

@@ -1,5 +1,5 @@
-//! Claims, in the table of accounts: each is an item that keeps an address or a username unique. Its partition key is
-//! made of the claimed text.
+//! Claims, in the table of accounts: each is an item that keeps an address, a username or an external id
+//! unique. Its partition key is made of the claimed text.
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use super::accounts::{FORMER, PROFILE, former_primary_record};
 use super::error::{Cause, Context};
 use super::write::{Item, Write, key, number, text};
 use super::{Store, StoreError};
-use domain::{AccountId, EmailAddress, Timestamp, Username};
+use domain::{AccountId, EmailAddress, ExternalId, Timestamp, Username};
 
 const CLAIM: &str = "claim";
 
@@ -72,6 +72,10 @@ fn email_claim(address: &EmailAddress) -> String {
     format!("claim#email#{}", address.canonical())
 }
 
+fn external_id_claim(external_id: &ExternalId) -> String {
+    format!("claim#external-id#{}", external_id.as_str())
+}
+
 fn username_claim(username: &Username) -> String {
     format!("claim#username#{}", username.canonical())
 }
@@ -94,6 +98,15 @@ impl Store {
     /// The account that has this username.
     pub async fn find_by_username(&self, username: &Username) -> Result<Option<AccountId>, StoreError> {
         let claim = self.find_claim(&username_claim(username)).await.context("find a username")?;
+        Ok(claim.map(|claim| claim.owner_id))
+    }
+
+    /// The account that has this external id.
+    pub async fn find_by_external_id(
+        &self,
+        external_id: &ExternalId,
+    ) -> Result<Option<AccountId>, StoreError> {
+        let claim = self.find_claim(&external_id_claim(external_id)).await.context("find an external id")?;
         Ok(claim.map(|claim| claim.owner_id))
     }
 
@@ -149,6 +162,17 @@ impl Store {
             .when("attribute_not_exists(account_id) OR in_force_until <= :now OR owner_id = :owner")
             .value(":owner", text(owner.as_str()))
             .value(":now", number(now.unix_seconds())))
+    }
+
+    /// Claims an external id. Key: the claim. The condition is false when an account has the external id.
+    pub(super) fn claim_external_id(
+        &self,
+        external_id: &ExternalId,
+        owner: &AccountId,
+    ) -> Result<Write, StoreError> {
+        Ok(self
+            .put_claim(external_id_claim(external_id), owner, None)?
+            .when("attribute_not_exists(account_id)"))
     }
 
     /// Claims a username. Key: the claim. The condition is false when an account has the username.

@@ -22,6 +22,7 @@ pub fn since() -> Timestamp {
 pub fn account(kind: AccountKind, backup: Backup) -> Account {
     Account {
         id: AccountId::new("a"),
+        external_id: None,
         username: Username::parse("<b>mína&").expect("a username"),
         kind,
         password_hash: None,
