@@ -5,7 +5,7 @@ use argon2::Params;
 use argon2::password_hash::phc;
 
 use super::argon2id::{Argon2id, MAX_LANES, MAX_MEMORY_KIB, SALT_BYTES, is_current};
-use super::imported::ImportedHash;
+use super::imported::{Digest, ImportedHash};
 use super::kdf::LegacyKdf;
 use super::work::Work;
 
@@ -13,7 +13,7 @@ use super::work::Work;
 const MAX_PASSES: u32 = 64;
 
 /// Stands between an imported hash's [`LegacyKdf`] and the Argon2id hash that its digest is wrapped in.
-const SEPARATOR: char = '|';
+pub(super) const SEPARATOR: char = '|';
 
 /// A hash as it is stored: Argon2id in PHC string format, either of the password itself or of the digest of an imported
 /// hash. In the second case that hash's function, cost and salt precede it.
@@ -70,7 +70,11 @@ impl PasswordHash {
         {
             return hash;
         }
-        let (kdf, argon2id) = (imported.kdf.clone(), argon2id.hash(&imported.digest, salt, work));
+        let digest = match &imported.digest {
+            Digest::Plain(digest) => digest,
+            Digest::Wrapped(hash) => return hash.clone(),
+        };
+        let (kdf, argon2id) = (imported.kdf.clone(), argon2id.hash(digest, salt, work));
         Self { text: format!("{kdf}{SEPARATOR}{argon2id}"), kdf: Some(kdf), argon2id: argon2id.into() }
     }
 
