@@ -17,6 +17,7 @@ pub mod lambda;
 pub mod logs;
 pub mod mailbox;
 pub mod random;
+pub mod signature;
 pub mod stack;
 pub mod startup;
 pub mod streams;

@@ -5,6 +5,7 @@
 
 mod cloudfront;
 pub mod condition;
+mod http_api;
 pub mod intrinsics;
 pub mod keys;
 pub mod kms;
@@ -21,7 +22,8 @@ use yaml_serde::Value as Yaml;
 use self::intrinsics::{Scope, plain_text};
 use self::kms::{KeyUsage, SIGNING_KEYS_MAX};
 pub use self::model::{
-    ACCOUNT_ID, Distribution, Function, REGION, Route, Secret, StreamSource, Table, Template, TemplateError,
+    ACCOUNT_ID, Distribution, Function, HttpApi, REGION, Route, Secret, StreamSource, Table, Template,
+    TemplateError,
 };
 
 impl Template {
@@ -37,6 +39,8 @@ impl Template {
         };
         let mut template = Self {
             functions: Vec::new(),
+            http_api: http_api::implicit(),
+            caller_policies: BTreeMap::new(),
             tables: Vec::new(),
             secrets: BTreeMap::new(),
             configuration_sets: BTreeSet::new(),
@@ -88,7 +92,7 @@ impl Template {
             let problem = format!("the local stack plays {SIGNING_KEYS_MAX} keys for signatures");
             return Err(TemplateError::new(id, problem));
         }
-        let mut routes = BTreeSet::new();
+        http_api::check(self)?;
         let mut names = BTreeSet::new();
         for function in &self.functions {
             let id = &function.logical_id;
@@ -97,14 +101,6 @@ impl Template {
                     id,
                     format!("another function runs {} already", function.name),
                 ));
-            }
-            for route in &function.routes {
-                if !routes.insert(route.key()) {
-                    return Err(TemplateError::new(
-                        format!("{id}.Events"),
-                        format!("the route {} belongs to another function already", route.key()),
-                    ));
-                }
             }
             if let Some(stream) = &function.stream {
                 let table = self.tables.iter().find(|table| table.name == stream.table);

@@ -40,6 +40,10 @@ impl std::error::Error for TemplateError {}
 pub struct Template {
     /// The functions, in the order of their logical ids.
     pub functions: Vec<Function>,
+    /// The HTTP API.
+    pub http_api: HttpApi,
+    /// What managed policies allow callers of the API, by the policy's logical id.
+    pub caller_policies: BTreeMap<String, Vec<Statement>>,
     /// The tables, in the order of their logical ids.
     pub tables: Vec<Table>,
     /// The secrets, by logical id.
@@ -61,6 +65,15 @@ pub struct Distribution {
     pub custom_headers: Vec<(String, String)>,
     /// Whether its function copies the viewer's `Host`.
     pub copies_host: bool,
+}
+
+/// The HTTP API that the routes belong to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpApi {
+    /// The logical id, which is the API's id in the local stack.
+    pub id: String,
+    /// Whether routes may want signed requests.
+    pub has_iam_authorizer: bool,
 }
 
 /// One Lambda function.
@@ -91,8 +104,11 @@ pub struct Function {
 pub struct Route {
     /// `None` for any method.
     pub method: Option<String>,
-    /// `None` for `$default`, which takes what no other route does.
+    /// `None` for `$default`, which takes what no other route does. Segments can be variables: `{name}`, and `{name+}` at
+    /// the end.
     pub path: Option<String>,
+    /// Whether requests are signed, and IAM decides who may send them.
+    pub iam: bool,
 }
 
 impl Route {
@@ -102,6 +118,16 @@ impl Route {
             None => "$default".to_owned(),
             Some(path) => format!("{} {path}", self.method.as_deref().unwrap_or("ANY")),
         }
+    }
+
+    /// The key without the names of variables: two routes of the same shape take the same requests.
+    pub(super) fn shape(&self) -> String {
+        let unnamed = |segment: &str| match (segment.starts_with('{'), segment.ends_with("+}")) {
+            (true, true) => "{+}".to_owned(),
+            (true, false) => "{}".to_owned(),
+            (false, _) => segment.to_owned(),
+        };
+        self.key().split('/').map(unnamed).collect::<Vec<_>>().join("/")
     }
 }
 
