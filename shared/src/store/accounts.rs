@@ -10,9 +10,9 @@ use super::read::query;
 use super::write::{Item, Write, key, text};
 use super::{NewAccount, Store, StoreError};
 use domain::{
-    Account, AccountId, AccountKind, Backup, ConfirmedAddress, EmailAddress, ExternalId, FormerAddress,
-    FormerPrimary, Generation, Language, MessageId, PasswordHash, PendingAddress, PendingPrimary, Timestamp,
-    TokenHash, Username,
+    Account, AccountId, AccountKind, Backup, ConfirmedAddress, Delivery, EmailAddress, ExternalId,
+    FormerAddress, FormerPrimary, Generation, Language, MessageId, PasswordHash, PendingAddress,
+    PendingPrimary, Timestamp, TokenHash, Username,
 };
 
 pub(super) const PROFILE: &str = "profile";
@@ -75,8 +75,10 @@ pub(super) struct Profile {
     #[serde(skip_serializing_if = "Option::is_none")]
     backup_frozen_until: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    disabled_at: Option<Timestamp>,
-    created_at: Timestamp,
+    pub(super) disabled_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    deleting_since: Option<Timestamp>,
+    pub(super) created_at: Timestamp,
 }
 
 /// `email` is the key of the index and canonical; `address` is the same with its local part as typed.
@@ -88,6 +90,8 @@ pub(super) struct Confirmed {
     /// Only if the address had a waiting period.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     usable_from: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Delivery::is_unknown")]
+    delivery: Delivery,
 }
 
 /// A replaced address, active until the waiting period of the new one is over.
@@ -174,6 +178,9 @@ pub(super) struct Pending {
     /// The session that requested it as the primary email. A backup email has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) primary_in_session: Option<TokenHash>,
+    /// Whether a product requested it as the primary email.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) primary_by_product: bool,
 }
 
 impl Profile {
@@ -191,6 +198,7 @@ impl Profile {
             sessions_ended_at: None,
             backup_frozen_until: None,
             disabled_at: None,
+            deleting_since: None,
             created_at: now,
         }
     }
@@ -209,6 +217,7 @@ impl From<&ConfirmedAddress> for Confirmed {
             address: confirmed.address.clone(),
             verified_at: confirmed.since,
             usable_from: Some(confirmed.usable_from).filter(|from| *from > confirmed.since),
+            delivery: confirmed.delivery.clone(),
         }
     }
 }
@@ -216,7 +225,7 @@ impl From<&ConfirmedAddress> for Confirmed {
 impl From<Confirmed> for ConfirmedAddress {
     fn from(row: Confirmed) -> Self {
         let usable_from = row.usable_from.unwrap_or(row.verified_at);
-        Self { address: row.address, since: row.verified_at, usable_from }
+        Self { address: row.address, since: row.verified_at, usable_from, delivery: row.delivery }
     }
 }
 
@@ -238,15 +247,22 @@ impl From<Former> for FormerAddress {
 }
 
 impl Pending {
-    /// As a backup email, or as the primary that this session requested.
-    pub(super) fn new(pending: &PendingAddress, primary_in_session: Option<&TokenHash>) -> Self {
+    /// As a backup email.
+    pub(super) fn backup(pending: &PendingAddress) -> Self {
         Self {
             address: pending.address.clone(),
             requested_at: pending.since,
             request_id: pending.request.clone(),
             generation: Some(pending.generation),
-            primary_in_session: primary_in_session.cloned(),
+            primary_in_session: None,
+            primary_by_product: false,
         }
+    }
+
+    /// As the primary.
+    pub(super) fn primary(PendingPrimary { pending, session }: &PendingPrimary) -> Self {
+        let primary_by_product = session.is_none();
+        Self { primary_in_session: session.clone(), primary_by_product, ..Self::backup(pending) }
     }
 
     /// The pending backup email or primary, if the generation it was requested under is the current one.
@@ -261,8 +277,8 @@ impl Pending {
             generation,
         };
         match self.primary_in_session {
-            None => (Some(pending), None),
-            Some(session) => (None, Some(PendingPrimary { pending, session })),
+            None if !self.primary_by_product => (Some(pending), None),
+            session => (None, Some(PendingPrimary { pending, session })),
         }
     }
 }
@@ -312,7 +328,7 @@ impl Store {
 /// An item is missing or does not parse.
 #[derive(Debug, thiserror::Error)]
 #[error("account {account}: {what}")]
-struct BrokenAccount {
+pub(super) struct BrokenAccount {
     account: String,
     what: &'static str,
 }
@@ -358,6 +374,7 @@ fn assemble(id: &AccountId, items: Vec<Stored>) -> Result<Option<Account>, Broke
         sessions_ended_at: profile.sessions_ended_at,
         backup_frozen_until: profile.backup_frozen_until,
         disabled_at: profile.disabled_at,
+        deleting_since: profile.deleting_since,
         created_at: profile.created_at,
         primary: primary.ok_or_else(|| broken("no primary email"))?,
         former_primaries,

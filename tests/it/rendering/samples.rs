@@ -32,6 +32,7 @@ pub fn account(kind: AccountKind, backup: Backup) -> Account {
         sessions_ended_at: None,
         backup_frozen_until: None,
         disabled_at: None,
+        deleting_since: None,
         created_at: since(),
         primary: ConfirmedAddress::new(address("mina@bücher.example"), since()),
         pending_primary: None,

@@ -47,6 +47,11 @@ impl FromStr for FormerHashes {
 }
 
 impl FormerHashes {
+    /// Whether this function is among them.
+    pub(super) fn have(&self, cost: KdfCost) -> bool {
+        self.0.contains(&cost)
+    }
+
     /// The digest of a password by an account's own function, if it has one. Each named function runs once, whether
     /// or not it is the account's.
     pub(super) fn digest(

@@ -6,7 +6,7 @@ use argon2::password_hash::phc;
 
 use super::argon2id::{Argon2id, MAX_LANES, MAX_MEMORY_KIB, SALT_BYTES, is_current};
 use super::imported::{Digest, ImportedHash};
-use super::kdf::LegacyKdf;
+use super::kdf::{KdfCost, LegacyKdf};
 use super::work::Work;
 
 /// More passes than these would not fit into a function's time.
@@ -78,6 +78,17 @@ impl PasswordHash {
         Self { text: format!("{kdf}{SEPARATOR}{argon2id}"), kdf: Some(kdf), argon2id: argon2id.into() }
     }
 
+    /// Whether it was made of this imported hash.
+    pub(super) fn is_of(&self, imported: &ImportedHash, argon2id: &Argon2id, work: &mut Work) -> bool {
+        match &imported.digest {
+            _ if self.text == imported.text => true,
+            Digest::Plain(digest) => {
+                self.kdf.as_ref() == Some(&imported.kdf) && self.verify(digest, argon2id, work)
+            }
+            Digest::Wrapped(hash) => self == hash,
+        }
+    }
+
     /// The text to store.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -86,6 +97,11 @@ impl PasswordHash {
     /// The function that leads from a password to the digest that is wrapped, if one is.
     pub(super) fn kdf(&self) -> Option<&LegacyKdf> {
         self.kdf.as_ref()
+    }
+
+    /// The function of the system it was imported from, if it wraps a hash of another one.
+    pub fn former_cost(&self) -> Option<KdfCost> {
+        self.kdf.as_ref().map(|kdf| kdf.cost)
     }
 
     /// Whether it is of another kind or cost than a new hash.
