@@ -1,11 +1,22 @@
 //! One file for each command.
 mod account_admin;
+mod account_line;
 pub mod accounts;
 pub mod clients;
 pub mod emails;
+mod export;
 mod history;
 mod import;
+mod import_check;
+mod import_create;
 mod import_lines;
+mod import_refused;
+mod import_seen;
+mod import_source;
+mod import_summary;
+mod pace;
+mod progress;
+mod show;
 mod usernames;
 
 use clap::Args;

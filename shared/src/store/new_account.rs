@@ -26,6 +26,17 @@ pub struct NewAccount {
     pub language: Language,
 }
 
+/// What an account brings along from where it was before.
+#[derive(Debug, Clone, Default)]
+pub struct Past {
+    /// When it was created there.
+    pub created_at: Option<Timestamp>,
+    /// When it was disabled there.
+    pub disabled_at: Option<Timestamp>,
+    /// The backup email that was confirmed there.
+    pub backup: Option<ConfirmedAddress>,
+}
+
 /// Why an account was not created. Nothing was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotCreated {
@@ -41,6 +52,9 @@ pub enum NotCreated {
     /// Another account has the address.
     #[error("the email is taken")]
     EmailTaken,
+    /// Another account has the backup email that it would bring along.
+    #[error("the backup email is taken")]
+    BackupTaken,
 }
 
 impl Store {
@@ -51,7 +65,20 @@ impl Store {
         new: &NewAccount,
         now: Timestamp,
     ) -> Result<Result<(), NotCreated>, StoreError> {
+        self.create_account_with_past(new, &Past::default(), now).await
+    }
+
+    /// The same for an account that existed elsewhere before.
+    pub async fn create_account_with_past(
+        &self,
+        new: &NewAccount,
+        past: &Past,
+        now: Timestamp,
+    ) -> Result<Result<(), NotCreated>, StoreError> {
         let primary = Confirmed::from(&ConfirmedAddress::new(new.primary.clone(), now));
+        let mut profile = Profile::new(new, now);
+        profile.created_at = past.created_at.unwrap_or(now);
+        profile.disabled_at = past.disabled_at;
         let mut tx = Transaction::new("make an account");
         let external_id =
             new.external_id.as_ref().map(|external_id| self.claim_external_id(external_id, &new.id));
@@ -61,13 +88,19 @@ impl Store {
         let looks = looks.iter().map(|look| Ok(tx.add(self.put_look(look, &new.id)?)));
         let looks = looks.collect::<Result<Vec<_>, StoreError>>()?;
         tx.add(self.claim_email(&new.primary, &new.id, None, now)?);
-        tx.add(self.put_record(&new.id, Record::Profile(Profile::new(new, now)))?);
+        tx.add(self.put_record(&new.id, Record::Profile(profile))?);
         tx.add(self.put_record(&new.id, Record::Primary(primary))?);
+        let mut backup = None;
+        if let Some(confirmed) = &past.backup {
+            backup = Some(tx.add(self.claim_email(&confirmed.address, &new.id, None, now)?));
+            tx.add(self.put_record(&new.id, Record::Backup(Confirmed::from(confirmed)))?);
+        }
         Ok(match tx.commit(self).await? {
             Ok(()) => Ok(()),
             Err(failed) if failed.at(external_id) => Err(NotCreated::ExternalIdTaken),
             Err(failed) if failed.at(username) => Err(NotCreated::UsernameTaken),
             Err(failed) if looks.iter().any(|look| failed.at(*look)) => Err(NotCreated::UsernameLooksTaken),
+            Err(failed) if failed.at(backup) => Err(NotCreated::BackupTaken),
             Err(_) => Err(NotCreated::EmailTaken),
         })
     }
