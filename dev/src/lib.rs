@@ -12,6 +12,7 @@ pub mod build;
 pub mod cli;
 pub mod clock;
 pub mod cloudfront;
+pub mod events;
 pub mod gateway;
 pub mod lambda;
 pub mod logs;

@@ -5,6 +5,7 @@
 
 mod cloudfront;
 pub mod condition;
+mod events;
 mod http_api;
 pub mod intrinsics;
 pub mod keys;
@@ -19,6 +20,7 @@ use anyhow::Context as _;
 use serde_json::Value;
 use yaml_serde::Value as Yaml;
 
+pub use self::events::{AsyncInvocation, EmailEvents, EventRule};
 use self::intrinsics::{Scope, plain_text};
 use self::kms::{KeyUsage, SIGNING_KEYS_MAX};
 pub use self::model::{
@@ -44,6 +46,7 @@ impl Template {
             tables: Vec::new(),
             secrets: BTreeMap::new(),
             configuration_sets: BTreeSet::new(),
+            email_events: Vec::new(),
             kms_keys: BTreeMap::new(),
             distribution: None,
         };
@@ -93,6 +96,7 @@ impl Template {
             return Err(TemplateError::new(id, problem));
         }
         http_api::check(self)?;
+        events::check(self)?;
         let mut names = BTreeSet::new();
         for function in &self.functions {
             let id = &function.logical_id;

@@ -8,6 +8,7 @@ mod outbox;
 mod people;
 pub mod platform;
 mod product;
+mod reports;
 mod request;
 mod visitor;
 mod wire;
@@ -17,6 +18,7 @@ mod writes;
 pub use functions::{Functions, respond, starts};
 pub use people::{PASSWORD, Person};
 pub use product::{Product, Tokens, basic, challenge, leads_to, sign_out_request, signs_in};
+pub use reports::{bounce, complaint};
 pub use request::Ask;
 pub use visitor::{Answer, Visitor, assert_public, assert_sealed, read, token_in};
 pub use world::{

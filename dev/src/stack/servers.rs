@@ -11,7 +11,9 @@ use crate::aws::connection::{ConnectionCutter, CuttableListener};
 use crate::aws::containers;
 use crate::aws::database::WriteSignal;
 use crate::aws::endpoint::AwsEndpoint;
+use crate::aws::ses::Ses;
 use crate::cloudfront::CloudFront;
+use crate::events::{Events, Target};
 use crate::gateway::Gateway;
 use crate::lambda::invoker::Invoker;
 use crate::mailbox;
@@ -20,12 +22,13 @@ use crate::template::Function;
 
 impl Stack {
     pub(super) fn serve(&mut self, options: &Options, ports: Ports) -> anyhow::Result<()> {
+        self.ses = Ses::new(&self.template, self.mailbox.clone(), self.events(options)?);
         let writes = WriteSignal::default();
         let endpoint = AwsEndpoint {
             checks: Checks::of(&self.template, self.faults.clone()),
             database: self.database.address,
             client: local_client()?,
-            mailbox: self.mailbox.clone(),
+            ses: self.ses.clone(),
             calls: self.calls.clone(),
             runtime: self.runtime.clone(),
             writes: writes.clone(),
@@ -34,7 +37,7 @@ impl Stack {
             self.serve_aws(listener, containers::router(endpoint.clone()));
         }
         self.serve_aws(ports.aws, endpoint.router());
-        self.serve_page(ports.mailbox, mailbox::router(self.mailbox.clone()));
+        self.serve_page(ports.mailbox, mailbox::router(self.ses.clone()));
         let (mailbox, logs) = (self.mailbox.clone(), self.logs.clone());
         let tell = async move { mailbox.each(|email| logs.tell(&email.line())).await };
         self.tasks.push(tokio::spawn(tell));
@@ -66,6 +69,22 @@ impl Stack {
         }
         self.serve_page(port.open()?, page);
         Ok(())
+    }
+
+    /// The buses, with the rules of the template.
+    fn events(&self, options: &Options) -> anyhow::Result<Events> {
+        let mut targets = Vec::new();
+        for function in &self.template.functions {
+            for rule in &function.rules {
+                targets.push(Target {
+                    rule: rule.clone(),
+                    function: function.name.clone(),
+                    invoker: self.invoker(options, function)?,
+                    asynchronous: function.asynchronous.clone(),
+                });
+            }
+        }
+        Ok(Events::new(targets, self.dead_letters.clone(), self.logs.clone()))
     }
 
     fn read_streams(&mut self, options: &Options, writes: &WriteSignal) -> anyhow::Result<()> {

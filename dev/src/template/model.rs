@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::events::{AsyncInvocation, EmailEvents, EventRule};
 use super::kms::KmsKey;
 use super::statement::Statement;
 
@@ -52,6 +53,8 @@ pub struct Template {
     pub distribution: Option<Distribution>,
     /// The configuration sets of SES, by logical id, which is their name in the local stack.
     pub configuration_sets: BTreeSet<String>,
+    /// What SES sends to buses of EventBridge.
+    pub email_events: Vec<EmailEvents>,
     /// The keys of KMS, by logical id, which is their key id in the local stack.
     pub kms_keys: BTreeMap<String, KmsKey>,
 }
@@ -97,6 +100,10 @@ pub struct Function {
     pub statements: Vec<Statement>,
     /// The stream that feeds the function, if any.
     pub stream: Option<StreamSource>,
+    /// The rules that send it events.
+    pub rules: Vec<EventRule>,
+    /// What follows when it fails on such an event.
+    pub asynchronous: AsyncInvocation,
 }
 
 /// A route of the HTTP API.

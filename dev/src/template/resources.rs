@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::events::{AsyncInvocation, EmailEvents, EventInvokeConfig, EventRule};
 use super::http_api;
 use super::intrinsics::{plain_text, stream_arn};
 use super::kms::KmsKey;
@@ -42,6 +43,9 @@ pub fn add(
         "AWS::SES::ConfigurationSet" => {
             template.configuration_sets.insert(id.to_owned());
         }
+        "AWS::SES::ConfigurationSetEventDestination" => {
+            template.email_events.extend(EmailEvents::parse(id, properties)?);
+        }
         "AWS::KMS::Key" => {
             template.kms_keys.insert(id.to_owned(), KmsKey::parse(id, properties)?);
         }
@@ -73,6 +77,7 @@ struct FunctionProperties {
     environment: Environment,
     policies: Value,
     events: BTreeMap<String, Event>,
+    event_invoke_config: Option<EventInvokeConfig>,
 }
 
 #[derive(Deserialize, Default)]
@@ -121,16 +126,16 @@ struct Filter {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct DestinationConfig {
-    on_failure: OnFailure,
+pub(super) struct DestinationConfig {
+    pub(super) on_failure: OnFailure,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct OnFailure {
+pub(super) struct OnFailure {
     #[serde(rename = "Type")]
     _kind: Option<String>,
-    destination: String,
+    pub(super) destination: String,
 }
 
 fn function(globals: &Value, id: &str, resource: &Value) -> Result<Function, TemplateError> {
@@ -152,6 +157,8 @@ fn function(globals: &Value, id: &str, resource: &Value) -> Result<Function, Tem
         routes: Vec::new(),
         statements: statements(id, &own.policies)?,
         stream: None,
+        rules: Vec::new(),
+        asynchronous: own.event_invoke_config.map(AsyncInvocation::from).unwrap_or_default(),
     };
     for (event_name, event) in own.events {
         let place = format!("{id}.Events.{event_name}");
@@ -160,6 +167,7 @@ fn function(globals: &Value, id: &str, resource: &Value) -> Result<Function, Tem
             "DynamoDB" if function.stream.is_none() => {
                 function.stream = Some(stream_source(&place, &event.properties)?);
             }
+            "EventBridgeRule" => function.rules.push(EventRule::parse(&place, &event.properties)?),
             other => {
                 return Err(TemplateError::new(
                     place,
