@@ -28,7 +28,7 @@ enum Command {
     /// Clients of OpenID Connect: register them, list them, change their secrets, remove them
     #[command(subcommand)]
     Clients(Clients),
-    /// Emails that were not sent: list them, send them again
+    /// Emails that were not sent, and addresses that get none: list them, send again
     #[command(subcommand, alias = "mails")]
     Emails(Emails),
 }

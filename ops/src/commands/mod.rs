@@ -17,6 +17,7 @@ mod import_summary;
 mod pace;
 mod progress;
 mod show;
+mod undeliverable;
 mod usernames;
 
 use clap::Args;
@@ -24,6 +25,7 @@ use domain::{FormerHashes, MessageId, PasswordHasher, Timestamp};
 use shared::clock::Clock;
 use shared::config;
 use shared::entropy::Entropy;
+use shared::mail::SuppressionList;
 use shared::store::Store;
 
 use crate::error::Failure;
@@ -43,6 +45,7 @@ pub struct Connection {
 /// What a command needs.
 struct Operator {
     store: Store,
+    suppressions: SuppressionList,
     clock: Clock,
     entropy: Entropy,
     passwords: PasswordHasher,
@@ -62,7 +65,8 @@ impl Operator {
         let entropy = Entropy::system();
         let store = Store::new(tables, &sdk, entropy.clone());
         let passwords = PasswordHasher::new(FormerHashes::default());
-        Ok(Self { store, clock: Clock::system(), entropy, passwords })
+        let suppressions = SuppressionList::new(&sdk);
+        Ok(Self { store, suppressions, clock: Clock::system(), entropy, passwords })
     }
 
     fn now(&self) -> Timestamp {
