@@ -3,7 +3,7 @@
 //! Knows routes and functions, no flow. The form of events and responses is in `payload`; who may send what to a route that
 //! IAM guards is in `authorizer`.
 
-pub mod authorizer;
+mod authorizer;
 pub mod callers;
 mod encoding;
 mod payload;
@@ -198,3 +198,6 @@ async fn handle(
 fn message(status: StatusCode, message: &str) -> Response {
     (status, axum::Json(json!({ "message": message }))).into_response()
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,11 @@ use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, si
 use aws_sigv4::sign::v4;
 use time::{Date, Month, OffsetDateTime, Time};
 
+use crate::browser::SiteRequest;
+
+/// The header with the time of a signature.
+pub const DATE: &str = "x-amz-date";
+
 /// An access key with its secret, and where it signs for.
 #[derive(Debug, Clone, Copy)]
 pub struct Signer<'a> {
@@ -47,6 +52,25 @@ impl Signer<'_> {
     pub fn signature(&self, request: &Signable<'_>, at: OffsetDateTime) -> anyhow::Result<String> {
         let (_, signature) = self.output(request, at)?;
         Ok(signature)
+    }
+
+    /// The request with a signature of all its headers and of the host of this site.
+    pub fn signed(
+        &self,
+        mut request: SiteRequest,
+        site: &str,
+        at: OffsetDateTime,
+    ) -> anyhow::Result<SiteRequest> {
+        let (_, host) = site.split_once("://").context("a site has a scheme")?;
+        let headers = request.headers.iter().map(|(name, value)| (*name, value.as_str()));
+        let headers: Vec<_> = headers.chain([("host", host)]).collect();
+        let (method, body) = (request.method.as_str(), request.body.as_bytes());
+        let added = self.sign(&Signable { method, target: &request.path, headers: &headers, body }, at)?;
+        for (name, value) in added {
+            let known = [DATE, "authorization"].into_iter().find(|known| *known == name);
+            request.headers.push((known.context("another header than expected")?, value));
+        }
+        Ok(request)
     }
 
     fn output(

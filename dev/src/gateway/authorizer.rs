@@ -12,16 +12,12 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use time::{Duration, OffsetDateTime};
 
-use super::callers::{Caller, Callers};
-use crate::signature::{Signable, Signer, parse_date};
+use super::callers::{Caller, Callers, SERVICE};
+use crate::signature::{DATE, Signable, parse_date};
 use crate::template::statement::Permission;
 use crate::template::{ACCOUNT_ID, REGION, Template};
 
-/// The service that requests to an API are signed for.
-pub const SERVICE: &str = "execute-api";
-
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
-const DATE: &str = "x-amz-date";
 const TOKEN: &str = "x-amz-security-token";
 
 /// How far the time of a signature may be from the clock ("In most cases, a request must reach AWS within five minutes of the
@@ -158,7 +154,6 @@ impl Authorizer {
             return Err(Refusal::Time);
         }
         let headers = signed(&parts.headers, &authorization.signed_headers)?;
-        let signer = Signer { access_key_id: key, secret: caller.secret(), region: REGION, service: SERVICE };
         let signable = Signable {
             method: parts.method.as_str(),
             target: parts.uri.path_and_query().map_or("/", |target| target.as_str()),
@@ -166,7 +161,7 @@ impl Authorizer {
             body,
         };
         // A request that cannot be signed has no right signature.
-        match signer.signature(&signable, at) {
+        match caller.signer().signature(&signable, at) {
             Ok(signature) if signature == authorization.signature => Ok(caller),
             _ => Err(Refusal::Signature),
         }
@@ -201,4 +196,4 @@ fn signed<'h>(headers: &'h HeaderMap, names: &[&'h str]) -> Result<Vec<(&'h str,
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,5 +1,5 @@
-//! Who may call routes that IAM guards: users with an access key each, one for each policy of the template that allows
-//! calls, and one without a policy.
+//! Who may call routes that IAM guards: users with an access key each. One has all policies of the template that allow calls, one
+//! has each of them alone, and one has none.
 //!
 //! The keys follow from the names, so that a program's configuration stays valid when the stack starts again. They open
 //! nothing but a stack on one machine.
@@ -8,8 +8,15 @@ use serde_json::{Value, json};
 
 use crate::aws::iam::{self, access_key_id};
 use crate::random;
+use crate::signature::Signer;
 use crate::template::statement::{Permission, Statement};
-use crate::template::{ACCOUNT_ID, Template};
+use crate::template::{ACCOUNT_ID, REGION, Template};
+
+/// The service that requests to an API are signed for.
+pub const SERVICE: &str = "execute-api";
+
+/// The caller who has all policies, as the back end of a product does that reads and writes.
+pub const PRODUCT: &str = "product";
 
 /// The caller whom no policy allows anything.
 pub const NOBODY: &str = "nobody";
@@ -52,6 +59,11 @@ impl Caller {
         &self.secret
     }
 
+    /// What signs the user's requests to the API.
+    pub fn signer(&self) -> Signer<'_> {
+        Signer { access_key_id: &self.access_key_id, secret: &self.secret, region: REGION, service: SERVICE }
+    }
+
     /// Whether the user's policy allows this.
     pub(super) fn may(&self, permission: &Permission) -> bool {
         iam::allow(&self.statements, permission)
@@ -79,15 +91,17 @@ impl Caller {
 pub struct Callers(Vec<Caller>);
 
 impl Callers {
-    /// Those of a template, in the order of their policies; none if no policy allows calls.
+    /// Those of a template; none if no policy allows calls.
     pub fn of(template: &Template) -> Self {
-        let policies = template.caller_policies.iter();
-        let mut callers: Vec<_> =
-            policies.map(|(id, statements)| Caller::new(name_of(id), statements.clone())).collect();
-        if !callers.is_empty() {
-            callers.push(Caller::new(NOBODY.to_owned(), Vec::new()));
+        let policies = &template.caller_policies;
+        if policies.is_empty() {
+            return Self(Vec::new());
         }
-        Self(callers)
+        let all = policies.values().flatten().cloned().collect();
+        let each = policies.iter().map(|(id, statements)| Caller::new(name_of(id), statements.clone()));
+        let (product, nobody) =
+            (Caller::new(PRODUCT.to_owned(), all), Caller::new(NOBODY.to_owned(), Vec::new()));
+        Self([product].into_iter().chain(each).chain([nobody]).collect())
     }
 
     /// All of them.

@@ -1,7 +1,9 @@
 use super::*;
 use crate::gateway::routes::Routes;
+use crate::signature::Signer;
 
-const TEMPLATE: &str = r#"
+/// An API with a function behind routes that want signed requests, and with policies for its callers.
+pub const TEMPLATE: &str = r#"
 Resources:
   Api: { Type: AWS::Serverless::HttpApi, Properties: { Auth: { EnableIamAuthorizer: true } } }
   Things:
@@ -97,8 +99,7 @@ impl Draft {
     fn signed(mut self, name: &str, region: &str, service: &str, seconds: i64) -> Self {
         let callers = Callers::of(&template());
         let caller = callers.named(name).expect("a caller");
-        let signer =
-            Signer { access_key_id: caller.access_key_id(), secret: caller.secret(), region, service };
+        let signer = Signer { region, service, ..caller.signer() };
         let headers: Vec<_> =
             self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let request =
@@ -134,6 +135,10 @@ fn policies_decide_who_may_call_which_route() {
         ("write-things", "PUT", "/things/a-1?note=x%20y&b=1", true),
         ("write-things", "PUT", "/things/s%C3%B8ren%2B1", true),
         ("write-things", "PUT", "/things/kept", false),
+        ("product", "GET", "/things/a-1", true),
+        ("product", "PUT", "/things/a-1", true),
+        // A policy that denies counts beside one that allows.
+        ("product", "GET", "/things/kept", false),
         ("write-things", "PUT", "/things/%6Bept", false),
         ("read-things", "GET", "/things/kept", true),
         ("nobody", "GET", "/things/a-1", false),
@@ -156,10 +161,8 @@ fn policies_decide_who_may_call_which_route() {
 #[test]
 fn a_policy_for_something_else_makes_no_caller() {
     let callers = Callers::of(&template());
-    assert_eq!(
-        callers.iter().map(Caller::name).collect::<Vec<_>>(),
-        ["read-things", "write-things", "nobody"]
-    );
+    let names: Vec<_> = callers.iter().map(Caller::name).collect();
+    assert_eq!(names, ["product", "read-things", "write-things", "nobody"]);
     let none = Template::parse("Resources:\n  Api: { Type: AWS::Serverless::HttpApi }\n", &BTreeMap::new());
     assert_eq!(Callers::of(&none.expect("a template")).iter().count(), 0);
 }
