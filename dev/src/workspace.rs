@@ -23,6 +23,7 @@ pub fn template(page_port: u16, given: &BTreeMap<String, String>) -> anyhow::Res
         ("MailFrom".to_owned(), "no-reply@example.com".to_owned()),
     ]);
     parameters.extend(given.clone());
+    parameters.entry("AccountApi".to_owned()).or_insert_with(|| "true".to_owned());
     // The template does not allow both.
     let has_cloudfront = parameters.get("CloudFront").is_some_and(|value| value == "true");
     parameters.entry("OpenIdConnect".to_owned()).or_insert_with(|| (!has_cloudfront).to_string());

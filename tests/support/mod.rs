@@ -19,7 +19,7 @@ pub use functions::{Functions, respond, starts};
 pub use people::{PASSWORD, Person};
 pub use product::{Product, Tokens, basic, challenge, leads_to, sign_out_request, signs_in};
 pub use reports::{bounce, complaint};
-pub use request::Ask;
+pub use request::{Ask, PRINCIPAL};
 pub use visitor::{Answer, Visitor, assert_public, assert_sealed, read, token_in};
 pub use world::{
     NOON, PUBLIC_URL, World, file, function_of, template, template_text, variables, workspace_file,

@@ -146,7 +146,8 @@ async fn create(
         }
         Err(NotCreated::ExternalIdTaken) => Ok(None),
         Err(NotCreated::UsernameTaken | NotCreated::UsernameLooksTaken) => Err(username_taken()),
-        Err(NotCreated::EmailTaken) => Err(email_taken()),
+        // It brings no backup email along.
+        Err(NotCreated::EmailTaken | NotCreated::BackupTaken) => Err(email_taken()),
     }
 }
 
