@@ -51,7 +51,8 @@ pub async fn run(connection: &Connection) -> Result<(), Failure> {
         ]));
     };
     let operator = Operator::connect(connection).await?;
-    let Counts { accounts, waiting, unreadable } = export(&operator, &mut tokio::fs::File::from_std(pipe)).await?;
+    let Counts { accounts, waiting, unreadable } =
+        export(&operator, &mut tokio::fs::File::from_std(pipe)).await?;
     eprintln!("{accounts} accounts exported; the export is complete");
     if waiting > 0 {
         eprintln!("{waiting} new backup emails are left out, because their waiting period is not over");
@@ -84,8 +85,8 @@ async fn export(
     let mut progress = Progress::new("accounts", None, 0);
     let (mut counts, mut next, mut buffer) = (Counts::default(), None::<Cursor>, Vec::new());
     loop {
-        let page = pace.call(async || operator.store.list_accounts(next.as_ref()).await).await?;
-        let mut read = stream::iter(page.ids).map(|id| read(operator, &pace, id)).buffered(MOST_AT_A_TIME);
+        let batch = pace.call(async || operator.store.list_accounts(next.as_ref()).await).await?;
+        let mut read = stream::iter(batch.ids).map(|id| read(operator, &pace, id)).buffered(MOST_AT_A_TIME);
         while let Some(account) = read.try_next().await? {
             match account {
                 Read::Account(line, left_out) => {
@@ -106,7 +107,7 @@ async fn export(
             }
             progress.show(counts.accounts, String::new);
         }
-        next = page.next;
+        next = batch.next;
         if next.is_none() {
             to.write_all(&buffer).await?;
             to.flush().await?;

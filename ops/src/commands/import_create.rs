@@ -61,7 +61,7 @@ pub fn compare_all<'r>(
         .flat_map(stream::iter)
         .map(|compared| {
             compared.map(|(line, existing)| {
-                (line.number, run.outcome(&line, existing).unwrap_or(Outcome::Made(None)))
+                (line.number, run.outcome(&line, &existing).unwrap_or(Outcome::Made(None)))
             })
         })
 }
@@ -88,13 +88,13 @@ impl Run<'_> {
     }
 
     /// What becomes of a line because of accounts that exist; nothing if it can be created.
-    fn outcome(&self, line: &Parsed, existing: Existing) -> Option<Outcome> {
+    fn outcome(&self, line: &Parsed, existing: &Existing) -> Option<Outcome> {
         let refused = |why| Some(Outcome::Refused(taken(line.username.username().as_str(), why)));
         match existing {
             Existing::Nobody => None,
             Existing::Account(_) if self.skip_existing => Some(Outcome::Exists),
             Existing::Account(_) => refused(NotCreated::UsernameTaken),
-            Existing::Other(why) => refused(why),
+            Existing::Other(why) => refused(*why),
         }
     }
 
@@ -104,7 +104,7 @@ impl Run<'_> {
         if !self.skip_existing {
             return lines.into_iter().map(|line| line.map(Step::Parsed)).collect();
         }
-        let step = |(line, existing): (Parsed, Existing)| match self.outcome(&line, existing) {
+        let step = |(line, existing): (Parsed, Existing)| match self.outcome(&line, &existing) {
             Some(outcome) => Step::Done(line.number, outcome),
             None => Step::Parsed(line),
         };

@@ -43,6 +43,10 @@ pub fn parse(number: u32, line: &str, now: Timestamp) -> Result<Parsed, String> 
         None => Language::default(),
         Some(tag) => Language::from_tag(&tag).ok_or("there are no texts for the locale")?,
     };
+    // Everybody sees a username, and a hash without a slash could be one.
+    if ImportedHash::parse(&line.username).is_ok() {
+        return Err("username: it is the hash of a password".into());
+    }
     let username = NewUsername::parse(&line.username)
         .map_err(|error| format!("username {}: {error}", usernames::shown(&line.username)))?;
     let primary = EmailAddress::parse(&line.email).map_err(|error| format!("email: {error}"))?;
@@ -238,6 +242,6 @@ mod tests {
             }
         }
         let number = problem(&with(r#""password":20261122140505"#));
-        assert_eq!(number, "a value is of the wrong kind, expected a string (column 85)");
+        assert_eq!(number, "a value is of the wrong kind, expected a string (column 88)");
     }
 }

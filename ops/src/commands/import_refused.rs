@@ -123,7 +123,7 @@ mod tests {
     fn said(refused: Refused) -> Vec<String> {
         match refused.into_result() {
             Err(Failure::Input(lines)) => lines,
-            Err(Failure::Environment(error)) => panic!("{error}"),
+            Err(other) => panic!("{other:?}"),
             Ok(()) => Vec::new(),
         }
     }
@@ -144,7 +144,7 @@ mod tests {
     fn a_report_goes_on_after_a_run_that_was_killed() {
         let path = std::env::temp_dir().join(format!("sparekey-report-{}", std::process::id()));
         let run = |lines: &[u32]| {
-            let mut refused = Refused::new(Some(&path)).ok().expect("a report");
+            let mut refused = Refused::new(Some(&path)).expect("a report");
             for line in lines {
                 refused.add(*line, "the \"email\" is taken").expect("it can be written");
             }
