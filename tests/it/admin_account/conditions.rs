@@ -17,8 +17,14 @@ async fn the_tag_follows_what_a_product_sees_and_nothing_else() {
     let browser = world.signed_in(&person).await;
     assert_eq!(world.get_account(ID).await.header("etag"), tags[0], "a sign-in changes nothing of it");
     browser.emailed_token("/account/backup", "spare@example.org").await;
-    assert_eq!(world.get_account(ID).await.header("etag"), tags[0], "nor does what waits to be the backup email");
-    for change in [put(&json!({ "locale": "da" })), put(&json!({ "username": "Mina" })), put(&json!({ "kind": "sso" }))] {
+    assert_eq!(
+        world.get_account(ID).await.header("etag"),
+        tags[0],
+        "nor does what waits to be the backup email"
+    );
+    for change in
+        [put(&json!({ "locale": "da" })), put(&json!({ "username": "Mina" })), put(&json!({ "kind": "sso" }))]
+    {
         tags.push(world.back_end(&change).await.header("etag").to_owned());
     }
     world.post_account(ID, "disable").await;
@@ -118,7 +124,9 @@ async fn wishes_that_cross_are_fulfilled_one_after_the_other_or_said_to_be_tried
     let world = World::new();
     world.put_account(ID, &wanted()).await;
     let asks: Vec<_> = (0..10)
-        .flat_map(|number| [put(&json!({ "username": format!("mina{number}") })), put(&json!({ "locale": "da" }))])
+        .flat_map(|number| {
+            [put(&json!({ "username": format!("mina{number}") })), put(&json!({ "locale": "da" }))]
+        })
         .collect();
     for answer in at_once(&world, &asks).await {
         assert!(answer.status == 200 || answer.code() == "changed-meanwhile", "{}", answer.body);
@@ -138,7 +146,8 @@ async fn two_accounts_that_want_one_name_get_it_once() {
         .collect();
     let answers = at_once(&world, &asks).await;
     let created = answers.iter().filter(|answer| answer.status == 201).count();
-    let taken = answers.iter().filter(|answer| answer.status == 409 && answer.code() == "username-taken").count();
+    let taken =
+        answers.iter().filter(|answer| answer.status == 409 && answer.code() == "username-taken").count();
     assert_eq!((created, taken), (1, 19), "{answers:#?}");
     world.assert_claims_fit();
 }
