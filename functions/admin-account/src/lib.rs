@@ -15,6 +15,19 @@ use shared::requirements::AccountAdministration;
 use shared::store::{AccountUpdate, Deletion, NewAccount, NotCreated, UpdateRefused};
 use shared::web::{Code, Method, PreconditionFailed, Problem, Reply, Request, StatusCode};
 
+/// What a PUT has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Done {
+    /// The account is new.
+    Created,
+    /// It has changed.
+    Changed,
+    /// It was as wanted.
+    IsAsWanted,
+    /// Nothing: others have changed it since it was read.
+    Nothing,
+}
+
 /// How often an account is read that others change at the same time.
 const READS: usize = 5;
 
@@ -42,10 +55,14 @@ pub async fn put(app: &App<AccountAdministration>, request: Request) -> Result<R
             None => create(app, &external_id, &wanted, now).await?,
             Some(account) => update(app, &request, account, &wanted, now).await?,
         };
-        if let Some(status) = done {
-            let account = find(app, &external_id).await?.ok_or(Code::AccountUnknown)?;
-            return Ok(reply(status, &account));
-        }
+        let status = match (done, present) {
+            (Done::Nothing, _) => continue,
+            (Done::IsAsWanted, Some(account)) => return Ok(reply(StatusCode::OK, &account)),
+            (Done::Created, _) => StatusCode::CREATED,
+            (Done::Changed | Done::IsAsWanted, _) => StatusCode::OK,
+        };
+        let account = find(app, &external_id).await?.ok_or(Code::AccountUnknown)?;
+        return Ok(reply(status, &account));
     }
     Err(Code::ChangedMeanwhile.into())
 }
@@ -105,13 +122,13 @@ fn check(request: &Request, method: &Method, account: Option<&Account>) -> Resul
     Ok(request.preconditions().check(method, tag)?)
 }
 
-/// Creates an account. Nothing when another request has just done so.
+/// Creates an account, unless another request has just done so.
 async fn create(
     app: &App<AccountAdministration>,
     external_id: &ExternalId,
     wanted: &Wanted,
     now: Timestamp,
-) -> Result<Option<StatusCode>, Error> {
+) -> Result<Done, Error> {
     let Wanted { account, password_hash } = wanted;
     let username = account.username.as_new().map_err(|why| Problem::invalid_field("username", &why))?;
     if !account.email_verified {
@@ -142,23 +159,23 @@ async fn create(
         Ok(()) => {
             logging::record_account(&new.id);
             tracing::info!("created an account");
-            Ok(Some(StatusCode::CREATED))
+            Ok(Done::Created)
         }
-        Err(NotCreated::ExternalIdTaken) => Ok(None),
+        Err(NotCreated::ExternalIdTaken) => Ok(Done::Nothing),
         Err(NotCreated::UsernameTaken | NotCreated::UsernameLooksTaken) => Err(username_taken()),
         // It brings no backup email along.
         Err(NotCreated::EmailTaken | NotCreated::BackupTaken) => Err(email_taken()),
     }
 }
 
-/// Makes an account what is wanted. Nothing when others have just changed it.
+/// Makes an account what is wanted, unless others have just changed it.
 async fn update(
     app: &App<AccountAdministration>,
     request: &Request,
     account: &Account,
     wanted: &Wanted,
     now: Timestamp,
-) -> Result<Option<StatusCode>, Error> {
+) -> Result<Done, Error> {
     if account.deleting_since.is_some() {
         return Err(Code::AccountBeingDeleted.into());
     }
@@ -170,7 +187,7 @@ async fn update(
     }
     let changes = account.changes_to(&wanted.account, now).map_err(refused)?;
     if changes.is_empty() {
-        return Ok(Some(StatusCode::OK));
+        return Ok(Done::IsAsWanted);
     }
     change(app, request, account, &changes, now).await
 }
@@ -181,7 +198,7 @@ async fn change(
     account: &Account,
     changes: &AccountChanges,
     now: Timestamp,
-) -> Result<Option<StatusCode>, Error> {
+) -> Result<Done, Error> {
     let limits = match &changes.email {
         Some(EmailChange::Request(address)) => {
             app.count(Event::Requested(Subject::Confirmation));
@@ -207,9 +224,9 @@ async fn change(
         Ok(()) => {
             let (profile, email) = (changes.changes_profile(), changes.email.is_some());
             tracing::info!(profile, email, "changed an account");
-            Ok(Some(StatusCode::OK))
+            Ok(Done::Changed)
         }
-        Err(UpdateRefused::AccountChanged) => Ok(None),
+        Err(UpdateRefused::AccountChanged) => Ok(Done::Nothing),
         Err(UpdateRefused::UsernameTaken | UpdateRefused::UsernameLooksTaken) => Err(username_taken()),
         Err(UpdateRefused::EmailTaken) => Err(email_taken()),
         Err(UpdateRefused::LimitReached(limit)) => {
