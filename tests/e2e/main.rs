@@ -1,4 +1,5 @@
 //! End-to-end tests: the real binaries on the local stack, and the local stack's own command line.
+mod account_api;
 #[path = "../support/claims.rs"]
 mod claims;
 mod client;
