@@ -6,6 +6,8 @@ mod client;
 mod clients;
 mod cloudfront;
 mod command_line;
+mod delivery;
+mod export;
 mod faults;
 mod import;
 mod openid_client;

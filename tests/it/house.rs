@@ -98,7 +98,8 @@ fn one_name_from_the_folder_to_the_resource() {
         let function = template().function(name).unwrap_or_else(|| panic!("{name} is in the template"));
         assert_eq!(function.logical_id, format!("{}Function", pascal_case(name)));
         assert!(!function.statements.is_empty(), "{name} has a policy of its own");
-        assert!(function.routes.is_empty() == function.stream.is_some(), "{name} has routes or a stream");
+        let has_source = function.stream.is_some() || !function.rules.is_empty();
+        assert!(function.routes.is_empty() == has_source, "{name} has routes, a stream or a rule");
 
         assert!(workspace_file(&format!("events/{name}.json")).exists(), "{name} has an event");
         let module = name.replace('-', "_");
@@ -227,6 +228,8 @@ fn every_text_exists_in_every_language_and_is_used() {
         "changed",
         "removed",
         "used",
+        "bounced",
+        "complained",
         "sessions-ended",
         "password-set",
         "promoted",

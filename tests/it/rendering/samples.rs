@@ -2,7 +2,7 @@
 use std::time::Duration;
 
 use domain::{
-    Account, AccountEvent, AccountId, AccountKind, Activity, Backup, ClientInfo, ConfirmedAddress, Device,
+    Account, AccountEvent, AccountId, AccountKind, Activity, Backup, ClientInfo, ConfirmedAddress, DeliveryFailure, Device,
     EmailAddress, FormerAddress, FormerPrimary, Generation, History, Language, LogEntry, LoggedAction,
     MessageId, Notice, PendingAddress, PrimaryEmails, RecoveryEmails, Session, SignInMethod, Timestamp,
     Token, UndoLink, Username,
@@ -80,7 +80,7 @@ pub fn sessions(count: u8) -> Vec<Session> {
 }
 
 /// Every page in every state: its template, what it shows, its HTML.
-pub fn notices() -> [Notice; 16] {
+pub fn notices() -> [Notice; 18] {
     let backup = || address("spare@example.org");
     let changed = |usable_from| Notice::BackupChanged {
         former: address("old@example.org"),
@@ -113,6 +113,8 @@ pub fn notices() -> [Notice; 16] {
         },
         Notice::FormerPrimaryUsed { address: backup() },
         Notice::BackupUsed { address: backup() },
+        Notice::BackupUndeliverable { address: backup(), why: DeliveryFailure::Bounced },
+        Notice::BackupUndeliverable { address: backup(), why: DeliveryFailure::Complained },
         Notice::SessionsEnded,
         Notice::PasswordSet,
         undone(Some(backup()), false),
