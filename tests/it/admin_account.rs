@@ -141,7 +141,11 @@ async fn an_imported_hash_is_taken_if_every_sign_in_takes_its_time() {
     let mut world = World::new();
     let refused = world.put_account(ID, &wanted).await;
     assert_refused(&refused, 422, "invalid-field", Some("password_hash"));
-    assert!(refused.body.contains("bcrypt$c=4,l=23 is not in the parameter FormerHashes"), "{}", refused.body);
+    assert!(
+        refused.body.contains("bcrypt$c=4,l=23 is not in the parameter FormerHashes"),
+        "{}",
+        refused.body
+    );
     world.deploy(&[("FORMER_HASHES", "bcrypt$c=4,l=23")]);
     assert_eq!(world.put_account(ID, &wanted).await.status, 201);
     // Sent twice, it is the same account. Another hash is not.
@@ -193,7 +197,9 @@ async fn a_changed_username_frees_the_old_one_and_all_that_it_looks_like() {
         world.assert_claims_fit();
     }
     assert_eq!(world.put_account("eve", &wanted_with(&alike)).await.status, 201);
-    let taken = world.put_account("eve", &wanted_with(&json!({ "username": "JORIS", "email": "eve@example.net" }))).await;
+    let taken = world
+        .put_account("eve", &wanted_with(&json!({ "username": "JORIS", "email": "eve@example.net" })))
+        .await;
     assert_refused(&taken, 409, "username-taken", Some("username"));
     assert!(world.deliver().await.is_empty(), "nobody gets an email");
     world.assert_claims_fit();
