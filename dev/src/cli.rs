@@ -10,12 +10,14 @@ use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::build::Profile;
+use crate::gateway::callers::SERVICE;
 use crate::logs::Printing;
 use crate::stack::accounts::AccountLine;
 use crate::stack::environment::{self, Environments};
 use crate::stack::ports::port;
 use crate::stack::sam_local::{self, SamLocal};
 use crate::stack::{Options, Stack};
+use crate::template::REGION;
 use crate::tour::{self, Destination, compare};
 use crate::{bench, startup, timing, workspace};
 
@@ -316,6 +318,7 @@ fn print_ready(stack: &Stack, up: &Up) {
     print_accounts(stack.accounts());
     println!();
     print_issuer(stack);
+    print_callers(stack);
     println!("  Ctrl-C stops everything.");
     println!();
 }
@@ -328,6 +331,22 @@ fn print_issuer(stack: &Stack) {
     println!("  Issuer    {}   (OpenID Connect: docs/oidc.md)", stack.page_url());
     if let Some(client) = stack.demo_client() {
         println!("  client_id {}   client_secret {}", client.id, client.secret);
+    }
+    println!();
+}
+
+/// The keys for routes that want signed requests, as curl takes them.
+fn print_callers(stack: &Stack) {
+    let callers = stack.callers();
+    if callers.iter().next().is_none() {
+        return;
+    }
+    println!(
+        "  Requests to the API for products: curl --aws-sigv4 aws:amz:{REGION}:{SERVICE} --user KEY:SECRET"
+    );
+    let widest = callers.iter().map(|caller| caller.name().len()).max().unwrap_or_default();
+    for caller in callers.iter() {
+        println!("  {:widest$}   {}:{}", caller.name(), caller.access_key_id(), caller.secret());
     }
     println!();
 }

@@ -17,6 +17,12 @@ pub fn time_of_day(moment: OffsetDateTime) -> String {
     format!("{:02}:{:02}:{:02}", moment.hour(), moment.minute(), moment.second())
 }
 
+/// `2026-11-22T06:12:06Z`, as EventBridge writes times (RFC 3339).
+pub fn rfc3339(moment: OffsetDateTime) -> String {
+    let (month, day) = (u8::from(moment.month()), moment.day());
+    format!("{:04}-{month:02}-{day:02}T{}Z", moment.year(), time_of_day(moment))
+}
+
 /// `22/Nov/2026:06:12:06 +0000`, as API Gateway writes `requestContext.time`.
 pub fn common_log_time(moment: OffsetDateTime) -> String {
     let month = moment.month().to_string();

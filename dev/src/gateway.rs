@@ -1,9 +1,14 @@
 //! The HTTP API: finds the function of a request's route, invokes it and sends its response.
 //!
-//! Knows routes and functions, no flow. The form of events and responses is in `payload`.
+//! Knows routes and functions, no flow. The form of events and responses is in `payload`; who may send what to a route that
+//! IAM guards is in `authorizer`.
 
+mod authorizer;
+pub mod callers;
+mod encoding;
 mod payload;
 mod plain_cookies;
+pub mod routes;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,11 +23,16 @@ use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 
+use self::authorizer::{Authorizer, Refusal};
+use self::callers::Caller;
+use self::payload::Received;
+use self::routes::{Found, Routes};
 use crate::aws::calls::Calls;
+use crate::clock;
 use crate::lambda::runtime_api::{Failure, RuntimeApi};
 use crate::logs::Logs;
 use crate::stack::Options;
-use crate::template::{Route, Template};
+use crate::template::Template;
 
 /// The largest body API Gateway takes.
 const MAX_BODY: usize = 10 * 1024 * 1024;
@@ -39,7 +49,9 @@ const SAFARI: &str = "Safari sent a form without cookies: it keeps no Secure coo
 pub struct Gateway(Arc<Parties>);
 
 struct Parties {
-    routes: Vec<(Route, String)>,
+    api_id: String,
+    routes: Routes,
+    authorizer: Authorizer,
     runtime: RuntimeApi,
     calls: Calls,
     logs: Logs,
@@ -60,12 +72,10 @@ impl Gateway {
         logs: Logs,
         options: &Options,
     ) -> Self {
-        let routes = template
-            .functions
-            .iter()
-            .flat_map(|function| function.routes.iter().map(|route| (route.clone(), function.name.clone())));
         Self(Arc::new(Parties {
-            routes: routes.collect(),
+            api_id: template.http_api.id.clone(),
+            routes: Routes::of(template),
+            authorizer: Authorizer::of(template),
             runtime,
             calls,
             logs,
@@ -108,6 +118,14 @@ impl Gateway {
         }
     }
 
+    /// Who sends a request to a route that IAM guards; `None` for other routes.
+    fn caller(&self, found: &Found<'_>, parts: &Parts, body: &[u8]) -> Result<Option<&Caller>, Refusal> {
+        if !found.route.iam {
+            return Ok(None);
+        }
+        self.0.authorizer.caller(parts, &found.path, body, clock::now()).map(Some)
+    }
+
     /// Says once why a form from Safari comes without cookies.
     fn tell_safari(&self, parts: &Parts) {
         let affected = parts.method == Method::POST && plain_cookies::may_lack_cookies(&parts.headers);
@@ -148,7 +166,7 @@ async fn handle(
         method: parts.method.to_string(),
         path: parts.uri.path().to_owned(),
     };
-    let Some((route, function)) = find(&gateway.0.routes, &line.method, &line.path) else {
+    let Some(found) = gateway.0.routes.find(&line.method, &line.path) else {
         gateway.log(&line, "", StatusCode::NOT_FOUND, None);
         return message(StatusCode::NOT_FOUND, "Not Found");
     };
@@ -156,31 +174,25 @@ async fn handle(
         gateway.log(&line, "", StatusCode::PAYLOAD_TOO_LARGE, None);
         return message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
     };
-    let event = payload::event(route, &parts, &body, peer);
-    let (mut response, invocation) = gateway.invoke(function, &event).await;
+    let caller = match gateway.caller(&found, &parts, &body) {
+        Ok(caller) => caller,
+        Err(refusal) => {
+            gateway.log(&line, "", StatusCode::FORBIDDEN, None);
+            gateway.0.logs.note(&format!("refused: {refusal}"));
+            return message(StatusCode::FORBIDDEN, "Forbidden");
+        }
+    };
+    let api_id = &gateway.0.api_id;
+    let event = payload::event(&Received { api_id, found: &found, caller, parts: &parts, body: &body, peer });
+    let (mut response, invocation) = gateway.invoke(found.function, &event).await;
     if let Some(id) = event["requestContext"]["requestId"].as_str().and_then(|id| id.parse().ok()) {
         response.headers_mut().insert("apigw-requestid", id);
     }
     if gateway.0.plain_cookies {
         plain_cookies::to_browser(response.headers_mut());
     }
-    gateway.log(&line, function, response.status(), invocation.as_deref());
+    gateway.log(&line, found.function, response.status(), invocation.as_deref());
     response
-}
-
-/// The most specific route: method and path, any method and path, `$default`.
-fn find<'r>(routes: &'r [(Route, String)], method: &str, path: &str) -> Option<(&'r Route, &'r str)> {
-    let rank = |route: &Route| match (&route.path, &route.method) {
-        (Some(own), Some(verb)) if own == path && verb == method => Some(0),
-        (Some(own), None) if own == path => Some(1),
-        (None, _) => Some(2),
-        _ => None,
-    };
-    routes
-        .iter()
-        .filter_map(|(route, function)| Some((rank(route)?, route, function.as_str())))
-        .min_by_key(|(rank, ..)| *rank)
-        .map(|(_, route, function)| (route, function))
 }
 
 fn message(status: StatusCode, message: &str) -> Response {
@@ -188,28 +200,4 @@ fn message(status: StatusCode, message: &str) -> Response {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn route(method: Option<&str>, path: Option<&str>) -> Route {
-        Route { method: method.map(str::to_owned), path: path.map(str::to_owned) }
-    }
-
-    #[test]
-    fn the_most_specific_route_wins() {
-        let routes = [
-            (route(None, None), "default".to_owned()),
-            (route(None, Some("/login")), "any".to_owned()),
-            (route(Some("POST"), Some("/login")), "post".to_owned()),
-        ];
-        for (method, path, function) in [
-            ("POST", "/login", Some("post")),
-            ("GET", "/login", Some("any")),
-            ("GET", "/login/", Some("default")),
-            ("GET", "/", Some("default")),
-        ] {
-            assert_eq!(find(&routes, method, path).map(|found| found.1), function, "{method} {path}");
-        }
-        assert!(find(&routes[1..], "GET", "/").is_none());
-    }
-}
+mod tests;

@@ -11,7 +11,7 @@ use std::{
 
 use axum::{
     Json, Router,
-    extract::{Path, Query, State},
+    extract::{Form, FromRef, Path, Query, State},
     http::{HeaderMap, StatusCode, header},
     response::{Html, IntoResponse, Redirect, Response},
     routing::{get, post},
@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use self::email::links_in;
 pub use self::email::{Header, NewEmail, ReceivedEmail};
 use self::page::Part;
+use crate::aws::ses::Ses;
 use crate::clock;
 
 /// The oldest emails are dropped when there are more than this: a load test must not fill the machine (an email is about 5 KB).
@@ -148,20 +149,32 @@ impl Mailbox {
 }
 
 /// The mailbox over HTTP: `/` and `/mails/{number}` for people, `/mails` (with `?after={number}`) for programs,
-/// `DELETE /mails` to empty it. Beside it, `/openapi.yaml` describes the site for programs: the site's own paths are those of the
-/// template.
-pub fn router(mailbox: Mailbox) -> Router {
+/// `DELETE /mails` to empty it. `POST /mails/{number}/bounce` and `…/complain` play what becomes of an email, `POST /bouncing`
+/// and `/bouncing/end` whether an address takes email at all.
+/// `/openapi.yaml` describes the site for programs: the site's own paths are those of the template.
+pub fn router(ses: Ses) -> Router {
     Router::new()
         .route("/", get(front_page))
         .route("/mails", get(list).delete(empty))
         .route("/mails/{number}", get(one))
+        .route("/mails/{number}/bounce", post(bounce))
+        .route("/mails/{number}/complain", post(complain))
+        .route("/bouncing", post(begin_to_bounce))
+        .route("/bouncing/end", post(end_to_bounce))
         .route("/latest", get(latest))
         .route("/empty", post(empty_by_button))
         .route("/mailbox.css", get(|| async { asset("text/css", include_str!("mailbox/mailbox.css")) }))
         .route("/mailbox.js", get(|| async { asset("text/javascript", include_str!("mailbox/mailbox.js")) }))
         .route("/openapi.yaml", get(|| async { asset("application/yaml", API) }))
         .fallback(not_found)
-        .with_state(mailbox)
+        .with_state(ses)
+}
+
+/// What the mailbox alone needs.
+impl FromRef<Ses> for Mailbox {
+    fn from_ref(ses: &Ses) -> Self {
+        ses.mailbox().clone()
+    }
 }
 
 #[derive(Deserialize)]
@@ -175,9 +188,39 @@ struct View {
     part: Option<Part>,
 }
 
-async fn front_page(State(mailbox): State<Mailbox>) -> Response {
-    let emails = mailbox.emails();
-    show(&page::front(&emails))
+#[derive(Deserialize)]
+struct OneAddress {
+    address: String,
+}
+
+async fn front_page(State(ses): State<Ses>) -> Response {
+    show(&page::front(&ses.mailbox().emails(), &ses.unreachable()))
+}
+
+async fn bounce(State(ses): State<Ses>, Path(number): Path<u64>) -> Response {
+    let Some(email) = ses.mailbox().email(number) else {
+        return not_found(State(ses.mailbox().clone())).await;
+    };
+    ses.bounce(&email);
+    Redirect::to("/").into_response()
+}
+
+async fn complain(State(ses): State<Ses>, Path(number): Path<u64>) -> Response {
+    let Some(email) = ses.mailbox().email(number) else {
+        return not_found(State(ses.mailbox().clone())).await;
+    };
+    ses.complain(&email);
+    Redirect::to("/").into_response()
+}
+
+async fn begin_to_bounce(State(ses): State<Ses>, Form(one): Form<OneAddress>) -> Redirect {
+    ses.bounce_at(&one.address);
+    Redirect::to("/")
+}
+
+async fn end_to_bounce(State(ses): State<Ses>, Form(one): Form<OneAddress>) -> Redirect {
+    ses.take_at(&one.address);
+    Redirect::to("/")
 }
 
 async fn list(State(mailbox): State<Mailbox>, Query(since): Query<Since>) -> Json<Vec<ReceivedEmail>> {

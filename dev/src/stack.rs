@@ -27,6 +27,9 @@ use self::ports::{Ports, port_of};
 use crate::aws::calls::Calls;
 use crate::aws::database;
 use crate::aws::faults::Faults;
+use crate::aws::ses::Ses;
+use crate::events::Events;
+use crate::gateway::callers::Callers;
 use crate::lambda::process::{Supervisor, Variables};
 use crate::lambda::runtime_api::{Completed, Failed, RuntimeApi, environments_of};
 use crate::logs::{Logs, Printing};
@@ -50,6 +53,7 @@ pub struct Stack {
     accounts: Vec<AccountLine>,
     demo_client: Option<DemoClient>,
     mailbox: Mailbox,
+    ses: Ses,
     calls: Calls,
     faults: Faults,
     logs: Logs,
@@ -115,6 +119,7 @@ impl Stack {
         let data = options.data.as_deref();
         let database = database::Server::start(&template, data).await?;
         let logs = Logs::new(options.printing);
+        let mailbox = Mailbox::default();
         let mut stack = Self {
             page_url: format!("http://127.0.0.1:{}", ports.page),
             mailbox_url: format!("http://127.0.0.1:{}", port_of(&ports.mailbox)),
@@ -127,7 +132,8 @@ impl Stack {
             hosts: Hosts::new(options.sam_local.as_ref().and_then(|sam_local| sam_local.listen)),
             accounts: Vec::new(),
             demo_client: None,
-            mailbox: Mailbox::default(),
+            ses: Ses::new(&template, mailbox.clone(), Events::without_rules()),
+            mailbox,
             calls: Calls::default(),
             faults: Faults::default(),
             dead_letters: DeadLetters::default(),
@@ -218,6 +224,11 @@ impl Stack {
         self.demo_client.as_ref()
     }
 
+    /// Who may call routes that want signed requests.
+    pub fn callers(&self) -> Callers {
+        Callers::of(&self.template)
+    }
+
     /// The accounts that were loaded.
     pub fn accounts(&self) -> &[AccountLine] {
         &self.accounts
@@ -226,6 +237,11 @@ impl Stack {
     /// The emails that arrived.
     pub fn mailbox(&self) -> &Mailbox {
         &self.mailbox
+    }
+
+    /// What becomes of emails, and the events about them.
+    pub fn ses(&self) -> &Ses {
+        &self.ses
     }
 
     /// The calls to AWS.

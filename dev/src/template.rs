@@ -5,6 +5,8 @@
 
 mod cloudfront;
 pub mod condition;
+mod events;
+mod http_api;
 pub mod intrinsics;
 pub mod keys;
 pub mod kms;
@@ -18,11 +20,12 @@ use anyhow::Context as _;
 use serde_json::Value;
 use yaml_serde::Value as Yaml;
 
+pub use self::events::{AsyncInvocation, EmailEvents, EventRule};
 use self::intrinsics::{Scope, key_arn, plain_text};
 use self::kms::{KeyUsage, SIGNING_KEYS_MAX};
 pub use self::model::{
-    ACCOUNT_ID, Behavior, Distribution, Function, REGION, Route, Secret, StreamSource, Table, Template,
-    TemplateError,
+    ACCOUNT_ID, Behavior, Distribution, Function, HttpApi, REGION, Route, Secret, StreamSource, Table,
+    Template, TemplateError,
 };
 
 impl Template {
@@ -38,9 +41,12 @@ impl Template {
         };
         let mut template = Self {
             functions: Vec::new(),
+            http_api: http_api::implicit(),
+            caller_policies: BTreeMap::new(),
             tables: Vec::new(),
             secrets: BTreeMap::new(),
             configuration_sets: BTreeSet::new(),
+            email_events: Vec::new(),
             kms_keys: BTreeMap::new(),
             distribution: None,
         };
@@ -90,7 +96,8 @@ impl Template {
             let problem = format!("the local stack plays {SIGNING_KEYS_MAX} keys for signatures");
             return Err(TemplateError::new(id, problem));
         }
-        let mut routes = BTreeSet::new();
+        http_api::check(self)?;
+        events::check(self)?;
         let mut names = BTreeSet::new();
         for function in &self.functions {
             let id = &function.logical_id;
@@ -99,14 +106,6 @@ impl Template {
                     id,
                     format!("another function runs {} already", function.name),
                 ));
-            }
-            for route in &function.routes {
-                if !routes.insert(route.key()) {
-                    return Err(TemplateError::new(
-                        format!("{id}.Events"),
-                        format!("the route {} belongs to another function already", route.key()),
-                    ));
-                }
             }
             if let Some(stream) = &function.stream {
                 let table = self.tables.iter().find(|table| table.name == stream.table);

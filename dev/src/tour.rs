@@ -1,6 +1,6 @@
 //! The tour: the whole story without a browser, on a stack of its own or at a site elsewhere, step by step; each step
 //! is printed with the requests, the responses, the emails that arrived and the time it took. The steps are in
-//! `story`, `another_device`, `undo`, `password`, `refusals`, `recovery`, `products` and `visit`. Must not know how the site works inside.
+//! `story`, `another_device`, `undo`, `password`, `refusals`, `recovery`, `products`, `provisioning` and `visit`. Must not know how the site works inside.
 
 mod another_device;
 pub mod compare;
@@ -11,6 +11,7 @@ mod pages;
 mod password;
 mod placeholders;
 mod products;
+mod provisioning;
 mod recording;
 mod recovery;
 mod refusals;
@@ -33,6 +34,7 @@ use self::visit::Visit;
 use self::walk::{ACCOUNTS, People, Site, Walk};
 use crate::browser::Connections;
 use crate::build::Profile;
+use crate::gateway::callers::PRODUCT;
 use crate::lambda::process::Variables;
 use crate::logs::Printing;
 use crate::stack::accounts::{self, AccountLine};
@@ -74,7 +76,7 @@ pub async fn run(destination: Destination<'_>, profile: Profile, record: Option<
             let operator = Operator::new(&environments.of_operator(&template))?;
             let people = accounts::read(&workspace::root().join(ACCOUNTS))?;
             let report = report(record, &url)?;
-            let site = Site { url, mailbox, operator: Some(operator), product: None };
+            let site = Site { url, mailbox, operator: Some(operator), product: None, caller: None };
             walk(site, report, People::of(&people)?).await
         }
         Destination::Site { site, people, mailbox } => {
@@ -98,6 +100,7 @@ async fn on_own_stack(profile: Profile, record: Option<&Path>) -> Result<()> {
         mailbox: stack.mailbox_url().to_owned(),
         operator: Some(Operator::new(&stack.operator_variables())?),
         product: stack.demo_client().cloned(),
+        caller: stack.callers().named(PRODUCT).cloned(),
     };
     let report = report(record, &site.url)?;
     let outcome = walk(site, report, People::of(stack.accounts())?).await;
@@ -123,7 +126,8 @@ async fn walk(site: Site, report: Report, people: People) -> Result<()> {
         refusals::tell(&mut tour, &people).await?;
         pages::tell(&mut tour, &people).await?;
         recovery::tell(&mut tour, &people).await?;
-        products::tell(&mut tour, &people).await
+        products::tell(&mut tour, &people).await?;
+        provisioning::tell(&mut tour).await
     };
     let outcome = outcome.await;
     tour.report.close(outcome)
@@ -138,7 +142,13 @@ async fn visit(url: &str, people: &[AccountLine], mailbox: Option<&str>, report:
         return visit.close(outcome, false);
     };
     let emails = MailReader::new(mailbox, url).await?;
-    let site = Site { url: url.to_owned(), mailbox: mailbox.to_owned(), operator: None, product: None };
+    let site = Site {
+        url: url.to_owned(),
+        mailbox: mailbox.to_owned(),
+        operator: None,
+        product: None,
+        caller: None,
+    };
     let Visit { connections, report, .. } = visit;
     let mut tour = Walk { site, connections, emails, report };
     // The steps that need email come first: the others cause emails that nobody reads.

@@ -8,12 +8,15 @@ use shared::error::chain;
 pub enum Failure {
     /// The operator's input is wrong; each line says where and how.
     Input(Vec<String>),
+    /// A signal ended the command; what it has said so far tells how to go on.
+    Interrupted,
     /// AWS, a file or the environment failed.
     Environment(Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl Failure {
-    /// Prints the failure to standard error. Exit status 2 for wrong input, 1 for everything else.
+    /// Prints the failure to standard error. Exit status 2 for wrong input, 130 after a signal (as shells have
+    /// it for Ctrl-C), 1 for everything else.
     pub fn print(&self) -> ExitCode {
         match self {
             Self::Input(lines) => {
@@ -22,6 +25,7 @@ impl Failure {
                 }
                 ExitCode::from(2)
             }
+            Self::Interrupted => ExitCode::from(130),
             Self::Environment(error) => {
                 eprintln!("error: {}", chain(&**error));
                 ExitCode::FAILURE

@@ -32,7 +32,7 @@ enum Command {
     /// The keys that sign tokens of OpenID Connect: rotate them, list them
     #[command(subcommand)]
     Keys(Keys),
-    /// Emails that were not sent: list them, send them again
+    /// Emails that were not sent, and addresses that get none: list them, send again
     #[command(subcommand, alias = "mails")]
     Emails(Emails),
 }

@@ -165,7 +165,7 @@ impl OpenedConfirmation {
     /// comes last: it may have ended since.
     fn sessions_that_go_on(&self) -> Vec<TokenHash> {
         let own = self.user.as_ref().filter(|user| user.account.id == self.account.id);
-        let asked = self.account.pending_primary.as_ref().map(|primary| &primary.session);
+        let asked = self.account.pending_primary.as_ref().and_then(|primary| primary.session.as_ref());
         let mut sessions: Vec<_> =
             own.map(|user| &user.session.hash).into_iter().chain(asked).cloned().collect();
         sessions.dedup();

@@ -18,7 +18,7 @@ const OURS: &str = "work";
 
 /// The span of a request. It has the most severe level, so that its fields are on lines of every level.
 pub fn request_span(request_id: &str, method: &http::Method, path: &str) -> Span {
-    tracing::error_span!("work", request_id, %method, path, account_id = Empty)
+    tracing::error_span!("work", request_id, %method, path, principal = Empty, account_id = Empty)
 }
 
 /// The span of an email request.
@@ -26,9 +26,19 @@ pub fn message_span(id: &MessageId) -> Span {
     tracing::error_span!("work", message_id = id.as_str(), account_id = Empty)
 }
 
+/// The span of an event.
+pub fn event_span() -> Span {
+    tracing::error_span!("work", account_id = Empty)
+}
+
 /// Notes which account the current span is about. For the log only: it authenticates nobody.
 pub fn record_account(id: &AccountId) {
     Span::current().record("account_id", id.as_str());
+}
+
+/// Notes which principal of IAM has signed the current request.
+pub fn record_principal(arn: &str) {
+    Span::current().record("principal", arn);
 }
 
 /// Begins to log to standard output. Of a panic only its place is logged, because its message may contain input.

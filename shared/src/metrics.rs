@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use domain::limit::DAILY_EMAILS;
-use domain::{EmailRequest, Limit, Purpose, SignInMethod};
+use domain::{DeliveryFailure, EmailRequest, Limit, Purpose, SignInMethod};
 
 /// Something that is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub enum Event {
     Used(Purpose),
     /// The mailer gave an email request up. An operator can have it sent again.
     GivenUp,
+    /// Email to an address of an account began to fail.
+    Undeliverable(DeliveryFailure),
     /// A link was opened after it had expired.
     Expired(Purpose),
     /// A change was undone with its "this wasn't me" link.
@@ -111,6 +113,7 @@ impl Event {
             Self::Used(_) => "Used",
             Self::Expired(_) => "Expired",
             Self::GivenUp => "GivenUp",
+            Self::Undeliverable(_) => "Undeliverable",
             Self::NotMe => "NotMe",
             // A metric of its own, so that an alarm can watch it.
             Self::Refused(LimitName(DAILY_EMAILS)) => "RefusedForTheDay",
@@ -138,6 +141,7 @@ impl Event {
                 Purpose::Undo => "undo",
             },
             Self::GivenUp => "unsent",
+            Self::Undeliverable(why) => why.as_str(),
             Self::NotMe => "undo",
             Self::Refused(LimitName(name)) => name,
             Self::SignedIn(_) => "sign-in",

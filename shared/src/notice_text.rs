@@ -13,6 +13,7 @@ pub fn event(notice: &Notice, at: Timestamp, texts: &Texts) -> String {
         Notice::BackupAdded { address, .. }
         | Notice::BackupRemoved { address, .. }
         | Notice::BackupUsed { address }
+        | Notice::BackupUndeliverable { address, .. }
         | Notice::FormerPrimaryUsed { address }
         | Notice::PrimaryRequested { address }
         | Notice::Undone { backup: Some(address), .. } => (String::new(), address.masked()),
@@ -58,6 +59,11 @@ pub fn device(source: &ClientInfo, texts: &Texts) -> String {
 pub fn network(source: &ClientInfo, texts: &Texts) -> Option<String> {
     let begin = Some(source.network_begin()).filter(|begin| !begin.is_empty())?;
     Some(texts.format("session-network", &[("network", begin)]))
+}
+
+/// Where the request came from that did it; nothing for what nobody did.
+pub fn source_of(notice: &Notice, source: &ClientInfo, texts: &Texts) -> Option<String> {
+    notice.has_source().then(|| self::source(source, texts))
 }
 
 /// Where a request came from.

@@ -20,12 +20,7 @@ impl<R> App<R> {
     }
 }
 
-impl App<EmailRequests> {
-    /// The limit on all emails of a day, for this requester's shard.
-    pub fn daily_email_limit(&self, requester: Requester<'_>) -> Limit {
-        self.needs.daily_emails.shard_for(requester)
-    }
-
+impl EmailRequests {
     /// The limits on requests for the confirmation of an address, counted together whatever it is to become. The first is
     /// on their pace.
     pub fn confirmation_limits(&self, id: &AccountId, address: &EmailAddress) -> [Limit; 4] {
@@ -33,8 +28,15 @@ impl App<EmailRequests> {
             Limit::backup_request_spacing(id),
             Limit::backup_requests(id),
             Limit::emails_to(&TypedAddress::from(address)),
-            self.daily_email_limit(Requester::Account(id)),
+            self.daily_emails.shard_for(Requester::Account(id)),
         ]
+    }
+}
+
+impl App<EmailRequests> {
+    /// The limit on all emails of a day, for this requester's shard.
+    pub fn daily_email_limit(&self, requester: Requester<'_>) -> Limit {
+        self.needs.daily_emails.shard_for(requester)
     }
 
     /// What a person is told whose request reached one of these limits.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::oidc::Issuer;
 use domain::{DailyEmails, EmailAddress, HashingKeys, PasswordHasher};
 
-use crate::config::{Environment, Requirements};
+use crate::config::{Callers, Environment, Requirements};
 use crate::mail::ConfigurationSets;
 use crate::signing::TokenKeys;
 
@@ -92,6 +92,19 @@ pub struct TokenIssuing {
     pub keys: HashingKeys,
 }
 
+/// For the account API, which principals of IAM call for a product.
+#[derive(Debug, Clone)]
+pub struct AccountAdministration {
+    /// What confirmation emails are counted by.
+    pub emails: EmailRequests,
+    /// Hashes passwords that come from another system, as the import does.
+    pub passwords: PasswordHasher,
+    /// For how long a primary email that is replaced still signs in.
+    pub hold: Duration,
+    /// Days that logs are kept.
+    pub log_retention_days: u32,
+}
+
 /// For sending email: who sends, and where links lead.
 #[derive(Debug, Clone)]
 pub struct Sender {
@@ -100,6 +113,13 @@ pub struct Sender {
     /// `https://host`, without a path. Links are built from it, never from a request's Host header.
     pub public_url: String,
     /// The configuration sets of SES that emails go through.
+    pub configuration_sets: ConfigurationSets,
+}
+
+/// For reports of SES about emails that were sent.
+#[derive(Debug, Clone)]
+pub struct DeliveryReports {
+    /// The configuration sets of SES that emails go through. Reports about others are not ours.
     pub configuration_sets: ConfigurationSets,
 }
 
@@ -168,6 +188,23 @@ impl Requirements for TokenIssuing {
     fn read(environment: &mut Environment<'_>) -> Option<Self> {
         let (keys, requests) = (environment.hashing_keys(), ClientRequests::read(environment));
         Some(Self { verification: requests?.verification, keys: keys? })
+    }
+}
+
+impl Requirements for DeliveryReports {
+    fn read(environment: &mut Environment<'_>) -> Option<Self> {
+        Some(Self { configuration_sets: environment.configuration_sets()? })
+    }
+}
+
+impl Requirements for AccountAdministration {
+    const CALLERS: Callers = Callers::Principals;
+
+    fn read(environment: &mut Environment<'_>) -> Option<Self> {
+        let (emails, former_hashes) = (EmailRequests::read(environment), environment.former_hashes());
+        let (hold, days) = (environment.primary_hold(), environment.log_retention_days());
+        let passwords = PasswordHasher::new(former_hashes?);
+        Some(Self { emails: emails?, passwords, hold: hold?, log_retention_days: days? })
     }
 }
 

@@ -31,6 +31,7 @@ OPTIONS = {
     "PasswordConcurrency": "5",
     "MailerConcurrency": "2",
     "OpenIdConnect": "true",
+    "AccountApi": "true",
     "ProductName": "Spare & Key",
     "LogRetentionDays": "90",
     "RequestsPerSecond": "50",

@@ -24,6 +24,7 @@ SECRETS = 2
 
 # A second value for each parameter. The first is its default.
 CHANGED = {
+    "AccountApi": "true",
     "AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:alarms",
     "Architecture": "x86_64",
     "BackupHoldHours": "24",
@@ -58,11 +59,11 @@ CHANGED = {
 
 # Parameters that no function has, each with what gets it instead.
 REACHES_NO_FUNCTION = {
+    "AccountApi": "whether there is a function for products' accounts, at once",
     "AlarmTopicArn": "the alarms, at once",
     "CreateMailIdentity": "the identity of SES, at once",
     "GradualDeployment": "how this deployment moves the aliases",
     "HostedZoneId": "the records of the domain, at once",
-    "LogRetentionDays": "the log groups, at once",
     "MailFromDomain": "the identity of SES, at once",
     "PermissionsBoundaryArn": "the functions' roles, at once",
     "RequestBurst": "the API's throttle, at once",

@@ -159,6 +159,7 @@ async fn a_costlier_hash_replaces_only_the_one_it_was_verified_against() {
     let kim = AccountId::new("kim");
     let account = NewAccount {
         id: kim.clone(),
+        external_id: None,
         username: domain::NewUsername::parse("kim").expect("a username"),
         primary: address("kim@example.com"),
         kind: domain::AccountKind::Regular,

@@ -72,6 +72,7 @@ impl Stack {
     pub async fn make(&self, username: &str, primary: &EmailAddress) -> Result<AccountId, NotCreated> {
         let account = NewAccount {
             id: AccountId::new(format!("{:032x}", self.app.entropy.id())),
+            external_id: None,
             username: NewUsername::parse(username).expect("a username"),
             primary: primary.clone(),
             kind: AccountKind::Regular,

@@ -1,10 +1,13 @@
 //! End-to-end tests: the real binaries on the local stack, and the local stack's own command line.
+mod account_api;
 #[path = "../support/claims.rs"]
 mod claims;
 mod client;
 mod clients;
 mod cloudfront;
 mod command_line;
+mod delivery;
+mod export;
 mod faults;
 mod import;
 mod keys;

@@ -113,8 +113,9 @@ async fn an_operator_asks_again_for_a_mail_that_was_given_up() -> Result<()> {
     Ok(())
 }
 
+/// Waits until something is so.
 #[expect(clippy::disallowed_methods, reason = "other processes are waited for")]
-async fn wait_until(what: &'static str, so: impl Fn() -> bool) -> Result<()> {
+pub async fn wait_until(what: &'static str, so: impl Fn() -> bool) -> Result<()> {
     let come = async {
         while !so() {
             tokio::time::sleep(Duration::from_millis(15)).await;

@@ -1,5 +1,6 @@
 //! The example events for trying functions by hand: they are real and answered as expected.
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 use serde_json::Value;
 use shared::web::StatusCode;
@@ -28,6 +29,7 @@ async fn each_function_answers_its_event() {
         ("oidc-token", StatusCode::UNAUTHORIZED, "", "invalid_client"),
         ("oidc-userinfo", StatusCode::UNAUTHORIZED, "", "invalid_token"),
         ("oidc-sign-out", StatusCode::OK, "", "<h1>"),
+        ("admin-account", StatusCode::NOT_FOUND, "", "account-unknown"),
     ] {
         let world = World::new();
         world.person("mina").backup("mina.spare@example.org").create().await;
@@ -58,6 +60,21 @@ async fn the_mailer_handles_its_event() {
     assert_eq!(world.emails()[0].to, "mina.spare@example.org");
 }
 
+#[tokio::test]
+async fn the_report_of_a_bounce_is_noted() {
+    let world = World::new();
+    world.person("mina").backup("mina.spare@example.org").create().await;
+    world.deliver().await;
+    let mut event = event("delivery");
+    // It is from before the account was created.
+    assert!(world.report(&event).await);
+    assert!(world.deliver().await.is_empty());
+    event["detail"]["bounce"]["timestamp"] = "2026-11-22T12:00:01Z".into();
+    world.after(Duration::from_secs(1));
+    assert!(world.report(&event).await);
+    assert_eq!(world.deliver().await[0].to, "mina@example.com");
+}
+
 #[test]
 fn each_event_is_one_of_its_functions_routes_and_comes_from_a_documentation_address() {
     for function in template().functions.iter().filter(|function| !function.routes.is_empty()) {
@@ -67,7 +84,11 @@ fn each_event_is_one_of_its_functions_routes_and_comes_from_a_documentation_addr
         assert!(keys.contains(&key), "{}: {key}", function.name);
         assert_eq!(event["routeKey"], event["requestContext"]["routeKey"]);
         assert_eq!(event["rawPath"], event["requestContext"]["http"]["path"]);
-        assert!(key.ends_with(event["rawPath"].as_str().expect("an event has a path")), "{key}");
+        let mut path = key.split_once(' ').expect("a key has a path").1.to_owned();
+        for (name, value) in event["pathParameters"].as_object().into_iter().flatten() {
+            path = path.replace(&format!("{{{name}}}"), value.as_str().expect("a variable is a text"));
+        }
+        assert_eq!(event["rawPath"], path, "{key}");
         let source = event["requestContext"]["http"]["sourceIp"].as_str().and_then(|ip| ip.parse().ok());
         let Some(IpAddr::V4(source)) = source else { panic!("{}: no address", function.name) };
         assert_eq!(source.octets()[..3], Ipv4Addr::new(203, 0, 113, 0).octets()[..3]);

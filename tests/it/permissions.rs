@@ -14,6 +14,8 @@ use dev::aws::database::WriteSignal;
 use dev::aws::endpoint::AwsEndpoint;
 use dev::aws::faults::Faults;
 use dev::aws::iam::{AccessKeys, OPERATOR_KEY, access_key_id};
+use dev::aws::ses::Ses;
+use dev::events::Events;
 use dev::lambda::runtime_api::RuntimeApi;
 use dev::mailbox::Mailbox;
 use dev::template::statement::Permission;
@@ -33,7 +35,7 @@ async fn front() -> SocketAddr {
         checks: Checks::of(template(), Faults::default()),
         database: database.address,
         client: reqwest::Client::builder().no_proxy().build().expect("a client"),
-        mailbox: Mailbox::default(),
+        ses: Ses::new(template(), Mailbox::default(), Events::without_rules()),
         calls: Calls::default(),
         runtime: RuntimeApi::new(template(), &[]),
         writes: WriteSignal::default(),
@@ -189,34 +191,43 @@ fn who_may_do_what_with_accounts() {
         format!("{action} {resource}: {}", functions.join(", "))
     });
     insta::assert_snapshot!(lines.join("\n"), @r"
-    GetItem AccountsTable: confirm-backup, confirm-primary, mailer, password-login, undo-change
-    Query AccountsTable: account, confirm-backup, confirm-primary, end-session, mailer, oidc-authorize, oidc-sign-out, oidc-userinfo, open-magic-link, password-login, promote-backup, remove-backup, request-backup, request-primary, set-password, undo-change
+    GetItem AccountsTable: admin-account, confirm-backup, confirm-primary, mailer, password-login, undo-change
+    Query AccountsTable: account, admin-account, confirm-backup, confirm-primary, end-session, mailer, oidc-authorize, oidc-sign-out, oidc-userinfo, open-magic-link, password-login, promote-backup, remove-backup, request-backup, request-primary, set-password, undo-change
     Query AccountsTable/index/email-index: mailer, password-login
-    ConditionCheckItem AccountsTable: confirm-backup, confirm-primary, oidc-token, open-magic-link, password-login, remove-backup, undo-change
-    PutItem AccountsTable: confirm-backup, confirm-primary, promote-backup, request-backup, request-primary, undo-change
-    UpdateItem AccountsTable: confirm-backup, confirm-primary, end-session, password-login, promote-backup, set-password, undo-change
-    DeleteItem AccountsTable: confirm-backup, confirm-primary, promote-backup, remove-backup, undo-change
+    ConditionCheckItem AccountsTable: admin-account, confirm-backup, confirm-primary, oidc-token, open-magic-link, password-login, remove-backup, request-backup, request-primary, undo-change
+    PutItem AccountsTable: admin-account, confirm-backup, confirm-primary, promote-backup, request-backup, request-primary, undo-change
+    UpdateItem AccountsTable: admin-account, confirm-backup, confirm-primary, end-session, password-login, promote-backup, set-password, undo-change
+    DeleteItem AccountsTable: admin-account, confirm-backup, confirm-primary, promote-backup, remove-backup, undo-change
     ");
 }
 
 #[test]
-fn only_the_account_page_lists_sessions_and_only_six_flows_end_them() {
+fn only_the_account_page_and_the_account_api_list_sessions_and_only_seven_flows_end_them() {
     let sessions = arn("SessionsTable");
     let index = format!("{sessions}/index/account-index");
-    assert_eq!(allowed("dynamodb:Query", &index), ["account"]);
+    assert_eq!(allowed("dynamodb:Query", &index), ["account", "admin-account"]);
     assert!(allowed("dynamodb:Query", &sessions).is_empty());
     let mut ending = allowed("dynamodb:DeleteItem", &sessions);
     ending.sort_unstable();
     assert_eq!(
         ending,
-        ["end-session", "oidc-sign-out", "open-magic-link", "password-login", "set-password", "sign-out"]
+        [
+            "admin-account",
+            "end-session",
+            "oidc-sign-out",
+            "open-magic-link",
+            "password-login",
+            "set-password",
+            "sign-out"
+        ]
     );
 }
 
 #[test]
-fn only_the_account_page_and_an_undo_read_what_happened() {
+fn only_the_account_page_an_undo_and_a_deletion_read_what_happened() {
     let history = arn("HistoryTable");
-    assert_eq!(allowed("dynamodb:Query", &history), ["account", "undo-change"]);
+    assert_eq!(allowed("dynamodb:Query", &history), ["account", "admin-account", "undo-change"]);
+    assert_eq!(allowed("dynamodb:DeleteItem", &history), ["admin-account"]);
     assert!(allowed("dynamodb:GetItem", &history).is_empty());
     for action in ["PutItem", "UpdateItem", "DeleteItem"] {
         assert!(!allowed(&format!("dynamodb:{action}"), &history).contains(&"account"), "{action}");
@@ -249,6 +260,6 @@ fn the_outbox_is_written_by_flows_and_read_by_the_mailer() {
     let outbox = arn("OutboxTable");
     assert_eq!(allowed("dynamodb:GetItem", &outbox), ["mailer"]);
     assert_eq!(allowed("dynamodb:UpdateItem", &outbox), ["mailer"]);
-    assert!(allowed("dynamodb:DeleteItem", &outbox).is_empty());
+    assert_eq!(allowed("dynamodb:DeleteItem", &outbox), ["admin-account"], "of an account that is deleted");
     assert!(!allowed("dynamodb:PutItem", &outbox).contains(&"mailer"));
 }

@@ -1,4 +1,5 @@
 //! Every page and email in every language, from samples: no text or argument is missing, the HTML is well-formed.
+mod delivery;
 mod oidc;
 mod primary;
 mod samples;
@@ -168,6 +169,7 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
     }
     pages.extend(pages_of_undos_and_passwords(language));
     pages.extend(primary::pages(language));
+    pages.extend(delivery::pages(language));
     pages.extend(oidc::pages(language));
     pages
 }

@@ -54,6 +54,7 @@ states! {
     Waiting = "a new backup email in its waiting period",
     Frozen = "changes frozen after an undo",
     Bounced = "SES refuses its address",
+    Undeliverable = "email to its addresses is known to fail",
     Limited = "known, its limits reached",
     UnknownLimited = "unknown, its limits reached",
     Malformed = "like an address, but undeliverable",
@@ -107,6 +108,15 @@ impl State {
                 let failed = world.feed(&world.new_records()).await;
                 assert_eq!(failed.batch_item_failures.len(), 1, "SES refused");
             }
+            Self::Undeliverable => {
+                let ulla = world.person("ulla").backup("ulla.spare@example.org").create().await;
+                let failed =
+                    json!({ "M": { "why": { "S": "bounced" }, "since": { "N": NOON.to_string() } } });
+                let delivery = json!({ "M": { "undeliverable": failed } });
+                for record in ["email#primary", "email#backup"] {
+                    world.set(&ulla.id, record, "delivery", &delivery);
+                }
+            }
             Self::Limited => {
                 world.person("leonora").create().await;
                 use_up(world, &self.typed()).await;
@@ -141,6 +151,7 @@ impl State {
             Self::Waiting => vec!["waiting@example.org"],
             Self::Frozen => vec!["frida@example.com", "frida.spare@example.org", "frida"],
             Self::Bounced => vec!["bob@example.com", "bob"],
+            Self::Undeliverable => vec!["ulla@example.com", "ulla.spare@example.org", "ulla"],
             Self::Limited => vec!["leonora@example.com", "leonora"],
             Self::UnknownLimited => vec!["nowhere@example.com", "nowhere"],
             Self::Malformed => {

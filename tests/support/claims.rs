@@ -21,6 +21,13 @@ pub fn assert_fit(items: &[Value], now: i64) {
                 let canonical = text("username").to_lowercase();
                 owned.push(format!("claim#username#{canonical} of {}", text("account_id")));
                 let name = NewUsername::parse(text("username")).expect("a username of today");
+                if !item["external_id"].is_null() {
+                    owned.push(format!(
+                        "claim#external-id#{} of {}",
+                        text("external_id"),
+                        text("account_id")
+                    ));
+                }
                 let looks = name.looks().into_iter();
                 owned.extend(looks.map(|look| format!("claim#skeleton#{look} of {}", text("account_id"))));
             }

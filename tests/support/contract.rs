@@ -31,11 +31,14 @@ pub fn contract() -> &'static Contract {
 /// a route has a problem that is none of its own.
 pub fn assert_described(ask: &Ask, answer: &Answer) {
     let media_type = answer.header("content-type").split(';').next().unwrap_or_default();
-    let path = ask.path.split('?').next().unwrap_or_default();
+    let sent = ask.path.split('?').next().unwrap_or_default();
     if !media_type.ends_with("json") {
         return;
     }
-    let found = match (CONTRACT.methods(path), answer.status) {
+    let path = CONTRACT.path_of(sent);
+    let methods = path.and_then(|path| CONTRACT.methods(path));
+    let path = path.unwrap_or(sent);
+    let found = match (methods, answer.status) {
         // The path is none of the site's, or has a slash too many.
         (None, _) => CONTRACT.find("/components/schemas/Problem", &answer.json()),
         // The description names the methods that there are.
@@ -82,6 +85,21 @@ impl Contract {
     /// The paths.
     pub fn paths(&self) -> BTreeSet<&str> {
         self.document["paths"].as_object().expect("paths").keys().map(String::as_str).collect()
+    }
+
+    /// The path with this one's variables.
+    fn path_of(&self, sent: &str) -> Option<&str> {
+        let is_variable = |part: &str| part.starts_with('{') && part.ends_with('}');
+        self.paths().into_iter().find(|path| {
+            let (mut parts, mut sent) = (path.split('/'), sent.split('/'));
+            loop {
+                match (parts.next(), sent.next()) {
+                    (None, None) => return true,
+                    (Some(part), Some(sent)) if part == sent || is_variable(part) => {}
+                    _ => return false,
+                }
+            }
+        })
     }
 
     /// The methods of a path, in lower case.

@@ -7,8 +7,9 @@ use serde_json::Value;
 use shared::app::App;
 use shared::config::{self, Incomplete, Requirements};
 use shared::requirements::{
-    BackupConfirmation, ClientRequests, EmailRequests, LinkCodes, PasswordChecks, PrimaryChanges,
-    PrimaryConfirmations, RateLimits, Sender, TokenIssuing, TokenVerification,
+    AccountAdministration, BackupConfirmation, ClientRequests, DeliveryReports, EmailRequests, LinkCodes,
+    PasswordChecks, PrimaryChanges, PrimaryConfirmations, RateLimits, Sender, TokenIssuing,
+    TokenVerification,
 };
 use shared::runtime::{Methods, answer, get, post};
 use shared::web::guard::Event;
@@ -57,6 +58,8 @@ pub struct Functions {
     pub oidc_userinfo: App<ClientRequests>,
     /// Signs out for them.
     pub oidc_sign_out: App<ClientRequests>,
+    /// Manages accounts for them.
+    pub admin_account: App<AccountAdministration>,
 }
 
 impl Functions {
@@ -87,6 +90,7 @@ impl Functions {
             oidc_token: app(platform, &variables("oidc-token")),
             oidc_userinfo: app(platform, &variables("oidc-userinfo")),
             oidc_sign_out: app(platform, &variables("oidc-sign-out")),
+            admin_account: app(platform, &variables("admin-account")),
         }
     }
 
@@ -152,6 +156,11 @@ impl Functions {
                 let methods = get(oidc_sign_out::get).post(oidc_sign_out::post);
                 respond(&self.oidc_sign_out, &methods, event).await
             }
+            "admin-account" => {
+                let methods = get(admin_account::get).put(admin_account::put);
+                let methods = methods.delete(admin_account::delete).post(admin_account::post);
+                respond(&self.admin_account, &methods, event).await
+            }
             other => panic!("{other} is not behind a route"),
         }
     }
@@ -170,11 +179,13 @@ pub fn starts(function: &str, variable: Variable<'_>) -> Result<(), Incomplete> 
         "promote-backup" => config::read::<PrimaryChanges>(variable).map(drop),
         "end-session" => config::read::<RateLimits>(variable).map(drop),
         "mailer" => config::read::<Sender>(variable).map(drop),
+        "delivery" => config::read::<DeliveryReports>(variable).map(drop),
         "oidc-metadata" => config::read::<TokenVerification>(variable).map(drop),
         "oidc-authorize" | "oidc-sign-out" | "oidc-userinfo" => {
             config::read::<ClientRequests>(variable).map(drop)
         }
         "oidc-token" => config::read::<TokenIssuing>(variable).map(drop),
+        "admin-account" => config::read::<AccountAdministration>(variable).map(drop),
         _ => config::read::<()>(variable).map(drop),
     }
 }

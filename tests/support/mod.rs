@@ -9,6 +9,7 @@ mod outbox;
 mod people;
 pub mod platform;
 mod product;
+mod reports;
 mod request;
 mod visitor;
 mod wire;
@@ -21,7 +22,8 @@ pub use people::{PASSWORD, Person};
 pub use product::{
     Product, Tokens, basic, challenge, claims_by, key_of, leads_to, sign_out_request, signs_in,
 };
-pub use request::Ask;
+pub use reports::{bounce, complaint};
+pub use request::{Ask, PRINCIPAL};
 pub use visitor::{Answer, Visitor, assert_public, assert_sealed, read, token_in};
 pub use world::{
     NOON, PUBLIC_URL, World, file, function_of, template, template_text, variables, workspace_file,

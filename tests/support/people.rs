@@ -52,6 +52,7 @@ impl World {
         let local: String = username.chars().filter(char::is_ascii_alphanumeric).collect();
         let account = NewAccount {
             id: AccountId::new(format!("account-of-{local}")),
+            external_id: None,
             username: NewUsername::parse(username).expect("a username"),
             primary: address(&format!("{local}@example.com")),
             kind: AccountKind::Regular,

@@ -7,11 +7,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::world::{file, function_of, template};
+use super::world::{file, route};
 
 /// A real event, from which all others are built.
 static REAL: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(&file("events/account.json")).expect("an event is JSON"));
+
+/// Who signs the requests of a product.
+pub const PRINCIPAL: &str = "arn:aws:sts::123456789012:assumed-role/shop/i-1234567890abcdef0";
 
 /// A request, before it is an event.
 #[derive(Debug, Clone)]
@@ -53,6 +56,18 @@ impl Ask {
             .body("application/json", value.to_string())
     }
 
+    /// A request that a product's back end has signed.
+    pub fn signed(method: &str, path: &str) -> Self {
+        let signature = "AWS4-HMAC-SHA256 Credential=ASIAIOSFODNN7EXAMPLE/20261122/us-east-1/execute-api/aws4_request, \
+                         SignedHeaders=host;x-amz-date, Signature=0000";
+        Self::new(method, path).header("authorization", signature)
+    }
+
+    /// The same with this body.
+    pub fn signed_json(method: &str, path: &str, value: &Value) -> Self {
+        Self::signed(method, path).body("application/json", value.to_string())
+    }
+
     /// Adds a header.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.insert(name.into(), value.into());
@@ -69,13 +84,31 @@ impl Ask {
     pub fn event(&self, client: IpAddr, cookies: &[String]) -> Value {
         let (path, query) = self.path.split_once('?').unwrap_or((&self.path, ""));
         let mut event = REAL.clone();
-        event["rawPath"] = json!(path);
+        let found = route(&self.method, path);
+        event["rawPath"] = json!(found.path);
         event["rawQueryString"] = json!(query);
-        event["routeKey"] = json!(route_key(&self.method, path));
-        event["requestContext"]["routeKey"] = json!(route_key(&self.method, path));
+        event["routeKey"] = json!(found.route.key());
+        event["requestContext"]["routeKey"] = json!(found.route.key());
         event["requestContext"]["http"]["method"] = json!(self.method);
-        event["requestContext"]["http"]["path"] = json!(path);
+        event["requestContext"]["http"]["path"] = json!(found.path);
+        if !found.parameters.is_empty() {
+            event["pathParameters"] = json!(found.parameters);
+        }
         event["requestContext"]["http"]["sourceIp"] = json!(client);
+        // API Gateway verifies the signature first, see `dev::gateway`.
+        let signature =
+            self.headers.get("authorization").filter(|value| value.starts_with("AWS4-HMAC-SHA256 "));
+        if found.route.iam && signature.is_some() {
+            event["requestContext"]["authorizer"] = json!({ "iam": {
+                "accessKey": "ASIAIOSFODNN7EXAMPLE",
+                "accountId": "123456789012",
+                "callerId": "AROAIOSFODNN7EXAMPLE:shop",
+                "cognitoIdentity": null,
+                "principalOrgId": null,
+                "userArn": PRINCIPAL,
+                "userId": "AROAIOSFODNN7EXAMPLE:shop",
+            } });
+        }
         for name in ["accept", "accept-language"] {
             event["headers"].as_object_mut().expect("headers are an object").remove(name);
         }
@@ -94,14 +127,4 @@ impl Ask {
         }
         event
     }
-}
-
-/// The key of the route that API Gateway chooses: one with the method before the path's `ANY`.
-fn route_key(method: &str, path: &str) -> String {
-    let function = template().function(function_of(path)).expect("a function of the template");
-    let on_path = || function.routes.iter().filter(|route| route.path.as_deref() == Some(path));
-    let own = on_path().find(|route| route.method.as_deref() == Some(method));
-    let any = || on_path().find(|route| route.method.is_none());
-    let default = || function.routes.iter().find(|route| route.path.is_none());
-    own.or_else(any).or_else(default).expect("a route leads here").key()
 }

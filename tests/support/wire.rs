@@ -19,7 +19,8 @@ use dev::aws::iam::Principal;
 use dev::aws::operations::{Capacity, Operation};
 use dev::aws::request::{AwsRequest, transaction_conflict};
 use dev::aws::response::AwsResponse;
-use dev::aws::ses;
+use dev::aws::ses::{self, Ses};
+use dev::events::Events;
 use dev::mailbox::Mailbox;
 use dynoxide::Database;
 use serde_json::Value;
@@ -52,7 +53,7 @@ pub struct Wire(Arc<Inner>);
 struct Inner {
     database: Database,
     checks: Checks,
-    mailbox: Mailbox,
+    ses: Ses,
     calls: Mutex<Vec<Call>>,
     /// The body of each `SendEmail`.
     sent: Mutex<Vec<Value>>,
@@ -75,7 +76,7 @@ impl Wire {
         Self(Arc::new(Inner {
             database,
             checks: Checks::of(template(), Faults::default()),
-            mailbox: Mailbox::default(),
+            ses: Ses::new(template(), Mailbox::default(), Events::without_rules()),
             calls: Mutex::default(),
             sent: Mutex::default(),
             expressions: Mutex::default(),
@@ -92,7 +93,12 @@ impl Wire {
 
     /// The emails that SES accepted.
     pub fn mailbox(&self) -> &Mailbox {
-        &self.0.mailbox
+        self.0.ses.mailbox()
+    }
+
+    /// What becomes of emails, and the events about them.
+    pub fn ses(&self) -> &Ses {
+        &self.0.ses
     }
 
     /// Lets the next calls of an operation fail.
@@ -155,6 +161,10 @@ impl Wire {
             expressions_in(&body, &mut lock(&self.0.expressions));
             let request = AwsRequest::of_target(target, &body);
             (describe(&request, &body), self.call(caller, &request).await)
+        } else if let Some((_, address)) = request.uri().split_once("/v2/email/suppression/addresses/") {
+            let address = address.replace("%40", "@");
+            let request = AwsRequest::DeleteSuppressed(&address);
+            (request.operation().to_owned(), self.call(caller, &request).await)
         } else {
             lock(&self.0.sent).push(serde_json::from_slice(body).expect("the SDK sends JSON"));
             ("SendEmail".to_owned(), self.call(caller, &AwsRequest::SendEmail(body)).await)
@@ -182,7 +192,8 @@ impl Wire {
                 let response = match request {
                     AwsRequest::DynamoDb(operation) => self.carry_out(operation).await,
                     AwsRequest::Kms(request) => self.0.checks.kms.respond(request),
-                    AwsRequest::SendEmail(body) => ses::send_email(&self.0.mailbox, body),
+                    AwsRequest::SendEmail(body) => ses::send_email(&self.0.ses, body),
+                    AwsRequest::DeleteSuppressed(address) => self.0.ses.remove_suppressed(address),
                 };
                 if lose_response { Err(lost("the connection closed")) } else { Ok(response) }
             }

@@ -7,15 +7,17 @@ use std::time::Duration;
 
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use dev::aws::iam::OPERATOR_KEY;
+use dev::gateway::routes::{Found, Routes};
 use dev::lambda::process::Variables;
 use dev::mailbox::ReceivedEmail;
 use dev::stack::environment::{Environments, secrets};
-use dev::template::{Function, Template};
+use dev::template::Template;
 use domain::password::Work;
 use domain::{AccountId, HashingKeys, PasswordHasher};
 use dynoxide::Database;
 use serde_json::{Value, json};
 use shared::app::{App, Mailer};
+use shared::config::Requirements;
 use shared::requirements::PasswordChecks;
 use shared::signing::rotation::KeyRotation;
 use tracing::subscriber::DefaultGuard;
@@ -35,8 +37,12 @@ pub const NOON: u64 = 1_795_348_800;
 pub const PUBLIC_URL: &str = "https://account.example.com";
 
 static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
-    let parameters =
-        [("PublicUrl", PUBLIC_URL), ("MailFrom", "no-reply@example.com"), ("OpenIdConnect", "true")];
+    let parameters = [
+        ("PublicUrl", PUBLIC_URL),
+        ("MailFrom", "no-reply@example.com"),
+        ("OpenIdConnect", "true"),
+        ("AccountApi", "true"),
+    ];
     let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned()));
     Template::parse(&template_text(), &BTreeMap::from(parameters)).expect("the template can be run")
 });
@@ -179,6 +185,11 @@ impl World {
         self.platform.app(&|name| variables.get(name).cloned())
     }
 
+    /// A function that is not behind a route, with these variables.
+    pub(super) fn start<R: Requirements>(&self, variables: &Variables) -> App<R> {
+        self.platform.app(&|name| variables.get(name).cloned())
+    }
+
     /// The mailer of a deployment with this product name.
     pub fn mailer_of(&self, product: &str) -> Mailer {
         let mut mailer = variables("mailer");
@@ -316,8 +327,9 @@ impl World {
 
     /// Calls the function of the event's path.
     pub async fn answer(&self, event: &Value) -> ApiGatewayV2httpResponse {
-        let path = event["rawPath"].as_str().unwrap_or("/").to_owned();
-        self.answer_by(function_of(&path), event).await
+        let path = event["rawPath"].as_str().unwrap_or("/");
+        let method = event["requestContext"]["http"]["method"].as_str().unwrap_or("GET");
+        self.answer_by(route(method, path).function, event).await
     }
 
     /// Calls this function with an event.
@@ -330,15 +342,15 @@ impl World {
     }
 }
 
-/// The function that answers for a path, by the template's routes.
+/// The route that takes a request to a path, as API Gateway chooses it.
+pub fn route(method: &str, path: &str) -> Found<'static> {
+    static ROUTES: LazyLock<Routes> = LazyLock::new(|| Routes::of(template()));
+    ROUTES.find(method, path).expect("there is a default route")
+}
+
+/// The function that answers for a path.
 pub fn function_of(path: &str) -> &'static str {
-    let routed = |function: &&Function| {
-        function.routes.iter().any(|route| route.path.as_deref().is_some_and(|own| own == path))
-    };
-    let fallback = |function: &&Function| function.routes.iter().any(|route| route.path.is_none());
-    let functions = &template().functions;
-    let found = functions.iter().find(routed).or_else(|| functions.iter().find(fallback));
-    &found.expect("there is a default route").name
+    route("GET", path).function
 }
 
 /// Those of a function, with the operator's access key.

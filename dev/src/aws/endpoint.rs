@@ -6,10 +6,10 @@
 use std::net::SocketAddr;
 
 use axum::body::Bytes;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
@@ -22,9 +22,8 @@ use super::iam::Principal;
 use super::operations::Operation;
 use super::request::AwsRequest;
 use super::response::{AwsResponse, Service};
-use super::ses;
+use super::ses::{self, Ses};
 use crate::lambda::runtime_api::RuntimeApi;
-use crate::mailbox::Mailbox;
 
 /// DynamoDB takes requests of up to 16 MB, SES of up to 40 MB.
 const MAX_BODY: usize = 40 * 1024 * 1024;
@@ -42,7 +41,7 @@ pub struct AwsEndpoint {
     /// The client that reaches it, with its pool of connections.
     pub client: reqwest::Client,
     /// Takes the emails.
-    pub mailbox: Mailbox,
+    pub ses: Ses,
     /// The log of calls.
     pub calls: Calls,
     /// Knows which invocation a call belongs to.
@@ -66,6 +65,7 @@ impl AwsEndpoint {
         Router::new()
             .route(&format!("{prefix}/"), post(json_protocol))
             .route(&format!("{prefix}/v2/email/outbound-emails"), post(send_email))
+            .route(&format!("{prefix}/v2/email/suppression/addresses/{{address}}"), delete(remove_suppressed))
             .layer(DefaultBodyLimit::max(MAX_BODY))
             .with_state(self)
     }
@@ -108,7 +108,8 @@ impl AwsEndpoint {
                 match request {
                     AwsRequest::DynamoDb(operation) => self.forward(headers, operation).await,
                     AwsRequest::Kms(request) => self.checks.kms.respond(request),
-                    AwsRequest::SendEmail(body) => ses::send_email(&self.mailbox, body),
+                    AwsRequest::SendEmail(body) => ses::send_email(&self.ses, body),
+                    AwsRequest::DeleteSuppressed(address) => self.ses.remove_suppressed(address),
                 }
             }
         };
@@ -194,13 +195,31 @@ async fn send_email(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let caller = match endpoint.caller(&headers) {
+    to_ses(&endpoint, &AwsRequest::SendEmail(&body), &connection, &headers).await
+}
+
+async fn remove_suppressed(
+    State(endpoint): State<AwsEndpoint>,
+    ConnectInfo(connection): ConnectInfo<ConnectionCutter>,
+    Path(address): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    to_ses(&endpoint, &AwsRequest::DeleteSuppressed(&address), &connection, &headers).await
+}
+
+async fn to_ses(
+    endpoint: &AwsEndpoint,
+    request: &AwsRequest<'_>,
+    connection: &ConnectionCutter,
+    headers: &HeaderMap,
+) -> Response {
+    let caller = match endpoint.caller(headers) {
         Ok(caller) => caller,
         Err((error, message)) => {
             return AwsResponse::failure(Service::Ses, StatusCode::FORBIDDEN, error, message).into_response();
         }
     };
-    match endpoint.call(caller, &AwsRequest::SendEmail(&body), &connection, &headers).await {
+    match endpoint.call(caller, request, connection, headers).await {
         Some(response) => response.into_response(),
         None => no_response().await,
     }

@@ -1,7 +1,8 @@
 //! Permissions: which principal an access key belongs to, and what its statements allow.
 //!
 //! Follows IAM's evaluation for identity policies: an explicit deny wins, an allow is needed, nothing else
-//! counts. Signatures are not checked: on one machine, whoever names a key is its owner.
+//! counts. Signatures of calls to AWS are not checked: on one machine, whoever names a key is its owner. Those of requests
+//! to the API are (`gateway::authorizer`).
 
 use std::collections::BTreeMap;
 
@@ -34,6 +35,12 @@ pub struct AccessKeys(BTreeMap<String, Principal>);
 pub fn access_key_id(function: &str) -> String {
     let letters: String = function.chars().filter(char::is_ascii_alphanumeric).collect();
     format!("AKIA{}", letters.to_ascii_uppercase())
+}
+
+/// Whether the statements of one principal allow something.
+pub fn allow(statements: &[Statement], permission: &Permission) -> bool {
+    let applying: Vec<_> = statements.iter().filter(|statement| statement.applies_to(permission)).collect();
+    !applying.is_empty() && applying.iter().all(|statement| !statement.denies())
 }
 
 impl AccessKeys {
@@ -69,11 +76,7 @@ impl Principal {
     pub fn may(&self, permission: &Permission) -> bool {
         match self {
             Self::Operator => true,
-            Self::Function { statements, .. } => {
-                let applying: Vec<_> =
-                    statements.iter().filter(|statement| statement.applies_to(permission)).collect();
-                !applying.is_empty() && applying.iter().all(|statement| !statement.denies())
-            }
+            Self::Function { statements, .. } => allow(statements, permission),
         }
     }
 

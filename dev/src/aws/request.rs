@@ -24,6 +24,8 @@ pub enum AwsRequest<'a> {
     Kms(KmsRequest<'a>),
     /// To SES: the body of a `SendEmail`.
     SendEmail(&'a [u8]),
+    /// To SES: the address of a `DeleteSuppressedDestination`.
+    DeleteSuppressed(&'a str),
 }
 
 impl<'a> AwsRequest<'a> {
@@ -42,6 +44,7 @@ impl<'a> AwsRequest<'a> {
             Self::DynamoDb(operation) => operation.name,
             Self::Kms(request) => request.name,
             Self::SendEmail(_) => "SendEmail",
+            Self::DeleteSuppressed(_) => "DeleteSuppressedDestination",
         }
     }
 
@@ -49,7 +52,7 @@ impl<'a> AwsRequest<'a> {
     pub fn tables(&self) -> Vec<String> {
         match self {
             Self::DynamoDb(operation) => operation.tables(),
-            Self::Kms(_) | Self::SendEmail(_) => Vec::new(),
+            Self::Kms(_) | Self::SendEmail(_) | Self::DeleteSuppressed(_) => Vec::new(),
         }
     }
 
@@ -64,6 +67,7 @@ impl<'a> AwsRequest<'a> {
             Self::DynamoDb(operation) => operation.permissions(keys),
             Self::Kms(request) => request.permissions(),
             Self::SendEmail(body) => ses::permissions(body),
+            Self::DeleteSuppressed(_) => vec![ses::permission_to_change_suppressions()],
         }
     }
 
@@ -71,7 +75,7 @@ impl<'a> AwsRequest<'a> {
     pub fn denied(&self, message: &str) -> AwsResponse {
         let status = match self {
             Self::DynamoDb(_) | Self::Kms(_) => StatusCode::BAD_REQUEST,
-            Self::SendEmail(_) => StatusCode::FORBIDDEN,
+            Self::SendEmail(_) | Self::DeleteSuppressed(_) => StatusCode::FORBIDDEN,
         };
         AwsResponse::failure(self.service(), status, "AccessDeniedException", message)
     }
@@ -116,17 +120,21 @@ impl<'a> AwsRequest<'a> {
             (Self::Kms(_), FaultKind::Reject) => {
                 (StatusCode::BAD_REQUEST, "DisabledException", "The key is disabled.")
             }
-            (Self::SendEmail(_), FaultKind::Throttle) => {
+            (Self::SendEmail(_) | Self::DeleteSuppressed(_), FaultKind::Throttle) => {
                 (StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException", "Maximum sending rate exceeded.")
             }
-            (Self::SendEmail(_), FaultKind::ServerError | FaultKind::TransactionConflict) => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "InternalServiceErrorException", "Internal error")
-            }
+            (
+                Self::SendEmail(_) | Self::DeleteSuppressed(_),
+                FaultKind::ServerError | FaultKind::TransactionConflict,
+            ) => (StatusCode::INTERNAL_SERVER_ERROR, "InternalServiceErrorException", "Internal error"),
             (Self::SendEmail(_), FaultKind::Reject) => (
                 StatusCode::BAD_REQUEST,
                 "MessageRejected",
                 "Email address is not verified. The following identities failed the check in region US-EAST-1",
             ),
+            (Self::DeleteSuppressed(_), FaultKind::Reject) => {
+                (StatusCode::BAD_REQUEST, "BadRequestException", "Invalid email address")
+            }
             (_, FaultKind::Kill | FaultKind::LostAnswer | FaultKind::Delay { .. }) => return None,
         };
         Some(AwsResponse::failure(self.service(), status, error, message))
@@ -137,7 +145,7 @@ impl<'a> AwsRequest<'a> {
         match self {
             Self::DynamoDb(_) => Service::DynamoDb,
             Self::Kms(_) => Service::Kms,
-            Self::SendEmail(_) => Service::Ses,
+            Self::SendEmail(_) | Self::DeleteSuppressed(_) => Service::Ses,
         }
     }
 }

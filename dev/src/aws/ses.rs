@@ -1,9 +1,10 @@
 //! Amazon SES v2, as far as sending one simple email goes: accepts what SES accepts, refuses what SES refuses with the
-//! messages of SES, and delivers to the mailbox. Must not know who may send: the checks have decided that.
+//! messages of SES; `feedback` has what becomes of the email then. Must not know who may send: the checks have decided that.
 //!
 //! Follows the API reference of `SendEmail`, and the messages that SES was seen to send.
 
 mod address;
+mod feedback;
 mod refusal;
 
 use std::collections::BTreeMap;
@@ -13,9 +14,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use self::address::Mailable;
+pub use self::feedback::Ses;
 use self::refusal::{Refusal, bad_request};
 use super::response::{AwsResponse, Service};
-use crate::mailbox::{Header, Mailbox, NewEmail};
+use crate::mailbox::{Header, NewEmail};
 use crate::template::statement::Permission;
 use crate::template::{ACCOUNT_ID, REGION};
 
@@ -47,12 +49,9 @@ const OWN_HEADERS: [&str; 12] = [
 ];
 
 /// Responds to `POST /v2/email/outbound-emails` with this body.
-pub fn send_email(mailbox: &Mailbox, body: &[u8]) -> AwsResponse {
+pub fn send_email(ses: &Ses, body: &[u8]) -> AwsResponse {
     match read(body) {
-        Ok(email) => {
-            let number = mailbox.receive(email);
-            AwsResponse::of_ses(&json!({ "MessageId": format!("local-{number:08}") }))
-        }
+        Ok(email) => AwsResponse::of_ses(&json!({ "MessageId": ses.take(email) })),
         Err(Refusal { kind, message }) => {
             AwsResponse::failure(Service::Ses, StatusCode::BAD_REQUEST, kind, &message)
         }
@@ -72,6 +71,15 @@ pub fn permissions(body: &[u8]) -> Vec<Permission> {
     };
     let set = configuration_set(body).map(|name| permission(vec![arn("configuration-set", &name)]));
     std::iter::once(permission(vec![arn("identity", domain), arn("identity", &from)])).chain(set).collect()
+}
+
+/// The permission to change the suppression list, which belongs to the account.
+pub fn permission_to_change_suppressions() -> Permission {
+    Permission {
+        action: "ses:DeleteSuppressedDestination".to_owned(),
+        resources: vec!["*".to_owned()],
+        context: BTreeMap::new(),
+    }
 }
 
 /// The sender's bare address in the body of a `SendEmail`, which a policy may name (`ses:FromAddress`).
@@ -270,6 +278,9 @@ impl Data {
 
 #[cfg(test)]
 mod tests {
+    use crate::events::Events;
+    use crate::mailbox::Mailbox;
+
     use super::*;
 
     fn request() -> Value {
@@ -295,9 +306,10 @@ mod tests {
     }
 
     fn send(request: &Value) -> (Mailbox, AwsResponse) {
-        let mailbox = Mailbox::default();
-        let response = send_email(&mailbox, request.to_string().as_bytes());
-        (mailbox, response)
+        let template = crate::workspace::template(3000, &BTreeMap::new()).expect("the template can be read");
+        let ses = Ses::new(&template, Mailbox::default(), Events::without_rules());
+        let response = send_email(&ses, request.to_string().as_bytes());
+        (ses.mailbox().clone(), response)
     }
 
     #[test]

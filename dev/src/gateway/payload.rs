@@ -17,29 +17,47 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::callers::Caller;
+use super::encoding;
+use super::routes::Found;
 use crate::lambda::runtime_api::trace_id;
+use crate::template::ACCOUNT_ID;
 use crate::template::intrinsics::plain_text;
-use crate::template::{ACCOUNT_ID, Route};
 use crate::{clock, random};
 
-/// The HTTP API's id, the first label of its name in AWS.
-const API_ID: &str = "local";
+/// A request that came to the API of this id, the first label of its name in AWS.
+pub struct Received<'r> {
+    /// The API's id.
+    pub api_id: &'r str,
+    /// The route that takes it.
+    pub found: &'r Found<'r>,
+    /// Who signed it, if the route wants that.
+    pub caller: Option<&'r Caller>,
+    /// Method, target and headers.
+    pub parts: &'r Parts,
+    /// The body.
+    pub body: &'r [u8],
+    /// The other end of the connection.
+    pub peer: SocketAddr,
+}
 
 /// The event for one request.
-pub fn event(route: &Route, parts: &Parts, body: &[u8], peer: SocketAddr) -> Value {
-    let path = parts.uri.path();
+pub fn event(received: &Received<'_>) -> Value {
+    let Received { api_id, found, caller, parts, body, peer } = *received;
+    // Decoded, unlike the query.
+    let path = &found.path;
     let query = parts.uri.query().unwrap_or_default();
     let now = clock::now();
     let host = text(&parts.headers, &header::HOST);
     let mut event = json!({
         "version": "2.0",
-        "routeKey": route.key(),
+        "routeKey": found.route.key(),
         "rawPath": path,
         "rawQueryString": query,
         "headers": headers(&parts.headers, peer),
         "requestContext": {
             "accountId": ACCOUNT_ID,
-            "apiId": API_ID,
+            "apiId": api_id,
             "domainName": host,
             "domainPrefix": host.split(['.', ':']).next().unwrap_or_default(),
             "http": {
@@ -51,13 +69,19 @@ pub fn event(route: &Route, parts: &Parts, body: &[u8], peer: SocketAddr) -> Val
                 "userAgent": text(&parts.headers, &header::USER_AGENT),
             },
             "requestId": STANDARD.encode(random::bytes::<11>()),
-            "routeKey": route.key(),
+            "routeKey": found.route.key(),
             "stage": "$default",
             "time": clock::common_log_time(now),
             "timeEpoch": clock::epoch_millis(now),
         },
         "isBase64Encoded": false,
     });
+    if let Some(caller) = caller {
+        event["requestContext"]["authorizer"] = json!({ "iam": caller.identity() });
+    }
+    if !found.parameters.is_empty() {
+        event["pathParameters"] = json!(found.parameters);
+    }
     let cookies = cookies(&parts.headers);
     if !cookies.is_empty() {
         event["cookies"] = json!(cookies);
@@ -114,33 +138,18 @@ fn query_parameters(query: &str) -> Map<String, Value> {
     let mut map = Map::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let value = decoded(value);
-        match map.get_mut(&decoded(name)) {
+        let value = encoding::form(value);
+        match map.get_mut(&encoding::form(name)) {
             Some(Value::String(joined)) => {
                 joined.push(',');
                 joined.push_str(&value);
             }
             _ => {
-                map.insert(decoded(name), Value::String(value));
+                map.insert(encoding::form(name), Value::String(value));
             }
         }
     }
     map
-}
-
-/// Undoes the encoding of forms; a `%` that begins no escape stays.
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        let hex = (byte == b'%').then(|| after.get(..2)).flatten();
-        let escaped = hex
-            .filter(|hex| hex.iter().all(u8::is_ascii_hexdigit))
-            .and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
-        rest = if escaped.is_some() { &after[2..] } else { after };
-        bytes.push(escaped.unwrap_or(if byte == b'+' { b' ' } else { byte }));
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn travels_as_text(headers: &HeaderMap) -> bool {
@@ -203,6 +212,7 @@ fn header_value(value: &str) -> Result<HeaderValue, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::template::Route;
 
     fn request(build: impl FnOnce(axum::http::request::Builder) -> axum::http::request::Builder) -> Parts {
         let request = build(axum::http::Request::builder()).body(()).expect("a request");
@@ -211,7 +221,10 @@ mod tests {
 
     fn event_of(parts: &Parts, body: &[u8]) -> Value {
         let peer = "192.0.2.7:5000".parse().expect("an address");
-        event(&Route { method: None, path: Some("/login".to_owned()) }, parts, body, peer)
+        let route = Route { method: None, path: Some("/login".to_owned()), iam: false };
+        let parameters = BTreeMap::new();
+        let found = Found { route: &route, function: "f", path: "/login".to_owned(), parameters };
+        event(&Received { api_id: "Api", found: &found, caller: None, parts, body, peer })
     }
 
     #[test]
@@ -238,6 +251,27 @@ mod tests {
         assert_eq!(event["requestContext"]["http"]["sourceIp"], "192.0.2.7");
         assert_eq!(event["requestContext"]["http"]["protocol"], "HTTP/1.1");
         assert!(event.get("body").is_none() && event["isBase64Encoded"] == false);
+        assert!(event.get("pathParameters").is_none() && event["requestContext"].get("authorizer").is_none());
+    }
+
+    #[test]
+    fn paths_are_decoded_and_variables_have_values() {
+        let route = Route { method: None, path: Some("/things/{id}".to_owned()), iam: false };
+        let parameters = BTreeMap::from([("id".to_owned(), "søren".to_owned())]);
+        let found = Found { route: &route, function: "f", path: "/things/søren".to_owned(), parameters };
+        let parts = request(|request| request.uri("/things/s%C3%B8ren?a=%2F"));
+        let peer = "192.0.2.7:5000".parse().expect("an address");
+        let received =
+            Received { api_id: "Api", found: &found, caller: None, parts: &parts, body: b"", peer };
+        let event = event(&received);
+        assert_eq!(event["pathParameters"], json!({ "id": "søren" }));
+        assert_eq!(event["routeKey"], "ANY /things/{id}");
+        assert_eq!(event["rawPath"], "/things/søren");
+        assert_eq!(event["requestContext"]["http"]["path"], "/things/søren");
+        assert_eq!(
+            (&event["rawQueryString"], &event["requestContext"]["apiId"]),
+            (&json!("a=%2F"), &json!("Api"))
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The mailbox as HTML: a list of emails beside the one that is open. Needs no script. Must not know how emails
 //! are kept or where the page is served.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::Deserialize;
@@ -20,11 +21,36 @@ pub(super) enum Part {
 }
 
 /// The page that lists the emails.
-pub(super) fn front(emails: &[ReceivedEmail]) -> String {
-    let open = if emails.is_empty() { EMPTY.to_owned() } else { CHOOSE.to_owned() };
+pub(super) fn front(emails: &[ReceivedEmail], unreachable: &BTreeMap<String, bool>) -> String {
+    let open = if emails.is_empty() { EMPTY } else { CHOOSE }.to_owned() + &no_email_for(unreachable);
     // Without script, a page of its own accord is the only way to show a new email. An open email stays put.
     let refresh = "<noscript><meta http-equiv=\"refresh\" content=\"5\"></noscript>";
     document(&format!("Mailbox ({})", emails.len()), refresh, "listing", emails, None, &open)
+}
+
+/// The addresses that get no email, and why.
+fn no_email_for(unreachable: &BTreeMap<String, bool>) -> String {
+    if unreachable.is_empty() {
+        return String::new();
+    }
+    let mut html = String::from(
+        "<section aria-labelledby=\"unreachable\"><h3 id=\"unreachable\">Addresses that get no email</h3><ul class=\"links\">",
+    );
+    for (address, is_listed) in unreachable {
+        let address = escape(address);
+        let why = if *is_listed {
+            format!(
+                "on the suppression list, until <code>cargo ops emails undeliverable allow {address}</code>"
+            )
+        } else {
+            "its server refuses email".to_owned()
+        };
+        let _ = write!(
+            html,
+            "<li>{address}: {why} <form method=\"post\" action=\"/bouncing/end\"><input type=\"hidden\" name=\"address\" value=\"{address}\"><button type=\"submit\">Its server takes email again</button></form></li>",
+        );
+    }
+    html + "</ul></section>"
 }
 
 /// The page that shows one email beside the list.
@@ -135,7 +161,9 @@ fn article(email: &ReceivedEmail, part: Part) -> String {
 </dl>
 {}<ul class="tabs">{tabs}</ul>
 {body}
-{}</article>"#,
+{}<form class="fates" method="post"><button type="submit" formaction="/mails/{number}/bounce">This address bounces</button>
+<button type="submit" formaction="/mails/{number}/complain">Report as spam</button></form>
+</article>"#,
         subject(email),
         escape(&email.to),
         escape(&email.from),
@@ -265,6 +293,16 @@ mod tests {
     }
 
     #[test]
+    fn what_gets_no_email_is_listed_with_its_reason() {
+        let unreachable =
+            BTreeMap::from([("<a>@example.org".to_owned(), false), ("b@example.org".to_owned(), true)]);
+        let page = front(&[], &unreachable);
+        assert!(page.contains("<li>&lt;a&gt;@example.org: its server refuses email"), "{page}");
+        assert!(page.contains("undeliverable allow b@example.org</code>"), "{page}");
+        assert!(!front(&[], &BTreeMap::new()).contains("unreachable"));
+    }
+
+    #[test]
     fn a_moment_is_written_in_utc() {
         let time = moment(1_794_729_600, true);
         assert_eq!(time, "<time datetime=\"2026-11-15T08:00:00Z\" data-long>2026-11-15 08:00:00 UTC</time>");
@@ -273,7 +311,7 @@ mod tests {
     #[test]
     fn a_long_list_says_what_it_leaves_out() {
         let emails = vec![email(); MAILS_LISTED + 3];
-        assert!(front(&emails).contains("3 older ones"));
-        assert!(!front(&emails[..MAILS_LISTED]).contains("older ones"));
+        assert!(front(&emails, &BTreeMap::new()).contains("3 older ones"));
+        assert!(!front(&emails[..MAILS_LISTED], &BTreeMap::new()).contains("older ones"));
     }
 }

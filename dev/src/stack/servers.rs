@@ -12,7 +12,9 @@ use crate::aws::containers;
 use crate::aws::database::WriteSignal;
 use crate::aws::endpoint::AwsEndpoint;
 use crate::aws::kms::Kms;
+use crate::aws::ses::Ses;
 use crate::cloudfront::CloudFront;
+use crate::events::{Events, Target};
 use crate::gateway::Gateway;
 use crate::lambda::invoker::Invoker;
 use crate::mailbox;
@@ -21,6 +23,7 @@ use crate::template::Function;
 
 impl Stack {
     pub(super) fn serve(&mut self, options: &Options, ports: Ports) -> anyhow::Result<()> {
+        self.ses = Ses::new(&self.template, self.mailbox.clone(), self.events(options)?);
         let writes = WriteSignal::default();
         let mut checks = Checks::of(&self.template, self.faults.clone());
         checks.kms = Kms::kept(&self.template, options.data.as_deref())?;
@@ -28,7 +31,7 @@ impl Stack {
             checks,
             database: self.database.address,
             client: local_client()?,
-            mailbox: self.mailbox.clone(),
+            ses: self.ses.clone(),
             calls: self.calls.clone(),
             runtime: self.runtime.clone(),
             writes: writes.clone(),
@@ -37,7 +40,7 @@ impl Stack {
             self.serve_aws(listener, containers::router(endpoint.clone()));
         }
         self.serve_aws(ports.aws, endpoint.router());
-        self.serve_page(ports.mailbox, mailbox::router(self.mailbox.clone()));
+        self.serve_page(ports.mailbox, mailbox::router(self.ses.clone()));
         let (mailbox, logs) = (self.mailbox.clone(), self.logs.clone());
         let tell = async move { mailbox.each(|email| logs.tell(&email.line())).await };
         self.tasks.push(tokio::spawn(tell));
@@ -68,6 +71,22 @@ impl Stack {
         }
         self.serve_page(port.open()?, page);
         Ok(())
+    }
+
+    /// The buses, with the rules of the template.
+    fn events(&self, options: &Options) -> anyhow::Result<Events> {
+        let mut targets = Vec::new();
+        for function in &self.template.functions {
+            for rule in &function.rules {
+                targets.push(Target {
+                    rule: rule.clone(),
+                    function: function.name.clone(),
+                    invoker: self.invoker(options, function)?,
+                    asynchronous: function.asynchronous.clone(),
+                });
+            }
+        }
+        Ok(Events::new(targets, self.dead_letters.clone(), self.logs.clone()))
     }
 
     fn read_streams(&mut self, options: &Options, writes: &WriteSignal) -> anyhow::Result<()> {

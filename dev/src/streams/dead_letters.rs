@@ -1,4 +1,4 @@
-//! The dead-letter queue: batches that were given up.
+//! The dead-letter queue: batches and events that were given up.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,9 +9,10 @@ pub struct DeadLetter {
     pub function: String,
     /// The ARN of the destination in AWS.
     pub destination: Option<String>,
-    /// `RetryAttemptsExhausted` or `RecordAgeExceeded`, as AWS calls them.
+    /// Why, as AWS calls it: `RetryAttemptsExhausted` or `RecordAgeExceeded` of a stream, `RetriesExhausted` or
+    /// `EventAgeExceeded` of an event.
     pub condition: &'static str,
-    /// The sequence numbers of the records.
+    /// The sequence numbers of the records, or the id of the event.
     pub sequence_numbers: Vec<String>,
 }
 
@@ -26,7 +27,7 @@ impl DeadLetters {
     }
 
     /// Adds a batch.
-    pub(super) fn add(&self, letter: DeadLetter) {
+    pub(crate) fn add(&self, letter: DeadLetter) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(letter);
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::events::{AsyncInvocation, EmailEvents, EventRule};
 use super::kms::KmsKey;
 use super::statement::Statement;
 
@@ -40,6 +41,10 @@ impl std::error::Error for TemplateError {}
 pub struct Template {
     /// The functions, in the order of their logical ids.
     pub functions: Vec<Function>,
+    /// The HTTP API.
+    pub http_api: HttpApi,
+    /// What managed policies allow callers of the API, by the policy's logical id.
+    pub caller_policies: BTreeMap<String, Vec<Statement>>,
     /// The tables, in the order of their logical ids.
     pub tables: Vec<Table>,
     /// The secrets, by logical id.
@@ -48,6 +53,8 @@ pub struct Template {
     pub distribution: Option<Distribution>,
     /// The configuration sets of SES, by logical id, which is their name in the local stack.
     pub configuration_sets: BTreeSet<String>,
+    /// What SES sends to buses of EventBridge.
+    pub email_events: Vec<EmailEvents>,
     /// The keys of KMS, by logical id, which is their key id in the local stack.
     pub kms_keys: BTreeMap<String, KmsKey>,
 }
@@ -72,6 +79,15 @@ pub struct Behavior {
     pub copies_host: bool,
 }
 
+/// The HTTP API that the routes belong to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpApi {
+    /// The logical id, which is the API's id in the local stack.
+    pub id: String,
+    /// Whether routes may want signed requests.
+    pub has_iam_authorizer: bool,
+}
+
 /// One Lambda function.
 #[derive(Debug)]
 pub struct Function {
@@ -93,6 +109,10 @@ pub struct Function {
     pub statements: Vec<Statement>,
     /// The stream that feeds the function, if any.
     pub stream: Option<StreamSource>,
+    /// The rules that send it events.
+    pub rules: Vec<EventRule>,
+    /// What follows when it fails on such an event.
+    pub asynchronous: AsyncInvocation,
 }
 
 /// A route of the HTTP API.
@@ -100,8 +120,11 @@ pub struct Function {
 pub struct Route {
     /// `None` for any method.
     pub method: Option<String>,
-    /// `None` for `$default`, which takes what no other route does.
+    /// `None` for `$default`, which takes what no other route does. Segments can be variables: `{name}`, and `{name+}` at
+    /// the end.
     pub path: Option<String>,
+    /// Whether requests are signed, and IAM decides who may send them.
+    pub iam: bool,
 }
 
 impl Route {
@@ -111,6 +134,16 @@ impl Route {
             None => "$default".to_owned(),
             Some(path) => format!("{} {path}", self.method.as_deref().unwrap_or("ANY")),
         }
+    }
+
+    /// The key without the names of variables: two routes of the same shape take the same requests.
+    pub(super) fn shape(&self) -> String {
+        let unnamed = |segment: &str| match (segment.starts_with('{'), segment.ends_with("+}")) {
+            (true, true) => "{+}".to_owned(),
+            (true, false) => "{}".to_owned(),
+            (false, _) => segment.to_owned(),
+        };
+        self.key().split('/').map(unnamed).collect::<Vec<_>>().join("/")
     }
 }
 

@@ -9,9 +9,11 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::events::{AsyncInvocation, EmailEvents, EventInvokeConfig, EventRule};
+use super::http_api;
 use super::intrinsics::{plain_text, stream_arn};
 use super::kms::KmsKey;
-use super::model::{Function, Route, Secret, StreamSource, Table, Template, TemplateError};
+use super::model::{Function, Secret, StreamSource, Table, Template, TemplateError};
 use super::statement::Statement;
 
 /// Adds one resource to the model, if it is one that the local stack runs.
@@ -24,6 +26,14 @@ pub fn add(
     let properties = &resource["Properties"];
     match resource["Type"].as_str().unwrap_or_default() {
         "AWS::Serverless::Function" => template.functions.push(function(globals, id, resource)?),
+        "AWS::Serverless::HttpApi" => {
+            template.http_api = http_api::http_api(id, properties, &template.http_api)?;
+        }
+        "AWS::IAM::ManagedPolicy" => {
+            if let Some(statements) = http_api::policy_for_callers(id, properties)? {
+                template.caller_policies.insert(id.to_owned(), statements);
+            }
+        }
         "AWS::DynamoDB::Table" => template.tables.push(table(id, properties)?),
         "AWS::SecretsManager::Secret" => {
             let rules: SecretRules = read(id, &properties["GenerateSecretString"])?;
@@ -32,6 +42,9 @@ pub fn add(
         }
         "AWS::SES::ConfigurationSet" => {
             template.configuration_sets.insert(id.to_owned());
+        }
+        "AWS::SES::ConfigurationSetEventDestination" => {
+            template.email_events.extend(EmailEvents::parse(id, properties)?);
         }
         "AWS::KMS::Key" => {
             template.kms_keys.insert(id.to_owned(), KmsKey::parse(id, properties)?);
@@ -64,6 +77,7 @@ struct FunctionProperties {
     environment: Environment,
     policies: Value,
     events: BTreeMap<String, Event>,
+    event_invoke_config: Option<EventInvokeConfig>,
 }
 
 #[derive(Deserialize, Default)]
@@ -79,15 +93,6 @@ struct Event {
     kind: String,
     #[serde(default)]
     properties: Value,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct HttpApiEvent {
-    #[serde(rename = "ApiId")]
-    _api_id: Option<String>,
-    method: Option<String>,
-    path: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -121,16 +126,16 @@ struct Filter {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct DestinationConfig {
-    on_failure: OnFailure,
+pub(super) struct DestinationConfig {
+    pub(super) on_failure: OnFailure,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct OnFailure {
+pub(super) struct OnFailure {
     #[serde(rename = "Type")]
     _kind: Option<String>,
-    destination: String,
+    pub(super) destination: String,
 }
 
 fn function(globals: &Value, id: &str, resource: &Value) -> Result<Function, TemplateError> {
@@ -152,14 +157,17 @@ fn function(globals: &Value, id: &str, resource: &Value) -> Result<Function, Tem
         routes: Vec::new(),
         statements: statements(id, &own.policies)?,
         stream: None,
+        rules: Vec::new(),
+        asynchronous: own.event_invoke_config.map(AsyncInvocation::from).unwrap_or_default(),
     };
     for (event_name, event) in own.events {
         let place = format!("{id}.Events.{event_name}");
         match event.kind.as_str() {
-            "HttpApi" => function.routes.push(route(&place, &event.properties)?),
+            "HttpApi" => function.routes.push(http_api::route(&place, &event.properties)?),
             "DynamoDB" if function.stream.is_none() => {
                 function.stream = Some(stream_source(&place, &event.properties)?);
             }
+            "EventBridgeRule" => function.rules.push(EventRule::parse(&place, &event.properties)?),
             other => {
                 return Err(TemplateError::new(
                     place,
@@ -198,17 +206,6 @@ fn statements(id: &str, policies: &Value) -> Result<Vec<Statement>, TemplateErro
         }
     }
     Ok(statements)
-}
-
-fn route(place: &str, properties: &Value) -> Result<Route, TemplateError> {
-    let event: HttpApiEvent = read_or_empty(place, properties)?;
-    if let Some(path) = &event.path
-        && (path.contains('{') || !path.starts_with('/'))
-    {
-        return Err(TemplateError::new(place, format!("the path {path} is not a plain path from the root")));
-    }
-    let method = event.method.map(|method| method.to_ascii_uppercase());
-    Ok(Route { method: method.filter(|method| method != "ANY"), path: event.path })
 }
 
 fn stream_source(place: &str, properties: &Value) -> Result<StreamSource, TemplateError> {
@@ -318,9 +315,4 @@ fn read_or_default<T: for<'de> Deserialize<'de> + Default>(
     value: &Value,
 ) -> Result<T, TemplateError> {
     if value.is_null() { Ok(T::default()) } else { read(place, value) }
-}
-
-/// An event may leave out `Properties` altogether.
-fn read_or_empty<T: for<'de> Deserialize<'de>>(place: &str, value: &Value) -> Result<T, TemplateError> {
-    if value.is_null() { read(place, &json!({})) } else { read(place, value) }
 }

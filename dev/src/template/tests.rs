@@ -100,11 +100,31 @@ fn what_cannot_be_run_is_named_with_its_place() {
             "F.Policies[0]: the condition key aws:SourceVpc is not known",
         ),
         ("      Events: { E: { Type: Schedule } }", "F.Events.E: a Schedule event"),
-        ("      Events: { E: { Type: HttpApi, Properties: { Path: '/{x}' } } }", "F.Events.E: the path /{x}"),
+        (
+            "      Events: { E: { Type: HttpApi, Properties: { Path: '/x{x}' } } }",
+            "F.Events.E: the path /x{x}",
+        ),
         (
             "      Events: { E: { Type: HttpApi, Properties: { Auth: {} } } }",
-            "F.Events.E: unknown field `Auth`",
+            "F.Events.E: missing field `Authorizer`",
         ),
+        (
+            "      Events: { E: { Type: HttpApi, Properties: { Auth: { Authorizer: Tokens } } } }",
+            "F.Events.E: the authorizer Tokens is not known",
+        ),
+        (
+            "      Events: { E: { Type: HttpApi, Properties: { Auth: { Authorizer: AWS_IAM, AuthorizationScopes: [a] } } } }",
+            "F.Events.E: unknown field `AuthorizationScopes`",
+        ),
+        (
+            "      Events: { E: { Type: HttpApi, Properties: { Path: /x, Auth: { Authorizer: AWS_IAM } } } }",
+            "F.Events: the route ANY /x wants AWS_IAM, and the API lacks EnableIamAuthorizer",
+        ),
+        (
+            "      Events: { A: { Type: HttpApi, Properties: { Path: '/{x}' } }, B: { Type: HttpApi, Properties: { Path: '/{y}' } } }",
+            "F.Events: the route ANY /{y} belongs to another",
+        ),
+        ("      Events: { E: { Type: HttpApi, Properties: { TimeoutInMillis: 50 } } }", "unknown field"),
         (
             "      Events: { A: { Type: HttpApi }, B: { Type: HttpApi } }",
             "F.Events: the route $default belongs to another",
@@ -157,6 +177,73 @@ fn conditions_take_resources_and_outputs_away() {
     ] {
         let error = parse(&format!("{absent}{resource}")).expect_err(resource).to_string();
         assert!(error.contains(problem), "{resource}: {error}");
+    }
+}
+
+#[test]
+fn what_an_api_cannot_do_here_is_refused() {
+    let api = |properties: &str| {
+        let text = format!(
+            "Resources:\n  Api: {{ Type: AWS::Serverless::HttpApi, Properties: {{ {properties} }} }}\n"
+        );
+        Template::parse(&text, &BTreeMap::new())
+    };
+    let template = api("Auth: { EnableIamAuthorizer: true }").expect("a template");
+    assert_eq!(template.http_api, HttpApi { id: "Api".to_owned(), has_iam_authorizer: true });
+    assert!(!api("Description: x").expect("a template").http_api.has_iam_authorizer);
+    for (properties, problem) in [
+        (
+            "Auth: { EnableIamAuthorizer: true, DefaultAuthorizer: AWS_IAM }",
+            "Api.Properties.Auth: unknown field",
+        ),
+        ("Auth: { Authorizers: { Tokens: {} } }", "Api.Properties.Auth: unknown field `Authorizers`"),
+        ("Auth: { EnableIamAuthorizer: 'yes' }", "Api.Properties.Auth: invalid type"),
+        ("StageName: live", "Api: the local stack plays the stage $default only"),
+    ] {
+        let error = api(properties).expect_err(properties).to_string();
+        assert!(error.contains(problem), "{properties}: {error}");
+    }
+    let error = parse("  Other: { Type: AWS::Serverless::HttpApi }\n").expect_err("a second").to_string();
+    assert_eq!(error, "template.yaml, Other: the local stack plays one HTTP API");
+}
+
+#[test]
+fn managed_policies_are_read_and_those_for_callers_are_kept() {
+    let policy = |statement: &str| {
+        parse(&format!(
+            "  P: {{ Type: AWS::IAM::ManagedPolicy, Properties: {{ PolicyDocument: {{ Statement: {statement} }} }} }}\n"
+        ))
+    };
+    let arn =
+        "!Sub 'arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/$default/GET/x'";
+    let template = policy(&format!("{{ Effect: Allow, Action: 'execute-api:Invoke', Resource: {arn} }}"));
+    let template = template.expect("a template");
+    assert_eq!(template.caller_policies.keys().collect::<Vec<_>>(), ["P"]);
+    assert_eq!(
+        template.caller_policies["P"][0].resources(),
+        ["arn:aws:execute-api:us-east-1:000000000000:Api/$default/GET/x"]
+    );
+    let other = policy("[{ Effect: Allow, Action: 'kms:Decrypt', Resource: '*' }]").expect("a template");
+    assert!(other.caller_policies.is_empty());
+    for (statement, problem) in [
+        ("[]", ""),
+        ("x", "P.Properties.PolicyDocument.Statement: is missing"),
+        (
+            "{ Effect: Allow, Action: a }",
+            "P.Properties.PolicyDocument.Statement[0]: missing field `Resource`",
+        ),
+        (
+            "{ Effect: Allow, Action: 'execute-api:Invoke', Resource: b, Condition: { IpAddress: { 'aws:SourceIp': c } } }",
+            "Statement[0]: the condition operator IpAddress is not known",
+        ),
+    ] {
+        match policy(statement) {
+            Ok(template) => assert!(problem.is_empty() && template.caller_policies.is_empty(), "{statement}"),
+            Err(error) => {
+                let error = error.to_string();
+                assert!(!problem.is_empty() && error.contains(problem), "{statement}: {error}");
+            }
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use super::mail_reader::{EmailKind, MailReader};
 use super::operator::Operator;
 use super::report::Report;
 use crate::browser::{Browser, Connections, SiteRequest, SiteResponse};
+use crate::gateway::callers::Caller;
 use crate::mailbox::ReceivedEmail;
 use crate::stack::DemoClient;
 use crate::stack::accounts::AccountLine;
@@ -24,6 +25,8 @@ pub(super) struct Site {
     pub(super) operator: Option<Operator>,
     /// A product that signs its people in there.
     pub(super) product: Option<DemoClient>,
+    /// A product's back end that keeps accounts there.
+    pub(super) caller: Option<Caller>,
 }
 
 impl Site {

@@ -184,10 +184,11 @@ async fn confirmation(
         return Ok(Decision::Drop("the address is no longer pending"));
     };
     // The person who entered it sees the same as for a free address; the owner is told, at the primary address.
+    let confirmed_again = purpose == Purpose::ConfirmBackup && account.has_confirmed(address);
     let was_its_own = account.sign_in_email(address, now) == Some(SignInEmail::Former)
         || account.former_primaries.iter().any(|former| former.email.address == *address);
     if let Some(owner) = app.store.find_owner(address, now).await?
-        && !(was_its_own && owner == account.id)
+        && !((was_its_own || confirmed_again) && owner == account.id)
     {
         return Ok(match app.store.load_account(&owner).await? {
             Some(owner) if owner.id != account.id => {

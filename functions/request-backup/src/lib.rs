@@ -35,7 +35,7 @@ pub async fn post(app: &App<EmailRequests>, request: Request) -> Result<Reply, E
     if !user.session.is_fresh(now) {
         return Ok(Reply::to_sign_in_again(&wanted(&user.account, &address, &form.email), &texts));
     }
-    let limits = app.confirmation_limits(&user.account.id, &address);
+    let limits = app.needs.confirmation_limits(&user.account.id, &address);
     let generation = user.account.generation;
     let pending = PendingAddress { address, since: now, request: app.message_id(), generation };
     app.count(Event::Requested(Subject::Confirmation));
@@ -78,6 +78,8 @@ fn may_become_backup(account: &Account, typed: &str, now: Timestamp) -> Result<E
         return Err(Code::ChangesFrozen.into());
     }
     let address = EmailAddress::parse(typed)?;
-    account.may_become_backup(&address)?;
+    if !account.may_confirm_again(&address, now) {
+        account.may_become_backup(&address)?;
+    }
     Ok(address)
 }

@@ -42,10 +42,10 @@ pub async fn post(app: &App<EmailRequests>, request: Request) -> Result<Reply, E
         return Ok(Reply::to_sign_in_again(&wanted, &texts));
     }
 
-    let limits = app.confirmation_limits(&account.id, &address);
+    let limits = app.needs.confirmation_limits(&account.id, &address);
     let pending =
         PendingAddress { address, since: now, request: app.message_id(), generation: account.generation };
-    let primary = PendingPrimary { pending, session: session.hash };
+    let primary = PendingPrimary { pending, session: Some(session.hash) };
     let wanted = PrimaryRequest {
         account: &account,
         primary: &primary,

@@ -1,30 +1,27 @@
 //! `ops accounts`: the commands. `import.rs`, `account_admin.rs` and `history.rs` have what they do.
-use std::path::PathBuf;
-
 use clap::Subcommand;
 use domain::AccountId;
 
-use super::{Connection, Operator, account_admin, history, import};
+use super::import::Import;
+use super::{Connection, Operator, account_admin, export, history, import, show};
 use crate::error::Failure;
 
 /// Commands for accounts.
 #[derive(Debug, Subcommand)]
 pub enum Accounts {
     /// Creates the accounts of a file with one JSON object a line: username, email, kind (regular or sso),
-    /// password or `password_hash` (Argon2id, bcrypt, scrypt or PBKDF2, as PHC string or in the Modular Crypt
-    /// Format), locale. If a line is wrong, no account is created. A username that looks like that of another account is
-    /// refused.
-    Import {
-        /// The file, or - for standard input.
-        file: PathBuf,
-        /// Skip accounts whose username or email exists already, instead of failing. Usernames that look like another's
-        /// are skipped too, and named at the end.
-        #[arg(long)]
-        skip_existing: bool,
-        /// Continue with this line, where a run was interrupted; with --skip-existing, because some accounts of later lines
-        /// may exist. The lines before are only checked.
-        #[arg(long, value_name = "LINE", requires = "skip_existing")]
-        from: Option<usize>,
+    /// password or `password_hash` (Argon2id, bcrypt, scrypt or PBKDF2, as PHC string, in the Modular Crypt Format, as
+    /// Django has it, or as exported), locale, `external_id`; `backup_email` with `backup_confirmed_at`, `disabled_at`,
+    /// `created_at`. If a line is wrong, no account is created. A username that looks like that of another account is refused.
+    Import(Import),
+    /// Writes all accounts as lines that import takes, with their password hashes, into a pipe: `ops accounts export | age …`.
+    /// Passwords that came as hashes of another system stay wrapped in Argon2id.
+    Export,
+    /// Shows an account: names, kind, when it was created, which emails it has (masked), whether it has a password, whether it
+    /// is disabled.
+    Show {
+        /// The username, or the primary or backup email.
+        account: String,
     },
     /// Disables an account: its sessions and links stop working at once. Signing in fails as with a wrong password.
     Disable {
@@ -61,9 +58,9 @@ pub enum Accounts {
 pub async fn run(command: Accounts, connection: &Connection) -> Result<(), Failure> {
     let connected = || Operator::connect(connection);
     match command {
-        Accounts::Import { file, skip_existing, from } => {
-            import::run(&file, skip_existing, from.unwrap_or(1), connection).await
-        }
+        Accounts::Import(options) => import::run(&options, connection).await,
+        Accounts::Export => export::run(connection).await,
+        Accounts::Show { account } => show::print(&connected().await?, &account).await,
         Accounts::Disable { account } => account_admin::disable(&connected().await?, &account).await,
         Accounts::Enable { account } => account_admin::enable(&connected().await?, &account).await,
         Accounts::History { account } => history::print(&connected().await?, &account).await,

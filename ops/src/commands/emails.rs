@@ -4,6 +4,7 @@ use clap::Subcommand;
 use domain::{MessageId, Timestamp};
 use shared::store::{QueuedEmail, ResendRefused};
 
+use super::undeliverable::{self, Undeliverable};
 use super::{Connection, Operator};
 use crate::error::Failure;
 
@@ -21,6 +22,9 @@ pub enum Emails {
         #[arg(long)]
         all: bool,
     },
+    /// Addresses of accounts to which email fails: list them, let emails through again.
+    #[command(subcommand)]
+    Undeliverable(Undeliverable),
 }
 
 /// Runs a command.
@@ -30,6 +34,7 @@ pub async fn run(command: Emails, connection: &Connection) -> Result<(), Failure
         Emails::ListUnsent => list_unsent(&operator).await,
         Emails::Resend { key: Some(key), .. } => resend(&operator, &MessageId::from_stored(key)).await,
         Emails::Resend { .. } => resend_all(&operator).await,
+        Emails::Undeliverable(command) => undeliverable::run(command, &operator).await,
     }
 }
 

@@ -1,224 +1,178 @@
-//! `ops accounts import`: hashes and creates the accounts of a file, a few lines at a time and in the order of the file, so
-//! that an interrupted run can go on where it stopped.
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::path::Path;
+//! `ops accounts import`: checks the lines of a file, then creates their accounts. The files `import_*.rs` are its parts.
+use std::path::{Path, PathBuf};
+use std::pin::pin;
 
-use domain::{AccountId, ImportedHash, Timestamp, password};
-use futures_util::{StreamExt as _, stream};
-use shared::store::{NewAccount, NotCreated};
+use clap::Args;
+use futures_util::StreamExt as _;
+use shared::clock::Clock;
+use shared::config;
+use shared::entropy::Entropy;
+use tokio::signal::unix::{SignalKind, signal};
 
-use super::import_lines::{Parsed, Secret, parse};
+use super::import_check::Checked;
+use super::import_create::{Run, compare_all, create_all};
+use super::import_refused::Refused;
+use super::import_source::Source;
+use super::import_summary::{Outcome, Summary};
+use super::pace::Pace;
+use super::progress::Progress;
 use super::{Connection, Operator, usernames};
 use crate::error::Failure;
 
-/// Accounts written at a time; one transaction each.
-const AT_A_TIME: usize = 16;
-/// The operator is told how far it is after so many lines.
-const TOLD_EVERY: usize = 1_000;
-
-/// An account that is ready to be written.
-struct Ready {
-    number: usize,
-    account: NewAccount,
-    foreign: Option<Foreign>,
+/// The options of the command.
+#[derive(Debug, Args)]
+pub struct Import {
+    /// The file, or - for standard input. It is read twice, so a copy of what can be read only once is kept in a file without
+    /// a name, in the directory for temporary files (`TMPDIR`).
+    file: PathBuf,
+    /// Leave accounts that exist alone, instead of failing: those with the external id or the username of a line, if no other
+    /// account has any other of its names.
+    #[arg(long)]
+    skip_existing: bool,
+    /// Continue with this line, where a run was interrupted; with --skip-existing, because some accounts of later lines
+    /// may exist. The lines before are only checked.
+    #[arg(
+        long,
+        value_name = "LINE",
+        requires = "skip_existing",
+        default_value_t = 1,
+        hide_default_value = true
+    )]
+    from: u32,
+    /// Only check: the lines, and, if the tables are named in the environment, whether names and addresses are free there.
+    #[arg(long)]
+    dry_run: bool,
+    /// Write the lines that are refused to this file, as JSON lines with their number and the reason, and import the others.
+    /// Without it, nothing is imported if a line is wrong, and the import stops at a line whose name is taken.
+    #[arg(long, value_name = "FILE")]
+    refused: Option<PathBuf>,
 }
 
-/// A hash of another system, which the first sign-in replaces.
-struct Foreign {
-    kind: &'static str,
-    cost: String,
-    cheap: bool,
-}
-
-impl Foreign {
-    fn new(hash: &ImportedHash) -> Option<Self> {
-        let cost = hash.cost().to_string();
-        (!hash.is_current()).then(|| Self { kind: hash.kind(), cost, cheap: hash.is_cheap() })
+/// Runs the command. All lines are checked first; those before the line to continue with are only checked.
+pub async fn run(options: &Import, connection: &Connection) -> Result<(), Failure> {
+    let source = Source::open(&options.file, &Entropy::system())?;
+    let mut refused = Refused::new(options.refused.as_deref())?;
+    let checked = Checked::new(&source, &mut refused, options.from, Clock::system().now())?;
+    if refused.count() > 0 && !refused.is_reported() {
+        return refused.into_result();
     }
-}
-
-/// What became of a line.
-enum Outcome {
-    Made,
-    Exists,
-    /// Its number, and the username as it is shown.
-    LooksTaken(usize, String),
-}
-
-/// What was done, for the operator.
-#[derive(Default)]
-struct Summary {
-    made: usize,
-    foreign: BTreeMap<&'static str, usize>,
-    /// As the parameter `FormerHashes` names them.
-    costs: BTreeSet<String>,
-    cheap: usize,
-    /// Lines whose username looks like that of an account.
-    refused: BTreeSet<(usize, String)>,
-}
-
-impl Summary {
-    /// Adds a line whose account an earlier run may have created: it is not counted again, but the kind of its hash is still
-    /// to be named.
-    fn and_created_earlier(mut self, line: &Parsed) -> Self {
-        if let Some(Secret::Hash(hash)) = &line.password {
-            self.costs.extend(Foreign::new(hash).map(|foreign| foreign.cost));
-        }
-        self
+    if options.dry_run {
+        return dry_run(options, &source, &checked, refused, connection).await;
     }
+    let operator = Operator::connect(connection).await?;
+    let pace = Pace::new(operator.entropy.clone());
+    if options.from <= 1 {
+        usernames::claim_looks(&operator, &pace).await?;
+    }
+    let run = Run { operator: &operator, pace: &pace, skip_existing: options.skip_existing };
+    let created = create(options, &run, &source, &checked, &mut refused).await;
+    if pace.throttled() > 0 {
+        eprintln!("{} calls were throttled, or not answered, and made again", pace.throttled());
+    }
+    println!("{}", created?);
+    refused.into_result()
+}
 
-    fn and(mut self, outcome: Outcome, foreign: Option<&Foreign>) -> Self {
-        if let Outcome::LooksTaken(line, username) = outcome {
-            self.refused.insert((line, username));
-        } else if let Outcome::Made = outcome {
-            self.made += 1;
-            if let Some(Foreign { kind, cost, cheap }) = foreign {
-                self.costs.insert(cost.clone());
-                *self.foreign.entry(*kind).or_default() += 1;
-                self.cheap += usize::from(*cheap);
+/// Creates the accounts. The lines come to their end in the order of the file, so the last one that did tells how far it is.
+async fn create(
+    options: &Import,
+    run: &Run<'_>,
+    source: &Source,
+    checked: &Checked,
+    refused: &mut Refused,
+) -> Result<Summary, Failure> {
+    let mut progress = Progress::new("accounts", Some(checked.good), checked.before);
+    let mut summary = Summary::new(checked.kinds.clone());
+    let (mut done, mut last) = (checked.before, options.from.saturating_sub(1));
+    let goes_on = options.skip_existing || refused.is_reported();
+    let mut outcomes = pin!(create_all(run, checked.good_lines(source, options.from)?));
+    let mut stop = pin!(stopped());
+    let failure = loop {
+        let next = tokio::select! {
+            biased;
+            signal = &mut stop => {
+                // What is being written is cut off here: it is in the table or it is not, and the next run sees which.
+                break signal.map_or_else(Failure::from, |()| Failure::Interrupted);
+            }
+            next = outcomes.next() => next,
+        };
+        match next {
+            None => {
+                source.check_unchanged()?;
+                return Ok(summary);
+            }
+            Some(Err(failure)) => break failure,
+            Some(Ok((line, Outcome::Refused(reason)))) if !goes_on => {
+                break Failure::Input(vec![format!("line {line}: {reason}")]);
+            }
+            Some(Ok((line, outcome))) => {
+                summary.add(&outcome);
+                if let Outcome::Refused(reason) = outcome {
+                    refused.add(line, &reason)?;
+                }
+                (done, last) = (done + 1, line);
+                progress
+                    .show(done, || format!(", up to line {line}; to continue after it: --from {}", line + 1));
             }
         }
-        self
+    };
+    progress.end();
+    eprintln!("stopped; continue with: {}", command(options, last + 1));
+    Err(failure)
+}
+
+/// The command that goes on with a line.
+fn command(options: &Import, from: u32) -> String {
+    let refused =
+        options.refused.as_deref().map(|path| format!(" --refused {}", quoted(path))).unwrap_or_default();
+    format!("accounts import --skip-existing --from {from}{refused} {}", quoted(&options.file))
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let path = path.display().to_string();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    if path.chars().all(is_plain) { path } else { format!("'{}'", path.replace('\'', "'\\''")) }
+}
+
+/// Waits for Ctrl-C or the signal with which systems end a process.
+async fn stopped() -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = terminate.recv() => Ok(()),
     }
 }
 
-impl fmt::Display for Summary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} accounts created", self.made)?;
-        if !self.foreign.is_empty() {
-            let kinds: Vec<_> = self.foreign.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-            write!(f, "\nhashes under Argon2id until the first sign-in replaces them: {}", kinds.join(", "))?;
-        }
-        if !self.costs.is_empty() {
-            let costs: Vec<_> = self.costs.iter().map(String::as_str).collect();
-            write!(
-                f,
-                "\nname their kinds in FormerHashes until then, or the time of a sign-in tells whose account it is: {}",
-                costs.join(" ")
-            )?;
-        }
-        if self.cheap > 0 {
-            let cheap = self.cheap;
-            write!(
-                f,
-                "\n{cheap} of them cost less than advised, so anyone who had the former table may know passwords"
-            )?;
-        }
-        Ok(())
-    }
-}
-
-/// Runs the command. All lines are checked first; those before `from` are only checked.
-pub async fn run(
-    file: &Path,
-    skip_existing: bool,
-    from: usize,
+/// Says what an import would do, and writes nothing to the tables.
+async fn dry_run(
+    options: &Import,
+    source: &Source,
+    checked: &Checked,
+    mut refused: Refused,
     connection: &Connection,
 ) -> Result<(), Failure> {
-    let text = match file.as_os_str().as_encoded_bytes() {
-        b"-" => std::io::read_to_string(std::io::stdin())?,
-        _ => std::fs::read_to_string(file).map_err(|error| unreadable(file, &error))?,
-    };
-    let lines = parse(&text).map_err(Failure::Input)?;
-    drop(text);
-    let operator = &Operator::connect(connection).await?;
-    usernames::claim_looks(operator).await?;
-    let summary = create_all(lines, operator, skip_existing, from).await?;
-    println!("{summary}");
-    if summary.refused.is_empty() {
-        return Ok(());
-    }
-    let refused = summary.refused.iter().map(|(line, username)| {
-        format!("line {line}: no account was created: {username} looks like the username of an account that exists")
-    });
-    Err(Failure::Input(refused.collect()))
-}
-
-fn unreadable(file: &Path, error: &std::io::Error) -> Failure {
-    Failure::Input(vec![format!("cannot read {}: {error}", file.display())])
-}
-
-/// Hashes and creates. The lines come to their end in the order of the file, so the last one that did tells how far it is.
-async fn create_all(
-    lines: Vec<Parsed>,
-    operator: &Operator,
-    skip_existing: bool,
-    from: usize,
-) -> Result<Summary, Failure> {
-    let (total, now) = (lines.len(), operator.now());
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut summary = Summary::default();
-    if from > 1 {
-        summary = lines.iter().fold(summary, Summary::and_created_earlier);
-    }
-    let (before, lines): (Vec<_>, Vec<_>) = lines.into_iter().partition(|line| line.number < from);
-    let mut done = before.len();
-    let mut last = before.last().map_or(0, |line| line.number);
-    let mut outcomes = stream::iter(lines)
-        .map(|line| hash(line, operator))
-        .buffered(cores)
-        .map(|ready| async move {
-            let ready = ready?;
-            let outcome = create(operator, ready.number, &ready.account, skip_existing, now).await?;
-            Ok::<_, Failure>((ready.number, outcome, ready.foreign))
-        })
-        .buffered(AT_A_TIME);
-    while let Some(outcome) = outcomes.next().await {
-        let (number, outcome, foreign) = outcome.inspect_err(|_| {
-            eprintln!("stopped; continue with: accounts import --skip-existing --from {}", last + 1);
-        })?;
-        (done, last) = (done + 1, number);
-        summary = summary.and(outcome, foreign.as_ref());
-        if done % TOLD_EVERY == 0 {
-            eprintln!(
-                "{done} of {total} accounts, up to line {last}; to continue after it: --from {}",
-                last + 1
-            );
+    let (mut free, mut existing) = (checked.good - checked.before, 0);
+    if config::process_variable("ACCOUNTS_TABLE").is_some() {
+        let operator = Operator::connect(connection).await?;
+        let pace = Pace::new(operator.entropy.clone());
+        let run = Run { operator: &operator, pace: &pace, skip_existing: options.skip_existing };
+        let mut progress = Progress::new("lines compared", Some(checked.good), checked.before);
+        let mut outcomes = pin!(compare_all(&run, checked.good_lines(source, options.from)?));
+        free = 0;
+        while let Some(outcome) = outcomes.next().await {
+            match outcome? {
+                (_, Outcome::Made(_)) => free += 1,
+                (_, Outcome::Exists) => existing += 1,
+                (line, Outcome::Refused(reason)) => refused.add(line, &reason)?,
+            }
+            progress.show(checked.before + free + existing, String::new);
         }
+    } else {
+        eprintln!("not compared with accounts that exist: no tables are named in the environment");
     }
-    Ok(summary)
-}
-
-async fn create(
-    operator: &Operator,
-    number: usize,
-    new: &NewAccount,
-    skip: bool,
-    now: Timestamp,
-) -> Result<Outcome, Failure> {
-    match operator.store.create_account(new, now).await? {
-        Ok(()) => Ok(Outcome::Made),
-        Err(NotCreated::UsernameLooksTaken) if skip => {
-            Ok(Outcome::LooksTaken(number, usernames::shown(new.username.username().as_str())))
-        }
-        Err(_) if skip => Ok(Outcome::Exists),
-        Err(taken) => {
-            let username = usernames::shown(new.username.username().as_str());
-            let problem = format!("line {number} ({username}): {taken} by an account that exists already");
-            Err(Failure::Input(vec![problem]))
-        }
-    }
-}
-
-/// Hashes the password of a line, or wraps the hash of another system, on a core of its own; it takes some hundredths of a
-/// second.
-async fn hash(line: Parsed, operator: &Operator) -> Result<Ready, Failure> {
-    let (salt, id) = (operator.entropy.salt(), AccountId::new(operator.message_id().as_str()));
-    let passwords = operator.passwords.clone();
-    let hashed = tokio::task::spawn_blocking(move || {
-        let (password_hash, foreign) = match line.password {
-            None => (None, None),
-            Some(Secret::Hash(hash)) => (Some(passwords.wrap_imported(&hash, salt)), Foreign::new(&hash)),
-            Some(Secret::Typed(typed)) => (Some(passwords.hash(&typed, salt).ok_or(line.number)?), None),
-        };
-        let Parsed { number, username, primary, kind, language, .. } = line;
-        let account = NewAccount { id, username, primary, kind, password_hash, language };
-        Ok(Ready { number, account, foreign })
-    });
-    hashed.await?.map_err(|number: usize| {
-        Failure::Input(vec![format!("line {number}: the password is over {} bytes", password::MAX_BYTES)])
-    })
+    println!("{free} accounts would be created, {existing} exist already; nothing was written");
+    refused.into_result()
 }
 
 #[cfg(test)]
@@ -226,35 +180,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hashes_of_every_kind_are_accepted_and_the_summary_says_which_were_cheap() {
-        let hashes = [
-            "$2b$12$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS",
-            "$2b$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS",
-            "$scrypt$ln=17,r=8,p=1$c2l4dGVlbiBieXRlIHNhbA$AO+Qn5rf3loI0GlsiozAlajzHQhpTjOgtExeRkJ1ihg",
-            "$pbkdf2-sha256$29000$c2l4dGVlbiBieXRlIHNhbA$0jCG77B.ZMarPZ0V/nWfStkDmRe8fKHXTfJqIn8NMVU",
-            "$argon2id$v=19$m=19456,t=2,p=1$c2l4dGVlbiBieXRlIHNhbA$AO+Qn5rf3loI0GlsiozAlajzHQhpTjOgtExeRkJ1ihg",
-        ];
-        let line = |number: usize, hash: &str| {
-            format!(
-                r#"{{"username":"user{number}","email":"user{number}@example.com","kind":"regular","password_hash":"{hash}"}}"#
-            )
+    fn the_command_to_go_on_can_be_pasted() {
+        let options = |file: &str, refused: Option<&str>| Import {
+            file: file.into(),
+            skip_existing: false,
+            from: 1,
+            dry_run: false,
+            refused: refused.map(PathBuf::from),
         };
-        let lines: Vec<_> = hashes.iter().enumerate().map(|(number, hash)| line(number, hash)).collect();
-        let parsed = parse(&lines.join("\n")).expect("good lines");
-        let summary = parsed.into_iter().fold(Summary::default(), |summary, line| match line.password {
-            Some(Secret::Hash(hash)) => summary.and(Outcome::Made, Foreign::new(&hash).as_ref()),
-            _ => panic!("every line has a hash"),
-        });
         assert_eq!(
-            summary.to_string(),
-            "5 accounts created\n\
-             hashes under Argon2id until the first sign-in replaces them: 1 PBKDF2, 2 bcrypt, 1 scrypt\n\
-             name their kinds in FormerHashes until then, or the time of a sign-in tells whose account it is: \
-             bcrypt$c=12,l=23 bcrypt$c=4,l=23 pbkdf2-sha256$i=29000,l=32 scrypt$ln=17,r=8,p=1,l=32\n\
-             2 of them cost less than advised, so anyone who had the former table may know passwords"
+            command(&options("accounts.jsonl", None), 7),
+            "accounts import --skip-existing --from 7 accounts.jsonl"
         );
-        let existing = ImportedHash::parse(hashes[0]).expect("a hash");
-        let skipped = Summary::default().and(Outcome::Exists, Foreign::new(&existing).as_ref());
-        assert_eq!(skipped.to_string(), "0 accounts created");
+        assert_eq!(
+            command(&options("it's all.jsonl", Some("/tmp/refused.jsonl")), 7),
+            r"accounts import --skip-existing --from 7 --refused /tmp/refused.jsonl 'it'\''s all.jsonl'"
+        );
     }
 }

@@ -1,32 +1,29 @@
-//! The lines of a file with accounts: each is checked before the first account is created.
-use std::collections::HashMap;
+//! The lines of a file with accounts: what each says, and what is wrong with it.
+//!
+//! What is wrong is shown on a terminal and kept in files, so it never has a password or a hash in it.
+use domain::{
+    AccountKind, ConfirmedAddress, EmailAddress, ExternalId, ImportedHash, Language, NewUsername, Timestamp,
+    TypedPassword, password,
+};
 
-use domain::{AccountKind, EmailAddress, ImportedHash, Language, NewUsername, TypedPassword, password};
-use serde::Deserialize;
-
+use super::account_line::AccountLine;
 use super::usernames;
 
-/// One line of the file.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Line {
-    username: String,
-    email: String,
-    kind: AccountKind,
-    password: Option<TypedPassword>,
-    password_hash: Option<String>,
-    #[serde(default)]
-    locale: Option<String>,
-}
+/// The longest name of a field that is shown. A longer one may be a value in the wrong place.
+const LONGEST_FIELD: usize = 24;
 
 /// A line that parsed; its password is hashed later.
 pub struct Parsed {
-    pub number: usize,
+    pub number: u32,
+    pub external_id: Option<ExternalId>,
     pub username: NewUsername,
     pub primary: EmailAddress,
+    pub backup: Option<ConfirmedAddress>,
     pub kind: AccountKind,
     pub password: Option<Secret>,
     pub language: Language,
+    pub created_at: Option<Timestamp>,
+    pub disabled_at: Option<Timestamp>,
 }
 
 /// A password, typed or hashed elsewhere.
@@ -35,129 +32,216 @@ pub enum Secret {
     Hash(ImportedHash),
 }
 
-/// Parses every line, so that all bad ones are reported at once.
-pub fn parse(text: &str) -> Result<Vec<Parsed>, Vec<String>> {
-    let (mut parsed, mut problems) = (Vec::new(), Vec::new());
-    let (mut usernames, mut emails) = (HashMap::new(), HashMap::new());
-    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let number = index + 1;
-        match parse_line(number, line) {
-            Err(problem) => problems.push(format!("line {number}: {problem}")),
-            Ok(line) => {
-                let username = usernames.insert(line.username.username().canonical().to_owned(), number);
-                let email = emails.insert(line.primary.canonical().to_owned(), number);
-                if let Some(first) = username {
-                    problems.push(format!("line {number}: the username is already in line {first}"));
-                }
-                if let Some(first) = email {
-                    problems.push(format!("line {number}: the email is already in line {first}"));
-                }
-                parsed.push(line);
-            }
-        }
-    }
-    problems.extend(usernames::alike(parsed.iter().map(|line| (line.number, &line.username))));
-    if parsed.is_empty() && problems.is_empty() {
-        problems.push("the file has no accounts".into());
-    }
-    if problems.is_empty() { Ok(parsed) } else { Err(problems) }
-}
-
-fn parse_line(number: usize, line: &str) -> Result<Parsed, String> {
-    let line: Line = serde_json::from_str(line).map_err(|error| without_position(&error))?;
-    let password = match (line.password, line.password_hash) {
-        (Some(_), Some(_)) => return Err("password and password_hash exclude each other".into()),
-        (Some(typed), None) if typed.is_too_long() => {
-            return Err(format!("the password is over {} bytes", password::MAX_BYTES));
-        }
-        (Some(typed), None) => Some(Secret::Typed(typed)),
-        (None, Some(hash)) => {
-            Some(Secret::Hash(ImportedHash::parse(&hash).map_err(|error| format!("password_hash: {error}"))?))
-        }
-        (None, None) => None,
-    };
-    if line.kind == AccountKind::Sso && password.is_some() {
-        return Err("an sso account has no password here".into());
+/// Parses one line. The problem is a sentence without the line's number.
+pub fn parse(number: u32, line: &str, now: Timestamp) -> Result<Parsed, String> {
+    let line: AccountLine = serde_json::from_str(line).map_err(|error| without_values(&error))?;
+    let password = secret(line.password, line.password_hash)?;
+    if line.kind == AccountKind::Sso && (password.is_some() || line.backup_email.is_some()) {
+        return Err("an sso account has no password and no backup email here".into());
     }
     let language = match line.locale {
         None => Language::default(),
-        Some(tag) => Language::from_tag(&tag).ok_or_else(|| format!("no texts for the locale {tag:?}"))?,
+        Some(tag) => Language::from_tag(&tag).ok_or("there are no texts for the locale")?,
     };
+    // Everybody sees a username, and a hash without a slash could be one.
+    if ImportedHash::parse(&line.username).is_ok() {
+        return Err("username: it is the hash of a password".into());
+    }
+    let username = NewUsername::parse(&line.username)
+        .map_err(|error| format!("username {}: {error}", usernames::shown(&line.username)))?;
+    let primary = EmailAddress::parse(&line.email).map_err(|error| format!("email: {error}"))?;
+    let backup = backup(line.backup_email.as_deref(), line.backup_confirmed_at.as_deref(), now)?;
+    if backup.as_ref().is_some_and(|backup| backup.address == primary) {
+        return Err("the backup email is the primary email".into());
+    }
+    let external_id = line.external_id.map(|id| ExternalId::parse(&id)).transpose();
     Ok(Parsed {
         number,
-        username: NewUsername::parse(&line.username)
-            .map_err(|error| format!("username {}: {error}", usernames::shown(&line.username)))?,
-        primary: EmailAddress::parse(&line.email).map_err(|error| format!("email: {error}"))?,
+        external_id: external_id.map_err(|error| format!("external_id: {error}"))?,
+        username,
+        primary,
+        backup,
         kind: line.kind,
         password,
         language,
+        created_at: time("created_at", line.created_at.as_deref(), now)?,
+        disabled_at: time("disabled_at", line.disabled_at.as_deref(), now)?,
     })
 }
 
-/// Serde names a position within the line, which is always "line 1".
-fn without_position(error: &serde_json::Error) -> String {
+fn secret(typed: Option<TypedPassword>, hash: Option<String>) -> Result<Option<Secret>, String> {
+    match (typed, hash) {
+        (Some(_), Some(_)) => Err("password and password_hash exclude each other".into()),
+        (Some(typed), None) if typed.is_too_long() => {
+            Err(format!("the password is over {} bytes", password::MAX_BYTES))
+        }
+        (Some(typed), None) => Ok(Some(Secret::Typed(typed))),
+        (None, Some(hash)) => {
+            let hash = ImportedHash::parse(&hash).map_err(|error| format!("password_hash: {error}"))?;
+            Ok(Some(Secret::Hash(hash)))
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+/// An address that was confirmed where the account was before. Without a date nobody says that it was.
+fn backup(
+    address: Option<&str>,
+    confirmed_at: Option<&str>,
+    now: Timestamp,
+) -> Result<Option<ConfirmedAddress>, String> {
+    match (address, time("backup_confirmed_at", confirmed_at, now)?) {
+        (None, None) => Ok(None),
+        (Some(address), Some(since)) => {
+            let address = EmailAddress::parse(address).map_err(|error| format!("backup_email: {error}"))?;
+            Ok(Some(ConfirmedAddress::new(address, since)))
+        }
+        _ => Err("backup_email and backup_confirmed_at need each other".into()),
+    }
+}
+
+fn time(field: &str, text: Option<&str>, now: Timestamp) -> Result<Option<Timestamp>, String> {
+    let Some(text) = text else { return Ok(None) };
+    let at = Timestamp::parse_rfc3339(text)
+        .ok_or_else(|| format!("{field}: not a time in UTC such as 2026-11-22T14:05:05Z"))?;
+    if at > now { Err(format!("{field}: it is in the future")) } else { Ok(Some(at)) }
+}
+
+/// What serde says, without the values that it quotes, and without the position's line, which is always the first.
+fn without_values(error: &serde_json::Error) -> String {
+    let column = error.column();
     if error.is_syntax() || error.is_eof() {
-        let column = error.column();
         return format!("not JSON, as of column {column}; each line must be one object, {{\"username\": …}}");
     }
     let text = error.to_string();
-    let end = text.find(" at line ").unwrap_or(text.len());
-    format!("{} (column {})", &text[..end], error.column())
+    let text = &text[..text.rfind(" at line ").unwrap_or(text.len())];
+    let said = if let Some((_, name)) = text.split_once("unknown field `") {
+        let name = name.split('`').next().unwrap_or_default();
+        let is_name = name.len() <= LONGEST_FIELD && name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+        if is_name { format!("unknown field `{name}`") } else { "unknown field".to_owned() }
+    } else if text.starts_with("missing field") || text.starts_with("duplicate field") {
+        text.to_owned()
+    } else {
+        let expected = text.rsplit_once(", expected ").map_or("something else", |(_, expected)| expected);
+        format!("a value is of the wrong kind, expected {expected}")
+    };
+    format!("{said} (column {column})")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn problems(text: &str) -> Vec<String> {
-        parse(text).err().unwrap_or_default()
+    const NOW: Timestamp = Timestamp::from_unix_seconds(1_795_356_305);
+
+    fn problem(line: &str) -> String {
+        parse(1, line, NOW).err().unwrap_or_default()
+    }
+
+    /// A line with these fields, and those that every line needs.
+    fn with(fields: &str) -> String {
+        format!(r#"{{"username":"nour","email":"nour@example.com","kind":"regular",{fields}}}"#)
     }
 
     #[test]
-    fn a_file_of_good_lines_parses() {
-        let text = r#"{"username":"mina","email":"mina@example.com","kind":"regular","password":"x","locale":"nl"}
-
-{"username":"まどか","email":"madoka@example.org","kind":"sso"}"#;
-        assert_eq!(parse(text).map(|lines| lines.len()), Ok(2));
+    fn good_lines_parse() {
+        for line in [
+            r#"{"username":"mina","email":"mina@example.com","kind":"regular","password":"x","locale":"nl"}"#,
+            r#"{"username":"まどか","email":"madoka@example.org","kind":"sso","external_id":"a|7"}"#,
+            &with(
+                r#""backup_email":"nour@example.org","backup_confirmed_at":"2026-11-22T14:05:05Z","created_at":"1999-01-01T00:00:00Z","disabled_at":"2026-11-22T14:05:05Z""#,
+            ),
+            &with(r#""password":null,"external_id":null,"backup_email":null"#),
+        ] {
+            assert_eq!(problem(line), "", "{line}");
+        }
     }
 
     #[test]
-    fn every_bad_line_is_named_by_its_number() {
-        let text = r#"{"username":"mina","email":"mina@example.com","kind":"regular"}
-{"username":"mina"
-{"username":"Mina","email":"other@example.com","kind":"regular"}
-{"username":"nour","email":"nour","kind":"regular"}
-{"username":"nour","email":"nour@example.com","kind":"guest"}
-{"username":"nour","email":"nour@example.com","kind":"sso","password":"x"}
-{"username":"nour","email":"nour@example.com","kind":"regular","password_hash":"x"}
-{"username":"nour","email":"nour@example.com","kind":"regular","locale":"tlh"}
-{"username":"nour","email":"nour@example.com","kind":"regular","age":7}
-{"username":"nour","email":"nour@example.com","kind":"regular","password_hash":"$2x$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS"}
-{"username":"nour","email":"nour@example.com","kind":"regular","password_hash":"$2b$31$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS"}
-"#
-        .to_owned()
-            + &format!(
-                r#"{{"username":"nour","email":"nour@example.com","kind":"regular","password":"{}"}}"#,
-                "x".repeat(1_025)
-            );
-        let problems = problems(&text);
-        let numbers: Vec<&str> = problems.iter().filter_map(|line| line.split(':').next()).collect();
-        assert_eq!(
-            numbers,
-            (2..=12).map(|number| format!("line {number}")).collect::<Vec<_>>(),
-            "{problems:#?}"
-        );
-        assert!(problems[0].starts_with("line 2: not JSON, as of column 18; each line"), "{problems:#?}");
-        let nonsense = self::problems("nonsense");
-        assert_eq!(
-            nonsense,
-            ["line 1: not JSON, as of column 2; each line must be one object, {\"username\": …}"]
-        );
-        assert!(problems[1].contains("is already in line 1"), "{problems:#?}");
-        assert!(problems[5].contains("password_hash: not a hash of Argon2id, bcrypt"), "{problems:#?}");
-        assert!(problems[8].contains("a fault that lets other passwords in"), "{problems:#?}");
-        assert!(problems[9].contains("costs too much to verify: of bcrypt at most cost 14"), "{problems:#?}");
-        assert!(problems[10].contains("the password is over 1024 bytes"), "{problems:#?}");
-        assert_eq!(self::problems("\n"), ["the file has no accounts"]);
+    fn every_bad_line_says_what_is_wrong() {
+        let x1025 = "x".repeat(1_025);
+        for (line, says) in [
+            ("", "not JSON, as of column 0; each line must be one object, {\"username\": …}"),
+            ("nonsense", "not JSON, as of column 2; each"),
+            (r#"{"username":"mina""#, "not JSON, as of column 18; each line"),
+            (r#"["mina"]"#, "a value is of the wrong kind"),
+            (r#"{"username":"mina","email":"mina@example.com"}"#, "missing field `kind`"),
+            (r#"{"username":"nour","email":"nour","kind":"regular"}"#, "email: the address is malformed"),
+            (
+                r#"{"username":"nour","email":"nour@example.com","kind":"guest"}"#,
+                "a value is of the wrong kind, expected `regular` or `sso`",
+            ),
+            (
+                r#"{"username":"nour","email":"nour@example.com","kind":"sso","password":"x"}"#,
+                "an sso account has no password and no backup",
+            ),
+            (
+                r#"{"username":"nour","email":"nour@example.com","kind":"sso","backup_email":"n@example.org","backup_confirmed_at":"1999-01-01T00:00:00Z"}"#,
+                "an sso account has no password and no backup",
+            ),
+            (&with(r#""password":"x","password_hash":"y""#), "exclude each other"),
+            (&with(r#""password_hash":"x""#), "password_hash: not a hash of Argon2id, bcrypt"),
+            (&with(r#""locale":"tlh""#), "there are no texts for the locale"),
+            (&with(r#""age":7"#), "unknown field `age`"),
+            (&with(r#""kind":"sso""#), "duplicate field `kind`"),
+            (
+                &with(r#""password_hash":"$2x$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS""#),
+                "a fault that lets other passwords in",
+            ),
+            (
+                &with(r#""password_hash":"$2b$31$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS""#),
+                "costs too much to verify: of bcrypt at most cost 14",
+            ),
+            (&with(&format!(r#""password":"{x1025}""#)), "the password is over 1024 bytes"),
+            (&with(r#""external_id":"a/b""#), "external_id: it has the character U+002F"),
+            (&with(r#""external_id":"""#), "external_id: an external id has 1 to 128"),
+            (&with(r#""backup_email":"nour@example.org""#), "need each other"),
+            (&with(r#""backup_confirmed_at":"1999-01-01T00:00:00Z""#), "need each other"),
+            (
+                &with(r#""backup_email":"NOUR@example.com","backup_confirmed_at":"1999-01-01T00:00:00Z""#),
+                "the backup email is the primary email",
+            ),
+            (
+                &with(r#""backup_email":"nour","backup_confirmed_at":"1999-01-01T00:00:00Z""#),
+                "backup_email: the address is malformed",
+            ),
+            (&with(r#""created_at":"1999-01-01""#), "created_at: not a time in UTC such as"),
+            (&with(r#""disabled_at":"2026-11-22T14:05:06Z""#), "disabled_at: it is in the future"),
+            (
+                r#"{"username":"no ur","email":"nour@example.com","kind":"regular"}"#,
+                "username \"no ur\": it has the character U+0020",
+            ),
+        ] {
+            let problem = problem(line);
+            assert!(problem.contains(says), "{line}: {problem}");
+        }
+    }
+
+    #[test]
+    fn no_problem_shows_a_password_or_a_hash() {
+        const SECRET: &str = "$2b$12$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS";
+        const DJANGO: &str = "pbkdf2_sha256$1000$seasalt12345$YtOyTd8OUYnXnZ26vcksSMHyE7L/PId9xDjpPKK6Sb0=";
+        for secret in [SECRET, DJANGO] {
+            for line in [
+                format!(r#"{{"username":"{secret}","email":"a@example.com","kind":"regular"}}"#),
+                format!(r#"{{"username":"nour","email":"{secret}","kind":"regular"}}"#),
+                format!(r#"{{"username":"nour","email":"a@example.com","kind":"{secret}"}}"#),
+                with(&format!(r#""{secret}":"password_hash""#)),
+                with(&format!(r#""locale":"{secret}""#)),
+                with(&format!(r#""external_id":"{secret}/""#)),
+                with(&format!(r#""created_at":"{secret}""#)),
+                with(&format!(r#""backup_email":"{secret}","backup_confirmed_at":"1999-01-01T00:00:00Z""#)),
+                with(&format!(r#""password_hash":"{secret}x, expected""#)),
+                with(&format!(r#""password_hash":["{secret}"]"#)),
+                format!("\"{secret}, expected what\""),
+                secret.to_owned(),
+            ] {
+                let problem = problem(&line);
+                let part = secret.rsplit('$').next().expect("a digest");
+                assert!(!problem.is_empty() && !problem.contains(&part[..12]), "{line}: {problem}");
+            }
+        }
+        let number = problem(&with(r#""password":20261122140505"#));
+        assert_eq!(number, "a value is of the wrong kind, expected a string (column 88)");
     }
 }

@@ -1,12 +1,24 @@
 //! One file for each command.
 mod account_admin;
+mod account_line;
 pub mod accounts;
 pub mod clients;
 pub mod emails;
+mod export;
 mod history;
 mod import;
+mod import_check;
+mod import_create;
 mod import_lines;
+mod import_refused;
+mod import_seen;
+mod import_source;
+mod import_summary;
 pub mod keys;
+mod pace;
+mod progress;
+mod show;
+mod undeliverable;
 mod usernames;
 
 use aws_config::SdkConfig;
@@ -15,6 +27,7 @@ use domain::{FormerHashes, MessageId, PasswordHasher, Timestamp};
 use shared::clock::Clock;
 use shared::config;
 use shared::entropy::Entropy;
+use shared::mail::SuppressionList;
 use shared::store::Store;
 
 use crate::error::Failure;
@@ -35,6 +48,7 @@ pub struct Connection {
 struct Operator {
     sdk: SdkConfig,
     store: Store,
+    suppressions: SuppressionList,
     clock: Clock,
     entropy: Entropy,
     passwords: PasswordHasher,
@@ -65,7 +79,8 @@ impl Operator {
         let entropy = Entropy::system();
         let store = Store::new(tables, &sdk, entropy.clone());
         let passwords = PasswordHasher::new(FormerHashes::default());
-        Ok(Self { sdk, store, clock: Clock::system(), entropy, passwords })
+        let suppressions = SuppressionList::new(&sdk);
+        Ok(Self { sdk, store, suppressions, clock: Clock::system(), entropy, passwords })
     }
 
     fn now(&self) -> Timestamp {

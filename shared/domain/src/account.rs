@@ -3,8 +3,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::account_id::AccountId;
 use super::backup::{Backup, ConfirmedAddress, FormerAddress, PendingAddress, RecoveryEmails};
 use super::email_address::EmailAddress;
+use super::external_id::ExternalId;
 use super::generation::Generation;
 use super::language::Language;
 use super::link::Purpose;
@@ -13,28 +15,6 @@ use super::password::PasswordHash;
 use super::primary::{FormerPrimary, PendingPrimary};
 use super::timestamp::Timestamp;
 use super::username::Username;
-
-/// The key of an account: opaque, never reused.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct AccountId(String);
-
-impl AccountId {
-    /// Wraps a key as the database has it.
-    pub fn new(id: impl Into<String>) -> Self {
-        Self(id.into())
-    }
-
-    /// A key that no account has: to read it takes as long as to read an account.
-    pub fn nobody() -> Self {
-        Self("nobody".into())
-    }
-
-    /// The key as the database has it.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
 
 /// Who authenticates the owner of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +60,8 @@ pub enum BackupRefused {
 pub struct Account {
     /// The key.
     pub id: AccountId,
+    /// The id of it that a product has given.
+    pub external_id: Option<ExternalId>,
     /// The username.
     pub username: Username,
     /// Who authenticates its owner.
@@ -98,6 +80,8 @@ pub struct Account {
     pub backup_frozen_until: Option<Timestamp>,
     /// When an operator disabled it.
     pub disabled_at: Option<Timestamp>,
+    /// When its deletion began; what is left of it can only be deleted.
+    pub deleting_since: Option<Timestamp>,
     /// When the account was created.
     pub created_at: Timestamp,
     /// The primary email. It is `usable_from` the moment in which it became that.
@@ -155,21 +139,21 @@ impl Account {
 
     /// The recovery emails once this address is confirmed at `now`. It becomes active after the waiting period, and the
     /// active one stays active until then. An address that is active already does not wait. One that is the backup email
-    /// already, active or waiting, changes nothing: two requests crossed.
+    /// already, active or waiting, stays what it is, since the time it was first confirmed: it is only known to be read.
     pub fn after_confirming(
         &self,
         confirmed: &EmailAddress,
         waiting_period: Duration,
         now: Timestamp,
     ) -> RecoveryEmails {
-        if self.has_confirmed(confirmed) {
-            return RecoveryEmails { backup: self.backup.confirmed().cloned(), former: self.former.clone() };
+        if let Some(backup) = self.backup.confirmed().filter(|backup| backup.address == *confirmed) {
+            return RecoveryEmails { backup: Some(backup.read_at(now)), former: self.former.clone() };
         }
         let active_backup = self.active_backup(now);
         if let Some(active_backup) =
             active_backup.as_ref().filter(|active_backup| active_backup.address == *confirmed)
         {
-            return RecoveryEmails { backup: Some(active_backup.clone()), former: None };
+            return RecoveryEmails { backup: Some(active_backup.read_at(now)), former: None };
         }
         let usable_from = now + waiting_period;
         let backup = ConfirmedAddress { usable_from, ..ConfirmedAddress::new(confirmed.clone(), now) };
@@ -278,6 +262,7 @@ pub(crate) mod tests {
         let since = NOW;
         Account {
             id: AccountId::new("a"),
+            external_id: None,
             username: Username::parse("mina").expect("a username"),
             kind,
             password_hash: None,
@@ -287,6 +272,7 @@ pub(crate) mod tests {
             sessions_ended_at: None,
             backup_frozen_until: None,
             disabled_at: None,
+            deleting_since: None,
             created_at: since,
             primary: ConfirmedAddress::new(address("mina@example.com"), since),
             former_primaries: Vec::new(),
@@ -391,7 +377,8 @@ pub(crate) mod tests {
         let waiting = before.with_confirmed(&address("new@example.org"), WAIT, NOW);
         assert_eq!(waiting.former, None);
         let again = waiting.clone().with_confirmed(&address("new@example.org"), WAIT, NOW + WAIT / 2);
-        assert_eq!(again.backup, waiting.backup, "who confirms it again waits no longer");
+        let waits_until = |account: &Account| account.backup.confirmed().map(|backup| backup.usable_from);
+        assert_eq!(waits_until(&again), waits_until(&waiting), "who confirms it again waits no longer");
         assert_eq!(waiting.sign_in_email(&address("new@example.org"), NOW), None);
         assert_eq!(waiting.sign_in_email(&address("new@example.org"), NOW + WAIT), Some(SignInEmail::Backup));
     }

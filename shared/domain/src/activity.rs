@@ -126,6 +126,14 @@ impl Activity {
         }
     }
 
+    /// Whether somebody did it, in a request that came from somewhere.
+    pub const fn has_source(&self) -> bool {
+        match &self.happened {
+            Happened::Announced(notice) => notice.has_source(),
+            Happened::Logged(_) => true,
+        }
+    }
+
     /// By which way somebody signed in.
     pub const fn how(&self) -> Option<SignInMethod> {
         match self.happened {
@@ -150,6 +158,7 @@ impl Activity {
                 Notice::BackupAdded { address, .. }
                 | Notice::BackupRemoved { address, .. }
                 | Notice::BackupUsed { address }
+                | Notice::BackupUndeliverable { address, .. }
                 | Notice::FormerPrimaryUsed { address }
                 | Notice::PrimaryRequested { address }
                 | Notice::Undone { backup: Some(address), .. },

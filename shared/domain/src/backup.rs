@@ -9,6 +9,7 @@
 //!                                             ▼  │   │
 //!                                          Replacing─┘   (the former stays active; remove: Pending)
 //! ```
+use super::delivery::Delivery;
 use super::email_address::EmailAddress;
 use super::generation::Generation;
 use super::message_id::MessageId;
@@ -23,12 +24,14 @@ pub struct ConfirmedAddress {
     pub since: Timestamp,
     /// When it becomes active: at once, or after the waiting period that the operator has set.
     pub usable_from: Timestamp,
+    /// What is known about emails to it.
+    pub delivery: Delivery,
 }
 
 impl ConfirmedAddress {
     /// An address that was confirmed at that time and is active at once.
     pub fn new(address: EmailAddress, since: Timestamp) -> Self {
-        Self { address, since, usable_from: since }
+        Self { address, since, usable_from: since, delivery: Delivery::default() }
     }
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::account::{Account, AccountId};
 use super::client_info::ClientInfo;
+use super::delivery::DeliveryFailure;
 use super::email_address::EmailAddress;
 use super::hashing_key::HashingKey;
 use super::history::AccountEvent;
@@ -206,6 +207,13 @@ pub enum Notice {
         /// The one that was used.
         address: EmailAddress,
     },
+    /// Email to the backup email fails.
+    BackupUndeliverable {
+        /// The backup email.
+        address: EmailAddress,
+        /// How it failed.
+        why: DeliveryFailure,
+    },
     /// All sessions but one were ended.
     SessionsEnded,
     /// A password was set, and all sessions but that one ended.
@@ -237,6 +245,7 @@ impl Notice {
             Self::PrimaryChanged { .. } => "primary-changed",
             Self::FormerPrimaryUsed { .. } => "former-primary-used",
             Self::BackupUsed { .. } => "used",
+            Self::BackupUndeliverable { why, .. } => why.as_str(),
             Self::SessionsEnded => "sessions-ended",
             Self::PasswordSet => "password-set",
             Self::Undone { backup: Some(_), .. } => "taken-back",
@@ -244,9 +253,14 @@ impl Notice {
         }
     }
 
-    /// Whether it can be undone. An undo itself cannot: what it ended must not come back.
+    /// Whether it can be undone. An undo itself cannot: what it ended must not come back. That email fails is nobody's doing.
     pub const fn can_be_undone(&self) -> bool {
-        !matches!(self, Self::Undone { .. })
+        !matches!(self, Self::Undone { .. } | Self::BackupUndeliverable { .. })
+    }
+
+    /// Whether somebody did it, in a request that came from somewhere.
+    pub const fn has_source(&self) -> bool {
+        !matches!(self, Self::BackupUndeliverable { .. })
     }
 
     /// Whether it changed the addresses.
@@ -254,6 +268,7 @@ impl Notice {
         !matches!(
             self,
             Self::BackupUsed { .. }
+                | Self::BackupUndeliverable { .. }
                 | Self::FormerPrimaryUsed { .. }
                 | Self::PrimaryRequested { .. }
                 | Self::SessionsEnded

@@ -2,12 +2,15 @@
 //!
 //! Pure: no async, no AWS, no clock and no randomness of its own; `now` and random bytes are arguments.
 pub mod account;
+mod account_id;
 pub mod activity;
 pub mod backup;
 pub mod client_info;
+pub mod delivery;
 pub mod device_cookie;
 pub mod email_address;
 pub mod email_request;
+pub mod external_id;
 pub mod form_id;
 pub mod generation;
 pub mod hashing_key;
@@ -24,6 +27,7 @@ pub mod oidc;
 pub mod origin_keys;
 pub mod password;
 pub mod primary;
+pub mod provisioning;
 pub mod recovery;
 pub mod session;
 pub mod timestamp;
@@ -35,9 +39,11 @@ pub use account::{Account, AccountId, AccountKind, BackupRefused, SignInEmail};
 pub use activity::{Activity, Happened, LogEntry, LoggedAction};
 pub use backup::{Backup, ConfirmedAddress, FormerAddress, PendingAddress, RecoveryEmails};
 pub use client_info::{ClientInfo, Device};
+pub use delivery::{DeliveredTo, Delivery, DeliveryFailure, Undeliverable};
 pub use device_cookie::{DeviceCookie, DeviceId};
 pub use email_address::EmailAddress;
 pub use email_request::{EmailRequest, HourlyKey, Notice};
+pub use external_id::ExternalId;
 pub use form_id::FormId;
 pub use generation::Generation;
 pub use hashing_key::HashingKey;
@@ -55,6 +61,7 @@ pub use password::{
     Verdict, Verification,
 };
 pub use primary::{FormerPrimary, PendingPrimary, PrimaryEmails, PrimaryRefused, PromotionRefused};
+pub use provisioning::{AccountChanges, ChangesRefused, EmailChange, WantedAccount, WantedUsername};
 pub use recovery::{Recovery, RecoverySteps};
 pub use session::{Session, SignInMethod};
 pub use timestamp::Timestamp;

@@ -34,8 +34,8 @@ pub struct FormerPrimary {
 pub struct PendingPrimary {
     /// The address, and its request.
     pub pending: PendingAddress,
-    /// The session that requested it. It goes on when the confirmation ends the others.
-    pub session: TokenHash,
+    /// The session that requested it, which goes on when the confirmation ends the others; nothing if a product did.
+    pub session: Option<TokenHash>,
 }
 
 /// The primary email of an account, and those that it replaced not long ago.
@@ -68,6 +68,13 @@ impl PrimaryEmails {
             primary: ConfirmedAddress { usable_from: now, ..email.clone() },
             former: kept.cloned().chain([newest]).collect(),
         }
+    }
+
+    /// The same once a link that was sent to this address was used. If email to the primary fails, it is news that it is read.
+    #[must_use]
+    pub fn with_read(self, address: Option<&EmailAddress>, now: Timestamp) -> Self {
+        let is_news = self.primary.delivery.undeliverable.is_some() && address == Some(&self.primary.address);
+        if is_news { Self { primary: self.primary.read_at(now), ..self } } else { self }
     }
 
     /// The mailboxes that are told of what happens to the account at `now`, the primary first.

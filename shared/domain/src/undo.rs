@@ -75,6 +75,7 @@ impl UndoLink {
             | Notice::PrimaryRequested { .. }
             | Notice::FormerPrimaryUsed { .. }
             | Notice::BackupUsed { .. }
+            | Notice::BackupUndeliverable { .. }
             | Notice::SessionsEnded
             | Notice::PasswordSet
             | Notice::Undone { .. } => None,

@@ -75,3 +75,9 @@ primary-requested-subject = Nogen vil ændre din primære mail
 primary-requested-lead = Den { $date } bad en, der er logget ind på din konto, om at gøre { $backup } til den primære mail for din konto. Det sker først, når det er bekræftet gennem en mail til den adresse.
 primary-changed-subject = Din primære mail er ændret
 primary-changed-lead = Den { $date } blev { $backup } den primære mail for din konto.
+
+bounced-subject = Din reservemail kan ikke nås
+bounced-lead = Den { $date } kom en mail tilbage, som vi havde sendt til din reservemail { $backup }.
+complained-subject = Din reservemail kan ikke nås
+complained-lead = Den { $date } blev en mail til din reservemail { $backup } meldt som spam. Derefter kommer der ingen mails fra os frem dertil.
+undeliverable-explain = Hvis du mistede din primære mailboks nu, kunne du ikke komme ind på din konto igen med denne adresse. Log ind, og vælg en anden reservemail.

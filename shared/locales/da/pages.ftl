@@ -293,3 +293,15 @@ oidc-signed-out-title = Du er logget ud
 oidc-signed-out-lead = Om et øjeblik kommer du tilbage til { $client }.
 oidc-signed-out-action = Tilbage til { $client }
 oidc-signed-out-done = Du kan lukke siden.
+
+delivery-primary-bounced = Mails til din primære mailadresse er kommet tilbage siden den { $date }.
+delivery-primary-complained = Den { $date } blev en mail til din primære mailadresse meldt som spam. Siden da kommer der ingen mails fra os frem dertil.
+delivery-primary-effect = Loginlinks og sikkerhedsbeskeder når dig ikke. Brug en anden adresse som primær mailadresse.
+delivery-backup-bounced = Mails til denne adresse er kommet tilbage siden den { $date }.
+delivery-backup-complained = Den { $date } blev en mail til denne adresse meldt som spam. Siden da kommer der ingen mails fra os frem dertil.
+delivery-backup-effect = Du kunne ikke komme ind på din konto igen med den. Vælg en anden reservemail.
+delivery-repaired = Virker mailboksen igen? Bed { $product } om at lade mails komme igennem.
+delivery-question = Er denne mailboks stadig din? Det viste du sidst den { $date }. Vi kan sende et link til den, så du ved, at du kan komme ind på din konto igen med den.
+delivery-question-send = Send et link til den
+history-bounced = Mail til reservemailen kom tilbage: { $backup }
+history-complained = Mail til reservemailen blev meldt som spam: { $backup }

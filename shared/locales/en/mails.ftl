@@ -75,3 +75,9 @@ primary-requested-subject = Someone asked to change your primary email
 primary-requested-lead = On { $date }, someone who is signed in asked to make { $backup } the primary email of your account. It takes effect once it is confirmed through an email to that address.
 primary-changed-subject = Your primary email was changed
 primary-changed-lead = On { $date }, { $backup } became the primary email of your account.
+
+bounced-subject = Your backup email can’t be reached
+bounced-lead = On { $date }, an email that we sent to your backup email { $backup } came back.
+complained-subject = Your backup email can’t be reached
+complained-lead = On { $date }, an email that we sent to your backup email { $backup } was reported as spam. After that, no more email from us gets there.
+undeliverable-explain = If you lost your primary mailbox now, this address would not let you back in. Sign in and choose another backup email.

@@ -75,3 +75,9 @@ primary-requested-subject = Iemand wil je primaire e-mailadres wijzigen
 primary-requested-lead = Op { $date } heeft iemand die bij je account is ingelogd gevraagd om { $backup } het primaire e-mailadres van je account te maken. Dat gebeurt pas als het via een mail aan dat adres is bevestigd.
 primary-changed-subject = Je primaire e-mailadres is gewijzigd
 primary-changed-lead = Op { $date } is { $backup } het primaire e-mailadres van je account geworden.
+
+bounced-subject = Je reserve-e-mailadres is niet bereikbaar
+bounced-lead = Op { $date } kwam een mail terug die we naar je reserve-e-mailadres { $backup } hadden gestuurd.
+complained-subject = Je reserve-e-mailadres is niet bereikbaar
+complained-lead = Op { $date } is een mail aan je reserve-e-mailadres { $backup } als spam gemeld. Daarna komt daar geen mail van ons meer aan.
+undeliverable-explain = Als je nu niet meer bij je primaire mailbox kunt, kom je met dit adres niet meer in je account. Log in en kies een ander reserve-e-mailadres.

@@ -1,6 +1,8 @@
 //! The text of emails: a subject, a text part and an HTML part that say the same.
 use askama::Template;
 
+use domain::Notice;
+
 use super::{Asked, Email, ToldAddress};
 use crate::notice_text;
 use crate::texts::Texts;
@@ -117,13 +119,17 @@ impl Email {
                     None => (
                         Vec::new(),
                         action("notice-action", "/account".into()),
-                        vec![text.message("notice-explain")],
+                        vec![text.message(match notice {
+                            Notice::BackupUndeliverable { .. } => "undeliverable-explain",
+                            _ => "notice-explain",
+                        })],
                     ),
                 };
+                let came_from = notice_text::source_of(notice, source, text);
                 Content {
                     subject: text.message(&format!("{}-subject", notice.stem())),
                     greeting: Some(text.format("mail-greeting", &[("username", username)])),
-                    lead: format!("{happened} {}", notice_text::source(source, text)),
+                    lead: std::iter::once(happened.clone()).chain(came_from).collect::<Vec<_>>().join(" "),
                     preheader: happened,
                     highlight: None,
                     before,

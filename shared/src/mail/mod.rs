@@ -5,10 +5,14 @@
 //! notices too. A [`PrimaryAddress`], a [`ToldAddress`] and a [`SignInAddress`] can only be taken from an account, so nothing
 //! is ever sent to an address as a stranger typed it.
 mod compose;
+mod feedback;
 mod outbound;
+mod suppression;
 
 pub use compose::Composed;
+pub use feedback::{FailedDelivery, NoFailure};
 pub use outbound::{Outbound, SendError};
+pub use suppression::{SuppressionError, SuppressionList};
 
 use domain::{Account, ClientInfo, EmailAddress, Notice, PendingAddress, Timestamp, Token};
 

@@ -34,25 +34,43 @@ type BoxHandler<R> = Box<dyn for<'a> Handler<'a, R>>;
 pub struct Methods<R> {
     get: Option<BoxHandler<R>>,
     post: Option<BoxHandler<R>>,
+    put: Option<BoxHandler<R>>,
+    delete: Option<BoxHandler<R>>,
     /// Whether pages of other sites may send the POST.
     posts_of_any_site: bool,
 }
 
 /// A function that answers GET.
 pub fn get<R>(handler: impl for<'a> Handler<'a, R> + 'static) -> Methods<R> {
-    Methods { get: Some(Box::new(handler)), post: None, posts_of_any_site: false }
+    Methods { get: Some(Box::new(handler)), ..Methods::none() }
 }
 
 /// A function that answers POST.
 pub fn post<R>(handler: impl for<'a> Handler<'a, R> + 'static) -> Methods<R> {
-    Methods { get: None, post: Some(Box::new(handler)), posts_of_any_site: false }
+    Methods::none().post(handler)
 }
 
 impl<R> Methods<R> {
+    const fn none() -> Self {
+        Self { get: None, post: None, put: None, delete: None, posts_of_any_site: false }
+    }
+
     /// Answers POST too.
     #[must_use]
     pub fn post(self, handler: impl for<'a> Handler<'a, R> + 'static) -> Self {
         Self { post: Some(Box::new(handler)), ..self }
+    }
+
+    /// Answers PUT too.
+    #[must_use]
+    pub fn put(self, handler: impl for<'a> Handler<'a, R> + 'static) -> Self {
+        Self { put: Some(Box::new(handler)), ..self }
+    }
+
+    /// Answers DELETE too.
+    #[must_use]
+    pub fn delete(self, handler: impl for<'a> Handler<'a, R> + 'static) -> Self {
+        Self { delete: Some(Box::new(handler)), ..self }
     }
 
     /// Answers POST too, also from pages of other sites. Such a handler changes nothing: it runs without the session's cookie,
@@ -72,6 +90,8 @@ impl<R> Methods<R> {
         let handler = match *method {
             Method::GET | Method::HEAD => &self.get,
             Method::POST => &self.post,
+            Method::PUT => &self.put,
+            Method::DELETE => &self.delete,
             _ => &None,
         };
         handler.as_deref()
@@ -81,6 +101,8 @@ impl<R> Methods<R> {
     pub(super) fn allow(&self) -> String {
         let get = self.get.as_ref().map(|_| "GET, HEAD");
         let post = self.post.as_ref().map(|_| "POST");
-        get.into_iter().chain(post).chain(["OPTIONS"]).collect::<Vec<_>>().join(", ")
+        let put = self.put.as_ref().map(|_| "PUT");
+        let delete = self.delete.as_ref().map(|_| "DELETE");
+        [get, post, put, delete, Some("OPTIONS")].into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 }

@@ -1,5 +1,5 @@
-//! The web functions: lets in what came through CloudFront, guards the event of API Gateway, checks the origin, dispatches by method, and turns the flow's
-//! result into a response. Failures are logged here and nowhere else.
+//! The web functions: lets in who may call them, guards the event of API Gateway, checks the origin, dispatches by method, and
+//! turns the flow's result into a response. Failures are logged here and nowhere else.
 use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 
@@ -15,15 +15,23 @@ use tracing::Instrument as _;
 use super::methods::Methods;
 use super::{BoxError, start};
 use crate::app::App;
-use crate::config::Requirements;
+use crate::config::{Callers, Requirements};
 use crate::error::{Error, chain};
 use crate::logging;
 use crate::metrics::Event as Metric;
 use crate::texts::Texts;
-use crate::web::cloudfront::{self, NotAdmitted};
 use crate::web::guard::{Event, guard};
 use crate::web::pages::ProblemPage;
-use crate::web::{Code, Problem, Reply, Request};
+use crate::web::{Code, Problem, Reply, Request, cloudfront, principal};
+
+/// Why a request is not answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum NotAdmitted {
+    /// It did not come through CloudFront, or without its viewer.
+    Viewer(cloudfront::NotAdmitted),
+    /// API Gateway does not say which principal of IAM has signed it.
+    NoPrincipal,
+}
 
 /// Serves a function behind API Gateway until Lambda ends the process.
 pub fn serve<R: Requirements>(methods: &Methods<R>) -> ExitCode {
@@ -45,7 +53,10 @@ pub async fn answer<R: Requirements>(
     context: Context,
 ) -> Result<impl Serialize, BoxError> {
     let Event(mut event) = event;
-    let admitted = cloudfront::admit(&mut event, app.origin_keys());
+    let admitted = match R::CALLERS {
+        Callers::Anybody => cloudfront::admit(&mut event, app.origin_keys()).map_err(NotAdmitted::Viewer),
+        Callers::Principals => principal::of(&event).map(|_| ()).ok_or(NotAdmitted::NoPrincipal),
+    };
     let event = Event(event);
     let flow = service_fn(|request| respond(app, methods, Request::from(request), admitted));
     let event = LambdaEvent::new(LambdaRequest::ApiGatewayV2(guard(event)), context);
@@ -58,9 +69,16 @@ async fn respond<R: Requirements>(
     request: Request,
     admitted: Result<(), NotAdmitted>,
 ) -> Result<Response<Body>, BoxError> {
-    let span = logging::request_span(request.id(), request.method(), request.path());
+    // An external id may be an address.
+    let path = if R::CALLERS == Callers::Principals { request.route() } else { request.path() };
+    let span = logging::request_span(request.id(), request.method(), path);
     async {
-        let (json, texts) = (request.wants_json(), app.texts(request.language()));
+        // Programs call with a signature, and browsers do not.
+        let json = R::CALLERS == Callers::Principals || request.wants_json();
+        let texts = app.texts(request.language());
+        if let Some(principal) = request.principal() {
+            logging::record_principal(principal);
+        }
         let reply = match admitted {
             Ok(()) => reply(app, methods, request, &texts).await,
             Err(why) => not_admitted(app, why, &texts),
@@ -79,9 +97,9 @@ async fn reply<R: Requirements>(
     request: Request,
     texts: &Texts,
 ) -> Reply {
-    if !methods.takes_posts_of_any_site()
-        && let Err(problem) = request.check_origin()
-    {
+    // A page cannot sign a request, so it does not matter which one made a browser send it.
+    let checks_origin = R::CALLERS == Callers::Anybody && !methods.takes_posts_of_any_site();
+    if checks_origin && let Err(problem) = request.check_origin() {
         return refused(app, problem.into(), texts);
     }
     let Some(handler) = methods.handler(request.method()) else {
@@ -101,14 +119,20 @@ async fn reply<R: Requirements>(
     }
 }
 
-/// The reply to a request that did not come through CloudFront, or whose viewer CloudFront does not name. It is the same
-/// for every path and method.
+/// The reply to a request that is not let in. It is the same for every path and method.
 fn not_admitted<R>(app: &App<R>, why: NotAdmitted, texts: &Texts) -> Reply {
     match why {
-        NotAdmitted::PastCloudFront => refused(app, Code::NotViaCloudfront.into(), texts),
-        NotAdmitted::NoViewer => {
+        NotAdmitted::Viewer(cloudfront::NotAdmitted::PastCloudFront) => {
+            refused(app, Code::NotViaCloudfront.into(), texts)
+        }
+        NotAdmitted::Viewer(cloudfront::NotAdmitted::NoViewer) => {
             tracing::error!("CloudFront does not say who the viewer is: its configuration was changed");
             Reply::problem(Code::Internal.into(), texts.clone())
+        }
+        // An error of the operator: the route has lost its authorizer, so that anybody reaches it.
+        NotAdmitted::NoPrincipal => {
+            tracing::error!("API Gateway names no principal: the authorizer of the route was removed");
+            refused(app, Code::NotAuthorized.into(), texts)
         }
     }
 }

@@ -9,7 +9,7 @@ use domain::{AccountId, Generation, Timestamp};
 
 /// A position in the list of all accounts.
 #[derive(Debug, Clone)]
-pub struct Cursor(Item);
+pub struct Cursor(pub(super) Item);
 
 impl Cursor {
     /// Just after this account.
@@ -55,11 +55,11 @@ impl Store {
         self.write(disable).await.context("disable an account")
     }
 
-    /// Enables a disabled account. Key: the profile. False when it is not disabled.
+    /// Enables a disabled account. Key: the profile. False when it is not disabled, or is being deleted.
     pub async fn enable_account(&self, id: &AccountId) -> Result<bool, StoreError> {
         let profile = Self::account_key(id, PROFILE);
         let enable = Write::update(&self.tables.accounts, profile, "REMOVE disabled_at")
-            .when("attribute_exists(disabled_at)");
+            .when("attribute_exists(disabled_at) AND attribute_not_exists(deleting_since)");
         self.write(enable).await.context("enable an account")
     }
 
@@ -99,13 +99,15 @@ impl Store {
 pub(super) const CHANGES_ALLOWED: &str = "attribute_not_exists(disabled_at) \
      AND (attribute_not_exists(backup_frozen_until) OR backup_frozen_until <= :now)";
 
-/// Adds the condition that this generation of the account is current. The profile of an account from before generations
-/// were counted has none: it is in the first.
+/// Adds the condition that the account exists and this generation of it is current. The profile of an account from before
+/// generations were counted has none: it is in the first.
 pub(super) fn when_current(write: Write, generation: Generation, and: &str) -> Write {
     let current = if generation == Generation::FIRST {
         "(attribute_not_exists(generation) OR generation = :generation)"
     } else {
         "generation = :generation"
     };
-    write.when(format!("{current} AND {and}")).value(":generation", number(generation.number()))
+    write
+        .when(format!("attribute_exists(account_id) AND {current} AND {and}"))
+        .value(":generation", number(generation.number()))
 }

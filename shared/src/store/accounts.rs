@@ -1,4 +1,4 @@
-//! The table of accounts: creating an account, finding and loading one.
+//! The table of accounts: finding and loading one.
 //!
 //! An account is the items of one partition: `profile`, `email#primary`, `email#backup`, `email#former`,
 //! `email#pending`, and an `email#former-primary#…` for each primary that was replaced not long ago. Only confirmed addresses
@@ -7,13 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use super::error::Context;
 use super::read::query;
-use super::transaction::Transaction;
 use super::write::{Item, Write, key, text};
-use super::{Store, StoreError};
+use super::{NewAccount, Store, StoreError};
 use domain::{
-    Account, AccountId, AccountKind, Backup, ConfirmedAddress, EmailAddress, FormerAddress, FormerPrimary,
-    Generation, Language, MessageId, NewUsername, PasswordHash, PendingAddress, PendingPrimary, Timestamp,
-    TokenHash, Username,
+    Account, AccountId, AccountKind, Backup, ConfirmedAddress, Delivery, EmailAddress, ExternalId,
+    FormerAddress, FormerPrimary, Generation, Language, MessageId, PasswordHash, PendingAddress,
+    PendingPrimary, Timestamp, TokenHash, Username,
 };
 
 pub(super) const PROFILE: &str = "profile";
@@ -54,6 +53,8 @@ pub(super) enum Record {
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct Profile {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    external_id: Option<ExternalId>,
     username: String,
     kind: AccountKind,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,8 +75,10 @@ pub(super) struct Profile {
     #[serde(skip_serializing_if = "Option::is_none")]
     backup_frozen_until: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    disabled_at: Option<Timestamp>,
-    created_at: Timestamp,
+    pub(super) disabled_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    deleting_since: Option<Timestamp>,
+    pub(super) created_at: Timestamp,
 }
 
 /// `email` is the key of the index and canonical; `address` is the same with its local part as typed.
@@ -87,6 +90,8 @@ pub(super) struct Confirmed {
     /// Only if the address had a waiting period.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     usable_from: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Delivery::is_unknown")]
+    delivery: Delivery,
 }
 
 /// A replaced address, active until the waiting period of the new one is over.
@@ -173,9 +178,31 @@ pub(super) struct Pending {
     /// The session that requested it as the primary email. A backup email has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) primary_in_session: Option<TokenHash>,
+    /// Whether a product requested it as the primary email.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) primary_by_product: bool,
 }
 
 impl Profile {
+    /// That of an account that is made at `now`.
+    pub(super) fn new(new: &NewAccount, now: Timestamp) -> Self {
+        Self {
+            external_id: new.external_id.clone(),
+            username: new.username.username().as_str().to_owned(),
+            kind: new.kind,
+            password_hash: new.password_hash.as_ref().map(|hash| hash.as_str().to_owned()),
+            password_event: None,
+            password_void: None,
+            locale: new.language,
+            generation: Generation::FIRST,
+            sessions_ended_at: None,
+            backup_frozen_until: None,
+            disabled_at: None,
+            deleting_since: None,
+            created_at: now,
+        }
+    }
+
     /// The hash, unless an undo has made it void.
     fn password(&self) -> Option<&str> {
         let is_void = self.password_void.is_some() && self.password_void == self.password_event;
@@ -190,6 +217,7 @@ impl From<&ConfirmedAddress> for Confirmed {
             address: confirmed.address.clone(),
             verified_at: confirmed.since,
             usable_from: Some(confirmed.usable_from).filter(|from| *from > confirmed.since),
+            delivery: confirmed.delivery.clone(),
         }
     }
 }
@@ -197,7 +225,7 @@ impl From<&ConfirmedAddress> for Confirmed {
 impl From<Confirmed> for ConfirmedAddress {
     fn from(row: Confirmed) -> Self {
         let usable_from = row.usable_from.unwrap_or(row.verified_at);
-        Self { address: row.address, since: row.verified_at, usable_from }
+        Self { address: row.address, since: row.verified_at, usable_from, delivery: row.delivery }
     }
 }
 
@@ -219,15 +247,22 @@ impl From<Former> for FormerAddress {
 }
 
 impl Pending {
-    /// As a backup email, or as the primary that this session requested.
-    pub(super) fn new(pending: &PendingAddress, primary_in_session: Option<&TokenHash>) -> Self {
+    /// As a backup email.
+    pub(super) fn backup(pending: &PendingAddress) -> Self {
         Self {
             address: pending.address.clone(),
             requested_at: pending.since,
             request_id: pending.request.clone(),
             generation: Some(pending.generation),
-            primary_in_session: primary_in_session.cloned(),
+            primary_in_session: None,
+            primary_by_product: false,
         }
+    }
+
+    /// As the primary.
+    pub(super) fn primary(PendingPrimary { pending, session }: &PendingPrimary) -> Self {
+        let primary_by_product = session.is_none();
+        Self { primary_in_session: session.clone(), primary_by_product, ..Self::backup(pending) }
     }
 
     /// The pending backup email or primary, if the generation it was requested under is the current one.
@@ -242,41 +277,10 @@ impl Pending {
             generation,
         };
         match self.primary_in_session {
-            None => (Some(pending), None),
-            Some(session) => (None, Some(PendingPrimary { pending, session })),
+            None if !self.primary_by_product => (Some(pending), None),
+            session => (None, Some(PendingPrimary { pending, session })),
         }
     }
-}
-
-/// An account to create.
-#[derive(Debug, Clone)]
-pub struct NewAccount {
-    /// Its key.
-    pub id: AccountId,
-    /// Its username.
-    pub username: NewUsername,
-    /// Its primary email, which counts as confirmed.
-    pub primary: EmailAddress,
-    /// Who authenticates it.
-    pub kind: AccountKind,
-    /// Its password.
-    pub password_hash: Option<PasswordHash>,
-    /// The language of its pages and emails.
-    pub language: Language,
-}
-
-/// Why an account was not created. Nothing was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NotCreated {
-    /// Another account has the username.
-    #[error("the username is taken")]
-    UsernameTaken,
-    /// Another account has a username that looks like it.
-    #[error("the username looks like one that is taken")]
-    UsernameLooksTaken,
-    /// Another account has the address.
-    #[error("the email is taken")]
-    EmailTaken,
 }
 
 impl Store {
@@ -288,43 +292,6 @@ impl Store {
     /// Writes one item of an account, whatever it held before.
     pub(super) fn put_record(&self, id: &AccountId, record: Record) -> Result<Write, StoreError> {
         Write::put(&self.tables.accounts, &Row { account_id: id.clone(), record })
-    }
-
-    /// Creates an account with its claims, all or nothing. Keys: the claims of username, of what it looks like, and of
-    /// address. The conditions are false when another account has them.
-    pub async fn create_account(
-        &self,
-        new: &NewAccount,
-        now: Timestamp,
-    ) -> Result<Result<(), NotCreated>, StoreError> {
-        let profile = Profile {
-            username: new.username.username().as_str().to_owned(),
-            kind: new.kind,
-            password_hash: new.password_hash.as_ref().map(|hash| hash.as_str().to_owned()),
-            password_event: None,
-            password_void: None,
-            locale: new.language,
-            generation: Generation::FIRST,
-            sessions_ended_at: None,
-            backup_frozen_until: None,
-            disabled_at: None,
-            created_at: now,
-        };
-        let primary = Confirmed::from(&ConfirmedAddress::new(new.primary.clone(), now));
-        let mut tx = Transaction::new("make an account");
-        let username = tx.add(self.claim_username(new.username.username(), &new.id)?);
-        let looks = new.username.looks();
-        let looks = looks.iter().map(|look| Ok(tx.add(self.put_look(look, &new.id)?)));
-        let looks = looks.collect::<Result<Vec<_>, StoreError>>()?;
-        tx.add(self.claim_email(&new.primary, &new.id, None, now)?);
-        tx.add(self.put_record(&new.id, Record::Profile(profile))?);
-        tx.add(self.put_record(&new.id, Record::Primary(primary))?);
-        Ok(match tx.commit(self).await? {
-            Ok(()) => Ok(()),
-            Err(failed) if failed.at(username) => Err(NotCreated::UsernameTaken),
-            Err(failed) if looks.iter().any(|look| failed.at(*look)) => Err(NotCreated::UsernameLooksTaken),
-            Err(_) => Err(NotCreated::EmailTaken),
-        })
     }
 
     /// Loads an account, consistently, in one query. An unknown id costs the same call.
@@ -361,7 +328,7 @@ impl Store {
 /// An item is missing or does not parse.
 #[derive(Debug, thiserror::Error)]
 #[error("account {account}: {what}")]
-struct BrokenAccount {
+pub(super) struct BrokenAccount {
     account: String,
     what: &'static str,
 }
@@ -397,6 +364,7 @@ fn assemble(id: &AccountId, items: Vec<Stored>) -> Result<Option<Account>, Broke
     let password_hash = password.map(PasswordHash::parse).transpose();
     Ok(Some(Account {
         id: id.clone(),
+        external_id: profile.external_id,
         username: Username::parse(&profile.username).map_err(|_| broken("not a username"))?,
         kind: profile.kind,
         password_hash: password_hash.map_err(|_| broken("not a password hash"))?,
@@ -406,6 +374,7 @@ fn assemble(id: &AccountId, items: Vec<Stored>) -> Result<Option<Account>, Broke
         sessions_ended_at: profile.sessions_ended_at,
         backup_frozen_until: profile.backup_frozen_until,
         disabled_at: profile.disabled_at,
+        deleting_since: profile.deleting_since,
         created_at: profile.created_at,
         primary: primary.ok_or_else(|| broken("no primary email"))?,
         former_primaries,

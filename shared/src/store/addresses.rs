@@ -38,6 +38,22 @@ impl<'a> Addresses<'a> {
     }
 }
 
+/// The addresses that an account has claimed at `now`.
+pub(super) fn claimed_addresses(account: &Account, now: Timestamp) -> Vec<EmailAddress> {
+    let (primary, recovery) = (account.primary_emails(), account.recovery_emails(now));
+    let claims = Addresses { primary: &primary, recovery: &recovery }.claims(now);
+    claims.into_iter().map(|(address, _)| address.clone()).collect()
+}
+
+/// The confirmed addresses of an account, also those whose time is over.
+pub(super) fn every_address(account: &Account) -> impl Iterator<Item = &EmailAddress> {
+    let former = account.former_primaries.iter().map(|former| &former.email.address);
+    std::iter::once(&account.primary.address)
+        .chain(account.backup.confirmed().map(|backup| &backup.address))
+        .chain(account.former.iter().map(|former| &former.address))
+        .chain(former)
+}
+
 impl Store {
     /// Gives an account these recovery emails in place of those it had when it was read, claims included. See
     /// [`Store::replace_addresses`].
@@ -97,6 +113,11 @@ impl Store {
             }
         }
         Ok(claimed)
+    }
+
+    /// Key: the backup record. The condition is false when it is not what the account had when it was read.
+    pub(super) fn check_backup(&self, account: &Account) -> Result<Write, StoreError> {
+        self.replace_backup(account, account.backup.confirmed())
     }
 
     /// Key: the backup record. The condition is false when it is not what the account had when it was read.

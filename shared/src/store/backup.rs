@@ -62,7 +62,8 @@ impl Counted<'_> {
         let action = LoggedAction::requested(&pending.address);
         let entry = LogEntry { id: pending.request.clone(), action, at: now, source: source.clone() };
         self.write_within("ask for a backup email", limits, now, |tx| {
-            tx.add(self.store.put_record(id, Record::Pending(Pending::new(pending, None)))?);
+            tx.add(self.store.check_generation(id, pending.generation));
+            tx.add(self.store.put_record(id, Record::Pending(Pending::backup(pending)))?);
             tx.add(self.store.log(id, &entry)?);
             tx.add(self.store.enqueue(&pending.request, request, now)?);
             Ok(())
@@ -88,7 +89,7 @@ impl Store {
         let pending = tx.add(self.delete_pending(&account.id, &link.request));
         let profile = tx.add(self.check_changes_allowed(&account.id, generation, now));
         let emails = account.after_confirming(&link.address, waiting_period, now);
-        // Of the same address again, because two requests crossed, the primary was told.
+        // Of the same address again, because it was in question or two requests crossed, the primary was told.
         if !account.has_confirmed(&link.address) {
             let event = AccountEvent {
                 id: event_id.clone(),

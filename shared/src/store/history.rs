@@ -147,7 +147,7 @@ fn readable<T>(items: Vec<Item>, read: fn(Item) -> Result<T, Unreadable>) -> imp
 }
 
 /// The partition of an account's log.
-fn log_of(id: &AccountId) -> String {
+pub(super) fn log_of(id: &AccountId) -> String {
     format!("log#{}", id.as_str())
 }
 

@@ -85,7 +85,8 @@ impl Counted<'_> {
     }
 
     /// Counts against the limits and writes, all in one transaction and thus in one call. Nothing is written when a
-    /// limit is reached. The only condition that the writes may have of their own is that what they create is new.
+    /// limit is reached. The only conditions that the writes may have of their own are that what they create is new, and that
+    /// the account's generation is current: if it is not, what they create would have no effect.
     pub(super) async fn write_within(
         &self,
         doing: &'static str,
@@ -102,7 +103,8 @@ impl Counted<'_> {
         let Err(failed) = tx.commit(self.store).await? else { return Ok(Ok(())) };
         Ok(match counted.into_iter().find(|(_, parts)| failed.at_any(parts)) {
             Some((limit, _)) => Err(LimitReached(limit.clone())),
-            // What was to be created exists: an earlier try of this call succeeded, and its answer was lost.
+            // What was to be created exists: an earlier try of this call succeeded, and its answer was lost. Or all sessions
+            // have ended since the request began, this one too.
             None => Ok(()),
         })
     }

@@ -77,12 +77,13 @@ struct HourRow {
 const NOTICE_INTERVAL: Duration = Duration::from_hours(1);
 
 /// What the slot of an account and address has in the place of a token's hash.
-fn slot_name(link: &Link) -> String {
-    format!("slot#{}#{}", link.account_id.as_str(), link.address.canonical())
+fn slot_name(id: &AccountId, address: &EmailAddress) -> String {
+    format!("slot#{}#{}", id.as_str(), address.canonical())
 }
 
-fn slot_key(link: &Link) -> Item {
-    key([("token_hash", &*slot_name(link))])
+/// The key of the slot of the sign-in links that an account gets at an address.
+pub(super) fn slot_key(id: &AccountId, address: &EmailAddress) -> Item {
+    key([("token_hash", &*slot_name(id, address))])
 }
 
 pub(super) fn link_key(hash: &TokenHash) -> Item {
@@ -120,8 +121,10 @@ impl Store {
 
     /// Who has the slot of a sign-in link, read consistently.
     pub async fn find_slot(&self, link: &Link) -> Result<Slot, StoreError> {
-        let slot: Option<SlotRow> =
-            self.get(&self.tables.links, slot_key(link)).await.context("read a link's slot")?;
+        let slot: Option<SlotRow> = self
+            .get(&self.tables.links, slot_key(&link.account_id, &link.address))
+            .await
+            .context("read a link's slot")?;
         Ok(match slot.filter(|slot| slot.closed_at.is_none()) {
             None => Slot::Closed,
             Some(slot) if slot.request_id == link.request => Slot::Own,
@@ -163,7 +166,7 @@ impl Store {
     /// it, or a link of this request was used.
     pub async fn create_sign_in_link(&self, link: &Link) -> Result<Result<(), Superseded>, StoreError> {
         let slot = SlotRow {
-            token_hash: slot_name(link),
+            token_hash: slot_name(&link.account_id, &link.address),
             request_id: link.request.clone(),
             expires_at: link.expires_at,
             closed_at: None,
@@ -226,7 +229,7 @@ impl Store {
     /// Key: the slot. The condition is false when a later request has it, or a link of it was used. The item stays until
     /// all links of the request have expired, so that no older link can take the slot again.
     pub(super) fn close_slot(&self, link: &Link, now: Timestamp) -> Write {
-        Write::update(&self.tables.links, slot_key(link), "SET closed_at = :now")
+        Write::update(&self.tables.links, slot_key(&link.account_id, &link.address), "SET closed_at = :now")
             .when("request_id = :request AND attribute_not_exists(closed_at)")
             .value(":request", text(link.request.as_str()))
             .value(":now", number(now.unix_seconds()))

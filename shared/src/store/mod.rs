@@ -3,16 +3,22 @@
 //! Each change is one conditional write or one transaction of them; nothing is read and then written. Row types are
 //! private to this module.
 mod account_admin;
+mod account_update;
 mod accounts;
 mod addresses;
 mod authorization_codes;
 mod backup;
 mod claims;
 mod clients;
+mod deletion;
+mod delivery;
 mod error;
+mod existing;
 mod history;
 mod limits;
 mod links;
+mod looks;
+mod new_account;
 mod outbox;
 mod password;
 mod primary;
@@ -29,13 +35,17 @@ use aws_sdk_dynamodb::Client;
 use aws_types::SdkConfig;
 
 pub use account_admin::{AccountBatch, Cursor};
-pub use accounts::{NewAccount, NotCreated};
+pub use account_update::{AccountUpdate, UpdateRefused};
 pub use authorization_codes::NotRedeemed;
 pub use backup::{ConfirmRefused, Confirmation};
-pub use claims::{UnclaimedLook, UnclaimedLooks};
-pub use error::StoreError;
+pub use deletion::Deletion;
+pub use delivery::{Failed, UndeliverableEmail};
+pub use error::{Passing, StoreError};
+pub use existing::{Existing, Names};
 pub use limits::{Counted, LimitReached};
 pub use links::{Slot, Superseded};
+pub use looks::{UnclaimedLook, UnclaimedLooks};
+pub use new_account::{NewAccount, NotCreated, Past};
 pub use outbox::{DELIVERY_WINDOW, QueuedEmail, QueuedState, ResendRefused, UnreadableRequest, UnsentEmails};
 pub use password::NewHash;
 pub use primary::{PrimaryRequest, Promotion};

@@ -12,7 +12,7 @@ use super::{Store, StoreError};
 use domain::{EmailRequest, Limit, MessageId, Purpose, Timestamp};
 
 /// How long a request is kept: longer than a weekend's outage, and no more, because it contains what strangers typed.
-const RETENTION: Duration = Duration::from_hours(3 * 24);
+pub(super) const RETENTION: Duration = Duration::from_hours(3 * 24);
 
 /// How long the mailer may be processing a request that waits: `MaximumRecordAgeInSeconds` of its stream, and its last
 /// run.
@@ -122,7 +122,7 @@ impl From<Row> for QueuedEmail {
     }
 }
 
-fn message_key(id: &MessageId) -> Item {
+pub(super) fn message_key(id: &MessageId) -> Item {
     key([("message_id", id.as_str())])
 }
 

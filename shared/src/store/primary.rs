@@ -52,23 +52,33 @@ impl Counted<'_> {
         limits: &[Limit],
         now: Timestamp,
     ) -> Result<Result<(), LimitReached>, StoreError> {
-        let PrimaryRequest { account, primary: PendingPrimary { pending, session }, event_id, source } =
-            request;
-        let (id, address) = (&account.id, pending.address.clone());
-        let notice = Notice::PrimaryRequested { address: address.clone() };
-        let event = AccountEvent::without_change(event_id.clone(), notice, now, source.clone());
-        let email = EmailRequest::ConfirmPrimary { account_id: id.clone(), address, source: source.clone() };
         self.write_within("ask for another primary email", limits, now, |tx| {
-            let record = Record::Pending(Pending::new(pending, Some(session)));
-            tx.add(self.store.put_record(id, record)?);
-            tx.add(self.store.enqueue(&pending.request, email, now)?);
-            self.store.record(tx, account, &event, &[])
+            let PrimaryRequest { account, primary, .. } = request;
+            tx.add(self.store.check_generation(&account.id, primary.pending.generation));
+            tx.add(self.store.put_record(&account.id, Record::Pending(Pending::primary(primary)))?);
+            self.store.announce_request(tx, request, now)
         })
         .await
     }
 }
 
 impl Store {
+    /// Adds that another primary was requested: the confirmation email, the event and its notices.
+    pub(super) fn announce_request(
+        &self,
+        tx: &mut Transaction,
+        request: PrimaryRequest<'_>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let PrimaryRequest { account, primary: PendingPrimary { pending, .. }, event_id, source } = request;
+        let (account_id, address) = (account.id.clone(), pending.address.clone());
+        let notice = Notice::PrimaryRequested { address: address.clone() };
+        let event = AccountEvent::without_change(event_id.clone(), notice, now, source.clone());
+        let email = EmailRequest::ConfirmPrimary { account_id, address, source: source.clone() };
+        tx.add(self.enqueue(&pending.request, email, now)?);
+        self.record(tx, account, &event, &[])
+    }
+
     /// Makes a pending address the primary: the link is spent; the address is claimed; the former primary signs in until the
     /// hold is over; all sessions but the given ones end, and with them links; both mailboxes are told. All or nothing.
     pub async fn confirm_primary(

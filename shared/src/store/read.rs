@@ -1,10 +1,17 @@
 //! Reading items as rows. Knows DynamoDB and nothing of the domain.
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::types::KeysAndAttributes;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::de::DeserializeOwned;
 
 use super::Store;
-use super::error::Cause;
-use super::write::{Item, Write};
+use super::error::{Cause, LeftUnread};
+use super::write::{ATTEMPTS, Item, Write};
+
+/// The most that `BatchGetItem` takes.
+const KEYS_AT_A_TIME: usize = 100;
+/// Such calls at a time.
+const BATCHES_AT_A_TIME: usize = 8;
 
 impl Store {
     /// Reads one item, consistently.
@@ -16,6 +23,33 @@ impl Store {
     /// Reads one row, consistently.
     pub(super) async fn get<R: DeserializeOwned>(&self, table: &str, key: Item) -> Result<Option<R>, Cause> {
         row(self.get_item(table, key).await?)
+    }
+
+    /// Reads many items, consistently, a hundred in a call and a few calls at a time. Items that do not exist are left out.
+    pub(super) async fn get_many(&self, table: &str, keys: Vec<Item>) -> Result<Vec<Item>, Cause> {
+        let calls = keys.chunks(KEYS_AT_A_TIME).map(|keys| self.get_batch(table, keys.to_vec()));
+        let items: Vec<Vec<Item>> =
+            stream::iter(calls).buffer_unordered(BATCHES_AT_A_TIME).try_collect().await?;
+        Ok(items.into_iter().flatten().collect())
+    }
+
+    /// Reads up to a hundred items. DynamoDB may leave some unread, when there is too much to read or too little capacity;
+    /// they are read again.
+    async fn get_batch(&self, table: &str, keys: Vec<Item>) -> Result<Vec<Item>, Cause> {
+        let (mut items, mut left) = (Vec::new(), keys);
+        for attempt in 0..ATTEMPTS {
+            let keys = KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(true).build()?;
+            let mut answer = self.dynamodb.batch_get_item().request_items(table, keys).send().await?;
+            let read = answer.responses.as_mut().and_then(|responses| responses.remove(table));
+            items.extend(read.unwrap_or_default());
+            let unread = answer.unprocessed_keys.as_mut().and_then(|unread| unread.remove(table));
+            left = unread.map(|unread| unread.keys).unwrap_or_default();
+            if left.is_empty() {
+                return Ok(items);
+            }
+            self.back_off(attempt).await;
+        }
+        Err(LeftUnread.into())
     }
 
     /// Updates one item and reads the row it became; nothing when the condition is false.

@@ -12,9 +12,9 @@ use super::write::{Item, Write, key, number, text};
 use super::{Store, StoreError};
 use domain::session::{ABSOLUTE_LIFETIME, IDLE_LIFETIME};
 use domain::{
-    Account, AccountEvent, AccountId, ClientInfo, CountedFor, EmailAddress, Generation, HourlyKey, Limit,
-    Link, LinkAuthorization, LogEntry, LoggedAction, MessageId, Notice, PasswordAttempt, Recovery, Session,
-    SignInEmail, SignInMethod, Timestamp, TokenHash,
+    Account, AccountEvent, AccountId, ClientInfo, CountedFor, Delivery, EmailAddress, Generation, HourlyKey,
+    Limit, Link, LinkAuthorization, LogEntry, LoggedAction, MessageId, Notice, PasswordAttempt, Recovery,
+    Session, SignInEmail, SignInMethod, Timestamp, TokenHash,
 };
 
 /// Rows that one call for a list reads, valid or not.
@@ -221,7 +221,7 @@ impl Counted<'_> {
         tx.add(store.spend_link(link, authorization, now));
         tx.add(store.close_slot(link, now));
         tx.add(store.check_generation(&link.account_id, session.generation));
-        tx.add(store.check_sign_in_email(link, sign_in_email, now));
+        tx.add(store.use_sign_in_email(link, sign_in_email, now)?);
         tx.add(store.create_session(session)?);
         tx.add_all(
             self.forget(&Limit::failed_passwords_in_a_row(&CountedFor::account(&link.account_id)), now),
@@ -290,9 +290,15 @@ impl Store {
         Ok(())
     }
 
-    /// Key: the record of the address. The condition is false when it is no longer the account's, its waiting period is
-    /// not over, or it has expired as a former one.
-    fn check_sign_in_email(&self, link: &Link, sign_in_email: SignInEmail, now: Timestamp) -> Write {
+    /// Notes that the mailbox is read, unless the address is a former one, which is only checked. Key: the record of the
+    /// address. The condition is false when it is no longer the account's, its waiting period is not over, or it has expired
+    /// as a former one.
+    fn use_sign_in_email(
+        &self,
+        link: &Link,
+        sign_in_email: SignInEmail,
+        now: Timestamp,
+    ) -> Result<Write, StoreError> {
         let (record, condition) = match sign_in_email {
             SignInEmail::Primary => (PRIMARY.to_owned(), "email = :email"),
             SignInEmail::Backup => (
@@ -304,14 +310,17 @@ impl Store {
                 (former_primary_record(&link.address), "email = :email AND in_force_until > :now")
             }
         };
-        let check = Write::check(&self.tables.accounts, Self::account_key(&link.account_id, &record))
-            .when(condition)
-            .value(":email", text(link.address.canonical()));
-        if sign_in_email == SignInEmail::Primary {
-            check
+        let key = Self::account_key(&link.account_id, &record);
+        let write = match sign_in_email {
+            SignInEmail::Primary | SignInEmail::Backup => self.set_delivery(key, &Delivery::reached(now))?,
+            SignInEmail::Former | SignInEmail::FormerPrimary => Write::check(&self.tables.accounts, key),
+        };
+        let write = write.when(condition).value(":email", text(link.address.canonical()));
+        Ok(if sign_in_email == SignInEmail::Primary {
+            write
         } else {
-            check.value(":now", number(now.unix_seconds()))
-        }
+            write.value(":now", number(now.unix_seconds()))
+        })
     }
 
     /// Lists the valid sessions of an account, the newest first, until there are `enough`. Reads `MOST_PAGES` calls of

@@ -75,6 +75,11 @@ impl Store {
     }
 }
 
+/// Whether a transaction was cancelled because others wrote the same items, or because an item was throttled.
+pub(super) fn is_conflict(error: &TransactWriteItemsError) -> bool {
+    matches!(cancelled(error), Cancelled::Conflict)
+}
+
 /// Why a transaction was cancelled.
 enum Cancelled {
     Conditions(ConditionsFailed),

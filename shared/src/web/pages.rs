@@ -1,5 +1,6 @@
 //! The pages: one struct each, HTML through its template and JSON through `Serialize`.
 mod check_mailbox;
+mod delivery;
 mod history;
 mod links;
 mod oidc;
@@ -16,6 +17,7 @@ use askama::Template;
 use serde::{Serialize, Serializer};
 
 pub use check_mailbox::{CheckMailboxPage, EmailRequested};
+use delivery::ListedFailure;
 pub use history::{HistoryList, ListedActivity};
 pub use links::{ConfirmPage, ConfirmedPage, OpenLinkPage};
 pub use oidc::{ClientSignOutPage, ClientSignedOutPage, ContinuePage};
@@ -176,10 +178,19 @@ pub struct AccountPage {
     username: String,
     kind: AccountKind,
     primary_email: String,
+    /// That email to it fails.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    primary_undeliverable: Option<ListedFailure>,
     /// The address that is waiting for confirmation as the primary.
     #[serde(skip_serializing_if = "Option::is_none")]
     pending_primary: Option<ListedPendingPrimary>,
     backup: BackupState,
+    /// That email to the confirmed backup email fails.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backup_undeliverable: Option<ListedFailure>,
+    /// Since when nobody has shown that its mailbox is read, if that is long ago.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backup_unused_since: Option<Timestamp>,
     /// The backup emails that look like addresses of the primary's mailbox, as they are shown.
     #[serde(rename = "same_mailbox", serialize_with = "whether_any")]
     in_primary_mailbox: Vec<String>,
@@ -247,8 +258,11 @@ impl AccountPage {
             username: account.username.as_str().to_owned(),
             kind: account.kind,
             primary_email: account.primary.address.shown(),
+            primary_undeliverable: ListedFailure::of(&account.primary),
             pending_primary: account.pending_primary.as_ref().map(ListedPendingPrimary::from),
             backup: BackupState::from(&account.backup),
+            backup_undeliverable: account.backup.confirmed().and_then(ListedFailure::of),
+            backup_unused_since: account.backup_in_question(now),
             in_primary_mailbox: in_primary_mailbox(account),
             pending_code: None,
             held_until: waiting.map(|waiting| waiting.usable_from),

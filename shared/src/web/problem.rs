@@ -99,13 +99,33 @@ pub enum Code {
     ClientUnknown,
     /// The product has not registered this address to return to.
     RedirectNotRegistered,
+    /// No principal of IAM has signed the request.
+    NotAuthorized,
+    /// The path has no external id that an account can have.
+    NotAnExternalId,
+    /// No account has the external id.
+    AccountUnknown,
+    /// The account is being deleted, and can only be deleted.
+    AccountBeingDeleted,
+    /// The account is disabled, so that nothing can be confirmed in it.
+    AccountDisabled,
+    /// Another account has the username, or one that looks like it.
+    UsernameTaken,
+    /// Another account has the email.
+    EmailTaken,
+    /// The product does not vouch for an email that nobody can confirm here.
+    EmailNotVerified,
+    /// A field of the body has a value that it cannot have.
+    InvalidField,
+    /// A condition of the request is false.
+    PreconditionFailed,
     /// Something failed on our side.
     Internal,
 }
 
 impl Code {
     /// Every code, for tests and documentation.
-    pub const ALL: [Self; 46] = [
+    pub const ALL: [Self; 56] = [
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::UnsupportedMediaType,
@@ -151,6 +171,16 @@ impl Code {
         Self::BackupSignInNeeded,
         Self::ClientUnknown,
         Self::RedirectNotRegistered,
+        Self::NotAuthorized,
+        Self::NotAnExternalId,
+        Self::AccountUnknown,
+        Self::AccountBeingDeleted,
+        Self::AccountDisabled,
+        Self::UsernameTaken,
+        Self::EmailTaken,
+        Self::EmailNotVerified,
+        Self::InvalidField,
+        Self::PreconditionFailed,
         Self::Internal,
     ];
 
@@ -213,6 +243,16 @@ impl Code {
             Self::AddressTaken => ("address-taken", StatusCode::CONFLICT),
             Self::ClientUnknown => ("client-unknown", StatusCode::BAD_REQUEST),
             Self::RedirectNotRegistered => ("redirect-not-registered", StatusCode::BAD_REQUEST),
+            Self::NotAuthorized => ("not-authorized", StatusCode::FORBIDDEN),
+            Self::NotAnExternalId => ("not-an-external-id", StatusCode::BAD_REQUEST),
+            Self::AccountUnknown => ("account-unknown", StatusCode::NOT_FOUND),
+            Self::AccountBeingDeleted => ("account-being-deleted", StatusCode::CONFLICT),
+            Self::AccountDisabled => ("account-disabled", StatusCode::CONFLICT),
+            Self::UsernameTaken => ("username-taken", StatusCode::CONFLICT),
+            Self::EmailTaken => ("email-taken", StatusCode::CONFLICT),
+            Self::EmailNotVerified => ("email-not-verified", StatusCode::UNPROCESSABLE_ENTITY),
+            Self::InvalidField => ("invalid-field", StatusCode::UNPROCESSABLE_ENTITY),
+            Self::PreconditionFailed => ("precondition-failed", StatusCode::PRECONDITION_FAILED),
             Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR),
         }
     }
@@ -225,6 +265,8 @@ pub struct Problem {
     pub code: Code,
     /// Which field is wrong and how; only for malformed bodies. It may repeat input, so it is never logged.
     detail: Option<String>,
+    /// The field of the body that it is about.
+    field: Option<&'static str>,
     /// What the link is for, or the address that was typed: what to do about it depends on that.
     purpose: Option<Purpose>,
 }
@@ -238,6 +280,22 @@ impl Problem {
     /// A body that does not parse.
     pub fn malformed_body(error: &impl std::fmt::Display) -> Self {
         Self { detail: Some(error.to_string()), ..Code::MalformedBody.into() }
+    }
+
+    /// A field of the body that has a value which it cannot have, and why.
+    pub fn invalid_field(field: &'static str, why: &impl std::fmt::Display) -> Self {
+        Self { detail: Some(format!("{field}: {why}")), ..Self::of_field(field, Code::InvalidField) }
+    }
+
+    /// Something that is wrong because of a field of the body.
+    pub fn of_field(field: &'static str, code: Code) -> Self {
+        Self { field: Some(field), ..code.into() }
+    }
+
+    /// The same with details for the author of a program, in place of the advice for people.
+    #[must_use]
+    pub fn with_detail(self, detail: impl Into<String>) -> Self {
+        Self { detail: Some(detail.into()), ..self }
     }
 
     /// One line that says what is wrong.
@@ -262,22 +320,26 @@ impl Problem {
         texts.message(&format!("problem-{}-advice{kind}", self.code.as_str()))
     }
 
-    /// The RFC 9457 document.
+    /// The RFC 9457 document, with the field as a member of its own.
     pub fn document(&self, texts: &Texts) -> Value {
         let detail = self.detail.clone().unwrap_or_else(|| self.advice(texts));
-        json!({
+        let mut document = json!({
             "type": "about:blank",
             "title": self.title(texts),
             "status": self.code.status().as_u16(),
             "code": self.code.as_str(),
             "detail": detail,
-        })
+        });
+        if let Some(field) = self.field {
+            document["field"] = field.into();
+        }
+        document
     }
 }
 
 impl From<Code> for Problem {
     fn from(code: Code) -> Self {
-        Self { code, detail: None, purpose: None }
+        Self { code, detail: None, field: None, purpose: None }
     }
 }
 

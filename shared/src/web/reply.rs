@@ -1,4 +1,5 @@
 //! A reply, and what every reply has: security headers, cookies, HTML or JSON.
+mod account;
 mod oidc;
 
 use std::fmt;
@@ -10,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cookie::Cookie;
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, LOCATION, REFERRER_POLICY,
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName, LOCATION, REFERRER_POLICY,
     SET_COOKIE, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -21,7 +22,7 @@ use serde_json::Value;
 
 use super::pages::{ProblemPage, Reason, STYLE};
 use super::problem::{Code, Problem};
-use super::{Banner, LocalPath, Request, RequestedEmail, WantedChange, cookies};
+use super::{Banner, EntityTag, LocalPath, Request, RequestedEmail, WantedChange, cookies};
 use crate::texts::Texts;
 use domain::device_cookie;
 use domain::oidc::AUTHORIZE_PATH;
@@ -107,6 +108,7 @@ pub struct Reply {
     allow: Option<String>,
     cached_for: Option<Duration>,
     challenge: Option<String>,
+    entity_tag: Option<EntityTag>,
 }
 
 impl fmt::Debug for Reply {
@@ -127,6 +129,7 @@ impl Reply {
             allow: None,
             cached_for: None,
             challenge: None,
+            entity_tag: None,
         }
     }
 
@@ -340,6 +343,9 @@ impl Reply {
         }
         if let Some(challenge) = &self.challenge {
             add(WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(tag) = &self.entity_tag {
+            add(ETAG, tag.as_str());
         }
         for cookie in &self.cookies {
             add(SET_COOKIE, &cookie.to_string());

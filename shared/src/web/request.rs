@@ -1,4 +1,6 @@
 //! What we read from an HTTP request: form, cookies, preferred language and format.
+mod of_products;
+
 use std::net::{IpAddr, Ipv4Addr};
 
 use domain::oidc::WaitingRequest;
@@ -13,6 +15,8 @@ use super::guard::{MAX_BODY_BYTES, UNDECODABLE};
 use super::problem::{Code, Problem};
 use super::{Banner, LocalPath, RequestedEmail, WantedChange, cookies, origin};
 use crate::texts;
+
+pub use of_products::Fields;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";

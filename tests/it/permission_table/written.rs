@@ -52,8 +52,11 @@ fn accounts() -> Vec<What> {
         }),
     );
     let address = json!({
-        "email": text("thief@example.net"), "address": text("thief@example.net"), "verified_at": number(1)
+        "email": text("thief@example.net"), "address": text("thief@example.net"), "verified_at": number(1),
+        "delivery": { "M": {} }, "usable_from": number(1),
     });
+    let address =
+        account("a confirmed address, primary or backup", "account-of-mina", "email#backup", &address);
     let pending = json!({
         "pending_address": text("thief@example.net"), "requested_at": number(1), "request_id": text("01J"),
         "generation": number(1),
@@ -72,7 +75,11 @@ fn accounts() -> Vec<What> {
         only("`backup_frozen_until` of a profile", &profile, "backup_frozen_until"),
         only("`username` of a profile", &profile, "username"),
         profile,
-        account("a confirmed address, primary or backup", "account-of-mina", "email#backup", &address),
+        only("`address` of a confirmed address", &address, "address"),
+        only("`email` of a confirmed address", &address, "email"),
+        only("`usable_from` of a confirmed address", &address, "usable_from"),
+        only("`delivery` of a confirmed address", &address, "delivery"),
+        address,
         only("`primary_in_session` of a pending address", &pending_primary, "primary_in_session"),
         pending,
         account("the claim of an address", "claim#email#thief@example.net", "claim", &claim),

@@ -18,7 +18,7 @@ pub fn pages(language: Language) -> Vec<(&'static str, String, String)> {
     let mut add = |template, what: String, page: &dyn Page| pages.push(rendered(template, what, page));
     let pending = PendingPrimary {
         pending: backups()[1].pending().expect("it is pending").clone(),
-        session: token.hash(),
+        session: Some(token.hash()),
     };
     let waiting = Account { pending_primary: Some(pending), ..mina.clone() };
     add("account.html", "another primary is pending".into(), &AccountPage::new(&waiting, since(), texts()));

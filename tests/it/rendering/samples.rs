@@ -2,10 +2,10 @@
 use std::time::Duration;
 
 use domain::{
-    Account, AccountEvent, AccountId, AccountKind, Activity, Backup, ClientInfo, ConfirmedAddress, Device,
-    EmailAddress, FormerAddress, FormerPrimary, Generation, History, Language, LogEntry, LoggedAction,
-    MessageId, Notice, PendingAddress, PrimaryEmails, RecoveryEmails, Session, SignInMethod, Timestamp,
-    Token, UndoLink, Username,
+    Account, AccountEvent, AccountId, AccountKind, Activity, Backup, ClientInfo, ConfirmedAddress,
+    DeliveryFailure, Device, EmailAddress, FormerAddress, FormerPrimary, Generation, History, Language,
+    LogEntry, LoggedAction, MessageId, Notice, PendingAddress, PrimaryEmails, RecoveryEmails, Session,
+    SignInMethod, Timestamp, Token, UndoLink, Username,
 };
 use shared::mail::{Asked, Email, PrimaryAddress, SignInAddress, ToldAddress, UnconfirmedAddress};
 
@@ -22,6 +22,7 @@ pub fn since() -> Timestamp {
 pub fn account(kind: AccountKind, backup: Backup) -> Account {
     Account {
         id: AccountId::new("a"),
+        external_id: None,
         username: Username::parse("<b>mína&").expect("a username"),
         kind,
         password_hash: None,
@@ -31,6 +32,7 @@ pub fn account(kind: AccountKind, backup: Backup) -> Account {
         sessions_ended_at: None,
         backup_frozen_until: None,
         disabled_at: None,
+        deleting_since: None,
         created_at: since(),
         primary: ConfirmedAddress::new(address("mina@bücher.example"), since()),
         pending_primary: None,
@@ -78,7 +80,7 @@ pub fn sessions(count: u8) -> Vec<Session> {
 }
 
 /// Every page in every state: its template, what it shows, its HTML.
-pub fn notices() -> [Notice; 16] {
+pub fn notices() -> [Notice; 18] {
     let backup = || address("spare@example.org");
     let changed = |usable_from| Notice::BackupChanged {
         former: address("old@example.org"),
@@ -111,6 +113,8 @@ pub fn notices() -> [Notice; 16] {
         },
         Notice::FormerPrimaryUsed { address: backup() },
         Notice::BackupUsed { address: backup() },
+        Notice::BackupUndeliverable { address: backup(), why: DeliveryFailure::Bounced },
+        Notice::BackupUndeliverable { address: backup(), why: DeliveryFailure::Complained },
         Notice::SessionsEnded,
         Notice::PasswordSet,
         undone(Some(backup()), false),

@@ -15,6 +15,8 @@ use crate::aws::endpoint::AwsEndpoint;
 use crate::aws::faults::{Fault, FaultKind, Faults};
 use crate::aws::iam::access_key_id;
 use crate::aws::request::AwsRequest;
+use crate::aws::ses::Ses;
+use crate::events::Events;
 use crate::lambda::runtime_api::RuntimeApi;
 use crate::mailbox::Mailbox;
 
@@ -260,7 +262,7 @@ async fn the_endpoint_takes_calls_to_kms_beside_those_to_dynamodb() {
         checks: Checks::of(&template, Faults::default()),
         database: database.address,
         client: reqwest::Client::builder().no_proxy().build().expect("a client"),
-        mailbox: Mailbox::default(),
+        ses: Ses::new(&template, Mailbox::default(), Events::without_rules()),
         calls: calls.clone(),
         runtime: RuntimeApi::new(&template, &[]),
         writes: WriteSignal::default(),

@@ -45,6 +45,15 @@ impl<'a> Mailable<'a> {
     }
 }
 
+/// The bare addresses of a list of recipients as an email shows it, in lower case.
+pub(super) fn bare_addresses(to: &str) -> Vec<String> {
+    let bare = |one: &str| match one.rsplit_once('<') {
+        Some((_, rest)) => rest.trim_end_matches('>').to_ascii_lowercase(),
+        None => one.to_ascii_lowercase(),
+    };
+    to.split(", ").filter(|one| one.contains('@')).map(bare).collect()
+}
+
 fn check_address(address: &str) -> Result<(), Refusal> {
     let (local, domain) = address.rsplit_once('@').ok_or_else(|| bad_request("Missing final '@domain'"))?;
     if local.is_empty() {

@@ -23,7 +23,7 @@ pub struct FormerHashes(Vec<KdfCost>);
 pub enum NotFormerHashes {
     /// A function is not supported, or costs too much.
     #[error(
-        "{0} is none of bcrypt$c=…,l=23, scrypt$ln=…,r=…,p=…,l=…, pbkdf2-sha256$i=…,l=…, pbkdf2-sha512$i=…,l=… and argon2id$v=19,m=…,t=…,p=…,l=… within the bounds of the import"
+        "{0} is none of bcrypt$c=…,l=23, bcrypt-sha256$c=…,l=23, scrypt$ln=…,r=…,p=…,l=…, pbkdf2-sha256$i=…,l=…, pbkdf2-sha512$i=…,l=… and argon2id$v=19,m=…,t=…,p=…,l=… within the bounds of the import"
     )]
     Unknown(String),
     /// There are too many functions.
@@ -47,6 +47,11 @@ impl FromStr for FormerHashes {
 }
 
 impl FormerHashes {
+    /// Whether this function is among them.
+    pub(super) fn have(&self, cost: KdfCost) -> bool {
+        self.0.contains(&cost)
+    }
+
     /// The digest of a password by an account's own function, if it has one. Each named function runs once, whether
     /// or not it is the account's.
     pub(super) fn digest(

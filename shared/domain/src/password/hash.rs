@@ -5,15 +5,15 @@ use argon2::Params;
 use argon2::password_hash::phc;
 
 use super::argon2id::{Argon2id, MAX_LANES, MAX_MEMORY_KIB, SALT_BYTES, is_current};
-use super::imported::ImportedHash;
-use super::kdf::LegacyKdf;
+use super::imported::{Digest, ImportedHash};
+use super::kdf::{KdfCost, LegacyKdf};
 use super::work::Work;
 
 /// More passes than these would not fit into a function's time.
 const MAX_PASSES: u32 = 64;
 
 /// Stands between an imported hash's [`LegacyKdf`] and the Argon2id hash that its digest is wrapped in.
-const SEPARATOR: char = '|';
+pub(super) const SEPARATOR: char = '|';
 
 /// A hash as it is stored: Argon2id in PHC string format, either of the password itself or of the digest of an imported
 /// hash. In the second case that hash's function, cost and salt precede it.
@@ -70,8 +70,23 @@ impl PasswordHash {
         {
             return hash;
         }
-        let (kdf, argon2id) = (imported.kdf.clone(), argon2id.hash(&imported.digest, salt, work));
+        let digest = match &imported.digest {
+            Digest::Plain(digest) => digest,
+            Digest::Wrapped(hash) => return hash.clone(),
+        };
+        let (kdf, argon2id) = (imported.kdf.clone(), argon2id.hash(digest, salt, work));
         Self { text: format!("{kdf}{SEPARATOR}{argon2id}"), kdf: Some(kdf), argon2id: argon2id.into() }
+    }
+
+    /// Whether it was made of this imported hash.
+    pub(super) fn is_of(&self, imported: &ImportedHash, argon2id: &Argon2id, work: &mut Work) -> bool {
+        match &imported.digest {
+            _ if self.text == imported.text => true,
+            Digest::Plain(digest) => {
+                self.kdf.as_ref() == Some(&imported.kdf) && self.verify(digest, argon2id, work)
+            }
+            Digest::Wrapped(hash) => self == hash,
+        }
     }
 
     /// The text to store.
@@ -82,6 +97,11 @@ impl PasswordHash {
     /// The function that leads from a password to the digest that is wrapped, if one is.
     pub(super) fn kdf(&self) -> Option<&LegacyKdf> {
         self.kdf.as_ref()
+    }
+
+    /// The function of the system it was imported from, if it wraps a hash of another one.
+    pub fn former_cost(&self) -> Option<KdfCost> {
+        self.kdf.as_ref().map(|kdf| kdf.cost)
     }
 
     /// Whether it is of another kind or cost than a new hash.

@@ -1,5 +1,5 @@
-//! Password hashes that other systems made: Argon2id, bcrypt, scrypt and PBKDF2, as PHC strings or in the Modular
-//! Crypt Format.
+//! Password hashes that other systems made: Argon2id, bcrypt, scrypt and PBKDF2, as PHC strings, in the Modular Crypt
+//! Format or as Django has them. And those that were exported from this service.
 use std::fmt;
 
 use argon2::password_hash::phc;
@@ -8,6 +8,7 @@ use base64::alphabet::BCRYPT;
 use base64::engine::GeneralPurpose;
 
 use super::argon2id::is_current_hash;
+use super::hash::{PasswordHash, SEPARATOR};
 use super::kdf::{BASE64, Function, KdfCost, LENIENT, LegacyKdf, NotImportable};
 
 /// bcrypt has an alphabet of its own.
@@ -18,17 +19,59 @@ const BCRYPT_BASE64: GeneralPurpose = GeneralPurpose::new(&BCRYPT, LENIENT);
 pub struct ImportedHash {
     pub(super) text: String,
     pub(super) kdf: LegacyKdf,
-    pub(super) digest: Vec<u8>,
+    pub(super) digest: Digest,
+}
+
+/// What is known of the digest of a hash.
+#[derive(Clone)]
+pub(super) enum Digest {
+    /// The digest itself.
+    Plain(Vec<u8>),
+    /// A hash of it: the hash was imported before, and exported again.
+    Wrapped(PasswordHash),
 }
 
 impl ImportedHash {
     /// Parses `$argon2id$…`, `$2a$…`, `$2b$…`, `$2y$…`, `$scrypt$…`, `$pbkdf2-sha256$…` or `$pbkdf2-sha512$…`, and what
-    /// Django makes of them: `argon2$argon2id$…`, `bcrypt$$2b$…`, `pbkdf2_sha256$…`. Those are kept in the first form.
+    /// Django makes of them: `argon2$argon2id$…`, `bcrypt$$2b$…`, `bcrypt_sha256$$2b$…`, `pbkdf2_sha256$…`, `scrypt$…`.
+    /// Those are kept in the first form. So are hashes that this service has wrapped in Argon2id: `$bcrypt$…|$argon2id$…`.
     ///
     /// Fails for other functions, for what does not parse, and for a cost at which each verification would take more
     /// than a second or two.
     pub fn parse(text: &str) -> Result<Self, NotImportable> {
-        let text = &without_djangos_name(text);
+        if let Some((kdf, argon2id)) = text.split_once(SEPARATOR) {
+            return Self::parse_wrapped(text, kdf, argon2id);
+        }
+        if let Some(hash) = text.strip_prefix("bcrypt_sha256$") {
+            return Self::parse_plain(hash)?.of_sha256();
+        }
+        Self::parse_plain(&without_djangos_name(text))
+    }
+
+    /// A hash as [`PasswordHash`] has it. Only Argon2id of the current cost is taken: a cheaper one must not be stored, and a
+    /// costlier one could be told from others by its time.
+    fn parse_wrapped(text: &str, kdf: &str, argon2id: &str) -> Result<Self, NotImportable> {
+        let kdf = LegacyKdf::parse(kdf).ok_or(NotImportable::UnknownKind)?;
+        let malformed = NotImportable::Malformed(kdf.cost.function.kind());
+        let wrapped = PasswordHash::parse(text).map_err(|_| malformed.clone())?;
+        let is_current = phc::PasswordHash::new(argon2id).is_ok_and(|hash| is_current_hash(&hash));
+        if is_current {
+            Ok(Self { text: text.to_owned(), kdf, digest: Digest::Wrapped(wrapped) })
+        } else {
+            Err(NotImportable::WrappedAtOtherCost)
+        }
+    }
+
+    /// This bcrypt hash, if what was hashed is the SHA-256 of the password.
+    fn of_sha256(mut self) -> Result<Self, NotImportable> {
+        let Function::Bcrypt { cost } = self.kdf.cost.function else {
+            return Err(NotImportable::Malformed("bcrypt"));
+        };
+        self.kdf.cost.function = Function::BcryptSha256 { cost };
+        Ok(self)
+    }
+
+    fn parse_plain(text: &str) -> Result<Self, NotImportable> {
         let fields: Vec<&str> = text.split('$').collect();
         let (function, salt, digest) = match fields[..] {
             // The three mark faults of old programs; up to 254 bytes they give the same digests.
@@ -47,13 +90,14 @@ impl ImportedHash {
             {
                 (Function::parse(name, &format!("i={iterations}"))?, salt, digest)
             }
-            ["", name, params, salt, digest] if name != "bcrypt" => {
+            ["", name, params, salt, digest] if !name.starts_with("bcrypt") => {
                 (Function::parse(name, params)?, salt, digest)
             }
             ["", name, ..] => {
                 Function::parse(name, "")?;
                 return Err(NotImportable::UnknownKind);
             }
+            _ if text.starts_with('!') => return Err(NotImportable::Unusable),
             _ => return Err(NotImportable::UnknownKind),
         };
         let malformed = || NotImportable::Malformed(function.kind());
@@ -67,7 +111,7 @@ impl ImportedHash {
         };
         let (salt, digest) = (decode(salt)?, decode(digest)?);
         let kdf = LegacyKdf::new(KdfCost::new(function, digest.len())?, salt)?;
-        Ok(Self { text: text.to_owned(), kdf, digest })
+        Ok(Self { text: text.to_owned(), kdf, digest: Digest::Plain(digest) })
     }
 
     /// The function as people write it: "bcrypt".
@@ -91,7 +135,8 @@ impl ImportedHash {
     }
 }
 
-/// Django writes the name of its hasher in front. For PBKDF2 it has a form of its own, with a salt that is plain text.
+/// Django writes the name of its hasher in front. For PBKDF2 and scrypt it has forms of its own, with a salt that is plain
+/// text (`django.contrib.auth.hashers`).
 fn without_djangos_name(text: &str) -> String {
     for name in ["argon2", "bcrypt$"] {
         if let Some(hash) = text.strip_prefix(name).filter(|hash| hash.starts_with(['$'])) {
@@ -102,6 +147,12 @@ fn without_djangos_name(text: &str) -> String {
         ["pbkdf2_sha256", iterations, salt, digest] if !salt.is_empty() => {
             format!("$pbkdf2-sha256$i={iterations}${}${digest}", BASE64.encode(salt))
         }
+        ["scrypt", n, salt, r, p, digest] if !salt.is_empty() => match n.parse::<u64>() {
+            Ok(n) if n.is_power_of_two() => {
+                format!("$scrypt$ln={},r={r},p={p}${}${digest}", n.ilog2(), BASE64.encode(salt))
+            }
+            _ => text.to_owned(),
+        },
         _ => text.to_owned(),
     }
 }
@@ -116,6 +167,7 @@ impl fmt::Debug for ImportedHash {
 mod tests {
     use super::*;
     use crate::password::work::Work;
+    use crate::{PasswordHasher, TypedPassword};
 
     const PASSWORD: &[u8] = b"correct horse battery";
 
@@ -133,6 +185,13 @@ mod tests {
         hash.kdf.digest(password, &mut Work::default())
     }
 
+    fn plain(hash: &ImportedHash) -> &[u8] {
+        match &hash.digest {
+            Digest::Plain(digest) => digest,
+            Digest::Wrapped(_) => panic!("it is wrapped"),
+        }
+    }
+
     /// Of "password", from the tests of the Argon2 reference implementation.
     const ARGON2ID: &str =
         "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
@@ -141,34 +200,83 @@ mod tests {
     fn digests_are_those_of_other_implementations() {
         for text in HASHES {
             let hash = ImportedHash::parse(text).expect(text);
-            assert!(digest(&hash, PASSWORD) == hash.digest, "{text}");
-            assert!(digest(&hash, b"Correct horse battery") != hash.digest, "{text}");
+            assert!(digest(&hash, PASSWORD) == *plain(&hash), "{text}");
+            assert!(digest(&hash, b"Correct horse battery") != *plain(&hash), "{text}");
         }
         let hash = ImportedHash::parse(ARGON2ID).expect("a hash");
-        assert!(digest(&hash, b"password") == hash.digest);
+        assert!(digest(&hash, b"password") == *plain(&hash));
     }
 
     #[test]
     fn hashes_of_django_are_taken() {
         let [_, bcrypt, ..] = HASHES;
-        // The PBKDF2 is made by Python's hashlib.
+        // The PBKDF2 is made by Python's hashlib, the two behind the bcrypt by Django 5.2.
         for text in [
             "pbkdf2_sha256$1000$seasalt12345$YtOyTd8OUYnXnZ26vcksSMHyE7L/PId9xDjpPKK6Sb0=",
             &format!("bcrypt${bcrypt}"),
+            "bcrypt_sha256$$2b$04$abcdefghijklmnopqrstuuFABy..DpKi5eX.TjDW.8iDMNk/Tma6W",
+            "scrypt$1024$seasalt12345$8$5$+ZMRqpg9t8vCo3erUBgs/OCNWEIxAw2yX8vTA+1lEPVQ/QWKeQha4cHatTTd9sytKlo2eePLZdPfUz/bJSXKPw==",
         ] {
             let hash = ImportedHash::parse(text).expect(text);
-            assert!(digest(&hash, PASSWORD) == hash.digest, "{text}");
+            assert!(digest(&hash, PASSWORD) == *plain(&hash), "{text}");
         }
         let argon2 = format!("argon2{ARGON2ID}");
         let hash = ImportedHash::parse(&argon2).expect("a hash");
-        assert!(digest(&hash, b"password") == hash.digest);
+        assert!(digest(&hash, b"password") == *plain(&hash));
         for not in [
             "pbkdf2_sha256$1000$$YtOyTd8OUYnXnZ26vcksSMHyE7L/PId9xDjpPKK6Sb0=",
             "pbkdf2_sha256$many$seasalt12345$YtOyTd8OUYnXnZ26vcksSMHyE7L/PId9xDjpPKK6Sb0=",
             "pbkdf2_sha1$1000$seasalt12345$YtOyTd8OUYnXnZ26vcksSMHyE7L/PId9xDjpPKK6Sb0=",
-            "bcrypt_sha256$$2b$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS",
+            "bcrypt_sha256$2b$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS",
+            "bcrypt_sha256$$2x$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS",
+            "bcrypt_sha256$$2b$15$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS",
+            "bcrypt_sha256$$scrypt$ln=10,r=8,p=1$c2l4dGVlbiBieXRlIHNhbA$AO+Qn5rf3loI0GlsiozAlajzHQhpTjOgtExeRkJ1ihg",
+            "scrypt$1000$seasalt12345$8$5$+ZMRqpg9t8vCo3erUBgs/OCNWEIxAw2yX8vTA+1lEPVQ/QWKeQha4cHatTTd9sytKlo2eePLZdPfUz/bJSXKPw==",
+            "scrypt$0$seasalt12345$8$5$+ZMRqpg9t8vCo3erUBgs/OCNWEIxAw2yX8vTA+1lEPVQ/QWKeQha4cHatTTd9sytKlo2eePLZdPfUz/bJSXKPw==",
+            "scrypt$1024$$8$5$+ZMRqpg9t8vCo3erUBgs/OCNWEIxAw2yX8vTA+1lEPVQ/QWKeQha4cHatTTd9sytKlo2eePLZdPfUz/bJSXKPw==",
+            "scrypt$1048576$seasalt12345$8$5$+ZMRqpg9t8vCo3erUBgs/OCNWEIxAw2yX8vTA+1lEPVQ/QWKeQha4cHatTTd9sytKlo2eePLZdPfUz/bJSXKPw==",
             "md5$salt$5f4dcc3b5aa765d61d8327deb882cf99",
         ] {
+            assert!(ImportedHash::parse(not).is_err(), "{not}");
+        }
+    }
+
+    #[test]
+    fn bcrypt_of_sha256_reads_all_of_a_long_password() {
+        // Of eighty times p, made by Django 5.2.
+        let hash =
+            ImportedHash::parse("bcrypt_sha256$$2b$04$abcdefghijklmnopqrstuuuJVC4X3TkSBFIOEHGdrs7FiIleIrZuu")
+                .expect("a hash");
+        for (length, same) in [(80, true), (79, false), (72, false)] {
+            let typed = vec![b'p'; length];
+            assert_eq!(digest(&hash, &typed) == *plain(&hash), same, "{length}");
+            assert!(hash.kdf.reads_all_of(&typed) && !hash.kdf.takes_for_another(&typed), "{length}");
+        }
+        assert!(!hash.kdf.takes_for_another(b"p\0p"), "a zero byte is hashed like any other");
+        assert_eq!(
+            (hash.kind(), hash.cost().to_string().as_str()),
+            ("bcrypt of SHA-256", "bcrypt-sha256$c=4,l=23")
+        );
+    }
+
+    #[test]
+    fn what_this_service_has_exported_is_taken_as_it_is() {
+        let hasher = PasswordHasher::default();
+        for text in HASHES.into_iter().chain([ARGON2ID]) {
+            let imported = ImportedHash::parse(text).expect(text);
+            let stored = hasher.wrap_imported(&imported, [7; 16]);
+            let again = ImportedHash::parse(stored.as_str()).expect(text);
+            assert_eq!(hasher.wrap_imported(&again, [8; 16]), stored, "{text}");
+            assert!(again.cost() == imported.cost() && again.kind() == imported.kind(), "{text}");
+            assert!(!again.is_current(), "its time shows until it is replaced");
+            let cheaper = stored.as_str().replace("m=19456,t=2", "m=64,t=1");
+            assert_eq!(ImportedHash::parse(&cheaper).map(|_| ()), Err(NotImportable::WrappedAtOtherCost));
+            let faked = stored.as_str().replacen("$c=4,", "$c=31,", 1).replacen("l=32$", "l=3$", 1);
+            assert!(faked == stored.as_str() || ImportedHash::parse(&faked).is_err(), "{faked}");
+        }
+        let own = hasher.hash(&TypedPassword::new("x"), [7; 16]).expect("a hash");
+        assert!(ImportedHash::parse(own.as_str()).expect("a hash").is_current());
+        for not in [&format!("|{}", own.as_str()), "$bcrypt$c=4,l=23$c2l4dGVlbiBieXRlIHNhbA|", "a|b", "|"] {
             assert!(ImportedHash::parse(not).is_err(), "{not}");
         }
     }
@@ -195,14 +303,14 @@ mod tests {
             .expect("a hash");
         for (length, same) in [(80, true), (72, true), (71, false), (1_024, true)] {
             let typed = vec![b'p'; length];
-            assert_eq!(digest(&hash, &typed) == hash.digest, same, "{length}");
+            assert_eq!(digest(&hash, &typed) == *plain(&hash), same, "{length}");
             assert_eq!(hash.kdf.reads_all_of(&typed), length < 72, "{length}");
         }
     }
 
     #[test]
     fn what_cannot_be_imported_says_why() {
-        use NotImportable::{FaultyBcrypt, Malformed, TooCostly, UnknownKind};
+        use NotImportable::{FaultyBcrypt, Malformed, TooCostly, UnknownKind, Unusable};
         let salt = "c2l4dGVlbiBieXRlIHNhbA";
         let digest = "AO+Qn5rf3loI0GlsiozAlajzHQhpTjOgtExeRkJ1ihg";
         let phc = |start: &str| format!("{start}${salt}${digest}");
@@ -221,6 +329,7 @@ mod tests {
         assert!(costly(&HASHES[1].replace("$04$", "$15$")));
         for (text, why) in [
             ("", UnknownKind),
+            ("!VOfkflTGbOjPs2lGJvhEOqZDHUluHZvN7qqMW9Q1", Unusable),
             ("hunter2", UnknownKind),
             ("5f4dcc3b5aa765d61d8327deb882cf99", UnknownKind),
             ("$1$salt$qJH7.N4xYta3aEG/dfqo/0", UnknownKind),

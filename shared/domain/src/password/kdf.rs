@@ -8,7 +8,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use ring::pbkdf2;
+use ring::{digest, pbkdf2};
 
 use super::argon2id::{MAX_LANES, MAX_MEMORY_KIB, MEMORY_KIB, PASSES};
 use super::work::Work;
@@ -19,6 +19,9 @@ const MAX_BCRYPT_COST: u32 = 14;
 const BCRYPT_READS_BYTES: usize = 72;
 /// bcrypt's 192 bits, of which its text form drops the last eight.
 const BCRYPT_DIGEST_BYTES: usize = 23;
+/// The digits of a digest as a text.
+const HEXADECIMAL: [char; 16] =
+    ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
 /// scrypt uses 128 · N · r bytes, p times: together 256 MiB, twice what the OWASP Password Storage sheet asks for.
 const MAX_SCRYPT_BLOCKS: u64 = 1 << 21;
 /// PBKDF2 iterations: three times what the OWASP sheet asks for with SHA-256, one to two seconds of a core.
@@ -56,6 +59,14 @@ pub enum NotImportable {
     /// Its function is supported, but it does not parse.
     #[error("not a well-formed hash of {0}")]
     Malformed(&'static str),
+    /// It was exported where Argon2id has another cost, and cannot be wrapped a second time.
+    #[error(
+        "the hash is wrapped in Argon2id of another cost; leave it out, and the owner signs in by a link"
+    )]
+    WrappedAtOtherCost,
+    /// Django's mark of an account without a password.
+    #[error("it marks an account without a password; leave it out")]
+    Unusable,
     /// To verify it would take longer than people wait.
     #[error("the hash costs too much to verify: of {kind} at most {most} are taken")]
     TooCostly {
@@ -69,11 +80,30 @@ pub enum NotImportable {
 /// A function with its parameters.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Function {
-    Argon2id { version: Version, memory_kib: u32, passes: u32, lanes: u32 },
-    Bcrypt { cost: u32 },
-    Scrypt { log_n: u8, r: u32, p: u32 },
-    Pbkdf2Sha256 { iterations: NonZeroU32 },
-    Pbkdf2Sha512 { iterations: NonZeroU32 },
+    Argon2id {
+        version: Version,
+        memory_kib: u32,
+        passes: u32,
+        lanes: u32,
+    },
+    Bcrypt {
+        cost: u32,
+    },
+    /// bcrypt of the password's SHA-256 in hexadecimal, as Django has it: 64 bytes without a zero byte, so bcrypt reads all.
+    BcryptSha256 {
+        cost: u32,
+    },
+    Scrypt {
+        log_n: u8,
+        r: u32,
+        p: u32,
+    },
+    Pbkdf2Sha256 {
+        iterations: NonZeroU32,
+    },
+    Pbkdf2Sha512 {
+        iterations: NonZeroU32,
+    },
 }
 
 impl Function {
@@ -81,7 +111,7 @@ impl Function {
     pub(super) fn parse(name: &str, params: &str) -> Result<Self, NotImportable> {
         let kind = match name {
             "argon2id" => "Argon2id",
-            "bcrypt" => "bcrypt",
+            "bcrypt" | "bcrypt-sha256" => "bcrypt",
             "scrypt" => "scrypt",
             "pbkdf2-sha256" | "pbkdf2-sha512" => "PBKDF2",
             _ => return Err(NotImportable::UnknownKind),
@@ -99,6 +129,7 @@ impl Function {
                 (Self::Argon2id { version, memory_kib, passes, lanes }, &["v", "m", "t", "p"])
             }
             "bcrypt" => (Self::Bcrypt { cost: required("c")? }, &["c"]),
+            "bcrypt-sha256" => (Self::BcryptSha256 { cost: required("c")? }, &["c"]),
             "scrypt" => {
                 let log_n = required("ln")?.try_into().map_err(|_| malformed.clone())?;
                 (Self::Scrypt { log_n, r: required("r")?, p: required("p")? }, &["ln", "r", "p"])
@@ -131,7 +162,9 @@ impl Function {
                     && u64::from(memory_kib) * u64::from(passes) <= MAX_ARGON2_KIB
                     && lanes <= MAX_LANES,
             ),
-            Self::Bcrypt { cost } => ((4..=31).contains(&cost), cost <= MAX_BCRYPT_COST),
+            Self::Bcrypt { cost } | Self::BcryptSha256 { cost } => {
+                ((4..=31).contains(&cost), cost <= MAX_BCRYPT_COST)
+            }
             Self::Scrypt { log_n, r, p } => {
                 let blocks = u64::from(r).saturating_mul(p.into()).saturating_mul(1 << log_n.min(32));
                 (log_n > 0 && r > 0 && p > 0, blocks <= MAX_SCRYPT_BLOCKS)
@@ -152,6 +185,7 @@ impl Function {
         match self {
             Self::Argon2id { .. } => "Argon2id",
             Self::Bcrypt { .. } => "bcrypt",
+            Self::BcryptSha256 { .. } => "bcrypt of SHA-256",
             Self::Scrypt { .. } => "scrypt",
             Self::Pbkdf2Sha256 { .. } | Self::Pbkdf2Sha512 { .. } => "PBKDF2",
         }
@@ -160,7 +194,7 @@ impl Function {
     const fn upper_bound(self) -> &'static str {
         match self {
             Self::Argon2id { .. } => "256 MiB, 16 lanes, and 1 GiB in all passes",
-            Self::Bcrypt { .. } => "cost 14",
+            Self::Bcrypt { .. } | Self::BcryptSha256 { .. } => "cost 14",
             Self::Scrypt { .. } => "256 MiB (128 bytes times N, r and p)",
             Self::Pbkdf2Sha256 { .. } | Self::Pbkdf2Sha512 { .. } => "2,000,000 iterations",
         }
@@ -173,7 +207,7 @@ impl Function {
             Self::Argon2id { memory_kib, passes, .. } => {
                 u64::from(memory_kib) * u64::from(passes) < u64::from(MEMORY_KIB) * u64::from(PASSES)
             }
-            Self::Bcrypt { cost } => cost < 10,
+            Self::Bcrypt { cost } | Self::BcryptSha256 { cost } => cost < 10,
             // N = 2^13, r = 8, p = 10 is the least of its rows.
             Self::Scrypt { log_n, r, p } => (u64::from(r) * u64::from(p)) << log_n < 80 << 13,
             Self::Pbkdf2Sha256 { iterations } => iterations.get() < 600_000,
@@ -190,6 +224,7 @@ impl fmt::Display for Function {
                 write!(f, "argon2id$v={version},m={memory_kib},t={passes},p={lanes}")
             }
             Self::Bcrypt { cost } => write!(f, "bcrypt$c={cost}"),
+            Self::BcryptSha256 { cost } => write!(f, "bcrypt-sha256$c={cost}"),
             Self::Scrypt { log_n, r, p } => write!(f, "scrypt$ln={log_n},r={r},p={p}"),
             Self::Pbkdf2Sha256 { iterations } => write!(f, "pbkdf2-sha256$i={iterations}"),
             Self::Pbkdf2Sha512 { iterations } => write!(f, "pbkdf2-sha512$i={iterations}"),
@@ -208,7 +243,9 @@ impl KdfCost {
     /// Checks the length of the digest.
     pub(super) fn new(function: Function, digest_bytes: usize) -> Result<Self, NotImportable> {
         let allowed = match function {
-            Function::Bcrypt { .. } => BCRYPT_DIGEST_BYTES..=BCRYPT_DIGEST_BYTES,
+            Function::Bcrypt { .. } | Function::BcryptSha256 { .. } => {
+                BCRYPT_DIGEST_BYTES..=BCRYPT_DIGEST_BYTES
+            }
             _ => MIN_DIGEST_BYTES..=MAX_PART_BYTES,
         };
         if allowed.contains(&digest_bytes) {
@@ -237,9 +274,12 @@ impl KdfCost {
                 argon2.hash_password_into(password, salt, &mut digest).expect(CHECKED);
             }
             Function::Bcrypt { cost } => {
-                let read: Vec<u8> = password.iter().copied().chain([0]).take(BCRYPT_READS_BYTES).collect();
                 let salt = salt.try_into().expect(CHECKED);
-                digest.copy_from_slice(&bcrypt::bcrypt(cost, salt, &read)[..BCRYPT_DIGEST_BYTES]);
+                digest.copy_from_slice(&bcrypt(cost, salt, password));
+            }
+            Function::BcryptSha256 { cost } => {
+                let salt = salt.try_into().expect(CHECKED);
+                digest.copy_from_slice(&bcrypt(cost, salt, sha256_in_hexadecimal(password).as_bytes()));
             }
             Function::Scrypt { log_n, r, p } => {
                 let params = scrypt::Params::new(log_n, r, p).expect(CHECKED);
@@ -254,6 +294,24 @@ impl KdfCost {
         }
         digest
     }
+}
+
+/// The part of bcrypt's digest that its text form has.
+fn bcrypt(cost: u32, salt: [u8; 16], password: &[u8]) -> [u8; BCRYPT_DIGEST_BYTES] {
+    let read: Vec<u8> = password.iter().copied().chain([0]).take(BCRYPT_READS_BYTES).collect();
+    let digest = bcrypt::bcrypt(cost, salt, &read);
+    std::array::from_fn(|index| digest[index])
+}
+
+/// 64 characters, with small letters.
+fn sha256_in_hexadecimal(password: &[u8]) -> String {
+    let digest = digest::digest(&digest::SHA256, password);
+    digest
+        .as_ref()
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|half| HEXADECIMAL[usize::from(half)])
+        .collect()
 }
 
 impl fmt::Display for KdfCost {
@@ -280,7 +338,7 @@ impl LegacyKdf {
     pub(super) fn new(cost: KdfCost, salt: Vec<u8>) -> Result<Self, NotImportable> {
         let allowed = match cost.function {
             Function::Argon2id { .. } => argon2::MIN_SALT_LEN..=MAX_PART_BYTES,
-            Function::Bcrypt { .. } => 16..=16,
+            Function::Bcrypt { .. } | Function::BcryptSha256 { .. } => 16..=16,
             _ => 1..=MAX_PART_BYTES,
         };
         if allowed.contains(&salt.len()) {
@@ -306,7 +364,7 @@ impl LegacyKdf {
     /// has one, so who typed it is not taken for the owner.
     pub(super) fn takes_for_another(&self, password: &[u8]) -> bool {
         match self.cost.function {
-            Function::Argon2id { .. } => false,
+            Function::Argon2id { .. } | Function::BcryptSha256 { .. } => false,
             Function::Bcrypt { .. } => password.contains(&0),
             Function::Scrypt { .. } | Function::Pbkdf2Sha256 { .. } | Function::Pbkdf2Sha512 { .. } => {
                 password.ends_with(&[0])

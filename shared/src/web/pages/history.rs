@@ -24,9 +24,9 @@ pub struct ListedActivity {
     former: Option<String>,
     /// When.
     pub(super) at: Timestamp,
-    /// On what kind of device, and from where, roughly.
+    /// On what kind of device, and from where, roughly; nothing for what nobody did.
     #[serde(flatten)]
-    source: ClientInfo,
+    source: Option<ClientInfo>,
 }
 
 impl From<&Activity> for ListedActivity {
@@ -38,7 +38,7 @@ impl From<&Activity> for ListedActivity {
             backup: addresses.backup,
             former: addresses.former,
             at: activity.at,
-            source: activity.source.clone(),
+            source: activity.has_source().then(|| activity.source.clone()),
         }
     }
 }
@@ -59,11 +59,11 @@ impl ListedActivity {
     }
 
     pub(super) fn network(&self, text: &Texts) -> Option<String> {
-        notice_text::network(&self.source, text)
+        self.source.as_ref().and_then(|source| notice_text::network(source, text))
     }
 
-    pub(super) fn device(&self, text: &Texts) -> String {
-        notice_text::device(&self.source, text)
+    pub(super) fn device(&self, text: &Texts) -> Option<String> {
+        self.source.as_ref().map(|source| notice_text::device(source, text))
     }
 }
 

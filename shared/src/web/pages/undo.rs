@@ -32,7 +32,7 @@ struct ListedEvent {
     #[serde(skip)]
     happened: String,
     #[serde(skip)]
-    came_from: String,
+    came_from: Option<String>,
     /// What undoing it restores; nothing for what cannot be undone.
     #[serde(skip)]
     effect: Option<String>,
@@ -44,9 +44,10 @@ impl ListedEvent {
         let primary =
             can_be_undone.then(|| history.primary_before(event, &account.primary_emails(), &[], now));
         let primary = primary.map(|emails| emails.primary.address);
-        let then = primary
-            .as_ref()
-            .map(|primary| history.before(event, &account.recovery_emails(now), &[], now).without(primary));
+        let then = primary.as_ref().map(|primary| {
+            let then = history.before(event, &account.recovery_emails(now), &[], now).without(primary);
+            account.with_known_delivery(&account.primary_emails(), &then).1
+        });
         let primary_then =
             primary.filter(|primary| *primary != account.primary.address).map(|primary| primary.masked());
         let password_void = can_be_undone && account.has_password_since(&event.id);
@@ -75,7 +76,7 @@ impl ListedEvent {
             backup_then: then.as_ref().and_then(masked_backup),
             password_void,
             happened: notice_text::event(&event.notice, event.at, text),
-            came_from: notice_text::source(&event.source, text),
+            came_from: notice_text::source_of(&event.notice, &event.source, text),
             effect,
         }
     }

@@ -1,0 +1,358 @@
+//! What becomes of an email after SES has accepted it: it arrives, it bounces, or its reader complains. SES puts an address that
+//! bounced or complained on the account's suppression list and publishes what happened as an event.
+//!
+//! Follows the mailbox simulator of SES (<https://docs.aws.amazon.com/ses/latest/dg/send-an-email-from-console.html>), its
+//! account-level suppression list, and the event data that it publishes to EventBridge.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use super::address::bare_addresses;
+use super::{CONFIGURATION_SET, Refusal};
+use crate::aws::response::{AwsResponse, Service};
+use crate::clock;
+use crate::events::{Events, NewEvent};
+use crate::mailbox::{Mailbox, NewEmail, ReceivedEmail};
+use crate::random;
+use crate::template::{ACCOUNT_ID, EmailEvents, REGION, Template};
+
+/// The domain of the mailbox simulator. Its addresses take a label: `bounce+one@simulator.amazonses.com`.
+const SIMULATOR: &str = "@simulator.amazonses.com";
+
+/// SES: the mailbox that emails arrive in, what it knows of addresses, and where it sends events. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Ses(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    mailbox: Mailbox,
+    events: Events,
+    destinations: Vec<EmailEvents>,
+    recipients: Mutex<Recipients>,
+}
+
+/// What is known of addresses, in lower case.
+#[derive(Debug, Default)]
+struct Recipients {
+    /// Those whose server refuses email.
+    bouncing: BTreeSet<String>,
+    /// The suppression list of the account.
+    suppressed: BTreeMap<String, Reported>,
+}
+
+/// What SES reports about an email.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reported {
+    Bounce,
+    Complaint,
+}
+
+/// What becomes of an email to one address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Fate {
+    arrives: bool,
+    /// What is reported, and its subtype; a bounce has a type too.
+    reported: Option<(Reported, &'static str, &'static str)>,
+    /// Whether the address goes on the suppression list.
+    is_suppressed_then: bool,
+}
+
+impl Fate {
+    const ARRIVES: Self = Self { arrives: true, reported: None, is_suppressed_then: false };
+    const BOUNCES: Self = Self::bounces("Permanent", "General");
+
+    const fn bounces(kind: &'static str, subtype: &'static str) -> Self {
+        Self { arrives: false, reported: Some((Reported::Bounce, kind, subtype)), is_suppressed_then: false }
+    }
+
+    const fn complains(arrives: bool, subtype: &'static str) -> Self {
+        Self { arrives, reported: Some((Reported::Complaint, "", subtype)), is_suppressed_then: false }
+    }
+}
+
+impl Recipients {
+    /// What becomes of an email to this address.
+    fn fate_of(&self, address: &str) -> Fate {
+        const LISTED: &str = "OnAccountSuppressionList";
+        match self.suppressed.get(address) {
+            Some(Reported::Bounce) => return Fate::bounces("Permanent", LISTED),
+            Some(Reported::Complaint) => return Fate::complains(false, LISTED),
+            None => {}
+        }
+        let simulated = address.strip_suffix(SIMULATOR).map(|local| local.split('+').next().unwrap_or(local));
+        match simulated {
+            // The simulator's own addresses are never put on the list.
+            Some("bounce") => Fate::BOUNCES,
+            Some("suppressionlist") => Fate::bounces("Permanent", "Suppressed"),
+            Some("ooto") => Fate { arrives: true, ..Fate::bounces("Transient", "General") },
+            Some("complaint") => Fate::complains(true, ""),
+            _ if self.bouncing.contains(address) => Fate { is_suppressed_then: true, ..Fate::BOUNCES },
+            _ => Fate::ARRIVES,
+        }
+    }
+}
+
+impl Ses {
+    /// With this mailbox, and these buses for its events.
+    pub fn new(template: &Template, mailbox: Mailbox, events: Events) -> Self {
+        let destinations = template.email_events.clone();
+        Self(Arc::new(Inner { mailbox, events, destinations, recipients: Mutex::default() }))
+    }
+
+    /// Its mailbox.
+    pub fn mailbox(&self) -> &Mailbox {
+        &self.0.mailbox
+    }
+
+    /// The buses that it sends events to.
+    pub fn events(&self) -> &Events {
+        &self.0.events
+    }
+
+    /// Takes an email: it arrives in the mailbox, unless it bounces everywhere. Returns its id.
+    pub(super) fn take(&self, email: NewEmail) -> String {
+        let addresses = bare_addresses(&email.to);
+        let fates: Vec<Fate> = addresses.iter().map(|address| self.lock().fate_of(address)).collect();
+        let set = set_of(&email.headers);
+        let mut id = format!("local-{}", random::uuid());
+        if fates.iter().any(|fate| fate.arrives) {
+            id = format!("local-{:08}", self.0.mailbox.receive(email));
+        }
+        for (address, fate) in addresses.iter().zip(fates) {
+            if let Some((reported, kind, subtype)) = fate.reported {
+                if fate.is_suppressed_then {
+                    self.lock().suppressed.insert(address.clone(), reported);
+                }
+                self.publish(set.as_deref(), &id, &addresses, address, (reported, kind, subtype));
+            }
+        }
+        id
+    }
+
+    /// From now on the server of this address refuses email for good.
+    pub fn bounce_at(&self, address: &str) {
+        self.lock().bouncing.insert(address.trim().to_ascii_lowercase());
+    }
+
+    /// From now on the server of this address takes email again. The suppression list stays as it is.
+    pub fn take_at(&self, address: &str) {
+        self.lock().bouncing.remove(&address.trim().to_ascii_lowercase());
+    }
+
+    /// The server of its addresses turns this email down after all, and refuses further ones.
+    pub fn bounce(&self, email: &ReceivedEmail) {
+        let addresses = bare_addresses(&email.to);
+        addresses.iter().for_each(|address| self.bounce_at(address));
+        self.report(email, &addresses, (Reported::Bounce, "Permanent", "General"));
+    }
+
+    /// The readers of this email report it as spam.
+    pub fn complain(&self, email: &ReceivedEmail) {
+        self.report(email, &bare_addresses(&email.to), (Reported::Complaint, "", ""));
+    }
+
+    fn report(&self, email: &ReceivedEmail, addresses: &[String], what: (Reported, &str, &str)) {
+        let (id, set) = (format!("local-{:08}", email.number), set_of(&email.headers));
+        for address in addresses {
+            self.lock().suppressed.insert(address.clone(), what.0);
+            self.publish(set.as_deref(), &id, addresses, address, what);
+        }
+    }
+
+    /// The addresses that get no email, and whether the suppression list is why.
+    pub fn unreachable(&self) -> BTreeMap<String, bool> {
+        let recipients = self.lock();
+        let listed = recipients.suppressed.keys().map(|address| (address.clone(), true));
+        recipients.bouncing.iter().map(|address| (address.clone(), false)).chain(listed).collect()
+    }
+
+    /// Responds to `DELETE /v2/email/suppression/addresses/{address}`.
+    pub fn remove_suppressed(&self, address: &str) -> AwsResponse {
+        match self.lock().suppressed.remove(&address.to_ascii_lowercase()) {
+            Some(_) => AwsResponse::of_ses(&json!({})),
+            None => {
+                let Refusal { kind, message } = Refusal {
+                    kind: "NotFoundException",
+                    message: format!("Email address {address} does not exist on your suppression list."),
+                };
+                AwsResponse::failure(Service::Ses, StatusCode::NOT_FOUND, kind, &message)
+            }
+        }
+    }
+
+    /// Publishes what happened to an email, if its configuration set says so.
+    fn publish(
+        &self,
+        set: Option<&str>,
+        message_id: &str,
+        destination: &[String],
+        address: &str,
+        (reported, kind, subtype): (Reported, &str, &str),
+    ) {
+        let Some(set) = set else { return };
+        let (event_type, name, detail_type) = match reported {
+            Reported::Bounce => ("BOUNCE", "Bounce", "Email Bounced"),
+            Reported::Complaint => ("COMPLAINT", "Complaint", "Email Complaint Received"),
+        };
+        let now = clock::rfc3339(clock::now());
+        let (feedback_id, status) = (random::uuid(), json!("5.1.1"));
+        let detail = match reported {
+            Reported::Bounce => json!({
+                "bounceType": kind,
+                "bounceSubType": subtype,
+                "bouncedRecipients": [{ "emailAddress": address, "action": "failed", "status": status,
+                    "diagnosticCode": "smtp; 550 5.1.1 user unknown" }],
+                "timestamp": now,
+                "feedbackId": feedback_id,
+                "reportingMTA": "dsn; local.amazonses.com",
+            }),
+            Reported::Complaint => json!({
+                "complainedRecipients": [{ "emailAddress": address }],
+                "complaintSubType": if subtype.is_empty() { Value::Null } else { json!(subtype) },
+                "complaintFeedbackType": "abuse",
+                "timestamp": now,
+                "feedbackId": feedback_id,
+            }),
+        };
+        let arn = format!("arn:aws:ses:{REGION}:{ACCOUNT_ID}:configuration-set/{set}");
+        for destination_of_events in self
+            .0
+            .destinations
+            .iter()
+            .filter(|events| events.configuration_set == set && events.types.contains(event_type))
+        {
+            let event = NewEvent {
+                source: "aws.ses",
+                detail_type,
+                resources: vec![arn.clone()],
+                detail: json!({
+                    "eventType": name,
+                    "mail": {
+                        "timestamp": now,
+                        "messageId": message_id,
+                        "sendingAccountId": ACCOUNT_ID,
+                        "destination": destination,
+                        "tags": { "ses:configuration-set": [set] },
+                    },
+                    name.to_ascii_lowercase(): detail,
+                }),
+            };
+            self.0.events.publish(&destination_of_events.bus, event);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Recipients> {
+        self.0.recipients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The configuration set that an email went through.
+fn set_of(headers: &[crate::mailbox::Header]) -> Option<String> {
+    let header = headers.iter().find(|header| header.name == CONFIGURATION_SET)?;
+    Some(header.value.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::mailbox::Header;
+
+    use super::*;
+
+    fn ses() -> Ses {
+        let template = crate::workspace::template(3000, &BTreeMap::new()).expect("the template can be read");
+        Ses::new(&template, Mailbox::default(), Events::without_rules())
+    }
+
+    fn email(to: &str) -> NewEmail {
+        let set = Header { name: CONFIGURATION_SET.to_owned(), value: "Mails".to_owned() };
+        NewEmail { to: to.to_owned(), headers: vec![set], ..NewEmail::default() }
+    }
+
+    /// Sends an email; returns whether it arrives, and what is reported about it.
+    fn send(ses: &Ses, to: &str) -> (bool, Vec<Value>) {
+        let (arrived, reported) = (ses.mailbox().emails().len(), ses.events().published().len());
+        ses.take(email(to));
+        let events = ses.events().published().split_off(reported);
+        (ses.mailbox().emails().len() > arrived, events)
+    }
+
+    #[test]
+    fn the_mailbox_simulator_plays_each_case() {
+        let ses = ses();
+        for (to, arrives, reported) in [
+            ("success@simulator.amazonses.com", true, None),
+            ("bounce@simulator.amazonses.com", false, Some("Permanent General")),
+            ("Mina <Bounce+mina@Simulator.amazonses.com>", false, Some("Permanent General")),
+            ("suppressionlist@simulator.amazonses.com", false, Some("Permanent Suppressed")),
+            ("ooto@simulator.amazonses.com", true, Some("Transient General")),
+            ("bounce@example.com", true, None),
+        ] {
+            for _ in 0..2 {
+                let (arrived, events) = send(&ses, to);
+                let kinds: Vec<_> = events
+                    .iter()
+                    .map(|event| {
+                        let bounce = &event["detail"]["bounce"];
+                        let text = |name: &str| bounce[name].as_str().expect("a text").to_owned();
+                        format!("{} {}", text("bounceType"), text("bounceSubType"))
+                    })
+                    .collect();
+                assert_eq!(
+                    (arrived, kinds),
+                    (arrives, reported.map(str::to_owned).into_iter().collect()),
+                    "{to}"
+                );
+            }
+        }
+        let (arrived, events) = send(&ses, "complaint+x@simulator.amazonses.com");
+        assert!(arrived && events.len() == 1);
+        let complained = &events[0]["detail"]["complaint"]["complainedRecipients"][0]["emailAddress"];
+        assert_eq!(complained, "complaint+x@simulator.amazonses.com");
+        assert_eq!(events[0]["detail-type"], "Email Complaint Received");
+    }
+
+    #[test]
+    fn what_bounced_once_is_suppressed_until_the_operator_allows_it() {
+        let ses = ses();
+        ses.bounce_at("Spare@example.org");
+        let subtype = |events: &[Value]| events[0]["detail"]["bounce"]["bounceSubType"].clone();
+        let (arrived, events) = send(&ses, "spare@example.org");
+        assert_eq!((arrived, subtype(&events)), (false, json!("General")));
+        ses.take_at("spare@example.org");
+        let (arrived, events) = send(&ses, "spare@example.org");
+        assert_eq!((arrived, subtype(&events)), (false, json!("OnAccountSuppressionList")));
+        assert_eq!(ses.unreachable(), BTreeMap::from([("spare@example.org".to_owned(), true)]));
+        assert_eq!(ses.remove_suppressed("SPARE@example.org").status, StatusCode::OK);
+        assert_eq!(ses.remove_suppressed("spare@example.org").status, StatusCode::NOT_FOUND);
+        assert_eq!(send(&ses, "spare@example.org"), (true, vec![]));
+    }
+
+    #[test]
+    fn an_email_that_arrived_can_bounce_or_be_reported_later() {
+        let ses = ses();
+        assert!(send(&ses, "spare@example.org").0 && send(&ses, "mina@example.com").0);
+        let emails = ses.mailbox().emails();
+        ses.bounce(&emails[0]);
+        ses.complain(&emails[1]);
+        let events = ses.events().published();
+        let kinds: Vec<_> = events.iter().map(|event| event["detail"]["eventType"].clone()).collect();
+        assert_eq!(kinds, [json!("Bounce"), json!("Complaint")]);
+        assert_eq!(events[0]["detail"]["mail"]["messageId"], "local-00000001");
+        let (arrived, events) = send(&ses, "mina@example.com");
+        let subtype = &events[0]["detail"]["complaint"]["complaintSubType"];
+        assert_eq!((arrived, subtype), (false, &json!("OnAccountSuppressionList")));
+    }
+
+    #[test]
+    fn only_emails_of_a_set_that_publishes_are_reported() {
+        let ses = ses();
+        let to = "bounce@simulator.amazonses.com";
+        ses.take(NewEmail { headers: Vec::new(), ..email(to) });
+        let other = Header { name: CONFIGURATION_SET.to_owned(), value: "Others".to_owned() };
+        ses.take(NewEmail { headers: vec![other], ..email(to) });
+        assert!(ses.events().published().is_empty());
+    }
+}

@@ -1,0 +1,128 @@
+//! What a product sends and sees of an account.
+use domain::{
+    Account, AccountKind, EmailAddress, ExternalId, ImportedHash, Language, WantedAccount, WantedUsername,
+};
+use serde::Serialize;
+use shared::web::{Problem, Reply, Request, StatusCode};
+
+/// The fields of a PUT.
+const FIELDS: [&str; 6] = ["username", "email", "email_verified", "kind", "locale", "password_hash"];
+
+/// An account as its product sees it: no hash, and no address that the person has not given to the product.
+#[derive(Serialize)]
+struct Representation<'a> {
+    external_id: Option<&'a ExternalId>,
+    account_id: &'a str,
+    username: &'a str,
+    email: &'a EmailAddress,
+    /// The primary always is.
+    email_verified: bool,
+    /// An address that becomes the primary once it is confirmed.
+    pending_email: Option<&'a EmailAddress>,
+    kind: AccountKind,
+    locale: Language,
+    disabled: bool,
+    /// Then the deletion has to be finished with another DELETE.
+    being_deleted: bool,
+    has_password: bool,
+    has_backup_email: bool,
+    created_at: String,
+}
+
+/// What a PUT wants, and the hash of the password if it has one.
+pub struct Wanted {
+    /// The account.
+    pub account: WantedAccount,
+    /// For an account that is created.
+    pub password_hash: Option<ImportedHash>,
+}
+
+/// The account as a reply. It says nothing that the conditions of an update do not compare.
+pub fn reply(status: StatusCode, account: &Account) -> Reply {
+    let pending = account.pending_primary.as_ref();
+    Reply::representation(
+        status,
+        &Representation {
+            external_id: account.external_id.as_ref(),
+            account_id: account.id.as_str(),
+            username: account.username.as_str(),
+            email: &account.primary.address,
+            email_verified: true,
+            pending_email: pending.map(|primary| &primary.pending.address),
+            kind: account.kind,
+            locale: account.language,
+            disabled: account.is_disabled(),
+            being_deleted: account.deleting_since.is_some(),
+            has_password: account.password_hash.is_some(),
+            has_backup_email: account.backup.confirmed().is_some(),
+            created_at: account.created_at.rfc3339(),
+        },
+    )
+}
+
+/// Reads the body of a PUT. Every problem names its field.
+pub fn read(request: &Request) -> Result<Wanted, Problem> {
+    let fields = request.fields(&FIELDS)?;
+    let username = WantedUsername::parse(fields.text("username")?)
+        .map_err(|why| Problem::invalid_field("username", &why))?;
+    let email =
+        EmailAddress::parse(fields.text("email")?).map_err(|why| Problem::invalid_field("email", &why))?;
+    let email_verified = fields.flag("email_verified")?;
+    let kind = match fields.text("kind")? {
+        "regular" => AccountKind::Regular,
+        "sso" => AccountKind::Sso,
+        _ => return Err(Problem::invalid_field("kind", &"it is neither regular nor sso")),
+    };
+    let language = fields.optional_text("locale")?.map(|tag| {
+        Language::from_tag(tag).ok_or_else(|| Problem::invalid_field("locale", &"there are no texts for it"))
+    });
+    let password_hash = fields
+        .optional_text("password_hash")?
+        .map(|hash| ImportedHash::parse(hash).map_err(|why| Problem::invalid_field("password_hash", &why)));
+    let (language, password_hash) = (language.transpose()?, password_hash.transpose()?);
+    if kind == AccountKind::Sso && password_hash.is_some() {
+        return Err(Problem::invalid_field("password_hash", &"an sso account has no password here"));
+    }
+    let account = WantedAccount { username, email, email_verified, kind, language };
+    Ok(Wanted { account, password_hash })
+}
+
+/// What is left of a deleted account, and for how long.
+#[derive(Serialize)]
+pub struct Deleted {
+    deleted: bool,
+    external_id: ExternalId,
+    remains: [Remains; 5],
+}
+
+#[derive(Serialize)]
+struct Remains {
+    what: &'static str,
+    /// What of the person it contains.
+    contains: &'static str,
+    /// The most days that it stays.
+    days: Option<u32>,
+}
+
+impl Deleted {
+    /// An account that is deleted at the end of this request. Links open nothing without it.
+    pub fn new(external_id: ExternalId, log_retention_days: u32) -> Self {
+        let remains = |what, contains, days| Remains { what, contains, days };
+        // Longer by two days than items live: DynamoDB deletes an expired item within that time.
+        Self {
+            deleted: true,
+            external_id,
+            remains: [
+                remains("logs", "the account id, and when it was used", Some(log_retention_days)),
+                remains("backups of the tables", "everything, until a backup ends", Some(35)),
+                remains(
+                    "links that were sent, which open nothing",
+                    "the address that they were sent to",
+                    Some(9),
+                ),
+                remains("requests for emails by somebody who was not signed in", "what was typed", Some(5)),
+                remains("emails that were sent", "what they say", None),
+            ],
+        }
+    }
+}

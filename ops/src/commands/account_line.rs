@@ -1,0 +1,36 @@
+//! One account as a line of a file: what an import reads and an export writes.
+use domain::{AccountKind, TypedPassword};
+use serde::{Deserialize, Serialize};
+
+/// The fields of a line. Times are UTC as RFC 3339 has them, to the second: `2026-11-22T14:05:05Z`.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccountLine {
+    pub username: String,
+    /// The primary email, which counts as confirmed.
+    pub email: String,
+    pub kind: AccountKind,
+    /// Only in files that are imported.
+    #[serde(default, skip_serializing)]
+    pub password: Option<TypedPassword>,
+    /// As another system has it, or as this one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_hash: Option<String>,
+    /// A BCP 47 tag.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locale: Option<String>,
+    /// The id that a product has given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// The backup email. It works at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup_email: Option<String>,
+    /// When its owner confirmed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup_confirmed_at: Option<String>,
+    /// Since when nobody can sign in to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled_at: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<String>,
+}

@@ -1,0 +1,119 @@
+//! The first pass over a file: every line is checked, alone and against the others, before the first account is created.
+use std::collections::BTreeSet;
+
+use domain::Timestamp;
+
+use super::import_lines::{Parsed, Secret, parse};
+use super::import_refused::Refused;
+use super::import_seen::{Repeated, Same, Seen};
+use super::import_source::{Line, Source};
+use super::usernames;
+use crate::error::Failure;
+
+/// The kinds of hashes are named up to this many; `FormerHashes` takes four.
+const MOST_KINDS: usize = 32;
+
+/// What the first pass has found.
+pub struct Checked {
+    /// How many lines can be imported.
+    pub good: u64,
+    /// How many of them are before the line to continue with.
+    pub before: u64,
+    /// Of the hashes of other systems, as the parameter `FormerHashes` names them.
+    pub kinds: BTreeSet<String>,
+    /// Lines that have a name of an earlier one, in their order.
+    repeated: Vec<Repeated>,
+    now: Timestamp,
+}
+
+impl Checked {
+    /// Checks all lines. Those before `from` were reported by the run before, but they still count for the others.
+    pub fn new(source: &Source, refused: &mut Refused, from: u32, now: Timestamp) -> Result<Self, Failure> {
+        let (mut seen, mut good, mut before, mut kinds) = (Seen::new(), 0, 0, BTreeSet::new());
+        for line in source.lines()? {
+            let line = line?;
+            match parse_line(&line, now) {
+                Ok(parsed) => {
+                    good += 1;
+                    before += u64::from(line.number < from);
+                    seen.add(&parsed);
+                    if kinds.len() < MOST_KINDS {
+                        kinds.extend(kind(&parsed));
+                    }
+                }
+                Err(problem) if line.number >= from => refused.add(line.number, &problem)?,
+                Err(_) => {}
+            }
+        }
+        let repeated = seen.repeated();
+        for line in &repeated {
+            good -= 1;
+            before -= u64::from(line.line < from);
+        }
+        let checked = Self { good, before, kinds, repeated, now };
+        checked.report_repeated(source, refused, from)?;
+        source.check_unchanged()?;
+        if good == 0 && refused.count() == 0 && from <= 1 {
+            return Err(Failure::Input(vec!["the file has no accounts".into()]));
+        }
+        Ok(checked)
+    }
+
+    /// Their usernames are read once more, because the first pass keeps none.
+    fn report_repeated(&self, source: &Source, refused: &mut Refused, from: u32) -> Result<(), Failure> {
+        let mut repeated = self.repeated.iter().skip_while(|repeated| repeated.line < from).peekable();
+        if repeated.peek().is_none() {
+            return Ok(());
+        }
+        for line in source.lines()? {
+            let line = line?;
+            let Some(Repeated { same, first, .. }) =
+                repeated.next_if(|repeated| repeated.line == line.number)
+            else {
+                continue;
+            };
+            let username =
+                parse_line(&line, self.now).map(|line| line.username.username().as_str().to_owned());
+            let username = usernames::shown(&username.unwrap_or_default());
+            let problem = match same {
+                Same::ExternalId => format!("the external id is already in line {first}"),
+                Same::Username => format!("the username {username} is already in line {first}"),
+                Same::Look => format!("the username {username} looks like the one in line {first}"),
+                Same::Email => format!("an email is already in line {first}"),
+            };
+            refused.add(line.number, &problem)?;
+        }
+        Ok(())
+    }
+
+    /// The lines that can be imported, from this one on, read again.
+    pub fn good_lines<'s>(
+        &'s self,
+        source: &'s Source,
+        from: u32,
+    ) -> Result<impl Iterator<Item = Result<Parsed, Failure>> + 's, Failure> {
+        let is_repeated =
+            |number: u32| self.repeated.binary_search_by_key(&number, |repeated| repeated.line).is_ok();
+        let parsed = move |line: std::io::Result<Line>| match line {
+            Err(error) => Some(Err(error.into())),
+            Ok(line) if line.number < from || is_repeated(line.number) => None,
+            Ok(line) => parse_line(&line, self.now).ok().map(Ok),
+        };
+        Ok(source.lines()?.filter_map(parsed))
+    }
+}
+
+fn parse_line(line: &Line, now: Timestamp) -> Result<Parsed, String> {
+    match &line.text {
+        Ok(text) => parse(line.number, text, now),
+        Err(problem) => Err(problem.clone()),
+    }
+}
+
+/// The kind of the line's hash, if that of another system takes its own time to verify.
+fn kind(line: &Parsed) -> Option<String> {
+    match &line.password {
+        Some(Secret::Hash(hash)) if !hash.is_current() => Some(hash.cost().to_string()),
+        _ => None,
+    }
+}

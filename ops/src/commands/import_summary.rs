@@ -1,0 +1,125 @@
+//! What an import has done, for the operator.
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use domain::ImportedHash;
+
+/// A hash of another system, which the first sign-in replaces.
+pub struct Foreign {
+    kind: &'static str,
+    cheap: bool,
+}
+
+impl Foreign {
+    /// Nothing for a hash that this service could have made.
+    pub fn new(hash: &ImportedHash) -> Option<Self> {
+        (!hash.is_current()).then(|| Self { kind: hash.kind(), cheap: hash.is_cheap() })
+    }
+}
+
+/// What became of a line that could be imported.
+pub enum Outcome {
+    Made(Option<Foreign>),
+    Exists,
+    /// Why.
+    Refused(String),
+}
+
+/// What was done.
+#[derive(Default)]
+pub struct Summary {
+    made: u64,
+    existed: u64,
+    foreign: BTreeMap<&'static str, usize>,
+    cheap: usize,
+    /// The kinds of all hashes of the file, also of accounts that an earlier run has created, as the parameter `FormerHashes`
+    /// names them.
+    kinds: BTreeSet<String>,
+}
+
+impl Summary {
+    /// Nothing yet, of a file with these kinds of hashes.
+    pub fn new(kinds: BTreeSet<String>) -> Self {
+        Self { kinds, ..Self::default() }
+    }
+
+    /// Adds what became of a line.
+    pub fn add(&mut self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Made(foreign) => {
+                self.made += 1;
+                if let Some(Foreign { kind, cheap }) = foreign {
+                    *self.foreign.entry(kind).or_default() += 1;
+                    self.cheap += usize::from(*cheap);
+                }
+            }
+            Outcome::Exists => self.existed += 1,
+            Outcome::Refused(_) => {}
+        }
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} accounts created", self.made)?;
+        if self.existed > 0 {
+            write!(f, "\n{} existed already and were left alone", self.existed)?;
+        }
+        if !self.foreign.is_empty() {
+            let kinds: Vec<_> = self.foreign.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+            write!(f, "\nhashes under Argon2id until the first sign-in replaces them: {}", kinds.join(", "))?;
+        }
+        if !self.kinds.is_empty() {
+            let kinds: Vec<_> = self.kinds.iter().map(String::as_str).collect();
+            write!(
+                f,
+                "\nname their kinds in FormerHashes until then, or the time of a sign-in tells whose account it is: {}",
+                kinds.join(" ")
+            )?;
+        }
+        if self.cheap > 0 {
+            let cheap = self.cheap;
+            write!(
+                f,
+                "\n{cheap} of them cost less than advised, so anyone who had the former table may know passwords"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_says_which_hashes_there_are_and_how_many_were_cheap() {
+        let hashes = [
+            "$2b$12$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS",
+            "$2b$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS",
+            "$scrypt$ln=17,r=8,p=1$c2l4dGVlbiBieXRlIHNhbA$AO+Qn5rf3loI0GlsiozAlajzHQhpTjOgtExeRkJ1ihg",
+            "$pbkdf2-sha256$29000$c2l4dGVlbiBieXRlIHNhbA$0jCG77B.ZMarPZ0V/nWfStkDmRe8fKHXTfJqIn8NMVU",
+            "$argon2id$v=19$m=19456,t=2,p=1$c2l4dGVlbiBieXRlIHNhbA$AO+Qn5rf3loI0GlsiozAlajzHQhpTjOgtExeRkJ1ihg",
+            "bcrypt_sha256$$2b$12$abcdefghijklmnopqrstuuFABy..DpKi5eX.TjDW.8iDMNk/Tma6W",
+        ];
+        let hashes = hashes.map(|hash| ImportedHash::parse(hash).expect("a hash"));
+        let kinds =
+            hashes.iter().filter(|hash| !hash.is_current()).map(|hash| hash.cost().to_string()).collect();
+        let mut summary = Summary::new(kinds);
+        for hash in &hashes {
+            summary.add(&Outcome::Made(Foreign::new(hash)));
+        }
+        summary.add(&Outcome::Refused("taken".into()));
+        assert_eq!(
+            summary.to_string(),
+            "6 accounts created\n\
+             hashes under Argon2id until the first sign-in replaces them: 1 PBKDF2, 2 bcrypt, 1 bcrypt of SHA-256, 1 scrypt\n\
+             name their kinds in FormerHashes until then, or the time of a sign-in tells whose account it is: \
+             bcrypt$c=12,l=23 bcrypt$c=4,l=23 bcrypt-sha256$c=12,l=23 pbkdf2-sha256$i=29000,l=32 scrypt$ln=17,r=8,p=1,l=32\n\
+             2 of them cost less than advised, so anyone who had the former table may know passwords"
+        );
+        let mut skipped = Summary::default();
+        skipped.add(&Outcome::Exists);
+        assert_eq!(skipped.to_string(), "0 accounts created\n1 existed already and were left alone");
+    }
+}

@@ -1,0 +1,126 @@
+//! `ops emails undeliverable`: the addresses of accounts to which email fails, as SES reported it, and the end of that.
+use clap::Subcommand;
+use domain::{DeliveredTo, EmailAddress};
+use shared::store::UndeliverableEmail;
+
+use super::Operator;
+use crate::error::Failure;
+
+/// How often an account is read that others change at the same time.
+const READS: usize = 3;
+
+/// Commands for addresses to which email fails.
+#[derive(Debug, Subcommand)]
+pub enum Undeliverable {
+    /// Lists them, the oldest first: since when, why, whether it is a primary or a backup email, the masked address, the
+    /// account. It reads the whole table of accounts.
+    List,
+    /// Lets emails to an address through again: takes it from the suppression list of SES, and the account page no longer says
+    /// that email to it fails. For a mailbox that works again; SES counts each email that bounces.
+    Allow {
+        /// The address, in full.
+        address: String,
+    },
+}
+
+/// Runs a command.
+pub async fn run(command: Undeliverable, operator: &Operator) -> Result<(), Failure> {
+    match command {
+        Undeliverable::List => list(operator).await,
+        Undeliverable::Allow { address } => allow(operator, &address).await,
+    }
+}
+
+async fn list(operator: &Operator) -> Result<(), Failure> {
+    let found = operator.store.list_undeliverable().await?;
+    for one in &found {
+        println!("{}", line(one));
+    }
+    eprintln!("{}", counted(found.len()));
+    Ok(())
+}
+
+fn counted(addresses: usize) -> String {
+    match addresses {
+        0 => "email fails to no address".into(),
+        1 => "email fails to 1 address".into(),
+        _ => format!("email fails to {addresses} addresses"),
+    }
+}
+
+fn line(one: &UndeliverableEmail) -> String {
+    let UndeliverableEmail { account, to, address, undeliverable } = one;
+    let (since, why) = (undeliverable.since.rfc3339(), undeliverable.why.as_str());
+    format!("{since}  {why:10}  {:7}  {}  account {}", words(*to), address.masked(), account.as_str())
+}
+
+const fn words(to: DeliveredTo) -> &'static str {
+    match to {
+        DeliveredTo::Primary => "primary",
+        DeliveredTo::Backup => "backup",
+    }
+}
+
+/// First SES, then the account: if this is interrupted, the account page says too long that email fails, and the next run ends
+/// that.
+async fn allow(operator: &Operator, typed: &str) -> Result<(), Failure> {
+    let address = EmailAddress::parse(typed)
+        .map_err(|why| Failure::Input(vec![format!("{typed:?} is no address: {why}")]))?;
+    let was_suppressed = operator.suppressions.remove(&address).await?;
+    println!(
+        "{typed} {}",
+        if was_suppressed {
+            "is no longer on the suppression list of SES"
+        } else {
+            "was not on the suppression list of SES"
+        }
+    );
+    for _ in 0..READS {
+        let Some(id) = operator.store.find_owner(&address, operator.now()).await? else {
+            println!("no account has it");
+            return Ok(());
+        };
+        let account = operator.store.load_account(&id).await?;
+        let found =
+            account.as_ref().and_then(|account| Some((account, account.find_delivered_to(&address)?)));
+        let Some((account, (to, confirmed))) = found else {
+            println!("it is a former address of the account {}", id.as_str());
+            return Ok(());
+        };
+        if confirmed.delivery.undeliverable.is_none() {
+            println!("the account {} does not say that email to it fails", id.as_str());
+            return Ok(());
+        }
+        if operator.store.allow_delivery(account, (to, confirmed), operator.now()).await? {
+            println!(
+                "the account {} no longer says that email to its {} email fails",
+                id.as_str(),
+                words(to)
+            );
+            return Ok(());
+        }
+    }
+    Err(Failure::Input(vec!["the account changed at every attempt: try again".into()]))
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{AccountId, DeliveryFailure, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn a_line_has_no_address_in_full() {
+        let undeliverable = domain::Undeliverable {
+            why: DeliveryFailure::Complained,
+            since: Timestamp::from_unix_seconds(1_800_000_000),
+        };
+        let one = UndeliverableEmail {
+            account: AccountId::new("01A"),
+            to: DeliveredTo::Backup,
+            address: EmailAddress::parse("mina.spare@example.org").expect("an address"),
+            undeliverable,
+        };
+        assert_eq!(line(&one), "2027-01-15T08:00:00Z  complained  backup   mi***re@example.org  account 01A");
+    }
+}

@@ -1,0 +1,138 @@
+//! What is known about emails to an address: an attribute of its record, which is gone with the record when the address is
+//! replaced or removed.
+use serde::Deserialize;
+
+use super::accounts::{BACKUP, PRIMARY};
+use super::error::Context;
+use super::transaction::Transaction;
+use super::write::{Item, Write, text};
+use super::{Store, StoreError};
+use domain::{
+    Account, AccountEvent, AccountId, ClientInfo, ConfirmedAddress, DeliveredTo, Delivery, EmailAddress,
+    MessageId, Notice, Timestamp, Undeliverable,
+};
+
+/// What noting that email to an address fails takes.
+#[derive(Debug, Clone, Copy)]
+pub struct Failed<'a> {
+    /// The account, as last read.
+    pub account: &'a Account,
+    /// What the address is to it.
+    pub to: DeliveredTo,
+    /// The address, as last read.
+    pub confirmed: &'a ConfirmedAddress,
+    /// How email to it fails.
+    pub failed: Undeliverable,
+    /// What is known about it then.
+    pub delivery: &'a Delivery,
+    /// The key of the event, and of its first notice.
+    pub event_id: &'a MessageId,
+}
+
+/// An address to which email fails.
+#[derive(Debug, Clone)]
+pub struct UndeliverableEmail {
+    /// The account.
+    pub account: AccountId,
+    /// What the address is to it.
+    pub to: DeliveredTo,
+    /// The address.
+    pub address: EmailAddress,
+    /// How email to it fails.
+    pub undeliverable: Undeliverable,
+}
+
+const fn record_of(to: DeliveredTo) -> &'static str {
+    match to {
+        DeliveredTo::Primary => PRIMARY,
+        DeliveredTo::Backup => BACKUP,
+    }
+}
+
+impl Store {
+    /// Notes that email to an address fails; of a backup email the primary is told. Key: the record of the address. False when
+    /// it has another address since the account was read, or more is known about this one: read the account again.
+    pub async fn note_failure(&self, failed: Failed<'_>, now: Timestamp) -> Result<bool, StoreError> {
+        let Failed { account, to, confirmed, failed, delivery, event_id } = failed;
+        let mut tx = Transaction::new("note that email to an address fails");
+        tx.add(self.replace_delivery(&account.id, to, confirmed, delivery)?);
+        if to == DeliveredTo::Backup {
+            let notice = Notice::BackupUndeliverable { address: confirmed.address.clone(), why: failed.why };
+            let event = AccountEvent::without_change(event_id.clone(), notice, now, ClientInfo::default());
+            self.record(&mut tx, account, &event, &[])?;
+        }
+        Ok(tx.commit(self).await?.is_ok())
+    }
+
+    /// Notes that an operator says that email to an address works again. Key: the record of the address. False when it has
+    /// another address since the account was read, or more is known about this one.
+    pub async fn allow_delivery(
+        &self,
+        account: &Account,
+        (to, confirmed): (DeliveredTo, &ConfirmedAddress),
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let write = self.replace_delivery(&account.id, to, confirmed, &confirmed.delivery.allowed(now))?;
+        self.write_once("note that email to an address works", write).await
+    }
+
+    /// Lists the addresses to which email fails. It scans the table: for operators only.
+    pub async fn list_undeliverable(&self) -> Result<Vec<UndeliverableEmail>, StoreError> {
+        const DOING: &str = "list the addresses to which email fails";
+        #[derive(Deserialize)]
+        struct Row {
+            account_id: AccountId,
+            record: String,
+            address: EmailAddress,
+            delivery: Delivery,
+        }
+        let (mut found, mut start) = (Vec::new(), None);
+        loop {
+            let call = self.dynamodb.scan().table_name(&self.tables.accounts).set_exclusive_start_key(start);
+            let call = call
+                .filter_expression(
+                    "#record IN (:primary, :backup) AND attribute_exists(delivery.undeliverable)",
+                )
+                .projection_expression("account_id, #record, address, delivery")
+                .expression_attribute_names("#record", "record")
+                .expression_attribute_values(":primary", text(PRIMARY))
+                .expression_attribute_values(":backup", text(BACKUP));
+            let answer = call.send().await.context(DOING)?;
+            let rows: Vec<Row> = serde_dynamo::from_items(answer.items.unwrap_or_default()).context(DOING)?;
+            found.extend(rows.into_iter().filter_map(|row| {
+                let to = if row.record == PRIMARY { DeliveredTo::Primary } else { DeliveredTo::Backup };
+                let undeliverable = row.delivery.undeliverable?;
+                Some(UndeliverableEmail { account: row.account_id, to, address: row.address, undeliverable })
+            }));
+            start = answer.last_evaluated_key;
+            if start.is_none() {
+                found.sort_by_key(|one| one.undeliverable.since);
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Key: the record of the address. The condition is false when it has another one, or something else is known about it.
+    fn replace_delivery(
+        &self,
+        id: &AccountId,
+        to: DeliveredTo,
+        confirmed: &ConfirmedAddress,
+        delivery: &Delivery,
+    ) -> Result<Write, StoreError> {
+        let key = Self::account_key(id, record_of(to));
+        let write = self.set_delivery(key, delivery)?.value(":email", text(confirmed.address.canonical()));
+        if confirmed.delivery.is_unknown() {
+            return Ok(write.when("email = :email AND attribute_not_exists(delivery)"));
+        }
+        let known = serde_dynamo::to_attribute_value(&confirmed.delivery).context("make an attribute")?;
+        Ok(write.when("email = :email AND delivery = :known").value(":known", known))
+    }
+
+    /// Writes what is known about emails to the address of a record.
+    pub(super) fn set_delivery(&self, record: Item, delivery: &Delivery) -> Result<Write, StoreError> {
+        let delivery = serde_dynamo::to_attribute_value(delivery).context("make an attribute")?;
+        Ok(Write::update(&self.tables.accounts, record, "SET delivery = :delivery")
+            .value(":delivery", delivery))
+    }
+}

@@ -1,0 +1,209 @@
+//! Deleting accounts: nothing of them stays that can be found, however often it is interrupted.
+use std::pin::pin;
+use std::time::Duration;
+
+use dev::aws::faults::FaultKind;
+use futures_util::future::{Either, join_all, select};
+use serde_json::json;
+
+use super::{ID, assert_refused, path, wanted, wanted_with};
+use crate::support::{Ask, PASSWORD, Person, World, token_in};
+
+/// An account with something of everything: sessions, a backup email and one before it, a former primary, an address that
+/// waits, a history, a log, emails that wait.
+async fn eventful(world: &World) -> Person {
+    let hash = world.operator.needs.passwords.hash(&domain::TypedPassword::new(PASSWORD), [7; 16]);
+    let hash = hash.expect("it is short");
+    world.put_account(ID, &wanted_with(&json!({ "password_hash": hash.as_str() }))).await;
+    world.put_account(ID, &wanted_with(&json!({ "email": "new@example.org" }))).await;
+    world.deliver().await;
+    let person = world.person_of(ID).await;
+    let browser = world.visitor();
+    browser.post_form("/login", &[("identifier", "mina"), ("password", PASSWORD)]).await;
+    for address in ["spare@example.org", "other@example.org"] {
+        let token = browser.emailed_token_of("/account/backup", address, "Confirm your backup email").await;
+        browser.post_form("/backup/confirm", &[("token", &token)]).await;
+        world.after(Duration::from_mins(2));
+    }
+    let link = world.visitor().emailed_token_of("/login/link", "new@example.org", "Your sign-in link").await;
+    world.visitor().post_form("/login/open", &[("token", &link)]).await;
+    browser.post_form("/account/backup", &[("email", "third@example.org")]).await;
+    person
+}
+
+/// Everything in all tables that names the account or one of its addresses, but for what expires by itself.
+fn traces(world: &World, person: &Person) -> Vec<String> {
+    let mut found = Vec::new();
+    for (table, items) in world.dump() {
+        for item in items {
+            let of_strangers =
+                ["\"sign-in-link\"", "\"forgot-username\""].iter().any(|kind| item.contains(kind));
+            let expires = (table == "LinksTable" && !item.contains("slot#"))
+                || (table == "OutboxTable" && of_strangers);
+            let names = [person.id.as_str(), "mina", "new@example", "spare@", "other@", "third@", ID];
+            if !expires && names.iter().any(|name| item.contains(name)) {
+                found.push(format!("{table}: {item}"));
+            }
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn nothing_of_a_deleted_account_stays_that_its_keys_lead_to() {
+    let world = World::new().with_waiting_period(Duration::from_hours(24));
+    let person = eventful(&world).await;
+    let joris = world.person("joris").backup("joris@example.net").create().await;
+    let of_joris = world.items_of(&joris);
+    assert!(traces(&world, &person).len() > 20);
+    let deleted = world.delete_account(ID).await;
+    assert_eq!(deleted.status, 200, "{}", deleted.body);
+    let document = deleted.json();
+    assert_eq!((&document["deleted"], &document["external_id"]), (&json!(true), &json!(ID)));
+    let remains = document["remains"].as_array().expect("it says what remains");
+    assert!(remains.iter().any(|remain| remain["what"] == "logs" && remain["days"] == 30), "{document}");
+    assert_eq!(traces(&world, &person), [""; 0]);
+    world.assert_claims_fit();
+    assert_eq!(world.items_of(&joris), of_joris);
+
+    for answer in [world.get_account(ID).await, world.delete_account(ID).await] {
+        assert_refused(&answer, 404, "account-unknown", None);
+    }
+    // All that was taken is free.
+    for (id, username, email) in [
+        (ID, "mina", "mina@example.com"),
+        ("b", "nour", "new@example.org"),
+        ("c", "sasha", "spare@example.org"),
+    ] {
+        let again = wanted_with(&json!({ "username": username, "email": email }));
+        assert_eq!(world.put_account(id, &again).await.status, 201, "{username}");
+    }
+    world.assert_claims_fit();
+}
+
+#[tokio::test]
+async fn links_and_sessions_of_a_deleted_account_open_nothing_also_for_one_that_follows_it() {
+    let world = World::new();
+    let person = eventful(&world).await;
+    let session = world.signed_in(&person).await;
+    let browser = world.visitor();
+    let link = browser.emailed_token_of("/login/link", "new@example.org", "Your sign-in link").await;
+    let undo = world.emails().into_iter().rev().find(|email| email.text.contains("/undo?token="));
+    let undo = token_in(&undo.expect("a change was announced"));
+    world.delete_account(ID).await;
+    world.put_account(ID, &wanted_with(&json!({ "email": "new@example.org" }))).await;
+    assert!(!session.is_signed_in().await);
+    assert_ne!(browser.post_form("/login/open", &[("token", &link)]).await.status, 303);
+    let undone = world.visitor().post_form("/undo", &[("token", &undo), ("username", "mina")]).await;
+    assert_eq!(undone.status, 404, "{}", undone.shown());
+    assert!(world.deliver().await.is_empty());
+}
+
+/// Sends a DELETE whose process is killed after this many calls to AWS; false if it came to its end before.
+async fn killed_after(world: &World, calls: usize, ask: &Ask) -> bool {
+    let before = world.wire.calls().len();
+    let deleting = pin!(world.back_end(ask));
+    let watching = pin!(async {
+        while world.wire.calls().len() < before + calls {
+            tokio::task::yield_now().await;
+        }
+    });
+    matches!(select(watching, deleting).await, Either::Left(_))
+}
+
+#[tokio::test]
+async fn a_deletion_that_is_interrupted_at_any_call_is_finished_by_the_next() {
+    let mut interrupted = 0;
+    for calls in 1.. {
+        let world = World::new();
+        let person = eventful(&world).await;
+        let tag = world.get_account(ID).await.header("etag").to_owned();
+        let ask = Ask::signed("DELETE", &path(ID)).header("if-match", &tag);
+        if !killed_after(&world, calls, &ask).await {
+            break;
+        }
+        interrupted += 1;
+        let read = world.get_account(ID).await;
+        if read.status == 200 && read.json()["being_deleted"] == true {
+            assert_eq!(read.json()["disabled"], true);
+            for refused in [
+                world.put_account(ID, &wanted()).await,
+                world.post_account(ID, "enable").await,
+                world.post_account(ID, "disable").await,
+                world.post_account(ID, "end-sessions").await,
+            ] {
+                assert_refused(&refused, 409, "account-being-deleted", None);
+            }
+            let browser = world.visitor();
+            let sign_in =
+                browser.post_form("/login", &[("identifier", "mina"), ("password", PASSWORD)]).await;
+            assert!(sign_in.session().is_none(), "after {calls} calls");
+        }
+        // The condition was met when it began.
+        let status = world.back_end(&ask).await.status;
+        assert!([200, 404].contains(&status), "{status} after {calls} calls");
+        assert_eq!(traces(&world, &person), [""; 0], "after {calls} calls");
+        world.assert_claims_fit();
+    }
+    assert!(interrupted > 20, "{interrupted}");
+}
+
+#[tokio::test]
+async fn a_deletion_whose_calls_fail_says_so_and_is_repeated() {
+    for kind in [FaultKind::ServerError, FaultKind::LostAnswer] {
+        for (table, operation) in [
+            ("AccountsTable", "TransactWriteItems"),
+            ("SessionsTable", "Query"),
+            ("SessionsTable", "DeleteItem"),
+            ("HistoryTable", "Query"),
+            ("HistoryTable", "DeleteItem"),
+            ("OutboxTable", "DeleteItem"),
+            ("LinksTable", "DeleteItem"),
+        ] {
+            let world = World::new();
+            let person = eventful(&world).await;
+            world.wire.fail_on(table, operation, 30, kind);
+            let failed = world.delete_account(ID).await;
+            assert_eq!((failed.status, &*failed.code()), (500, "internal"), "{operation} {table}");
+            world.wire.clear();
+            let status = world.delete_account(ID).await.status;
+            assert!([200, 404].contains(&status), "{operation} {table}: {status}");
+            assert_eq!(traces(&world, &person), [""; 0], "{operation} {table}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_ten_that_delete_an_account_at_once_all_are_told_that_it_is_gone() {
+    let world = World::new();
+    let person = eventful(&world).await;
+    world.wire.contend();
+    let answers = join_all((0..10).map(|_| world.delete_account(ID))).await;
+    let mut statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
+    statuses.sort_unstable();
+    assert!(statuses[0] == 200 && statuses.iter().all(|status| [200, 404].contains(status)), "{answers:#?}");
+    assert_eq!(traces(&world, &person), [""; 0]);
+    world.assert_claims_fit();
+}
+
+#[tokio::test]
+async fn what_a_person_does_meanwhile_leaves_nothing_behind() {
+    for asked in ["/account/backup", "/account/primary"] {
+        for pauses in 0..40 {
+            let world = World::new();
+            let person = eventful(&world).await;
+            world.after(Duration::from_mins(2));
+            let browser = world.signed_in(&person).await;
+            let deleting = async {
+                for _ in 0..pauses {
+                    tokio::task::yield_now().await;
+                }
+                world.delete_account(ID).await
+            };
+            let fields = [("email", "third@example.org")];
+            let (_, deleted) = futures_util::future::join(browser.post_form(asked, &fields), deleting).await;
+            assert_eq!(deleted.status, 200, "{}", deleted.body);
+            assert_eq!(traces(&world, &person), [""; 0], "{asked} {pauses}");
+        }
+    }
+}
