@@ -95,7 +95,7 @@ async fn writers(words: &str) -> Vec<&'static str> {
 }
 
 #[tokio::test]
-async fn only_the_flows_on_passwords_and_the_account_api_can_write_a_password_hash_and_nobody_a_whole_profile() {
+async fn only_three_functions_can_write_a_password_hash_and_nobody_a_whole_profile() {
     let hashing = ["admin-account", "password-login", "set-password"];
     assert_eq!(writers("`password_hash` of a profile").await, hashing);
     assert_eq!(writers("`password_event` of a profile").await, ["set-password"]);
@@ -150,8 +150,14 @@ async fn only_oidc_authorize_makes_codes_only_oidc_token_spends_them_and_no_func
 
 #[tokio::test]
 async fn only_flows_that_change_addresses_say_what_an_undo_restores() {
-    let flows =
-        ["admin-account", "confirm-backup", "confirm-primary", "promote-backup", "remove-backup", "undo-change"];
+    let flows = [
+        "admin-account",
+        "confirm-backup",
+        "confirm-primary",
+        "promote-backup",
+        "remove-backup",
+        "undo-change",
+    ];
     assert_eq!(writers("a change in the history, with what was before").await, flows);
     let deletes = |outcome: &Outcome| {
         let words = ["a use or an ending in the history", "a change in the history, with what was before"];
