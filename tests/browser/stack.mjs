@@ -94,6 +94,22 @@ export class Stack {
     });
   }
 
+  /** The server of an address turns down the email that it got after that number, and refuses further ones. */
+  async bounce(address, after) {
+    await this.#play("bounce", address, after);
+  }
+
+  /** The reader of an address reports the email that it got after that number as spam. */
+  async complain(address, after) {
+    await this.#play("complain", address, after);
+  }
+
+  async #play(what, address, after) {
+    const { number } = await this.mailTo(address, after);
+    const response = await fetch(`${this.mailbox}/mails/${number}/${what}`, { method: "POST", redirect: "manual" });
+    if (response.status !== 303) throw new Error(`the mailbox refused: ${response.status}`);
+  }
+
   /** Lets the next call of a function to AWS fail. */
   async fail(fault) {
     const response = await fetch(`${this.aws}/faults`, {

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use crate::support::{PASSWORD, Visitor, World};
 
-/// Hashes of [`PASSWORD`] of other programs (libxcrypt, OpenSSL), each with the start of the stored form.
-const HASHES: [(&str, &str); 6] = [
+/// Hashes of [`PASSWORD`] of other programs (libxcrypt, OpenSSL, Django), each with the start of the stored form.
+const HASHES: [(&str, &str); 8] = [
     ("$2a$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS", "$bcrypt$c=4,l=23$"),
     ("$2b$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS", "$bcrypt$c=4,l=23$"),
     ("$2y$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS", "$bcrypt$c=4,l=23$"),
@@ -22,6 +22,14 @@ const HASHES: [(&str, &str); 6] = [
     (
         "$pbkdf2-sha512$i=1000$c2l4dGVlbiBieXRlIHNhbA$rU4+LXNnfyZTFoCA/lyqwAI23FwQPXA1J8WUvWKIN0asda65BYVS3ajgw8RORUx2kWMyEjgepCG1IEmnGuv2Yg",
         "$pbkdf2-sha512$i=1000,l=64$",
+    ),
+    (
+        "bcrypt_sha256$$2b$04$abcdefghijklmnopqrstuuFABy..DpKi5eX.TjDW.8iDMNk/Tma6W",
+        "$bcrypt-sha256$c=4,l=23$",
+    ),
+    (
+        "scrypt$1024$seasalt12345$8$5$+ZMRqpg9t8vCo3erUBgs/OCNWEIxAw2yX8vTA+1lEPVQ/QWKeQha4cHatTTd9sytKlo2eePLZdPfUz/bJSXKPw==",
+        "$scrypt$ln=10,r=8,p=5,l=64$",
     ),
 ];
 

@@ -95,8 +95,7 @@ async fn writers(words: &str) -> Vec<&'static str> {
 }
 
 #[tokio::test]
-async fn only_the_flows_on_passwords_and_the_account_api_can_write_a_password_hash_and_nobody_a_whole_profile()
- {
+async fn only_three_functions_can_write_a_password_hash_and_nobody_a_whole_profile() {
     let hashing = ["admin-account", "password-login", "set-password"];
     assert_eq!(writers("`password_hash` of a profile").await, hashing);
     assert_eq!(writers("`password_event` of a profile").await, ["set-password"]);

@@ -191,12 +191,12 @@ fn who_may_do_what_with_accounts() {
         format!("{action} {resource}: {}", functions.join(", "))
     });
     insta::assert_snapshot!(lines.join("\n"), @r"
-    GetItem AccountsTable: admin-account, confirm-backup, confirm-primary, mailer, password-login, undo-change
-    Query AccountsTable: account, admin-account, confirm-backup, confirm-primary, end-session, mailer, oidc-authorize, oidc-sign-out, oidc-userinfo, open-magic-link, password-login, promote-backup, remove-backup, request-backup, request-primary, set-password, undo-change
+    GetItem AccountsTable: admin-account, confirm-backup, confirm-primary, delivery, mailer, password-login, undo-change
+    Query AccountsTable: account, admin-account, confirm-backup, confirm-primary, delivery, end-session, mailer, oidc-authorize, oidc-sign-out, oidc-userinfo, open-magic-link, password-login, promote-backup, remove-backup, request-backup, request-primary, set-password, undo-change
     Query AccountsTable/index/email-index: mailer, password-login
     ConditionCheckItem AccountsTable: admin-account, confirm-backup, confirm-primary, oidc-token, open-magic-link, password-login, remove-backup, request-backup, request-primary, undo-change
     PutItem AccountsTable: admin-account, confirm-backup, confirm-primary, promote-backup, request-backup, request-primary, undo-change
-    UpdateItem AccountsTable: admin-account, confirm-backup, confirm-primary, end-session, password-login, promote-backup, set-password, undo-change
+    UpdateItem AccountsTable: admin-account, confirm-backup, confirm-primary, delivery, end-session, open-magic-link, password-login, promote-backup, set-password, undo-change
     DeleteItem AccountsTable: admin-account, confirm-backup, confirm-primary, promote-backup, remove-backup, undo-change
     ");
 }

@@ -78,6 +78,7 @@ pub const QUESTIONS: &[Question] = &[
     ("unknown token", |_| Ask::page("/oidc/userinfo").header("authorization", "Bearer a.b.c")),
     ("unknown hint", |_| Ask::page("/oidc/logout?id_token_hint=a.b.c")),
     ("form", |_| Ask::form("/oidc/logout", &[])),
+    ("no signature", |_| Ask::page("/admin/accounts/user-7f3a")),
 ];
 
 /// Whether what is typed is part of a question.

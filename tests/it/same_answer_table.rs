@@ -282,6 +282,8 @@ async fn the_mailer_alone_tells_them_apart() {
         "frida@example.com",
         "frida.spare@example.org",
         "bob@example.com",
+        "ulla@example.com",
+        "ulla.spare@example.org",
     ];
     assert_eq!(to, expected);
 }

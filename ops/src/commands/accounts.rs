@@ -3,7 +3,7 @@ use clap::Subcommand;
 use domain::AccountId;
 
 use super::import::Import;
-use super::{Connection, Operator, account_admin, export, history, import, show};
+use super::{Connection, Operator, account_admin, delete, export, history, import, show};
 use crate::error::Failure;
 
 /// Commands for accounts.
@@ -39,6 +39,15 @@ pub enum Accounts {
         /// The username, or the primary or backup email.
         account: String,
     },
+    /// Deletes an account, with its sessions and its history, and releases its names. Nothing brings it back. Says what
+    /// remains, and where.
+    Delete {
+        /// The username, or the primary or backup email.
+        account: String,
+        /// Delete it. Otherwise the account is only shown.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Ends all sessions of an account, or of all accounts; sign-in links and pending backup emails requested before
     /// stop working too.
     #[command(group(clap::ArgGroup::new("whose").required(true).args(["account", "all"])))]
@@ -64,6 +73,7 @@ pub async fn run(command: Accounts, connection: &Connection) -> Result<(), Failu
         Accounts::Disable { account } => account_admin::disable(&connected().await?, &account).await,
         Accounts::Enable { account } => account_admin::enable(&connected().await?, &account).await,
         Accounts::History { account } => history::print(&connected().await?, &account).await,
+        Accounts::Delete { account, yes } => delete::run(&connected().await?, &account, yes).await,
         Accounts::EndSessions { account: Some(account), .. } => {
             account_admin::end_sessions(&connected().await?, &account).await
         }

@@ -14,7 +14,6 @@ use super::import_create::{Run, compare_all, create_all};
 use super::import_refused::Refused;
 use super::import_source::Source;
 use super::import_summary::{Outcome, Summary};
-use super::pace::Pace;
 use super::progress::Progress;
 use super::{Connection, Operator, usernames};
 use crate::error::Failure;
@@ -60,14 +59,13 @@ pub async fn run(options: &Import, connection: &Connection) -> Result<(), Failur
         return dry_run(options, &source, &checked, refused, connection).await;
     }
     let operator = Operator::connect(connection).await?;
-    let pace = Pace::new(operator.entropy.clone());
     if options.from <= 1 {
-        usernames::claim_looks(&operator, &pace).await?;
+        usernames::claim_looks(&operator).await?;
     }
-    let run = Run { operator: &operator, pace: &pace, skip_existing: options.skip_existing };
+    let run = Run::new(&operator, options.skip_existing);
     let created = create(options, &run, &source, &checked, &mut refused).await;
-    if pace.throttled() > 0 {
-        eprintln!("{} calls were throttled, or not answered, and made again", pace.throttled());
+    if run.throttled() > 0 {
+        eprintln!("{} calls were throttled, or not answered, and made again", run.throttled());
     }
     println!("{}", created?);
     refused.into_result()
@@ -155,8 +153,7 @@ async fn dry_run(
     let (mut free, mut existing) = (checked.good - checked.before, 0);
     if config::process_variable("ACCOUNTS_TABLE").is_some() {
         let operator = Operator::connect(connection).await?;
-        let pace = Pace::new(operator.entropy.clone());
-        let run = Run { operator: &operator, pace: &pace, skip_existing: options.skip_existing };
+        let run = Run::new(&operator, options.skip_existing);
         let mut progress = Progress::new("lines compared", Some(checked.good), checked.before);
         let mut outcomes = pin!(compare_all(&run, checked.good_lines(source, options.from)?));
         free = 0;

@@ -19,10 +19,12 @@ const COMPARISONS_AT_A_TIME: usize = 8;
 
 /// What all lines of a run have in common.
 pub struct Run<'r> {
-    pub operator: &'r Operator,
-    pub pace: &'r Pace,
+    operator: &'r Operator,
+    /// That of the comparisons, which wait while the lines before them are created.
+    comparing: Pace,
+    creating: Pace,
     /// Whether accounts that exist are left alone.
-    pub skip_existing: bool,
+    skip_existing: bool,
 }
 
 /// A line on its way.
@@ -66,7 +68,18 @@ pub fn compare_all<'r>(
         })
 }
 
-impl Run<'_> {
+impl<'r> Run<'r> {
+    /// A run that leaves accounts that exist alone, or refuses their lines.
+    pub fn new(operator: &'r Operator, skip_existing: bool) -> Self {
+        let [comparing, creating] = [(); 2].map(|()| Pace::new(operator.entropy.clone()));
+        Self { operator, comparing, creating, skip_existing }
+    }
+
+    /// How many calls were throttled so far, or not answered.
+    pub fn throttled(&self) -> u64 {
+        self.comparing.throttled() + self.creating.throttled()
+    }
+
     /// Who has the names of these lines. A line that could not be read is the last.
     async fn compare(&self, lines: Vec<Result<Parsed, Failure>>) -> Vec<Result<(Parsed, Existing), Failure>> {
         let (mut parsed, mut failure) = (Vec::new(), None);
@@ -78,7 +91,7 @@ impl Run<'_> {
         }
         let names: Vec<Names<'_>> = parsed.iter().map(names).collect();
         let call = async || self.operator.store.find_existing(&names, self.operator.now()).await;
-        match self.pace.call(call).await {
+        match self.comparing.call(call).await {
             Ok(existing) => {
                 let compared = parsed.into_iter().zip(existing).map(Ok);
                 compared.chain(failure.map(Err)).collect()
@@ -146,9 +159,9 @@ impl Run<'_> {
         };
         let (operator, names) = (self.operator, [Names::of(&new, &past)]);
         let create = async || operator.store.create_account_with_past(&new, &past, operator.now()).await;
-        let Err(why) = self.pace.call(create).await? else { return Ok((number, Outcome::Made(foreign))) };
+        let Err(why) = self.creating.call(create).await? else { return Ok((number, Outcome::Made(foreign))) };
         let who = async || operator.store.find_existing(&names, operator.now()).await;
-        let existing = self.pace.call(who).await?.pop();
+        let existing = self.creating.call(who).await?.pop();
         let username = new.username.username().as_str();
         Ok((
             number,

@@ -3,6 +3,7 @@ mod account_admin;
 mod account_line;
 pub mod accounts;
 pub mod clients;
+mod delete;
 pub mod emails;
 mod export;
 mod history;

@@ -22,7 +22,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(20);
 /// Tries of a call that is not answered: a minute and a half, besides those of the SDK.
 const UNANSWERED_TRIES: u32 = 12;
 
-/// The pace of one command.
+/// The pace of one kind of calls. Futures that use it must be polled together: one that has its turn, and is not polled while
+/// others wait for theirs, would stop them all.
 pub struct Pace {
     permits: Semaphore,
     state: Mutex<State>,

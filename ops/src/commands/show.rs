@@ -60,6 +60,9 @@ fn facts(account: &Account, now: Timestamp) -> Vec<(&'static str, String)> {
     if let Some(until) = account.frozen_until(now) {
         facts.push(("addresses", format!("cannot be changed before {}", until.rfc3339())));
     }
+    if let Some(since) = account.deleting_since {
+        facts.push(("deletion", format!("began {}; accounts delete goes on with it", since.rfc3339())));
+    }
     if let Some(ended) = account.sessions_ended_at {
         facts.push(("all sessions ended", ended.rfc3339()));
     }

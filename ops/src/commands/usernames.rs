@@ -31,7 +31,8 @@ pub fn shown(name: &str) -> String {
 
 /// Claims for the accounts that exist what their usernames look like, if it is not claimed yet: they were created before
 /// look-alikes were refused. Those that look alike already keep their names, and are reported.
-pub async fn claim_looks(operator: &Operator, pace: &Pace) -> Result<(), Failure> {
+pub async fn claim_looks(operator: &Operator) -> Result<(), Failure> {
+    let pace = &Pace::new(operator.entropy.clone());
     let (mut alike, mut next) = (BTreeSet::new(), None);
     loop {
         let found = pace.call(async || operator.store.find_unclaimed_looks(next.as_ref()).await).await?;

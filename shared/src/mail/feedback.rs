@@ -72,7 +72,8 @@ struct Mail {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Bounce {
-    bounce_type: String,
+    #[serde(rename = "bounceType")]
+    kind: String,
     bounced_recipients: Vec<Recipient>,
     timestamp: String,
 }
@@ -82,7 +83,8 @@ struct Bounce {
 struct Complaint {
     complained_recipients: Vec<Recipient>,
     /// Of the feedback report (RFC 5965 section 7.3); not there if the report has none.
-    complaint_feedback_type: Option<String>,
+    #[serde(rename = "complaintFeedbackType")]
+    kind: Option<String>,
     timestamp: String,
 }
 
@@ -122,7 +124,7 @@ type Reported = (DeliveryFailure, Vec<Recipient>, String);
 /// `Transient` and `Undetermined` bounces are none: the next email may arrive.
 fn bounce(bounce: Option<Bounce>) -> Result<Reported, NoFailure> {
     let bounce = bounce.ok_or(NoFailure::Malformed)?;
-    match &*bounce.bounce_type {
+    match &*bounce.kind {
         "Permanent" => Ok((DeliveryFailure::Bounced, bounce.bounced_recipients, bounce.timestamp)),
         _ => Err(NoFailure::NotPermanent),
     }
@@ -130,7 +132,7 @@ fn bounce(bounce: Option<Bounce>) -> Result<Reported, NoFailure> {
 
 fn complaint(complaint: Option<Complaint>) -> Result<Reported, NoFailure> {
     let complaint = complaint.ok_or(NoFailure::Malformed)?;
-    match complaint.complaint_feedback_type.as_deref() {
+    match complaint.kind.as_deref() {
         Some("not-spam" | "auth-failure") => Err(NoFailure::NotAboutEmail),
         _ => Ok((DeliveryFailure::Complained, complaint.complained_recipients, complaint.timestamp)),
     }

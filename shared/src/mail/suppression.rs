@@ -28,7 +28,11 @@ impl SuppressionList {
         let call = self.ses.delete_suppressed_destination().email_address(address.as_str());
         match call.send().await {
             Ok(_) => Ok(true),
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found_exception()) => {
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(DeleteSuppressedDestinationError::is_not_found_exception) =>
+            {
                 Ok(false)
             }
             Err(error) => Err(SuppressionError(Box::new(error))),

@@ -2,14 +2,14 @@
 //! replaced or removed.
 use serde::Deserialize;
 
-use super::accounts::{BACKUP, PRIMARY};
+use super::accounts::{BACKUP, FORMER, PRIMARY, former_primary_record};
 use super::error::Context;
 use super::transaction::Transaction;
-use super::write::{Item, Write, text};
+use super::write::{Item, Write, number, text};
 use super::{Store, StoreError};
 use domain::{
     Account, AccountEvent, AccountId, ClientInfo, ConfirmedAddress, DeliveredTo, Delivery, EmailAddress,
-    MessageId, Notice, Timestamp, Undeliverable,
+    Link, MessageId, Notice, SignInEmail, Timestamp, Undeliverable,
 };
 
 /// What noting that email to an address fails takes.
@@ -129,8 +129,41 @@ impl Store {
         Ok(write.when("email = :email AND delivery = :known").value(":known", known))
     }
 
+    /// Notes that the mailbox is read, unless the address is a former one, which is only checked. Key: the record of the
+    /// address. The condition is false when it is no longer the account's, its waiting period is not over, or it has expired
+    /// as a former one.
+    pub(super) fn use_sign_in_email(
+        &self,
+        link: &Link,
+        sign_in_email: SignInEmail,
+        now: Timestamp,
+    ) -> Result<Write, StoreError> {
+        let (record, condition) = match sign_in_email {
+            SignInEmail::Primary => (PRIMARY.to_owned(), "email = :email"),
+            SignInEmail::Backup => (
+                BACKUP.to_owned(),
+                "email = :email AND (attribute_not_exists(usable_from) OR usable_from <= :now)",
+            ),
+            SignInEmail::Former => (FORMER.to_owned(), "email = :email AND in_force_until > :now"),
+            SignInEmail::FormerPrimary => {
+                (former_primary_record(&link.address), "email = :email AND in_force_until > :now")
+            }
+        };
+        let key = Self::account_key(&link.account_id, &record);
+        let write = match sign_in_email {
+            SignInEmail::Primary | SignInEmail::Backup => self.set_delivery(key, &Delivery::reached(now))?,
+            SignInEmail::Former | SignInEmail::FormerPrimary => Write::check(&self.tables.accounts, key),
+        };
+        let write = write.when(condition).value(":email", text(link.address.canonical()));
+        Ok(if sign_in_email == SignInEmail::Primary {
+            write
+        } else {
+            write.value(":now", number(now.unix_seconds()))
+        })
+    }
+
     /// Writes what is known about emails to the address of a record.
-    pub(super) fn set_delivery(&self, record: Item, delivery: &Delivery) -> Result<Write, StoreError> {
+    fn set_delivery(&self, record: Item, delivery: &Delivery) -> Result<Write, StoreError> {
         let delivery = serde_dynamo::to_attribute_value(delivery).context("make an attribute")?;
         Ok(Write::update(&self.tables.accounts, record, "SET delivery = :delivery")
             .value(":delivery", delivery))

@@ -3,7 +3,6 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::account_admin::when_current;
-use super::accounts::{BACKUP, FORMER, PRIMARY, former_primary_record};
 use super::error::Context;
 use super::limits::Counted;
 use super::read::{Found, query_pages};
@@ -12,9 +11,9 @@ use super::write::{Item, Write, key, number, text};
 use super::{Store, StoreError};
 use domain::session::{ABSOLUTE_LIFETIME, IDLE_LIFETIME};
 use domain::{
-    Account, AccountEvent, AccountId, ClientInfo, CountedFor, Delivery, EmailAddress, Generation, HourlyKey,
-    Limit, Link, LinkAuthorization, LogEntry, LoggedAction, MessageId, Notice, PasswordAttempt, Recovery,
-    Session, SignInEmail, SignInMethod, Timestamp, TokenHash,
+    Account, AccountEvent, AccountId, ClientInfo, CountedFor, EmailAddress, Generation, HourlyKey, Limit,
+    Link, LinkAuthorization, LogEntry, LoggedAction, MessageId, Notice, PasswordAttempt, Recovery, Session,
+    SignInEmail, SignInMethod, Timestamp, TokenHash,
 };
 
 /// Rows that one call for a list reads, valid or not.
@@ -288,39 +287,6 @@ impl Store {
     pub async fn end_session(&self, hash: &TokenHash) -> Result<(), StoreError> {
         self.write(self.delete_session(hash)).await.context("end a session")?;
         Ok(())
-    }
-
-    /// Notes that the mailbox is read, unless the address is a former one, which is only checked. Key: the record of the
-    /// address. The condition is false when it is no longer the account's, its waiting period is not over, or it has expired
-    /// as a former one.
-    fn use_sign_in_email(
-        &self,
-        link: &Link,
-        sign_in_email: SignInEmail,
-        now: Timestamp,
-    ) -> Result<Write, StoreError> {
-        let (record, condition) = match sign_in_email {
-            SignInEmail::Primary => (PRIMARY.to_owned(), "email = :email"),
-            SignInEmail::Backup => (
-                BACKUP.to_owned(),
-                "email = :email AND (attribute_not_exists(usable_from) OR usable_from <= :now)",
-            ),
-            SignInEmail::Former => (FORMER.to_owned(), "email = :email AND in_force_until > :now"),
-            SignInEmail::FormerPrimary => {
-                (former_primary_record(&link.address), "email = :email AND in_force_until > :now")
-            }
-        };
-        let key = Self::account_key(&link.account_id, &record);
-        let write = match sign_in_email {
-            SignInEmail::Primary | SignInEmail::Backup => self.set_delivery(key, &Delivery::reached(now))?,
-            SignInEmail::Former | SignInEmail::FormerPrimary => Write::check(&self.tables.accounts, key),
-        };
-        let write = write.when(condition).value(":email", text(link.address.canonical()));
-        Ok(if sign_in_email == SignInEmail::Primary {
-            write
-        } else {
-            write.value(":now", number(now.unix_seconds()))
-        })
     }
 
     /// Lists the valid sessions of an account, the newest first, until there are `enough`. Reads `MOST_PAGES` calls of

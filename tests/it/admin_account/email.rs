@@ -4,7 +4,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{ID, assert_refused, wanted, wanted_with};
-use crate::support::{Answer, PASSWORD, World, token_in};
+use crate::support::{Answer, NOON, PASSWORD, World, bounce, token_in};
 
 /// The default of `PrimaryHoldHours`.
 const HOLD: Duration = Duration::from_hours(72);
@@ -190,6 +190,20 @@ async fn the_email_of_an_sso_account_changes_with_the_products_word_alone() {
     let sent = world.deliver().await;
     assert_eq!(sent.len(), 2, "both mailboxes are told");
     world.assert_claims_fit();
+}
+
+#[tokio::test]
+async fn an_email_that_bounces_is_replaced_by_another() {
+    let world = World::new();
+    world.put_account(ID, &wanted()).await;
+    world.after(Duration::from_mins(1));
+    assert!(world.report(&bounce("mina@example.com", NOON + 30)).await);
+    assert!(world.dump()["AccountsTable"].concat().contains("delivery"));
+    let replaced = world.put_account(ID, &with_email("new@example.org", true)).await;
+    assert_eq!(emails(&replaced), only("new@example.org"));
+    world.assert_claims_fit();
+    assert_eq!(world.delete_account(ID).await.status, 200);
+    assert!(world.dump()["AccountsTable"].is_empty());
 }
 
 #[tokio::test]

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
+use super::CONFIGURATION_SET;
 use super::address::bare_addresses;
-use super::{CONFIGURATION_SET, Refusal};
 use crate::aws::response::{AwsResponse, Service};
 use crate::clock;
 use crate::events::{Events, NewEvent};
@@ -145,7 +145,9 @@ impl Ses {
     /// The server of its addresses turns this email down after all, and refuses further ones.
     pub fn bounce(&self, email: &ReceivedEmail) {
         let addresses = bare_addresses(&email.to);
-        addresses.iter().for_each(|address| self.bounce_at(address));
+        for address in &addresses {
+            self.bounce_at(address);
+        }
         self.report(email, &addresses, (Reported::Bounce, "Permanent", "General"));
     }
 
@@ -171,16 +173,11 @@ impl Ses {
 
     /// Responds to `DELETE /v2/email/suppression/addresses/{address}`.
     pub fn remove_suppressed(&self, address: &str) -> AwsResponse {
-        match self.lock().suppressed.remove(&address.to_ascii_lowercase()) {
-            Some(_) => AwsResponse::of_ses(&json!({})),
-            None => {
-                let Refusal { kind, message } = Refusal {
-                    kind: "NotFoundException",
-                    message: format!("Email address {address} does not exist on your suppression list."),
-                };
-                AwsResponse::failure(Service::Ses, StatusCode::NOT_FOUND, kind, &message)
-            }
+        if self.lock().suppressed.remove(&address.to_ascii_lowercase()).is_some() {
+            return AwsResponse::of_ses(&json!({}));
         }
+        let message = format!("Email address {address} does not exist on your suppression list.");
+        AwsResponse::failure(Service::Ses, StatusCode::NOT_FOUND, "NotFoundException", &message)
     }
 
     /// Publishes what happened to an email, if its configuration set says so.

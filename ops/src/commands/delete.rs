@@ -1,0 +1,41 @@
+//! `ops accounts delete`: forgets an account, and says what remains.
+use shared::store::Deletion;
+
+use super::{Operator, account_admin, show};
+use crate::error::Failure;
+
+/// How often an account is read that changes while it is deleted.
+const READS: usize = 5;
+
+/// Where something about a deleted account is left, and how long.
+const REMAINS: &str = "\
+what remains: links that were sent, which open nothing (up to 9 days); what strangers typed in forms (up to 3 days, and 2 more);
+counts of limits, under keyed hashes (up to a year); the functions' logs, which have its id (LogRetentionDays); the backups of
+DynamoDB (35 days, with point-in-time recovery); emails in mailboxes; exports, and what products know of it";
+
+/// Deletes an account. Without `yes` it only shows which one that would be.
+pub async fn run(operator: &Operator, typed: &str, yes: bool) -> Result<(), Failure> {
+    if !yes {
+        show::print(operator, typed).await?;
+        return Err(Failure::Input(vec![
+            "nothing was deleted; with --yes this account is deleted, and no undo brings it back".into(),
+        ]));
+    }
+    let id = account_admin::find(operator, typed).await?;
+    for _ in 0..READS {
+        let Some(account) = operator.store.load_account(&id).await? else { break };
+        // From here on nobody signs in to it. If this is interrupted, the same command goes on.
+        if operator.store.begin_deletion(&account, operator.now()).await? == Deletion::Done
+            && operator.store.go_on_deleting(&id, operator.now()).await? == Deletion::Done
+        {
+            break;
+        }
+    }
+    if operator.store.load_account(&id).await?.is_some() {
+        let problem =
+            format!("{typed} ({}) is being changed, and is not deleted: run this again", id.as_str());
+        return Err(Failure::Input(vec![problem]));
+    }
+    println!("{typed} ({}) is deleted\n{REMAINS}", id.as_str());
+    Ok(())
+}
