@@ -12,6 +12,7 @@ use shared::error::Error;
 use shared::logging;
 use shared::metrics::{Event, Subject};
 use shared::requirements::AccountAdministration;
+use shared::runtime::{self, Methods};
 use shared::store::{AccountUpdate, Deletion, NewAccount, NotCreated, UpdateRefused};
 use shared::web::{Code, Method, PreconditionFailed, Problem, Reply, Request, StatusCode};
 
@@ -30,6 +31,11 @@ enum Done {
 
 /// How often an account is read that others change at the same time.
 const READS: usize = 5;
+
+/// What the function answers.
+pub fn methods() -> Methods<AccountAdministration> {
+    runtime::get(get).put(put).delete(delete).post(post)
+}
 
 /// GET `/admin/accounts/{external_id}`.
 pub async fn get(app: &App<AccountAdministration>, request: Request) -> Result<Reply, Error> {
