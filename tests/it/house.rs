@@ -267,30 +267,6 @@ fn every_text_exists_in_every_language_and_is_used() {
     }
 }
 
-#[test]
-fn no_permission_has_a_wildcard() {
-    let mut own_policy = 0;
-    for (number, line) in template_text().lines().enumerate() {
-        let line = line.split(" #").next().unwrap_or_default().trim();
-        // A condition narrows the permission it belongs to.
-        let keys = line.contains("dynamodb:LeadingKeys") && line.starts_with("ForAllValues:");
-        // SES may ask about the sender's domain, its address or the recipient; the condition on the sender bounds it.
-        let identity = line == "- !Sub arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:identity/*";
-        // The condition on their tags bounds it (`oidc_key_trouble::functions_use_the_keys_of_their_stack_alone_and_make_none`).
-        let made_keys = line.ends_with(":kms:${AWS::Region}:${AWS::AccountId}:key/*");
-        // Any account, of the routes of the account API alone.
-        let of_callers = line.contains(":execute-api:") && line.contains("/admin/accounts/*");
-        let formula = line.starts_with("Expression:") || line.starts_with("AllowedPattern:");
-        // The policy of the signing key itself: it leaves the decision to the roles' policies.
-        let of_the_key = line == "Action: kms:*" || line == "Resource: \"*\"";
-        own_policy += usize::from(of_the_key);
-        let pattern =
-            keys || identity || made_keys || of_callers || formula || of_the_key || line.starts_with('#');
-        assert!(pattern || !line.contains('*'), "template.yaml, line {}: {line}", number + 1);
-    }
-    assert_eq!(own_policy, 2, "the two lines of that policy");
-}
-
 /// A resource of the template as it is written.
 fn resource(name: &str) -> yaml_serde::Value {
     let template: yaml_serde::Value = yaml_serde::from_str(&template_text()).expect("the template is YAML");

@@ -287,7 +287,13 @@ fn waits_for_aws_are_those_that_are_written_down() {
         assert!(page.contains(&format!("| {service} {figures}")), "{service} {figures}");
     }
     for function in &template().functions {
-        let most = if function.routes.is_empty() { 30 } else { 10 };
+        let most = match &*function.name {
+            // A deletion is many calls. API Gateway waits for thirty seconds.
+            "admin-account" => 25,
+            // A batch of emails.
+            "mailer" => 30,
+            _ => 10,
+        };
         assert_eq!(function.timeout, Duration::from_secs(most), "{}", function.name);
         assert!(all.is_some_and(|all| all < function.timeout), "the page can still say sorry");
     }
@@ -335,4 +341,28 @@ fn all_texts(folder: &Path) -> Vec<(String, String)> {
         }
     }
     found
+}
+
+#[test]
+fn no_permission_has_a_wildcard() {
+    let mut own_policy = 0;
+    for (number, line) in template_text().lines().enumerate() {
+        let line = line.split(" #").next().unwrap_or_default().trim();
+        // A condition narrows the permission it belongs to.
+        let keys = line.contains("dynamodb:LeadingKeys") && line.starts_with("ForAllValues:");
+        // SES may ask about the sender's domain, its address or the recipient; the condition on the sender bounds it.
+        let identity = line == "- !Sub arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:identity/*";
+        // The condition on their tags bounds it (`oidc_key_trouble::functions_use_the_keys_of_their_stack_alone_and_make_none`).
+        let made_keys = line.ends_with(":kms:${AWS::Region}:${AWS::AccountId}:key/*");
+        // Any account, of the routes of the account API alone.
+        let of_callers = line.contains(":execute-api:") && line.contains("/admin/accounts/*");
+        let formula = line.starts_with("Expression:") || line.starts_with("AllowedPattern:");
+        // The policy of the signing key itself: it leaves the decision to the roles' policies.
+        let of_the_key = line == "Action: kms:*" || line == "Resource: \"*\"";
+        own_policy += usize::from(of_the_key);
+        let pattern =
+            keys || identity || made_keys || of_callers || formula || of_the_key || line.starts_with('#');
+        assert!(pattern || !line.contains('*'), "template.yaml, line {}: {line}", number + 1);
+    }
+    assert_eq!(own_policy, 2, "the two lines of that policy");
 }

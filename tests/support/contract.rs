@@ -36,19 +36,15 @@ pub fn assert_described(ask: &Ask, answer: &Answer) {
         return;
     }
     let path = CONTRACT.path_of(sent);
-    let methods = path.and_then(|path| CONTRACT.methods(path));
-    let path = path.unwrap_or(sent);
-    let found = match (methods, answer.status) {
+    let found = match (path, answer.status) {
         // The path is none of the site's, or has a slash too many.
         (None, _) => CONTRACT.find("/components/schemas/Problem", &answer.json()),
-        // The description names the methods that there are.
-        (Some(methods), 405) if !methods.contains(&method(ask)) => {
-            CONTRACT.find("/components/schemas/Problem", &answer.json())
-        }
-        (Some(_), status) => CONTRACT.check(path, &method(ask), status, media_type, &answer.json()),
+        // The description names the methods that there are. API Gateway may have led a path with dots elsewhere.
+        (Some(_), 405) => CONTRACT.find("/components/schemas/Problem", &answer.json()),
+        (Some(path), status) => CONTRACT.check(path, &method(ask), status, media_type, &answer.json()),
     };
     if let Err(difference) = found {
-        panic!("openapi.yaml, {} {path}: {difference}\n{}", ask.method, answer.body);
+        panic!("openapi.yaml, {} {sent}: {difference}\n{}", ask.method, answer.body);
     }
 }
 
@@ -95,7 +91,7 @@ impl Contract {
             loop {
                 match (parts.next(), sent.next()) {
                     (None, None) => return true,
-                    (Some(part), Some(sent)) if part == sent || is_variable(part) => {}
+                    (Some(part), Some(sent)) if part == sent || is_variable(part) && !sent.is_empty() => {}
                     _ => return false,
                 }
             }

@@ -21,6 +21,7 @@ fn dispatch(database: &Database, operation: &str, body: &Value) -> Result<String
         "Query" => answer(database.query(read(body)?)),
         "Scan" => answer(database.scan(read(body)?)),
         "TransactWriteItems" => answer(database.transact_write_items(read(body)?)),
+        "BatchGetItem" => answer(database.batch_get_item(read(body)?)),
         "BatchWriteItem" => answer(database.batch_write_item(read(body)?)),
         "ExecuteStatement" => answer(database.execute_statement(read(body)?)),
         other => Err(DynoxideError::ValidationException(format!("no flow is expected to call {other}"))),

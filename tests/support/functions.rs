@@ -156,11 +156,7 @@ impl Functions {
                 let methods = get(oidc_sign_out::get).post(oidc_sign_out::post);
                 respond(&self.oidc_sign_out, &methods, event).await
             }
-            "admin-account" => {
-                let methods = get(admin_account::get).put(admin_account::put);
-                let methods = methods.delete(admin_account::delete).post(admin_account::post);
-                respond(&self.admin_account, &methods, event).await
-            }
+            "admin-account" => respond(&self.admin_account, &admin_account::methods(), event).await,
             other => panic!("{other} is not behind a route"),
         }
     }

@@ -12,7 +12,8 @@ use shared::error::Error;
 use shared::logging;
 use shared::metrics::{Event, Subject};
 use shared::requirements::AccountAdministration;
-use shared::store::{AccountUpdate, Deletion, NewAccount, NotCreated, UpdateRefused};
+use shared::runtime::{self, Methods};
+use shared::store::{AccountUpdate, Deletion, NewAccount, NotCreated, StoreError, UpdateRefused};
 use shared::web::{Code, Method, PreconditionFailed, Problem, Reply, Request, StatusCode};
 
 /// What a PUT has done.
@@ -30,6 +31,11 @@ enum Done {
 
 /// How often an account is read that others change at the same time.
 const READS: usize = 5;
+
+/// What the function answers.
+pub fn methods() -> Methods<AccountAdministration> {
+    runtime::get(get).put(put).delete(delete).post(post)
+}
 
 /// GET `/admin/accounts/{external_id}`.
 pub async fn get(app: &App<AccountAdministration>, request: Request) -> Result<Reply, Error> {
@@ -77,9 +83,11 @@ pub async fn delete(app: &App<AccountAdministration>, request: Request) -> Resul
         if account.deleting_since.is_none() {
             check(&request, &Method::DELETE, Some(&account))?;
         }
-        if app.store.begin_deletion(&account, now).await? == Deletion::Done
-            && app.store.go_on_deleting(&account.id, now).await? == Deletion::Done
-        {
+        let begun = unless_crowded(app.store.begin_deletion(&account, now).await)?;
+        if begun != Some(Deletion::Done) {
+            continue;
+        }
+        if unless_crowded(app.store.go_on_deleting(&account.id, now).await)? == Some(Deletion::Done) {
             tracing::info!("deleted an account");
             let deleted = Deleted::new(external_id, app.needs.log_retention_days);
             return Ok(Reply::document(StatusCode::OK, &deleted));
@@ -155,7 +163,9 @@ async fn create(
         language: account.language.unwrap_or_default(),
     };
     app.store.release_expired_claim(&new.primary, now).await?;
-    match app.store.create_account(&new, now).await? {
+    let created = app.store.create_account(&new, now).await;
+    let Some(created) = unless_crowded(created)? else { return Ok(Done::Nothing) };
+    match created {
         Ok(()) => {
             logging::record_account(&new.id);
             tracing::info!("created an account");
@@ -220,7 +230,10 @@ async fn change(
         source: &request.client_info(),
     };
     let counted = app.store.counted(&app.needs.emails.keys);
-    match counted.update_account(update, now).await? {
+    let Some(updated) = unless_crowded(counted.update_account(update, now).await)? else {
+        return Ok(Done::Nothing);
+    };
+    match updated {
         Ok(()) => {
             let (profile, email) = (changes.changes_profile(), changes.email.is_some());
             tracing::info!(profile, email, "changed an account");
@@ -234,6 +247,14 @@ async fn change(
             let code = if limit == limits[0] { Code::TooSoon } else { Code::TooMany };
             Err(Problem::of_field("email", code).into())
         }
+    }
+}
+
+/// Nothing where others wrote the same items at every try: the account has to be read again.
+fn unless_crowded<T>(outcome: Result<T, StoreError>) -> Result<Option<T>, Error> {
+    match outcome {
+        Err(error) if error.is_conflict() => Ok(None),
+        outcome => Ok(Some(outcome?)),
     }
 }
 

@@ -1,11 +1,6 @@
 //! The Lambda binary of the flow in `lib.rs`.
-use shared::runtime::{get, serve};
+use shared::runtime::serve;
 
 fn main() -> std::process::ExitCode {
-    serve(
-        &get(admin_account::get)
-            .put(admin_account::put)
-            .delete(admin_account::delete)
-            .post(admin_account::post),
-    )
+    serve(&admin_account::methods())
 }

@@ -10,6 +10,7 @@ const FIELDS: [&str; 6] = ["username", "email", "email_verified", "kind", "local
 
 /// An account as its product sees it: no hash, and no address that the person has not given to the product.
 #[derive(Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "a product sees a field for each")]
 struct Representation<'a> {
     external_id: Option<&'a ExternalId>,
     account_id: &'a str,
@@ -90,7 +91,8 @@ pub fn read(request: &Request) -> Result<Wanted, Problem> {
 /// What is left of a deleted account, and for how long.
 #[derive(Serialize)]
 pub struct Deleted {
-    deleted: bool,
+    #[serde(rename = "deleted")]
+    is_done: bool,
     external_id: ExternalId,
     remains: [Remains; 5],
 }
@@ -110,7 +112,7 @@ impl Deleted {
         let remains = |what, contains, days| Remains { what, contains, days };
         // Longer by two days than items live: DynamoDB deletes an expired item within that time.
         Self {
-            deleted: true,
+            is_done: true,
             external_id,
             remains: [
                 remains("logs", "the account id, and when it was used", Some(log_retention_days)),

@@ -140,11 +140,11 @@ impl Store {
         } else {
             write
         };
-        self.when_as_read(write, account)
+        Self::when_as_read(write, account)
     }
 
     /// Adds the condition that the profile is as it was read, as far as a product sees it.
-    pub(super) fn when_as_read(&self, write: Write, account: &Account) -> Write {
+    pub(super) fn when_as_read(write: Write, account: &Account) -> Write {
         let is_disabled = if account.is_disabled() {
             "attribute_exists(disabled_at)"
         } else {
@@ -202,12 +202,12 @@ impl Store {
     /// Key: the pending record. The condition is false when it is not what the account had when it was read.
     fn check_pending(&self, account: &Account) -> Write {
         let check = Write::check(&self.tables.accounts, Self::account_key(&account.id, PENDING));
-        self.when_pending_as_read(check, account)
+        Self::when_pending_as_read(check, account)
     }
 
     /// Adds the condition that the same address is pending as when the account was read, or none. One of an earlier
     /// generation is none.
-    pub(super) fn when_pending_as_read(&self, write: Write, account: &Account) -> Write {
+    pub(super) fn when_pending_as_read(write: Write, account: &Account) -> Write {
         match account.pending() {
             Some(pending) => {
                 write.when("request_id = :pending").value(":pending", text(pending.request.as_str()))
@@ -248,7 +248,7 @@ impl Store {
             PendingAddress { address: address.clone(), since: now, request: request_id.clone(), generation };
         let primary = PendingPrimary { pending, session: None };
         let put = self.put_record(&account.id, Record::Pending(Pending::primary(&primary)))?;
-        tx.add(self.when_pending_as_read(put, account));
+        tx.add(Self::when_pending_as_read(put, account));
         self.announce_request(tx, PrimaryRequest { account, primary: &primary, event_id, source }, now)
     }
 
@@ -276,7 +276,7 @@ impl Store {
             before_primary: Some(account.primary_emails()),
         };
         let pending = Write::delete(&self.tables.accounts, Self::account_key(&account.id, PENDING));
-        tx.add(self.when_pending_as_read(pending, account));
+        tx.add(Self::when_pending_as_read(pending, account));
         self.record_and_tell(tx, &account.id, &primary, &event, &[])?;
         self.replace_addresses(tx, account, &primary, &recovery, now)
     }

@@ -65,8 +65,8 @@ impl Store {
             .value(":one", number(1));
         let pending = Write::check(&self.tables.accounts, Self::account_key(&account.id, PENDING));
         let mut tx = Transaction::new("begin to delete an account");
-        tx.add(self.when_as_read(mark, account));
-        tx.add(self.when_pending_as_read(pending, account));
+        tx.add(Self::when_as_read(mark, account));
+        tx.add(Self::when_pending_as_read(pending, account));
         tx.add(self.check_backup(account)?);
         Ok(match tx.commit(self).await? {
             Ok(()) => Deletion::Done,

@@ -50,15 +50,19 @@ impl StoreError {
         if self.source.is::<LeftUnread>() {
             return Some(Passing::Throttled);
         }
-        if let Some(error) = self.source.downcast_ref::<SdkError<TransactWriteItemsError>>()
-            && error.as_service_error().is_some_and(is_conflict)
-        {
+        if self.is_conflict() {
             return Some(Passing::Throttled);
         }
         passing::<TransactWriteItemsError>(&self.source)
             .or_else(|| passing::<BatchGetItemError>(&self.source))
             .or_else(|| passing::<ScanError>(&self.source))
             .or_else(|| passing::<QueryError>(&self.source))
+    }
+
+    /// Whether others wrote the same items at every try of a transaction. Nothing was written.
+    pub fn is_conflict(&self) -> bool {
+        let error = self.source.downcast_ref::<SdkError<TransactWriteItemsError>>();
+        error.and_then(SdkError::as_service_error).is_some_and(is_conflict)
     }
 
     /// Whether an item was read that does not parse, so that every other item can still be read.
