@@ -11,7 +11,7 @@ use dev::gateway::routes::{Found, Routes};
 use dev::lambda::process::Variables;
 use dev::mailbox::ReceivedEmail;
 use dev::stack::environment::{Environments, secrets};
-use dev::template::{Function, Template};
+use dev::template::Template;
 use domain::password::Work;
 use domain::{AccountId, HashingKeys, PasswordHasher};
 use dynoxide::Database;
