@@ -49,7 +49,7 @@ impl Site {
     }
 
     fn signed(&self, signer: Signer<'_>, request: SiteRequest, minutes_ago: i64) -> Result<SiteRequest> {
-        let at = clock::now() - std::time::Duration::from_secs(60) * u32::try_from(minutes_ago)?;
+        let at = clock::now() - std::time::Duration::from_mins(minutes_ago.try_into()?);
         signer.signed(request, self.stack.page_url(), at)
     }
 

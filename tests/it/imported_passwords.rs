@@ -117,11 +117,12 @@ async fn a_hash_that_costs_more_than_a_new_one_is_brought_to_the_current_cost_so
 
 #[tokio::test]
 async fn where_the_operator_names_the_former_hashes_every_try_does_the_work_of_all() {
-    let named = "bcrypt$c=4,l=23 pbkdf2-sha256$i=1000,l=32";
+    let named = "bcrypt$c=4,l=23 pbkdf2-sha256$i=1000,l=32 bcrypt-sha256$c=4,l=23";
     let world = World::new().with_former_hashes(named);
     world.person("mina").create().await;
     world.person("ines").imported(HASHES[0].0).create().await;
     world.person("iris").imported(HASHES[4].0).create().await;
+    world.person("sami").imported(HASHES[6].0).create().await;
     world.person("dana").imported(HASHES[0].0).disabled().create().await;
     world.person("petra").sso().create().await;
     let tried = async |identifier: &str, password: &str| {
@@ -131,13 +132,13 @@ async fn where_the_operator_names_the_former_hashes_every_try_does_the_work_of_a
     };
     let work = |argon2id_runs| Work { argon2id_runs, legacy_runs: once_each(named) };
     let oversized = "x".repeat(2_000);
-    for identifier in ["nobody", "mina", "ines", "iris", "dana", "petra"] {
+    for identifier in ["nobody", "mina", "ines", "iris", "sami", "dana", "petra"] {
         for wrong in ["Correct horse battery", "", &oversized] {
             assert_eq!(tried(identifier, wrong).await, (401, work(1)), "{identifier}");
         }
     }
     // The first right password costs one more run of Argon2id, for the new hash.
-    for (identifier, runs) in [("mina", 1), ("ines", 2), ("ines", 1), ("iris", 2)] {
+    for (identifier, runs) in [("mina", 1), ("ines", 2), ("ines", 1), ("iris", 2), ("sami", 2)] {
         assert_eq!(tried(identifier, PASSWORD).await, (200, work(runs)), "{identifier}");
     }
     for _ in 0..10 {

@@ -196,6 +196,7 @@ pub fn account(password: Option<u8>) -> Account {
         "$argon2id$v=19$m=64,t=1,p=1$c2l4dGVlbiBieXRlIHNhbA$AO+Qn5rf3loI0GlsiozAlajzHQhpTjOgtExeRkJ1ihg";
     static ACCOUNT: LazyLock<Account> = LazyLock::new(|| Account {
         id: AccountId::new("a"),
+        external_id: None,
         username: Username::parse("mina").expect("a username"),
         kind: AccountKind::Regular,
         password_hash: PasswordHash::parse(HASH).ok(),
@@ -205,6 +206,7 @@ pub fn account(password: Option<u8>) -> Account {
         sessions_ended_at: None,
         backup_frozen_until: None,
         disabled_at: None,
+        deleting_since: None,
         created_at: at(0),
         primary: ConfirmedAddress::new(address(u8::MAX), at(0)),
         pending_primary: None,

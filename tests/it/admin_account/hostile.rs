@@ -62,13 +62,18 @@ async fn a_principal_needs_no_cookie_no_origin_and_no_cloudfront() {
     assert_refused(&world.back_end(&html).await, 404, "account-unknown", None);
 }
 
+/// Every byte percent-encoded (RFC 3986 section 2.1).
+fn percent_encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |encoded, byte| format!("{encoded}%{byte:02x}"))
+}
+
 #[tokio::test]
 async fn a_path_means_one_id_or_none() {
     let world = World::new();
     for id in ["auth0|5f7c", "a.b", "x+y", "\"q\"", "a;b=c", "{id}", "mina@example.com"] {
         let email = format!("person{}@example.com", id.len());
         let fields = json!({ "username": format!("person{}", id.len()), "email": email });
-        let encoded: String = id.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let encoded = percent_encoded(id);
         let created = world.put_account(&encoded, &wanted_with(&fields)).await;
         assert_eq!((created.status, created.json()["external_id"].as_str()), (201, Some(id)), "{id}");
         assert_eq!(world.delete_account(&encoded).await.status, 200, "{id}");

@@ -2,7 +2,8 @@
 use std::sync::LazyLock;
 
 use domain::{
-    AccountEvent, ClientInfo, ConfirmedAddress, EmailAddress, FormerAddress, History, MessageId, Timestamp,
+    AccountEvent, ClientInfo, ConfirmedAddress, Delivery, EmailAddress, FormerAddress, History, MessageId,
+    Timestamp,
 };
 
 use super::{
@@ -43,6 +44,7 @@ fn to_real(emails: RecoveryEmails) -> domain::RecoveryEmails {
             address: EMAIL_ADDRESSES[address].clone(),
             since: time(since),
             usable_from: time(moment(usable_from, 0)),
+            delivery: Delivery::default(),
         }),
         former: emails.former.map(|Former { address, since, until }| FormerAddress {
             address: EMAIL_ADDRESSES[address].clone(),
