@@ -1,0 +1,22 @@
+"""Signs the requests to the account API, as the back end of a product does."""
+import os
+
+import schemathesis
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from requests.auth import AuthBase
+
+
+class Signature(AuthBase):
+    """Signature Version 4 of API Gateway, over the host, the time and the body."""
+
+    def __call__(self, request):
+        credentials = Credentials(*os.environ["WRITER"].split(":"))
+        to_sign = AWSRequest(request.method, request.url, data=request.body or b"")
+        SigV4Auth(credentials, "execute-api", os.environ["REGION"]).add_auth(to_sign)
+        request.headers.update(to_sign.headers)
+        return request
+
+
+schemathesis.auth.set_from_requests(Signature()).apply_to(path_regex="^/admin/")
