@@ -121,7 +121,7 @@ async fn bad_account_lines_are_named_and_refuse_the_start() -> Result<()> {
     assert!(!status.success());
     for line in [
         "line 2: ",
-        "line 3: the username is already in line 1",
+        "line 3: the username \"mina\" is already in line 1",
         "line 4: not JSON, as of column 2; each line must be one object",
     ] {
         assert!(stderr.contains(line), "{line:?} is missing in {stderr}");
