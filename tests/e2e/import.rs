@@ -67,7 +67,9 @@ async fn a_run_that_is_killed_has_created_accounts_and_says_where_to_continue() 
     let (code, said) =
         ops(&stack, &["accounts", "import", &path, "--skip-existing", "--from", "1001"]).await?;
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains(&format!("{} accounts created", LINES - first)), "{first} {said}");
+    // A transaction that was under way may have been carried out after the process was gone.
+    let created = said.split_once(" accounts created").and_then(|(created, _)| created.parse::<usize>().ok());
+    assert!(created.is_some_and(|created| created > 0 && created <= LINES - first), "{first} {said}");
     assert_eq!(imported(&stack)?, LINES);
     stack.stop().await;
     Ok(())

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use crate::support::{PASSWORD, Visitor, World};
 
-/// Hashes of [`PASSWORD`] of other programs (libxcrypt, OpenSSL), each with the start of the stored form.
-const HASHES: [(&str, &str); 6] = [
+/// Hashes of [`PASSWORD`] of other programs (libxcrypt, OpenSSL, Django), each with the start of the stored form.
+const HASHES: [(&str, &str); 8] = [
     ("$2a$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS", "$bcrypt$c=4,l=23$"),
     ("$2b$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS", "$bcrypt$c=4,l=23$"),
     ("$2y$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS", "$bcrypt$c=4,l=23$"),
@@ -22,6 +22,14 @@ const HASHES: [(&str, &str); 6] = [
     (
         "$pbkdf2-sha512$i=1000$c2l4dGVlbiBieXRlIHNhbA$rU4+LXNnfyZTFoCA/lyqwAI23FwQPXA1J8WUvWKIN0asda65BYVS3ajgw8RORUx2kWMyEjgepCG1IEmnGuv2Yg",
         "$pbkdf2-sha512$i=1000,l=64$",
+    ),
+    (
+        "bcrypt_sha256$$2b$04$abcdefghijklmnopqrstuuFABy..DpKi5eX.TjDW.8iDMNk/Tma6W",
+        "$bcrypt-sha256$c=4,l=23$",
+    ),
+    (
+        "scrypt$1024$seasalt12345$8$5$+ZMRqpg9t8vCo3erUBgs/OCNWEIxAw2yX8vTA+1lEPVQ/QWKeQha4cHatTTd9sytKlo2eePLZdPfUz/bJSXKPw==",
+        "$scrypt$ln=10,r=8,p=5,l=64$",
     ),
 ];
 
@@ -109,11 +117,12 @@ async fn a_hash_that_costs_more_than_a_new_one_is_brought_to_the_current_cost_so
 
 #[tokio::test]
 async fn where_the_operator_names_the_former_hashes_every_try_does_the_work_of_all() {
-    let named = "bcrypt$c=4,l=23 pbkdf2-sha256$i=1000,l=32";
+    let named = "bcrypt$c=4,l=23 pbkdf2-sha256$i=1000,l=32 bcrypt-sha256$c=4,l=23";
     let world = World::new().with_former_hashes(named);
     world.person("mina").create().await;
     world.person("ines").imported(HASHES[0].0).create().await;
     world.person("iris").imported(HASHES[4].0).create().await;
+    world.person("sami").imported(HASHES[6].0).create().await;
     world.person("dana").imported(HASHES[0].0).disabled().create().await;
     world.person("petra").sso().create().await;
     let tried = async |identifier: &str, password: &str| {
@@ -123,13 +132,13 @@ async fn where_the_operator_names_the_former_hashes_every_try_does_the_work_of_a
     };
     let work = |argon2id_runs| Work { argon2id_runs, legacy_runs: once_each(named) };
     let oversized = "x".repeat(2_000);
-    for identifier in ["nobody", "mina", "ines", "iris", "dana", "petra"] {
+    for identifier in ["nobody", "mina", "ines", "iris", "sami", "dana", "petra"] {
         for wrong in ["Correct horse battery", "", &oversized] {
             assert_eq!(tried(identifier, wrong).await, (401, work(1)), "{identifier}");
         }
     }
     // The first right password costs one more run of Argon2id, for the new hash.
-    for (identifier, runs) in [("mina", 1), ("ines", 2), ("ines", 1), ("iris", 2)] {
+    for (identifier, runs) in [("mina", 1), ("ines", 2), ("ines", 1), ("iris", 2), ("sami", 2)] {
         assert_eq!(tried(identifier, PASSWORD).await, (200, work(runs)), "{identifier}");
     }
     for _ in 0..10 {
