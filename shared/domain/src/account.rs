@@ -347,7 +347,8 @@ pub(crate) mod tests {
         }
         // Back to the former one, which is active: no waiting period.
         let back = waiting.after_confirming(&old, WAIT, last);
-        assert_eq!(back, RecoveryEmails { backup: waiting.active_backup(last), former: None });
+        let read = waiting.active_backup(last).map(|backup| backup.read_at(last));
+        assert_eq!(back, RecoveryEmails { backup: read, former: None });
         // Another one during the waiting period: the active one stays, the waiting one goes.
         let third = waiting.after_confirming(&address("third@example.org"), WAIT, last);
         assert_eq!(third.former.map(|former| (former.address, former.until)), Some((old, last + WAIT)));
