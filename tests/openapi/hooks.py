@@ -12,7 +12,7 @@ class Signature(AuthBase):
     """Signature Version 4 of API Gateway, over the host, the time and the body."""
 
     def __call__(self, request):
-        credentials = Credentials(*os.environ["WRITER"].split(":"))
+        credentials = Credentials(*os.environ["MANAGER"].split(":"))
         to_sign = AWSRequest(request.method, request.url, data=request.body or b"")
         SigV4Auth(credentials, "execute-api", os.environ["REGION"]).add_auth(to_sign)
         request.headers.update(to_sign.headers)

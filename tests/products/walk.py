@@ -33,7 +33,7 @@ def free_port():
 
 @contextlib.contextmanager
 def stack(*options):
-    """The local stack: its issuer, which is its address too, the product that it has registered, and who may write accounts."""
+    """The local stack: its issuer, which is its address too, the product that it has registered, and who may manage accounts."""
     command = ["cargo", "dev", "--port-base", "0", *options]
     with tempfile.NamedTemporaryFile("r") as log:
         with open(log.name, "w") as into:
@@ -47,8 +47,8 @@ def stack(*options):
             issuer = re.search(r"^ +Issuer +(\S+)", said, re.M)[1]
             client_id, secret = re.search(r"^ +client_id (\S+) +client_secret (\S+)", said, re.M).groups()
             region = re.search(r"--aws-sigv4 aws:amz:([^:]+):", said)[1]
-            writer = re.search(r"^ +account-writer +(\S+)", said, re.M)[1]
-            yield {"ISSUER": issuer, "CLIENT_ID": client_id, "CLIENT_SECRET": secret, "REGION": region, "WRITER": writer}
+            manager = re.search(r"^ +product +(\S+:\S+)$", said, re.M)[1]
+            yield {"ISSUER": issuer, "CLIENT_ID": client_id, "CLIENT_SECRET": secret, "REGION": region, "MANAGER": manager}
         finally:
             process.terminate()
             process.wait(timeout=30)
