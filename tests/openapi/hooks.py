@@ -1,4 +1,4 @@
-"""Signs the requests to the account API, as the back end of a product does."""
+"""Who sends the requests: the back end of a product to the account API, a browser to all else."""
 import os
 
 import schemathesis
@@ -19,4 +19,13 @@ class Signature(AuthBase):
         return request
 
 
+class Session(AuthBase):
+    """The cookie of a session."""
+
+    def __call__(self, request):
+        request.headers["Cookie"] = f"__Host-session={os.environ['SESSION']}"
+        return request
+
+
 schemathesis.auth.set_from_requests(Signature()).apply_to(path_regex="^/admin/")
+schemathesis.auth.set_from_requests(Session()).skip_for(path_regex="^/admin/")
