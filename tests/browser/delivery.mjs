@@ -32,6 +32,7 @@ for (const language of LANGUAGES) {
     await visitor.signIn(username, password);
     await visitor.takeBackup(say, "backup-define", backup);
     await stack.confirmLongAgo();
+    await stack.clearLimits();
     await visitor.open("/account");
     await see("account-in-question", ...around("delivery-question"), say("delivery-question-send"));
     const asked = await stack.latestMail();
