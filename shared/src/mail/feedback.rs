@@ -137,3 +137,109 @@ fn complaint(complaint: Option<Complaint>) -> Result<Reported, NoFailure> {
         _ => Ok((DeliveryFailure::Complained, complaint.complained_recipients, complaint.timestamp)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
+
+    fn event() -> Value {
+        serde_json::from_str(include_str!("../../../events/delivery.json")).expect("an event is JSON")
+    }
+
+    fn read(event: &Value) -> Result<FailedDelivery, NoFailure> {
+        let sets = ConfigurationSets { lasting: "Mails".into(), sign_in_links: "Links".into() };
+        FailedDelivery::read(event, &sets, NOW)
+    }
+
+    /// Every place of a value, as a pointer.
+    fn places(value: &Value, at: &str, found: &mut Vec<String>) {
+        found.push(at.to_owned());
+        match value {
+            Value::Object(fields) => {
+                fields.iter().for_each(|(name, field)| places(field, &format!("{at}/{name}"), found));
+            }
+            Value::Array(items) => {
+                items
+                    .iter()
+                    .enumerate()
+                    .for_each(|(index, item)| places(item, &format!("{at}/{index}"), found));
+            }
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn a_bounce_is_read() {
+        let since = Timestamp::from_unix_seconds(1_795_327_927);
+        let failed = Undeliverable { why: DeliveryFailure::Bounced, since };
+        let address = EmailAddress::parse("mina.spare@example.org").expect("an address");
+        assert_eq!(read(&event()), Ok(FailedDelivery { address, failed }));
+    }
+
+    #[test]
+    fn whatever_stands_in_any_place_is_no_failure_or_the_same_one() {
+        // Without one of these nothing is known.
+        let needed = [
+            "",
+            "/source",
+            "/detail-type",
+            "/detail",
+            "/detail/mail",
+            "/detail/mail/tags",
+            "/detail/mail/tags/ses:configuration-set",
+            "/detail/mail/tags/ses:configuration-set/0",
+            "/detail/bounce",
+            "/detail/bounce/bounceType",
+            "/detail/bounce/timestamp",
+            "/detail/bounce/bouncedRecipients",
+            "/detail/bounce/bouncedRecipients/0",
+            "/detail/bounce/bouncedRecipients/0/emailAddress",
+        ];
+        let (mut all, whole) = (Vec::new(), read(&event()));
+        places(&event(), "", &mut all);
+        assert!(needed.iter().all(|place| all.iter().any(|known| known == place)));
+        for place in &all {
+            for value in [
+                json!(null),
+                json!(7),
+                json!("x\u{0}"),
+                json!([]),
+                json!({}),
+                json!([[]]),
+                json!({ "a": [1] }),
+            ] {
+                let mut event = event();
+                *event.pointer_mut(place).expect("the place is there") = value.clone();
+                let read = read(&event);
+                let is_tag = place.starts_with("/detail/mail/tags/");
+                if needed.contains(&&**place) {
+                    assert!(read.is_err(), "{place} {value}");
+                } else if !is_tag {
+                    assert_eq!(read, whole, "{place} {value}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_time_is_read_in_any_zone_and_never_lies_in_the_future() {
+        for (written, seconds) in [
+            ("2026-11-22T06:12:07.999Z", Some(1_795_327_927)),
+            ("2026-11-22T07:12:07+01:00", Some(1_795_327_927)),
+            ("9999-12-30T00:00:00Z", Some(NOW.unix_seconds())),
+            ("1969-12-31T23:59:59Z", Some(-1)),
+            ("2026-11-22", None),
+            ("2026-13-22T06:12:07Z", None),
+            ("+99999-01-01T00:00:00Z", None),
+        ] {
+            let mut event = event();
+            event["detail"]["bounce"]["timestamp"] = json!(written);
+            let since = read(&event).map(|read| read.failed.since.unix_seconds()).ok();
+            assert_eq!(since, seconds, "{written}");
+        }
+    }
+}
