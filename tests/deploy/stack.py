@@ -235,4 +235,11 @@ def _without_aliases(value, functions):
         return value
     if isinstance(value.get("Ref"), str) and value["Ref"] in functions:
         return functions[value["Ref"]]
-    return {key: _without_aliases(item, functions) for key, item in value.items()}
+    return {key: _with_arn(key, _without_aliases(item, functions)) for key, item in value.items()}
+
+
+def _with_arn(key, value):
+    """The ARN of a function where its name would not do, as in the target of a rule."""
+    if key == "Arn" and isinstance(value, dict) and isinstance(value.get("Ref"), str):
+        return {"Fn::GetAtt": [value["Ref"], "Arn"]}
+    return value
