@@ -13,8 +13,8 @@ pub fn root() -> PathBuf {
     package.parent().map_or(package.clone(), PathBuf::from)
 }
 
-/// Reads the workspace's template with the given parameters. Links lead to this port, and products can sign their people in and
-/// manage their accounts, unless they say otherwise.
+/// Reads the workspace's template with the given parameters. Links lead to this port, and products can sign their people in, manage
+/// their accounts and get events, unless they say otherwise.
 pub fn template(page_port: u16, given: &BTreeMap<String, String>) -> anyhow::Result<Template> {
     let file = root().join("template.yaml");
     let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
@@ -23,6 +23,7 @@ pub fn template(page_port: u16, given: &BTreeMap<String, String>) -> anyhow::Res
         ("MailFrom".to_owned(), "no-reply@example.com".to_owned()),
         ("OpenIdConnect".to_owned(), "true".to_owned()),
         ("AccountApi".to_owned(), "true".to_owned()),
+        ("EventBusName".to_owned(), "products".to_owned()),
     ]);
     parameters.extend(given.clone());
     Template::parse(&text, &parameters)

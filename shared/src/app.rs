@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::logging;
 use crate::mail::Outbound;
 use crate::metrics::{Event, Metrics, Sink};
+use crate::publishing::{EventBus, Publishing};
 use crate::store::Store;
 use crate::texts::Texts;
 use crate::time_zone::DisplayZone;
@@ -43,6 +44,15 @@ pub struct Mailer {
     pub outbound: Outbound,
     /// How long one request may take.
     pub record_timeout: Duration,
+}
+
+/// What the publisher gets.
+#[derive(Debug, Clone)]
+pub struct Publisher {
+    /// What every flow needs, and what events say.
+    pub app: App<Publishing>,
+    /// The bus.
+    pub bus: EventBus,
 }
 
 /// The outside of a process: AWS, time, randomness, output. Tests replace it.

@@ -3,6 +3,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use domain::oidc::KeyArn;
+use domain::published_event::Addresses;
 use domain::{DailyEmails, EmailAddress, FormerHashes, HashingKeys, OriginKeys};
 
 use crate::mail::ConfigurationSets;
@@ -254,6 +255,24 @@ impl Environment<'_> {
         let mut set = |variable| Some(self.required(variable)).filter(|name| !name.is_empty());
         let (lasting, sign_in_links) = (set("CONFIGURATION_SET"), set("SIGN_IN_LINK_CONFIGURATION_SET"));
         Some(ConfigurationSets { lasting: lasting?, sign_in_links: sign_in_links? })
+    }
+
+    /// The bus of EventBridge that events go to.
+    pub fn event_bus_name(&mut self) -> Option<String> {
+        Some(self.required("EVENT_BUS_NAME")).filter(|name| !name.is_empty())
+    }
+
+    /// Whether events have email addresses.
+    pub fn event_addresses(&mut self) -> Option<Addresses> {
+        match self.required("EVENT_ADDRESSES").as_str() {
+            "true" => Some(Addresses::Included),
+            "false" => Some(Addresses::LeftOut),
+            "" => None,
+            _ => {
+                self.problems.push("EVENT_ADDRESSES is neither true nor false".into());
+                None
+            }
+        }
     }
 
     /// What a request must show that came through CloudFront. A value that cannot be read is a problem: without a key every

@@ -16,6 +16,7 @@ pub mod logging;
 pub mod mail;
 pub mod metrics;
 mod notice_text;
+pub mod publishing;
 pub mod rate_limit;
 pub mod requirements;
 pub mod runtime;

@@ -26,6 +26,8 @@ pub enum Event {
     Used(Purpose),
     /// The mailer gave an email request up. An operator can have it sent again.
     GivenUp,
+    /// The publisher could not read what happened to an account, and published no event of it.
+    Unpublished,
     /// Email to an address of an account began to fail.
     Undeliverable(DeliveryFailure),
     /// A link was opened after it had expired.
@@ -113,6 +115,7 @@ impl Event {
             Self::Used(_) => "Used",
             Self::Expired(_) => "Expired",
             Self::GivenUp => "GivenUp",
+            Self::Unpublished => "Unpublished",
             Self::Undeliverable(_) => "Undeliverable",
             Self::NotMe => "NotMe",
             // A metric of its own, so that an alarm can watch it.
@@ -141,6 +144,7 @@ impl Event {
                 Purpose::Undo => "undo",
             },
             Self::GivenUp => "unsent",
+            Self::Unpublished => "event",
             Self::Undeliverable(why) => why.as_str(),
             Self::NotMe => "undo",
             Self::Refused(LimitName(name)) => name,

@@ -7,6 +7,7 @@ use domain::{DailyEmails, EmailAddress, HashingKeys, PasswordHasher};
 
 use crate::config::{Callers, Environment, Requirements};
 use crate::mail::ConfigurationSets;
+use crate::publishing::Publishing;
 use crate::signing::TokenKeys;
 
 /// For flows that show or compare the codes of links.
@@ -213,6 +214,13 @@ impl Requirements for Sender {
         let (from, public_url) = (environment.email_from(), environment.public_url());
         let sets = environment.configuration_sets();
         Some(Self { from: from?, public_url: public_url?, configuration_sets: sets? })
+    }
+}
+
+impl Requirements for Publishing {
+    fn read(environment: &mut Environment<'_>) -> Option<Self> {
+        let (bus, addresses) = (environment.event_bus_name(), environment.event_addresses());
+        Some(Self { bus: bus?, addresses: addresses? })
     }
 }
 

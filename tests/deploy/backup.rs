@@ -123,7 +123,7 @@ async fn a_later_request_and_a_cancelled_one_make_links_dead() {
 
     let cancel = async |pending: &PendingAddress| {
         let entry = (stack.app.message_id(), ClientInfo::default());
-        let cancelled = stack.store().cancel_pending(&eve, pending, entry, stack.now()).await;
+        let cancelled = stack.store().cancel_pending(&account, pending, entry, stack.now()).await;
         cancelled.expect("a cancellation is decided")
     };
     assert!(!cancel(&first).await, "another has taken its place");
@@ -138,15 +138,16 @@ async fn a_limit_in_a_transaction_keeps_all_of_it_from_being_written() {
     let fay = stack.person("fay").await;
     let spacing = Limit::backup_request_spacing(&fay);
     let ask = async |backup: &str| {
+        let account = stack.load(&fay).await;
         let pending = PendingAddress {
             address: address(backup),
             since: stack.now(),
             request: stack.app.message_id(),
-            generation: stack.load(&fay).await.generation,
+            generation: account.generation,
         };
         let limits = std::slice::from_ref(&spacing);
         let wanted = (&pending, &ClientInfo::default());
-        let asked = stack.counted().request_backup(&fay, wanted, limits, stack.now()).await;
+        let asked = stack.counted().request_backup(&account, wanted, limits, stack.now()).await;
         (asked.expect("a request is decided"), pending)
     };
     let (asked, first) = ask("f@first.example").await;

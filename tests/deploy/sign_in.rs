@@ -101,8 +101,16 @@ async fn a_session_ends_idle_in_the_end_and_when_told_to() {
     let attempt = PasswordAttempt::new(&CountedFor::account(&ivo), None, CLIENT);
     let sign_in = async |former: Option<&TokenHash>| {
         let session = stack.session(&ivo, SignInMethod::Password).await;
+        let account = stack.load(&ivo).await;
         let entry_id = &stack.app.message_id();
-        let sign_in = PasswordSignIn { session: &session, former, attempt: &attempt, entry_id, used: None };
+        let sign_in = PasswordSignIn {
+            account: &account,
+            session: &session,
+            former,
+            attempt: &attempt,
+            entry_id,
+            used: None,
+        };
         let opened = stack.counted().open_session_with_password(sign_in, stack.now()).await;
         assert_eq!(opened.expect("a session is kept"), Ok(()));
         session.hash
@@ -140,8 +148,16 @@ async fn failures_are_counted_to_the_bound_and_forgotten_by_a_sign_in() {
     let limit = Limit::failed_passwords(&CountedFor::account(&jan));
     assert_eq!(admit().await, Err(LimitReached(limit)));
     let session = stack.session(&jan, SignInMethod::Password).await;
+    let account = stack.load(&jan).await;
     let entry_id = &stack.app.message_id();
-    let sign_in = PasswordSignIn { session: &session, former: None, attempt: &attempt, entry_id, used: None };
+    let sign_in = PasswordSignIn {
+        account: &account,
+        session: &session,
+        former: None,
+        attempt: &attempt,
+        entry_id,
+        used: None,
+    };
     let opened = stack.counted().open_session_with_password(sign_in, stack.now()).await;
     assert_eq!(opened.expect("a session is kept"), Ok(()));
     assert_eq!(admit().await, Ok(()));
@@ -165,6 +181,8 @@ async fn a_costlier_hash_replaces_only_the_one_it_was_verified_against() {
         kind: domain::AccountKind::Regular,
         password_hash: Some(former.clone()),
         language: domain::Language::En,
+        by: domain::Actor::Operator,
+        entry_id: stack.app.message_id(),
     };
     let made = stack.store().create_account(&account, stack.now()).await.expect("an account is made");
     made.expect("the name is free");

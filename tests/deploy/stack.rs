@@ -2,8 +2,8 @@
 use std::time::Duration;
 
 use domain::{
-    Account, AccountId, AccountKind, ClientInfo, EmailAddress, Generation, Language, Link, LinkAuthorization,
-    MessageId, NewUsername, PendingAddress, Purpose, Timestamp,
+    Account, AccountId, AccountKind, Actor, ClientInfo, EmailAddress, Generation, Language, Link,
+    LinkAuthorization, MessageId, NewUsername, PendingAddress, Purpose, Timestamp,
 };
 use shared::app::{App, Mailer};
 use shared::requirements::PasswordChecks;
@@ -78,6 +78,8 @@ impl Stack {
             kind: AccountKind::Regular,
             password_hash: None,
             language: Language::En,
+            by: Actor::Operator,
+            entry_id: self.app.message_id(),
         };
         let outcome = self.store().create_account(&account, self.now()).await.expect("an account is made");
         outcome.map(|()| account.id)
@@ -97,10 +99,13 @@ impl Stack {
     /// Requests a backup email, without limits.
     pub async fn ask(&self, id: &AccountId, backup: &EmailAddress) -> PendingAddress {
         let request = self.app.message_id();
-        let generation = self.load(id).await.generation;
+        let account = self.load(id).await;
+        let generation = account.generation;
         let pending = PendingAddress { address: backup.clone(), since: self.now(), request, generation };
-        let asked =
-            self.counted().request_backup(id, (&pending, &ClientInfo::default()), &[], self.now()).await;
+        let asked = self
+            .counted()
+            .request_backup(&account, (&pending, &ClientInfo::default()), &[], self.now())
+            .await;
         asked.expect("a backup email is asked for").expect("there is no limit");
         pending
     }

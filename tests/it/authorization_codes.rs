@@ -80,14 +80,13 @@ async fn works(store: &Store, code: &IssuedCode, now: Timestamp) -> bool {
 const WAYS: [&str; 4] = ["it signs out", "all others end", "all end", "the account is disabled"];
 
 async fn end(way: &str, world: &World, person: &Person, browser: &Visitor<'_>) {
-    let (store, now) = (&world.operator.store, world.operator.now());
     match way {
         "it signs out" => assert_eq!(browser.post_form("/logout", &[]).await.status, 303),
         "all others end" => {
             assert_eq!(browser.post_form("/account/sessions/end", &[("others", "true")]).await.status, 303);
         }
-        "all end" => store.end_all_sessions(&person.id, now).await.expect("a write"),
-        _ => assert!(store.disable_account(&person.id, now).await.expect("a write")),
+        "all end" => world.end_sessions(person).await,
+        _ => world.disable(person).await,
     }
 }
 

@@ -184,7 +184,7 @@ async fn no_session_is_revived_where_disabling_was_broken_off() {
     // The first write is carried out; a second one would be rejected.
     world.wire.fail("UpdateItem", 1, FaultKind::Delay { delay_ms: 0 });
     world.wire.fail("UpdateItem", 1, FaultKind::Reject);
-    let _broken_off = world.operator.store.disable_account(&mina.id, world.operator.now()).await;
+    let _broken_off = world.disable_if_enabled(&mina).await;
     world.wire.clear();
     world.enable(&mina).await;
     assert!(!browser.is_signed_in().await);

@@ -1,7 +1,7 @@
 //! Usernames that look alike, and those of accounts from before today's rules.
 use std::collections::BTreeSet;
 
-use domain::{AccountId, AccountKind, EmailAddress, Language, NewUsername};
+use domain::{AccountId, AccountKind, Actor, EmailAddress, Language, NewUsername};
 use serde_json::json;
 use shared::store::{NewAccount, NotCreated};
 
@@ -17,6 +17,8 @@ async fn create(world: &World, username: &str) -> Result<(), NotCreated> {
         kind: AccountKind::Regular,
         password_hash: None,
         language: Language::En,
+        by: Actor::Operator,
+        entry_id: world.operator.message_id(),
     };
     world.operator.store.create_account(&new, world.operator.now()).await.expect("the database works")
 }

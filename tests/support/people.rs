@@ -5,11 +5,11 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::{
-    AccountId, AccountKind, ClientInfo, CountedFor, EmailAddress, ImportedHash, Language, Link,
-    LinkAuthorization, NewUsername, PasswordAttempt, PasswordHash, PasswordHasher, PendingAddress, Purpose,
-    Session, SignInMethod, TypedPassword, password,
+    AccountId, AccountKind, Actor, ClientInfo, CountedFor, EmailAddress, EventContext, ImportedHash,
+    Language, Link, LinkAuthorization, NewUsername, PasswordAttempt, PasswordHash, PasswordHasher,
+    PendingAddress, Purpose, Session, SignInMethod, TypedPassword, password,
 };
-use shared::store::{Confirmation, NewAccount, PasswordSignIn};
+use shared::store::{Confirmation, NewAccount, PasswordSignIn, StoreError};
 
 use super::visitor::Visitor;
 use super::world::World;
@@ -37,6 +37,11 @@ pub struct Person {
     pub email: String,
 }
 
+/// What an operator does to an account.
+fn by_operator(person: &Person) -> EventContext<'_> {
+    EventContext::new(&person.id, None, Actor::Operator)
+}
+
 /// An account to create.
 pub struct Newcomer<'w> {
     world: &'w World,
@@ -58,6 +63,8 @@ impl World {
             kind: AccountKind::Regular,
             password_hash: Some(HASH.clone()),
             language: Language::En,
+            by: Actor::Operator,
+            entry_id: self.operator.message_id(),
         };
         Newcomer { world: self, account, backup: None, pending: None, disabled: false }
     }
@@ -72,6 +79,7 @@ impl World {
         let session = Session::begin(hash, &account, method, ClientInfo::default(), now);
         let attempt = PasswordAttempt::new(&CountedFor::account(&person.id), None, HOME);
         let sign_in = PasswordSignIn {
+            account: &account,
             session: &session,
             former: None,
             attempt: &attempt,
@@ -171,7 +179,7 @@ impl<'w> Newcomer<'w> {
             world.request_backup(&person, email).await;
         }
         if self.disabled {
-            assert!(store.disable_account(&person.id, now).await.expect("the database works"));
+            world.disable(&person).await;
         }
         world.new_records();
         world.put_back(undelivered);
@@ -196,34 +204,45 @@ impl<'w> Newcomer<'w> {
 impl World {
     /// An operator disables the account.
     pub async fn disable(&self, person: &Person) {
-        let disabled = self.operator.store.disable_account(&person.id, self.operator.now()).await;
+        let disabled = self.disable_if_enabled(person).await;
         assert!(disabled.expect("the database works"), "it was not disabled before");
+    }
+
+    /// The same, which may fail. False when it is disabled already.
+    pub async fn disable_if_enabled(&self, person: &Person) -> Result<bool, StoreError> {
+        let app = &self.operator;
+        app.store.disable_account(by_operator(person), app.message_id(), app.now()).await
     }
 
     /// An operator enables the account again.
     pub async fn enable(&self, person: &Person) {
-        let enabled = self.operator.store.enable_account(&person.id).await;
+        let app = &self.operator;
+        let (operator, entry_id) = (by_operator(person), app.message_id());
+        let enabled = app.store.enable_account(operator, entry_id, app.now()).await;
         assert!(enabled.expect("the database works"), "it was disabled");
     }
 
     /// An operator ends all sessions of the account.
     pub async fn end_sessions(&self, person: &Person) {
-        let ended = self.operator.store.end_all_sessions(&person.id, self.operator.now()).await;
-        ended.expect("the database works");
+        let app = &self.operator;
+        let (operator, entry_id) = (by_operator(person), app.message_id());
+        let ended = app.store.end_all_sessions(operator, entry_id, app.now()).await;
+        assert!(ended.expect("the database works"), "there is an account");
     }
 
     async fn request_backup(&self, person: &Person, email: &str) -> PendingAddress {
         let app = &self.operator;
         let account = app.store.load_account(&person.id).await.expect("the database works");
+        let account = account.expect("the account exists");
         let pending = PendingAddress {
             address: address(email),
             since: app.now(),
             request: app.message_id(),
-            generation: account.expect("the account exists").generation,
+            generation: account.generation,
         };
         let counted = app.store.counted(&app.needs.keys);
         let wanted = (&pending, &ClientInfo::default());
-        let asked = counted.request_backup(&person.id, wanted, &[], app.now()).await;
+        let asked = counted.request_backup(&account, wanted, &[], app.now()).await;
         asked.expect("the database works").expect("no limit is asked for");
         pending
     }

@@ -42,6 +42,7 @@ static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
         ("MailFrom", "no-reply@example.com"),
         ("OpenIdConnect", "true"),
         ("AccountApi", "true"),
+        ("EventBusName", "products"),
     ];
     let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned()));
     Template::parse(&template_text(), &BTreeMap::from(parameters)).expect("the template can be run")

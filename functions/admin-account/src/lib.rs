@@ -4,7 +4,8 @@
 mod representation;
 
 use domain::{
-    Account, AccountChanges, AccountId, ChangesRefused, EmailChange, ExternalId, PrimaryRefused, Timestamp,
+    Account, AccountChanges, AccountId, Actor, ChangesRefused, EmailChange, EventContext, ExternalId,
+    PrimaryRefused, Timestamp,
 };
 use representation::{Deleted, Wanted, read, reply};
 use shared::app::App;
@@ -13,7 +14,7 @@ use shared::logging;
 use shared::metrics::{Event, Subject};
 use shared::requirements::AccountAdministration;
 use shared::runtime::{self, Methods};
-use shared::store::{AccountUpdate, Deletion, NewAccount, NotCreated, StoreError, UpdateRefused};
+use shared::store::{AccountUpdate, Deleting, Deletion, NewAccount, NotCreated, StoreError, UpdateRefused};
 use shared::web::{Code, Method, PreconditionFailed, Problem, Reply, Request, StatusCode};
 
 /// What a PUT has done.
@@ -83,11 +84,13 @@ pub async fn delete(app: &App<AccountAdministration>, request: Request) -> Resul
         if account.deleting_since.is_none() {
             check(&request, &Method::DELETE, Some(&account))?;
         }
-        let begun = unless_crowded(app.store.begin_deletion(&account, now).await)?;
+        let deleting = Deleting { by: Actor::Product, entry_id: app.message_id() };
+        let begun = unless_crowded(app.store.begin_deletion(&account, &deleting, now).await)?;
         if begun != Some(Deletion::Done) {
             continue;
         }
-        if unless_crowded(app.store.go_on_deleting(&account.id, now).await)? == Some(Deletion::Done) {
+        let done = unless_crowded(app.store.go_on_deleting(&account.id, &deleting, now).await)?;
+        if done == Some(Deletion::Done) {
             tracing::info!("deleted an account");
             let deleted = Deleted::new(external_id, app.needs.log_retention_days);
             return Ok(Reply::document(StatusCode::OK, &deleted));
@@ -106,13 +109,14 @@ pub async fn post(app: &App<AccountAdministration>, request: Request) -> Result<
     if account.deleting_since.is_some() {
         return Err(Code::AccountBeingDeleted.into());
     }
-    match action {
-        "disable" => drop(app.store.disable_account(&account.id, app.now()).await?),
-        "enable" => drop(app.store.enable_account(&account.id).await?),
-        "end-sessions" => app.store.end_all_sessions(&account.id, app.now()).await?,
+    let (context, entry_id, now) = (EventContext::of(&account, Actor::Product), app.message_id(), app.now());
+    let changed = match action {
+        "disable" => app.store.disable_account(context, entry_id, now).await?,
+        "enable" => app.store.enable_account(context, entry_id, now).await?,
+        "end-sessions" => app.store.end_all_sessions(context, entry_id, now).await?,
         _ => return Err(Code::NotFound.into()),
-    }
-    tracing::info!(action, "did what a product asked for");
+    };
+    tracing::info!(action, changed, "did what a product asked for");
     Ok(Reply::done())
 }
 
@@ -161,6 +165,8 @@ async fn create(
             .as_ref()
             .map(|hash| app.needs.passwords.wrap_imported(hash, app.entropy.salt())),
         language: account.language.unwrap_or_default(),
+        by: Actor::Product,
+        entry_id: app.message_id(),
     };
     app.store.release_expired_claim(&new.primary, now).await?;
     let created = app.store.create_account(&new, now).await;
@@ -226,6 +232,7 @@ async fn change(
         limits: &limits,
         hold: app.needs.hold,
         event_id: &app.message_id(),
+        entry_id: &app.message_id(),
         request_id: &app.message_id(),
         source: &request.client_info(),
     };

@@ -254,6 +254,6 @@ async fn open(
     });
     let former = request.session().map(|former| former.hash());
     let entry_id = &app.message_id();
-    let sign_in = PasswordSignIn { session, former: former.as_ref(), attempt, entry_id, used };
+    let sign_in = PasswordSignIn { account, session, former: former.as_ref(), attempt, entry_id, used };
     Ok(app.store.counted(&app.needs.keys).open_session_with_password(sign_in, now).await?)
 }

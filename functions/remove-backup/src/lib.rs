@@ -45,7 +45,7 @@ pub async fn post(app: &App, request: Request) -> Result<Reply, Error> {
     let done = match (what, account.pending(), account.backup.confirmed()) {
         (What::Pending, Some(pending), _) => {
             let entry = (app.message_id(), request.client_info());
-            app.store.cancel_pending(&account.id, pending, entry, now).await?
+            app.store.cancel_pending(&account, pending, entry, now).await?
         }
         (What::Confirmed, _, Some(_)) => {
             app.store.remove_backup(&account, app.message_id(), request.client_info(), now).await?

@@ -41,7 +41,7 @@ pub async fn post(app: &App<EmailRequests>, request: Request) -> Result<Reply, E
     app.count(Event::Requested(Subject::Confirmation));
     let counted = app.store.counted(&app.needs.keys);
     let wanted = (&pending, &request.client_info());
-    let outcome = counted.request_backup(&user.account.id, wanted, &limits, now).await?;
+    let outcome = counted.request_backup(&user.account, wanted, &limits, now).await?;
     if let Err(LimitReached(limit)) = outcome {
         let seen = form.seen.as_deref().filter(|_| limit == limits[0]);
         let first_click =

@@ -1,5 +1,7 @@
 //! Requests another primary email, which is confirmed through a link sent to it. The present one stays until then.
-use domain::{Account, EmailAddress, PendingAddress, PendingPrimary, PrimaryRefused, Purpose, Timestamp};
+use domain::{
+    Account, Actor, EmailAddress, PendingAddress, PendingPrimary, PrimaryRefused, Purpose, Timestamp,
+};
 use serde::Deserialize;
 use shared::app::{App, Authenticated};
 use shared::error::Error;
@@ -50,6 +52,7 @@ pub async fn post(app: &App<EmailRequests>, request: Request) -> Result<Reply, E
         account: &account,
         primary: &primary,
         event_id: &app.message_id(),
+        by: Actor::Owner,
         source: &request.client_info(),
     };
     app.count(Event::Requested(Subject::Confirmation));

@@ -1,36 +1,43 @@
 //! `ops accounts disable`, `enable` and `end-sessions`: for accounts that somebody else has
 //! taken over.
-use domain::{AccountId, Identifier};
+use domain::{Account, AccountId, Actor, EventContext, Identifier};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use shared::store::Cursor;
+use shared::store::{Cursor, ListedAccount};
 
 use super::Operator;
 use crate::error::Failure;
 
-/// Accounts written at a time; one write each.
+/// Accounts written at a time; one transaction each.
 const AT_A_TIME: usize = 16;
 
 /// Disables an account.
 pub async fn disable(operator: &Operator, typed: &str) -> Result<(), Failure> {
-    let id = find(operator, typed).await?;
-    let done = operator.store.disable_account(&id, operator.now()).await?;
-    println!("{typed} ({}) {}", id.as_str(), if done { "is disabled" } else { "was disabled already" });
+    let account = load(operator, typed).await?;
+    let (context, entry_id) = (EventContext::of(&account, Actor::Operator), operator.message_id());
+    let done = operator.store.disable_account(context, entry_id, operator.now()).await?;
+    println!(
+        "{typed} ({}) {}",
+        account.id.as_str(),
+        if done { "is disabled" } else { "was disabled already" }
+    );
     Ok(())
 }
 
 /// Enables an account.
 pub async fn enable(operator: &Operator, typed: &str) -> Result<(), Failure> {
-    let id = find(operator, typed).await?;
-    let done = operator.store.enable_account(&id).await?;
-    println!("{typed} ({}) {}", id.as_str(), if done { "is enabled" } else { "was not disabled" });
+    let account = load(operator, typed).await?;
+    let (context, entry_id) = (EventContext::of(&account, Actor::Operator), operator.message_id());
+    let done = operator.store.enable_account(context, entry_id, operator.now()).await?;
+    println!("{typed} ({}) {}", account.id.as_str(), if done { "is enabled" } else { "was not disabled" });
     Ok(())
 }
 
 /// Ends all sessions of an account.
 pub async fn end_sessions(operator: &Operator, typed: &str) -> Result<(), Failure> {
-    let id = find(operator, typed).await?;
-    operator.store.end_all_sessions(&id, operator.now()).await?;
-    println!("all sessions of {typed} ({}) have ended", id.as_str());
+    let account = load(operator, typed).await?;
+    let (context, entry_id) = (EventContext::of(&account, Actor::Operator), operator.message_id());
+    operator.store.end_all_sessions(context, entry_id, operator.now()).await?;
+    println!("all sessions of {typed} ({}) have ended", account.id.as_str());
     Ok(())
 }
 
@@ -68,12 +75,20 @@ async fn end_some(
 ) -> Result<(Vec<AccountId>, Option<Cursor>), Failure> {
     let some = operator.store.list_accounts(cursor).await?;
     let now = operator.now();
-    stream::iter(&some.ids)
-        .map(|id| async move { operator.store.end_all_sessions(id, now).await })
-        .buffer_unordered(AT_A_TIME)
-        .try_collect::<()>()
-        .await?;
-    Ok((some.ids, some.next))
+    let end = async |account: &ListedAccount| {
+        let external_id = account.external_id.as_ref();
+        let context = EventContext::new(&account.account_id, external_id, Actor::Operator);
+        operator.store.end_all_sessions(context, operator.message_id(), now).await.map(drop)
+    };
+    stream::iter(&some.accounts).map(end).buffer_unordered(AT_A_TIME).try_collect::<()>().await?;
+    Ok((some.accounts.into_iter().map(|account| account.account_id).collect(), some.next))
+}
+
+/// Loads the account of a username or address.
+pub async fn load(operator: &Operator, typed: &str) -> Result<Account, Failure> {
+    let id = find(operator, typed).await?;
+    let account = operator.store.load_account(&id).await?;
+    account.ok_or_else(|| Failure::Input(vec![format!("{typed} was deleted just now")]))
 }
 
 /// Finds the account of a username or address through the claims, which never lag.

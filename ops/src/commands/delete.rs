@@ -1,5 +1,6 @@
 //! `ops accounts delete`: forgets an account, and says what remains.
-use shared::store::Deletion;
+use domain::Actor;
+use shared::store::{Deleting, Deletion};
 
 use super::{Operator, account_admin, show};
 use crate::error::Failure;
@@ -10,7 +11,7 @@ const READS: usize = 5;
 /// Where something about a deleted account is left, and how long.
 const REMAINS: &str = "\
 what remains: links that were sent, which open nothing (up to 9 days); what strangers typed in forms (up to 3 days, and 2 more);
-counts of limits, under keyed hashes (up to a year); the functions' logs, which have its id (LogRetentionDays); the backups of
+counts of limits, under keyed hashes (up to a year); that it was deleted, with its id and external id (a day, and 2 more); the functions' logs, which have its id (LogRetentionDays); the backups of
 DynamoDB (35 days, with point-in-time recovery); emails in mailboxes; exports, and what products know of it";
 
 /// Deletes an account. Without `yes` it only shows which one that would be.
@@ -25,8 +26,9 @@ pub async fn run(operator: &Operator, typed: &str, yes: bool) -> Result<(), Fail
     for _ in 0..READS {
         let Some(account) = operator.store.load_account(&id).await? else { break };
         // From here on nobody signs in to it. If this is interrupted, the same command goes on.
-        if operator.store.begin_deletion(&account, operator.now()).await? == Deletion::Done
-            && operator.store.go_on_deleting(&id, operator.now()).await? == Deletion::Done
+        let deleting = Deleting { by: Actor::Operator, entry_id: operator.message_id() };
+        if operator.store.begin_deletion(&account, &deleting, operator.now()).await? == Deletion::Done
+            && operator.store.go_on_deleting(&id, &deleting, operator.now()).await? == Deletion::Done
         {
             break;
         }

@@ -86,7 +86,9 @@ async fn export(
     let (mut counts, mut next, mut buffer) = (Counts::default(), None::<Cursor>, Vec::new());
     loop {
         let batch = pace.call(async || operator.store.list_accounts(next.as_ref()).await).await?;
-        let mut read = stream::iter(batch.ids).map(|id| read(operator, &pace, id)).buffered(MOST_AT_A_TIME);
+        let mut read = stream::iter(batch.accounts)
+            .map(|account| read(operator, &pace, account.account_id))
+            .buffered(MOST_AT_A_TIME);
         while let Some(account) = read.try_next().await? {
             match account {
                 Read::Account(line, left_out) => {

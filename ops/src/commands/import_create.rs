@@ -2,7 +2,7 @@
 //! in the order of the file. A line is in memory from the time it is read until its account is created.
 use std::num::NonZero;
 
-use domain::{AccountId, password};
+use domain::{AccountId, Actor, password};
 use futures_util::{Stream, StreamExt as _, stream};
 use shared::store::{Existing, Names, NewAccount, NotCreated, Past};
 
@@ -132,6 +132,7 @@ impl<'r> Run<'r> {
             step => return Ok(step),
         };
         let (salt, id) = (self.operator.entropy.salt(), AccountId::new(self.operator.message_id().as_str()));
+        let entry_id = self.operator.message_id();
         let passwords = self.operator.passwords.clone();
         let hashed = tokio::task::spawn_blocking(move || {
             let (password_hash, foreign) = match &line.password {
@@ -140,7 +141,18 @@ impl<'r> Run<'r> {
                 Some(Secret::Typed(typed)) => (Some(passwords.hash(typed, salt).ok_or(line.number)?), None),
             };
             let Parsed { number, external_id, username, primary, kind, language, .. } = line;
-            let new = NewAccount { id, external_id, username, primary, kind, password_hash, language };
+            let by = Actor::Operator;
+            let new = NewAccount {
+                id,
+                external_id,
+                username,
+                primary,
+                kind,
+                password_hash,
+                language,
+                by,
+                entry_id,
+            };
             let past =
                 Past { created_at: line.created_at, disabled_at: line.disabled_at, backup: line.backup };
             Ok(Step::Ready { number, new, past, foreign })

@@ -6,9 +6,7 @@ use crate::error::Failure;
 
 /// Prints it.
 pub async fn print(operator: &Operator, typed: &str) -> Result<(), Failure> {
-    let id = account_admin::find(operator, typed).await?;
-    let account = operator.store.load_account(&id).await?;
-    let account = account.ok_or_else(|| Failure::Input(vec![format!("{typed} was deleted just now")]))?;
+    let account = account_admin::load(operator, typed).await?;
     for (name, value) in facts(&account, operator.now()) {
         println!("{name:22}  {value}");
     }

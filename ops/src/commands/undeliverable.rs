@@ -91,7 +91,11 @@ async fn allow(operator: &Operator, typed: &str) -> Result<(), Failure> {
             println!("the account {} does not say that email to it fails", id.as_str());
             return Ok(());
         }
-        if operator.store.allow_delivery(account, (to, confirmed), operator.now()).await? {
+        if operator
+            .store
+            .allow_delivery(account, (to, confirmed), operator.message_id(), operator.now())
+            .await?
+        {
             println!(
                 "the account {} no longer says that email to its {} email fails",
                 id.as_str(),

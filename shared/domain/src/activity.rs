@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::client_info::ClientInfo;
+use super::delivery::{DeliveredTo, DeliveryFailure};
 use super::email_address::EmailAddress;
 use super::email_request::Notice;
 use super::history::AccountEvent;
@@ -32,6 +33,50 @@ pub enum LoggedAction {
         /// Its mask.
         address: String,
     },
+    /// The backup email was confirmed once more.
+    BackupConfirmedAgain {
+        /// Its mask.
+        address: String,
+    },
+    /// The account was created.
+    Created,
+    /// A product changed the account.
+    Changed {
+        /// What of it.
+        fields: Vec<ChangedField>,
+    },
+    /// The account was disabled, and its sessions ended.
+    Disabled,
+    /// The account was enabled.
+    Enabled,
+    /// A product or an operator ended all sessions.
+    AllSessionsEnded,
+    /// The account is being deleted: it is disabled for good, and its sessions have ended.
+    DeletionBegun,
+    /// The account is deleted.
+    Deleted,
+    /// Email to the primary email fails.
+    PrimaryUndeliverable {
+        /// How it failed.
+        why: DeliveryFailure,
+    },
+    /// An operator says that email to an address works again.
+    DeliveryAllowed {
+        /// What the address is to the account.
+        to: DeliveredTo,
+    },
+}
+
+/// A field of an account that a product changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChangedField {
+    /// Its username.
+    Username,
+    /// Who authenticates the person.
+    Kind,
+    /// The language of its pages and emails.
+    Locale,
 }
 
 impl LoggedAction {
@@ -43,6 +88,42 @@ impl LoggedAction {
     /// That the request for this address was cancelled.
     pub fn cancelled(address: &EmailAddress) -> Self {
         Self::RequestCancelled { address: address.masked() }
+    }
+
+    /// That this address was confirmed once more.
+    pub fn confirmed_again(address: &EmailAddress) -> Self {
+        Self::BackupConfirmedAgain { address: address.masked() }
+    }
+
+    /// What it was, in a word.
+    const fn what(&self) -> &'static str {
+        match self {
+            Self::SignedIn { .. } => "signed-in",
+            Self::BackupRequested { .. } => "requested",
+            Self::RequestCancelled { .. } => "cancelled",
+            Self::BackupConfirmedAgain { .. } => "confirmed-again",
+            Self::Created => "created",
+            Self::Changed { .. } => "account-changed",
+            Self::Disabled => "disabled",
+            Self::Enabled => "enabled",
+            Self::AllSessionsEnded => "all-sessions-ended",
+            Self::DeletionBegun => "deletion-begun",
+            Self::Deleted => "deleted",
+            Self::PrimaryUndeliverable { why: DeliveryFailure::Bounced } => "primary-bounced",
+            Self::PrimaryUndeliverable { why: DeliveryFailure::Complained } => "primary-complained",
+            Self::DeliveryAllowed { .. } => "deliverable",
+        }
+    }
+
+    /// Whether the owner did it, on a device of their own.
+    const fn is_of_owner(&self) -> bool {
+        matches!(
+            self,
+            Self::SignedIn { .. }
+                | Self::BackupRequested { .. }
+                | Self::RequestCancelled { .. }
+                | Self::BackupConfirmedAgain { .. }
+        )
     }
 }
 
@@ -120,9 +201,7 @@ impl Activity {
     pub const fn what(&self) -> &'static str {
         match &self.happened {
             Happened::Announced(notice) => notice.stem(),
-            Happened::Logged(LoggedAction::SignedIn { .. }) => "signed-in",
-            Happened::Logged(LoggedAction::BackupRequested { .. }) => "requested",
-            Happened::Logged(LoggedAction::RequestCancelled { .. }) => "cancelled",
+            Happened::Logged(action) => action.what(),
         }
     }
 
@@ -130,7 +209,7 @@ impl Activity {
     pub const fn has_source(&self) -> bool {
         match &self.happened {
             Happened::Announced(notice) => notice.has_source(),
-            Happened::Logged(_) => true,
+            Happened::Logged(action) => action.is_of_owner(),
         }
     }
 
@@ -164,12 +243,14 @@ impl Activity {
                 | Notice::Undone { backup: Some(address), .. },
             ) => backup(address.masked()),
             Happened::Logged(
-                LoggedAction::BackupRequested { address } | LoggedAction::RequestCancelled { address },
+                LoggedAction::BackupRequested { address }
+                | LoggedAction::RequestCancelled { address }
+                | LoggedAction::BackupConfirmedAgain { address },
             ) => backup(address.clone()),
             Happened::Announced(
                 Notice::SessionsEnded | Notice::PasswordSet | Notice::Undone { backup: None, .. },
             )
-            | Happened::Logged(LoggedAction::SignedIn { .. }) => MaskedAddresses::default(),
+            | Happened::Logged(_) => MaskedAddresses::default(),
         }
     }
 }

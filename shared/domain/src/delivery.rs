@@ -99,7 +99,8 @@ impl ConfirmedAddress {
 }
 
 /// Which of its addresses an account knows something about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum DeliveredTo {
     /// The primary email.
     Primary,

@@ -3,11 +3,13 @@
 //! Events are ordered by their ids, which sort by the time at which they began. Two that happen at the same moment may
 //! be committed in the other order, so no rule here relies on the order alone: an address that an undone event confirmed
 //! is never restored.
+mod context;
 mod event;
 mod primary;
 
 use std::time::Duration;
 
+pub use context::{Actor, EventContext};
 pub use event::AccountEvent;
 
 use super::backup::{ConfirmedAddress, RecoveryEmails};

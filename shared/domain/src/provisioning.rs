@@ -3,6 +3,7 @@
 //! A product says how things are, and not what to do: the same wish twice changes nothing the second time. It cannot name the
 //! backup email, nor, for an account that exists, the password.
 use super::account::{Account, AccountKind};
+use super::activity::ChangedField;
 use super::email_address::EmailAddress;
 use super::language::Language;
 use super::primary::PrimaryRefused;
@@ -85,6 +86,16 @@ pub enum ChangesRefused {
 }
 
 impl AccountChanges {
+    /// The fields of the profile that are different.
+    pub fn fields_of(&self, account: &Account) -> Vec<ChangedField> {
+        let different = [
+            (self.username.is_some(), ChangedField::Username),
+            (self.kind != account.kind, ChangedField::Kind),
+            (self.language != account.language, ChangedField::Locale),
+        ];
+        different.into_iter().filter_map(|(is_different, field)| is_different.then_some(field)).collect()
+    }
+
     /// Whether the account is what is wanted.
     pub fn is_empty(&self) -> bool {
         !self.profile && self.email.is_none()

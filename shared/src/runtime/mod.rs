@@ -1,5 +1,6 @@
 //! Runs a flow as a Lambda function: reads the environment, builds the app, handles one event after another.
 mod events;
+mod history;
 mod methods;
 mod stream;
 mod web;
@@ -12,6 +13,7 @@ use crate::error::chain;
 use crate::{aws, logging};
 
 pub use events::{answer_event, serve_events};
+pub use history::{answer_history, serve_history};
 pub use methods::{Handler, Methods, get, post};
 pub use stream::{BATCH_STEP, RECORD_TIMEOUT, answer_stream, give_up, in_whole_steps, serve_stream};
 pub use web::{answer, serve};

@@ -3,9 +3,12 @@ use serde::Deserialize;
 
 use super::accounts::PROFILE;
 use super::error::Context;
+use super::transaction::Transaction;
 use super::write::{Item, Write, number, text};
 use super::{Store, StoreError};
-use domain::{AccountId, Generation, Timestamp};
+use domain::{
+    AccountId, ClientInfo, EventContext, ExternalId, Generation, LogEntry, LoggedAction, MessageId, Timestamp,
+};
 
 /// A position in the list of all accounts.
 #[derive(Debug, Clone)]
@@ -18,11 +21,20 @@ impl Cursor {
     }
 }
 
+/// An account in a list.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ListedAccount {
+    /// Its key.
+    pub account_id: AccountId,
+    /// The product's own id of it.
+    pub external_id: Option<ExternalId>,
+}
+
 /// One page of accounts.
 #[derive(Debug)]
 pub struct AccountBatch {
-    /// Their ids.
-    pub ids: Vec<AccountId>,
+    /// The accounts.
+    pub accounts: Vec<ListedAccount>,
     /// Where the next page starts; nothing on the last one.
     pub next: Option<Cursor>,
 }
@@ -43,54 +55,80 @@ impl Store {
             .value(":one", number(1))
     }
 
-    /// Disables an account and ends its sessions, which enabling does not revive. Key: the profile. False when it is
+    /// Disables an account and ends its sessions, which enabling does not revive; logs that. Key: the profile. False when it is
     /// disabled already, or unknown.
-    pub async fn disable_account(&self, id: &AccountId, now: Timestamp) -> Result<bool, StoreError> {
-        // One write does both, so that enabling revives no session even if this is interrupted.
+    pub async fn disable_account(
+        &self,
+        context: EventContext<'_>,
+        entry_id: MessageId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let profile = Self::account_key(context.account_id, PROFILE);
         let expression = "SET disabled_at = :now, sessions_ended_at = :now ADD generation :one";
-        let disable = Write::update(&self.tables.accounts, Self::account_key(id, PROFILE), expression)
+        let disable = Write::update(&self.tables.accounts, profile, expression)
             .when("attribute_exists(account_id) AND attribute_not_exists(disabled_at)")
             .value(":now", number(now.unix_seconds()))
             .value(":one", number(1));
-        self.write(disable).await.context("disable an account")
+        let action = LoggedAction::Disabled;
+        self.write_and_log("disable an account", disable, context, (entry_id, action), now).await
     }
 
-    /// Enables a disabled account. Key: the profile. False when it is not disabled, or is being deleted.
-    pub async fn enable_account(&self, id: &AccountId) -> Result<bool, StoreError> {
-        let profile = Self::account_key(id, PROFILE);
+    /// Enables a disabled account, and logs that. Key: the profile. False when it is not disabled, or is being deleted.
+    pub async fn enable_account(
+        &self,
+        context: EventContext<'_>,
+        entry_id: MessageId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let profile = Self::account_key(context.account_id, PROFILE);
         let enable = Write::update(&self.tables.accounts, profile, "REMOVE disabled_at")
             .when("attribute_exists(disabled_at) AND attribute_not_exists(deleting_since)");
-        self.write(enable).await.context("enable an account")
+        let action = LoggedAction::Enabled;
+        self.write_and_log("enable an account", enable, context, (entry_id, action), now).await
     }
 
-    /// Ends all sessions of an account, and the links requested so far with them. Key: the profile.
-    pub async fn end_all_sessions(&self, id: &AccountId, now: Timestamp) -> Result<(), StoreError> {
-        let end = self.end_generation(id, now).when("attribute_exists(account_id)");
-        self.write(end).await.context("end all sessions of an account")?;
-        Ok(())
+    /// Ends all sessions of an account, and the links requested so far with them; logs that. Key: the profile. False when it is
+    /// unknown.
+    pub async fn end_all_sessions(
+        &self,
+        context: EventContext<'_>,
+        entry_id: MessageId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let end = self.end_generation(context.account_id, now).when("attribute_exists(account_id)");
+        let action = LoggedAction::AllSessionsEnded;
+        self.write_and_log("end all sessions of an account", end, context, (entry_id, action), now).await
     }
 
-    /// Lists the ids of all accounts, a page at a time. The order is the table's own and does not change, so that an
+    /// Writes and logs, both or neither. False when the condition of the write is.
+    async fn write_and_log(
+        &self,
+        doing: &'static str,
+        write: Write,
+        context: EventContext<'_>,
+        (id, action): (MessageId, LoggedAction),
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let entry = LogEntry { id, action, at: now, source: ClientInfo::default() };
+        let mut tx = Transaction::new(doing);
+        tx.add(write);
+        tx.add(self.log(context, &entry)?);
+        Ok(tx.commit(self).await?.is_ok())
+    }
+
+    /// Lists all accounts, a page at a time. The order is the table's own and does not change, so that an
     /// interrupted run can continue after the last account it processed.
     pub async fn list_accounts(&self, from: Option<&Cursor>) -> Result<AccountBatch, StoreError> {
-        #[derive(Deserialize)]
-        struct Key {
-            account_id: AccountId,
-        }
         let start = from.map(|cursor| cursor.0.clone());
         let call = self.dynamodb.scan().table_name(&self.tables.accounts).set_exclusive_start_key(start);
         let call = call
             .filter_expression("#record = :profile")
-            .projection_expression("account_id, #record")
+            .projection_expression("account_id, #record, external_id")
             .expression_attribute_names("#record", "record")
             .expression_attribute_values(":profile", text(PROFILE));
         let answer = call.send().await.context("list accounts")?;
-        let keys: Vec<Key> =
-            serde_dynamo::from_items(answer.items.unwrap_or_default()).context("list accounts")?;
-        Ok(AccountBatch {
-            ids: keys.into_iter().map(|key| key.account_id).collect(),
-            next: answer.last_evaluated_key.map(Cursor),
-        })
+        let accounts = serde_dynamo::from_items(answer.items.unwrap_or_default()).context("list accounts")?;
+        Ok(AccountBatch { accounts, next: answer.last_evaluated_key.map(Cursor) })
     }
 }
 

@@ -11,9 +11,9 @@ use super::transaction::{Part, Transaction};
 use super::write::{Write, number, text};
 use super::{Store, StoreError};
 use domain::{
-    Account, AccountChanges, AccountEvent, AccountId, AccountKind, ClientInfo, EmailAddress, EmailChange,
-    Limit, LogEntry, LoggedAction, MessageId, NewUsername, Notice, PendingAddress, PendingPrimary, Timestamp,
-    Username, username,
+    Account, AccountChanges, AccountEvent, AccountId, AccountKind, Actor, ClientInfo, EmailAddress,
+    EmailChange, EventContext, Limit, LogEntry, LoggedAction, MessageId, NewUsername, Notice, PendingAddress,
+    PendingPrimary, Timestamp, Username, username,
 };
 
 /// What an update takes.
@@ -29,6 +29,8 @@ pub struct AccountUpdate<'a> {
     pub hold: Duration,
     /// The key of the event, and of the first notice.
     pub event_id: &'a MessageId,
+    /// The key of the entry in the log that the profile has changed.
+    pub entry_id: &'a MessageId,
     /// The key of the request for a confirmation email.
     pub request_id: &'a MessageId,
     /// Where the request came from.
@@ -73,6 +75,12 @@ impl Counted<'_> {
         let mut tx = Transaction::new("change an account for a product");
         let mut parts = Parts::default();
         let profile = tx.add(store.update_profile(account, changes, now));
+        if changes.changes_profile() {
+            let action = LoggedAction::Changed { fields: changes.fields_of(account) };
+            let entry =
+                LogEntry { id: update.entry_id.clone(), action, at: now, source: update.source.clone() };
+            tx.add(store.log(EventContext::of(account, Actor::Product), &entry)?);
+        }
         if let Some(username) = &changes.username {
             store.replace_username(&mut tx, &mut parts, account, username).await?;
         }
@@ -230,7 +238,7 @@ impl Store {
         let action = LoggedAction::cancelled(&pending.address);
         let entry = LogEntry { id: event_id.clone(), action, at: now, source: source.clone() };
         tx.add(self.delete_pending(&account.id, &pending.request));
-        tx.add(self.log(&account.id, &entry)?);
+        tx.add(self.log(EventContext::of(account, Actor::Product), &entry)?);
         Ok(())
     }
 
@@ -249,7 +257,8 @@ impl Store {
         let primary = PendingPrimary { pending, session: None };
         let put = self.put_record(&account.id, Record::Pending(Pending::primary(&primary)))?;
         tx.add(Self::when_pending_as_read(put, account));
-        self.announce_request(tx, PrimaryRequest { account, primary: &primary, event_id, source }, now)
+        let by = Actor::Product;
+        self.announce_request(tx, PrimaryRequest { account, primary: &primary, event_id, by, source }, now)
     }
 
     /// Makes an address the primary that the product vouches for, with all that a change of the primary has. Returns the writes
@@ -277,7 +286,7 @@ impl Store {
         };
         let pending = Write::delete(&self.tables.accounts, Self::account_key(&account.id, PENDING));
         tx.add(Self::when_pending_as_read(pending, account));
-        self.record_and_tell(tx, &account.id, &primary, &event, &[])?;
+        self.record_and_tell(tx, EventContext::of(account, Actor::Product), &primary, &event, &[])?;
         self.replace_addresses(tx, account, &primary, &recovery, now)
     }
 }

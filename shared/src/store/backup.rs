@@ -8,8 +8,8 @@ use super::transaction::Transaction;
 use super::write::{Write, number, text};
 use super::{Store, StoreError};
 use domain::{
-    Account, AccountEvent, AccountId, ClientInfo, EmailRequest, Generation, Limit, Link, LinkAuthorization,
-    LogEntry, LoggedAction, MessageId, Notice, PendingAddress, RecoveryEmails, Timestamp,
+    Account, AccountEvent, AccountId, ClientInfo, EmailRequest, EventContext, Generation, Limit, Link,
+    LinkAuthorization, LogEntry, LoggedAction, MessageId, Notice, PendingAddress, RecoveryEmails, Timestamp,
 };
 
 /// What the confirmation of a backup email or a primary takes.
@@ -49,11 +49,12 @@ impl Counted<'_> {
     /// is overwritten, and the links to it are dead.
     pub async fn request_backup(
         &self,
-        id: &AccountId,
+        account: &Account,
         (pending, source): (&PendingAddress, &ClientInfo),
         limits: &[Limit],
         now: Timestamp,
     ) -> Result<Result<(), LimitReached>, StoreError> {
+        let id = &account.id;
         let request = EmailRequest::ConfirmBackup {
             account_id: id.clone(),
             address: pending.address.clone(),
@@ -64,7 +65,7 @@ impl Counted<'_> {
         self.write_within("ask for a backup email", limits, now, |tx| {
             tx.add(self.store.check_generation(id, pending.generation));
             tx.add(self.store.put_record(id, Record::Pending(Pending::backup(pending)))?);
-            tx.add(self.store.log(id, &entry)?);
+            tx.add(self.store.log(EventContext::of_owner(account), &entry)?);
             tx.add(self.store.enqueue(&pending.request, request, now)?);
             Ok(())
         })
@@ -90,7 +91,11 @@ impl Store {
         let profile = tx.add(self.check_changes_allowed(&account.id, generation, now));
         let emails = account.after_confirming(&link.address, waiting_period, now);
         // Of the same address again, because it was in question or two requests crossed, the primary was told.
-        if !account.has_confirmed(&link.address) {
+        if account.has_confirmed(&link.address) {
+            let action = LoggedAction::confirmed_again(&link.address);
+            let entry = LogEntry { id: event_id.clone(), action, at: now, source: source.clone() };
+            tx.add(self.log(EventContext::of_owner(account), &entry)?);
+        } else {
             let event = AccountEvent {
                 id: event_id.clone(),
                 notice: notice_of_change(account, &emails, link, now),
@@ -99,7 +104,7 @@ impl Store {
                 before: Some(account.recovery_emails(now)),
                 before_primary: None,
             };
-            self.record(&mut tx, account, &event, &[])?;
+            self.record(&mut tx, account, &event)?;
         }
         let claims = self.replace_recovery_emails(&mut tx, account, &emails, now)?;
         Ok(match tx.commit(self).await? {
@@ -135,7 +140,7 @@ impl Store {
         };
         let mut tx = Transaction::new("remove a backup email");
         tx.add(self.check_generation(&account.id, account.generation));
-        self.record(&mut tx, account, &event, &[])?;
+        self.record(&mut tx, account, &event)?;
         self.replace_recovery_emails(&mut tx, account, &RecoveryEmails::default(), now)?;
         Ok(tx.commit(self).await?.is_ok())
     }
@@ -144,7 +149,7 @@ impl Store {
     /// is gone.
     pub async fn cancel_pending(
         &self,
-        id: &AccountId,
+        account: &Account,
         pending: &PendingAddress,
         (entry_id, source): (MessageId, ClientInfo),
         now: Timestamp,
@@ -152,8 +157,8 @@ impl Store {
         let action = LoggedAction::cancelled(&pending.address);
         let entry = LogEntry { id: entry_id, action, at: now, source };
         let mut tx = Transaction::new("cancel a pending backup email");
-        tx.add(self.delete_pending(id, &pending.request));
-        tx.add(self.log(id, &entry)?);
+        tx.add(self.delete_pending(&account.id, &pending.request));
+        tx.add(self.log(EventContext::of_owner(account), &entry)?);
         Ok(tx.commit(self).await?.is_ok())
     }
 

@@ -19,7 +19,10 @@ use super::transaction::Transaction;
 use super::write::{Write, key, number, text};
 use super::{Store, StoreError};
 use domain::primary::MOST_FORMER;
-use domain::{Account, AccountId, EmailAddress, MessageId, Timestamp, TokenHash};
+use domain::{
+    Account, AccountId, Actor, ClientInfo, EmailAddress, EventContext, LogEntry, LoggedAction, MessageId,
+    Timestamp, TokenHash,
+};
 
 /// Items deleted at a time; one write each.
 const AT_A_TIME: usize = 16;
@@ -40,6 +43,19 @@ struct EventKey {
     event_id: MessageId,
 }
 
+/// For how long it is kept that an account was deleted, for the programs that are told: as long as the history's stream keeps
+/// its records.
+const DELETED_RETENTION: Duration = Duration::from_hours(24);
+
+/// Who deletes, and the key of the entry in the log.
+#[derive(Debug, Clone)]
+pub struct Deleting {
+    /// Who.
+    pub by: Actor,
+    /// The key. The entry that the account is deleted has the one that follows it.
+    pub entry_id: MessageId,
+}
+
 /// How a step of a deletion ended that compares with what was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deletion {
@@ -49,12 +65,21 @@ pub enum Deletion {
     AccountChanged,
 }
 
+fn log_entry(action: LoggedAction, id: MessageId, now: Timestamp) -> LogEntry {
+    LogEntry { id, action, at: now, source: ClientInfo::default() }
+}
+
 impl Store {
     /// Marks an account as being deleted: it is disabled for good, its sessions have ended, and links and pending addresses are
     /// void. Key: the profile and, to compare, the records of backup and pending address. The conditions are false when
     /// anything that a product sees of the account has changed since it was read. Of an account that is marked already, nothing
     /// is written.
-    pub async fn begin_deletion(&self, account: &Account, now: Timestamp) -> Result<Deletion, StoreError> {
+    pub async fn begin_deletion(
+        &self,
+        account: &Account,
+        deleting: &Deleting,
+        now: Timestamp,
+    ) -> Result<Deletion, StoreError> {
         if account.deleting_since.is_some() {
             return Ok(Deletion::Done);
         }
@@ -68,6 +93,8 @@ impl Store {
         tx.add(Self::when_as_read(mark, account));
         tx.add(Self::when_pending_as_read(pending, account));
         tx.add(self.check_backup(account)?);
+        let entry = log_entry(LoggedAction::DeletionBegun, deleting.entry_id.clone(), now);
+        tx.add(self.log(EventContext::of(account, deleting.by), &entry)?);
         Ok(match tx.commit(self).await? {
             Ok(()) => Deletion::Done,
             Err(_) => Deletion::AccountChanged,
@@ -142,12 +169,17 @@ impl Store {
     }
 
     /// Deletes what is left of an account that is being deleted. A repetition goes on where it was interrupted.
-    pub async fn go_on_deleting(&self, id: &AccountId, now: Timestamp) -> Result<Deletion, StoreError> {
+    pub async fn go_on_deleting(
+        &self,
+        id: &AccountId,
+        deleting: &Deleting,
+        now: Timestamp,
+    ) -> Result<Deletion, StoreError> {
         // An undo may change the account meanwhile; each of its links works once.
         for _ in 0..READS {
             let Some(account) = self.load_account(id).await? else { return Ok(Deletion::Done) };
             self.delete_traces(&account, now).await?;
-            if self.finish_deletion(&account, now).await? == Deletion::Done {
+            if self.finish_deletion(&account, deleting, now).await? == Deletion::Done {
                 return Ok(Deletion::Done);
             }
         }
@@ -155,8 +187,13 @@ impl Store {
     }
 
     /// Deletes an account that is being deleted, with all its items and claims, all or nothing. The condition is false when it
-    /// has changed since it was read, as by an undo.
-    async fn finish_deletion(&self, account: &Account, now: Timestamp) -> Result<Deletion, StoreError> {
+    /// has changed since it was read, as by an undo. What remains is that it was deleted, for [`DELETED_RETENTION`].
+    async fn finish_deletion(
+        &self,
+        account: &Account,
+        deleting: &Deleting,
+        now: Timestamp,
+    ) -> Result<Deletion, StoreError> {
         let id = &account.id;
         // The claim of an address whose time is over may be another account's.
         for address in every_address(account) {
@@ -183,6 +220,8 @@ impl Store {
         if let Some(external_id) = &account.external_id {
             tx.add(self.delete_external_id_claim(external_id, id));
         }
+        let entry = log_entry(LoggedAction::Deleted, deleting.entry_id.following(1), now);
+        tx.add(self.log_for(DELETED_RETENTION, EventContext::of(account, deleting.by), &entry)?);
         Ok(match tx.commit(self).await? {
             Ok(()) => Deletion::Done,
             Err(_) => Deletion::AccountChanged,

@@ -8,8 +8,9 @@ use super::transaction::Transaction;
 use super::write::{Item, Write, number, text};
 use super::{Store, StoreError};
 use domain::{
-    Account, AccountEvent, AccountId, ClientInfo, ConfirmedAddress, DeliveredTo, Delivery, EmailAddress,
-    Link, MessageId, Notice, SignInEmail, Timestamp, Undeliverable,
+    Account, AccountEvent, AccountId, Actor, ClientInfo, ConfirmedAddress, DeliveredTo, Delivery,
+    EmailAddress, EventContext, Link, LogEntry, LoggedAction, MessageId, Notice, SignInEmail, Timestamp,
+    Undeliverable,
 };
 
 /// What noting that email to an address fails takes.
@@ -50,30 +51,40 @@ const fn record_of(to: DeliveredTo) -> &'static str {
 }
 
 impl Store {
-    /// Notes that email to an address fails; of a backup email the primary is told. Key: the record of the address. False when
+    /// Notes that email to an address fails; of a backup email the primary is told, of the primary it is logged. Key: the record of the address. False when
     /// it has another address since the account was read, or more is known about this one: read the account again.
     pub async fn note_failure(&self, failed: Failed<'_>, now: Timestamp) -> Result<bool, StoreError> {
         let Failed { account, to, confirmed, failed, delivery, event_id } = failed;
+        let context = EventContext::of(account, Actor::MailService);
         let mut tx = Transaction::new("note that email to an address fails");
         tx.add(self.replace_delivery(&account.id, to, confirmed, delivery)?);
         if to == DeliveredTo::Backup {
             let notice = Notice::BackupUndeliverable { address: confirmed.address.clone(), why: failed.why };
             let event = AccountEvent::without_change(event_id.clone(), notice, now, ClientInfo::default());
-            self.record(&mut tx, account, &event, &[])?;
+            self.record_and_tell(&mut tx, context, &account.primary_emails(), &event, &[])?;
+        } else {
+            let action = LoggedAction::PrimaryUndeliverable { why: failed.why };
+            let entry = LogEntry { id: event_id.clone(), action, at: now, source: ClientInfo::default() };
+            tx.add(self.log(context, &entry)?);
         }
         Ok(tx.commit(self).await?.is_ok())
     }
 
-    /// Notes that an operator says that email to an address works again. Key: the record of the address. False when it has
+    /// Notes and logs that an operator says that email to an address works again. Key: the record of the address. False when it has
     /// another address since the account was read, or more is known about this one.
     pub async fn allow_delivery(
         &self,
         account: &Account,
         (to, confirmed): (DeliveredTo, &ConfirmedAddress),
+        entry_id: MessageId,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let write = self.replace_delivery(&account.id, to, confirmed, &confirmed.delivery.allowed(now))?;
-        self.write_once("note that email to an address works", write).await
+        let action = LoggedAction::DeliveryAllowed { to };
+        let entry = LogEntry { id: entry_id, action, at: now, source: ClientInfo::default() };
+        let mut tx = Transaction::new("note that email to an address works");
+        tx.add(self.replace_delivery(&account.id, to, confirmed, &confirmed.delivery.allowed(now))?);
+        tx.add(self.log(EventContext::of(account, Actor::Operator), &entry)?);
+        Ok(tx.commit(self).await?.is_ok())
     }
 
     /// Lists the addresses to which email fails. It scans the table: for operators only.

@@ -3,11 +3,13 @@
 //!
 //! Actions without a notice are in a partition of their own for each account, the log. So an undo never reads them, however
 //! many there are, and a function that may only log cannot write an event.
+use std::time::Duration;
+
 use futures_util::future::join;
 use serde::{Deserialize, Serialize};
 
 use super::accounts::{Confirmed, Former, ReplacedPrimary};
-use super::error::Context;
+use super::error::Context as _;
 use super::read::query_item_pages;
 use super::transaction::Transaction;
 use super::write::{Item, Write, text};
@@ -15,8 +17,9 @@ use super::{Store, StoreError};
 use domain::activity::MOST_LISTED;
 use domain::history::RETENTION;
 use domain::{
-    Account, AccountEvent, AccountId, Activity, ClientInfo, EmailRequest, FormerPrimary, History, HourlyKey,
-    LogEntry, LoggedAction, MessageId, Notice, PrimaryEmails, Purpose, RecoveryEmails, Timestamp,
+    Account, AccountEvent, AccountId, Activity, Actor, ClientInfo, EmailRequest, EventContext, ExternalId,
+    FormerPrimary, Happened, History, HourlyKey, LogEntry, LoggedAction, MessageId, Notice, PrimaryEmails,
+    Purpose, RecoveryEmails, SignInMethod, Timestamp,
 };
 
 /// Calls that one look at the history makes, each of a megabyte at most. The limits on sign-ins, on requests and on ending
@@ -34,6 +37,8 @@ struct Row {
     happened: Notice,
     happened_at: Timestamp,
     source: ClientInfo,
+    #[serde(default)]
+    context: StoredContext,
     /// The recovery emails before a change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     before: Option<Before>,
@@ -49,7 +54,20 @@ struct LogRow {
     happened: LoggedAction,
     happened_at: Timestamp,
     source: ClientInfo,
+    #[serde(default)]
+    context: StoredContext,
     expires_at: Timestamp,
+}
+
+/// What is kept for the programs that are told. Rows of earlier versions have none.
+#[derive(Default, Serialize, Deserialize)]
+struct StoredContext {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    external_id: Option<ExternalId>,
+    #[serde(default)]
+    by: Actor,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    how: Option<SignInMethod>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -89,6 +107,12 @@ impl Before {
             former: emails.former.as_ref().map(Former::from),
             primary: event.before_primary.as_ref().map(Primary::from),
         })
+    }
+}
+
+impl From<EventContext<'_>> for StoredContext {
+    fn from(context: EventContext<'_>) -> Self {
+        Self { external_id: context.external_id.cloned(), by: context.by, how: context.how }
     }
 }
 
@@ -146,9 +170,63 @@ fn readable<T>(items: Vec<Item>, read: fn(Item) -> Result<T, Unreadable>) -> imp
     })
 }
 
+/// A row of the history as the table's stream has it.
+#[derive(Debug)]
+pub struct HistoryRow {
+    account_id: AccountId,
+    external_id: Option<ExternalId>,
+    by: Actor,
+    how: Option<SignInMethod>,
+    /// What happened.
+    pub activity: Activity,
+}
+
+impl HistoryRow {
+    /// Reads an image of the stream.
+    pub fn read(image: serde_dynamo::Item) -> Result<Self, NotARow> {
+        let partition = match image.get("account_id") {
+            Some(serde_dynamo::AttributeValue::S(partition)) => partition.as_str(),
+            _ => "",
+        };
+        if let Some(account_id) = partition.strip_prefix(LOG) {
+            let account_id = AccountId::new(account_id);
+            let row: LogRow = serde_dynamo::from_item(image)?;
+            let (id, happened) = (row.event_id, Happened::Logged(row.happened));
+            let activity = Activity { id, happened, at: row.happened_at, source: row.source };
+            return Ok(Self::new(account_id, row.context, activity));
+        }
+        let row: Row = serde_dynamo::from_item(image)?;
+        let (id, happened) = (row.event_id, Happened::Announced(row.happened));
+        let activity = Activity { id, happened, at: row.happened_at, source: row.source };
+        Ok(Self::new(row.account_id, row.context, activity))
+    }
+
+    fn new(
+        account_id: AccountId,
+        StoredContext { external_id, by, how }: StoredContext,
+        activity: Activity,
+    ) -> Self {
+        Self { account_id, external_id, by, how, activity }
+    }
+
+    /// Whose it is, who did it, and how.
+    pub fn context(&self) -> EventContext<'_> {
+        let context = EventContext::new(&self.account_id, self.external_id.as_ref(), self.by);
+        EventContext { how: self.how, ..context }
+    }
+}
+
+/// That a record of the stream is no row of the history.
+#[derive(Debug, thiserror::Error)]
+#[error("a row of the history does not parse")]
+pub struct NotARow(#[from] serde_dynamo::Error);
+
+/// What the partition of a log begins with.
+const LOG: &str = "log#";
+
 /// The partition of an account's log.
 pub(super) fn log_of(id: &AccountId) -> String {
-    format!("log#{}", id.as_str())
+    format!("{LOG}{}", id.as_str())
 }
 
 impl Store {
@@ -193,28 +271,38 @@ impl Store {
     }
 
     /// Adds an action to the log. Key: the account's log and the entry's id. The condition is false when it exists.
-    pub(super) fn log(&self, id: &AccountId, entry: &LogEntry) -> Result<Write, StoreError> {
+    pub(super) fn log(&self, context: EventContext<'_>, entry: &LogEntry) -> Result<Write, StoreError> {
+        self.log_for(RETENTION, context, entry)
+    }
+
+    /// The same, kept for another time.
+    pub(super) fn log_for(
+        &self,
+        retention: Duration,
+        context: EventContext<'_>,
+        entry: &LogEntry,
+    ) -> Result<Write, StoreError> {
         let row = LogRow {
-            account_id: log_of(id),
+            account_id: log_of(context.account_id),
             event_id: entry.id.clone(),
             happened: entry.action.clone(),
             happened_at: entry.at,
             source: entry.source.clone(),
-            expires_at: entry.at + RETENTION,
+            context: context.into(),
+            expires_at: entry.at + retention,
         };
         Ok(Write::put(&self.tables.history, &row)?.when("attribute_not_exists(event_id)"))
     }
 
-    /// Adds an event, and a request for a notice to each mailbox that is told: the primary, and those that it replaced not
-    /// long ago. See [`Store::record_and_tell`].
+    /// Adds an event that the owner caused, and a request for a notice to each mailbox that is told: the primary, and those that
+    /// it replaced not long ago. See [`Store::record_and_tell`].
     pub(super) fn record(
         &self,
         tx: &mut Transaction,
         account: &Account,
         event: &AccountEvent,
-        hourly: &[HourlyKey],
     ) -> Result<(), StoreError> {
-        self.record_and_tell(tx, &account.id, &account.primary_emails(), event, hourly)
+        self.record_and_tell(tx, EventContext::of_owner(account), &account.primary_emails(), event, &[])
     }
 
     /// Adds an event, and a request for a notice to each mailbox that is told. Keys: the event has its id, and so has the
@@ -222,17 +310,19 @@ impl Store {
     pub(super) fn record_and_tell(
         &self,
         tx: &mut Transaction,
-        id: &AccountId,
+        context: EventContext<'_>,
         emails: &PrimaryEmails,
         event: &AccountEvent,
         hourly: &[HourlyKey],
     ) -> Result<(), StoreError> {
+        let id = context.account_id;
         let row = Row {
             account_id: id.clone(),
             event_id: event.id.clone(),
             happened: event.notice.clone(),
             happened_at: event.at,
             source: event.source.clone(),
+            context: context.into(),
             before: Before::of(event),
             expires_at: event.at + RETENTION,
         };

@@ -34,14 +34,15 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_types::SdkConfig;
 
-pub use account_admin::{AccountBatch, Cursor};
+pub use account_admin::{AccountBatch, Cursor, ListedAccount};
 pub use account_update::{AccountUpdate, UpdateRefused};
 pub use authorization_codes::NotRedeemed;
 pub use backup::{ConfirmRefused, Confirmation};
-pub use deletion::Deletion;
+pub use deletion::{Deleting, Deletion};
 pub use delivery::{Failed, UndeliverableEmail};
 pub use error::{Passing, StoreError};
 pub use existing::{Existing, Names};
+pub use history::{HistoryRow, NotARow};
 pub use limits::{Counted, LimitReached};
 pub use links::{Slot, Superseded};
 pub use looks::{UnclaimedLook, UnclaimedLooks};

@@ -3,8 +3,8 @@ use super::accounts::{Confirmed, Profile, Record};
 use super::transaction::Transaction;
 use super::{Store, StoreError};
 use domain::{
-    AccountId, AccountKind, ConfirmedAddress, EmailAddress, ExternalId, Language, NewUsername, PasswordHash,
-    Timestamp,
+    AccountId, AccountKind, Actor, ClientInfo, ConfirmedAddress, EmailAddress, EventContext, ExternalId,
+    Language, LogEntry, LoggedAction, MessageId, NewUsername, PasswordHash, Timestamp,
 };
 
 /// An account to create.
@@ -24,6 +24,10 @@ pub struct NewAccount {
     pub password_hash: Option<PasswordHash>,
     /// The language of its pages and emails.
     pub language: Language,
+    /// Who creates it.
+    pub by: Actor,
+    /// The key of the entry in its log.
+    pub entry_id: MessageId,
 }
 
 /// What an account brings along from where it was before.
@@ -58,7 +62,7 @@ pub enum NotCreated {
 }
 
 impl Store {
-    /// Creates an account with its claims, all or nothing. Keys: the claims of external id, of username, of what it
+    /// Creates an account with its claims, and logs that, all or nothing. Keys: the claims of external id, of username, of what it
     /// looks like, and of address. The conditions are false when another account has them.
     pub async fn create_account(
         &self,
@@ -95,6 +99,9 @@ impl Store {
             backup = Some(tx.add(self.claim_email(&confirmed.address, &new.id, None, now)?));
             tx.add(self.put_record(&new.id, Record::Backup(Confirmed::from(confirmed)))?);
         }
+        let action = LoggedAction::Created;
+        let entry = LogEntry { id: new.entry_id.clone(), action, at: now, source: ClientInfo::default() };
+        tx.add(self.log(EventContext::new(&new.id, new.external_id.as_ref(), new.by), &entry)?);
         Ok(match tx.commit(self).await? {
             Ok(()) => Ok(()),
             Err(failed) if failed.at(external_id) => Err(NotCreated::ExternalIdTaken),

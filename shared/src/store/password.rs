@@ -37,7 +37,7 @@ impl Store {
         tx.add(self.put_hash(session, hash, event_id, now));
         tx.add(self.create_session(renewed)?);
         tx.add(self.delete_session(&session.hash).when("attribute_exists(session_hash)"));
-        self.record(&mut tx, account, &event, &[])?;
+        self.record(&mut tx, account, &event)?;
         Ok(tx.commit(self).await?.is_ok())
     }
 

@@ -7,8 +7,8 @@ use super::limits::{Counted, LimitReached};
 use super::transaction::Transaction;
 use super::{ConfirmRefused, Confirmation, Store, StoreError};
 use domain::{
-    Account, AccountEvent, ClientInfo, ConfirmedAddress, EmailRequest, Limit, MessageId, Notice,
-    PendingPrimary, Session, Timestamp, TokenHash,
+    Account, AccountEvent, Actor, ClientInfo, ConfirmedAddress, EmailRequest, EventContext, Limit, MessageId,
+    Notice, PendingPrimary, Session, Timestamp, TokenHash,
 };
 
 /// What a promotion takes.
@@ -39,6 +39,8 @@ pub struct PrimaryRequest<'a> {
     pub primary: &'a PendingPrimary,
     /// The key of the event, and of the first notice.
     pub event_id: &'a MessageId,
+    /// Who asks for it.
+    pub by: Actor,
     /// Where the request came from.
     pub source: &'a ClientInfo,
 }
@@ -70,13 +72,15 @@ impl Store {
         request: PrimaryRequest<'_>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let PrimaryRequest { account, primary: PendingPrimary { pending, .. }, event_id, source } = request;
+        let PrimaryRequest { account, primary: PendingPrimary { pending, .. }, event_id, by, source } =
+            request;
         let (account_id, address) = (account.id.clone(), pending.address.clone());
         let notice = Notice::PrimaryRequested { address: address.clone() };
         let event = AccountEvent::without_change(event_id.clone(), notice, now, source.clone());
         let email = EmailRequest::ConfirmPrimary { account_id, address, source: source.clone() };
         tx.add(self.enqueue(&pending.request, email, now)?);
-        self.record(tx, account, &event, &[])
+        let context = EventContext::of(account, by);
+        self.record_and_tell(tx, context, &account.primary_emails(), &event, &[])
     }
 
     /// Makes a pending address the primary: the link is spent; the address is claimed; the former primary signs in until the
@@ -110,7 +114,7 @@ impl Store {
         let end = self.end_generation(&account.id, now);
         let profile = tx.add(when_current(end, generation, CHANGES_ALLOWED));
         let renewed = tx.add_all(sessions.iter().map(|hash| self.renew_session(hash, generation)));
-        self.record_and_tell(&mut tx, &account.id, &primary, &event, &[])?;
+        self.record_and_tell(&mut tx, EventContext::of_owner(account), &primary, &event, &[])?;
         let claims = self.replace_addresses(&mut tx, account, &primary, &recovery, now)?;
         Ok(match tx.commit(self).await? {
             Ok(()) => Ok(()),
@@ -146,7 +150,7 @@ impl Store {
         let end = self.end_generation(&account.id, now);
         tx.add(when_current(end, session.generation, CHANGES_ALLOWED));
         tx.add(self.renew_session(&session.hash, session.generation));
-        self.record_and_tell(&mut tx, &account.id, &primary, &event, &[])?;
+        self.record_and_tell(&mut tx, EventContext::of_owner(account), &primary, &event, &[])?;
         self.replace_addresses(&mut tx, account, &primary, &recovery, now)?;
         Ok(tx.commit(self).await?.is_ok())
     }

@@ -11,9 +11,9 @@ use super::write::{Item, Write, key, number, text};
 use super::{Store, StoreError};
 use domain::session::{ABSOLUTE_LIFETIME, IDLE_LIFETIME};
 use domain::{
-    Account, AccountEvent, AccountId, ClientInfo, CountedFor, EmailAddress, Generation, HourlyKey, Limit,
-    Link, LinkAuthorization, LogEntry, LoggedAction, MessageId, Notice, PasswordAttempt, Recovery, Session,
-    SignInEmail, SignInMethod, Timestamp, TokenHash,
+    Account, AccountEvent, AccountId, ClientInfo, CountedFor, EmailAddress, EventContext, Generation,
+    HourlyKey, Limit, Link, LinkAuthorization, LogEntry, LoggedAction, MessageId, Notice, PasswordAttempt,
+    Recovery, Session, SignInEmail, SignInMethod, Timestamp, TokenHash,
 };
 
 /// Rows that one call for a list reads, valid or not.
@@ -97,6 +97,8 @@ impl From<&Session> for Row {
 /// What a sign-in with a password writes.
 #[derive(Debug, Clone, Copy)]
 pub struct PasswordSignIn<'a> {
+    /// The account, as last read.
+    pub account: &'a Account,
     /// The new session.
     pub session: &'a Session,
     /// The session that this browser had before; it ends.
@@ -194,7 +196,7 @@ impl Counted<'_> {
         }
         match sign_in.used {
             Some(used) => self.store.record_use(&mut tx, session, used, now)?,
-            None => self.store.log_sign_in(&mut tx, session, sign_in.entry_id, now)?,
+            None => self.store.log_sign_in(&mut tx, (sign_in.account, session), sign_in.entry_id, now)?,
         }
         Ok(match tx.commit(self.store).await? {
             Ok(()) => Ok(()),
@@ -229,7 +231,7 @@ impl Counted<'_> {
             tx.add(store.delete_session(former));
         }
         if sign_in_email == SignInEmail::Primary {
-            store.log_sign_in(&mut tx, session, &notice.id, now)?;
+            store.log_sign_in(&mut tx, (account, session), &notice.id, now)?;
         } else {
             let used = AddressUse { account, sign_in_email, address: &link.address, notice };
             store.record_use(&mut tx, session, used, now)?;
@@ -255,7 +257,7 @@ impl Counted<'_> {
         let profile = tx.add(end);
         let own = tx.add(self.store.renew_session(&session.hash, session.generation));
         tx.add_all(self.count_attempt(limit, now));
-        self.store.record(&mut tx, account, &event, &[])?;
+        self.store.record(&mut tx, account, &event)?;
         Ok(match tx.commit(self.store).await? {
             Ok(()) => Ok(()),
             Err(failed) if failed.at(profile) || failed.at(own) => Err(EndingRefused::SessionEnded),
@@ -356,13 +358,13 @@ impl Store {
     fn log_sign_in(
         &self,
         tx: &mut Transaction,
-        session: &Session,
+        (account, session): (&Account, &Session),
         id: &MessageId,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let action = LoggedAction::SignedIn { how: session.method };
         let entry = LogEntry { id: id.clone(), action, at: now, source: session.source.clone() };
-        tx.add(self.log(&session.account_id, &entry)?);
+        tx.add(self.log(EventContext::of_owner(account), &entry)?);
         Ok(())
     }
 
@@ -383,6 +385,7 @@ impl Store {
         };
         let (id, source) = (used.notice.id.clone(), session.source.clone());
         let event = AccountEvent::without_change(id, notice, now, source);
-        self.record(tx, used.account, &event, &used.notice.hourly)
+        let context = EventContext::of_sign_in(used.account, session.method);
+        self.record_and_tell(tx, context, &used.account.primary_emails(), &event, &used.notice.hourly)
     }
 }

@@ -10,8 +10,8 @@ use super::write::{Write, number, text};
 use super::{Store, StoreError};
 use domain::account::FREEZE;
 use domain::{
-    Account, AccountEvent, AccountId, ClientInfo, EmailAddress, MessageId, Notice, PrimaryEmails, Purpose,
-    RecoveryEmails, Timestamp, TokenHash, UndoLink,
+    Account, AccountEvent, AccountId, ClientInfo, EmailAddress, EventContext, MessageId, Notice,
+    PrimaryEmails, Purpose, RecoveryEmails, Timestamp, TokenHash, UndoLink,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -117,7 +117,7 @@ impl Store {
         let spent = tx.add(self.spend_undo_link(link, now));
         let profile = tx.add(self.end_sessions_and_freeze(account, void, now));
         tx.add(Write::delete(&self.tables.accounts, Self::account_key(&account.id, PENDING)));
-        self.record_and_tell(&mut tx, &account.id, primary, &event, &[])?;
+        self.record_and_tell(&mut tx, EventContext::of_owner(account), primary, &event, &[])?;
         let claims = self.replace_addresses(&mut tx, account, primary, restored, now)?;
         let Err(failed) = tx.commit(self).await? else { return Ok(Ok(())) };
         if failed.at(spent) {

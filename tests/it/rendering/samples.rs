@@ -2,10 +2,10 @@
 use std::time::Duration;
 
 use domain::{
-    Account, AccountEvent, AccountId, AccountKind, Activity, Backup, ClientInfo, ConfirmedAddress,
-    DeliveryFailure, Device, EmailAddress, FormerAddress, FormerPrimary, Generation, History, Language,
-    LogEntry, LoggedAction, MessageId, Notice, PendingAddress, PrimaryEmails, RecoveryEmails, Session,
-    SignInMethod, Timestamp, Token, UndoLink, Username,
+    Account, AccountEvent, AccountId, AccountKind, Activity, Backup, ChangedField, ClientInfo,
+    ConfirmedAddress, DeliveredTo, DeliveryFailure, Device, EmailAddress, FormerAddress, FormerPrimary,
+    Generation, History, Language, LogEntry, LoggedAction, MessageId, Notice, PendingAddress, PrimaryEmails,
+    RecoveryEmails, Session, SignInMethod, Timestamp, Token, UndoLink, Username,
 };
 use shared::mail::{Asked, Email, PrimaryAddress, SignInAddress, ToldAddress, UnconfirmedAddress};
 
@@ -177,8 +177,22 @@ pub fn activity() -> Vec<Activity> {
     let backup = address("spare@example.org");
     let methods = [SignInMethod::Password, SignInMethod::LinkToPrimary, SignInMethod::LinkToBackup];
     let signed_in = methods.map(|how| LoggedAction::SignedIn { how });
-    let actions =
-        signed_in.into_iter().chain([LoggedAction::requested(&backup), LoggedAction::cancelled(&backup)]);
+    let others = [
+        LoggedAction::requested(&backup),
+        LoggedAction::cancelled(&backup),
+        LoggedAction::confirmed_again(&backup),
+        LoggedAction::Created,
+        LoggedAction::Changed { fields: vec![ChangedField::Locale] },
+        LoggedAction::Disabled,
+        LoggedAction::Enabled,
+        LoggedAction::AllSessionsEnded,
+        LoggedAction::DeletionBegun,
+        LoggedAction::Deleted,
+        LoggedAction::PrimaryUndeliverable { why: DeliveryFailure::Bounced },
+        LoggedAction::PrimaryUndeliverable { why: DeliveryFailure::Complained },
+        LoggedAction::DeliveryAllowed { to: DeliveredTo::Primary },
+    ];
+    let actions = signed_in.into_iter().chain(others);
     let entries = (100..).zip(actions).map(|(number, action)| LogEntry {
         id: MessageId::new(number, 0),
         action,

@@ -1,8 +1,8 @@
 //! The model and the store take the same random steps, call by call, and must agree after each: whether the call
 //! succeeded, the attempts and the use of each link, the slot, how many sessions there are and how many notices.
 use domain::{
-    AccountId, ClientInfo, EmailAddress, Link as Row, LinkAuthorization, LinkState, MessageId, Notice,
-    Purpose as LinkPurpose, Session, SignInEmail, SignInMethod, Timestamp, UndoLink,
+    AccountId, Actor, ClientInfo, EmailAddress, EventContext, Link as Row, LinkAuthorization, LinkState,
+    MessageId, Notice, Purpose as LinkPurpose, Session, SignInEmail, SignInMethod, Timestamp, UndoLink,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -63,6 +63,10 @@ impl Real {
         &self.world.operator
     }
 
+    fn operator(&self) -> EventContext<'_> {
+        EventContext::new(&self.account, None, Actor::Operator)
+    }
+
     fn ask(&mut self) {
         // A request is later than all before, by its key too.
         self.world.after(std::time::Duration::from_millis(1));
@@ -99,15 +103,18 @@ impl Real {
             }
             Action::Undo => self.undo().await,
             Action::Disable => {
-                let disabled = self.app().store.disable_account(&self.account, self.app().now()).await;
+                let (app, operator) = (self.app(), self.operator());
+                let disabled = app.store.disable_account(operator, app.message_id(), app.now()).await;
                 return disabled.expect("the database works");
             }
             Action::Enable => {
-                let enabled = self.app().store.enable_account(&self.account).await;
+                let (app, operator) = (self.app(), self.operator());
+                let enabled = app.store.enable_account(operator, app.message_id(), app.now()).await;
                 return enabled.expect("the database works");
             }
             Action::EndSessions => {
-                let ended = self.app().store.end_all_sessions(&self.account, self.app().now()).await;
+                let (app, operator) = (self.app(), self.operator());
+                let ended = app.store.end_all_sessions(operator, app.message_id(), app.now()).await;
                 ended.expect("the database works");
             }
         }
