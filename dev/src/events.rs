@@ -154,11 +154,7 @@ impl Events {
     }
 
     /// The first matching event, among those already published and those that are published before the timeout.
-    pub async fn wait_for(
-        &self,
-        timeout: Duration,
-        fits: impl Fn(&Published) -> bool,
-    ) -> Option<Published> {
+    pub async fn wait_for(&self, timeout: Duration, fits: impl Fn(&Published) -> bool) -> Option<Published> {
         self.0.archive.wait_for(timeout, fits).await
     }
 

@@ -38,11 +38,7 @@ impl FromRef<Ses> for Events {
 }
 
 /// `GET /events`: a page for people; for programs (`Accept: application/json`) the events after number N, the oldest first.
-pub(super) async fn list(
-    State(ses): State<Ses>,
-    Query(since): Query<Since>,
-    headers: HeaderMap,
-) -> Response {
+pub(super) async fn list(State(ses): State<Ses>, Query(since): Query<Since>, headers: HeaderMap) -> Response {
     if wants_json(&headers) {
         return Json(ses.events().published_after(since.after)).into_response();
     }
@@ -118,7 +114,10 @@ fn list_of(events: &[Published], open: Option<u64>) -> String {
     }
     html.push_str("</ol>");
     if let Some(hidden) = events.len().checked_sub(EVENTS_LISTED).filter(|&hidden| hidden > 0) {
-        let _ = write!(html, "<p class=\"older\">{hidden} older ones are in the JSON of this page.</p>");
+        let _ = write!(
+            html,
+            "<p class=\"older\">{hidden} older ones are in the JSON (<code>Accept: application/json</code>).</p>"
+        );
     }
     html
 }
@@ -160,9 +159,15 @@ fn time_of(published: &Published) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use serde_json::json;
+    use tokio::net::TcpListener;
 
     use super::*;
+    use crate::events::{DEFAULT_BUS, NewEvent};
+    use crate::mailbox::{Mailbox, NewEmail, router};
+    use crate::template::Template;
 
     fn published(number: u64, detail: Value) -> Published {
         let event = json!({
@@ -219,5 +224,67 @@ mod tests {
         assert!(front(&events, 0).contains("3 older ones"));
         assert!(!front(&events[..EVENTS_LISTED], 0).contains("older ones"));
         assert!(front(&[], 0).contains("Nothing here yet") && front(&events, 0).contains("Choose an event"));
+    }
+
+    fn publish(events: &Events, detail_type: &str) {
+        events.publish(
+            DEFAULT_BUS,
+            NewEvent {
+                source: "sparekey".to_owned(),
+                detail_type: detail_type.to_owned(),
+                time: None,
+                resources: Vec::new(),
+                detail: json!({ "account": "a" }),
+            },
+        );
+    }
+
+    #[tokio::test]
+    async fn people_get_pages_and_programs_get_json() -> anyhow::Result<()> {
+        let template = Template::parse("Resources: { Q: { Type: AWS::SQS::Queue } }", &BTreeMap::new())?;
+        let ses = Ses::new(&template, Mailbox::default(), Events::without_rules());
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let site = router(ses.clone());
+        tokio::spawn(async move { axum::serve(listener, site).await });
+        let client = reqwest::Client::builder().no_proxy().build()?;
+        let page = async |path: &str| {
+            let answer = client.get(format!("{url}{path}")).header("accept", "text/html").send().await?;
+            let policy = answer.headers()["content-security-policy"].to_str()?.to_owned();
+            assert!(
+                policy.contains("script-src 'self'") && !policy.contains("script-src 'self' "),
+                "{policy}"
+            );
+            anyhow::Ok((answer.status().as_u16(), answer.text().await?))
+        };
+        let json = async |path: &str| {
+            let request = client.get(format!("{url}{path}")).header("accept", "application/json");
+            anyhow::Ok(request.send().await?.json::<Value>().await?)
+        };
+        let latest = async || anyhow::Ok(client.get(format!("{url}/latest")).send().await?.text().await?);
+
+        assert!(!page("/").await?.1.contains("Events"), "there is nothing to choose");
+        assert_eq!((json("/events").await?, latest().await?), (json!([]), "0/0 0/0".to_owned()));
+        publish(ses.events(), "One");
+        ses.mailbox().receive(NewEmail::default());
+        publish(ses.events(), "Two");
+        assert_eq!(latest().await?, "1/1 2/2");
+        assert!(page("/").await?.1.contains("<a href=\"/events\">Events (2)</a>"));
+        assert!(page("/mails/1").await?.1.contains("<a href=\"/events\">Events (2)</a>"));
+        let (status, list) = page("/events").await?;
+        assert!(status == 200 && list.find("Two") < list.find("One"), "the newest first: {list}");
+        assert!(page("/events/2").await?.1.contains("<h2>Two</h2>"));
+        assert_eq!(page("/events/3").await?.0, 404);
+
+        let all = json("/events").await?;
+        assert_eq!((&all[0]["number"], &all[1]["event"]["detail-type"]), (&json!(1), &json!("Two")));
+        assert_eq!(json("/events?after=1").await?, json!([all[1]]));
+        assert_eq!(json("/events/2").await?, all[1]);
+        let emptied = client.post(format!("{url}/events/empty")).send().await?;
+        assert_eq!((emptied.url().path(), latest().await?), ("/events", "1/1 2/0".to_owned()));
+        publish(ses.events(), "Three");
+        assert_eq!(client.delete(format!("{url}/events")).send().await?.status(), 204);
+        assert_eq!((json("/events").await?, ses.mailbox().emails().len()), (json!([]), 1));
+        Ok(())
     }
 }

@@ -80,13 +80,7 @@ const CHOOSE: &str = "<div class=\"hint\"><h2>Choose an email</h2>\
 const MISSING: &str = "<div class=\"hint\"><h2>No such email</h2>\
      <p>It may have gone when the mailbox was emptied. <a href=\"/\">All emails</a></p></div>";
 
-fn document(
-    title: &str,
-    head: &str,
-    all: All<'_>,
-    open: Option<u64>,
-    main: &str,
-) -> String {
+fn document(title: &str, head: &str, all: All<'_>, open: Option<u64>, main: &str) -> String {
     let kind = if open.is_some() { "reading" } else { "listing" };
     let counts = Counts { emails: all.emails.len(), events: all.events };
     let list = list(all.emails, open);

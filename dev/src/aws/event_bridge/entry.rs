@@ -136,7 +136,10 @@ impl Entry {
 /// Seconds since the epoch, as AWS JSON 1.1 writes a time.
 fn moment<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<OffsetDateTime>, D::Error> {
     let Some(seconds) = Option::<f64>::deserialize(deserializer)? else { return Ok(None) };
-    #[expect(clippy::cast_possible_truncation, reason = "whole seconds are wanted, and what is too large is refused below")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "whole seconds are wanted, and what is too large is refused below"
+    )]
     let whole = seconds.floor() as i64;
     OffsetDateTime::from_unix_timestamp(whole).map(Some).map_err(serde::de::Error::custom)
 }
