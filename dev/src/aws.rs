@@ -1,4 +1,5 @@
-//! The AWS services that the local stack plays: DynamoDB, KMS and SES behind one endpoint, IAM, and faults on demand.
+//! The AWS services that the local stack plays: DynamoDB, EventBridge, KMS and SES behind one endpoint, IAM, and faults on
+//! demand.
 
 pub mod calls;
 pub mod checks;
@@ -6,6 +7,7 @@ pub mod connection;
 pub mod containers;
 pub mod database;
 pub mod endpoint;
+pub mod event_bridge;
 mod expressions;
 pub mod faults;
 pub mod iam;

@@ -54,14 +54,14 @@ enum Command {
         /// The recording of another
         other: PathBuf,
     },
-    /// Runs what the functions need (DynamoDB, KMS, SES, mailbox, streams) and leaves the functions to `sam local`
+    /// Runs what the functions need (DynamoDB, EventBridge, KMS, SES, mailbox, streams) and leaves the functions to `sam local`
     Services {
         #[command(flatten)]
         location: Location,
         /// Load these accounts (JSON, one a line) instead of the demo accounts
         #[arg(id = "residents", long = "accounts", value_name = "FILE")]
         accounts: Option<PathBuf>,
-        /// Serve DynamoDB, KMS and SES at this address too, where containers reach this machine (Linux: docker0's)
+        /// Serve DynamoDB, EventBridge, KMS and SES at this address too, where containers reach this machine (Linux: docker0's)
         #[arg(long, value_name = "IP")]
         listen: Option<IpAddr>,
         /// Write the variables of the functions here, for `sam local --env-vars`, once everything runs

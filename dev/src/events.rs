@@ -4,13 +4,18 @@
 //! goes to the function's on-failure destination. Must not know what is in the events.
 
 pub mod pattern;
+mod published;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 
+use self::published::Archive;
+pub use self::published::Published;
 use crate::clock;
 use crate::lambda::invoker::Invoker;
 use crate::logs::Logs;
@@ -24,9 +29,6 @@ pub const DEFAULT_BUS: &str = "default";
 /// The wait before the first retry; it doubles with each. Lambda waits for a minute and then for two, which nobody at a local
 /// stack wants to.
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
-
-/// Events that are kept for a look at them.
-const KEPT: usize = 1_000;
 
 /// A function that gets the events of a rule.
 #[derive(Debug)]
@@ -45,9 +47,11 @@ pub struct Target {
 #[derive(Debug, Clone)]
 pub struct NewEvent {
     /// Who sends it, for example `aws.ses`.
-    pub source: &'static str,
+    pub source: String,
     /// What kind it is.
-    pub detail_type: &'static str,
+    pub detail_type: String,
+    /// When it happened; `None` for now.
+    pub time: Option<OffsetDateTime>,
     /// What it is about.
     pub resources: Vec<String>,
     /// Its content.
@@ -60,44 +64,62 @@ pub struct Events(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
+    buses: BTreeSet<String>,
     targets: Vec<Arc<Target>>,
     dead_letters: DeadLetters,
     logs: Logs,
-    published: Mutex<Vec<Value>>,
+    archive: Archive,
 }
 
 impl Events {
-    /// Buses with these rules.
-    pub fn new(targets: Vec<Target>, dead_letters: DeadLetters, logs: Logs) -> Self {
+    /// The buses of these names besides the default one, with these rules.
+    pub fn new(
+        buses: &BTreeSet<String>,
+        targets: Vec<Target>,
+        dead_letters: DeadLetters,
+        logs: Logs,
+    ) -> Self {
+        let buses = buses.iter().cloned().chain([DEFAULT_BUS.to_owned()]).collect();
         let targets = targets.into_iter().map(Arc::new).collect();
-        Self(Arc::new(Inner { targets, dead_letters, logs, published: Mutex::default() }))
+        Self(Arc::new(Inner { buses, targets, dead_letters, logs, archive: Archive::default() }))
     }
 
-    /// Buses without rules, which keep the events for a look at them.
+    /// The default bus without rules; it keeps the events for a look at them.
     pub fn without_rules() -> Self {
-        Self::new(Vec::new(), DeadLetters::default(), Logs::default())
+        Self::on_buses(&BTreeSet::new())
     }
 
-    /// Sends an event to a bus: every function that has a rule for it is invoked, on a task of its own.
-    pub fn publish(&self, bus: &str, event: NewEvent) {
-        let NewEvent { source, detail_type, resources, detail } = event;
+    /// The buses of these names and the default one, without rules; they keep the events for a look at them.
+    pub fn on_buses(buses: &BTreeSet<String>) -> Self {
+        Self::new(buses, Vec::new(), DeadLetters::default(), Logs::default())
+    }
+
+    /// Sends an event to a bus: every function that has a rule for it is invoked, on a task of its own. Returns its id.
+    ///
+    /// EventBridge takes an event for a bus that does not exist like any other, and loses it
+    /// (<https://github.com/aws/aws-cli/issues/9186>). So do these buses, and the log says so.
+    pub fn publish(&self, bus: &str, event: NewEvent) -> String {
+        let id = random::uuid();
+        if !self.0.buses.contains(bus) {
+            let NewEvent { source, detail_type, .. } = event;
+            self.0.logs.note(&format!("LOST EVENT: there is no bus {bus} for {detail_type:?} of {source:?}"));
+            return id;
+        }
+        let NewEvent { source, detail_type, time, resources, detail } = event;
         let event = json!({
             "version": "0",
-            "id": random::uuid(),
+            "id": id,
             "detail-type": detail_type,
             "source": source,
             "account": ACCOUNT_ID,
-            "time": clock::rfc3339(clock::now()),
+            "time": clock::rfc3339(time.unwrap_or_else(clock::now)),
             "region": REGION,
             "resources": resources,
             "detail": detail,
         });
         self.send(bus, &event);
-        let mut published = self.0.published.lock().unwrap_or_else(PoisonError::into_inner);
-        if published.len() == KEPT {
-            published.remove(0);
-        }
-        published.push(event);
+        self.0.archive.add(bus, event);
+        id
     }
 
     /// Sends an event as it is, for example once more.
@@ -110,9 +132,40 @@ impl Events {
         }
     }
 
-    /// The events that were published lately, the oldest first.
+    /// The events that were published lately on whichever bus, the oldest first.
     pub fn published(&self) -> Vec<Value> {
-        self.0.published.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.published_after(0).into_iter().map(|published| published.event).collect()
+    }
+
+    /// The events that were published lately on this bus, the oldest first.
+    pub fn published_on(&self, bus: &str) -> Vec<Value> {
+        let published = self.published_after(0).into_iter().filter(|published| published.bus == bus);
+        published.map(|published| published.event).collect()
+    }
+
+    /// The events after the one with this number, each with its bus, the oldest first.
+    pub fn published_after(&self, number: u64) -> Vec<Published> {
+        self.0.archive.after(number)
+    }
+
+    /// The number of the latest event that there ever was, and how many are kept.
+    pub fn count(&self) -> (u64, usize) {
+        self.0.archive.count()
+    }
+
+    /// The first matching event, among those already published and those that are published before the timeout.
+    pub async fn wait_for(&self, timeout: Duration, fits: impl Fn(&Published) -> bool) -> Option<Published> {
+        self.0.archive.wait_for(timeout, fits).await
+    }
+
+    /// Tells of every event that is published from now on. It ends only with its task.
+    pub async fn each(&self, tell: impl Fn(&Published)) {
+        self.0.archive.each(tell).await;
+    }
+
+    /// Forgets the events that were published. Numbers continue.
+    pub fn forget(&self) {
+        self.0.archive.empty();
     }
 
     async fn deliver(&self, target: &Target, event: &Value) {
@@ -146,6 +199,7 @@ impl Events {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use axum::Router;
@@ -181,16 +235,19 @@ mod tests {
                 on_failure: Some("queue".to_owned()),
             },
         };
-        let dead_letters = DeadLetters::default();
-        (
-            Events::new(vec![target], dead_letters.clone(), Logs::new(crate::logs::Printing::Nothing)),
-            dead_letters,
-            calls,
-        )
+        let (dead_letters, logs) = (DeadLetters::default(), Logs::new(crate::logs::Printing::Nothing));
+        let buses = BTreeSet::from(["another".to_owned()]);
+        (Events::new(&buses, vec![target], dead_letters.clone(), logs), dead_letters, calls)
     }
 
-    fn event(source: &'static str) -> NewEvent {
-        NewEvent { source, detail_type: "Email Bounced", resources: Vec::new(), detail: json!({ "a": 1 }) }
+    fn event(source: &str) -> NewEvent {
+        NewEvent {
+            source: source.to_owned(),
+            detail_type: "Email Bounced".to_owned(),
+            time: None,
+            resources: Vec::new(),
+            detail: json!({ "a": 1 }),
+        }
     }
 
     async fn until(what: impl Fn() -> bool) {
@@ -215,6 +272,21 @@ mod tests {
         let event: Value = serde_json::from_str(&calls[0]).expect("an event");
         assert_eq!(event, events.published()[2]);
         assert_eq!((&event["source"], &event["detail"]["a"]), (&json!("aws.ses"), &json!(1)));
+    }
+
+    #[tokio::test]
+    async fn an_event_is_kept_with_its_bus_and_one_for_no_bus_is_lost() {
+        let (events, _, calls) = events(0, 2).await;
+        let ids = ["another", "nowhere", DEFAULT_BUS].map(|bus| events.publish(bus, event("aws.sns")));
+        let kept = events.published_after(0);
+        let kept: Vec<_> = kept.iter().map(|published| (published.number, &*published.bus)).collect();
+        assert_eq!(kept, [(1, "another"), (2, DEFAULT_BUS)]);
+        assert_eq!(events.published_on("another")[0]["id"], ids[0].as_str());
+        assert_eq!(events.published_on(DEFAULT_BUS)[0]["id"], ids[2].as_str());
+        assert!(events.published_on("nowhere").is_empty());
+        let lost = events.0.logs.lines_about("nowhere");
+        assert!(lost.len() == 1 && lost[0].contains("LOST EVENT"), "{lost:?}");
+        assert!(calls.lock().expect("nobody panics here").is_empty());
     }
 
     #[tokio::test]

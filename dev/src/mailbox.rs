@@ -1,6 +1,9 @@
 //! The mailbox of the local stack: every email that was sent, kept in memory, as a page and as JSON. Must not know who sent an email, why, or what a link in it does.
+//! Beside the emails it shows the events on the buses.
 
 mod email;
+mod events;
+mod frame;
 mod page;
 
 use std::{
@@ -21,7 +24,7 @@ use tokio::sync::watch;
 
 use self::email::links_in;
 pub use self::email::{Header, NewEmail, ReceivedEmail};
-use self::page::Part;
+use self::page::{All, Part};
 use crate::aws::ses::Ses;
 use crate::clock;
 
@@ -150,7 +153,8 @@ impl Mailbox {
 
 /// The mailbox over HTTP: `/` and `/mails/{number}` for people, `/mails` (with `?after={number}`) for programs,
 /// `DELETE /mails` to empty it. `POST /mails/{number}/bounce` and `…/complain` play what becomes of an email, `POST /bouncing`
-/// and `/bouncing/end` whether an address takes email at all.
+/// and `/bouncing/end` whether an address takes email at all. `/events` and `/events/{number}` show the events on the buses, as pages
+/// or (`Accept: application/json`) for programs, `DELETE /events` forgets them.
 /// `/openapi.yaml` describes the site for programs: the site's own paths are those of the template.
 pub fn router(ses: Ses) -> Router {
     Router::new()
@@ -161,6 +165,9 @@ pub fn router(ses: Ses) -> Router {
         .route("/mails/{number}/complain", post(complain))
         .route("/bouncing", post(begin_to_bounce))
         .route("/bouncing/end", post(end_to_bounce))
+        .route("/events", get(events::list).delete(events::empty))
+        .route("/events/{number}", get(events::one))
+        .route("/events/empty", post(events::empty_by_button))
         .route("/latest", get(latest))
         .route("/empty", post(empty_by_button))
         .route("/mailbox.css", get(|| async { asset("text/css", include_str!("mailbox/mailbox.css")) }))
@@ -194,12 +201,17 @@ struct OneAddress {
 }
 
 async fn front_page(State(ses): State<Ses>) -> Response {
-    show(&page::front(&ses.mailbox().emails(), &ses.unreachable()))
+    let emails = ses.mailbox().emails();
+    show(&page::front(all(&ses, &emails), &ses.unreachable()))
+}
+
+fn all<'a>(ses: &Ses, emails: &'a [ReceivedEmail]) -> All<'a> {
+    All { emails, events: ses.events().count().1 }
 }
 
 async fn bounce(State(ses): State<Ses>, Path(number): Path<u64>) -> Response {
     let Some(email) = ses.mailbox().email(number) else {
-        return not_found(State(ses.mailbox().clone())).await;
+        return not_found(State(ses)).await;
     };
     ses.bounce(&email);
     Redirect::to("/").into_response()
@@ -207,7 +219,7 @@ async fn bounce(State(ses): State<Ses>, Path(number): Path<u64>) -> Response {
 
 async fn complain(State(ses): State<Ses>, Path(number): Path<u64>) -> Response {
     let Some(email) = ses.mailbox().email(number) else {
-        return not_found(State(ses.mailbox().clone())).await;
+        return not_found(State(ses)).await;
     };
     ses.complain(&email);
     Redirect::to("/").into_response()
@@ -228,14 +240,13 @@ async fn list(State(mailbox): State<Mailbox>, Query(since): Query<Since>) -> Jso
 }
 
 async fn one(
-    State(mailbox): State<Mailbox>,
+    State(ses): State<Ses>,
     Path(number): Path<u64>,
     Query(view): Query<View>,
     headers: HeaderMap,
 ) -> Response {
-    let Some(email) = mailbox.email(number) else { return not_found(State(mailbox)).await };
-    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if accept.contains("application/json") {
+    let Some(email) = ses.mailbox().email(number) else { return not_found(State(ses)).await };
+    if wants_json(&headers) {
         return Json(email).into_response();
     }
     let part = match view.part {
@@ -243,12 +254,19 @@ async fn one(
         _ if email.html.is_empty() => Part::Text,
         _ => Part::Html,
     };
-    show(&page::reading(&mailbox.emails(), &email, part))
+    show(&page::reading(all(&ses, &ses.mailbox().emails()), &email, part))
 }
 
-async fn latest(State(mailbox): State<Mailbox>) -> String {
-    // The count tells of an emptied mailbox, which the number alone would not.
-    format!("{}/{}", *mailbox.shared.latest.borrow(), mailbox.lock().len())
+fn wants_json(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("application/json"))
+}
+
+async fn latest(State(ses): State<Ses>) -> String {
+    let mailbox = ses.mailbox();
+    // The counts tell of an emptied mailbox, which the numbers alone would not.
+    let (event, events) = ses.events().count();
+    format!("{}/{} {event}/{events}", *mailbox.shared.latest.borrow(), mailbox.lock().len())
 }
 
 async fn empty(State(mailbox): State<Mailbox>) -> StatusCode {
@@ -261,8 +279,9 @@ async fn empty_by_button(State(mailbox): State<Mailbox>) -> Redirect {
     Redirect::to("/")
 }
 
-async fn not_found(State(mailbox): State<Mailbox>) -> Response {
-    (StatusCode::NOT_FOUND, show(&page::missing(&mailbox.emails()))).into_response()
+async fn not_found(State(ses): State<Ses>) -> Response {
+    let emails = ses.mailbox().emails();
+    (StatusCode::NOT_FOUND, show(&page::missing(all(&ses, &emails)))).into_response()
 }
 
 fn show(html: &str) -> Response {

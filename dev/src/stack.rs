@@ -204,7 +204,7 @@ impl Stack {
         &self.mailbox_url
     }
 
-    /// The URL of DynamoDB, KMS and SES.
+    /// The URL of DynamoDB, EventBridge, KMS and SES.
     pub fn aws_url(&self) -> &str {
         &self.aws_url
     }
@@ -242,6 +242,11 @@ impl Stack {
     /// What becomes of emails, and the events about them.
     pub fn ses(&self) -> &Ses {
         &self.ses
+    }
+
+    /// The buses, and the events on them.
+    pub fn events(&self) -> &Events {
+        self.ses.events()
     }
 
     /// The calls to AWS.

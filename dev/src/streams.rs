@@ -74,7 +74,7 @@ impl EventSourceMapping {
             position = self.read(None).ok().and_then(|records| records.last().map(sequence_number));
         }
         loop {
-            self.pause.over().await;
+            self.pause.over(&self.function).await;
             match self.read(position.as_deref()) {
                 Ok(records) if records.is_empty() => {
                     // The sender lives in `self`; after a timeout the reader looks again all the same.
@@ -103,7 +103,7 @@ impl EventSourceMapping {
     async fn deliver_all(&self, mut records: UnboundedReceiver<Value>, progress: &Progress) {
         let mut batch = Vec::new();
         while records.recv_many(&mut batch, self.source.batch_size).await > 0 {
-            self.pause.over().await;
+            self.pause.over(&self.function).await;
             self.process(batch.clone()).await;
             self.keep_position(progress, &batch);
             batch.clear();

@@ -46,6 +46,7 @@ impl Template {
             tables: Vec::new(),
             secrets: BTreeMap::new(),
             configuration_sets: BTreeSet::new(),
+            buses: events::buses(&scope),
             email_events: Vec::new(),
             kms_keys: BTreeMap::new(),
             distribution: None,

@@ -35,7 +35,7 @@ async fn front() -> SocketAddr {
         checks: Checks::of(template(), Faults::default()),
         database: database.address,
         client: reqwest::Client::builder().no_proxy().build().expect("a client"),
-        ses: Ses::new(template(), Mailbox::default(), Events::without_rules()),
+        ses: Ses::new(template(), Mailbox::default(), Events::on_buses(&template().buses)),
         calls: Calls::default(),
         runtime: RuntimeApi::new(template(), &[]),
         writes: WriteSignal::default(),

@@ -1,5 +1,5 @@
 //! The connection to AWS: every call passes the checks of the local stack (permissions, faults), is carried out by the
-//! embedded database, the local KMS or the local SES, and is recorded.
+//! embedded database, the local EventBridge, the local KMS or the local SES, and is recorded.
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,6 +14,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use dev::aws::checks::{Checks, Decision};
+use dev::aws::event_bridge;
 use dev::aws::faults::{Fault, FaultKind, Faults};
 use dev::aws::iam::Principal;
 use dev::aws::operations::{Capacity, Operation};
@@ -76,7 +77,7 @@ impl Wire {
         Self(Arc::new(Inner {
             database,
             checks: Checks::of(template(), Faults::default()),
-            ses: Ses::new(template(), Mailbox::default(), Events::without_rules()),
+            ses: Ses::new(template(), Mailbox::default(), Events::on_buses(&template().buses)),
             calls: Mutex::default(),
             sent: Mutex::default(),
             expressions: Mutex::default(),
@@ -187,10 +188,13 @@ impl Wire {
             Decision::Respond(response) => Ok(response),
             // All functions share this process, so a lost connection stands for a killed one.
             Decision::KillCaller => Err(lost("the process was killed")),
-            Decision::CarryOut { delay, lose_response } => {
+            Decision::CarryOut { delay, lose_response, refused } => {
                 wait(delay).await;
                 let response = match request {
                     AwsRequest::DynamoDb(operation) => self.carry_out(operation).await,
+                    AwsRequest::EventBridge(request) => {
+                        event_bridge::respond(self.0.ses.events(), request, refused.as_ref())
+                    }
                     AwsRequest::Kms(request) => self.0.checks.kms.respond(request),
                     AwsRequest::SendEmail(body) => ses::send_email(&self.0.ses, body),
                     AwsRequest::DeleteSuppressed(address) => self.0.ses.remove_suppressed(address),
@@ -253,6 +257,10 @@ fn describe(request: &AwsRequest<'_>, body: &Value) -> String {
     if let AwsRequest::Kms(request) = request {
         let key = request.key_id().unwrap_or("?");
         return format!("{operation} {}", key.rsplit('/').next().unwrap_or(key));
+    }
+    if let AwsRequest::EventBridge(request) = request {
+        let bus = request.entries().first().and_then(|entry| entry["EventBusName"].as_str());
+        return format!("{operation} {}", bus.unwrap_or("default"));
     }
     let table = |part: &Value| part["TableName"].as_str().unwrap_or("?").to_owned();
     if let Some(items) = body["TransactItems"].as_array() {

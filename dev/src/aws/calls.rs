@@ -10,7 +10,7 @@ use crate::aws::operations::Capacity;
 /// How many calls are kept; older ones are dropped, so that a stack that runs for weeks stays small.
 const KEPT: usize = 20_000;
 
-/// One call to DynamoDB, KMS or SES.
+/// One call to DynamoDB, EventBridge, KMS or SES.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Call {
     /// The function's name, or `operator`.

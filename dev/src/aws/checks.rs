@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::faults::{FaultKind, Faults};
+use super::faults::{FaultKind, Faults, RefusedEntries};
 use super::iam::{AccessKeys, Principal};
 use super::kms::Kms;
 use super::request::AwsRequest;
@@ -42,6 +42,8 @@ pub enum Decision {
         delay: Duration,
         /// Whether the connection closes without a response.
         lose_response: bool,
+        /// Which of its entries fail.
+        refused: Option<RefusedEntries>,
     },
 }
 
@@ -80,11 +82,13 @@ impl Checks {
         match fault {
             Some(FaultKind::Kill) => Decision::KillCaller,
             Some(FaultKind::Delay { delay_ms }) => {
-                Decision::CarryOut { delay: Duration::from_millis(delay_ms), lose_response: false }
+                let delay = Duration::from_millis(delay_ms);
+                Decision::CarryOut { delay, lose_response: false, refused: None }
             }
             fault => Decision::CarryOut {
                 delay: Duration::ZERO,
                 lose_response: fault == Some(FaultKind::LostAnswer),
+                refused: fault.and_then(|fault| self.faults.refused(fault, request.entries())),
             },
         }
     }

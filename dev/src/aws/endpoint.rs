@@ -1,4 +1,4 @@
-//! The AWS endpoint: DynamoDB, KMS and SES on the third port.
+//! The AWS endpoint: DynamoDB, EventBridge, KMS and SES on the third port.
 //!
 //! Every call takes the same steps: who signs, may they, shall it fail, carry it out, count it. Signatures are not
 //! verified, only the access key in them is read. Knows nothing of flows or pages.
@@ -17,6 +17,7 @@ use super::calls::{Call, Calls};
 use super::checks::{Checks, Decision};
 use super::connection::ConnectionCutter;
 use super::database::WriteSignal;
+use super::event_bridge;
 use super::faults::Fault;
 use super::iam::Principal;
 use super::operations::Operation;
@@ -40,7 +41,7 @@ pub struct AwsEndpoint {
     pub database: SocketAddr,
     /// The client that reaches it, with its pool of connections.
     pub client: reqwest::Client,
-    /// Takes the emails.
+    /// Takes the emails, and has the buses for events.
     pub ses: Ses,
     /// The log of calls.
     pub calls: Calls,
@@ -97,7 +98,7 @@ impl AwsEndpoint {
                 self.runtime.kill(environment);
                 return None;
             }
-            Decision::CarryOut { delay, lose_response } => {
+            Decision::CarryOut { delay, lose_response, refused } => {
                 // A sleep of no time still takes a tick of the timer.
                 if !delay.is_zero() {
                     tokio::time::sleep(delay).await;
@@ -107,6 +108,9 @@ impl AwsEndpoint {
                 }
                 match request {
                     AwsRequest::DynamoDb(operation) => self.forward(headers, operation).await,
+                    AwsRequest::EventBridge(request) => {
+                        event_bridge::respond(self.ses.events(), request, refused.as_ref())
+                    }
                     AwsRequest::Kms(request) => self.checks.kms.respond(request),
                     AwsRequest::SendEmail(body) => ses::send_email(&self.ses, body),
                     AwsRequest::DeleteSuppressed(address) => self.ses.remove_suppressed(address),
@@ -160,7 +164,7 @@ impl AwsEndpoint {
     }
 }
 
-/// DynamoDB and KMS share a path: their protocols name service and operation in a header.
+/// DynamoDB, EventBridge and KMS share a path: their protocols name service and operation in a header.
 async fn json_protocol(
     State(endpoint): State<AwsEndpoint>,
     ConnectInfo(connection): ConnectInfo<ConnectionCutter>,

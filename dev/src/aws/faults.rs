@@ -2,6 +2,8 @@
 //!
 //! Decides only; the endpoint acts on the decision.
 
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -16,8 +18,8 @@ pub enum FaultKind {
     ServerError,
     /// Another transaction works on the same items.
     TransactionConflict,
-    /// The service refuses this request, and would again: SES rejects the message, DynamoDB finds it invalid, the key of
-    /// KMS is disabled.
+    /// The service refuses this request, and would again: SES rejects the message, DynamoDB and EventBridge find it invalid, the
+    /// key of KMS is disabled.
     Reject,
     /// The process of the caller is killed; the call is not carried out.
     Kill,
@@ -28,6 +30,42 @@ pub enum FaultKind {
         /// By how much, in milliseconds.
         delay_ms: u64,
     },
+    /// The call succeeds, and single entries of it do not: `PutEvents` of EventBridge. Other calls succeed as a whole.
+    RefuseEntries {
+        /// Which of its entries.
+        which: Which,
+        /// With which error.
+        error: EntryError,
+    },
+}
+
+/// Which entries of a call fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Which {
+    /// The one at this place of each call, counted from 1.
+    Nth(usize),
+    /// Each n-th, counted over all calls that met such a rule since the rules were last cleared.
+    Every(usize),
+}
+
+/// The error of a single entry, one that EventBridge calls retryable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EntryError {
+    /// `ThrottlingException`.
+    Throttling,
+    /// `InternalFailure`.
+    InternalFailure,
+}
+
+/// The entries of one call that fail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedEntries {
+    /// Their places, counted from 1.
+    pub places: BTreeSet<usize>,
+    /// Their error.
+    pub error: EntryError,
 }
 
 /// A rule: the next `times` calls that match fail. A field that is left out matches any call.
@@ -53,7 +91,11 @@ fn once() -> u32 {
 
 /// The rules in force, shared by all clones.
 #[derive(Debug, Clone, Default)]
-pub struct Faults(Arc<Mutex<Vec<Fault>>>);
+pub struct Faults {
+    rules: Arc<Mutex<Vec<Fault>>>,
+    /// How many entries calls had that met a rule about entries.
+    entries: Arc<AtomicUsize>,
+}
 
 impl Fault {
     /// A rule by which the next call fails, whichever it is.
@@ -83,6 +125,7 @@ impl Faults {
     /// Drops all rules.
     pub fn clear(&self) {
         self.lock().clear();
+        self.entries.store(0, Ordering::Relaxed);
     }
 
     /// Uses up one call of the first rule that matches.
@@ -95,8 +138,19 @@ impl Faults {
         Some(kind)
     }
 
+    /// Counts the entries of a call with this fault; those that fail, if the fault is about entries.
+    pub fn refused(&self, kind: FaultKind, entries: usize) -> Option<RefusedEntries> {
+        let FaultKind::RefuseEntries { which, error } = kind else { return None };
+        let before = self.entries.fetch_add(entries, Ordering::Relaxed);
+        let fails = |place: &usize| match which {
+            Which::Nth(nth) => *place == nth,
+            Which::Every(step) => (before + place).is_multiple_of(step),
+        };
+        Some(RefusedEntries { places: (1..=entries).filter(fails).collect(), error })
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Fault>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.rules.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -116,5 +170,26 @@ mod tests {
         assert_eq!(faults.take("account", "GetItem", &tables), None);
         assert_eq!(faults.take("mailer", "Query", &tables), Some(FaultKind::Delay { delay_ms: 5 }));
         assert!(faults.left().is_empty());
+    }
+
+    #[test]
+    fn single_entries_are_refused_by_place_or_over_all_calls() {
+        let faults = Faults::default();
+        let refused = |written: &str, entries: usize| {
+            let fault: Fault = serde_json::from_str(written).expect("a rule");
+            let again = serde_json::to_string(&fault).expect("JSON");
+            assert_eq!(serde_json::from_str::<Fault>(&again).expect("a rule"), fault);
+            let refused = faults.refused(fault.kind, entries).expect("it is about entries");
+            (refused.places.into_iter().collect::<Vec<_>>(), refused.error)
+        };
+        let nth = r#"{"kind": "refuse_entries", "which": {"nth": 2}, "error": "internal_failure"}"#;
+        let fourth = r#"{"kind": "refuse_entries", "which": {"every": 4}, "error": "throttling"}"#;
+        assert_eq!(refused(nth, 3), (vec![2], EntryError::InternalFailure));
+        assert_eq!(refused(nth, 1), (vec![], EntryError::InternalFailure));
+        faults.clear();
+        assert_eq!(refused(fourth, 3), (vec![], EntryError::Throttling));
+        assert_eq!(refused(fourth, 1), (vec![1], EntryError::Throttling));
+        assert_eq!(refused(fourth, 10), (vec![4, 8], EntryError::Throttling));
+        assert_eq!(faults.refused(FaultKind::Throttle, 10), None);
     }
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
+use super::event_bridge::{self, EventBridgeRequest};
 use super::faults::FaultKind;
 use super::kms::{self, KmsRequest};
 use super::operations::{Operation, error_body};
@@ -20,6 +21,8 @@ use crate::template::statement::Permission;
 pub enum AwsRequest<'a> {
     /// To DynamoDB.
     DynamoDb(Operation<'a>),
+    /// To EventBridge.
+    EventBridge(EventBridgeRequest<'a>),
     /// To KMS.
     Kms(KmsRequest<'a>),
     /// To SES: the body of a `SendEmail`.
@@ -32,16 +35,18 @@ impl<'a> AwsRequest<'a> {
     /// The call that the header `x-amz-target` names, with its request.
     pub fn of_target(target: &'a str, body: &'a Value) -> Self {
         let (service, name) = target.split_once('.').unwrap_or_default();
-        if service == kms::TARGET {
-            return Self::Kms(KmsRequest { name, body });
+        match service {
+            kms::TARGET => Self::Kms(KmsRequest { name, body }),
+            event_bridge::TARGET => Self::EventBridge(EventBridgeRequest { name, body }),
+            _ => Self::DynamoDb(Operation::new(name, body)),
         }
-        Self::DynamoDb(Operation::new(name, body))
     }
 
     /// The operation's name, for example `GetItem` or `SendEmail`.
     pub fn operation(&self) -> &str {
         match self {
             Self::DynamoDb(operation) => operation.name,
+            Self::EventBridge(request) => request.name,
             Self::Kms(request) => request.name,
             Self::SendEmail(_) => "SendEmail",
             Self::DeleteSuppressed(_) => "DeleteSuppressedDestination",
@@ -52,8 +57,15 @@ impl<'a> AwsRequest<'a> {
     pub fn tables(&self) -> Vec<String> {
         match self {
             Self::DynamoDb(operation) => operation.tables(),
-            Self::Kms(_) | Self::SendEmail(_) | Self::DeleteSuppressed(_) => Vec::new(),
+            Self::EventBridge(_) | Self::Kms(_) | Self::SendEmail(_) | Self::DeleteSuppressed(_) => {
+                Vec::new()
+            }
         }
+    }
+
+    /// How many entries it has that can be refused singly.
+    pub fn entries(&self) -> usize {
+        if let Self::EventBridge(request) = self { request.entries().len() } else { 0 }
     }
 
     /// Whether it can change items, and so write records to a stream.
@@ -65,6 +77,7 @@ impl<'a> AwsRequest<'a> {
     pub fn permissions(&self, keys: &Keys) -> Vec<Permission> {
         match self {
             Self::DynamoDb(operation) => operation.permissions(keys),
+            Self::EventBridge(request) => request.permissions(),
             Self::Kms(request) => request.permissions(),
             Self::SendEmail(body) => ses::permissions(body),
             Self::DeleteSuppressed(_) => vec![ses::permission_to_change_suppressions()],
@@ -74,7 +87,7 @@ impl<'a> AwsRequest<'a> {
     /// The response to a caller who lacks a permission.
     pub fn denied(&self, message: &str) -> AwsResponse {
         let status = match self {
-            Self::DynamoDb(_) | Self::Kms(_) => StatusCode::BAD_REQUEST,
+            Self::DynamoDb(_) | Self::EventBridge(_) | Self::Kms(_) => StatusCode::BAD_REQUEST,
             Self::SendEmail(_) | Self::DeleteSuppressed(_) => StatusCode::FORBIDDEN,
         };
         AwsResponse::failure(self.service(), status, "AccessDeniedException", message)
@@ -106,6 +119,15 @@ impl<'a> AwsRequest<'a> {
             (Self::DynamoDb(_), FaultKind::Reject) => {
                 (StatusCode::BAD_REQUEST, "ValidationException", "One or more parameter values were invalid")
             }
+            (Self::EventBridge(_), FaultKind::Throttle) => {
+                (StatusCode::BAD_REQUEST, "ThrottlingException", "Rate exceeded")
+            }
+            (Self::EventBridge(_), FaultKind::ServerError | FaultKind::TransactionConflict) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "InternalException", "Internal error")
+            }
+            (Self::EventBridge(_), FaultKind::Reject) => {
+                (StatusCode::BAD_REQUEST, "ValidationException", "The request is not valid.")
+            }
             (Self::Kms(_), FaultKind::Throttle) => (
                 StatusCode::BAD_REQUEST,
                 "ThrottlingException",
@@ -135,7 +157,13 @@ impl<'a> AwsRequest<'a> {
             (Self::DeleteSuppressed(_), FaultKind::Reject) => {
                 (StatusCode::BAD_REQUEST, "BadRequestException", "Invalid email address")
             }
-            (_, FaultKind::Kill | FaultKind::LostAnswer | FaultKind::Delay { .. }) => return None,
+            (
+                _,
+                FaultKind::Kill
+                | FaultKind::LostAnswer
+                | FaultKind::Delay { .. }
+                | FaultKind::RefuseEntries { .. },
+            ) => return None,
         };
         Some(AwsResponse::failure(self.service(), status, error, message))
     }
@@ -144,6 +172,7 @@ impl<'a> AwsRequest<'a> {
     pub fn service(&self) -> Service {
         match self {
             Self::DynamoDb(_) => Service::DynamoDb,
+            Self::EventBridge(_) => Service::EventBridge,
             Self::Kms(_) => Service::Kms,
             Self::SendEmail(_) | Self::DeleteSuppressed(_) => Service::Ses,
         }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::operations::{Capacity, error_body};
 use crate::random;
 
-/// The header in which SES names an error; DynamoDB and KMS name it in the body.
+/// The header in which SES names an error; the others name it in the body.
 const ERROR_TYPE: &str = "x-amzn-errortype";
 
 /// The services that the local stack plays.
@@ -15,6 +15,8 @@ const ERROR_TYPE: &str = "x-amzn-errortype";
 pub enum Service {
     /// Amazon DynamoDB, whose protocol is JSON 1.0.
     DynamoDb,
+    /// Amazon EventBridge, whose protocol is JSON 1.1.
+    EventBridge,
     /// AWS KMS, whose protocol is JSON 1.1.
     Kms,
     /// Amazon SES v2, whose protocol is REST JSON.
@@ -56,11 +58,16 @@ impl AwsResponse {
         Self { service: Service::Kms, ..Self::of_ses(body) }
     }
 
+    /// A response of EventBridge without an error of the whole request.
+    pub fn of_event_bridge(body: &Value) -> Self {
+        Self { service: Service::EventBridge, ..Self::of_ses(body) }
+    }
+
     /// An error in the form of the service.
     pub fn failure(service: Service, status: StatusCode, error: &str, message: &str) -> Self {
         let body = match service {
             Service::DynamoDb => error_body(error, message),
-            Service::Kms => json!({ "__type": error, "message": message }),
+            Service::EventBridge | Service::Kms => json!({ "__type": error, "message": message }),
             Service::Ses => json!({ "message": message }),
         };
         let (body, error) = (body.to_string().into_bytes(), Some(error.to_owned()));
@@ -71,7 +78,7 @@ impl AwsResponse {
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let (content_type, error) = match self.service {
             Service::DynamoDb => ("application/x-amz-json-1.0", None),
-            Service::Kms => ("application/x-amz-json-1.1", None),
+            Service::EventBridge | Service::Kms => ("application/x-amz-json-1.1", None),
             Service::Ses => ("application/json", self.error.as_deref()),
         };
         std::iter::once(("content-type", content_type)).chain(error.map(|error| (ERROR_TYPE, error)))

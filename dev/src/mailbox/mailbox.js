@@ -28,8 +28,9 @@ function fitFrame() {
 async function replaceFrom(path) {
   const answer = await fetch(path);
   const next = new DOMParser().parseFromString(await answer.text(), "text/html");
-  document.querySelector("nav").replaceWith(next.querySelector("nav"));
-  document.querySelector("header form").replaceWith(next.querySelector("header form"));
+  for (const part of ["nav", "header .views", "header form"]) {
+    document.querySelector(part).replaceWith(next.querySelector(part));
+  }
   if (document.body.className === "listing") {
     document.querySelector("main").replaceWith(next.querySelector("main"));
     document.title = next.title;

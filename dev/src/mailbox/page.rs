@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::Deserialize;
-use time::OffsetDateTime;
 
 use super::email::{ReceivedEmail, link_ranges};
+use super::frame::{Counts, Frame, View, escape, moment};
 
 /// The list shows this many, newest first; older ones are still in the JSON.
 const MAILS_LISTED: usize = 200;
@@ -20,12 +20,19 @@ pub(super) enum Part {
     Text,
 }
 
+/// All emails, and how many events there are.
+#[derive(Clone, Copy)]
+pub(super) struct All<'a> {
+    pub(super) emails: &'a [ReceivedEmail],
+    pub(super) events: usize,
+}
+
 /// The page that lists the emails.
-pub(super) fn front(emails: &[ReceivedEmail], unreachable: &BTreeMap<String, bool>) -> String {
-    let open = if emails.is_empty() { EMPTY } else { CHOOSE }.to_owned() + &no_email_for(unreachable);
+pub(super) fn front(all: All<'_>, unreachable: &BTreeMap<String, bool>) -> String {
+    let open = if all.emails.is_empty() { EMPTY } else { CHOOSE }.to_owned() + &no_email_for(unreachable);
     // Without script, a page of its own accord is the only way to show a new email. An open email stays put.
     let refresh = "<noscript><meta http-equiv=\"refresh\" content=\"5\"></noscript>";
-    document(&format!("Mailbox ({})", emails.len()), refresh, "listing", emails, None, &open)
+    document(&format!("Mailbox ({})", all.emails.len()), refresh, all, None, &open)
 }
 
 /// The addresses that get no email, and why.
@@ -54,13 +61,14 @@ fn no_email_for(unreachable: &BTreeMap<String, bool>) -> String {
 }
 
 /// The page that shows one email beside the list.
-pub(super) fn reading(emails: &[ReceivedEmail], email: &ReceivedEmail, part: Part) -> String {
-    document(&email.subject, "", "reading", emails, Some(email.number), &article(email, part))
+pub(super) fn reading(all: All<'_>, email: &ReceivedEmail, part: Part) -> String {
+    document(&email.subject, "", all, Some(email.number), &article(email, part))
 }
 
 /// The page for an email that isn't there.
-pub(super) fn missing(emails: &[ReceivedEmail]) -> String {
-    document("No such email", "", "reading", emails, None, MISSING)
+pub(super) fn missing(all: All<'_>) -> String {
+    // No email has the number 0.
+    document("No such email", "", all, Some(0), MISSING)
 }
 
 const EMPTY: &str = "<div class=\"hint\"><h2>Nothing here yet</h2>\
@@ -72,41 +80,11 @@ const CHOOSE: &str = "<div class=\"hint\"><h2>Choose an email</h2>\
 const MISSING: &str = "<div class=\"hint\"><h2>No such email</h2>\
      <p>It may have gone when the mailbox was emptied. <a href=\"/\">All emails</a></p></div>";
 
-fn document(
-    title: &str,
-    head: &str,
-    kind: &str,
-    emails: &[ReceivedEmail],
-    open: Option<u64>,
-    main: &str,
-) -> String {
-    let list = list(emails, open);
-    let title = escape(title);
-    let button = if emails.is_empty() { "" } else { "<button type=\"submit\">Empty</button>" };
-    format!(
-        r#"<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{title}</title>
-<link rel="icon" href="data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'><rect x='1' y='3' width='14' height='10' rx='2' fill='%23356b5c'/><path d='M2 4.5l6 4.5 6-4.5' fill='none' stroke='white' stroke-width='1.3'/></svg>">
-<link rel="stylesheet" href="/mailbox.css">
-<script src="/mailbox.js" defer></script>
-{head}
-</head>
-<body class="{kind}">
-<header>
-<h1><a href="/">Mailbox</a></h1>
-<form method="post" action="/empty">{button}</form>
-</header>
-<nav aria-label="Emails">{list}</nav>
-<main>{main}</main>
-</body>
-</html>
-"#
-    )
+fn document(title: &str, head: &str, all: All<'_>, open: Option<u64>, main: &str) -> String {
+    let kind = if open.is_some() { "reading" } else { "listing" };
+    let counts = Counts { emails: all.emails.len(), events: all.events };
+    let list = list(all.emails, open);
+    Frame { title, head, kind, view: View::Emails, counts, list: &list, main }.document()
 }
 
 fn list(emails: &[ReceivedEmail], open: Option<u64>) -> String {
@@ -228,33 +206,6 @@ fn anchor(link: &str) -> String {
     format!("<a href=\"{link}\" target=\"_blank\" rel=\"noopener noreferrer\">{link}</a>")
 }
 
-/// A moment in UTC, which the page's script turns into local time where there is one.
-fn moment(seconds: i64, long: bool) -> String {
-    let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    let date = format!("{:04}-{:02}-{:02}", at.year(), u8::from(at.month()), at.day());
-    let clock = format!("{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second());
-    if long {
-        format!("<time datetime=\"{date}T{clock}Z\" data-long>{date} {clock} UTC</time>")
-    } else {
-        format!("<time datetime=\"{date}T{clock}Z\">{clock}</time>")
-    }
-}
-
-fn escape(text: &str) -> String {
-    let mut html = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => html.push_str("&amp;"),
-            '<' => html.push_str("&lt;"),
-            '>' => html.push_str("&gt;"),
-            '"' => html.push_str("&quot;"),
-            '\'' => html.push_str("&#39;"),
-            other => html.push(other),
-        }
-    }
-    html
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -273,9 +224,13 @@ mod tests {
         }
     }
 
+    fn all(emails: &[ReceivedEmail]) -> All<'_> {
+        All { emails, events: 0 }
+    }
+
     #[test]
     fn nothing_of_a_mail_becomes_markup_of_the_page() {
-        let page = reading(&[email()], &email(), Part::Html);
+        let page = reading(all(&[email()]), &email(), Part::Html);
         assert!(!page.contains("<script>alert"));
         assert!(page.contains("&lt;script&gt;alert"));
         assert!(page.contains("srcdoc=\"&lt;!doctype html&gt;&lt;html&gt;&lt;head&gt;&lt;base target"));
@@ -285,7 +240,7 @@ mod tests {
 
     #[test]
     fn addresses_in_the_text_are_clickable() {
-        let page = reading(&[email()], &email(), Part::Text);
+        let page = reading(all(&[email()]), &email(), Part::Text);
         assert!(page.contains(
             "Hi &amp; hello: <a href=\"https://a.example/?a=1&amp;b=2\" target=\"_blank\" \
              rel=\"noopener noreferrer\">https://a.example/?a=1&amp;b=2</a>.\n</pre>"
@@ -296,22 +251,16 @@ mod tests {
     fn what_gets_no_email_is_listed_with_its_reason() {
         let unreachable =
             BTreeMap::from([("<a>@example.org".to_owned(), false), ("b@example.org".to_owned(), true)]);
-        let page = front(&[], &unreachable);
+        let page = front(all(&[]), &unreachable);
         assert!(page.contains("<li>&lt;a&gt;@example.org: its server refuses email"), "{page}");
         assert!(page.contains("undeliverable allow b@example.org</code>"), "{page}");
-        assert!(!front(&[], &BTreeMap::new()).contains("unreachable"));
-    }
-
-    #[test]
-    fn a_moment_is_written_in_utc() {
-        let time = moment(1_794_729_600, true);
-        assert_eq!(time, "<time datetime=\"2026-11-15T08:00:00Z\" data-long>2026-11-15 08:00:00 UTC</time>");
+        assert!(!front(all(&[]), &BTreeMap::new()).contains("unreachable"));
     }
 
     #[test]
     fn a_long_list_says_what_it_leaves_out() {
         let emails = vec![email(); MAILS_LISTED + 3];
-        assert!(front(&emails, &BTreeMap::new()).contains("3 older ones"));
-        assert!(!front(&emails[..MAILS_LISTED], &BTreeMap::new()).contains("older ones"));
+        assert!(front(all(&emails), &BTreeMap::new()).contains("3 older ones"));
+        assert!(!front(all(&emails[..MAILS_LISTED]), &BTreeMap::new()).contains("older ones"));
     }
 }

@@ -23,13 +23,14 @@ const PUNCTUATION: &str = "!#%+-./:=?@_~";
 
 /// The variables that name another address for an AWS service than the region's.
 const DYNAMODB_ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
+const EVENTBRIDGE_ENDPOINT: &str = "AWS_ENDPOINT_URL_EVENTBRIDGE";
 const KMS_ENDPOINT: &str = "AWS_ENDPOINT_URL_KMS";
 const SES_ENDPOINT: &str = "AWS_ENDPOINT_URL_SESV2";
 
 /// The environments of one stack's processes: what they have in common.
 #[derive(Debug, Clone)]
 pub struct Environments {
-    /// The third port, of DynamoDB, KMS, SES and the Runtime API.
+    /// The third port, of DynamoDB, EventBridge, KMS, SES and the Runtime API.
     pub aws_port: u16,
     /// The values of the template's secrets, by logical id.
     pub secrets: BTreeMap<String, String>,
@@ -72,8 +73,12 @@ impl Environments {
         let mut variables = self.of_template(function)?;
         let endpoint = containers::endpoint(&format!("{host}:{}", self.aws_port), &function.name);
         let calls = |service| function.statements.iter().any(|statement| statement.names_service(service));
-        let services =
-            [(DYNAMODB_ENDPOINT, true), (KMS_ENDPOINT, calls("kms")), (SES_ENDPOINT, calls("ses"))];
+        let services = [
+            (DYNAMODB_ENDPOINT, true),
+            (EVENTBRIDGE_ENDPOINT, calls("events")),
+            (KMS_ENDPOINT, calls("kms")),
+            (SES_ENDPOINT, calls("ses")),
+        ];
         for (name, called) in services {
             match variables.get_mut(name) {
                 Some(variable) => variable.clone_from(&endpoint),
@@ -120,6 +125,7 @@ impl Environments {
             ("AWS_ACCESS_KEY_ID", key.to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
             (DYNAMODB_ENDPOINT, endpoint.clone()),
+            (EVENTBRIDGE_ENDPOINT, endpoint.clone()),
             (KMS_ENDPOINT, endpoint.clone()),
             (SES_ENDPOINT, endpoint),
         ];
@@ -245,22 +251,29 @@ mod tests {
     }
 
     #[test]
-    fn a_function_that_calls_kms_finds_it_here() {
-        let template = |variables: &str| {
+    fn a_function_that_calls_a_service_finds_it_here() {
+        let template = |action: &str, variables: &str| {
             let text = format!(
-                "Resources:\n  K: {{ Type: AWS::KMS::Key }}\n  F:\n    Type: AWS::Serverless::Function\n    Metadata: {{ BuildProperties: {{ Binary: f }} }}\n    Properties:\n      Environment: {{ Variables: {{ AWS_ENDPOINT_URL_DYNAMODB: d{variables} }} }}\n      Policies: {{ Statement: {{ Effect: Allow, Action: 'kms:Sign', Resource: !GetAtt K.Arn }} }}\n",
+                "Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Metadata: {{ BuildProperties: {{ Binary: f }} }}\n    Properties:\n      Environment: {{ Variables: {{ AWS_ENDPOINT_URL_DYNAMODB: d{variables} }} }}\n      Policies: {{ Statement: {{ Effect: Allow, Action: '{action}', Resource: r }} }}\n",
             );
             Template::parse(&text, &BTreeMap::new()).expect("a template")
         };
         let environments = Environments { aws_port: 3002, secrets: BTreeMap::new() };
-        let variables = environments.of_function(&template("").functions[0]).expect("no secret is named");
-        assert_eq!(variables[KMS_ENDPOINT], "http://127.0.0.1:3002");
-        assert_eq!(environments.of_operator(&template(""))[KMS_ENDPOINT], "http://127.0.0.1:3002");
-        let declared = template(&format!(", {KMS_ENDPOINT}: k"));
-        let variables = environments.of_container(&declared.functions[0], "x").expect("all is declared");
-        assert_eq!(variables[KMS_ENDPOINT], "http://x:3002/as/f");
-        let refusal = environments.of_container(&template("").functions[0], "x").expect_err("it lacks one");
-        assert!(refusal.to_string().contains(KMS_ENDPOINT), "{refusal}");
+        for (action, endpoint) in [
+            ("kms:Sign", KMS_ENDPOINT),
+            ("events:PutEvents", EVENTBRIDGE_ENDPOINT),
+            ("ses:SendEmail", SES_ENDPOINT),
+        ] {
+            let bare = template(action, "");
+            let variables = environments.of_function(&bare.functions[0]).expect("no secret is named");
+            assert_eq!(variables[endpoint], "http://127.0.0.1:3002");
+            assert_eq!(environments.of_operator(&bare)[endpoint], "http://127.0.0.1:3002");
+            let declared = template(action, &format!(", {endpoint}: k"));
+            let variables = environments.of_container(&declared.functions[0], "x").expect("all is declared");
+            assert_eq!(variables[endpoint], "http://x:3002/as/f");
+            let refusal = environments.of_container(&bare.functions[0], "x").expect_err("it lacks one");
+            assert!(refusal.to_string().contains(endpoint), "{refusal}");
+        }
     }
 
     #[test]

@@ -18,9 +18,9 @@ pub struct Ports {
     pub gateway: Option<ClosedPort>,
     /// The mailbox page.
     pub mailbox: TcpListener,
-    /// DynamoDB, KMS, SES and the Runtime API.
+    /// DynamoDB, EventBridge, KMS, SES and the Runtime API.
     pub aws: TcpListener,
-    /// DynamoDB, KMS and SES for containers, at the same port of another interface.
+    /// DynamoDB, EventBridge, KMS and SES for containers, at the same port of another interface.
     pub containers: Option<TcpListener>,
     /// The API itself, where the page is CloudFront's.
     pub api: Option<TcpListener>,

@@ -23,7 +23,7 @@ use crate::template::Function;
 
 impl Stack {
     pub(super) fn serve(&mut self, options: &Options, ports: Ports) -> anyhow::Result<()> {
-        self.ses = Ses::new(&self.template, self.mailbox.clone(), self.events(options)?);
+        self.ses = Ses::new(&self.template, self.mailbox.clone(), self.buses(options)?);
         let writes = WriteSignal::default();
         let mut checks = Checks::of(&self.template, self.faults.clone());
         checks.kms = Kms::kept(&self.template, options.data.as_deref())?;
@@ -41,6 +41,8 @@ impl Stack {
         }
         self.serve_aws(ports.aws, endpoint.router());
         self.serve_page(ports.mailbox, mailbox::router(self.ses.clone()));
+        let (events, logs) = (self.events().clone(), self.logs.clone());
+        self.tasks.push(tokio::spawn(async move { events.each(|event| logs.tell(&event.line())).await }));
         let (mailbox, logs) = (self.mailbox.clone(), self.logs.clone());
         let tell = async move { mailbox.each(|email| logs.tell(&email.line())).await };
         self.tasks.push(tokio::spawn(tell));
@@ -74,7 +76,7 @@ impl Stack {
     }
 
     /// The buses, with the rules of the template.
-    fn events(&self, options: &Options) -> anyhow::Result<Events> {
+    fn buses(&self, options: &Options) -> anyhow::Result<Events> {
         let mut targets = Vec::new();
         for function in &self.template.functions {
             for rule in &function.rules {
@@ -86,7 +88,7 @@ impl Stack {
                 });
             }
         }
-        Ok(Events::new(targets, self.dead_letters.clone(), self.logs.clone()))
+        Ok(Events::new(&self.template.buses, targets, self.dead_letters.clone(), self.logs.clone()))
     }
 
     fn read_streams(&mut self, options: &Options, writes: &WriteSignal) -> anyhow::Result<()> {

@@ -9,11 +9,14 @@ use std::collections::BTreeMap;
 pub type Context = BTreeMap<String, Vec<String>>;
 
 /// The condition keys that requests have here, and whether they can have more than one value.
-const KEYS: [(&str, bool); 7] = [
+const KEYS: [(&str, bool); 10] = [
     (ATTRIBUTES, true),
     (LEADING_KEYS, true),
     (RETURN_VALUES, false),
     (SELECT, false),
+    (DETAIL_TYPE, false),
+    (EVENT_BUS_INVOCATION, false),
+    (SOURCE, true),
     ("kms:MessageType", false),
     ("kms:SigningAlgorithm", false),
     ("ses:FromAddress", false),
@@ -21,6 +24,12 @@ const KEYS: [(&str, bool); 7] = [
 
 /// How the condition keys begin that are the tags of the resource, each with one value. Only the keys of KMS have tags here.
 pub const RESOURCE_TAG: &str = "aws:ResourceTag/";
+/// The type of an event that is published.
+pub const DETAIL_TYPE: &str = "events:detail-type";
+/// Whether an event comes from another bus.
+pub const EVENT_BUS_INVOCATION: &str = "events:eventBusInvocation";
+/// The source of an event that is published.
+pub const SOURCE: &str = "events:source";
 /// The top-level attributes that a request names.
 pub const ATTRIBUTES: &str = "dynamodb:Attributes";
 /// The values of the partition key that a request names.
@@ -308,6 +317,8 @@ mod tests {
             ("ForAllValues:StringEquals", "aws:ResourceTag/Stack", &["x"], "too permissive"),
             ("StringEquals", ATTRIBUTES, &["x"], "wants ForAllValues or ForAnyValue"),
             ("ForAllValues:StringEquals", SELECT, &["x"], "too permissive"),
+            ("StringEquals", SOURCE, &["x"], "wants ForAllValues or ForAnyValue"),
+            ("ForAllValues:StringEquals", DETAIL_TYPE, &["x"], "too permissive"),
             ("Null", ATTRIBUTES, &["no"], "Null wants"),
             ("Null", ATTRIBUTES, &["true", "false"], "Null wants"),
             ("ForAllValues:StringEquals", ATTRIBUTES, &[], "has no value"),

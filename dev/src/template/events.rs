@@ -6,9 +6,14 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::model::{ACCOUNT_ID, REGION, Template, TemplateError};
+use super::intrinsics::{Scope, bus_arn, plain_text};
+use super::model::{Template, TemplateError};
 use crate::events::DEFAULT_BUS;
 use crate::events::pattern::Pattern;
+
+/// The parameter with the name of the bus that account events go to; empty where they go to none. The bus itself belongs to no
+/// template.
+const BUS_PARAMETER: &str = "EventBusName";
 
 /// A rule that sends events of a bus to a function.
 #[derive(Debug, Clone, PartialEq)]
@@ -124,7 +129,7 @@ impl EmailEvents {
         }
         let arn = &event_destination.event_bridge_destination.event_bus_arn;
         // SES knows no other bus.
-        if *arn != format!("arn:aws:events:{REGION}:{ACCOUNT_ID}:event-bus/{DEFAULT_BUS}") {
+        if *arn != bus_arn(DEFAULT_BUS) {
             return Err(wrong(&place, format!("{arn} is not the default bus")));
         }
         Ok(event_destination.enabled.then(|| Self {
@@ -135,6 +140,12 @@ impl EmailEvents {
     }
 }
 
+/// The buses besides the default one.
+pub(super) fn buses(scope: &Scope) -> BTreeSet<String> {
+    let named = scope.parameters.get(BUS_PARAMETER).map(plain_text);
+    named.into_iter().filter(|name| !name.is_empty() && name != DEFAULT_BUS).collect()
+}
+
 /// Checks that there are the buses and the configuration sets that are named.
 pub(super) fn check(template: &Template) -> Result<(), TemplateError> {
     for EmailEvents { configuration_set, .. } in &template.email_events {
@@ -143,7 +154,8 @@ pub(super) fn check(template: &Template) -> Result<(), TemplateError> {
         }
     }
     for function in &template.functions {
-        if let Some(rule) = function.rules.iter().find(|rule| rule.bus != DEFAULT_BUS) {
+        let exists = |bus: &str| bus == DEFAULT_BUS || template.buses.contains(bus);
+        if let Some(rule) = function.rules.iter().find(|rule| !exists(&rule.bus)) {
             let place = format!("{}.Events", function.logical_id);
             return Err(wrong(&place, format!("the local stack has no bus {}", rule.bus)));
         }

@@ -291,6 +291,11 @@ pub fn stream_arn(id: &str) -> String {
     format!("{}/stream/local", table_arn(id))
 }
 
+/// The ARN of a bus of EventBridge.
+pub fn bus_arn(name: &str) -> String {
+    format!("arn:aws:events:{REGION}:{ACCOUNT_ID}:event-bus/{name}")
+}
+
 /// The ARN of a key of KMS.
 pub fn key_arn(id: &str) -> String {
     format!("arn:aws:kms:{REGION}:{ACCOUNT_ID}:key/{id}")

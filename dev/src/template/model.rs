@@ -53,6 +53,8 @@ pub struct Template {
     pub distribution: Option<Distribution>,
     /// The configuration sets of SES, by logical id, which is their name in the local stack.
     pub configuration_sets: BTreeSet<String>,
+    /// The buses of EventBridge besides the default one, by name.
+    pub buses: BTreeSet<String>,
     /// What SES sends to buses of EventBridge.
     pub email_events: Vec<EmailEvents>,
     /// The keys of KMS, by logical id, which is their key id in the local stack.

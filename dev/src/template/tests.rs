@@ -1,3 +1,5 @@
+mod event_bus;
+
 use std::time::Duration;
 
 use super::*;

@@ -222,8 +222,9 @@ impl Ses {
             .filter(|events| events.configuration_set == set && events.types.contains(event_type))
         {
             let event = NewEvent {
-                source: "aws.ses",
-                detail_type,
+                source: "aws.ses".to_owned(),
+                detail_type: detail_type.to_owned(),
+                time: None,
                 resources: vec![arn.clone()],
                 detail: json!({
                     "eventType": name,
