@@ -10,12 +10,13 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_types::SdkConfig;
 use domain::oidc::KeyArn;
 use ring::digest::{SHA256, digest};
-use shared::app::{App, Mailer, Platform};
+use shared::app::{App, Mailer, Platform, Publisher};
 use shared::clock::Clock;
 use shared::config::{self, Requirements};
 use shared::entropy::Entropy;
 use shared::mail::Outbound;
 use shared::metrics::Sink;
+use shared::publishing::{EventBus, Publishing};
 use shared::requirements::Sender;
 use shared::runtime::RECORD_TIMEOUT;
 use shared::signing::rotation::KeyRotation;
@@ -87,6 +88,14 @@ impl TestPlatform {
         let platform = self.platform(variable);
         let outbound = Outbound::new(sender, &config.product_name, &platform.sdk);
         Mailer { app: App::new(&config, (), &platform), outbound, record_timeout: RECORD_TIMEOUT }
+    }
+
+    /// What the publisher gets, in an environment of these variables.
+    pub fn publisher(&self, variable: Variable<'_>) -> Publisher {
+        let platform = self.platform(variable);
+        let app: App<Publishing> = self.app(variable);
+        let bus = EventBus::new(app.needs.bus.clone(), &platform.sdk);
+        Publisher { app, bus }
     }
 
     /// What an operator rotates the keys of tokens with.

@@ -27,6 +27,7 @@ use dynoxide::Database;
 use serde_json::Value;
 
 use super::dynamodb;
+use super::told::assert_told;
 use super::world::template;
 
 /// One call to AWS, without its data.
@@ -161,6 +162,7 @@ impl Wire {
             let body = serde_json::from_slice(body).expect("the SDK sends JSON");
             expressions_in(&body, &mut lock(&self.0.expressions));
             let request = AwsRequest::of_target(target, &body);
+            assert_told(request.operation(), &body);
             (describe(&request, &body), self.call(caller, &request).await)
         } else if let Some((_, address)) = request.uri().split_once("/v2/email/suppression/addresses/") {
             let address = address.replace("%40", "@");

@@ -16,7 +16,7 @@ use domain::password::Work;
 use domain::{AccountId, HashingKeys, PasswordHasher};
 use dynoxide::Database;
 use serde_json::{Value, json};
-use shared::app::{App, Mailer};
+use shared::app::{App, Mailer, Publisher};
 use shared::config::Requirements;
 use shared::requirements::PasswordChecks;
 use shared::signing::rotation::KeyRotation;
@@ -26,8 +26,8 @@ use super::claims::assert_fit;
 use super::dynamodb::{carry_out, dump};
 use super::functions::Functions;
 use super::log::Log;
-use super::outbox::Position;
 use super::platform::{TestClock, TestPlatform};
+use super::stream::Stream;
 use super::visitor::Visitor;
 use super::wire::{Call, Wire};
 
@@ -84,7 +84,9 @@ pub struct World {
     pub(super) mailer: Mailer,
     /// An app with the operator's access key, which may do everything.
     pub operator: App<PasswordChecks>,
-    pub(super) position: Position,
+    pub(super) publisher: Publisher,
+    pub(super) outbox: Stream,
+    pub(super) history: Stream,
     platform: TestPlatform,
     deployments: Cell<u64>,
     log: Log,
@@ -104,10 +106,12 @@ impl World {
         let wire = Wire::new(database.clone());
         let clock = TestClock::at(NOON);
         let platform = TestPlatform::new(&clock, 0, wire.http_client());
-        let (mailer, operator) = (variables("mailer"), operator_variables());
+        let (mailer, publisher, operator) =
+            (variables("mailer"), variables("publisher"), operator_variables());
         Self {
             functions: Box::new(Functions::start(&platform, variables)),
             mailer: platform.mailer(&|name| mailer.get(name).cloned()),
+            publisher: platform.publisher(&|name| publisher.get(name).cloned()),
             operator: platform.app(&|name| operator.get(name).cloned()),
             platform,
             processes: Vec::new(),
@@ -116,7 +120,8 @@ impl World {
             clock,
             wire,
             database,
-            position: Position::default(),
+            outbox: Stream::of("mailer"),
+            history: Stream::of("publisher"),
             log,
             _listening: listening,
         }
@@ -196,6 +201,13 @@ impl World {
         let mut mailer = variables("mailer");
         mailer.insert("PRODUCT_NAME".into(), product.into());
         self.platform.mailer(&|name| mailer.get(name).cloned())
+    }
+
+    /// From now on the publisher has these variables instead of the template's.
+    pub fn set_publisher(&mut self, changes: &[(&str, &str)]) {
+        let mut publisher = variables("publisher");
+        publisher.extend(changes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        self.publisher = self.platform.publisher(&|name| publisher.get(name).cloned());
     }
 
     /// The mailer as its runtime holds it.
