@@ -127,6 +127,7 @@ fn article(published: &Published) -> String {
         .map(|account| format!("<div><dt>Account</dt><dd>{}</dd></div>\n", escape(account)))
         .unwrap_or_default();
     let json = serde_json::to_string_pretty(&published.event).expect("JSON can be written");
+    // Nothing else here takes the focus, and without it no key scrolls to the end of a long event.
     format!(
         r#"<article>
 <p class="back"><a href="/events">All events</a></p>
@@ -136,7 +137,7 @@ fn article(published: &Published) -> String {
 <div><dt>Source</dt><dd>{}</dd></div>
 <div><dt>Time</dt><dd>{}</dd></div>
 </dl>
-<pre class="json">{}</pre>
+<pre class="json" tabindex="0" role="region" aria-label="The event as JSON">{}</pre>
 </article>"#,
         escape(published.text("detail-type")),
         escape(&published.bus),
