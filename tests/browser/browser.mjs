@@ -191,6 +191,12 @@ export class Inspector {
     const standards = part ? STANDARDS : [...STANDARDS, "best-practice"];
     const url = "http://127.0.0.1/";
     await this.page.route(url, (route) => route.fulfill({ body: html, headers }));
+    await this.visit(name, url, language, standards);
+    await this.page.unroute(url);
+  }
+
+  /** Throws with everything that is wrong with the document at this address, with its own style and scripts. */
+  async visit(name, url, language, standards = [...STANDARDS, "best-practice"]) {
     await this.page.goto(url);
     // By the debugger, which no policy of the page holds up.
     await this.page.evaluate(axe.source);
@@ -210,7 +216,6 @@ export class Inspector {
     }
     const lang = await this.page.locator("html").getAttribute("lang");
     if (lang !== language) failures.push(`lang is ${lang}`);
-    await this.page.unroute(url);
     this.seen += 1;
     assert.equal(failures.join("\n"), "", name);
   }

@@ -1,4 +1,4 @@
-// The local stack as a child process, its mailbox, and an operator's key to its tables.
+// The local stack as a child process, its mailbox, and an operator's key to its tables and its bus.
 import { spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -197,24 +197,36 @@ export class Stack {
     }
   }
 
+  /** Publishes an event on the default bus, as the operator. */
+  async publish(detailType, detail) {
+    const entry = { Source: "example", DetailType: detailType, Detail: JSON.stringify(detail) };
+    const { FailedEntryCount } = await this.#call("events", "1.1", "AWSEvents.PutEvents", { Entries: [entry] });
+    if (FailedEntryCount !== 0) throw new Error("the event is refused");
+  }
+
   async #scan(table) {
     return (await this.#dynamodb("Scan", { TableName: table, ConsistentRead: true })).Items;
   }
 
   async #dynamodb(operation, request) {
+    return this.#call("dynamodb", "1.0", `DynamoDB_20120810.${operation}`, request);
+  }
+
+  /** Calls a service whose protocol is AWS JSON of this version. */
+  async #call(service, version, target, request) {
     // The stack identifies callers by their key and does not check signatures.
-    const scope = "operator/20260101/us-east-1/dynamodb/aws4_request";
+    const scope = `operator/20260101/us-east-1/${service}/aws4_request`;
     const response = await fetch(this.aws, {
       method: "POST",
       headers: {
         authorization: `AWS4-HMAC-SHA256 Credential=${scope}, SignedHeaders=host, Signature=0`,
-        "content-type": "application/x-amz-json-1.0",
+        "content-type": `application/x-amz-json-${version}`,
         "x-amz-date": "20260101T000000Z",
-        "x-amz-target": `DynamoDB_20120810.${operation}`,
+        "x-amz-target": target,
       },
       body: JSON.stringify(request),
     });
-    if (!response.ok) throw new Error(`${operation}: ${response.status} ${await response.text()}`);
+    if (!response.ok) throw new Error(`${target}: ${response.status} ${await response.text()}`);
     return response.json();
   }
 }

@@ -127,6 +127,7 @@ fn article(published: &Published) -> String {
         .map(|account| format!("<div><dt>Account</dt><dd>{}</dd></div>\n", escape(account)))
         .unwrap_or_default();
     let json = serde_json::to_string_pretty(&published.event).expect("JSON can be written");
+    // Nothing else here takes the focus, and without it no key scrolls to the end of a long event.
     format!(
         r#"<article>
 <p class="back"><a href="/events">All events</a></p>
@@ -136,7 +137,7 @@ fn article(published: &Published) -> String {
 <div><dt>Source</dt><dd>{}</dd></div>
 <div><dt>Time</dt><dd>{}</dd></div>
 </dl>
-<pre class="json">{}</pre>
+<pre class="json" tabindex="0" role="region" aria-label="The event as JSON">{}</pre>
 </article>"#,
         escape(published.text("detail-type")),
         escape(&published.bus),
@@ -169,7 +170,7 @@ mod tests {
     use crate::mailbox::{Mailbox, NewEmail, router};
     use crate::template::Template;
 
-    fn published(number: u64, detail: Value) -> Published {
+    fn published(number: u64, detail: &Value) -> Published {
         let event = json!({
             "detail-type": "<b>Backup Email Confirmed</b>", "source": "sparekey\"", "time": "2026-11-15T08:00:00Z",
             "resources": [], "detail": detail,
@@ -180,8 +181,8 @@ mod tests {
     #[test]
     fn nothing_of_an_event_becomes_markup_of_the_page() {
         let hostile = "</pre><script>alert(1)</script>";
-        let open = published(7, json!({ "account": { "id": hostile }, hostile: "'" }));
-        let page = reading(&[open.clone()], &open, 2);
+        let open = published(7, &json!({ "account": { "id": hostile }, hostile: "'" }));
+        let page = reading(std::slice::from_ref(&open), &open, 2);
         for markup in ["<script>alert", "</pre><", "<b>", "sparekey\"<", "a&b"] {
             assert!(!page.contains(markup), "{markup}: {page}");
         }
@@ -194,7 +195,7 @@ mod tests {
 
     #[test]
     fn the_newest_event_stands_first_with_its_time_type_and_account() {
-        let events = [published(1, json!({ "account_id": "one" })), published(2, json!({}))];
+        let events = [published(1, &json!({ "account_id": "one" })), published(2, &json!({}))];
         let list = list_of(&events, Some(1));
         let (newest, oldest) = list.split_once("</li>").expect("two events");
         assert!(newest.contains("<a href=\"/events/2\"><span class=\"to\">a&amp;b</span>"), "{newest}");
@@ -220,7 +221,7 @@ mod tests {
 
     #[test]
     fn a_long_list_says_what_it_leaves_out() {
-        let events = vec![published(1, json!({})); EVENTS_LISTED + 3];
+        let events = vec![published(1, &json!({})); EVENTS_LISTED + 3];
         assert!(front(&events, 0).contains("3 older ones"));
         assert!(!front(&events[..EVENTS_LISTED], 0).contains("older ones"));
         assert!(front(&[], 0).contains("Nothing here yet") && front(&events, 0).contains("Choose an event"));

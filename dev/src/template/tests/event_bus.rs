@@ -81,7 +81,7 @@ fn with_a_bus_the_publisher_reads_the_stream_and_may_write_to_that_bus_alone() {
     assert_eq!((source.table.as_str(), source.batch_size, source.lanes), ("History", 10, 1));
     // Tried again without end, for 23 hours.
     assert_eq!(source.maximum_retry_attempts, None);
-    assert_eq!(source.maximum_record_age, Some(Duration::from_secs(82_800)));
+    assert_eq!(source.maximum_record_age, Some(Duration::from_hours(23)));
     assert!(!source.from_the_beginning && source.report_batch_item_failures);
     assert_eq!(source.event_names, BTreeSet::from(["INSERT".to_owned()]));
     let target = template.function("target").expect("it is there");

@@ -1,0 +1,81 @@
+// Events on a bus, as people see them on the mailbox's pages: beside the emails, as they come.
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { after, before, test } from "node:test";
+import { Inspector, launch, Visitor } from "./browser.mjs";
+import { accounts } from "./people.mjs";
+import { Stack } from "./stack.mjs";
+
+/** Where to save screenshots, if anywhere. */
+const SHOTS = process.env.SHOTS;
+const HOSTILE = '</pre><script>alert("x")</script>';
+
+let stack;
+let browser;
+
+before(async () => {
+  stack = await Stack.start(accounts());
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  await stack?.stop();
+});
+
+test("events appear as they come, the newest first, and each can be read", async () => {
+  const visitor = await Visitor.arrive(browser, stack, { javaScript: true });
+  const { page } = visitor;
+  const entries = page.locator("nav li");
+  await page.goto(stack.mailbox);
+  assert.equal(await page.getByRole("link", { name: "Events" }).count(), 0, "there is nothing to choose");
+
+  await stack.publish("Backup Email Confirmed", { account: { id: "account-one" } });
+  await page.getByRole("link", { name: "Events (1)" }).click();
+  await stack.publish("Primary Email Changed", { account: { id: "account-two" }, note: HOSTILE });
+  await page.getByRole("link", { name: "Events (2)" }).waitFor();
+  assert.match(await entries.nth(0).innerText(), /account-two[^]*Primary Email Changed/);
+  assert.match(await entries.nth(1).innerText(), /account-one[^]*Backup Email Confirmed/);
+
+  await entries.nth(0).getByRole("link").click();
+  await page.getByRole("heading", { name: "Primary Email Changed" }).waitFor();
+  const shown = JSON.parse(await page.locator("pre").innerText());
+  assert.equal(shown.detail.note, HOSTILE);
+  assert.equal(shown.source, "example");
+
+  // An open event stays put while others come.
+  await stack.publish("Account Disabled", { account: { id: "account-one" } });
+  await page.getByRole("link", { name: "Events (3)" }).waitFor();
+  assert.equal(await entries.count(), 3);
+  await page.getByRole("heading", { name: "Primary Email Changed" }).waitFor();
+
+  await page.getByRole("link", { name: "Mailbox" }).click();
+  await page.getByRole("link", { name: "Events (3)" }).click();
+  await page.getByRole("button", { name: "Empty" }).click();
+  await page.getByText("Nothing here yet").waitFor();
+  assert.equal(await entries.count(), 0);
+  await visitor.leave();
+});
+
+test("the pages of events are accessible and fit 320 pixels", async () => {
+  if (SHOTS) mkdirSync(SHOTS, { recursive: true });
+  const inspector = await Inspector.start(browser, SHOTS);
+  await inspector.visit("events-none", `${stack.mailbox}/events`, "en");
+  await stack.publish("Backup Email Confirmed", { account: { id: "a".repeat(90) }, nested: { list: [1, null, "x".repeat(200)] } });
+  const events = await (await fetch(`${stack.mailbox}/events`, { headers: { accept: "application/json" } })).json();
+  await inspector.visit("events", `${stack.mailbox}/events`, "en");
+  await inspector.visit("event", `${stack.mailbox}/events/${events.at(-1).number}`, "en");
+  await inspector.visit("event-missing", `${stack.mailbox}/events/0`, "en");
+  await inspector.visit("mailbox-with-events", stack.mailbox, "en");
+  await inspector.end();
+});
+
+test("without scripts events can be read too", async () => {
+  const visitor = await Visitor.arrive(browser, stack);
+  await stack.publish("Account Disabled", { account: "account-one" });
+  await visitor.page.goto(stack.mailbox);
+  await visitor.page.getByRole("link", { name: /^Events/ }).click();
+  await visitor.page.getByRole("link", { name: "Account Disabled" }).first().click();
+  assert.match(await visitor.page.locator("pre").innerText(), /"account": "account-one"/);
+  await visitor.leave();
+});
