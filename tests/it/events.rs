@@ -61,6 +61,15 @@ async fn the_mailer_handles_its_event() {
 }
 
 #[tokio::test]
+async fn the_publisher_publishes_its_event() {
+    let world = World::new();
+    let event = event("publisher");
+    let records = event["Records"].as_array().expect("an event has records");
+    assert!(world.feed_publisher(records).await.batch_item_failures.is_empty());
+    assert_eq!(world.published()[0]["detail"]["external_id"], "user-7f3a");
+}
+
+#[tokio::test]
 async fn the_report_of_a_bounce_is_noted() {
     let world = World::new();
     world.person("mina").backup("mina.spare@example.org").create().await;

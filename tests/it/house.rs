@@ -244,7 +244,25 @@ fn every_text_exists_in_every_language_and_is_used() {
         assert!(all.contains(&format!("=> \"{stem}\"")), "{stem} is the stem of a notice");
         used.extend(["subject", "lead"].map(|part| format!("{stem}-{part}")));
     }
-    used.extend(stems.iter().chain(&["requested", "cancelled"]).map(|what| format!("history-{what}")));
+    let actions = [
+        "requested",
+        "cancelled",
+        "confirmed-again",
+        "created",
+        "account-changed",
+        "disabled",
+        "enabled",
+        "all-sessions-ended",
+        "deletion-begun",
+        "deleted",
+        "primary-bounced",
+        "primary-complained",
+        "deliverable",
+    ];
+    for action in actions {
+        assert!(all.contains(&format!("=> \"{action}\"")), "{action} is an action of the log");
+    }
+    used.extend(stems.iter().chain(&actions).map(|what| format!("history-{what}")));
     for stem in ["added", "changed", "promoted"] {
         used.extend(["at-once", "held"].map(|effect| format!("{stem}-{effect}")));
     }
@@ -283,7 +301,8 @@ fn tables_keep_what_must_be_kept_and_forget_what_must_be_forgotten() {
         let lasts = ["AccountsTable", "ClientsTable"].contains(&&*table.name);
         assert_eq!(expiry, (!lasts).then_some("expires_at"), "{}", table.name);
         let stream = table.definition["StreamSpecification"]["StreamViewType"].as_str();
-        assert_eq!(stream, (table.name == "OutboxTable").then_some("NEW_IMAGE"), "{}", table.name);
+        let has_stream = ["OutboxTable", "HistoryTable"].contains(&&*table.name);
+        assert_eq!(stream, has_stream.then_some("NEW_IMAGE"), "{}", table.name);
     }
     let accounts = resource("AccountsTable");
     assert_eq!(accounts["DeletionProtectionEnabled"], true);

@@ -283,15 +283,15 @@ fn waits_for_aws_are_those_that_are_written_down() {
     let tries = config.retry_config().expect("tries are set").max_attempts();
     let page = file("docs/security.md");
     let figures = format!("| {} s | {} s | {} s | {tries}", seconds(connect), seconds(attempt), seconds(all));
-    for service in ["DynamoDB", "SES", "KMS"] {
+    for service in ["DynamoDB", "SES", "KMS", "EventBridge"] {
         assert!(page.contains(&format!("| {service} {figures}")), "{service} {figures}");
     }
     for function in &template().functions {
         let most = match &*function.name {
             // A deletion is many calls. API Gateway waits for thirty seconds.
             "admin-account" => 25,
-            // A batch of emails.
-            "mailer" => 30,
+            // A batch of emails, or of calls to EventBridge.
+            "mailer" | "publisher" => 30,
             _ => 10,
         };
         assert_eq!(function.timeout, Duration::from_secs(most), "{}", function.name);

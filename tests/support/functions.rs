@@ -6,6 +6,7 @@ use lambda_runtime::Context;
 use serde_json::Value;
 use shared::app::App;
 use shared::config::{self, Incomplete, Requirements};
+use shared::publishing::Publishing;
 use shared::requirements::{
     AccountAdministration, BackupConfirmation, ClientRequests, DeliveryReports, EmailRequests, LinkCodes,
     PasswordChecks, PrimaryChanges, PrimaryConfirmations, RateLimits, Sender, TokenIssuing,
@@ -176,6 +177,7 @@ pub fn starts(function: &str, variable: Variable<'_>) -> Result<(), Incomplete> 
         "end-session" => config::read::<RateLimits>(variable).map(drop),
         "mailer" => config::read::<Sender>(variable).map(drop),
         "delivery" => config::read::<DeliveryReports>(variable).map(drop),
+        "publisher" => config::read::<Publishing>(variable).map(drop),
         "oidc-metadata" => config::read::<TokenVerification>(variable).map(drop),
         "oidc-authorize" | "oidc-sign-out" | "oidc-userinfo" => {
             config::read::<ClientRequests>(variable).map(drop)

@@ -183,6 +183,8 @@ impl<'w> Newcomer<'w> {
         }
         world.new_records();
         world.put_back(undelivered);
+        // What follows is listed after it.
+        world.clock.tick();
         person
     }
 

@@ -94,7 +94,7 @@ pub struct Deleted {
     #[serde(rename = "deleted")]
     is_done: bool,
     external_id: ExternalId,
-    remains: [Remains; 5],
+    remains: [Remains; 7],
 }
 
 #[derive(Serialize)]
@@ -122,6 +122,8 @@ impl Deleted {
                     "the address that they were sent to",
                     Some(9),
                 ),
+                remains("that it was deleted", "the account id and the external id", Some(3)),
+                remains("streams of the tables", "what happened on the last day", Some(1)),
                 remains("requests for emails by somebody who was not signed in", "what was typed", Some(5)),
                 remains("emails that were sent", "what they say", None),
             ],

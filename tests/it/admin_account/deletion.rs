@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dev::aws::faults::FaultKind;
 use futures_util::future::{Either, join_all, select};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{ID, assert_refused, path, wanted, wanted_with};
 use crate::support::{Ask, PASSWORD, Person, World, token_in};
@@ -31,7 +31,8 @@ async fn eventful(world: &World) -> Person {
     person
 }
 
-/// Everything in all tables that names the account or one of its addresses, but for what expires by itself.
+/// Everything in all tables that names the account or one of its addresses, but for what expires by itself: links, requests of
+/// strangers, and the row by which products are told.
 fn traces(world: &World, person: &Person) -> Vec<String> {
     let mut found = Vec::new();
     for (table, items) in world.dump() {
@@ -39,7 +40,8 @@ fn traces(world: &World, person: &Person) -> Vec<String> {
             let of_strangers =
                 ["\"sign-in-link\"", "\"forgot-username\""].iter().any(|kind| item.contains(kind));
             let expires = (table == "LinksTable" && !item.contains("slot#"))
-                || (table == "OutboxTable" && of_strangers);
+                || (table == "OutboxTable" && of_strangers)
+                || (table == "HistoryTable" && is_of_deletion(&item));
             let names = [person.id.as_str(), "mina", "new@example", "spare@", "other@", "third@", ID];
             if !expires && names.iter().any(|name| item.contains(name)) {
                 found.push(format!("{table}: {item}"));
@@ -47,6 +49,16 @@ fn traces(world: &World, person: &Person) -> Vec<String> {
         }
     }
     found
+}
+
+/// Whether a row says that an account was deleted, by its ids and for a day.
+fn is_of_deletion(row: &str) -> bool {
+    let row: Value = serde_json::from_str(row).expect("an item is JSON");
+    let number = |name: &str| row[name]["N"].as_str().and_then(|number| number.parse::<i64>().ok());
+    row["happened"]["M"] == json!({ "what": { "S": "deleted" } })
+        && row["source"]["M"] == json!({ "device": { "S": "unknown" }, "network": { "S": "" } })
+        && row["context"]["M"] == json!({ "by": { "S": "product" }, "external_id": { "S": ID } })
+        && number("expires_at").zip(number("happened_at")).is_some_and(|(end, at)| end - at == 24 * 60 * 60)
 }
 
 #[tokio::test]

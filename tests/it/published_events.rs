@@ -1,0 +1,269 @@
+//! Events: every change of an account gives one, in order, at least once, without addresses, and nothing else gives any.
+mod failures;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use domain::delivery::ASKED_AFTER;
+use domain::published_event::KINDS;
+use jsonschema::Validator;
+use serde_json::{Value, json};
+
+use crate::admin_account::{ID, wanted_with};
+use crate::promote_backup::HOLD;
+use crate::support::{PASSWORD, Visitor, World, bounce, file, token_in};
+
+const PRIMARY: &str = "new@example.org";
+const SPARE: &str = "spare@example.org";
+/// Longer than two requests for an address must be apart.
+const MINUTES: Duration = Duration::from_mins(2);
+
+/// The schema for products, which allows fields of later versions. Here there are none.
+fn schema() -> Value {
+    let mut schema: Value = serde_json::from_str(&file("docs/events.schema.json")).expect("it is JSON");
+    for kind in schema["oneOf"].as_array_mut().expect("a list of kinds") {
+        kind["properties"]["detail"]["additionalProperties"] = json!(false);
+    }
+    schema
+}
+
+/// Asserts that products can read this, and nobody's address in it.
+pub fn assert_described(events: &[Value]) {
+    let validator: Validator = jsonschema::validator_for(&schema()).expect("it is a schema");
+    for event in events {
+        if let Err(error) = validator.validate(event) {
+            panic!("docs/events.schema.json: {error}\n{event:#}");
+        }
+        assert!(!event.to_string().contains('@'), "{event:#}");
+        assert!(!event.to_string().contains("mina"), "{event:#}");
+    }
+}
+
+/// What was published since the last look: kind, who did it and how.
+async fn told(world: &World) -> Vec<String> {
+    let before = world.history_rows(true).len() + world.history_rows(false).len();
+    let events = world.publish().await;
+    assert_described(&events);
+    assert!(before >= events.len());
+    let told = |event: &Value| {
+        let detail = &event["detail"];
+        let how = detail["how"].as_str().map(|how| format!(" {how}")).unwrap_or_default();
+        let kind = event["detail-type"].as_str().expect("a kind");
+        assert_eq!(detail["external_id"], ID, "{event:#}");
+        assert_eq!(event["time"], detail["occurred_at"]);
+        format!("{kind} by {}{how}", detail["by"].as_str().expect("somebody"))
+    };
+    events.iter().map(told).collect()
+}
+
+async fn sign_in<'w>(world: &'w World, identifier: &str) -> Visitor<'w> {
+    let browser = world.visitor();
+    let form = json!({ "identifier": identifier, "password": PASSWORD });
+    assert_eq!(browser.post_json("/login", &form).await.status, 200, "{identifier}");
+    browser
+}
+
+async fn open_link<'w>(world: &'w World, email: &str) -> Visitor<'w> {
+    world.after(MINUTES);
+    let browser = world.visitor();
+    let link = browser.emailed_token_of("/login/link", email, "Your sign-in link").await;
+    assert_eq!(browser.post_json("/login/open", &json!({ "token": link })).await.status, 200);
+    browser
+}
+
+async fn confirm_backup(world: &World, browser: &Visitor<'_>, email: &str) {
+    world.after(MINUTES);
+    let token = browser.emailed_token_of("/account/backup", email, "Confirm your backup email").await;
+    assert_eq!(browser.post_json("/backup/confirm", &json!({ "token": token })).await.status, 200);
+}
+
+/// An account of a product, with a password.
+async fn create(world: &World) {
+    let hash = world.operator.needs.passwords.hash(&domain::TypedPassword::new(PASSWORD), [7; 16]);
+    let hash = hash.expect("it is short");
+    let created = world.put_account(ID, &wanted_with(&json!({ "password_hash": hash.as_str() }))).await;
+    assert_eq!(created.status, 201, "{}", created.body);
+}
+
+#[tokio::test]
+async fn a_product_hears_what_it_does_to_an_account() {
+    let world = World::new();
+    create(&world).await;
+    world.put_account(ID, &wanted_with(&json!({ "username": "minah", "locale": "da" }))).await;
+    let events = world.publish().await;
+    assert_described(&events);
+    assert_eq!(events[1]["detail"]["fields"], json!(["username", "locale"]));
+    assert_eq!(events[0]["source"], "sparekey");
+    world.put_account(ID, &wanted_with(&json!({ "email": PRIMARY }))).await;
+    for action in ["disable", "disable", "enable", "enable", "end-sessions"] {
+        world.clock.tick();
+        assert_eq!(world.post_account(ID, action).await.status, 204);
+    }
+    insta::assert_debug_snapshot!(told(&world).await, @r#"
+    [
+        "account-changed by product",
+        "primary-email-changed by product",
+        "account-disabled by product",
+        "account-enabled by product",
+        "sessions-ended by product",
+    ]
+    "#);
+    world.after(HOLD);
+    let unverified = json!({ "email": "other@example.org", "email_verified": false });
+    assert_eq!(world.put_account(ID, &wanted_with(&unverified)).await.status, 200);
+    world.put_account(ID, &wanted_with(&json!({ "email": PRIMARY }))).await;
+    // A repetition changes nothing.
+    world.put_account(ID, &wanted_with(&json!({ "email": PRIMARY }))).await;
+    insta::assert_debug_snapshot!(told(&world).await, @r#"
+    [
+        "primary-email-requested by product",
+        "email-request-cancelled by product",
+    ]
+    "#);
+    world.delete_account(ID).await;
+    insta::assert_debug_snapshot!(told(&world).await, @r#"
+    [
+        "account-deletion-begun by product",
+        "account-deleted by product",
+    ]
+    "#);
+}
+
+#[tokio::test]
+async fn a_product_hears_what_the_owner_does() {
+    let world = World::new();
+    create(&world).await;
+    world.put_account(ID, &wanted_with(&json!({ "email": PRIMARY }))).await;
+    told(&world).await;
+    world.after(MINUTES);
+    sign_in(&world, "mina").await;
+    open_link(&world, "mina@example.com").await;
+    let browser = open_link(&world, PRIMARY).await;
+    confirm_backup(&world, &browser, "first@example.net").await;
+    confirm_backup(&world, &browser, SPARE).await;
+    let spare = open_link(&world, SPARE).await;
+    sign_in(&world, SPARE).await;
+    insta::assert_debug_snapshot!(told(&world).await, @r#"
+    [
+        "signed-in by owner password",
+        "former-primary-email-used by owner link-to-primary",
+        "signed-in by owner link-to-primary",
+        "backup-email-requested by owner",
+        "backup-email-confirmed by owner",
+        "backup-email-requested by owner",
+        "backup-email-changed by owner",
+        "backup-email-used by owner link-to-backup",
+        "backup-email-used by owner password-with-backup",
+    ]
+    "#);
+    world.after(MINUTES);
+    spare.post_form("/account/backup", &[("email", "third@example.net")]).await;
+    spare.post_form("/account/backup/remove", &[("what", "pending")]).await;
+    let set = spare.post_json("/account/password", &json!({ "password": "a whole new sentence" })).await;
+    assert_eq!(set.status, 200, "{}", set.body);
+    spare.post_form("/account/sessions/end", &[("others", "true")]).await;
+    world.after(HOLD);
+    let spare = open_link(&world, SPARE).await;
+    spare.post_json("/account/primary", &json!({ "email": "fourth@example.net" })).await;
+    world.deliver().await;
+    assert_eq!(spare.post_json("/account/primary/promote", &json!({ "keep_former": true })).await.status, 200);
+    spare.post_form("/account/backup/remove", &[("what", "confirmed")]).await;
+    insta::assert_debug_snapshot!(told(&world).await, @r#"
+    "#);
+    let notice = world.deliver().await.into_iter().find(|email| email.text.contains("/undo?token="));
+    let token = token_in(&notice.expect("a change is announced"));
+    let undone = world.visitor().post_json("/undo", &json!({ "token": token, "username": "mina" })).await;
+    assert_eq!(undone.status, 200, "{}", undone.body);
+    insta::assert_debug_snapshot!(told(&world).await, @r#"
+    "#);
+}
+
+#[tokio::test]
+async fn a_product_hears_which_addresses_fail_and_which_are_read() {
+    let world = World::new();
+    create(&world).await;
+    let browser = sign_in(&world, "mina").await;
+    confirm_backup(&world, &browser, SPARE).await;
+    told(&world).await;
+    world.after(ASKED_AFTER);
+    let browser = sign_in(&world, "mina").await;
+    confirm_backup(&world, &browser, SPARE).await;
+    world.after(MINUTES);
+    let now = u64::try_from(world.operator.now().unix_seconds()).expect("a time after 1970");
+    for _ in 0..2 {
+        assert!(world.report(&bounce(SPARE, now)).await);
+        assert!(world.report(&bounce("mina@example.com", now)).await);
+    }
+    world.after(MINUTES);
+    let (store, id) = (&world.operator.store, world.person_of(ID).await.id);
+    let account = store.load_account(&id).await.expect("the database works").expect("it is there");
+    let primary = (domain::DeliveredTo::Primary, &account.primary);
+    let allowed = store.allow_delivery(&account, primary, world.operator.message_id(), world.operator.now());
+    assert!(allowed.await.expect("the database works"));
+    insta::assert_debug_snapshot!(told(&world).await, @r#"
+    "#);
+}
+
+#[tokio::test]
+async fn what_is_refused_or_changes_nothing_gives_no_event() {
+    let world = World::new();
+    create(&world).await;
+    world.person("joris").backup("taken@example.org").create().await;
+    let browser = sign_in(&world, "mina").await;
+    world.publish().await;
+    let wrong = json!({ "identifier": "mina", "password": "not this one" });
+    assert_eq!(world.visitor().post_json("/login", &wrong).await.status, 401);
+    world.visitor().post_form("/login/link", &[("email", "mina@example.com")]).await;
+    world.visitor().post_form("/forgot-username", &[("email", "mina@example.com")]).await;
+    world.deliver().await;
+    browser.get("/account").await;
+    assert_eq!(world.put_account("another", &wanted_with(&json!({}))).await.status, 409);
+    let taken = json!({ "email": "joris@example.com" });
+    assert_eq!(world.put_account(ID, &wanted_with(&taken)).await.status, 409);
+    assert_eq!(world.put_account(ID, &wanted_with(&json!({}))).await.status, 200);
+    browser.post_form("/account/backup/remove", &[]).await;
+    world.visitor().post_json("/backup/confirm", &json!({ "token": "a".repeat(43) })).await;
+    browser.post_form("/logout", &[]).await;
+    assert_eq!(world.publish().await, [Value::Null; 0]);
+}
+
+#[tokio::test]
+async fn events_have_addresses_only_where_the_operator_wants_them() {
+    let mut world = World::new();
+    world.set_publisher(&[("EVENT_ADDRESSES", "true")]);
+    create(&world).await;
+    world.put_account(ID, &wanted_with(&json!({ "email": PRIMARY }))).await;
+    let events = world.publish().await;
+    let validator = jsonschema::validator_for(&schema()).expect("it is a schema");
+    assert!(events.iter().all(|event| validator.is_valid(event)), "{events:#?}");
+    let detail = &events[1]["detail"];
+    assert_eq!(
+        (&detail["former_email"], &detail["email"]),
+        (&json!("mina@example.com"), &json!("new@example.org"))
+    );
+}
+
+/// Products find each kind in the schema and in the documentation, with its type of RISC or CAEP.
+#[test]
+fn every_kind_is_described() {
+    let schema = schema();
+    let described = schema["oneOf"].as_array().expect("a list of kinds").iter().map(|kind| {
+        let properties = &kind["properties"];
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let name = text(&properties["detail-type"]["const"]).expect("a kind has a name");
+        (name, text(&properties["detail"]["properties"]["security_event"]["const"]))
+    });
+    let described: BTreeSet<_> = described.collect();
+    let kinds = KINDS.iter().map(|(kind, fits)| ((*kind).to_owned(), fits.map(str::to_owned)));
+    assert_eq!(described, kinds.collect());
+
+    let document = file("docs/events.md");
+    for (kind, fits) in KINDS {
+        let row = document.lines().find(|line| line.starts_with(&format!("| `{kind}` |")));
+        let row = row.unwrap_or_else(|| panic!("docs/events.md does not have {kind}"));
+        let fits = fits.and_then(|uri| uri.rsplit('/').next()).map(|name| format!("`{name}`"));
+        let last = row.trim_end_matches('|').rsplit('|').next().expect("a row has cells").trim();
+        let last = last.trim_start_matches("RISC ").trim_start_matches("CAEP ");
+        assert_eq!(last, fits.as_deref().unwrap_or(""), "{row}");
+    }
+}
