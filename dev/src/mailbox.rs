@@ -24,6 +24,7 @@ use tokio::sync::watch;
 
 use self::email::links_in;
 pub use self::email::{Header, NewEmail, ReceivedEmail};
+use self::frame::Counts;
 use self::page::{All, Part};
 use crate::aws::ses::Ses;
 use crate::clock;
@@ -87,6 +88,12 @@ impl Mailbox {
     /// The emails after the one with this number, newest last.
     pub fn emails_after(&self, number: u64) -> Vec<ReceivedEmail> {
         self.lock().iter().filter(|email| email.number > number).cloned().collect()
+    }
+
+    /// The number of the latest email that ever arrived, and how many are here.
+    pub fn count(&self) -> (u64, usize) {
+        let here = self.lock().len();
+        (*self.shared.latest.borrow(), here)
     }
 
     /// The email with this number, if it is still here.
@@ -201,12 +208,9 @@ struct OneAddress {
 }
 
 async fn front_page(State(ses): State<Ses>) -> Response {
+    let counts = Counts::of(&ses);
     let emails = ses.mailbox().emails();
-    show(&page::front(all(&ses, &emails), &ses.unreachable()))
-}
-
-fn all<'a>(ses: &Ses, emails: &'a [ReceivedEmail]) -> All<'a> {
-    All { emails, events: ses.events().count().1 }
+    show(&page::front(All { emails: &emails, counts: &counts }, &ses.unreachable()))
 }
 
 async fn bounce(State(ses): State<Ses>, Path(number): Path<u64>) -> Response {
@@ -245,6 +249,7 @@ async fn one(
     Query(view): Query<View>,
     headers: HeaderMap,
 ) -> Response {
+    let counts = Counts::of(&ses);
     let Some(email) = ses.mailbox().email(number) else { return not_found(State(ses)).await };
     if wants_json(&headers) {
         return Json(email).into_response();
@@ -254,7 +259,7 @@ async fn one(
         _ if email.html.is_empty() => Part::Text,
         _ => Part::Html,
     };
-    show(&page::reading(all(&ses, &ses.mailbox().emails()), &email, part))
+    show(&page::reading(All { emails: &ses.mailbox().emails(), counts: &counts }, &email, part))
 }
 
 fn wants_json(headers: &HeaderMap) -> bool {
@@ -263,10 +268,7 @@ fn wants_json(headers: &HeaderMap) -> bool {
 }
 
 async fn latest(State(ses): State<Ses>) -> String {
-    let mailbox = ses.mailbox();
-    // The counts tell of an emptied mailbox, which the numbers alone would not.
-    let (event, events) = ses.events().count();
-    format!("{}/{} {event}/{events}", *mailbox.shared.latest.borrow(), mailbox.lock().len())
+    Counts::of(&ses).latest
 }
 
 async fn empty(State(mailbox): State<Mailbox>) -> StatusCode {
@@ -280,8 +282,9 @@ async fn empty_by_button(State(mailbox): State<Mailbox>) -> Redirect {
 }
 
 async fn not_found(State(ses): State<Ses>) -> Response {
+    let counts = Counts::of(&ses);
     let emails = ses.mailbox().emails();
-    (StatusCode::NOT_FOUND, show(&page::missing(all(&ses, &emails)))).into_response()
+    (StatusCode::NOT_FOUND, show(&page::missing(All { emails: &emails, counts: &counts }))).into_response()
 }
 
 fn show(html: &str) -> Response {

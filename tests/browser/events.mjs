@@ -30,24 +30,24 @@ test("events appear as they come, the newest first, and each can be read", async
   await page.goto(stack.mailbox);
   assert.equal(await page.getByRole("link", { name: "Events" }).count(), 0, "there is nothing to choose");
 
-  await stack.publish("Backup Email Confirmed", { account: { id: "account-one" } });
+  await stack.publish("backup-email-confirmed", { account_id: "account-one" });
   await page.getByRole("link", { name: "Events (1)" }).click();
-  await stack.publish("Primary Email Changed", { account: { id: "account-two" }, note: HOSTILE });
+  await stack.publish("primary-email-changed", { account_id: "account-two", note: HOSTILE });
   await page.getByRole("link", { name: "Events (2)" }).waitFor();
-  assert.match(await entries.nth(0).innerText(), /account-two[^]*Primary Email Changed/);
-  assert.match(await entries.nth(1).innerText(), /account-one[^]*Backup Email Confirmed/);
+  assert.match(await entries.nth(0).innerText(), /account-two[^]*primary-email-changed/);
+  assert.match(await entries.nth(1).innerText(), /account-one[^]*backup-email-confirmed/);
 
   await entries.nth(0).getByRole("link").click();
-  await page.getByRole("heading", { name: "Primary Email Changed" }).waitFor();
+  await page.getByRole("heading", { name: "primary-email-changed" }).waitFor();
   const shown = JSON.parse(await page.locator("pre").innerText());
   assert.equal(shown.detail.note, HOSTILE);
   assert.equal(shown.source, "example");
 
   // An open event stays put while others come.
-  await stack.publish("Account Disabled", { account: { id: "account-one" } });
+  await stack.publish("account-disabled", { account_id: "account-one" });
   await page.getByRole("link", { name: "Events (3)" }).waitFor();
   assert.equal(await entries.count(), 3);
-  await page.getByRole("heading", { name: "Primary Email Changed" }).waitFor();
+  await page.getByRole("heading", { name: "primary-email-changed" }).waitFor();
 
   await page.getByRole("link", { name: "Mailbox" }).click();
   await page.getByRole("link", { name: "Events (3)" }).click();
@@ -61,7 +61,7 @@ test("the pages of events are accessible and fit 320 pixels", async () => {
   if (SHOTS) mkdirSync(SHOTS, { recursive: true });
   const inspector = await Inspector.start(browser, SHOTS);
   await inspector.visit("events-none", `${stack.mailbox}/events`, "en");
-  await stack.publish("Backup Email Confirmed", { account: { id: "a".repeat(90) }, nested: { list: [1, null, "x".repeat(200)] } });
+  await stack.publish("backup-email-confirmed", { account_id: "a".repeat(90), nested: { list: [1, null, "x".repeat(200)] } });
   const events = await (await fetch(`${stack.mailbox}/events`, { headers: { accept: "application/json" } })).json();
   await inspector.visit("events", `${stack.mailbox}/events`, "en");
   await inspector.visit("event", `${stack.mailbox}/events/${events.at(-1).number}`, "en");
@@ -72,10 +72,10 @@ test("the pages of events are accessible and fit 320 pixels", async () => {
 
 test("without scripts events can be read too", async () => {
   const visitor = await Visitor.arrive(browser, stack);
-  await stack.publish("Account Disabled", { account: "account-one" });
+  await stack.publish("account-disabled", { account_id: "account-one" });
   await visitor.page.goto(stack.mailbox);
   await visitor.page.getByRole("link", { name: /^Events/ }).click();
-  await visitor.page.getByRole("link", { name: "Account Disabled" }).first().click();
-  assert.match(await visitor.page.locator("pre").innerText(), /"account": "account-one"/);
+  await visitor.page.getByRole("link", { name: "account-disabled" }).first().click();
+  assert.match(await visitor.page.locator("pre").innerText(), /"account_id": "account-one"/);
   await visitor.leave();
 });

@@ -135,6 +135,31 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn each_event_from_now_on_is_told_in_a_line_that_controls_no_terminal() {
+        let archive = Arc::new(Archive::default());
+        archive.add("default", json!({ "detail-type": "before" }));
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let telling = tokio::spawn({
+            let (archive, told) = (Arc::clone(&archive), Arc::clone(&told));
+            async move {
+                archive.each(|event| told.lock().expect("nobody panics here").push(event.line())).await;
+            }
+        });
+        tokio::task::yield_now().await;
+        archive.add("a\u{1b}[2Jb", json!({ "detail-type": "one\ntwo" }));
+        archive.add("default", json!({}));
+        let both = async {
+            while told.lock().expect("nobody panics here").len() < 2 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(5), both).await.expect("both are told");
+        telling.abort();
+        let lines = told.lock().expect("nobody panics here");
+        assert_eq!(*lines, ["event → a [2Jb \"one two\"", "event → default \"\""]);
+    }
+
+    #[tokio::test]
     async fn waiting_sees_events_of_before_and_after() {
         let archive = Arc::new(Archive::default());
         archive.add("default", json!("before"));

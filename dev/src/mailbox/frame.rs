@@ -2,6 +2,8 @@
 
 use time::OffsetDateTime;
 
+use crate::aws::ses::Ses;
+
 /// One page.
 pub(super) struct Frame<'p> {
     pub(super) title: &'p str,
@@ -10,7 +12,7 @@ pub(super) struct Frame<'p> {
     /// Whether it lists something (`listing`) or shows one of the list (`reading`).
     pub(super) kind: &'p str,
     pub(super) view: View,
-    pub(super) counts: Counts,
+    pub(super) counts: &'p Counts,
     /// The list and what is open, as HTML.
     pub(super) list: &'p str,
     pub(super) main: &'p str,
@@ -24,10 +26,21 @@ pub(super) enum View {
 }
 
 /// How many there are of each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(super) struct Counts {
     pub(super) emails: usize,
     pub(super) events: usize,
+    /// What `/latest` says at this moment. It differs when an email or an event has come, and when they were emptied.
+    pub(super) latest: String,
+}
+
+impl Counts {
+    /// The present counts. A page counts before it reads what it lists: whatever comes in between makes it look again.
+    pub(super) fn of(ses: &Ses) -> Self {
+        let (email, emails) = ses.mailbox().count();
+        let (event, events) = ses.events().count();
+        Self { emails, events, latest: format!("{email}/{emails} {event}/{events}") }
+    }
 }
 
 impl View {
@@ -53,7 +66,7 @@ impl View {
         }
     }
 
-    fn count(self, counts: Counts) -> usize {
+    fn count(self, counts: &Counts) -> usize {
         match self {
             Self::Emails => counts.emails,
             Self::Events => counts.events,
@@ -67,6 +80,7 @@ impl Frame<'_> {
         let Self { head, kind, view, counts, list, main, .. } = *self;
         let title = escape(self.title);
         let button = if view.count(counts) == 0 { "" } else { "<button type=\"submit\">Empty</button>" };
+        let latest = escape(&counts.latest);
         let (label, emptied_at, views) = (view.name(), view.emptied_at(), views(view, counts));
         format!(
             r#"<!doctype html>
@@ -81,7 +95,7 @@ impl Frame<'_> {
 <script src="/mailbox.js" defer></script>
 {head}
 </head>
-<body class="{kind}">
+<body class="{kind}" data-latest="{latest}">
 <header>
 <h1><a href="/">Mailbox</a></h1>
 <div class="views">{views}</div>
@@ -97,7 +111,7 @@ impl Frame<'_> {
 }
 
 /// The links to both lists. As long as there are no events, there is nothing to choose.
-fn views(current: View, counts: Counts) -> String {
+fn views(current: View, counts: &Counts) -> String {
     if counts.events == 0 && current == View::Emails {
         return String::new();
     }
@@ -149,13 +163,14 @@ mod tests {
 
     #[test]
     fn without_events_there_is_nothing_to_choose() {
-        assert_eq!(views(View::Emails, Counts { emails: 3, events: 0 }), "");
+        let counts = |events| Counts { emails: 3, events, latest: String::new() };
+        assert_eq!(views(View::Emails, &counts(0)), "");
         assert_eq!(
-            views(View::Emails, Counts { emails: 3, events: 2 }),
+            views(View::Emails, &counts(2)),
             "<ul><li><a href=\"/\" aria-current=\"true\">Emails (3)</a></li><li><a href=\"/events\">Events (2)</a></li></ul>"
         );
         // Somebody looks at the events while they are emptied.
-        let emptied = views(View::Events, Counts { emails: 3, events: 0 });
+        let emptied = views(View::Events, &counts(0));
         assert!(emptied.contains("<a href=\"/events\" aria-current=\"true\">Events (0)</a>"), "{emptied}");
     }
 }

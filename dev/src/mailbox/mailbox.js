@@ -38,11 +38,12 @@ async function replaceFrom(path) {
   localTimes();
 }
 
-let seen = null;
+// What the page shows, so that nothing is missed that came while it loaded.
+let seen = document.body.dataset.latest;
 async function look() {
   try {
     const latest = await (await fetch("/latest")).text();
-    if (seen !== null && latest !== seen) await replaceFrom(location.href);
+    if (latest !== seen) await replaceFrom(location.href);
     seen = latest;
   } catch {
     // The stack is down; the next look may find it again.

@@ -20,11 +20,11 @@ pub(super) enum Part {
     Text,
 }
 
-/// All emails, and how many events there are.
+/// All emails, and what else there is.
 #[derive(Clone, Copy)]
 pub(super) struct All<'a> {
     pub(super) emails: &'a [ReceivedEmail],
-    pub(super) events: usize,
+    pub(super) counts: &'a Counts,
 }
 
 /// The page that lists the emails.
@@ -82,9 +82,8 @@ const MISSING: &str = "<div class=\"hint\"><h2>No such email</h2>\
 
 fn document(title: &str, head: &str, all: All<'_>, open: Option<u64>, main: &str) -> String {
     let kind = if open.is_some() { "reading" } else { "listing" };
-    let counts = Counts { emails: all.emails.len(), events: all.events };
     let list = list(all.emails, open);
-    Frame { title, head, kind, view: View::Emails, counts, list: &list, main }.document()
+    Frame { title, head, kind, view: View::Emails, counts: all.counts, list: &list, main }.document()
 }
 
 fn list(emails: &[ReceivedEmail], open: Option<u64>) -> String {
@@ -224,13 +223,13 @@ mod tests {
         }
     }
 
-    fn all(emails: &[ReceivedEmail]) -> All<'_> {
-        All { emails, events: 0 }
+    fn front_of(emails: &[ReceivedEmail], unreachable: &BTreeMap<String, bool>) -> String {
+        front(All { emails, counts: &Counts::default() }, unreachable)
     }
 
     #[test]
     fn nothing_of_a_mail_becomes_markup_of_the_page() {
-        let page = reading(all(&[email()]), &email(), Part::Html);
+        let page = reading(All { emails: &[email()], counts: &Counts::default() }, &email(), Part::Html);
         assert!(!page.contains("<script>alert"));
         assert!(page.contains("&lt;script&gt;alert"));
         assert!(page.contains("srcdoc=\"&lt;!doctype html&gt;&lt;html&gt;&lt;head&gt;&lt;base target"));
@@ -240,7 +239,7 @@ mod tests {
 
     #[test]
     fn addresses_in_the_text_are_clickable() {
-        let page = reading(all(&[email()]), &email(), Part::Text);
+        let page = reading(All { emails: &[email()], counts: &Counts::default() }, &email(), Part::Text);
         assert!(page.contains(
             "Hi &amp; hello: <a href=\"https://a.example/?a=1&amp;b=2\" target=\"_blank\" \
              rel=\"noopener noreferrer\">https://a.example/?a=1&amp;b=2</a>.\n</pre>"
@@ -251,16 +250,16 @@ mod tests {
     fn what_gets_no_email_is_listed_with_its_reason() {
         let unreachable =
             BTreeMap::from([("<a>@example.org".to_owned(), false), ("b@example.org".to_owned(), true)]);
-        let page = front(all(&[]), &unreachable);
+        let page = front_of(&[], &unreachable);
         assert!(page.contains("<li>&lt;a&gt;@example.org: its server refuses email"), "{page}");
         assert!(page.contains("undeliverable allow b@example.org</code>"), "{page}");
-        assert!(!front(all(&[]), &BTreeMap::new()).contains("unreachable"));
+        assert!(!front_of(&[], &BTreeMap::new()).contains("unreachable"));
     }
 
     #[test]
     fn a_long_list_says_what_it_leaves_out() {
         let emails = vec![email(); MAILS_LISTED + 3];
-        assert!(front(all(&emails), &BTreeMap::new()).contains("3 older ones"));
-        assert!(!front(all(&emails[..MAILS_LISTED]), &BTreeMap::new()).contains("older ones"));
+        assert!(front_of(&emails, &BTreeMap::new()).contains("3 older ones"));
+        assert!(!front_of(&emails[..MAILS_LISTED], &BTreeMap::new()).contains("older ones"));
     }
 }
