@@ -102,10 +102,10 @@ async fn a_pending_address_gets_no_confirmation_any_more() {
 async fn disabled_during<T>(
     world: &World,
     person: &Person,
-    transactions: u32,
+    (function, transactions): (&str, u32),
     flow: impl Future<Output = T>,
 ) -> T {
-    world.wire.fail("TransactWriteItems", transactions, FaultKind::Delay { delay_ms: 200 });
+    world.wire.fail_for(function, "TransactWriteItems", transactions, FaultKind::Delay { delay_ms: 200 });
     let before = world.wire.calls().len();
     let disabling = async {
         while !world.wire.calls()[before..].iter().any(|call| call.what == "Query AccountsTable") {
@@ -125,14 +125,17 @@ async fn no_session_opens_when_it_is_disabled_while_somebody_signs_in() {
     let browser = world.visitor();
     let token = browser.emailed_token("/login/link", "mina@example.com").await;
     let body = json!({ "token": token });
-    let opened = disabled_during(&world, &mina, 1, browser.post_json("/login/open", &body)).await;
+    let opened =
+        disabled_during(&world, &mina, ("open-magic-link", 1), browser.post_json("/login/open", &body)).await;
     assert_eq!(opened.status, 404, "{}", opened.body);
     assert!(world.dump()["SessionsTable"].is_empty());
 
     world.enable(&mina).await;
     let credentials = json!({ "identifier": "mina", "password": PASSWORD });
     // The first of two counts the attempt.
-    let answer = disabled_during(&world, &mina, 2, browser.post_json("/login", &credentials)).await;
+    let answer =
+        disabled_during(&world, &mina, ("password-login", 2), browser.post_json("/login", &credentials))
+            .await;
     assert_eq!(answer.code(), "wrong-credentials");
     assert!(world.dump()["SessionsTable"].is_empty());
 }
@@ -144,7 +147,13 @@ async fn no_backup_email_is_confirmed_or_removed_when_it_is_disabled_meanwhile()
     let browser = world.signed_in(&mina).await;
     let token = browser.emailed_token("/account/backup", "new@example.org").await;
     let form = json!({ "token": token, "code": browser.get("/account").await.link_code() });
-    let answer = disabled_during(&world, &mina, 1, world.visitor().post_json("/backup/confirm", &form)).await;
+    let answer = disabled_during(
+        &world,
+        &mina,
+        ("confirm-backup", 1),
+        world.visitor().post_json("/backup/confirm", &form),
+    )
+    .await;
     assert_eq!(answer.code(), "link-unknown");
 
     world.enable(&mina).await;
@@ -152,7 +161,7 @@ async fn no_backup_email_is_confirmed_or_removed_when_it_is_disabled_meanwhile()
     let browser = world.signed_in(&mina).await;
     let removal = json!({ "what": "confirmed" });
     let removed = browser.post_json("/account/backup/remove", &removal);
-    assert_ne!(disabled_during(&world, &mina, 1, removed).await.status, 200);
+    assert_ne!(disabled_during(&world, &mina, ("remove-backup", 1), removed).await.status, 200);
     world.enable(&mina).await;
     world.after(Duration::from_secs(1));
     let browser = world.signed_in(&mina).await;

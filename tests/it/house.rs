@@ -259,9 +259,7 @@ fn every_text_exists_in_every_language_and_is_used() {
         "primary-complained",
         "deliverable",
     ];
-    for action in actions {
-        assert!(all.contains(&format!("=> \"{action}\"")), "{action} is an action of the log");
-    }
+    assert!(actions.iter().all(|action| all.contains(&format!("=> \"{action}\""))), "of the log");
     used.extend(stems.iter().chain(&actions).map(|what| format!("history-{what}")));
     for stem in ["added", "changed", "promoted"] {
         used.extend(["at-once", "held"].map(|effect| format!("{stem}-{effect}")));

@@ -59,7 +59,7 @@ mod password_races;
 mod permission_table;
 mod permissions;
 mod promote_backup;
-mod published_events;
+mod publisher;
 mod questions;
 mod recent_activity;
 mod recovery;

@@ -56,6 +56,7 @@ async fn everything_is_listed_once_the_newest_first() {
             "cancelled",
             "requested",
             "signed-in",
+            "created",
         ]
     );
 }
@@ -79,10 +80,11 @@ async fn programs_read_when_how_and_from_where_and_no_address_in_full() {
         json!([
             with_source(json!({ "what": "requested", "backup": "sp***re@example.org", "at": NOON + 120 })),
             with_source(json!({ "what": "signed-in", "how": "password", "at": NOON })),
+            json!({ "what": "created", "at": NOON }),
         ])
     );
     let log = world.history_rows(true);
-    assert_eq!(log.len(), 2);
+    assert_eq!(log.len(), 3);
     assert!(!format!("{log:?}").contains("spare@"), "a requested address may be anybody's: {log:?}");
 }
 
@@ -137,7 +139,7 @@ async fn twenty_are_listed_and_nothing_older_than_ninety_days() {
     let world = World::new();
     world.person("mina").create().await;
     let first = sign_in(&world, "mina").await;
-    assert_eq!(whats(&first).await.len(), 1);
+    assert_eq!(whats(&first).await, ["signed-in", "created"]);
     world.after(Duration::from_hours(90 * 24) + Duration::from_secs(1));
     let browser = sign_in(&world, "mina").await;
     assert_eq!(whats(&browser).await.len(), 1, "the first is too old");
@@ -195,11 +197,11 @@ async fn another_accounts_history_is_not_listed_and_unreadable_rows_are_left_out
     let browser = sign_in(&world, "mina").await;
     let of_mina = format!("log#{}", mina.id.as_str());
     let rows = world.history_rows(true);
-    let mut row = rows.into_iter().find(|row| row["account_id"]["S"] == *of_mina).expect("her sign-in");
+    let mut row = rows.into_iter().find(|row| row["account_id"]["S"] == *of_mina).expect("a row of hers");
     row["event_id"] = json!({ "S": "7ZZZZZZZZZZZZZZZZZZZZZZZZZ" });
     row["happened"] = json!({ "M": { "what": { "S": "unheard-of" } } });
     world.put("HistoryTable", &row);
-    assert_eq!(whats(&browser).await, ["signed-in"]);
+    assert_eq!(whats(&browser).await, ["signed-in", "created"]);
     assert!(world.log().contains("an event of the history is left out"));
 }
 

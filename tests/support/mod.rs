@@ -25,7 +25,6 @@ pub use people::{PASSWORD, Person};
 pub use product::{
     Product, Tokens, basic, challenge, claims_by, key_of, leads_to, sign_out_request, signs_in,
 };
-pub use published::BUS;
 pub use reports::{bounce, complaint};
 pub use request::{Ask, PRINCIPAL};
 pub use visitor::{Answer, Visitor, assert_public, assert_sealed, read, token_in};

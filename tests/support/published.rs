@@ -6,7 +6,7 @@ use shared::runtime::answer_history;
 use super::world::World;
 
 /// The bus of the tests' template.
-pub const BUS: &str = "products";
+const BUS: &str = "products";
 
 impl World {
     /// Lets the publisher handle everything that happened since the last call; returns the events that it put on the bus.

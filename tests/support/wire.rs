@@ -109,6 +109,12 @@ impl Wire {
         self.0.checks.faults.add(Fault { function: None, operation, table: None, times, kind });
     }
 
+    /// Lets the next calls of an operation by this function fail.
+    pub fn fail_for(&self, function: &str, operation: &str, times: u32, kind: FaultKind) {
+        let (function, operation) = (Some(function.to_owned()), Some(operation.to_owned()));
+        self.0.checks.faults.add(Fault { function, operation, table: None, times, kind });
+    }
+
     /// Lets the next calls of an operation on this table fail.
     pub fn fail_on(&self, table: &str, operation: &str, times: u32, kind: FaultKind) {
         let (operation, table) = (Some(operation.to_owned()), Some(table.to_owned()));
