@@ -32,6 +32,7 @@ OPTIONS = {
     "MailerConcurrency": "2",
     "OpenIdConnect": "true",
     "AccountApi": "true",
+    "EventBusName": "products",
     "ProductName": "Spare & Key",
     "LogRetentionDays": "90",
     "RequestsPerSecond": "50",

@@ -35,6 +35,8 @@ CHANGED = {
     "CreateMailIdentity": "true",
     "DailyMails": "48000",
     "DomainName": "account.example.org",
+    "EventAddresses": "true",
+    "EventBusName": "products",
     "FormerHashes": "bcrypt$c=10,l=23",
     "GradualDeployment": "true",
     "HostedZoneId": "Z0123456789",
