@@ -123,6 +123,7 @@ impl Event {
             }
             Self::SignedIn(SignInMethod::LinkToPrimary) => "SignedInWithLinkToPrimary",
             Self::SignedIn(SignInMethod::LinkToBackup) => "SignedInWithLinkToBackup",
+            Self::SignedIn(SignInMethod::HandOver) => "SignedInByHandOver",
         }
     }
 
@@ -139,6 +140,7 @@ impl Event {
                 Purpose::SignIn => "sign-in",
                 Purpose::ConfirmBackup | Purpose::ConfirmPrimary => "confirmation",
                 Purpose::Undo => "undo",
+                Purpose::HandOver => "hand-over",
             },
             Self::GivenUp => "unsent",
             Self::Undeliverable(why) => why.as_str(),

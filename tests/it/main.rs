@@ -30,6 +30,7 @@ mod events;
 mod forged_sessions;
 mod forgot_username;
 mod fresh_sign_in;
+mod hand_over;
 mod history;
 mod house;
 mod imported_passwords;
