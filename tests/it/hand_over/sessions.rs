@@ -131,6 +131,7 @@ async fn a_product_that_hands_people_over_signs_them_in_nowhere_else() {
     assert_eq!(bank.brought(&silent)["error"], "login_required");
     assert!(!world.dump()["LinksTable"].concat().contains("code#"), "no code is made");
     // Whoever signs in here goes on there.
+    bank.sends(&browser, &[]).await;
     let link = browser.emailed_token("/login/link", "mina@example.com").await;
     let signed_in = browser.post_form("/login/open", &[("token", &link)]).await;
     assert_eq!(signed_in.shown(), "303 to /oidc/authorize");
