@@ -4,8 +4,8 @@ use dev::template::statement::Permission;
 use dev::template::{ACCOUNT_ID, REGION};
 use serde_json::{Value, json};
 
-use super::{ID, back_to, hand_over_path, token_of};
-use crate::admin_account::{assert_refused, path};
+use crate::admin_account::{ID, assert_refused, path};
+use crate::open_hand_over::{back_to, hand_over_path, look, token_of};
 use crate::support::{Answer, Ask, World, template};
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn of_two_products_with_an_address_the_older_one_is_named() {
     let same = domain::oidc::Client { return_uris: shop.client.return_uris.clone(), ..other.client.clone() };
     assert!(world.with_clients().store.change_client(&other.client, &same).await.expect("a write"));
     let token = world.handed_over(&shop, None).await;
-    assert!(super::look(&world.visitor(), &token).await.words().contains("Shop leads you"));
+    assert!(look(&world.visitor(), &token).await.words().contains("Shop leads you"));
 }
 
 #[tokio::test]

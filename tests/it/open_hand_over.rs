@@ -1,7 +1,6 @@
 //! A product hands a person over to the account page, who comes back to it.
 mod links;
 mod sessions;
-mod who;
 
 use domain::oidc::RedirectUri;
 use serde_json::{Value, json};
