@@ -35,7 +35,7 @@ pub fn pages(language: Language) -> Vec<(&'static str, String, String)> {
     pages.push(rendered("open-link.html", "a product waits elsewhere".into(), &elsewhere));
     let elsewhere = AccountPage::new(&mina, since(), texts()).with_client_elsewhere(Some(client.to_string()));
     pages.push(rendered("account.html", "a product waits elsewhere".into(), &elsewhere));
-    let back = RedirectUri::parse("https://shop.example.com/settings?from='x'&tab=1").expect("an address");
+    let back = RedirectUri::parse("https://shop.example.com/settings?tab=1&from=x").expect("an address");
     let back = AccountPage::new(&mina, since(), texts()).with_way_back(Some((client.clone(), back)));
     pages.push(rendered("account.html", "handed over by a product".into(), &back));
     for signed_in in [None, Some(&mina)] {
