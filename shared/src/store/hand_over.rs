@@ -1,5 +1,6 @@
 //! Links that hand people over, in the table of links, and the sessions that they open. The keys of these items begin with
 //! `hand-over#`, so that a permission can name them alone: who makes them makes no other links.
+use aws_sdk_dynamodb::types::Select;
 use serde::{Deserialize, Serialize};
 
 use super::error::Context;
@@ -86,7 +87,9 @@ impl Store {
         const DOING: &str = "find the client of an address";
         let Ok(location) = RedirectUri::parse(asked) else { return Ok(None) };
         let call = self.dynamodb.scan().table_name(self.clients_table()?).consistent_read(true);
+        // Named, because the permission asks for it.
         let call = call
+            .select(Select::SpecificAttributes)
             .projection_expression("client_id, created_at")
             .filter_expression("contains(return_uris, :asked)")
             .expression_attribute_values(":asked", text(asked));
