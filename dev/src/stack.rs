@@ -19,7 +19,7 @@ use serde_json::Value;
 use tokio::task::JoinHandle;
 
 use self::accounts::AccountLine;
-pub use self::demo_client::{DemoClient, REDIRECT_URI};
+pub use self::demo_client::{DemoClient, REDIRECT_URI, RETURN_URI};
 use self::environment::Environments;
 use self::hosts::Hosts;
 pub use self::options::Options;

@@ -126,6 +126,7 @@ impl Event {
             }
             Self::SignedIn(SignInMethod::LinkToPrimary) => "SignedInWithLinkToPrimary",
             Self::SignedIn(SignInMethod::LinkToBackup) => "SignedInWithLinkToBackup",
+            Self::SignedIn(SignInMethod::HandOver) => "SignedInByHandOver",
         }
     }
 
@@ -142,6 +143,7 @@ impl Event {
                 Purpose::SignIn => "sign-in",
                 Purpose::ConfirmBackup | Purpose::ConfirmPrimary => "confirmation",
                 Purpose::Undo => "undo",
+                Purpose::HandOver => "hand-over",
             },
             Self::GivenUp => "unsent",
             Self::Unpublished => "event",

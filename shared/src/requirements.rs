@@ -106,6 +106,20 @@ pub struct AccountAdministration {
     pub log_retention_days: u32,
 }
 
+/// For handing people over, which principals of IAM ask for.
+#[derive(Debug, Clone)]
+pub struct HandOvers {
+    /// `https://host`, without a path. Links are built from it, never from a request's Host header.
+    pub public_url: String,
+}
+
+/// For opening the links of hand-overs.
+#[derive(Debug, Clone)]
+pub struct HandOverSignIns {
+    /// The keys under which sign-ins are counted, and from which the secrets of sessions are derived.
+    pub keys: HashingKeys,
+}
+
 /// For sending email: who sends, and where links lead.
 #[derive(Debug, Clone)]
 pub struct Sender {
@@ -206,6 +220,24 @@ impl Requirements for AccountAdministration {
         let (hold, days) = (environment.primary_hold(), environment.log_retention_days());
         let passwords = PasswordHasher::new(former_hashes?);
         Some(Self { emails: emails?, passwords, hold: hold?, log_retention_days: days? })
+    }
+}
+
+impl Requirements for HandOvers {
+    const CALLERS: Callers = Callers::Principals;
+
+    fn read(environment: &mut Environment<'_>) -> Option<Self> {
+        let (public_url, clients) = (environment.public_url(), environment.clients_table());
+        clients?;
+        Some(Self { public_url: public_url? })
+    }
+}
+
+impl Requirements for HandOverSignIns {
+    fn read(environment: &mut Environment<'_>) -> Option<Self> {
+        let (keys, clients) = (environment.hashing_keys(), environment.clients_table());
+        clients?;
+        Some(Self { keys: keys? })
     }
 }
 

@@ -61,7 +61,6 @@ CHANGED = {
 
 # Parameters that no function has, each with what gets it instead.
 REACHES_NO_FUNCTION = {
-    "AccountApi": "whether there is a function for products' accounts, at once",
     "AlarmTopicArn": "the alarms, at once",
     "CreateMailIdentity": "the identity of SES, at once",
     "GradualDeployment": "how this deployment moves the aliases",

@@ -50,6 +50,7 @@ async fn an_operator_registers_lists_and_removes_clients() -> Result<()> {
 
     let sign_out = "https://example.com/";
     let arguments = ["add", "--name", " Café & Co. ", "--redirect-uri", REDIRECT, "--sign-out-uri", sign_out];
+    let arguments = [&arguments[..], &["--return-uri", "https://example.com/settings"]].concat();
     let (code, printed, said) = clients(&stack, &arguments).await?;
     assert_eq!((code, &*said), (Some(0), "Keep the secret now: only its hash is stored.\n"), "{printed}");
     let (id, secret) = (value(&printed, "client_id")?, value(&printed, "client_secret")?);
@@ -72,7 +73,7 @@ async fn an_operator_registers_lists_and_removes_clients() -> Result<()> {
     assert_eq!(code, Some(0), "{printed}");
     for line in [
         format!("{id}  "),
-        "  confidential  Café & Co.\n    redirect-uri   https://example.com/signed-in\n    sign-out-uri   https://example.com/\n    secret         made ".to_owned(),
+        "  confidential  Café & Co.\n    redirect-uri   https://example.com/signed-in\n    sign-out-uri   https://example.com/\n    return-uri     https://example.com/settings\n    secret         made ".to_owned(),
         format!("{public}  "),
         "  public        Example\n    redirect-uri   https://example.com/signed-in\n    redirect-uri   http://127.0.0.1/\n".to_owned(),
     ] {
@@ -107,6 +108,22 @@ async fn name_and_addresses_are_changed_each_kind_as_a_whole_and_the_rest_stays(
         list.iter().map(|uri| uri["S"].as_str().unwrap_or_default().to_owned()).collect()
     };
     let new = "https://example.com/in";
+    let settings = "https://example.com/settings";
+    for (options, returns) in [
+        (&["--return-uri", settings, "--return-uri", REDIRECT][..], &[settings, REDIRECT][..]),
+        (&["--name", "Example"], &[settings, REDIRECT]),
+        (&["--return-uri", settings], &[settings]),
+        (&["--no-return-uri"], &[]),
+    ] {
+        let (code, printed, said) = clients(&stack, &[&["change", &*id], options].concat()).await?;
+        assert!(
+            code == Some(0) && printed.matches("return-uri  ").count() == returns.len(),
+            "{printed}{said}"
+        );
+        let after = stored(&stack)?.remove(0);
+        assert_eq!(texts(&after, "return_uris"), returns, "{options:?}");
+        assert_eq!(after["sign_out_uris"], before["sign_out_uris"], "{options:?}");
+    }
     for (options, name, redirect, sign_outs) in [
         (&["--name", " Café "][..], "Café", &[REDIRECT][..], 1),
         (&["--redirect-uri", new, "--redirect-uri", REDIRECT], "Café", &[new, REDIRECT], 1),
@@ -136,6 +153,8 @@ async fn name_and_addresses_are_changed_each_kind_as_a_whole_and_the_rest_stays(
         (&["change", &id, "--name", "", "--redirect-uri", "nowhere"], "--redirect-uri nowhere: "),
         (&["change", &id, "--redirect-uri", REDIRECT, "--redirect-uri", REDIRECT], "there twice"),
         (&["change", &id, "--sign-out-uri", REDIRECT, "--no-sign-out-uri"], "cannot be used with"),
+        (&["change", &id, "--return-uri", REDIRECT, "--no-return-uri"], "cannot be used with"),
+        (&["change", &id, "--return-uri", "http://example.com/"], "--return-uri http://example.com/: "),
         (&too_many[..], "at most 10 addresses"),
     ] {
         let (code, printed, said) = clients(&stack, arguments).await?;

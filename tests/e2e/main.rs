@@ -9,6 +9,7 @@ mod command_line;
 mod delivery;
 mod export;
 mod faults;
+mod hand_over;
 mod import;
 mod keys;
 mod openid_client;

@@ -15,7 +15,9 @@ fn paths() -> Vec<(&'static str, Option<Value>)> {
             Some(json!({ "email": "spare@example.org" }))
         }
         "/account/backup/remove" => Some(json!({ "what": "pending" })),
-        "/backup/confirm" | "/primary/confirm" | "/login/open" => Some(json!({ "token": "A".repeat(43) })),
+        "/backup/confirm" | "/primary/confirm" | "/login/open" | "/hand-over" => {
+            Some(json!({ "token": "A".repeat(43) }))
+        }
         "/login" => Some(json!({ "identifier": "mina", "password": "wrong" })),
         "/undo" => Some(json!({ "token": "A".repeat(43), "username": "mina" })),
         "/account/sessions/end" => Some(json!({ "session": "A".repeat(43) })),
@@ -173,9 +175,15 @@ async fn a_required_field_must_be_there() {
     let mina = world.person("mina").create().await;
     let browser = world.signed_in(&mina).await;
     let before = world.dump();
-    for path in
-        ["/account/backup", "/forgot-username", "/login/link", "/login", "/login/open", "/backup/confirm"]
-    {
+    for path in [
+        "/account/backup",
+        "/forgot-username",
+        "/login/link",
+        "/login",
+        "/login/open",
+        "/backup/confirm",
+        "/hand-over",
+    ] {
         let answer = browser.post_json(path, &json!({})).await;
         assert_clear(&answer, 400, "malformed-body", path);
         assert_eq!(browser.post_form(path, &[]).await.status, 400, "{path}");

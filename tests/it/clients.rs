@@ -27,6 +27,7 @@ fn public(operator: &App<PasswordChecks>, name: &str) -> Client {
         name: ClientName::parse(name).expect("a name"),
         redirect_uris: vec![address("https://example.com/signed-in"), address("http://127.0.0.1/in?x=1")],
         sign_out_uris: vec![address("https://example.com/")],
+        return_uris: vec![address("https://example.com/settings")],
         authentication: ClientAuthentication::Public,
         created_at: operator.now(),
     }
@@ -59,7 +60,7 @@ async fn a_client_is_found_as_it_was_registered_until_it_is_removed() {
     let one = ClientSecrets::new(&first, now);
     for client in [
         public(&operator, "Café"),
-        Client { sign_out_uris: vec![], ..public(&operator, "Example") },
+        Client { sign_out_uris: vec![], return_uris: vec![], ..public(&operator, "Example") },
         confidential(&operator, &one),
         confidential(&operator, &one.rotated(Timestamp::from_unix_seconds(1), &second)),
     ] {
@@ -107,6 +108,7 @@ async fn of_a_secret_only_the_hash_is_stored() {
             "former_secret_hash",
             "former_secret_made_at",
             "redirect_uris",
+            "return_uris",
             "secret_hash",
             "secret_made_at",
             "sign_out_uris",

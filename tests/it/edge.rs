@@ -28,6 +28,7 @@ async fn every_answer_has_the_security_headers() {
         stranger.get("/forgot-username").await,
         stranger.get("/backup/confirm").await,
         stranger.get("/login/open").await,
+        stranger.get("/hand-over").await,
         stranger.post_json("/login", &credentials).await,
         stranger.post_form("/login", &[("identifier", "mina"), ("password", PASSWORD)]).await,
         stranger.post_form("/logout", &[]).await,
@@ -61,7 +62,9 @@ fn form_for(path: &str) -> Ask {
         "/account/finish" => vec![("finish", "dismiss")],
         "/account/password" => vec![("password", "otter kettle violet")],
         "/account/primary/promote" => vec![("keep_former", "true")],
-        "/backup/confirm" | "/primary/confirm" | "/login/open" => vec![("token", &*token)],
+        "/backup/confirm" | "/primary/confirm" | "/login/open" | "/hand-over" => {
+            vec![("token", &*token)]
+        }
         "/forgot-username" | "/login/link" => vec![("email", "mina@example.com")],
         "/login" => vec![("identifier", "mina"), ("password", PASSWORD)],
         "/logout" | "/oidc/logout" | "/oidc/userinfo" => vec![],
@@ -138,6 +141,7 @@ async fn a_failing_database_is_a_calm_page_and_one_line_in_the_log() {
         (Ask::form("/forgot-username", &[("email", "mina@example.com")]), "TransactWriteItems"),
         (Ask::form("/login/link", &[("email", "mina@example.com")]), "TransactWriteItems"),
         (Ask::page(&format!("/login/open?token={}", "A".repeat(43))), "GetItem"),
+        (Ask::page(&format!("/hand-over?token={}", "A".repeat(43))), "GetItem"),
         (Ask::form("/login", &[("identifier", "mina"), ("password", PASSWORD)]), "UpdateItem"),
         (Ask::form("/logout", &[]), "DeleteItem"),
     ] {

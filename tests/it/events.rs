@@ -30,6 +30,8 @@ async fn each_function_answers_its_event() {
         ("oidc-userinfo", StatusCode::UNAUTHORIZED, "", "invalid_token"),
         ("oidc-sign-out", StatusCode::OK, "", "<h1>"),
         ("admin-account", StatusCode::NOT_FOUND, "", "account-unknown"),
+        ("admin-hand-over", StatusCode::NOT_FOUND, "", "account-unknown"),
+        ("open-hand-over", StatusCode::NOT_FOUND, "", "<h1>"),
     ] {
         let world = World::new();
         world.person("mina").backup("mina.spare@example.org").create().await;

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 
 use crate::support::{Effect, NOON, Person, WAYS, Way, World, Write, file, template};
 
-/// The functions that put sessions: two after a proof, and `set-password`, which gives the session it has another secret.
-const OPEN_SESSIONS: [&str; 3] = ["open-magic-link", "password-login", "set-password"];
+/// The functions that put sessions: two after a proof, one after that of a product, and `set-password`, which gives the session
+/// it has another secret.
+const OPEN_SESSIONS: [&str; 4] = ["open-hand-over", "open-magic-link", "password-login", "set-password"];
 
 /// A secret that the thief chose, and whose hash is the key of the session.
 const CHOSEN: Token = Token::from_bytes([7; 32]);

@@ -216,6 +216,10 @@ fn every_text_exists_in_every_language_and_is_used() {
         used.insert(format!("problem-link-{code}-advice-confirm"));
     }
     used.extend(["unknown", "expired", "used"].map(|code| format!("problem-link-{code}-advice-undo")));
+    used.extend(
+        ["link-unknown", "link-expired", "link-used", "link-replaced", "too-many-sign-ins"]
+            .map(|code| format!("problem-{code}-advice-hand-over")),
+    );
     used.extend(["primary", "backup"].map(|which| format!("problem-same-as-{which}-advice-primary")));
     used.extend(
         ["verify", "verify-primary"]
@@ -408,8 +412,9 @@ fn the_template_gives_each_function_what_it_needs_and_no_more() {
         for left_out in function.environment.keys() {
             let started =
                 starts(&function.name, &|name| given.get(name).filter(|_| name != left_out).cloned());
-            // Links are opened without products too.
-            let is_of_products = &*function.name == "open-magic-link" && left_out == "CLIENTS_TABLE";
+            // Links are opened and accounts are shown without products too.
+            let is_of_products =
+                ["account", "open-magic-link"].contains(&&*function.name) && left_out == "CLIENTS_TABLE";
             let may_go = is_of_products
                 || optional.contains(&&**left_out)
                 || left_out.starts_with("AWS_ENDPOINT_URL_");

@@ -8,6 +8,7 @@ mod support;
 
 mod account;
 mod admin_account;
+mod admin_hand_over;
 mod any_input;
 mod any_product_request;
 mod authorization_codes;
@@ -50,6 +51,7 @@ mod oidc_sign_in;
 mod oidc_sign_out;
 mod oidc_token;
 mod oidc_userinfo;
+mod open_hand_over;
 mod open_magic_link;
 mod openapi;
 mod operators;

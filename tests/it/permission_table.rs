@@ -133,7 +133,12 @@ async fn only_oidc_authorize_makes_codes_only_oidc_token_spends_them_and_no_func
     }
     let deletes = |outcome: &Outcome| outcome.allows("a code of a product, whole", Effect::Delete);
     assert!(!outcomes().await.values().any(deletes), "nobody hides that a code was used");
-    for words in ["a product, whole", "`secret_hash` of a product", "`redirect_uris` of a product"] {
+    for words in [
+        "a product, whole",
+        "`secret_hash` of a product",
+        "`redirect_uris` of a product",
+        "`return_uris` of a product",
+    ] {
         assert!(writers(words).await.is_empty(), "{words}");
     }
     for (name, outcome) in outcomes().await.iter().filter(|(name, _)| name.starts_with("oidc-")) {
@@ -146,6 +151,37 @@ async fn only_oidc_authorize_makes_codes_only_oidc_token_spends_them_and_no_func
         });
         assert_eq!(others.collect::<Vec<_>>(), Vec::<&str>::new(), "{name}");
     }
+}
+
+#[tokio::test]
+async fn who_makes_a_link_that_hands_over_opens_none_and_neither_writes_accounts() {
+    for words in [
+        "a link that hands over and was not used",
+        "`account_id` of a link that hands over",
+        "`signed_in_at` of a link that hands over",
+    ] {
+        assert_eq!(writers(words).await, ["admin-hand-over"], "{words}");
+    }
+    assert_eq!(writers("`spent_at` of a link that hands over").await, ["open-hand-over"]);
+    assert!(writers("a link that hands over, whole").await.is_empty(), "nobody makes one that was used");
+    let effects = [Effect::Put, Effect::Update, Effect::Delete];
+    for (name, own) in [
+        ("admin-hand-over", &["of a link that hands over", "a link that hands over and"][..]),
+        (
+            "open-hand-over",
+            &["of a link that hands over", "of a session", "a session,", "in the log", "a count"],
+        ),
+    ] {
+        let outcome = &outcomes().await[name];
+        let words = everything().into_iter().map(|what| what.words);
+        let others = words.filter(|words| {
+            !own.iter().any(|own| words.contains(own))
+                && effects.iter().any(|effect| outcome.allows(words, *effect))
+        });
+        assert_eq!(others.collect::<Vec<_>>(), Vec::<&str>::new(), "{name}");
+    }
+    let opens = &outcomes().await["open-hand-over"];
+    assert!(!opens.allows("`recovery` of a session", Effect::Put), "it begins no recovery");
 }
 
 #[tokio::test]

@@ -79,6 +79,12 @@ pub const QUESTIONS: &[Question] = &[
     ("unknown hint", |_| Ask::page("/oidc/logout?id_token_hint=a.b.c")),
     ("form", |_| Ask::form("/oidc/logout", &[])),
     ("no signature", |_| Ask::page("/admin/accounts/user-7f3a")),
+    ("JSON, no signature", |_| {
+        let back = json!({ "return_to": "https://shop.example.com/settings" });
+        Ask::json("/admin/accounts/user-7f3a/hand-over", &back)
+    }),
+    ("unknown link", |_| Ask::page(&format!("/hand-over?token={NO_TOKEN}"))),
+    ("form, unknown link", |_| Ask::form("/hand-over", &[("token", NO_TOKEN)])),
 ];
 
 /// Whether what is typed is part of a question.

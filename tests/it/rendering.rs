@@ -163,7 +163,13 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
     for code in Code::ALL {
         let page = ProblemPage::new(&code.into(), texts());
         add("problem.html", code.as_str().into(), &page);
-        for purpose in [Purpose::SignIn, Purpose::ConfirmBackup, Purpose::ConfirmPrimary, Purpose::Undo] {
+        for purpose in [
+            Purpose::SignIn,
+            Purpose::ConfirmBackup,
+            Purpose::ConfirmPrimary,
+            Purpose::Undo,
+            Purpose::HandOver,
+        ] {
             add("problem.html", code.as_str().into(), &ProblemPage::of_link(purpose, code, texts()));
         }
     }

@@ -8,9 +8,9 @@ use shared::app::App;
 use shared::config::{self, Incomplete, Requirements};
 use shared::publishing::Publishing;
 use shared::requirements::{
-    AccountAdministration, BackupConfirmation, ClientRequests, DeliveryReports, EmailRequests, LinkCodes,
-    PasswordChecks, PrimaryChanges, PrimaryConfirmations, RateLimits, Sender, TokenIssuing,
-    TokenVerification,
+    AccountAdministration, BackupConfirmation, ClientRequests, DeliveryReports, EmailRequests,
+    HandOverSignIns, HandOvers, LinkCodes, PasswordChecks, PrimaryChanges, PrimaryConfirmations, RateLimits,
+    Sender, TokenIssuing, TokenVerification,
 };
 use shared::runtime::{Methods, answer, get, post};
 use shared::web::guard::Event;
@@ -61,6 +61,10 @@ pub struct Functions {
     pub oidc_sign_out: App<ClientRequests>,
     /// Manages accounts for them.
     pub admin_account: App<AccountAdministration>,
+    /// Hands people over for them.
+    pub admin_hand_over: App<HandOvers>,
+    /// Signs those in.
+    pub open_hand_over: App<HandOverSignIns>,
 }
 
 impl Functions {
@@ -92,6 +96,8 @@ impl Functions {
             oidc_userinfo: app(platform, &variables("oidc-userinfo")),
             oidc_sign_out: app(platform, &variables("oidc-sign-out")),
             admin_account: app(platform, &variables("admin-account")),
+            admin_hand_over: app(platform, &variables("admin-hand-over")),
+            open_hand_over: app(platform, &variables("open-hand-over")),
         }
     }
 
@@ -158,6 +164,11 @@ impl Functions {
                 respond(&self.oidc_sign_out, &methods, event).await
             }
             "admin-account" => respond(&self.admin_account, &admin_account::methods(), event).await,
+            "admin-hand-over" => respond(&self.admin_hand_over, &post(admin_hand_over::post), event).await,
+            "open-hand-over" => {
+                let methods = get(open_hand_over::get).post(open_hand_over::post);
+                respond(&self.open_hand_over, &methods, event).await
+            }
             other => panic!("{other} is not behind a route"),
         }
     }
@@ -184,6 +195,8 @@ pub fn starts(function: &str, variable: Variable<'_>) -> Result<(), Incomplete> 
         }
         "oidc-token" => config::read::<TokenIssuing>(variable).map(drop),
         "admin-account" => config::read::<AccountAdministration>(variable).map(drop),
+        "admin-hand-over" => config::read::<HandOvers>(variable).map(drop),
+        "open-hand-over" => config::read::<HandOverSignIns>(variable).map(drop),
         _ => config::read::<()>(variable).map(drop),
     }
 }

@@ -29,6 +29,6 @@ pub use reports::{bounce, complaint};
 pub use request::{Ask, PRINCIPAL};
 pub use visitor::{Answer, Visitor, assert_public, assert_sealed, read, token_in};
 pub use world::{
-    NOON, PUBLIC_URL, World, file, function_of, template, template_text, variables, workspace_file,
+    NOON, PUBLIC_URL, World, file, function_of, route, template, template_text, variables, workspace_file,
 };
 pub use writes::{Effect, WAYS, Way, Write};

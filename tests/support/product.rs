@@ -73,6 +73,7 @@ impl World {
             name: ClientName::parse(name).expect("a name"),
             redirect_uris: vec![address("/signed-in"), address("/second?from=sparekey")],
             sign_out_uris: vec![address("/signed-out"), address("/bye?from=sparekey")],
+            return_uris: vec![address("/settings"), address("/settings?tab=recovery")],
             authentication,
             created_at: self.operator.now(),
         };

@@ -22,6 +22,8 @@ const REDIRECT_URIS: [&str; 3] = [
 
 /// One of them.
 pub const REDIRECT_URI: &str = "http://127.0.0.1:8400/callback";
+/// Where people return to it from their account page.
+pub const RETURN_URI: &str = "http://127.0.0.1:8400/settings";
 /// The pair of RFC 7636, appendix B.
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
@@ -76,6 +78,7 @@ pub async fn register(ops: &Path, variables: &Variables) -> anyhow::Result<DemoC
     for uri in REDIRECT_URIS {
         command.args(["--redirect-uri", uri]);
     }
+    command.args(["--return-uri", RETURN_URI]);
     let command = command.env_clear().envs(variables).stdin(Stdio::null()).kill_on_drop(true);
     let output = command.output().await.with_context(|| format!("cannot start {}", ops.display()))?;
     if !output.status.success() {

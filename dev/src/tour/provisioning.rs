@@ -10,6 +10,7 @@ use super::walk::{Walk, token_of};
 use crate::browser::{Browser, SiteRequest, SiteResponse};
 use crate::clock;
 use crate::gateway::callers::Caller;
+use crate::stack::RETURN_URI;
 
 const PATH: &str = "/admin/accounts/employee-4711";
 const USERNAME: &str = "noor";
@@ -23,6 +24,7 @@ pub(super) async fn tell(tour: &mut Walk) -> Result<()> {
     provision(tour, &caller).await?;
     let mut person = tour.browser();
     sign_in(tour, &mut person).await?;
+    hand_over(tour, &caller).await?;
     disable(tour, &caller, &mut person).await?;
     without_a_signature(tour, &caller).await?;
     delete(tour, &caller).await
@@ -64,6 +66,36 @@ async fn sign_in(tour: &mut Walk, person: &mut Browser) -> Result<()> {
     let link = tour.emails.link_path(&email)?;
     tour.post(person, "/login/open", json!({ "token": token_of(&link)? })).await?.expect(200)?;
     tour.get(person, "/account").await?.expect(200)?.expect_value("/username", USERNAME)?;
+    tour.report.end();
+    Ok(())
+}
+
+async fn hand_over(tour: &mut Walk, caller: &Caller) -> Result<()> {
+    if tour.site.product.is_none() {
+        return Ok(());
+    }
+    tour.report.begin("The product hands the person over, who has just signed in there, and who goes back from the account page");
+    let stated = json!({ "return_to": RETURN_URI, "signed_in_at": clock::rfc3339(clock::now()) });
+    let path = format!("{PATH}/hand-over");
+    let elsewhere = json!({ "return_to": format!("{RETURN_URI}/") });
+    let refused = ask(tour, caller, (Method::POST, &path), Some(elsewhere)).await?;
+    refused.expect_problem(422, "invalid-field")?.expect_value("/field", "return_to")?;
+    let given = ask(tour, caller, (Method::POST, &path), Some(stated)).await?;
+    let link = given.expect(201)?.body["link"].as_str().context("no link came")?.to_owned();
+    let link = link.strip_prefix(&*tour.site.url).with_context(|| format!("not a link of ours: {link}"))?;
+    let mut person = tour.browser();
+    let page = tour.get(&mut person, link).await?;
+    page.expect(200)?.expect_value("/username", USERNAME)?.expect_value("/client", "Demo product")?;
+    tour.get(&mut person, "/account").await?.expect(401)?;
+    let token = json!({ "token": token_of(link)? });
+    tour.post(&mut person, "/hand-over", token.clone()).await?.expect(200)?;
+    tour.post(&mut tour.browser(), "/hand-over", token).await?.expect_problem(410, "link-used")?;
+    let account = tour.get(&mut person, "/account").await?;
+    account.expect(200)?.expect_value("/back/location", RETURN_URI)?;
+    let backup = json!({ "email": format!("spare-of-{EMAIL}") });
+    tour.post(&mut person, "/account/backup", backup).await?.expect(202)?;
+    let account = tour.get(&mut person, "/account").await?;
+    account.expect(200)?.expect_value("/back/location", RETURN_URI)?;
     tour.report.end();
     Ok(())
 }

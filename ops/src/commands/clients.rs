@@ -22,6 +22,9 @@ pub enum Clients {
         /// Where people may be sent after they signed out. May be given up to ten times.
         #[arg(long = "sign-out-uri", value_name = "URI")]
         sign_out_uris: Vec<String>,
+        /// Where people return to from their account page, whom the client's back end hands over. May be given up to ten times.
+        #[arg(long = "return-uri", value_name = "URI")]
+        return_uris: Vec<String>,
         /// The client cannot keep a secret, because its users have the program, as on a phone: it gets none.
         #[arg(long)]
         public: bool,
@@ -34,7 +37,7 @@ pub enum Clients {
         /// The client's id.
         client: String,
         /// What people see that they sign in to: 1 to 80 characters.
-        #[arg(long, required_unless_present_any = ["redirect_uris", "sign_out_uris", "no_sign_out_uris"])]
+        #[arg(long, required_unless_present_any = ["redirect_uris", "sign_out_uris", "no_sign_out_uris", "return_uris", "no_return_uris"])]
         name: Option<String>,
         /// Where people return to with a code, from now on. May be given up to ten times.
         #[arg(long = "redirect-uri", value_name = "URI")]
@@ -45,6 +48,12 @@ pub enum Clients {
         /// People are sent nowhere after they signed out.
         #[arg(long = "no-sign-out-uri")]
         no_sign_out_uris: bool,
+        /// Where people return to from their account page, from now on. May be given up to ten times.
+        #[arg(long = "return-uri", value_name = "URI", conflicts_with = "no_return_uris")]
+        return_uris: Vec<String>,
+        /// People are handed over no more.
+        #[arg(long = "no-return-uri")]
+        no_return_uris: bool,
     },
     /// Makes another secret for a client and prints it. The former one works too, until you end it with --end-former.
     RotateSecret {
@@ -64,16 +73,27 @@ pub enum Clients {
 /// Runs a command. Wrong input is told before anything is read.
 pub async fn run(command: Clients, connection: &Connection) -> Result<(), Failure> {
     match command {
-        Clients::Add { name, redirect_uris, sign_out_uris, public } => {
-            let registration = Registration::parse(&name, &redirect_uris, &sign_out_uris)?;
+        Clients::Add { name, redirect_uris, sign_out_uris, return_uris, public } => {
+            let registration = Registration::parse(&name, &redirect_uris, &sign_out_uris, &return_uris)?;
             add(&Operator::connect_to_clients(connection).await?, registration, public).await
         }
         Clients::List => list(&Operator::connect_to_clients(connection).await?).await,
-        Clients::Change { client, name, redirect_uris, sign_out_uris, no_sign_out_uris } => {
+        Clients::Change {
+            client,
+            name,
+            redirect_uris,
+            sign_out_uris,
+            no_sign_out_uris,
+            return_uris,
+            no_return_uris,
+        } => {
             let id = parse_id(&client)?;
-            let mut changes = Changes::parse(name.as_deref(), &redirect_uris, &sign_out_uris)?;
+            let mut changes = Changes::parse(name.as_deref(), &redirect_uris, &sign_out_uris, &return_uris)?;
             if no_sign_out_uris {
                 changes.sign_out_uris = Some(Vec::new());
+            }
+            if no_return_uris {
+                changes.return_uris = Some(Vec::new());
             }
             change(&Operator::connect_to_clients(connection).await?, &id, changes).await
         }
@@ -94,17 +114,24 @@ struct Registration {
     name: ClientName,
     redirect_uris: Vec<RedirectUri>,
     sign_out_uris: Vec<RedirectUri>,
+    return_uris: Vec<RedirectUri>,
 }
 
 impl Registration {
     /// Parses it; the failure names all that is wrong.
-    fn parse(name: &str, redirect_uris: &[String], sign_out_uris: &[String]) -> Result<Self, Failure> {
+    fn parse(
+        name: &str,
+        redirect_uris: &[String],
+        sign_out_uris: &[String],
+        return_uris: &[String],
+    ) -> Result<Self, Failure> {
         let mut problems = Vec::new();
         let name = parse_name(name, &mut problems);
         let redirect_uris = parse_uris("--redirect-uri", redirect_uris, &mut problems);
         let sign_out_uris = parse_uris("--sign-out-uri", sign_out_uris, &mut problems);
+        let return_uris = parse_uris("--return-uri", return_uris, &mut problems);
         match name {
-            Some(name) if problems.is_empty() => Ok(Self { name, redirect_uris, sign_out_uris }),
+            Some(name) if problems.is_empty() => Ok(Self { name, redirect_uris, sign_out_uris, return_uris }),
             _ => Err(Failure::Input(problems)),
         }
     }
@@ -115,6 +142,7 @@ struct Changes {
     name: Option<ClientName>,
     redirect_uris: Option<Vec<RedirectUri>>,
     sign_out_uris: Option<Vec<RedirectUri>>,
+    return_uris: Option<Vec<RedirectUri>>,
 }
 
 impl Changes {
@@ -123,16 +151,23 @@ impl Changes {
         name: Option<&str>,
         redirect_uris: &[String],
         sign_out_uris: &[String],
+        return_uris: &[String],
     ) -> Result<Self, Failure> {
         let mut problems = Vec::new();
         let name = name.and_then(|name| parse_name(name, &mut problems));
         let redirect_uris = parse_uris("--redirect-uri", redirect_uris, &mut problems);
         let sign_out_uris = parse_uris("--sign-out-uri", sign_out_uris, &mut problems);
+        let return_uris = parse_uris("--return-uri", return_uris, &mut problems);
         if !problems.is_empty() {
             return Err(Failure::Input(problems));
         }
         let given = |uris: Vec<RedirectUri>| Some(uris).filter(|uris| !uris.is_empty());
-        Ok(Self { name, redirect_uris: given(redirect_uris), sign_out_uris: given(sign_out_uris) })
+        Ok(Self {
+            name,
+            redirect_uris: given(redirect_uris),
+            sign_out_uris: given(sign_out_uris),
+            return_uris: given(return_uris),
+        })
     }
 
     /// The client with these changes.
@@ -141,6 +176,7 @@ impl Changes {
             name: self.name.unwrap_or(client.name),
             redirect_uris: self.redirect_uris.unwrap_or(client.redirect_uris),
             sign_out_uris: self.sign_out_uris.unwrap_or(client.sign_out_uris),
+            return_uris: self.return_uris.unwrap_or(client.return_uris),
             ..client
         }
     }
@@ -176,6 +212,7 @@ async fn add(operator: &Operator, registration: Registration, public: bool) -> R
         name: registration.name,
         redirect_uris: registration.redirect_uris,
         sign_out_uris: registration.sign_out_uris,
+        return_uris: registration.return_uris,
         authentication: secret.as_ref().map_or(ClientAuthentication::Public, |secret| {
             ClientAuthentication::Confidential(ClientSecrets::new(secret, now))
         }),
@@ -214,7 +251,11 @@ fn entry(client: &Client) -> String {
     };
     let (id, since) = (client.id.as_str(), client.created_at.rfc3339());
     let mut lines = vec![format!("{id}  {since}  {kind:12}  {}", client.name)];
-    for (what, uris) in [("redirect-uri", &client.redirect_uris), ("sign-out-uri", &client.sign_out_uris)] {
+    for (what, uris) in [
+        ("redirect-uri", &client.redirect_uris),
+        ("sign-out-uri", &client.sign_out_uris),
+        ("return-uri  ", &client.return_uris),
+    ] {
         lines.extend(uris.iter().map(|uri| format!("    {what}   {uri}")));
     }
     if let Some(secrets) = secrets {

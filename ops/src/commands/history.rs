@@ -46,5 +46,6 @@ const fn words(how: SignInMethod) -> &'static str {
         SignInMethod::PasswordWithBackup => "with a password and the backup email",
         SignInMethod::LinkToPrimary => "through a link to the primary email",
         SignInMethod::LinkToBackup => "through a link to the backup email",
+        SignInMethod::HandOver => "handed over by a product",
     }
 }

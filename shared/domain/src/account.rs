@@ -118,7 +118,7 @@ impl Account {
         match purpose {
             Purpose::ConfirmBackup => self.backup.pending(),
             Purpose::ConfirmPrimary => self.pending_primary.as_ref().map(|primary| &primary.pending),
-            Purpose::SignIn | Purpose::Undo => None,
+            Purpose::SignIn | Purpose::Undo | Purpose::HandOver => None,
         }
     }
 

@@ -19,6 +19,9 @@ pub const CONFIRMATION_LIFETIME: Duration = Duration::from_hours(24);
 /// Lifetime of an undo link: people may read a notice only after a week of holiday.
 pub const UNDO_LIFETIME: Duration = Duration::from_hours(7 * 24);
 
+/// Lifetime of a link with which a product hands a person over: it sends the person on at once.
+pub const HAND_OVER_LIFETIME: Duration = Duration::from_mins(1);
+
 /// Codes that may be tried on a link; after the last wrong one it is locked (ASVS 5.0 V6.6.3).
 pub const MAX_CODE_ATTEMPTS: u32 = 5;
 
@@ -34,6 +37,8 @@ pub enum Purpose {
     SignIn,
     /// Undoes a change of the backup email.
     Undo,
+    /// Opens a session for a person whom a product hands over.
+    HandOver,
 }
 
 impl Purpose {
@@ -44,6 +49,7 @@ impl Purpose {
             Self::ConfirmPrimary => "confirm-primary",
             Self::SignIn => "sign-in",
             Self::Undo => "undo",
+            Self::HandOver => "hand-over",
         }
     }
 
@@ -53,6 +59,7 @@ impl Purpose {
             Self::ConfirmBackup | Self::ConfirmPrimary => CONFIRMATION_LIFETIME,
             Self::SignIn => SIGN_IN_LIFETIME,
             Self::Undo => UNDO_LIFETIME,
+            Self::HandOver => HAND_OVER_LIFETIME,
         }
     }
 }

@@ -31,6 +31,8 @@ pub enum SignInMethod {
     LinkToPrimary,
     /// Through a link to the backup email.
     LinkToBackup,
+    /// A product has signed the person in, and handed them over.
+    HandOver,
 }
 
 impl From<SignInEmail> for SignInMethod {
@@ -49,6 +51,12 @@ impl SignInMethod {
             Some(SignInEmail::Backup | SignInEmail::Former) => Self::PasswordWithBackup,
             Some(SignInEmail::Primary | SignInEmail::FormerPrimary) | None => Self::Password,
         }
+    }
+
+    /// Whether the person signed in here, with something that only they have here. Who was handed over by one product does not
+    /// sign in to another with that.
+    pub const fn is_of_our_own(self) -> bool {
+        !matches!(self, Self::HandOver)
     }
 
     /// Whether the backup email was used.
@@ -74,7 +82,7 @@ pub struct Session {
     pub created_at: Timestamp,
     /// When it was last used.
     pub seen_at: Timestamp,
-    /// When the person last authenticated.
+    /// When the person last authenticated: for a hand-over, as the product says, and long ago if it does not.
     pub authenticated_at: Timestamp,
     /// Its absolute end.
     pub expires_at: Timestamp,
@@ -140,7 +148,7 @@ mod tests {
         }
         let through_backup = [SignInMethod::PasswordWithBackup, SignInMethod::LinkToBackup];
         assert!(through_backup.into_iter().all(SignInMethod::is_through_backup));
-        let others = [SignInMethod::Password, SignInMethod::LinkToPrimary];
+        let others = [SignInMethod::Password, SignInMethod::LinkToPrimary, SignInMethod::HandOver];
         assert!(!others.into_iter().any(SignInMethod::is_through_backup));
     }
 

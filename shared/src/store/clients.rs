@@ -18,6 +18,9 @@ struct Row {
     client_name: ClientName,
     redirect_uris: Vec<RedirectUri>,
     sign_out_uris: Vec<RedirectUri>,
+    /// Clients of earlier versions have none.
+    #[serde(default)]
+    return_uris: Vec<RedirectUri>,
     created_at: Timestamp,
     /// A public client has none of these.
     #[serde(flatten)]
@@ -69,6 +72,7 @@ impl From<Row> for Client {
             name: row.client_name,
             redirect_uris: row.redirect_uris,
             sign_out_uris: row.sign_out_uris,
+            return_uris: row.return_uris,
             authentication: row.secrets.into(),
             created_at: row.created_at,
         }
@@ -82,6 +86,7 @@ impl From<&Client> for Row {
             client_name: client.name.clone(),
             redirect_uris: client.redirect_uris.clone(),
             sign_out_uris: client.sign_out_uris.clone(),
+            return_uris: client.return_uris.clone(),
             created_at: client.created_at,
             secrets: match &client.authentication {
                 ClientAuthentication::Public => SecretAttributes::default(),
@@ -143,20 +148,29 @@ impl Store {
     /// were read.
     pub async fn change_client(&self, read: &Client, new: &Client) -> Result<bool, StoreError> {
         let list = |uris: &[RedirectUri]| texts(uris.iter().map(RedirectUri::as_str));
+        // Clients of earlier versions have none.
+        let return_is_as_read = if read.return_uris.is_empty() {
+            "(attribute_not_exists(return_uris) OR return_uris = :return_read)"
+        } else {
+            "return_uris = :return_read"
+        };
         let update = Write::update(
             self.clients_table()?,
             client_key(&read.id),
-            "SET client_name = :name, redirect_uris = :redirect, sign_out_uris = :sign_out",
+            "SET client_name = :name, redirect_uris = :redirect, sign_out_uris = :sign_out, return_uris = :return",
         )
-        .when(
-            "client_name = :name_read AND redirect_uris = :redirect_read AND sign_out_uris = :sign_out_read",
-        )
+        .when(format!(
+            "client_name = :name_read AND redirect_uris = :redirect_read AND sign_out_uris = :sign_out_read \
+             AND {return_is_as_read}"
+        ))
         .value(":name", text(new.name.as_str()))
         .value(":redirect", list(&new.redirect_uris))
         .value(":sign_out", list(&new.sign_out_uris))
+        .value(":return", list(&new.return_uris))
         .value(":name_read", text(read.name.as_str()))
         .value(":redirect_read", list(&read.redirect_uris))
-        .value(":sign_out_read", list(&read.sign_out_uris));
+        .value(":sign_out_read", list(&read.sign_out_uris))
+        .value(":return_read", list(&read.return_uris));
         self.write_once("change a client", update).await
     }
 

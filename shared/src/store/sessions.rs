@@ -355,7 +355,7 @@ impl Store {
     }
 
     /// Adds that somebody signed in without the backup email.
-    fn log_sign_in(
+    pub(super) fn log_sign_in(
         &self,
         tx: &mut Transaction,
         (account, session): (&Account, &Session),

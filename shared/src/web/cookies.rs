@@ -27,6 +27,8 @@ pub(super) const AUTHORIZE: &str = "__Host-authorize";
 pub(super) const CLIENT: &str = "__Host-client";
 /// The name of a client that waits in another browser, for the page after a sign-in in this one.
 pub(super) const CLIENT_ELSEWHERE: &str = "__Host-elsewhere";
+/// Where somebody returns to whom a product has handed over.
+pub(super) const WAY_BACK: &str = "__Host-back";
 /// The last request for an email from this browser, for the page that says that it is on its way.
 pub(super) const REQUESTED: &str = "__Host-requested";
 /// What the next page says about what was done.

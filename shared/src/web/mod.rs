@@ -15,6 +15,7 @@ mod reply;
 mod request;
 mod requested_email;
 mod wanted_change;
+mod way_back;
 
 pub use banner::Banner;
 pub use guard::MAX_BODY_BYTES;

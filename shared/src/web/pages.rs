@@ -1,11 +1,13 @@
 //! The pages: one struct each, HTML through its template and JSON through `Serialize`.
 mod check_mailbox;
 mod delivery;
+mod hand_over;
 mod history;
 mod links;
 mod oidc;
 mod password;
 mod primary;
+mod problem;
 mod promote;
 mod sessions;
 mod sign_in;
@@ -18,12 +20,15 @@ use serde::{Serialize, Serializer};
 
 pub use check_mailbox::{CheckMailboxPage, EmailRequested};
 use delivery::ListedFailure;
+pub use hand_over::HandOverPage;
 pub use history::{HistoryList, ListedActivity};
 pub use links::{ConfirmPage, ConfirmedPage, OpenLinkPage};
+use oidc::Back;
 pub use oidc::{ClientSignOutPage, ClientSignedOutPage, ContinuePage};
 pub use password::{PasswordPage, PasswordSet};
 use primary::{ListedFormerPrimary, ListedPendingPrimary};
 pub use primary::{PrimaryConfirmedPage, PrimaryPage};
+pub use problem::ProblemPage;
 pub use promote::PromotePage;
 pub use sessions::{ENOUGH_SESSIONS, ListedSession, SessionList};
 pub use sign_in::{ForgotUsernamePage, Reason, SignInPage, SignedIn};
@@ -33,9 +38,10 @@ use super::problem::{Code, Problem};
 use super::{Banner, Change};
 use crate::texts::Texts;
 use domain::link::CONFIRMATION_LIFETIME;
+use domain::oidc::{ClientName, RedirectUri};
 use domain::{
-    Account, AccountKind, Activity, Backup, EmailAddress, Generation, HashingKeys, MessageId, Purpose,
-    RecoverySteps, Session, Timestamp,
+    Account, AccountKind, Activity, Backup, EmailAddress, Generation, HashingKeys, MessageId, RecoverySteps,
+    Session, Timestamp,
 };
 
 /// The stylesheet. Every page contains it byte for byte, because the content security policy names its hash.
@@ -237,6 +243,9 @@ pub struct AccountPage {
     /// The pending request, so that a second click on "send again" sends nothing more.
     #[serde(skip)]
     pending_request: Option<MessageId>,
+    /// The product that has handed the person over, and where they return to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    back: Option<Back>,
     #[serde(skip)]
     banner: Option<Banner>,
     /// The product that waits in another browser.
@@ -282,6 +291,7 @@ impl AccountPage {
                 .map(|end| end.since(now)),
             generation: account.generation,
             pending_request: pending.map(|pending| pending.request.clone()),
+            back: None,
             banner: None,
             client_elsewhere: None,
             typed: String::new(),
@@ -307,6 +317,12 @@ impl AccountPage {
     #[must_use]
     pub fn with_client_elsewhere(self, client: Option<String>) -> Self {
         Self { client_elsewhere: client, ..self }
+    }
+
+    /// Adds the way back to the product that has handed the person over.
+    #[must_use]
+    pub fn with_way_back(self, back: Option<(ClientName, RedirectUri)>) -> Self {
+        Self { back: back.map(|(client, location)| Back::new(&client, location.as_str())), ..self }
     }
 
     /// Adds the sessions of the account.
@@ -365,47 +381,5 @@ impl AccountPage {
 
     fn form_problem(&self) -> Option<&Shown> {
         self.problem.as_ref().filter(|(part, _)| *part == AccountPart::Form).map(|(_, shown)| shown)
-    }
-}
-
-/// Where a person can go next.
-#[derive(Debug, Clone, Serialize)]
-struct NextStep {
-    href: &'static str,
-    label: String,
-}
-
-/// A problem on a page of its own.
-#[derive(Debug, Clone, Template, Serialize)]
-#[template(path = "pages/problem.html")]
-pub struct ProblemPage {
-    #[serde(skip)]
-    text: Texts,
-    problem: Shown,
-    #[serde(skip)]
-    next_step: NextStep,
-}
-
-impl ProblemPage {
-    /// The page, with a link to the place that fits the problem.
-    pub fn new(problem: &Problem, text: Texts) -> Self {
-        let (href, label) = match problem.code {
-            Code::WrongCredentials | Code::ChangedMeanwhile => ("/login", "way-on-sign-in"),
-            _ => ("/account", "way-on-account"),
-        };
-        let next_step = NextStep { href, label: text.message(label) };
-        Self { problem: Shown::new(problem, &text), next_step, text }
-    }
-
-    /// The page of a link that does not work, with a link to the page where another can be requested.
-    pub fn of_link(purpose: Purpose, code: Code, text: Texts) -> Self {
-        let (href, label) = match purpose {
-            Purpose::SignIn => ("/login#by-link", "way-on-new-link"),
-            Purpose::ConfirmBackup | Purpose::ConfirmPrimary | Purpose::Undo => {
-                ("/account", "way-on-account")
-            }
-        };
-        let next_step = NextStep { href, label: text.message(label) };
-        Self { problem: Shown::new(&Problem::about(purpose, code), &text), next_step, text }
     }
 }

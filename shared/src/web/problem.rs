@@ -307,6 +307,7 @@ impl Problem {
     pub fn advice(&self, texts: &Texts) -> String {
         use Code::{
             LinkExpired, LinkLocked, LinkReplaced, LinkUnknown, LinkUsed, SameAsBackup, SameAsPrimary,
+            TooManySignIns,
         };
         let kind = match (self.purpose, self.code) {
             (Some(Purpose::ConfirmPrimary), SameAsBackup | SameAsPrimary) => "-primary",
@@ -315,6 +316,10 @@ impl Problem {
                 LinkUnknown | LinkExpired | LinkUsed | LinkReplaced | LinkLocked,
             ) => "-confirm",
             (Some(Purpose::Undo), LinkUnknown | LinkExpired | LinkUsed) => "-undo",
+            (
+                Some(Purpose::HandOver),
+                LinkUnknown | LinkExpired | LinkUsed | LinkReplaced | TooManySignIns,
+            ) => "-hand-over",
             _ => "",
         };
         texts.message(&format!("problem-{}-advice{kind}", self.code.as_str()))

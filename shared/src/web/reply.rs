@@ -1,5 +1,6 @@
 //! A reply, and what every reply has: security headers, cookies, HTML or JSON.
 mod account;
+mod hand_over;
 mod oidc;
 
 use std::fmt;

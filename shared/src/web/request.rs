@@ -4,7 +4,7 @@ mod of_products;
 use std::net::{IpAddr, Ipv4Addr};
 
 use domain::oidc::WaitingRequest;
-use domain::{ClientInfo, DeviceCookie, Language, Timestamp, Token};
+use domain::{AccountId, ClientInfo, DeviceCookie, Language, Timestamp, Token, WayBack};
 use http::header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, COOKIE, USER_AGENT};
 use http::{HeaderName, Method};
 use lambda_http::RequestExt as _;
@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 
 use super::guard::{MAX_BODY_BYTES, UNDECODABLE};
 use super::problem::{Code, Problem};
-use super::{Banner, LocalPath, RequestedEmail, WantedChange, cookies, origin};
+use super::{Banner, LocalPath, RequestedEmail, WantedChange, cookies, origin, way_back};
 use crate::texts;
 
 pub use of_products::Fields;
@@ -195,6 +195,12 @@ impl Request {
     /// to itself.
     pub fn client_elsewhere(&self) -> Option<String> {
         cookies::decode_client(&self.cookie(cookies::CLIENT_ELSEWHERE)?)
+    }
+
+    /// Where the person of this account returns to, if a product has handed them over in this browser. Any browser can forge it
+    /// (see `way_back`).
+    pub fn way_back(&self, account: &AccountId) -> Option<WayBack> {
+        way_back::decode(&self.cookie(cookies::WAY_BACK)?, account)
     }
 
     /// The last request for an email from this browser. Any browser can forge it (see [`RequestedEmail`]).

@@ -150,7 +150,7 @@ impl WantedChange {
 }
 
 /// Distinguishes accounts without naming them. It protects nothing, so a forgery gains nothing.
-fn mark(account: &AccountId) -> String {
+pub(super) fn mark(account: &AccountId) -> String {
     URL_SAFE_NO_PAD.encode(&digest(&SHA256, account.as_str().as_bytes()).as_ref()[..9])
 }
 

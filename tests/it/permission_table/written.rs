@@ -193,13 +193,28 @@ fn products() -> Vec<What> {
         write: code.write.with_only(|name| !["spent_at", "replayed_at"].contains(&name)),
         whole: true,
     };
+    let hand_over = item(
+        "a link that hands over, whole",
+        "LinksTable",
+        &json!({ "token_hash": text("hand-over#hash") }),
+        &json!({
+            "account_id": text("account-of-mina"), "generation": number(1), "client_id": text("client"),
+            "return_to": text("https://example.net/"), "signed_in_at": number(1), "expires_at": number(1),
+            "spent_at": number(1),
+        }),
+    );
+    let unspent = What {
+        words: "a link that hands over and was not used",
+        write: hand_over.write.with_only(|name| name != "spent_at"),
+        whole: true,
+    };
     let client = item(
         "a product, whole",
         "ClientsTable",
         &json!({ "client_id": text("client") }),
         &json!({
             "client_name": text("Thief"), "redirect_uris": { "L": [] }, "sign_out_uris": { "L": [] },
-            "created_at": number(1), "secret_hash": text("hash"), "secret_made_at": number(1),
+            "return_uris": { "L": [] }, "created_at": number(1), "secret_hash": text("hash"), "secret_made_at": number(1),
         }),
     );
     vec![
@@ -210,8 +225,14 @@ fn products() -> Vec<What> {
         only("`replayed_at` of a code", &code, "replayed_at"),
         fresh,
         code,
+        only("`account_id` of a link that hands over", &hand_over, "account_id"),
+        only("`signed_in_at` of a link that hands over", &hand_over, "signed_in_at"),
+        only("`spent_at` of a link that hands over", &hand_over, "spent_at"),
+        unspent,
+        hand_over,
         only("`secret_hash` of a product", &client, "secret_hash"),
         only("`redirect_uris` of a product", &client, "redirect_uris"),
+        only("`return_uris` of a product", &client, "return_uris"),
         client,
     ]
 }

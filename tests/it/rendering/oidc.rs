@@ -1,10 +1,10 @@
 //! The pages between this site and a product.
-use domain::oidc::ClientName;
+use domain::oidc::{ClientName, RedirectUri};
 use domain::{AccountKind, Backup, Language, Token};
 use shared::texts::Texts;
 use shared::web::LocalPath;
 use shared::web::pages::{
-    AccountPage, ClientSignOutPage, ClientSignedOutPage, ContinuePage, OpenLinkPage, SignInPage,
+    AccountPage, ClientSignOutPage, ClientSignedOutPage, ContinuePage, HandOverPage, OpenLinkPage, SignInPage,
 };
 
 use super::samples::{account, since};
@@ -35,6 +35,13 @@ pub fn pages(language: Language) -> Vec<(&'static str, String, String)> {
     pages.push(rendered("open-link.html", "a product waits elsewhere".into(), &elsewhere));
     let elsewhere = AccountPage::new(&mina, since(), texts()).with_client_elsewhere(Some(client.to_string()));
     pages.push(rendered("account.html", "a product waits elsewhere".into(), &elsewhere));
+    let back = RedirectUri::parse("https://shop.example.com/settings?tab=1&from=x").expect("an address");
+    let back = AccountPage::new(&mina, since(), texts()).with_way_back(Some((client.clone(), back)));
+    pages.push(rendered("account.html", "handed over by a product".into(), &back));
+    for signed_in in [None, Some(&mina)] {
+        let page = HandOverPage::new(&mina, &client, &token, form_id(), texts()).with_signed_in(signed_in);
+        pages.push(rendered("hand-over.html", format!("signed in: {}", signed_in.is_some()), &page));
+    }
     for (what, known) in [("a product", Some(&client)), ("somebody", None)] {
         let fields = vec![("state".to_owned(), "\"<b>".to_owned()), ("\"<b>".to_owned(), String::new())];
         let page = ClientSignOutPage::new(&mina, known, fields, texts());

@@ -75,7 +75,12 @@ pub fn session(number: u8, method: SignInMethod) -> Session {
 
 /// One session of each sign-in method.
 pub fn sessions(count: u8) -> Vec<Session> {
-    let methods = [SignInMethod::Password, SignInMethod::LinkToPrimary, SignInMethod::LinkToBackup];
+    let methods = [
+        SignInMethod::Password,
+        SignInMethod::LinkToPrimary,
+        SignInMethod::LinkToBackup,
+        SignInMethod::HandOver,
+    ];
     (0..count).map(|number| session(number + 2, methods[usize::from(number) % methods.len()])).collect()
 }
 
@@ -175,7 +180,12 @@ pub fn history() -> History {
 /// The same with every action, the newest first.
 pub fn activity() -> Vec<Activity> {
     let backup = address("spare@example.org");
-    let methods = [SignInMethod::Password, SignInMethod::LinkToPrimary, SignInMethod::LinkToBackup];
+    let methods = [
+        SignInMethod::Password,
+        SignInMethod::LinkToPrimary,
+        SignInMethod::LinkToBackup,
+        SignInMethod::HandOver,
+    ];
     let signed_in = methods.map(|how| LoggedAction::SignedIn { how });
     let others = [
         LoggedAction::requested(&backup),

@@ -29,7 +29,10 @@ impl From<SignInMethod> for AuthenticationMethod {
     fn from(method: SignInMethod) -> Self {
         match method {
             SignInMethod::Password | SignInMethod::PasswordWithBackup => Self::Password,
-            SignInMethod::LinkToPrimary | SignInMethod::LinkToBackup => Self::OneTimePassword,
+            // A hand-over gives no code to another product (`next_step`). It has a secret that works once, too.
+            SignInMethod::LinkToPrimary | SignInMethod::LinkToBackup | SignInMethod::HandOver => {
+                Self::OneTimePassword
+            }
         }
     }
 }
@@ -68,12 +71,14 @@ pub enum NextStep {
 }
 
 impl AuthorizationRequest {
-    /// What follows in a browser with this session, or with none. The session must be valid for its account.
+    /// What follows in a browser with this session, or with none. The session must be valid for its account. One that began with
+    /// a hand-over counts as none: a product that may hand people over to their account page would sign them in everywhere.
     pub fn next_step(&self, session: Option<&Session>, now: Timestamp) -> NextStep {
         let unless_nobody_may_be_asked = match self.prompt {
             Prompt::None => NextStep::LoginRequired,
             Prompt::AsNeeded | Prompt::Login => NextStep::SignIn,
         };
+        let session = session.filter(|session| session.method.is_of_our_own());
         let Some(session) = session else { return unless_nobody_may_be_asked };
         let signed_in_for_this = self.is_answered_by(session);
         if self.subject.as_ref().is_some_and(|expected| *expected != session.account_id) {
@@ -115,6 +120,7 @@ mod tests {
             (SignInMethod::PasswordWithBackup, "\"pwd\"", true),
             (SignInMethod::LinkToPrimary, "\"otp\"", false),
             (SignInMethod::LinkToBackup, "\"otp\"", true),
+            (SignInMethod::HandOver, "\"otp\"", false),
         ] {
             let at = Timestamp::from_unix_seconds(7);
             let authentication = Authentication::from(&session(method, at));
@@ -163,6 +169,18 @@ mod tests {
         ] {
             let step = step(prompt, max_age, signed_in_before, waited);
             assert_eq!(step, expected, "{prompt} {max_age} {signed_in_before:?} {waited}");
+        }
+    }
+
+    #[test]
+    fn who_was_handed_over_has_not_signed_in_for_a_product() {
+        for (prompt, step) in
+            [("", NextStep::SignIn), ("login", NextStep::SignIn), ("none", NextStep::LoginRequired)]
+        {
+            let request = parse(&[("prompt", prompt)]).expect("a request");
+            let now = request.requested_at + Duration::from_secs(10);
+            let handed_over = session(SignInMethod::HandOver, now);
+            assert_eq!(request.next_step(Some(&handed_over), now), step, "{prompt}");
         }
     }
 

@@ -140,6 +140,8 @@ pub struct Client {
     pub redirect_uris: Vec<RedirectUri>,
     /// Where people may be sent after they signed out: 10 at most.
     pub sign_out_uris: Vec<RedirectUri>,
+    /// Where people whom it hands over return to from their account page: 10 at most.
+    pub return_uris: Vec<RedirectUri>,
     /// How it shows that it is itself.
     pub authentication: ClientAuthentication,
     /// When it was registered.
@@ -183,7 +185,7 @@ impl Client {
         if self.redirect_uris.is_empty() {
             return Err(NotAClient::NoRedirectUri);
         }
-        for uris in [&self.redirect_uris, &self.sign_out_uris] {
+        for uris in [&self.redirect_uris, &self.sign_out_uris, &self.return_uris] {
             if uris.len() > MAX_URIS {
                 return Err(NotAClient::TooManyUris);
             }
@@ -231,6 +233,7 @@ pub(super) mod tests {
             name: ClientName::parse("Example").expect("a name"),
             redirect_uris: vec![RedirectUri::parse(redirect_uri).expect("an address")],
             sign_out_uris: vec![],
+            return_uris: vec![],
             authentication: ClientAuthentication::Public,
             created_at: NOW,
         }
@@ -293,6 +296,14 @@ pub(super) mod tests {
             (uris(1), twice.clone(), Some(NotAClient::Twice(twice[0].clone()))),
         ] {
             let client = Client { redirect_uris, sign_out_uris, ..client("https://example.com/") };
+            assert_eq!(client.checked().err(), refused);
+        }
+        for (return_uris, refused) in [
+            (uris(10), None),
+            (uris(11), Some(NotAClient::TooManyUris)),
+            (twice.clone(), Some(NotAClient::Twice(twice[0].clone()))),
+        ] {
+            let client = Client { return_uris, ..client("https://example.com/") };
             assert_eq!(client.checked().err(), refused);
         }
     }

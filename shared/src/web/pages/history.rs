@@ -50,6 +50,7 @@ impl ListedActivity {
         match self.how {
             Some(SignInMethod::Password) => text.message("history-signed-in-password"),
             Some(SignInMethod::LinkToPrimary) => text.message("history-signed-in-primary"),
+            Some(SignInMethod::HandOver) => text.message("history-signed-in-hand-over"),
             // These are events.
             Some(SignInMethod::PasswordWithBackup | SignInMethod::LinkToBackup) => {
                 text.message("history-signed-in-backup")

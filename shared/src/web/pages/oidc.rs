@@ -70,15 +70,22 @@ pub struct ClientSignedOutPage {
 
 /// The way back to a product.
 #[derive(Debug, Clone, Serialize)]
-struct Back {
-    client: String,
-    location: String,
+pub(super) struct Back {
+    pub(super) client: String,
+    pub(super) location: String,
+}
+
+impl Back {
+    /// To this address of the product.
+    pub(super) fn new(client: &ClientName, location: impl Into<String>) -> Self {
+        Self { client: client.as_str().to_owned(), location: location.into() }
+    }
 }
 
 impl ClientSignedOutPage {
     /// The page, with the way back to a product.
     pub fn new(back: Option<(&ClientName, String)>, text: Texts) -> Self {
-        let back = back.map(|(client, location)| Back { client: client.as_str().to_owned(), location });
+        let back = back.map(|(client, location)| Back::new(client, location));
         Self { text, back }
     }
 }

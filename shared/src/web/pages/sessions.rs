@@ -35,7 +35,11 @@ impl ListedSession {
             session: session.hash.clone(),
             source: session.source.clone(),
             how: session.method,
-            signed_in_at: session.authenticated_at,
+            // The sign-in of a hand-over was elsewhere.
+            signed_in_at: match session.method {
+                SignInMethod::HandOver => session.created_at,
+                _ => session.authenticated_at,
+            },
             seen_at: session.seen_at,
             this_browser,
         }
@@ -59,6 +63,7 @@ impl ListedSession {
             SignInMethod::PasswordWithBackup => "session-by-password-with-backup",
             SignInMethod::LinkToPrimary => "session-by-primary",
             SignInMethod::LinkToBackup => "session-by-backup",
+            SignInMethod::HandOver => "session-by-hand-over",
         }
     }
 

@@ -1,0 +1,144 @@
+//! Signs in a person whom a product hands over. GET shows to whose account the link leads, POST opens a session, ends the one
+//! that this browser had, and leads to the account page, which has the way back (docs/decisions/0037).
+//!
+//! The link works in any browser, because no browser has requested it: the product sends its person there with it. It works for
+//! a minute, and once.
+use domain::oidc::ClientName;
+use domain::{Account, FormId, HandOver, Purpose, SignInMethod, Timestamp, Token};
+use serde::Deserialize;
+use shared::app::App;
+use shared::error::Error;
+use shared::logging;
+use shared::metrics::Event;
+use shared::requirements::HandOverSignIns;
+use shared::store::{HandOverRefused, HandOverSignIn};
+use shared::web::pages::{HandOverPage, SignedIn};
+use shared::web::{Code, Reply, Request, SessionCookie, StatusCode};
+
+/// What the links of this flow are for.
+const PURPOSE: Purpose = Purpose::HandOver;
+
+#[derive(Deserialize)]
+struct Form {
+    token: String,
+    #[serde(default)]
+    form_id: String,
+}
+
+/// A live link, its account, and the product that gave it.
+struct Found {
+    link: HandOver,
+    account: Account,
+    client: ClientName,
+}
+
+/// GET `/hand-over`.
+pub async fn get(app: &App<HandOverSignIns>, request: Request) -> Result<Reply, Error> {
+    let now = app.now();
+    let token = request.link_token().ok_or(Error::link(PURPOSE, Code::LinkUnknown))?;
+    let Found { account, client, .. } = match find(app, &token, now).await {
+        Ok(found) => found,
+        Err(error) => return used_before(app, &request, &token, None, error, now).await,
+    };
+    let user = app.authenticate(&request, now).await?;
+    let page = HandOverPage::new(&account, &client, &token, app.form_id(), app.texts(account.language))
+        .with_signed_in(user.as_ref().map(|user| &user.account));
+    app.count(Event::Opened(PURPOSE));
+    Ok(Reply::page(StatusCode::OK, page))
+}
+
+/// POST `/hand-over`.
+pub async fn post(app: &App<HandOverSignIns>, request: Request) -> Result<Reply, Error> {
+    let now = app.now();
+    let form: Form = request.form()?;
+    let token = Token::parse_in_link(&form.token).map_err(|_| Error::link(PURPOSE, Code::LinkUnknown))?;
+    let of_form = secret_of_form(app, &form.form_id, &token);
+    let Found { link, account, .. } = match find(app, &token, now).await {
+        Ok(found) => found,
+        Err(error) => return used_before(app, &request, &token, of_form, error, now).await,
+    };
+
+    let secret = of_form.clone().unwrap_or_else(|| app.entropy.token());
+    let session = link.session(secret.hash(), &account, request.client_info(), now);
+    let former = request.session().map(|former| former.hash());
+    let entry_id = &app.message_id();
+    let former = former.as_ref();
+    let sign_in = HandOverSignIn { link: &link, account: &account, session: &session, former, entry_id };
+    let opened = app.store.counted(&app.needs.keys).open_session_with_hand_over(sign_in, now).await?;
+    match opened {
+        Ok(()) => {}
+        // Another request was faster, as a second click.
+        Err(HandOverRefused::LinkDead) => {
+            let error = find(app, &token, now).await.err();
+            let error = error.unwrap_or(Error::link(PURPOSE, Code::LinkUsed));
+            return used_before(app, &request, &token, of_form, error, now).await;
+        }
+        Err(HandOverRefused::AccountEnded) => return Err(Error::link(PURPOSE, Code::LinkReplaced)),
+        Err(HandOverRefused::LimitReached(limit)) => {
+            app.record_limit_reached(&limit);
+            return Err(Error::link(PURPOSE, Code::TooManySignIns));
+        }
+    }
+
+    app.count(Event::Used(PURPOSE));
+    app.count(Event::SignedIn(SignInMethod::HandOver));
+    let (client, is_fresh) = (link.client.as_str(), session.is_fresh(now));
+    tracing::info!(client, is_fresh, "signed in a person who was handed over");
+    Ok(handed_over(&request, &account, &link, secret))
+}
+
+/// The secret of the session: the same for a second click on the button of the same page. Nobody but the browser with that page
+/// knows its form, so another one with the same link has no part in it.
+fn secret_of_form(app: &App<HandOverSignIns>, form_id: &str, token: &Token) -> Option<Token> {
+    let (form, link) = (FormId::parse(form_id)?, token.hash());
+    app.needs.keys.session_token_of_form(form, link.as_str(), app.unix_milliseconds())
+}
+
+fn handed_over(request: &Request, account: &Account, link: &HandOver, secret: Token) -> Reply {
+    Reply::handed_over(request, account, &SignedIn::new(account))
+        .with_session(SessionCookie::Set(secret))
+        .with_way_back(&link.way_back(), account)
+}
+
+/// The answer to a link that was used before: to a second click that of the first, and in a browser that is signed in to the
+/// account the account page. To everybody else, and to every other error, the error.
+async fn used_before(
+    app: &App<HandOverSignIns>,
+    request: &Request,
+    token: &Token,
+    of_form: Option<Token>,
+    error: Error,
+    now: Timestamp,
+) -> Result<Reply, Error> {
+    let Error::LinkRefused { code: Code::LinkUsed, .. } = error else { return Err(error) };
+    let Some(link) = app.store.find_hand_over(&token.hash()).await? else { return Err(error) };
+    if let Some(secret) = of_form
+        && let Some(session) = app.store.touch_session(&secret.hash(), now).await?
+        && let Some(account) = app.store.load_account(&link.account_id).await?
+        && session.is_valid_for(&account)
+    {
+        return Ok(handed_over(request, &account, &link, secret));
+    }
+    let user = app.authenticate(request, now).await?.filter(|user| user.account.id == link.account_id);
+    let Some(user) = user else { return Err(error) };
+    let reply = Reply::see_other("/account", StatusCode::OK, &SignedIn::new(&user.account));
+    Ok(reply.with_way_back(&link.way_back(), &user.account))
+}
+
+/// Finds the link, if it is live, with its account as it was when the link was made, and the product, if it still has the
+/// address to return to.
+async fn find(app: &App<HandOverSignIns>, token: &Token, now: Timestamp) -> Result<Found, Error> {
+    let unknown = || Error::link(PURPOSE, Code::LinkUnknown);
+    let link = app.store.find_hand_over(&token.hash()).await?.ok_or_else(unknown)?;
+    logging::record_account(&link.account_id);
+    if let Some(code) = Code::of_link(link.state(now)) {
+        return Err(Error::link(PURPOSE, code));
+    }
+    let account = app.store.load_account(&link.account_id).await?.ok_or_else(unknown)?;
+    if account.is_disabled() || link.generation != account.generation {
+        return Err(Error::link(PURPOSE, Code::LinkReplaced));
+    }
+    let client = app.store.find_client(&link.client).await?;
+    let client = client.filter(|client| link.way_back().is_of(client)).ok_or_else(unknown)?;
+    Ok(Found { link, account, client: client.name })
+}
