@@ -100,7 +100,7 @@ async fn a_person_goes_from_the_product_to_the_account_page_and_back() {
     let [cookie, back, banner] = &pressed.cookies[..] else { panic!("{:?}", pressed.cookies) };
     assert_eq!(
         cookie.replace(&session, "SECRET"),
-        "__Host-session=SECRET; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=2592000"
+        "__Host-session=SECRET; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=3600"
     );
     assert!(
         back.starts_with("__Host-back=")

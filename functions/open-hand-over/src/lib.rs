@@ -13,7 +13,7 @@ use shared::metrics::Event;
 use shared::requirements::HandOverSignIns;
 use shared::store::{HandOverRefused, HandOverSignIn};
 use shared::web::pages::{HandOverPage, SignedIn};
-use shared::web::{Code, Reply, Request, SessionCookie, StatusCode};
+use shared::web::{Code, Reply, Request, StatusCode};
 
 /// What the links of this flow are for.
 const PURPOSE: Purpose = Purpose::HandOver;
@@ -84,7 +84,7 @@ pub async fn post(app: &App<HandOverSignIns>, request: Request) -> Result<Reply,
     app.count(Event::SignedIn(SignInMethod::HandOver));
     let (client, is_fresh) = (link.client.as_str(), session.is_fresh(now));
     tracing::info!(client, is_fresh, "signed in a person who was handed over");
-    Ok(handed_over(&request, &account, &link, secret))
+    Ok(handed_over(&request, &account, &link, &secret))
 }
 
 /// The secret of the session: the same for a second click on the button of the same page. Nobody but the browser with that page
@@ -94,9 +94,9 @@ fn secret_of_form(app: &App<HandOverSignIns>, form_id: &str, token: &Token) -> O
     app.needs.keys.session_token_of_form(form, link.as_str(), app.unix_milliseconds())
 }
 
-fn handed_over(request: &Request, account: &Account, link: &HandOver, secret: Token) -> Reply {
+fn handed_over(request: &Request, account: &Account, link: &HandOver, secret: &Token) -> Reply {
     Reply::handed_over(request, account, &SignedIn::new(account))
-        .with_session(SessionCookie::Set(secret))
+        .with_session_of_hand_over(secret)
         .with_way_back(&link.way_back(), account)
 }
 
@@ -117,7 +117,7 @@ async fn used_before(
         && let Some(account) = app.store.load_account(&link.account_id).await?
         && session.is_valid_for(&account)
     {
-        return Ok(handed_over(request, &account, &link, secret));
+        return Ok(handed_over(request, &account, &link, &secret));
     }
     let user = app.authenticate(request, now).await?.filter(|user| user.account.id == link.account_id);
     let Some(user) = user else { return Err(error) };

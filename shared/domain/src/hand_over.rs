@@ -13,6 +13,10 @@ use super::session::{Session, SignInMethod};
 use super::timestamp::Timestamp;
 use super::token::TokenHash;
 
+/// The session of a hand-over ends after this time, even if it is in use: it is for a visit, and who signs out of the product
+/// afterwards, on a computer that others use too, does not think of the session here.
+pub const SESSION_LIFETIME: Duration = Duration::from_hours(1);
+
 /// How far the clock of a product may be ahead of ours.
 pub const CLOCK_SKEW: Duration = Duration::from_mins(1);
 
@@ -105,10 +109,14 @@ impl HandOver {
     }
 
     /// The session that it opens. Its sign-in is the one that the product states, so that it is fresh for what is left of the
-    /// fifteen minutes after that, and not at all without one.
+    /// fifteen minutes after that, and not at all without one. It ends after [`SESSION_LIFETIME`].
     pub fn session(&self, hash: TokenHash, account: &Account, source: ClientInfo, now: Timestamp) -> Session {
         let session = Session::begin(hash, account, SignInMethod::HandOver, source, now);
-        Session { authenticated_at: self.signed_in_at.unwrap_or(NOT_STATED), ..session }
+        Session {
+            authenticated_at: self.signed_in_at.unwrap_or(NOT_STATED),
+            expires_at: now + SESSION_LIFETIME,
+            ..session
+        }
     }
 }
 
@@ -182,6 +190,7 @@ mod tests {
         let session = session(None, NOW);
         assert!(!session.is_fresh(NOW));
         assert_eq!((session.method, session.recovery), (SignInMethod::HandOver, None));
+        assert_eq!(session.expires_at, NOW + SESSION_LIFETIME);
         assert!(!session.method.is_through_backup());
     }
 

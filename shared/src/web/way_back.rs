@@ -1,10 +1,8 @@
 //! Where somebody returns to whom a product has handed over. A cookie keeps it, and not the session: who has to sign in again
-//! before a change begins another session, and still wants to return.
+//! before a change begins another session, and still wants to return. It is kept as long as the session of the hand-over.
 //!
 //! Any browser can make the cookie up. It is shown only where the product has registered the address, so a forgery leads to an
 //! address that the operator has vouched for, or nowhere.
-use std::time::Duration;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::oidc::{ClientId, RedirectUri};
@@ -12,8 +10,6 @@ use domain::{AccountId, WayBack};
 
 use super::wanted_change::mark;
 
-/// For how long it is kept: as long as people take to find an email and come back.
-pub(super) const LIFETIME: Duration = Duration::from_hours(1);
 /// The longest value that is read: the longest address in base64, an id and a mark.
 const MAX_BYTES: usize = 1_500;
 /// Not a character of base64url.

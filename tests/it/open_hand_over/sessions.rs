@@ -76,6 +76,27 @@ async fn freshness_ends_fifteen_minutes_after_the_stated_sign_in_and_not_after_t
 }
 
 #[tokio::test]
+async fn a_session_is_for_a_visit_and_ends_after_an_hour_however_much_it_is_used() {
+    let world = World::new();
+    let (shop, mina) = world.shop_with_mina().await;
+    let other = world.signed_in(&mina).await;
+    let browser = world.visitor();
+    press(&browser, &world.handed_over(&shop, Some("2026-11-22T12:00:00Z")).await).await;
+    // A session that goes on under another secret, or in another generation, keeps its end.
+    let set = browser.post_json("/account/password", &json!({ "password": "otter kettle violet" })).await;
+    assert_eq!(set.status, 200, "{}", set.body);
+    assert!(!other.is_signed_in().await);
+    for minutes in [20, 20, 19] {
+        world.after(Duration::from_mins(minutes));
+        assert!(browser.is_signed_in().await);
+    }
+    world.after(Duration::from_mins(1));
+    assert!(!browser.is_signed_in().await);
+    let sessions = world.signed_in(&mina).await.get_json("/account").await.json()["sessions"].clone();
+    assert_eq!(sessions.as_array().map(Vec::len), Some(1), "{sessions}");
+}
+
+#[tokio::test]
 async fn who_is_not_fresh_signs_in_and_still_finds_the_way_back() {
     let world = World::new();
     let (shop, _) = world.shop_with_mina().await;
