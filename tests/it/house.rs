@@ -6,9 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use shared::runtime::{BATCH_STEP, RECORD_TIMEOUT};
 use shared::store::DELIVERY_WINDOW;
-use shared::web::{Banner, Change, Code};
 
-use crate::rendering::keys;
 use crate::support::{file, starts, template, template_text, variables, workspace_file};
 
 /// The longest file, by a little more than what the style guide calls about.
@@ -74,12 +72,12 @@ pub fn sources(folder: &str) -> Vec<PathBuf> {
     found
 }
 
-fn read(path: &Path) -> String {
+pub fn read(path: &Path) -> String {
     std::fs::read_to_string(path).expect("a file can be read")
 }
 
 /// The part before the unit tests.
-fn without_tests(source: &str) -> &str {
+pub fn without_tests(source: &str) -> &str {
     source.split("#[cfg(test)]\nmod tests").next().unwrap_or_default()
 }
 
@@ -193,97 +191,6 @@ fn files_and_flows_are_short() {
         }
         let main = file(&format!("functions/{name}/src/main.rs"));
         assert!(main.lines().count() <= 6, "{name}: main is thin");
-    }
-}
-
-#[test]
-fn every_text_exists_in_every_language_and_is_used() {
-    let [en, nl, da] = ["en", "nl", "da"].map(keys);
-    assert_eq!((&en, &en), (&nl, &da));
-
-    let all: String = ["shared/domain/src", "shared/src", "shared/templates", "functions"]
-        .iter()
-        .flat_map(|folder| sources(folder))
-        .map(|path| without_tests(&read(&path)).to_owned())
-        .collect();
-    let mut used: BTreeSet<String> =
-        all.split('"').skip(1).filter(|text| en.contains(*text)).map(str::to_owned).collect();
-    for code in Code::ALL {
-        used.insert(format!("problem-{}", code.as_str()));
-        used.insert(format!("problem-{}-advice", code.as_str()));
-    }
-    for code in ["unknown", "expired", "used", "replaced", "locked"] {
-        used.insert(format!("problem-link-{code}-advice-confirm"));
-    }
-    used.extend(["unknown", "expired", "used"].map(|code| format!("problem-link-{code}-advice-undo")));
-    used.extend(
-        ["link-unknown", "link-expired", "link-used", "link-replaced", "too-many-sign-ins"]
-            .map(|code| format!("problem-{code}-advice-hand-over")),
-    );
-    used.extend(["primary", "backup"].map(|which| format!("problem-same-as-{which}-advice-primary")));
-    used.extend(
-        ["verify", "verify-primary"]
-            .iter()
-            .flat_map(|stem| ["subject", "preheader", "lead"].map(|part| format!("{stem}-{part}"))),
-    );
-    used.extend((1..=12).map(|month| format!("month-{month}")));
-    let stems = [
-        "added",
-        "changed",
-        "removed",
-        "used",
-        "bounced",
-        "complained",
-        "sessions-ended",
-        "password-set",
-        "promoted",
-        "swapped",
-        "primary-requested",
-        "primary-changed",
-        "former-primary-used",
-        "taken-back",
-        "taken-back-to-none",
-    ];
-    for stem in stems {
-        assert!(all.contains(&format!("=> \"{stem}\"")), "{stem} is the stem of a notice");
-        used.extend(["subject", "lead"].map(|part| format!("{stem}-{part}")));
-    }
-    let actions = [
-        "requested",
-        "cancelled",
-        "confirmed-again",
-        "created",
-        "account-changed",
-        "disabled",
-        "enabled",
-        "all-sessions-ended",
-        "deletion-begun",
-        "deleted",
-        "primary-bounced",
-        "primary-complained",
-        "deliverable",
-    ];
-    assert!(actions.iter().all(|action| all.contains(&format!("=> \"{action}\""))), "of the log");
-    used.extend(stems.iter().chain(&actions).map(|what| format!("history-{what}")));
-    for stem in ["added", "changed", "promoted"] {
-        used.extend(["at-once", "held"].map(|effect| format!("{stem}-{effect}")));
-    }
-    let devices = ["iphone", "ipad", "android", "windows", "mac", "chrome-os", "linux", "unknown"];
-    for device in devices {
-        assert!(all.contains(&format!("=> \"{device}\"")), "{device} is a device");
-        used.extend([format!("device-{device}"), format!("session-on-{device}")]);
-    }
-    used.extend(Banner::all().map(|banner| format!("banner-{}", banner.as_str())));
-    used.extend(Change::ALL.map(|change| format!("again-{}", change.as_str())));
-    used.insert("check-mail-minutes-one".to_owned());
-    used.extend(["ago-minutes", "ago-hours", "left-minutes", "left-hours"].map(|key| format!("{key}-one")));
-    assert_eq!(en, used, "left: what there is, right: what is used");
-
-    for call in [".message(\"", ".format(\""] {
-        for part in all.split(call).skip(1) {
-            let key = part.split('"').next().unwrap_or_default();
-            assert!(en.contains(key), "{call}{key}\") asks for a text that is not there");
-        }
     }
 }
 

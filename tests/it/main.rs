@@ -81,6 +81,7 @@ mod sessions;
 mod set_password;
 mod sign_out;
 mod states;
+mod texts;
 mod tour;
 mod undo_change;
 mod undo_history;

@@ -4,6 +4,9 @@ use serde_json::Value;
 /// A hash that is replaced by one of the same password.
 const UPGRADE: &str = "SET password_hash = :upgraded";
 
+/// An operator has the confirmation of a pending address sent again, under another id.
+const SENT_AGAIN: &str = "SET request_id = :id";
+
 /// A former address is deleted whose time was over before.
 const EXPIRED: &str = "email = :email AND in_force_until <= :now";
 
@@ -34,5 +37,6 @@ fn is_of_account(part: &Value) -> bool {
 
 /// Whether nobody would learn anything from an event.
 fn is_untold((verb, part): &(String, Value)) -> bool {
-    part["UpdateExpression"] == UPGRADE || (verb == "Delete" && part["ConditionExpression"] == EXPIRED)
+    [UPGRADE, SENT_AGAIN].iter().any(|expression| part["UpdateExpression"] == *expression)
+        || (verb == "Delete" && part["ConditionExpression"] == EXPIRED)
 }
