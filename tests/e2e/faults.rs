@@ -1,8 +1,10 @@
 //! Faults of AWS, with the real binaries: every flow is run with every fault that can affect it. In every case nothing is
-//! half written, nothing is lost, no email comes more than twice, and the visitor gets a page of ours.
+//! half written, nothing is lost, no email comes more than twice, each change gives its event and nothing else does, and the
+//! visitor gets a page of ours.
 //!
 //! `tests/it` tests single faults of single flows in process. This is the whole table, built from two lists so that no
 //! pair is missing. The test compares `docs/faults.md` with the outcome.
+mod events;
 mod image;
 mod table;
 mod walk;
@@ -142,6 +144,7 @@ async fn flow_through(stack: &Stack, flow: Flow, troubles: &[Trouble]) -> Result
     let (answer, _) = scene.act().await?;
     ensure!(answer.status < 400, "{flow:?} without a fault: {} {}", answer.status, answer.body);
     settle(&reference).await?;
+    events::assert_published(stack).await?;
     let good = Good { image: reference.snapshot.image(stack)?, emails: reference.emails() };
     ensure!(good.emails.is_empty() != flow.emails(), "{flow:?} without a fault: {:?}", good.emails);
     let mut rows = Vec::new();
@@ -168,6 +171,7 @@ struct Run<'s> {
 
 impl<'s> Run<'s> {
     fn start(stack: &'s Stack, scene: &'s Scene<'_>) -> Result<Self> {
+        stack.events().forget();
         scene.snapshot.restore(stack)?;
         Ok(Self { stack, snapshot: &scene.snapshot, emails_before: stack.mailbox().emails().len() })
     }
@@ -251,6 +255,7 @@ async fn meet(stack: &Stack, scene: &Scene<'_>, trouble: &Trouble, good: &Good) 
     let (again, browser) = scene.act_again(&browser).await?;
     assert_calm(&again)?;
     settle(&run).await?;
+    events::assert_published(stack).await?;
     // In every case the request has succeeded now, and accounts and claims agree.
     let reached = run.snapshot.image(stack)?;
     ensure!(
