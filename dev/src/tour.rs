@@ -4,6 +4,7 @@
 
 mod another_device;
 pub mod compare;
+mod event_reader;
 mod expectations;
 mod mail_reader;
 mod operator;
@@ -76,7 +77,14 @@ pub async fn run(destination: Destination<'_>, profile: Profile, record: Option<
             let operator = Operator::new(&environments.of_operator(&template))?;
             let people = accounts::read(&workspace::root().join(ACCOUNTS))?;
             let report = report(record, &url)?;
-            let site = Site { url, mailbox, operator: Some(operator), product: None, caller: None };
+            let site = Site {
+                url,
+                mailbox,
+                operator: Some(operator),
+                product: None,
+                caller: None,
+                has_events: false,
+            };
             walk(site, report, People::of(&people)?).await
         }
         Destination::Site { site, people, mailbox } => {
@@ -101,6 +109,7 @@ async fn on_own_stack(profile: Profile, record: Option<&Path>) -> Result<()> {
         operator: Some(Operator::new(&stack.operator_variables())?),
         product: stack.demo_client().cloned(),
         caller: stack.callers().named(PRODUCT).cloned(),
+        has_events: !stack.template().buses.is_empty(),
     };
     let report = report(record, &site.url)?;
     let outcome = walk(site, report, People::of(stack.accounts())?).await;
@@ -148,6 +157,7 @@ async fn visit(url: &str, people: &[AccountLine], mailbox: Option<&str>, report:
         operator: None,
         product: None,
         caller: None,
+        has_events: false,
     };
     let Visit { connections, report, .. } = visit;
     let mut tour = Walk { site, connections, emails, report };

@@ -64,7 +64,7 @@ async fn a_bounce_reaches_the_page_and_the_primary_and_the_operator_ends_it() ->
     assert!(said.ends_with("email fails to 1 address\n") && !said.contains(SPARE), "{said}");
 
     // At least once: the same event again, which nobody is told about.
-    let event = stack.ses().events().published().pop().context("SES has reported it")?;
+    let event = stack.events().published_on(DEFAULT_BUS).pop().context("SES has reported it")?;
     let emails = stack.mailbox().emails().len();
     stack.ses().events().send(DEFAULT_BUS, &event);
     let log = || stack.logs().lines_about("delivery").join("\n");

@@ -172,6 +172,7 @@ async fn an_account_that_is_deleted_is_gone_and_its_names_are_free() -> Result<(
     // It is interrupted on the way: nobody signs in from then on, and the next run goes on.
     let of_history = Fault {
         function: Some("operator".into()),
+        operation: Some("Query".into()),
         table: Some("HistoryTable".into()),
         times: 1_000,
         ..Fault::next_call(FaultKind::ServerError)

@@ -255,7 +255,6 @@ async fn meet(stack: &Stack, scene: &Scene<'_>, trouble: &Trouble, good: &Good) 
     let (again, browser) = scene.act_again(&browser).await?;
     assert_calm(&again)?;
     settle(&run).await?;
-    events::assert_published(stack).await?;
     // In every case the request has succeeded now, and accounts and claims agree.
     let reached = run.snapshot.image(stack)?;
     ensure!(
@@ -265,6 +264,7 @@ async fn meet(stack: &Stack, scene: &Scene<'_>, trouble: &Trouble, good: &Good) 
         good.image.accounts()
     );
     scene.assert_ended(&browser).await?;
+    events::assert_published(stack).await?;
     crate::claims::assert_fit(&stack.tables().items("AccountsTable")?, dev::clock::now().unix_timestamp());
     let asked_twice = trouble.at == At::OutOfOrder;
     let late = trouble.outlasts(scene.flow);

@@ -5,6 +5,7 @@ use anyhow::{Context as _, Result, ensure};
 use axum::http::Method;
 use serde_json::{Value, json};
 
+use super::event_reader;
 use super::mail_reader::EmailKind;
 use super::walk::{Walk, token_of};
 use crate::browser::{Browser, SiteRequest, SiteResponse};
@@ -12,6 +13,7 @@ use crate::clock;
 use crate::gateway::callers::Caller;
 use crate::stack::RETURN_URI;
 
+const EXTERNAL_ID: &str = "employee-4711";
 const PATH: &str = "/admin/accounts/employee-4711";
 const USERNAME: &str = "noor";
 const EMAIL: &str = "noor@example.net";
@@ -27,7 +29,8 @@ pub(super) async fn tell(tour: &mut Walk) -> Result<()> {
     hand_over(tour, &caller).await?;
     disable(tour, &caller, &mut person).await?;
     without_a_signature(tour, &caller).await?;
-    delete(tour, &caller).await
+    delete(tour, &caller).await?;
+    hear(tour).await
 }
 
 /// What the product's back end sends, signed.
@@ -131,6 +134,27 @@ async fn delete(tour: &mut Walk, caller: &Caller) -> Result<()> {
     let remains = deleted.body["remains"].as_array().context("nothing is said of what remains")?;
     ensure!(!remains.is_empty(), "{}", deleted.body);
     ask(tour, caller, (Method::GET, PATH), None).await?.expect_problem(404, "account-unknown")?;
+    tour.report.end();
+    Ok(())
+}
+
+/// What programs of the product have heard meanwhile.
+async fn hear(tour: &mut Walk) -> Result<()> {
+    if !tour.site.has_events {
+        return Ok(());
+    }
+    tour.report.begin("Each change has given an event on the bus, in order and without an address");
+    let wanted = [
+        "account-created",
+        "signed-in",
+        "signed-in",
+        "account-disabled",
+        "account-enabled",
+        "account-deletion-begun",
+        "account-deleted",
+    ];
+    let heard = event_reader::kinds_of(&tour.site.mailbox, EXTERNAL_ID, wanted.len()).await?;
+    ensure!(heard == wanted, "expected {wanted:?}, came {heard:?}");
     tour.report.end();
     Ok(())
 }

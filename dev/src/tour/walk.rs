@@ -27,6 +27,8 @@ pub(super) struct Site {
     pub(super) product: Option<DemoClient>,
     /// A product's back end that keeps accounts there.
     pub(super) caller: Option<Caller>,
+    /// Whether its events can be read at the mailbox.
+    pub(super) has_events: bool,
 }
 
 impl Site {
