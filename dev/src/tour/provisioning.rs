@@ -148,6 +148,7 @@ async fn hear(tour: &mut Walk) -> Result<()> {
         "account-created",
         "signed-in",
         "signed-in",
+        "backup-email-requested",
         "account-disabled",
         "account-enabled",
         "account-deletion-begun",
