@@ -159,6 +159,12 @@ def options(stack):
         key = stack.aws("kms").describe_key(KeyId=variables["SIGNING_KEY"])["KeyMetadata"]
         expect("the key of tokens", (key["KeySpec"], key["KeyUsage"]), ("RSA_2048", "SIGN_VERIFY"))
     expect("the table of products", variables.get("CLIENTS_TABLE"), stack.physical.get("ClientsTable"))
+    history = stack.aws("dynamodb").describe_table(TableName=stack.physical["HistoryTable"])["Table"]
+    expect("the history's stream", history.get("StreamSpecification", {}).get("StreamViewType"), "NEW_IMAGE")
+    bus = stack.parameters["EventBusName"]
+    rules = stack.aws("events").list_rules(EventBusName=bus)["Rules"]
+    expect("the rule on the bus", [json.loads(rule["EventPattern"]) for rule in rules], [{"source": ["sparekey"]}])
+    expect("the publisher's bus", variables.get("EVENT_BUS_NAME"), bus)
     identities = [item["IdentityName"] for item in stack.aws("sesv2").list_email_identities()["EmailIdentities"]]
     domain = stack.parameters["MailFrom"].split("@")[1]
     expect("SES sends for the sender's domain", domain in identities, True)

@@ -126,6 +126,8 @@ def main():
         checks.event_source(stack)
         removal(stack)
         heading("another with its options")
+        # The operator's own; without it the rule on it fails.
+        emulator.client("events").create_event_bus(Name=OPTIONS["EventBusName"])
         other = Stack(emulator, findings, f"{NAME}-options", OPTIONS)
         other.create()
         checks.options(other)
