@@ -7,6 +7,7 @@ use super::import_lines::{Parsed, Secret, parse};
 use super::import_refused::Refused;
 use super::import_seen::{Repeated, Same, Seen};
 use super::import_source::{Line, Source};
+use super::progress::Progress;
 use super::usernames;
 use crate::error::Failure;
 
@@ -30,8 +31,10 @@ impl Checked {
     /// Checks all lines. Those before `from` were reported by the run before, but they still count for the others.
     pub fn new(source: &Source, refused: &mut Refused, from: u32, now: Timestamp) -> Result<Self, Failure> {
         let (mut seen, mut good, mut before, mut kinds) = (Seen::new(), 0, 0, BTreeSet::new());
+        let mut progress = Progress::new("lines checked", None, 0);
         for line in source.lines()? {
             let line = line?;
+            progress.show(line.number.into(), String::new);
             match parse_line(&line, now) {
                 Ok(parsed) => {
                     good += 1;
@@ -45,6 +48,7 @@ impl Checked {
                 Err(_) => {}
             }
         }
+        progress.end();
         let repeated = seen.repeated();
         for line in &repeated {
             good -= 1;
