@@ -44,10 +44,12 @@ fn line(number: usize, without_password: usize) -> Value {
     }
 }
 
-/// Starts an import, and waits for its first line.
+/// Starts an import, and waits for its first line about accounts. The check of the file comes before.
 async fn begin(command: &mut Command) -> Result<(Child, tokio::io::Lines<BufReader<ChildStderr>>, String)> {
     let mut import = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn()?;
     let mut lines = BufReader::new(import.stderr.take().context("it is piped")?).lines();
+    let checked = lines.next_line().await?.context("it says how far the check is")?;
+    ensure!(checked.starts_with("1000 lines checked ("), "{checked}");
     let said = lines.next_line().await?.context("it says how far it is")?;
     Ok((import, lines, said))
 }
