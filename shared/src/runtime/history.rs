@@ -39,7 +39,8 @@ where
 {
     let (mut events, mut sequence_numbers) = (Vec::new(), Vec::new());
     for record in event.records {
-        let (event_id, sequence_number) = (record.event_id.clone(), record.change.sequence_number.clone());
+        let [partition, event_id] = ["account_id", "event_id"].map(|name| key(&record, name));
+        let sequence_number = record.change.sequence_number.clone();
         match read(publisher, record) {
             Ok(event) => {
                 events.push(event);
@@ -47,7 +48,7 @@ where
             }
             Err(why) => {
                 publisher.app.count(Event::Unpublished);
-                tracing::error!(event_id, error = why, "an event is not published");
+                tracing::error!(partition, event_id, error = why, "an event is not published");
             }
         }
     }
@@ -58,6 +59,14 @@ where
         failures.batch_item_failures.push(failure);
     }
     failures
+}
+
+/// A part of the row's key in the table of the history.
+fn key(record: &EventRecord, name: &str) -> String {
+    match record.change.keys.get(name) {
+        Some(serde_dynamo::AttributeValue::S(value)) => value.clone(),
+        _ => String::new(),
+    }
 }
 
 fn read(publisher: &Publisher, record: EventRecord) -> Result<PublishedEvent, String> {
