@@ -112,26 +112,8 @@ impl EventSourceMapping {
 
     /// The records after a position, or from the beginning; at most one batch for each lane.
     fn read(&self, position: Option<&str>) -> anyhow::Result<Vec<Value>> {
-        let described = request(&json!({ "TableName": self.source.table }))?;
-        let table = serde_json::to_value(self.database.describe_table(described)?)?;
-        let arn = table["Table"]["LatestStreamArn"].as_str().context("the table has no stream")?;
-        let described = request(&json!({ "StreamArn": arn }))?;
-        let stream = serde_json::to_value(self.database.describe_stream(described)?)?;
-        let shard = &stream["StreamDescription"]["Shards"][0]["ShardId"];
-        let start = match position {
-            Some(position) => json!({
-                "StreamArn": arn, "ShardId": shard,
-                "ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": position,
-            }),
-            None => json!({ "StreamArn": arn, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON" }),
-        };
-        let iterator = self.database.get_shard_iterator(request(&start)?)?;
-        let wanted = json!({ "ShardIterator": iterator.shard_iterator, "Limit": self.source.batch_size * self.source.lanes });
-        let records = self.database.get_records(request(&wanted)?)?;
-        match serde_json::to_value(records)?["Records"].take() {
-            Value::Array(records) => Ok(records),
-            _ => Ok(Vec::new()),
-        }
+        let limit = self.source.batch_size * self.source.lanes;
+        records_after(&self.database, &self.source.table, position, limit)
     }
 
     /// Delivers a batch to the function, with the retries of the template.
@@ -215,13 +197,43 @@ impl EventSourceMapping {
     }
 }
 
-fn passes(source: &StreamSource, record: &Value) -> bool {
+/// The records of a table's stream after a position, or from the beginning.
+pub fn records_after(
+    database: &Database,
+    table: &str,
+    position: Option<&str>,
+    limit: usize,
+) -> anyhow::Result<Vec<Value>> {
+    let described = request(&json!({ "TableName": table }))?;
+    let table = serde_json::to_value(database.describe_table(described)?)?;
+    let arn = table["Table"]["LatestStreamArn"].as_str().context("the table has no stream")?;
+    let described = request(&json!({ "StreamArn": arn }))?;
+    let stream = serde_json::to_value(database.describe_stream(described)?)?;
+    let shard = &stream["StreamDescription"]["Shards"][0]["ShardId"];
+    let start = match position {
+        Some(position) => json!({
+            "StreamArn": arn, "ShardId": shard,
+            "ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": position,
+        }),
+        None => json!({ "StreamArn": arn, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON" }),
+    };
+    let iterator = database.get_shard_iterator(request(&start)?)?;
+    let wanted = json!({ "ShardIterator": iterator.shard_iterator, "Limit": limit });
+    let records = database.get_records(request(&wanted)?)?;
+    match serde_json::to_value(records)?["Records"].take() {
+        Value::Array(records) => Ok(records),
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// Whether a record passes the filter of an event source.
+pub fn passes(source: &StreamSource, record: &Value) -> bool {
     source.event_names.is_empty()
         || record["eventName"].as_str().is_some_and(|name| source.event_names.contains(name))
 }
 
 /// The event that Lambda makes of stream records: each names its stream and region.
-fn event(source: &StreamSource, records: &[Value]) -> Value {
+pub fn event(source: &StreamSource, records: &[Value]) -> Value {
     let mut records = records.to_vec();
     for record in &mut records {
         record["eventSourceARN"] = json!(source.stream_arn);

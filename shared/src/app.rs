@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_types::SdkConfig;
-use domain::{Account, FormId, Language, MessageId, OriginKeys, Session, Timestamp};
+use domain::{Account, ExternalId, FormId, Language, MessageId, OriginKeys, Session, Timestamp};
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -162,5 +162,12 @@ impl<R> App<R> {
         let authenticated = self.authenticate(request, now).await?.ok_or(Error::NotSignedIn)?;
         logging::record_account(&authenticated.account.id);
         Ok(authenticated)
+    }
+
+    /// The account that a product calls so. From then on the log's span names it.
+    pub async fn find_account_of_product(&self, external_id: &ExternalId) -> Result<Option<Account>, Error> {
+        let Some(id) = self.store.find_by_external_id(external_id).await? else { return Ok(None) };
+        logging::record_account(&id);
+        Ok(self.store.load_account(&id).await?)
     }
 }

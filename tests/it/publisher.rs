@@ -2,7 +2,6 @@
 mod failures;
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use domain::delivery::ASKED_AFTER;
 use domain::published_event::KINDS;
@@ -11,12 +10,12 @@ use serde_json::{Value, json};
 
 use crate::admin_account::{ID, wanted_with};
 use crate::promote_backup::HOLD;
+use crate::set_password::signed_in_by_link;
 use crate::support::{PASSWORD, Visitor, World, bounce, file, token_in};
+use crate::undo_history::{MINUTES, sign_in};
 
 const PRIMARY: &str = "new@example.org";
 const SPARE: &str = "spare@example.org";
-/// Longer than two requests for an address must be apart.
-const MINUTES: Duration = Duration::from_mins(2);
 
 /// The schema for products, which allows fields of later versions. Here there are none.
 fn schema() -> Value {
@@ -54,19 +53,9 @@ async fn told(world: &World) -> Vec<String> {
     events.iter().map(told).collect()
 }
 
-async fn sign_in<'w>(world: &'w World, identifier: &str) -> Visitor<'w> {
-    let browser = world.visitor();
-    let form = json!({ "identifier": identifier, "password": PASSWORD });
-    assert_eq!(browser.post_json("/login", &form).await.status, 200, "{identifier}");
-    browser
-}
-
 async fn open_link<'w>(world: &'w World, email: &str) -> Visitor<'w> {
     world.after(MINUTES);
-    let browser = world.visitor();
-    let link = browser.emailed_token_of("/login/link", email, "Your sign-in link").await;
-    assert_eq!(browser.post_json("/login/open", &json!({ "token": link })).await.status, 200);
-    browser
+    signed_in_by_link(world, email).await
 }
 
 async fn confirm_backup(world: &World, browser: &Visitor<'_>, email: &str) {

@@ -2,12 +2,15 @@
 use std::sync::{Mutex, PoisonError};
 
 use aws_lambda_events::event::dynamodb::Event as StreamEvent;
-use dev::template::{REGION, StreamSource};
+use dev::streams::{event, passes, records_after};
+use dev::template::StreamSource;
 use dynoxide::Database;
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::world::template;
+
+/// As many as one call brings.
+const MOST_RECORDS: usize = 1_000;
 
 /// A function's reading of its stream.
 #[derive(Debug)]
@@ -35,14 +38,13 @@ impl Stream {
     /// Takes the records since the last call, if they pass the event source's filter.
     pub fn new_records(&self, database: &Database) -> Vec<Value> {
         let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-        let records = read(database, &self.source.table, reading.last.as_deref());
+        let records = records_after(database, &self.source.table, reading.last.as_deref(), MOST_RECORDS);
+        let records = records.expect("the stream can be read");
         if let Some(last) = records.last() {
             reading.last = last["dynamodb"]["SequenceNumber"].as_str().map(str::to_owned);
         }
-        let passes = |record: &Value| {
-            record["eventName"].as_str().is_some_and(|name| self.source.event_names.contains(name))
-        };
-        std::mem::take(&mut reading.kept).into_iter().chain(records.into_iter().filter(passes)).collect()
+        let passing = records.into_iter().filter(|record| passes(self.source, record));
+        std::mem::take(&mut reading.kept).into_iter().chain(passing).collect()
     }
 
     /// Puts records back, to be read before all others.
@@ -52,39 +54,6 @@ impl Stream {
 
     /// Records as Lambda hands them to the function.
     pub fn event(&self, records: &[Value]) -> StreamEvent {
-        let mut records = records.to_vec();
-        for record in &mut records {
-            record["eventSourceARN"] = json!(self.source.stream_arn);
-            record["awsRegion"] = json!(REGION);
-        }
-        serde_json::from_value(json!({ "Records": records })).expect("a stream event")
+        serde_json::from_value(event(self.source, records)).expect("a stream event")
     }
-}
-
-fn read(database: &Database, table: &str, position: Option<&str>) -> Vec<Value> {
-    let described = database.describe_table(asked(json!({ "TableName": table })));
-    let described = serde_json::to_value(described.expect("the table is there")).expect("it is JSON");
-    let arn = &described["Table"]["LatestStreamArn"];
-    let stream = database.describe_stream(asked(json!({ "StreamArn": arn })));
-    let stream = serde_json::to_value(stream.expect("the stream is there")).expect("it is JSON");
-    let shard = &stream["StreamDescription"]["Shards"][0]["ShardId"];
-    let start = match position {
-        Some(position) => json!({
-            "StreamArn": arn, "ShardId": shard,
-            "ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": position,
-        }),
-        None => json!({ "StreamArn": arn, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON" }),
-    };
-    let iterator = database.get_shard_iterator(asked(start)).expect("the shard is there");
-    let wanted = asked(json!({ "ShardIterator": iterator.shard_iterator }));
-    let records = database.get_records(wanted).expect("the records are there");
-    match serde_json::to_value(records).expect("answers are JSON")["Records"].take() {
-        Value::Array(records) => records,
-        _ => Vec::new(),
-    }
-}
-
-/// A request in the database's own types.
-fn asked<T: DeserializeOwned>(request: Value) -> T {
-    serde_json::from_value(request).expect("it is a request of the API")
 }

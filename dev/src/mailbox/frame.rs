@@ -123,7 +123,7 @@ fn views(current: View, counts: &Counts) -> String {
     format!("<ul>{}{}</ul>", link(View::Emails), link(View::Events))
 }
 
-/// A moment in UTC, which the page's script turns into local time where there is one.
+/// A time in UTC. The script of the page shows it in local time.
 pub(super) fn moment(seconds: i64, long: bool) -> String {
     let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     let date = format!("{:04}-{:02}-{:02}", at.year(), u8::from(at.month()), at.day());

@@ -40,7 +40,7 @@ pub fn methods() -> Methods<AccountAdministration> {
 
 /// GET `/admin/accounts/{external_id}`.
 pub async fn get(app: &App<AccountAdministration>, request: Request) -> Result<Reply, Error> {
-    let account = find(app, &request.external_id()?).await?.ok_or(Code::AccountUnknown)?;
+    let account = app.find_account_of_product(&request.external_id()?).await?.ok_or(Code::AccountUnknown)?;
     let reply = reply(StatusCode::OK, &account);
     match request.preconditions().check(&Method::GET, reply.entity_tag()) {
         Ok(()) => Ok(reply),
@@ -54,7 +54,7 @@ pub async fn put(app: &App<AccountAdministration>, request: Request) -> Result<R
     let external_id = request.external_id()?;
     let wanted = read(&request)?;
     for _ in 0..READS {
-        let present = find(app, &external_id).await?;
+        let present = app.find_account_of_product(&external_id).await?;
         // After the account, so that what was deleted as expired has expired at that time.
         let now = app.now();
         check(&request, &Method::PUT, present.as_ref())?;
@@ -68,7 +68,7 @@ pub async fn put(app: &App<AccountAdministration>, request: Request) -> Result<R
             (Done::Created, _) => StatusCode::CREATED,
             (Done::Changed | Done::IsAsWanted, _) => StatusCode::OK,
         };
-        let account = find(app, &external_id).await?.ok_or(Code::AccountUnknown)?;
+        let account = app.find_account_of_product(&external_id).await?.ok_or(Code::AccountUnknown)?;
         return Ok(reply(status, &account));
     }
     Err(Code::ChangedMeanwhile.into())
@@ -78,7 +78,7 @@ pub async fn put(app: &App<AccountAdministration>, request: Request) -> Result<R
 pub async fn delete(app: &App<AccountAdministration>, request: Request) -> Result<Reply, Error> {
     let external_id = request.external_id()?;
     for _ in 0..READS {
-        let account = find(app, &external_id).await?.ok_or(Code::AccountUnknown)?;
+        let account = app.find_account_of_product(&external_id).await?.ok_or(Code::AccountUnknown)?;
         let now = app.now();
         // A deletion that has begun has met its condition, and has changed the account.
         if account.deleting_since.is_none() {
@@ -103,7 +103,7 @@ pub async fn delete(app: &App<AccountAdministration>, request: Request) -> Resul
 pub async fn post(app: &App<AccountAdministration>, request: Request) -> Result<Reply, Error> {
     let external_id = request.external_id()?;
     let action = request.route().strip_prefix("/admin/accounts/{external_id}/").unwrap_or_default();
-    let account = find(app, &external_id).await?.ok_or(Code::AccountUnknown)?;
+    let account = app.find_account_of_product(&external_id).await?.ok_or(Code::AccountUnknown)?;
     // An action has no representation, so a condition on one is false.
     request.preconditions().check(&Method::POST, None).map_err(Problem::from)?;
     if account.deleting_since.is_some() {
@@ -118,13 +118,6 @@ pub async fn post(app: &App<AccountAdministration>, request: Request) -> Result<
     };
     tracing::info!(action, changed, "did what a product asked for");
     Ok(Reply::done())
-}
-
-/// The account of a product. The log names it from then on.
-async fn find(app: &App<AccountAdministration>, external_id: &ExternalId) -> Result<Option<Account>, Error> {
-    let Some(id) = app.store.find_by_external_id(external_id).await? else { return Ok(None) };
-    logging::record_account(&id);
-    Ok(app.store.load_account(&id).await?)
 }
 
 /// Refuses a request whose conditions the account does not meet.

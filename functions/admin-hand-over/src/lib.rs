@@ -2,11 +2,10 @@
 //!
 //! Only principals of IAM reach it, by a policy of its own (docs/decisions/0037).
 use domain::hand_over::stated_sign_in;
-use domain::{Account, ExternalId, HandOver, Timestamp};
+use domain::{ExternalId, HandOver, Timestamp};
 use serde::Serialize;
 use shared::app::App;
 use shared::error::Error;
-use shared::logging;
 use shared::requirements::HandOvers;
 use shared::web::{Code, Method, Problem, Reply, Request, StatusCode};
 
@@ -28,7 +27,7 @@ pub async fn post(app: &App<HandOvers>, request: Request) -> Result<Reply, Error
     let now = app.now();
     let external_id = request.external_id()?;
     let (return_to, signed_in_at) = read(&request, now)?;
-    let account = find(app, &external_id).await?.ok_or(Code::AccountUnknown)?;
+    let account = app.find_account_of_product(&external_id).await?.ok_or(Code::AccountUnknown)?;
     // A link has no representation, so a condition on one is false.
     request.preconditions().check(&Method::POST, None).map_err(Problem::from)?;
     if account.deleting_since.is_some() {
@@ -66,11 +65,4 @@ fn read(request: &Request, now: Timestamp) -> Result<(String, Option<Timestamp>)
         stated_sign_in(stated, now).map_err(|why| Problem::invalid_field("signed_in_at", &why))
     });
     Ok((return_to, signed_in_at.transpose()?))
-}
-
-/// The account of a product. The log names it from then on.
-async fn find(app: &App<HandOvers>, external_id: &ExternalId) -> Result<Option<Account>, Error> {
-    let Some(id) = app.store.find_by_external_id(external_id).await? else { return Ok(None) };
-    logging::record_account(&id);
-    Ok(app.store.load_account(&id).await?)
 }

@@ -18,25 +18,26 @@ const WAITS: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(
 pub async fn handle(publisher: &Publisher, events: &[PublishedEvent]) -> Result<(), usize> {
     let mut waiting: Vec<usize> = (0..events.len()).collect();
     let mut waits = WAITS.iter();
-    while let Some(first) = waiting.first().copied() {
+    while !waiting.is_empty() {
         let next = next_of_each_account(&waiting, events);
         let call: Vec<_> = next.iter().map(|place| &events[*place]).collect();
-        let outcomes = publisher.bus.put(&call).await.map_err(|error| {
-            tracing::error!(error = chain(&error), "events are not on the bus and will be put again");
-            first
-        })?;
+        let outcomes = match publisher.bus.put(&call).await {
+            Ok(outcomes) => outcomes,
+            Err(error) => {
+                tracing::error!(error = chain(&error), "events are not on the bus and will be put again");
+                break;
+            }
+        };
         let refused = next.iter().zip(outcomes).filter_map(|(place, outcome)| Some((*place, outcome.err()?)));
         let refused: Vec<_> = refused.collect();
-        let is_taken =
-            |place: &usize| next.contains(place) && refused.iter().all(|(other, _)| other != place);
-        waiting.retain(|place| !is_taken(place));
+        waiting.retain(|place| !next.contains(place) || refused.iter().any(|(other, _)| other == place));
         let Some((_, why)) = refused.first() else { continue };
         tracing::warn!(code = why.code, count = refused.len(), "EventBridge did not take events");
-        let Some(wait) = waits.next() else { return waiting.first().map_or(Ok(()), |first| Err(*first)) };
+        let Some(wait) = waits.next() else { break };
         #[expect(clippy::disallowed_methods, reason = "a second here saves a batch that comes again")]
         tokio::time::sleep(*wait).await;
     }
-    Ok(())
+    waiting.first().map_or(Ok(()), |first| Err(*first))
 }
 
 /// The places of as many events as one call takes, the first that waits of each account.

@@ -140,6 +140,13 @@ pub struct LogEntry {
     pub source: ClientInfo,
 }
 
+impl LogEntry {
+    /// An action that came from no browser: of a product, an operator or the mail service.
+    pub fn without_source(id: MessageId, action: LoggedAction, at: Timestamp) -> Self {
+        Self { id, action, at, source: ClientInfo::default() }
+    }
+}
+
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Happened {

@@ -6,9 +6,7 @@ use super::error::Context;
 use super::transaction::Transaction;
 use super::write::{Item, Write, number, text};
 use super::{Store, StoreError};
-use domain::{
-    AccountId, ClientInfo, EventContext, ExternalId, Generation, LogEntry, LoggedAction, MessageId, Timestamp,
-};
+use domain::{AccountId, EventContext, ExternalId, Generation, LogEntry, LoggedAction, MessageId, Timestamp};
 
 /// A position in the list of all accounts.
 #[derive(Debug, Clone)]
@@ -109,7 +107,7 @@ impl Store {
         (id, action): (MessageId, LoggedAction),
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let entry = LogEntry { id, action, at: now, source: ClientInfo::default() };
+        let entry = LogEntry::without_source(id, action, now);
         let mut tx = Transaction::new(doing);
         tx.add(write);
         tx.add(self.log(context, &entry)?);

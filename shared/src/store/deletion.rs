@@ -20,8 +20,8 @@ use super::write::{Write, key, number, text};
 use super::{Store, StoreError};
 use domain::primary::MOST_FORMER;
 use domain::{
-    Account, AccountId, Actor, ClientInfo, EmailAddress, EventContext, LogEntry, LoggedAction, MessageId,
-    Timestamp, TokenHash,
+    Account, AccountId, Actor, EmailAddress, EventContext, LogEntry, LoggedAction, MessageId, Timestamp,
+    TokenHash,
 };
 
 /// Items deleted at a time; one write each.
@@ -65,10 +65,6 @@ pub enum Deletion {
     AccountChanged,
 }
 
-fn log_entry(action: LoggedAction, id: MessageId, now: Timestamp) -> LogEntry {
-    LogEntry { id, action, at: now, source: ClientInfo::default() }
-}
-
 impl Store {
     /// Marks an account as being deleted: it is disabled for good, its sessions have ended, and links and pending addresses are
     /// void. Key: the profile and, to compare, the records of backup and pending address. The conditions are false when
@@ -93,7 +89,7 @@ impl Store {
         tx.add(Self::when_as_read(mark, account));
         tx.add(Self::when_pending_as_read(pending, account));
         tx.add(self.check_backup(account)?);
-        let entry = log_entry(LoggedAction::DeletionBegun, deleting.entry_id.clone(), now);
+        let entry = LogEntry::without_source(deleting.entry_id.clone(), LoggedAction::DeletionBegun, now);
         tx.add(self.log(EventContext::of(account, deleting.by), &entry)?);
         Ok(match tx.commit(self).await? {
             Ok(()) => Deletion::Done,
@@ -220,7 +216,7 @@ impl Store {
         if let Some(external_id) = &account.external_id {
             tx.add(self.delete_external_id_claim(external_id, id));
         }
-        let entry = log_entry(LoggedAction::Deleted, deleting.entry_id.following(1), now);
+        let entry = LogEntry::without_source(deleting.entry_id.following(1), LoggedAction::Deleted, now);
         tx.add(self.log_for(DELETED_RETENTION, EventContext::of(account, deleting.by), &entry)?);
         Ok(match tx.commit(self).await? {
             Ok(()) => Deletion::Done,

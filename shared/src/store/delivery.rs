@@ -64,7 +64,7 @@ impl Store {
             self.record_and_tell(&mut tx, context, &account.primary_emails(), &event, &[])?;
         } else {
             let action = LoggedAction::PrimaryUndeliverable { why: failed.why };
-            let entry = LogEntry { id: event_id.clone(), action, at: now, source: ClientInfo::default() };
+            let entry = LogEntry::without_source(event_id.clone(), action, now);
             tx.add(self.log(context, &entry)?);
         }
         Ok(tx.commit(self).await?.is_ok())
@@ -80,7 +80,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let action = LoggedAction::DeliveryAllowed { to };
-        let entry = LogEntry { id: entry_id, action, at: now, source: ClientInfo::default() };
+        let entry = LogEntry::without_source(entry_id, action, now);
         let mut tx = Transaction::new("note that email to an address works");
         tx.add(self.replace_delivery(&account.id, to, confirmed, &confirmed.delivery.allowed(now))?);
         tx.add(self.log(EventContext::of(account, Actor::Operator), &entry)?);

@@ -60,7 +60,7 @@ struct LogRow {
 }
 
 /// What is kept for the programs that are told. Rows of earlier versions have none.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct StoredContext {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     external_id: Option<ExternalId>,
@@ -174,9 +174,7 @@ fn readable<T>(items: Vec<Item>, read: fn(Item) -> Result<T, Unreadable>) -> imp
 #[derive(Debug)]
 pub struct HistoryRow {
     account_id: AccountId,
-    external_id: Option<ExternalId>,
-    by: Actor,
-    how: Option<SignInMethod>,
+    context: StoredContext,
     /// What happened.
     pub activity: Activity,
 }
@@ -193,26 +191,18 @@ impl HistoryRow {
             let row: LogRow = serde_dynamo::from_item(image)?;
             let (id, happened) = (row.event_id, Happened::Logged(row.happened));
             let activity = Activity { id, happened, at: row.happened_at, source: row.source };
-            return Ok(Self::new(account_id, row.context, activity));
+            return Ok(Self { account_id, context: row.context, activity });
         }
         let row: Row = serde_dynamo::from_item(image)?;
         let (id, happened) = (row.event_id, Happened::Announced(row.happened));
         let activity = Activity { id, happened, at: row.happened_at, source: row.source };
-        Ok(Self::new(row.account_id, row.context, activity))
-    }
-
-    fn new(
-        account_id: AccountId,
-        StoredContext { external_id, by, how }: StoredContext,
-        activity: Activity,
-    ) -> Self {
-        Self { account_id, external_id, by, how, activity }
+        Ok(Self { account_id: row.account_id, context: row.context, activity })
     }
 
     /// Whose it is, who did it, and how.
     pub fn context(&self) -> EventContext<'_> {
-        let context = EventContext::new(&self.account_id, self.external_id.as_ref(), self.by);
-        EventContext { how: self.how, ..context }
+        let StoredContext { external_id, by, how } = &self.context;
+        EventContext { account_id: &self.account_id, external_id: external_id.as_ref(), by: *by, how: *how }
     }
 }
 

@@ -3,8 +3,8 @@ use super::accounts::{Confirmed, Profile, Record};
 use super::transaction::Transaction;
 use super::{Store, StoreError};
 use domain::{
-    AccountId, AccountKind, Actor, ClientInfo, ConfirmedAddress, EmailAddress, EventContext, ExternalId,
-    Language, LogEntry, LoggedAction, MessageId, NewUsername, PasswordHash, Timestamp,
+    AccountId, AccountKind, Actor, ConfirmedAddress, EmailAddress, EventContext, ExternalId, Language,
+    LogEntry, LoggedAction, MessageId, NewUsername, PasswordHash, Timestamp,
 };
 
 /// An account to create.
@@ -100,7 +100,7 @@ impl Store {
             tx.add(self.put_record(&new.id, Record::Backup(Confirmed::from(confirmed)))?);
         }
         let action = LoggedAction::Created;
-        let entry = LogEntry { id: new.entry_id.clone(), action, at: now, source: ClientInfo::default() };
+        let entry = LogEntry::without_source(new.entry_id.clone(), action, now);
         tx.add(self.log(EventContext::new(&new.id, new.external_id.as_ref(), new.by), &entry)?);
         Ok(match tx.commit(self).await? {
             Ok(()) => Ok(()),

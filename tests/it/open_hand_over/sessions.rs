@@ -151,7 +151,7 @@ async fn a_product_that_hands_people_over_signs_them_in_nowhere_else() {
     let silent = bank.sends(&browser, &[("prompt", "none")]).await;
     assert_eq!(bank.brought(&silent)["error"], "login_required");
     assert!(!world.dump()["LinksTable"].concat().contains("code#"), "no code is made");
-    // Whoever signs in here goes on there.
+    // A sign-in here leads on to the product.
     bank.sends(&browser, &[]).await;
     let link = browser.emailed_token("/login/link", "mina@example.com").await;
     let signed_in = browser.post_form("/login/open", &[("token", &link)]).await;
