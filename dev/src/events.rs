@@ -94,13 +94,18 @@ impl Events {
         Self::new(buses, Vec::new(), DeadLetters::default(), Logs::default())
     }
 
+    /// Whether there is a bus of this name.
+    pub fn has_bus(&self, name: &str) -> bool {
+        self.0.buses.contains(name)
+    }
+
     /// Sends an event to a bus: every function that has a rule for it is invoked, on a task of its own. Returns its id.
     ///
     /// EventBridge takes an event for a bus that does not exist like any other, and loses it
     /// (<https://github.com/aws/aws-cli/issues/9186>). So do these buses, and the log says so.
     pub fn publish(&self, bus: &str, event: NewEvent) -> String {
         let id = random::uuid();
-        if !self.0.buses.contains(bus) {
+        if !self.has_bus(bus) {
             let NewEvent { source, detail_type, .. } = event;
             self.0.logs.note(&format!("LOST EVENT: there is no bus {bus} for {detail_type:?} of {source:?}"));
             return id;

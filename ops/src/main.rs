@@ -10,6 +10,7 @@ use commands::Connection;
 use commands::accounts::{self, Accounts};
 use commands::clients::{self, Clients};
 use commands::emails::{self, Emails};
+use commands::events::{self, Events};
 use commands::keys::{self, Keys};
 
 #[derive(Parser)]
@@ -35,6 +36,9 @@ enum Command {
     /// Emails that were not sent, and addresses that get none: list them, send again
     #[command(subcommand, alias = "mails")]
     Emails(Emails),
+    /// Events on a bus of EventBridge: put those of the past there again.
+    #[command(subcommand)]
+    Events(Events),
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -45,6 +49,7 @@ async fn main() -> ExitCode {
         Command::Clients(command) => clients::run(command, &connection).await,
         Command::Keys(command) => keys::run(command, &connection).await,
         Command::Emails(command) => emails::run(command, &connection).await,
+        Command::Events(command) => events::run(command, &connection).await,
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -140,3 +140,59 @@ async fn an_operators_commands_and_a_deletion_are_told_too() -> Result<()> {
     stack.stop().await;
     Ok(())
 }
+
+/// The ids of the events on the bus, each as often as it is there.
+fn ids(stack: &Stack) -> Vec<String> {
+    let events = stack.events().published_on(BUS);
+    let mut ids: Vec<_> = events.iter().map(|event| event["detail"]["event_id"].to_string()).collect();
+    ids.sort();
+    ids
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_puts_the_events_of_a_time_on_the_bus_again() -> Result<()> {
+    const LONG_AGO: &str = "2026-01-01T00:00:00Z";
+    let stack = start().await?;
+    change_all(&stack).await?;
+    assert_all_come_in_order(&stack).await?;
+    let once = ids(&stack);
+    let all = format!("{} events", once.len());
+    let republish = async |options: &[&str]| {
+        stack.events().forget();
+        ops(&stack, &[&["events", "republish", "--bus"], options].concat()).await
+    };
+
+    let (code, said) = republish(&[BUS, "--from", LONG_AGO]).await?;
+    assert!(code == Some(0) && said.contains(&format!("{all} are on the bus again")), "{said}");
+    assert_eq!(ids(&stack), once, "each with the id that it had");
+    assert_all_come_in_order(&stack).await?;
+
+    // A tenth is refused each time, and calls fail for longer than the SDK tries.
+    let refused = FaultKind::RefuseEntries { which: Which::Every(10), error: EntryError::Throttling };
+    for (kind, times) in [(refused, 3), (FaultKind::Throttle, 4), (FaultKind::ServerError, 4)] {
+        let (function, operation) = (Some("operator".into()), Some("PutEvents".into()));
+        stack.faults().add(Fault { function, operation, times, ..Fault::next_call(kind) });
+        let (code, said) = republish(&[BUS, "--from", LONG_AGO]).await?;
+        assert_eq!(code, Some(0), "{said}");
+        assert!(stack.faults().left().is_empty(), "the fault struck");
+        assert_eq!(ids(&stack), once, "each once: nothing that was taken is put again");
+        assert_all_come_in_order(&stack).await?;
+    }
+
+    let (code, said) = republish(&[BUS, "--from", LONG_AGO, "--dry-run"]).await?;
+    assert!(code == Some(0) && said.contains(&format!("{all} would be put on the bus")), "{said}");
+    assert!(ids(&stack).is_empty());
+    let (code, said) = republish(&[BUS, "--from", LONG_AGO, "--to", "2026-01-02T00:00:00Z"]).await?;
+    assert!(code == Some(0) && said.contains("0 events are on the bus again"), "{said}");
+    for (options, why) in [
+        (&["nowhere", "--from", LONG_AGO][..], "there is no bus \"nowhere\""),
+        (&[BUS, "--from", "2026-01-02T00:00:00Z", "--to", LONG_AGO], "--to is before --from"),
+        (&[BUS, "--from", "yesterday"], "a time is written as"),
+    ] {
+        let (code, said) = republish(options).await?;
+        assert!(code == Some(2) && said.contains(why), "{said}");
+        assert!(ids(&stack).is_empty());
+    }
+    stack.stop().await;
+    Ok(())
+}

@@ -1,4 +1,4 @@
-//! Amazon EventBridge, as far as publishing goes: `PutEvents`. What becomes of the events is in `crate::events`. Must not know
+//! Amazon EventBridge, as far as publishing goes: `PutEvents`, and `DescribeEventBus` to find out whether there is a bus. What becomes of the events is in `crate::events`. Must not know
 //! who may publish: the checks have decided that.
 //!
 //! Follows the API reference of `PutEvents` and `PutEventsRequestEntry`, and the messages that EventBridge was seen to send.
@@ -62,7 +62,9 @@ impl EventBridgeRequest<'_> {
     pub fn permissions(&self) -> Vec<Permission> {
         let action = format!("events:{}", self.name);
         if self.name != "PutEvents" {
-            return vec![Permission { action, resources: vec!["*".to_owned()], context: Context::new() }];
+            let bus = self.described().filter(|_| self.name == "DescribeEventBus").map(arn_of);
+            let resources = vec![bus.unwrap_or_else(|| "*".to_owned())];
+            return vec![Permission { action, resources, context: Context::new() }];
         }
         let mut permissions = Vec::new();
         for entry in self.entries() {
@@ -80,6 +82,26 @@ impl EventBridgeRequest<'_> {
             }
         }
         permissions
+    }
+
+    /// The bus that is asked about.
+    fn described(&self) -> Option<&str> {
+        self.body["Name"].as_str().or_else(|| self.body["Name"].is_null().then_some(DEFAULT_BUS))
+    }
+
+    fn describe(&self, events: &Events) -> Result<Value, Refusal> {
+        let named = self.described().ok_or_else(|| Refusal {
+            kind: "SerializationException",
+            message: "Name is not a text".to_owned(),
+        })?;
+        let arn = arn_of(named);
+        match arn.strip_prefix(&bus_arn("")).filter(|name| events.has_bus(name)) {
+            Some(name) => Ok(json!({ "Name": name, "Arn": arn })),
+            None => Err(Refusal {
+                kind: "ResourceNotFoundException",
+                message: format!("Event bus {named} does not exist."),
+            }),
+        }
     }
 
     /// Its entries, as they were written.
@@ -118,6 +140,12 @@ pub fn respond(
         let Refusal { kind, message } = refusal;
         AwsResponse::failure(Service::EventBridge, StatusCode::BAD_REQUEST, kind, message)
     };
+    if request.name == "DescribeEventBus" {
+        return match request.describe(events) {
+            Ok(bus) => AwsResponse::of_event_bridge(&bus),
+            Err(refusal) => failure(&refusal),
+        };
+    }
     if request.name != "PutEvents" {
         let message = format!("{} is not played by the local EventBridge", request.name);
         return failure(&Refusal { kind: "UnknownOperationException", message });

@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod clients;
 mod delete;
 pub mod emails;
+pub mod events;
 mod export;
 mod history;
 mod import;

@@ -8,7 +8,7 @@ use super::write::{Item, Write, number, text};
 use super::{Store, StoreError};
 use domain::{AccountId, EventContext, ExternalId, Generation, LogEntry, LoggedAction, MessageId, Timestamp};
 
-/// A position in the list of all accounts.
+/// A position in a list that is read a page at a time.
 #[derive(Debug, Clone)]
 pub struct Cursor(pub(super) Item);
 

@@ -12,8 +12,8 @@ use super::accounts::{Confirmed, Former, ReplacedPrimary};
 use super::error::Context as _;
 use super::read::query_item_pages;
 use super::transaction::Transaction;
-use super::write::{Item, Write, text};
-use super::{Store, StoreError};
+use super::write::{Item, Write, number, text};
+use super::{Cursor, Store, StoreError};
 use domain::activity::MOST_LISTED;
 use domain::history::RETENTION;
 use domain::{
@@ -170,7 +170,7 @@ fn readable<T>(items: Vec<Item>, read: fn(Item) -> Result<T, Unreadable>) -> imp
     })
 }
 
-/// A row of the history as the table's stream has it.
+/// A row of the history.
 #[derive(Debug)]
 pub struct HistoryRow {
     account_id: AccountId,
@@ -180,7 +180,7 @@ pub struct HistoryRow {
 }
 
 impl HistoryRow {
-    /// Reads an image of the stream.
+    /// Reads an item of the table, or its image in the stream.
     pub fn read(image: serde_dynamo::Item) -> Result<Self, NotARow> {
         let partition = match image.get("account_id") {
             Some(serde_dynamo::AttributeValue::S(partition)) => partition.as_str(),
@@ -206,10 +206,21 @@ impl HistoryRow {
     }
 }
 
-/// That a record of the stream is no row of the history.
+/// That an item is no row of the history.
 #[derive(Debug, thiserror::Error)]
 #[error("a row of the history does not parse")]
 pub struct NotARow(#[from] serde_dynamo::Error);
+
+/// A part of the history of all accounts.
+#[derive(Debug)]
+pub struct HistoryBatch {
+    /// Its rows. Those of one sequence, an account's events or its log, follow each other by time.
+    pub rows: Vec<HistoryRow>,
+    /// The keys of rows that cannot be read: the partition and the event's id.
+    pub unreadable: Vec<(String, String)>,
+    /// Where the next part begins.
+    pub next: Option<Cursor>,
+}
 
 /// What the partition of a log begins with.
 const LOG: &str = "log#";
@@ -258,6 +269,32 @@ impl Store {
             .limit(MOST_ROWS);
         let found = query_item_pages(call, MOST_LISTED, 1).await.context("list what happened lately")?;
         Ok(found.rows)
+    }
+
+    /// Lists what happened to all accounts from one second to another, both included, a page at a time. It scans the table: for
+    /// operators only.
+    pub async fn list_history(
+        &self,
+        (from, to): (Timestamp, Timestamp),
+        start: Option<&Cursor>,
+    ) -> Result<HistoryBatch, StoreError> {
+        let call = self.dynamodb.scan().table_name(&self.tables.history);
+        let call = call
+            .set_exclusive_start_key(start.map(|cursor| cursor.0.clone()))
+            .filter_expression("happened_at BETWEEN :from AND :to")
+            .expression_attribute_values(":from", number(from.unix_seconds()))
+            .expression_attribute_values(":to", number(to.unix_seconds()));
+        let answer = call.send().await.context("list what happened to all accounts")?;
+        let (mut rows, mut unreadable) = (Vec::new(), Vec::new());
+        for item in answer.items.unwrap_or_default() {
+            let key = ["account_id", "event_id"]
+                .map(|name| item.get(name).and_then(|part| part.as_s().ok()).cloned());
+            match HistoryRow::read(item.into()) {
+                Ok(row) => rows.push(row),
+                Err(_) => unreadable.push(key.map(Option::unwrap_or_default).into()),
+            }
+        }
+        Ok(HistoryBatch { rows, unreadable, next: answer.last_evaluated_key.map(Cursor) })
     }
 
     /// Adds an action to the log. Key: the account's log and the entry's id. The condition is false when it exists.

@@ -44,7 +44,7 @@ pub use delivery::{Failed, UndeliverableEmail};
 pub use error::{Passing, StoreError};
 pub use existing::{Existing, Names};
 pub use hand_over::{HandOverRefused, HandOverSignIn};
-pub use history::{HistoryRow, NotARow};
+pub use history::{HistoryBatch, HistoryRow, NotARow};
 pub use limits::{Counted, LimitReached};
 pub use links::{Slot, Superseded};
 pub use looks::{UnclaimedLook, UnclaimedLooks};

@@ -297,6 +297,24 @@ async fn an_event_for_a_bus_that_does_not_exist_is_taken_and_lost() {
 }
 
 #[tokio::test]
+async fn a_bus_is_described_to_who_may_ask_and_another_is_not_there() {
+    let served = Served::start().await;
+    let operator = served.client(OPERATOR_KEY);
+    let described = |name: &str| operator.describe_event_bus().name(name).send();
+    for (name, bus) in [(BUS, BUS), (&bus_arn(BUS), BUS), (DEFAULT_BUS, DEFAULT_BUS)] {
+        let found = described(name).await.expect("it is there");
+        assert_eq!((found.name(), found.arn()), (Some(bus), Some(&*bus_arn(bus))));
+    }
+    for name in ["nowhere".to_owned(), bus_arn(BUS).replace("000000000000", "111111111111")] {
+        let error = described(&name).await.expect_err("it is not there").into_service_error();
+        assert!(error.is_resource_not_found_exception(), "{error:?}");
+    }
+    let publisher = served.client(&access_key_id("publisher"));
+    let refused = publisher.describe_event_bus().name(BUS).send().await.expect_err("it may only publish");
+    assert_eq!(refused.code(), Some("AccessDeniedException"));
+}
+
+#[tokio::test]
 async fn calls_fail_on_demand_with_the_errors_of_eventbridge() {
     let served = Served::start().await;
     for (kind, error) in [

@@ -1,0 +1,118 @@
+//! `ops events`: puts events of the past on a bus again, from the rows of the history.
+use std::time::Duration;
+
+use clap::Subcommand;
+use domain::published_event::Addresses;
+use domain::{PublishedEvent, Timestamp};
+use shared::publishing::EventBus;
+use shared::store::{Cursor, HistoryRow};
+
+use super::pace::Pace;
+use super::progress::Progress;
+use super::{Connection, Operator};
+use crate::error::Failure;
+
+/// The waits, in seconds, before events are put again that EventBridge did not take. After four minutes it is down and not busy.
+const WAITS: [u64; 8] = [1, 2, 4, 8, 15, 30, 60, 120];
+
+/// Commands for events.
+#[derive(Debug, Subcommand)]
+pub enum Events {
+    /// Puts the events of a time on a bus once more: those that `publisher` could not, or all for a bus that is new. Each has the
+    /// `event_id` that it always had. The history has the last 90 days, without the accounts that were deleted since. It reads
+    /// the whole table of the history.
+    Republish {
+        /// The bus, by its name or its ARN.
+        #[arg(long, value_name = "NAME")]
+        bus: String,
+        /// The first second, such as 2026-11-26T08:00:00Z.
+        #[arg(long, value_name = "TIME", value_parser = time)]
+        from: Timestamp,
+        /// The last second; now, if it is left out.
+        #[arg(long, value_name = "TIME", value_parser = time)]
+        to: Option<Timestamp>,
+        /// With the email addresses that events are about, as with the parameter EventAddresses=true.
+        #[arg(long)]
+        addresses: bool,
+        /// Counts the events and puts none on the bus.
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+fn time(text: &str) -> Result<Timestamp, &'static str> {
+    Timestamp::parse_rfc3339(text).ok_or("a time is written as 2026-11-26T08:00:00Z")
+}
+
+/// Runs a command.
+pub async fn run(command: Events, connection: &Connection) -> Result<(), Failure> {
+    let Events::Republish { bus: name, from, to, addresses, dry_run } = command;
+    let operator = Operator::connect(connection).await?;
+    let to = to.unwrap_or_else(|| operator.now());
+    if to < from {
+        return Err(Failure::Input(vec!["--to is before --from".into()]));
+    }
+    let bus = EventBus::new(name.clone(), &operator.sdk);
+    if !bus.exists().await? {
+        // EventBridge would take the events and lose them.
+        return Err(Failure::Input(vec![format!("there is no bus {name:?} in this region")]));
+    }
+    let addresses = if addresses { Addresses::Included } else { Addresses::LeftOut };
+    let bus = Some(&bus).filter(|_| !dry_run);
+    let (events, unreadable) = republish(&operator, bus, (from, to), addresses).await?;
+    let outcome = if dry_run { "would be put on the bus" } else { "are on the bus again" };
+    println!("{events} events {outcome}");
+    if unreadable > 0 {
+        return Err(Failure::Input(vec![format!("{unreadable} rows of the history cannot be read")]));
+    }
+    Ok(())
+}
+
+/// Goes through the history; how many events there were, and how many rows that cannot be read. Without a bus it only counts.
+async fn republish(
+    operator: &Operator,
+    bus: Option<&EventBus>,
+    time: (Timestamp, Timestamp),
+    addresses: Addresses,
+) -> Result<(u64, usize), Failure> {
+    let pace = Pace::new(operator.entropy.clone());
+    let mut progress = Progress::new("events", None, 0);
+    let (mut events, mut unreadable, mut next) = (0, 0, None::<Cursor>);
+    loop {
+        let batch = pace.call(async || operator.store.list_history(time, next.as_ref()).await).await?;
+        for (partition, event_id) in &batch.unreadable {
+            progress.end();
+            eprintln!("the row {partition} {event_id} cannot be read");
+        }
+        unreadable += batch.unreadable.len();
+        let event = |row: &HistoryRow| PublishedEvent::new(row.context(), &row.activity, addresses);
+        let found: Vec<_> = batch.rows.iter().map(event).collect();
+        if let Some(bus) = bus {
+            put(bus, found.clone()).await?;
+        }
+        for _ in found {
+            events += 1;
+            progress.show(events, String::new);
+        }
+        next = batch.next;
+        if next.is_none() {
+            return Ok((events, unreadable));
+        }
+    }
+}
+
+/// Puts events on the bus, those that are not taken again and again.
+async fn put(bus: &EventBus, mut events: Vec<PublishedEvent>) -> Result<(), Failure> {
+    let mut waits = WAITS.iter();
+    while let Err(not_put) = bus.put_in_order(&events, &[]).await {
+        let Some(wait) = waits.next() else { return Err(not_put.why.into()) };
+        let mut place = 0..;
+        events.retain(|_| place.next().is_some_and(|place| not_put.places.contains(&place)));
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "an operator's command waits where a function would give up"
+        )]
+        tokio::time::sleep(Duration::from_secs(*wait)).await;
+    }
+    Ok(())
+}
