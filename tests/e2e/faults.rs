@@ -5,6 +5,7 @@
 //! `tests/it` tests single faults of single flows in process. This is the whole table, built from two lists so that no
 //! pair is missing. The test compares `docs/faults.md` with the outcome.
 mod events;
+mod flow;
 mod image;
 mod table;
 mod walk;
@@ -15,9 +16,10 @@ use dev::browser::SiteResponse;
 use dev::stack::Stack;
 use serde_json::{Value, json};
 
+use self::flow::Flow;
 use self::image::{Change, Snapshot};
 use self::table::Row;
-use self::walk::{Flow, Scene};
+use self::walk::Scene;
 
 /// Where a fault occurs.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -103,7 +105,7 @@ impl Trouble {
 
 /// Flows that run one after another on one stack, and their faults. Most of the time is spent waiting for retries, so the
 /// lanes run in parallel; the mailer's retries are added to the SDK's, so it has two lanes.
-const LANES: [(&[Flow], std::ops::Range<usize>); 8] = [
+const LANES: [(&[Flow], std::ops::Range<usize>); 9] = [
     (&[Flow::Mailer], 0..4),
     (&[Flow::Mailer], 4..TROUBLES.len()),
     (&[Flow::Define, Flow::Confirm], 0..TROUBLES.len()),
@@ -112,6 +114,17 @@ const LANES: [(&[Flow], std::ops::Range<usize>); 8] = [
     (&[Flow::SetPassword, Flow::Promote], 0..TROUBLES.len()),
     (&[Flow::RequestPrimary, Flow::ConfirmPrimary], 0..TROUBLES.len()),
     (&[Flow::Change, Flow::Cancel, Flow::SignOut, Flow::EndSession, Flow::EndOthers], 0..TROUBLES.len()),
+    (
+        &[
+            Flow::CreateAccount,
+            Flow::ChangeAccount,
+            Flow::DisableAccount,
+            Flow::EndAccountSessions,
+            Flow::HandOver,
+            Flow::OpenHandOver,
+        ],
+        0..TROUBLES.len(),
+    ),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -332,6 +345,7 @@ fn assert_calm(answer: &SiteResponse) -> Result<()> {
         ensure!(!text.contains(raw), "{} {text} says {raw:?}", answer.status);
     }
     match answer.status {
+        204 => ensure!(answer.bytes.is_empty(), "204 with a body"),
         200..=399 => ensure!(answer.body.is_object(), "{} without a page", answer.status),
         status => {
             let problem = &answer.body;

@@ -134,8 +134,9 @@ fn is_time(text: &str) -> bool {
     text.len() >= 10 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Whether a text looks like an id (26 characters of base 32), a hash (43 of base 64) or the hash of a password.
+/// Whether a text looks, behind what says of what kind it is, like an id (26 characters of base 32), a hash (43 of base 64) or the hash of a password.
 fn is_secret(text: &str) -> bool {
+    let text = text.rsplit_once('#').map_or(text, |(_, own)| own);
     let all = |fits: fn(&u8) -> bool| text.bytes().all(|byte| fits(&byte));
     text.starts_with("$argon2id$")
         || (text.len() == 26 && all(u8::is_ascii_alphanumeric))

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, ensure};
 use dev::browser::SiteResponse;
 
+use super::flow::Flow;
 use super::image::Change;
-use super::walk::Flow;
 
 /// One flow with one fault.
 #[derive(Clone)]

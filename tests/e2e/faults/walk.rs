@@ -2,10 +2,14 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use dev::browser::{Browser, SiteResponse};
-use dev::stack::Stack;
+use axum::http::Method;
+use dev::browser::{Browser, SiteRequest, SiteResponse};
+use dev::clock;
+use dev::gateway::callers::PRODUCT;
+use dev::stack::{RETURN_URI, Stack};
 use serde_json::{Value, json};
 
+use super::flow::Flow;
 use super::image::Snapshot;
 use crate::client::{new_browser, sign_in};
 
@@ -20,135 +24,8 @@ const PASSWORD: &str = "correct horse battery";
 const NEW_PASSWORD: &str = "otter kettle violet";
 const BACKUP: &str = "mina.spare@example.org";
 const OTHER_BACKUP: &str = "mina.other@example.net";
-
-/// A person's action.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flow {
-    /// Requests a backup email.
-    Define,
-    /// Confirms it.
-    Confirm,
-    /// Confirms another one instead.
-    Change,
-    /// Requests the username.
-    ForgotUsername,
-    /// Requests a sign-in link.
-    RequestLink,
-    /// Opens the link that went to the backup email.
-    OpenLink,
-    /// Signs in with the backup email and the password.
-    SignIn,
-    /// Removes the backup email.
-    Remove,
-    /// Undoes its addition, from the notice.
-    TakeBack,
-    /// Cancels an address that is not confirmed.
-    Cancel,
-    /// Signs out.
-    SignOut,
-    /// Ends the session of another browser.
-    EndSession,
-    /// Ends all sessions but this browser's.
-    EndOthers,
-    /// Sets a password.
-    SetPassword,
-    /// Makes the backup email the primary.
-    Promote,
-    /// Asks for another primary email.
-    RequestPrimary,
-    /// Confirms it.
-    ConfirmPrimary,
-    /// Requests a sign-in link; the fault occurs in the mailer.
-    Mailer,
-}
-
-impl Flow {
-    /// In the order of the document.
-    pub const ALL: [Self; 18] = [
-        Self::Define,
-        Self::Confirm,
-        Self::Change,
-        Self::ForgotUsername,
-        Self::RequestLink,
-        Self::OpenLink,
-        Self::SignIn,
-        Self::Remove,
-        Self::TakeBack,
-        Self::Cancel,
-        Self::SignOut,
-        Self::EndSession,
-        Self::EndOthers,
-        Self::SetPassword,
-        Self::Promote,
-        Self::RequestPrimary,
-        Self::ConfirmPrimary,
-        Self::Mailer,
-    ];
-
-    /// The function with the fault.
-    pub fn function(self) -> &'static str {
-        match self {
-            Self::Define => "request-backup",
-            Self::Confirm | Self::Change => "confirm-backup",
-            Self::ForgotUsername => "forgot-username",
-            Self::RequestLink => "request-magic-link",
-            Self::OpenLink => "open-magic-link",
-            Self::SignIn => "password-login",
-            Self::Remove | Self::Cancel => "remove-backup",
-            Self::TakeBack => "undo-change",
-            Self::SignOut => "sign-out",
-            Self::EndSession | Self::EndOthers => "end-session",
-            Self::SetPassword => "set-password",
-            Self::Promote => "promote-backup",
-            Self::RequestPrimary => "request-primary",
-            Self::ConfirmPrimary => "confirm-primary",
-            Self::Mailer => "mailer",
-        }
-    }
-
-    /// The call that changes something.
-    pub fn commit(self) -> &'static str {
-        match self {
-            Self::SignOut => "DeleteItem",
-            _ => "TransactWriteItems",
-        }
-    }
-
-    /// Whether it leads to an email.
-    pub fn emails(self) -> bool {
-        !matches!(self, Self::Cancel | Self::SignOut | Self::EndSession)
-    }
-
-    /// A table that only the flow's changing transaction uses, if the flow has other transactions.
-    pub fn table(self) -> Option<&'static str> {
-        // The attempt is counted before, in a transaction of its own.
-        (self == Self::SignIn).then_some("SessionsTable")
-    }
-
-    /// Its title in the document.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Define => "Define a backup email (`POST /account/backup`)",
-            Self::Confirm => "Confirm it (`POST /backup/confirm`)",
-            Self::Change => "Confirm another in its place (`POST /backup/confirm`)",
-            Self::ForgotUsername => "Forgot username (`POST /forgot-username`)",
-            Self::RequestLink => "Ask for a sign-in link (`POST /login/link`)",
-            Self::OpenLink => "Open the link to the backup email (`POST /login/open`)",
-            Self::SignIn => "Sign in with backup email and password (`POST /login`)",
-            Self::Remove => "Remove the backup email (`POST /account/backup/remove`)",
-            Self::TakeBack => "Take a change back (`POST /undo`)",
-            Self::Cancel => "Cancel a pending address (`POST /account/backup/remove`)",
-            Self::SignOut => "Sign out (`POST /logout`)",
-            Self::EndSession => "End the session of another browser (`POST /account/sessions/end`)",
-            Self::EndOthers => "End all other sessions (`POST /account/sessions/end`)",
-            Self::SetPassword => "Set a password (`POST /account/password`)",
-            Self::Promote => "Make the backup email the primary (`POST /account/primary/promote`)",
-            Self::RequestPrimary => "Ask for another primary email (`POST /account/primary`)",
-            Self::ConfirmPrimary => "Confirm it (`POST /primary/confirm`)",
-            Self::Mailer => "The mailer, at work on a sign-in link",
-        }
-    }
-}
+const OF_PRODUCT: &str = "noor@example.net";
+const OTHER_OF_PRODUCT: &str = "noor@example.org";
 
 /// The state before the tested request, prepared once; each run starts from its snapshot.
 pub struct Scene<'s> {
@@ -181,6 +58,15 @@ impl<'s> Scene<'s> {
             Flow::Cancel => {
                 sign_in(&mut browser, PRIMARY, PASSWORD).await?;
                 define(stack, &mut browser, BACKUP).await?;
+            }
+            Flow::CreateAccount => {}
+            Flow::ChangeAccount
+            | Flow::DisableAccount
+            | Flow::EndAccountSessions
+            | Flow::HandOver
+            | Flow::OpenHandOver => {
+                let made = send_as_product(stack, &mut browser, put(OF_PRODUCT)).await?;
+                ensure!(made.status == 201, "creating: {} {}", made.status, made.body);
             }
             Flow::Define => sign_in(&mut browser, PRIMARY, PASSWORD).await?,
             Flow::Confirm => {
@@ -219,6 +105,18 @@ impl<'s> Scene<'s> {
                 ensure!(asked.status == 202, "asking: {} {}", asked.status, asked.body);
                 token = Some(mailed(stack, BACKUP, "/primary/confirm?token=").await?);
             }
+            Flow::DisableAccount | Flow::EndAccountSessions => {
+                browser.post("/login/link", &json!({ "email": OF_PRODUCT })).await?;
+                let link = mailed(stack, OF_PRODUCT, "/login/open?token=").await?;
+                let opened = browser.post("/login/open", &json!({ "token": link })).await?;
+                ensure!(opened.status == 200, "opening: {} {}", opened.status, opened.body);
+            }
+            Flow::OpenHandOver => {
+                let given = send_as_product(stack, &mut browser, hand_over()).await?;
+                let link = given.body["link"].as_str().and_then(|link| link.split_once("?token="));
+                token = Some(link.with_context(|| format!("no link: {}", given.body))?.1.to_owned());
+                let_hand_overs_last(stack)?;
+            }
             Flow::EndSession => token = Some(name_of_session(&mut other).await?),
             _ => {}
         }
@@ -234,12 +132,23 @@ impl<'s> Scene<'s> {
     /// The same request from a browser that has made it before.
     pub async fn act_again(&self, browser: &Browser) -> Result<(SiteResponse, Browser)> {
         let mut browser = browser.clone();
-        let (path, body) = self.request();
-        Ok((browser.post(path, &body).await?, browser))
+        let answer = match self.request() {
+            request if self.flow.is_of_product() => {
+                send_as_product(self.stack, &mut browser, request).await?
+            }
+            request => browser.send(&request).await?,
+        };
+        Ok((answer, browser))
     }
 
-    fn request(&self) -> (&'static str, Value) {
-        match self.flow {
+    fn request(&self) -> SiteRequest {
+        let (path, body) = match self.flow {
+            Flow::CreateAccount => return put(OF_PRODUCT),
+            Flow::ChangeAccount => return put(OTHER_OF_PRODUCT),
+            Flow::DisableAccount => return of_product(Method::POST, "/disable", None),
+            Flow::EndAccountSessions => return of_product(Method::POST, "/end-sessions", None),
+            Flow::HandOver => return hand_over(),
+            Flow::OpenHandOver => ("/hand-over", json!({ "token": self.token })),
             Flow::Define => ("/account/backup", json!({ "email": BACKUP })),
             Flow::Confirm | Flow::Change => ("/backup/confirm", json!({ "token": self.token })),
             Flow::ForgotUsername => ("/forgot-username", json!({ "email": PRIMARY })),
@@ -256,7 +165,8 @@ impl<'s> Scene<'s> {
             Flow::RequestPrimary => ("/account/primary", json!({ "email": BACKUP })),
             Flow::ConfirmPrimary => ("/primary/confirm", json!({ "token": self.token })),
             Flow::SetPassword => ("/account/password", json!({ "password": NEW_PASSWORD })),
-        }
+        };
+        SiteRequest::json(Method::POST, path, Some(body))
     }
 
     /// Asserts that the expected browsers are signed out, whatever cookies they kept, and no others.
@@ -267,6 +177,7 @@ impl<'s> Scene<'s> {
             (is_in(&self.browser).await?, is_in(browser).await?, is_in(&self.other).await?);
         let wanted = match self.flow {
             Flow::SignOut => (false, false, true),
+            Flow::DisableAccount | Flow::EndAccountSessions => (false, false, false),
             Flow::EndSession | Flow::EndOthers | Flow::Promote | Flow::ConfirmPrimary => (true, true, false),
             Flow::SetPassword => {
                 // Whose answer was lost signs in with the new password.
@@ -286,6 +197,27 @@ impl<'s> Scene<'s> {
         ensure!(answer.status == 200, "{} {}", answer.status, answer.body);
         Ok(())
     }
+}
+
+/// A product's request about its account.
+fn of_product(method: Method, action: &str, body: Option<Value>) -> SiteRequest {
+    SiteRequest::json(method, &format!("/admin/accounts/employee-4711{action}"), body)
+}
+
+/// The product's account as it is to be, with this primary email.
+fn put(email: &str) -> SiteRequest {
+    let wanted = json!({ "username": "noor", "email": email, "email_verified": true, "kind": "regular" });
+    of_product(Method::PUT, "", Some(wanted))
+}
+
+fn hand_over() -> SiteRequest {
+    of_product(Method::POST, "/hand-over", Some(json!({ "return_to": RETURN_URI })))
+}
+
+/// Signs a request as the product that may do everything, and sends it.
+async fn send_as_product(stack: &Stack, browser: &mut Browser, request: SiteRequest) -> Result<SiteResponse> {
+    let product = stack.callers().named(PRODUCT).cloned().context("no product")?;
+    browser.send(&product.signer().signed(request, stack.page_url(), clock::now())?).await
 }
 
 /// Requests a backup email; returns the token of the email.
@@ -313,6 +245,18 @@ fn confirm_long_ago(stack: &Stack) -> Result<()> {
         if row["verified_at"].is_object() {
             row["verified_at"] = json!({ "N": "1" });
             tables.put("AccountsTable", &row)?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes all links of hand-overs last an hour: all faults together take longer than the minute that such a link lives.
+fn let_hand_overs_last(stack: &Stack) -> Result<()> {
+    let tables = stack.tables();
+    for mut row in tables.items("LinksTable")? {
+        if row["return_to"].is_object() {
+            row["expires_at"] = json!({ "N": (clock::now().unix_timestamp() + 3600).to_string() });
+            tables.put("LinksTable", &row)?;
         }
     }
     Ok(())
