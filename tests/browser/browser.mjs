@@ -163,6 +163,21 @@ export class Visitor {
   }
 }
 
+/** Presses Tab once for each name; the element that then has the focus must have that name. */
+export async function tabTo(page, ...names) {
+  for (const name of names) {
+    await page.keyboard.press("Tab");
+    const focus = await page.evaluate(() => {
+      const element = document.activeElement;
+      const { outlineStyle, outlineWidth } = getComputedStyle(element);
+      const name = element.labels?.[0]?.innerText ?? element.innerText;
+      return { name, outline: outlineStyle === "none" ? 0 : parseFloat(outlineWidth) };
+    });
+    assert.equal(focus.name, name);
+    assert(focus.outline >= 2, `the focus on ${name} cannot be seen`);
+  }
+}
+
 /** Checks one page as it is: in both colour schemes, narrow and wide, with axe. */
 export class Inspector {
   static async start(browser, shots) {

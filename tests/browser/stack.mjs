@@ -1,9 +1,10 @@
 // The local stack as a child process, its mailbox, and an operator's key to its tables and its bus.
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 
 const REPOSITORY = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
 /** A first build compiles the AWS SDK. */
@@ -77,6 +78,26 @@ export class Stack {
     return { id, secret };
   }
 
+  /** The access key of a caller of the account API, by the caller's name. */
+  caller(name) {
+    const [, id, secret] = new RegExp(`^ +${name} +(\\w+):(\\w+)$`, "m").exec(this.#said);
+    return { id, secret };
+  }
+
+  /** Registers a product with the operator's command line. */
+  async addClient(...options) {
+    const tables = ["Accounts", "Clients", "History", "Limits", "Links", "Outbox", "Sessions"];
+    const env = {
+      ...process.env,
+      AWS_ENDPOINT_URL: this.aws,
+      AWS_REGION: "us-east-1",
+      AWS_ACCESS_KEY_ID: "operator",
+      AWS_SECRET_ACCESS_KEY: "local",
+      ...Object.fromEntries(tables.map((table) => [`${table.toUpperCase()}_TABLE`, `${table}Table`])),
+    };
+    await promisify(execFile)("cargo", ["ops", "clients", "add", ...options], { cwd: REPOSITORY, env });
+  }
+
   async mails() {
     return (await fetch(`${this.mailbox}/mails`)).json();
   }
@@ -141,6 +162,11 @@ export class Stack {
         ExpressionAttributeValues: { ":past": { N: String(Math.floor(Date.now() / 1000) - 1) } },
       });
     }
+  }
+
+  /** How many sessions there are, of all accounts. */
+  async countSessions() {
+    return (await this.#scan("SessionsTable")).length;
   }
 
   /** Makes every sign-in too old for a change of the backup email. */

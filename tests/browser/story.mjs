@@ -2,7 +2,7 @@
 // scripts allowed.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { launch, Visitor } from "./browser.mjs";
+import { launch, tabTo, Visitor } from "./browser.mjs";
 import { accounts, people } from "./people.mjs";
 import { Stack } from "./stack.mjs";
 import { LANGUAGES, textsOf } from "./texts.mjs";
@@ -22,21 +22,6 @@ after(async () => {
   await browser?.close();
   await stack?.stop();
 });
-
-/** Presses Tab once for each name; the element that then has the focus must have that name. */
-async function tabTo(page, ...names) {
-  for (const name of names) {
-    await page.keyboard.press("Tab");
-    const focus = await page.evaluate(() => {
-      const element = document.activeElement;
-      const { outlineStyle, outlineWidth } = getComputedStyle(element);
-      const name = element.labels?.[0]?.innerText ?? element.innerText;
-      return { name, outline: outlineStyle === "none" ? 0 : parseFloat(outlineWidth) };
-    });
-    assert.equal(focus.name, name);
-    assert(focus.outline >= 2, `the focus on ${name} cannot be seen`);
-  }
-}
 
 for (const language of LANGUAGES) {
   test(`a person lives the whole story without scripts (${language})`, async () => {

@@ -227,6 +227,8 @@ async fn an_account_without_a_password_signs_in_again_with_a_link() {
     assert!(page.words().contains("Sign in again as mina"), "{}", page.words());
     assert!(!page.body.contains("type=\"password\"") && page.body.contains("action=\"/login/link\""));
     assert!(page.body.contains("Back to your account"));
+    assert!(page.words().contains("Sign in with an email"), "{}", page.words());
+    assert!(!page.words().contains("Or sign in") && !page.words().contains("backup email works too"));
 }
 
 #[tokio::test]
@@ -237,7 +239,10 @@ async fn signing_in_to_another_account_is_told() {
     let browser = world.signed_in(&mina).await;
     world.after(QUARTER * 2);
     let page = browser.submit("/account/backup/remove", &[("what", "confirmed")]).await;
-    assert!(page.words().contains("Not mina? Sign in to another account"), "{}", page.words());
+    for said in ["Or sign in without", "Your backup email works too.", "Not mina? Sign in to another account"]
+    {
+        assert!(page.words().contains(said), "{}", page.words());
+    }
     let fields = [("identifier", "joris"), ("password", PASSWORD), ("next", "/account/password")];
     let page = browser.submit("/login", &fields).await;
     assert!(

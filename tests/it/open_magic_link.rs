@@ -242,6 +242,20 @@ async fn the_browsers_former_session_ends() {
 }
 
 #[tokio::test]
+async fn who_signs_in_again_is_not_told_to_stay_signed_in() {
+    let world = World::new();
+    let browser = world.person("mina").signed_in().await;
+    let token = browser.emailed_token("/login/link", "mina@example.com").await;
+    insta::assert_snapshot!(browser.get(&page(&token)).await.shown(), @r"
+    200
+    Sign in as mina?
+    Sign in as mina
+    You didn’t ask for this link? Close this page, and nothing happens.
+    ");
+    assert_eq!(open(&browser, &token).await.status, 200);
+}
+
+#[tokio::test]
 async fn what_is_no_sign_in_link_is_unknown() {
     let world = World::new();
     let (_, confirmation) = world.person("mina").asks_for_backup("spare@example.org").await;

@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use domain::{
-    Account, AccountKind, Backup, ConfirmedAddress, FormId, HashingKeys, History, Language, MessageId,
-    PasswordHasher, Purpose, SignInMethod, Token, TypedPassword, password,
+    Account, AccountId, AccountKind, Backup, ConfirmedAddress, FormId, HashingKeys, History, Language,
+    MessageId, PasswordHasher, Purpose, SignInMethod, Token, TypedPassword, password,
 };
 use shared::mail::Email;
 use shared::texts::Texts;
@@ -33,7 +33,7 @@ fn form_id() -> FormId {
 const PRODUCT: &str = "Product <&> Co";
 
 fn wanted(change: Change) -> WantedChange {
-    WantedChange::new(change, &account(AccountKind::Regular, Backup::None))
+    WantedChange::new(change, &account(AccountKind::Regular, Backup::None), since())
 }
 
 /// The pages of strangers.
@@ -144,9 +144,10 @@ fn pages(language: Language) -> Vec<(&'static str, String, String)> {
         let page = ConfirmPage::new(&mina, &address("new@example.org"), &token, asker, texts());
         add("confirm.html", format!("asker {asker}"), &page);
         add("confirm.html", "wrong code".into(), &page.clone().with_problem(&Code::WrongCode.into()));
-        for signed_in in [None, Some(&mina)] {
-            let page = OpenLinkPage::new(&mina, signed_in, &token, asker, texts());
-            add("open-link.html", format!("asker {asker}, {}", signed_in.is_some()), &page);
+        let joris = Account { id: AccountId::new("b"), ..mina.clone() };
+        for other in [None, Some(&joris)] {
+            let page = OpenLinkPage::new(&mina, other, &token, asker, texts());
+            add("open-link.html", format!("asker {asker}, {}", other.is_some()), &page);
             add("open-link.html", "no code".into(), &page.clone().with_problem(&Code::CodeNeeded.into()));
         }
     }

@@ -81,7 +81,7 @@ async fn end(app: &App<RateLimits>, request: Request) -> Result<Reply, Error> {
             What::One(_) => Change::EndSession,
             What::Others { .. } => Change::EndOtherSessions,
         };
-        return Ok(Reply::to_sign_in_again(&WantedChange::new(change, &user.account), &texts));
+        return Ok(Reply::to_sign_in_again(&WantedChange::new(change, &user.account, now), &texts));
     }
 
     let outcome = match what {

@@ -3,7 +3,7 @@
 //!
 //! The link works in any browser, because no browser has requested it: the product sends its person there with it. It works for
 //! a minute, and once.
-use domain::oidc::ClientName;
+use domain::oidc::{Client, ClientName};
 use domain::{Account, FormId, HandOver, Purpose, SignInMethod, Timestamp, Token};
 use serde::Deserialize;
 use shared::app::App;
@@ -12,8 +12,8 @@ use shared::logging;
 use shared::metrics::Event;
 use shared::requirements::HandOverSignIns;
 use shared::store::{HandOverRefused, HandOverSignIn};
-use shared::web::pages::{HandOverPage, SignedIn};
-use shared::web::{Code, Reply, Request, StatusCode};
+use shared::web::pages::{HandOverPage, ProblemPage, SignedIn};
+use shared::web::{Code, Problem, Reply, Request, StatusCode};
 
 /// What the links of this flow are for.
 const PURPOSE: Purpose = Purpose::HandOver;
@@ -38,11 +38,11 @@ pub async fn get(app: &App<HandOverSignIns>, request: Request) -> Result<Reply, 
     let token = request.link_token().ok_or(Error::link(PURPOSE, Code::LinkUnknown))?;
     let Found { account, client, .. } = match find(app, &token, now).await {
         Ok(found) => found,
-        Err(error) => return used_before(app, &request, &token, None, error, now).await,
+        Err(error) => return refused(app, &request, &token, None, error, now).await,
     };
-    let user = app.authenticate(&request, now).await?;
+    let other = app.authenticate(&request, now).await?.filter(|user| user.account.id != account.id);
     let page = HandOverPage::new(&account, &client, &token, app.form_id(), app.texts(account.language))
-        .with_signed_in(user.as_ref().map(|user| &user.account));
+        .with_other(other.as_ref().map(|user| &user.account));
     app.count(Event::Opened(PURPOSE));
     Ok(Reply::page(StatusCode::OK, page))
 }
@@ -55,7 +55,7 @@ pub async fn post(app: &App<HandOverSignIns>, request: Request) -> Result<Reply,
     let of_form = secret_of_form(app, &form.form_id, &token);
     let Found { link, account, .. } = match find(app, &token, now).await {
         Ok(found) => found,
-        Err(error) => return used_before(app, &request, &token, of_form, error, now).await,
+        Err(error) => return refused(app, &request, &token, of_form, error, now).await,
     };
 
     let secret = of_form.clone().unwrap_or_else(|| app.entropy.token());
@@ -71,12 +71,16 @@ pub async fn post(app: &App<HandOverSignIns>, request: Request) -> Result<Reply,
         Err(HandOverRefused::LinkDead) => {
             let error = find(app, &token, now).await.err();
             let error = error.unwrap_or(Error::link(PURPOSE, Code::LinkUsed));
-            return used_before(app, &request, &token, of_form, error, now).await;
+            return refused(app, &request, &token, of_form, error, now).await;
         }
-        Err(HandOverRefused::AccountEnded) => return Err(Error::link(PURPOSE, Code::LinkReplaced)),
+        Err(HandOverRefused::AccountEnded) => {
+            let error = Error::link(PURPOSE, Code::LinkReplaced);
+            return refused(app, &request, &token, of_form, error, now).await;
+        }
         Err(HandOverRefused::LimitReached(limit)) => {
             app.record_limit_reached(&limit);
-            return Err(Error::link(PURPOSE, Code::TooManySignIns));
+            let error = Error::link(PURPOSE, Code::TooManySignIns);
+            return refused(app, &request, &token, of_form, error, now).await;
         }
     }
 
@@ -100,9 +104,9 @@ fn handed_over(request: &Request, account: &Account, link: &HandOver, secret: &T
         .with_way_back(&link.way_back(), account)
 }
 
-/// The answer to a link that was used before: to a second click that of the first, and in a browser that is signed in to the
-/// account the account page. To everybody else, and to every other error, the error.
-async fn used_before(
+/// The answer to a link that does not work. One that was used before has the answers of [`used_before`]. Everybody else gets the
+/// refusal, with the way back to the product, if it still has that address: there the person gets another link.
+async fn refused(
     app: &App<HandOverSignIns>,
     request: &Request,
     token: &Token,
@@ -110,19 +114,49 @@ async fn used_before(
     error: Error,
     now: Timestamp,
 ) -> Result<Reply, Error> {
-    let Error::LinkRefused { code: Code::LinkUsed, .. } = error else { return Err(error) };
+    let Error::LinkRefused { code, .. } = error else { return Err(error) };
+    if code == Code::LinkUnknown {
+        return Err(error);
+    }
     let Some(link) = app.store.find_hand_over(&token.hash()).await? else { return Err(error) };
+    if code == Code::LinkUsed
+        && let Some(reply) = used_before(app, request, &link, of_form, now).await?
+    {
+        return Ok(reply);
+    }
+    let Some(client) = find_client(app, &link).await? else { return Err(error) };
+    let texts = app.texts(request.language());
+    let page = ProblemPage::of_hand_over(code, &client.name, &link.return_to, texts.clone());
+    Err(Error::on_page(Problem::about(PURPOSE, code), page, texts))
+}
+
+/// The answer to a link that was used before: to a second click that of the first, and in a browser that is signed in to the
+/// account the account page.
+async fn used_before(
+    app: &App<HandOverSignIns>,
+    request: &Request,
+    link: &HandOver,
+    of_form: Option<Token>,
+    now: Timestamp,
+) -> Result<Option<Reply>, Error> {
     if let Some(secret) = of_form
         && let Some(session) = app.store.touch_session(&secret.hash(), now).await?
         && let Some(account) = app.store.load_account(&link.account_id).await?
         && session.is_valid_for(&account)
     {
-        return Ok(handed_over(request, &account, &link, &secret));
+        return Ok(Some(handed_over(request, &account, link, &secret)));
     }
     let user = app.authenticate(request, now).await?.filter(|user| user.account.id == link.account_id);
-    let Some(user) = user else { return Err(error) };
-    let reply = Reply::see_other("/account", StatusCode::OK, &SignedIn::new(&user.account));
-    Ok(reply.with_way_back(&link.way_back(), &user.account))
+    Ok(user.map(|user| {
+        let reply = Reply::see_other("/account", StatusCode::OK, &SignedIn::new(&user.account));
+        reply.with_way_back(&link.way_back(), &user.account)
+    }))
+}
+
+/// The product of a link, if it still has the address to return to.
+async fn find_client(app: &App<HandOverSignIns>, link: &HandOver) -> Result<Option<Client>, Error> {
+    let client = app.store.find_client(&link.client).await?;
+    Ok(client.filter(|client| link.way_back().is_of(client)))
 }
 
 /// Finds the link, if it is live, with its account as it was when the link was made, and the product, if it still has the
@@ -138,7 +172,6 @@ async fn find(app: &App<HandOverSignIns>, token: &Token, now: Timestamp) -> Resu
     if account.is_disabled() || link.generation != account.generation {
         return Err(Error::link(PURPOSE, Code::LinkReplaced));
     }
-    let client = app.store.find_client(&link.client).await?;
-    let client = client.filter(|client| link.way_back().is_of(client)).ok_or_else(unknown)?;
+    let client = find_client(app, &link).await?.ok_or_else(unknown)?;
     Ok(Found { link, account, client: client.name })
 }

@@ -37,7 +37,7 @@ pub async fn post(app: &App, request: Request) -> Result<Reply, Error> {
     let what = form.what.unwrap_or(if account.pending().is_some() { What::Pending } else { What::Confirmed });
     // Cancelling needs this too: otherwise a thief at an unlocked laptop could block the owner.
     if !session.is_fresh(now) {
-        let wanted = WantedChange::new(what.into(), &account);
+        let wanted = WantedChange::new(what.into(), &account, now);
         return Ok(Reply::to_sign_in_again(&wanted, &app.texts(account.language)));
     }
 

@@ -33,7 +33,8 @@ pub async fn post(app: &App<EmailRequests>, request: Request) -> Result<Reply, E
 
     let address = may_become_backup(&user.account, &form.email, now).map_err(refuse)?;
     if !user.session.is_fresh(now) {
-        return Ok(Reply::to_sign_in_again(&wanted(&user.account, &address, &form.email), &texts));
+        let wanted = wanted(&user.account, &address, &form.email, now);
+        return Ok(Reply::to_sign_in_again(&wanted, &texts));
     }
     let limits = app.needs.confirmation_limits(&user.account.id, &address);
     let generation = user.account.generation;
@@ -65,11 +66,11 @@ fn requested(app: &App<EmailRequests>, account: &Account, now: Timestamp) -> Rep
 }
 
 /// What is wanted. A pending address was not typed: "Send again" submits it.
-fn wanted(account: &Account, address: &EmailAddress, typed: &str) -> WantedChange {
+fn wanted(account: &Account, address: &EmailAddress, typed: &str, now: Timestamp) -> WantedChange {
     if account.backup.pending().is_some_and(|pending| pending.address == *address) {
-        WantedChange::new(Change::SendAgain, account)
+        WantedChange::new(Change::SendAgain, account, now)
     } else {
-        WantedChange::new(Change::RequestBackup, account).with_typed(typed)
+        WantedChange::new(Change::RequestBackup, account, now).with_typed(typed)
     }
 }
 

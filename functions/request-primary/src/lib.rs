@@ -40,7 +40,7 @@ pub async fn post(app: &App<EmailRequests>, request: Request) -> Result<Reply, E
     let address = may_become_primary(app, &account, &form.email, now)?;
     let texts = app.texts(account.language);
     if !session.is_fresh(now) {
-        let wanted = WantedChange::new(Change::RequestPrimary, &account).with_typed(&form.email);
+        let wanted = WantedChange::new(Change::RequestPrimary, &account, now).with_typed(&form.email);
         return Ok(Reply::to_sign_in_again(&wanted, &texts));
     }
 

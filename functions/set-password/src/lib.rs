@@ -27,7 +27,7 @@ pub async fn get(app: &App<PasswordChecks>, request: Request) -> Result<Reply, E
     may_have_password(&account, &texts)?;
     // Before a password is chosen, and not after it was sent.
     if !session.is_fresh(now) {
-        return Ok(to_sign_in_again(&account, &texts));
+        return Ok(to_sign_in_again(&account, &texts, now));
     }
     let page = PasswordPage::new(&account, app.form_id(), texts);
     Ok(Reply::page(StatusCode::OK, page).having_resumed(request.wanted_change().as_ref()))
@@ -49,7 +49,7 @@ pub async fn post(app: &App<PasswordChecks>, request: Request) -> Result<Reply, 
     let texts = app.texts(user.account.language);
     may_have_password(&user.account, &texts)?;
     if !user.session.is_fresh(now) {
-        return Ok(to_sign_in_again(&user.account, &texts));
+        return Ok(to_sign_in_again(&user.account, &texts, now));
     }
 
     let refuse = |code: Code| {
@@ -79,8 +79,8 @@ pub async fn post(app: &App<PasswordChecks>, request: Request) -> Result<Reply, 
     Ok(password_set(secret))
 }
 
-fn to_sign_in_again(account: &Account, texts: &Texts) -> Reply {
-    Reply::to_sign_in_again(&WantedChange::new(Change::SetPassword, account), texts)
+fn to_sign_in_again(account: &Account, texts: &Texts, now: Timestamp) -> Reply {
+    Reply::to_sign_in_again(&WantedChange::new(Change::SetPassword, account, now), texts)
 }
 
 fn password_set(secret: Token) -> Reply {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Banner;
 use super::cookies::MAX_TYPED_BYTES;
-use domain::{Account, AccountId};
+use domain::{Account, AccountId, Timestamp};
 
 /// A change that needs a recent sign-in. The set is closed: what is not in it leads nowhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,19 +98,23 @@ pub struct WantedChange {
     pub email: String,
     /// Whether it has a password to sign in with.
     pub has_password: bool,
+    /// Whether it has a backup email that signs in.
+    #[serde(default)]
+    pub has_backup: bool,
     /// What was typed. Empty for a text that is too long for an address.
     typed: String,
 }
 
 impl WantedChange {
-    /// A change of this account.
-    pub fn new(change: Change, account: &Account) -> Self {
+    /// A change that this account wants now.
+    pub fn new(change: Change, account: &Account, now: Timestamp) -> Self {
         Self {
             change,
             owner: mark(&account.id),
             username: account.username.as_str().to_owned(),
             email: account.primary.address.shown(),
             has_password: account.password_hash.is_some(),
+            has_backup: account.active_backup(now).is_some(),
             typed: String::new(),
         }
     }
@@ -171,6 +175,7 @@ mod tests {
             username: "mina".into(),
             email: "mina@example.com".into(),
             has_password: true,
+            has_backup: true,
             typed: String::new(),
         };
         wanted.with_typed(typed)

@@ -41,6 +41,10 @@ async fn a_link_works_once() {
     let stranger = world.visitor();
     assert_dead(&look(&stranger, &token).await, 410, "Each link works once");
     assert_dead(&press(&stranger, &token).await, 410, "Each link works once");
+    let ask = Ask::new("GET", &format!("{PAGE}?token={token}")).header("accept", "application/json");
+    let problem = stranger.ask(&ask).await;
+    assert_eq!((problem.status, &*problem.code()), (410, "link-used"));
+    assert!(!problem.body.contains("shop.example.com"), "{}", problem.body);
     // Who looks back is signed in, and goes to the account page.
     assert_eq!(look(&browser, &token).await.shown(), "303 to /account");
     let pressed = press(&browser, &token).await;
@@ -263,4 +267,43 @@ async fn a_failing_database_leaves_everything_as_it_was_and_the_link_works_after
         assert_eq!(world.dump(), before, "{operation}");
     }
     assert_eq!(press(&world.visitor(), &token).await.status, 303);
+}
+
+#[tokio::test]
+async fn the_page_of_a_dead_link_leads_back_to_the_product_while_that_has_the_address() {
+    let world = World::new();
+    let (shop, _) = world.shop_with_mina().await;
+    let leads_back = |answer: &Answer| {
+        let way = format!("<a class=\"button\" href=\"{}\">Back to Shop</a>", back_to(&shop));
+        answer.body.contains(&way)
+    };
+    let used = world.handed_over(&shop, None).await;
+    press(&world.visitor(), &used).await;
+    let ended = world.handed_over(&shop, None).await;
+    world.post_account(ID, "end-sessions").await;
+    let late = world.handed_over(&shop, None).await;
+    let mut dead = vec![(used, "Each link works once"), (ended, "Everybody was signed out")];
+    let assert_all_lead_back = async |dead: &[(String, &str)]| {
+        for (token, said) in dead {
+            for answer in [look(&world.visitor(), token).await, press(&world.visitor(), token).await] {
+                assert_dead(&answer, 410, said);
+                assert!(leads_back(&answer), "{}", answer.body);
+            }
+        }
+    };
+    assert_all_lead_back(&dead).await;
+    world.after(Duration::from_secs(61));
+    dead.remove(1);
+    dead.push((late, "It worked for one minute"));
+    assert_all_lead_back(&dead).await;
+    let unknown = look(&world.visitor(), &"A".repeat(43)).await;
+    assert!(unknown.status == 404 && !leads_back(&unknown), "{}", unknown.shown());
+
+    let without = domain::oidc::Client { return_uris: vec![], ..shop.client.clone() };
+    assert!(world.with_clients().store.change_client(&shop.client, &without).await.expect("a write"));
+    for (token, _) in &dead {
+        let answer = look(&world.visitor(), token).await;
+        assert!(answer.status == 410 && !leads_back(&answer), "{}", answer.body);
+        assert!(answer.body.contains("Go to your account"));
+    }
 }

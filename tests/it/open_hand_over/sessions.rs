@@ -128,12 +128,27 @@ async fn a_session_of_another_account_ends_with_the_button_and_not_before() {
     let kept = browser.duplicate();
     let token = world.handed_over(&shop, None).await;
     let page = look(&browser, &token).await;
-    assert!(page.words().contains("You are already signed in here as joris"), "{}", page.words());
+    assert!(
+        page.words().contains("You are signed in here as joris. If you go on, that session ends."),
+        "{}",
+        page.words()
+    );
     assert!(page.words().contains("Stay signed in as joris"));
     assert!(kept.is_signed_in().await);
     press(&browser, &token).await;
     assert_eq!(browser.get_json("/account").await.json()["username"], "mina");
     assert!(!kept.is_signed_in().await, "the session that the browser had has ended");
+}
+
+#[tokio::test]
+async fn who_is_signed_in_already_is_only_asked_to_go_on() {
+    let world = World::new();
+    let (shop, _) = world.shop_with_mina().await;
+    let browser = world.visitor();
+    press(&browser, &world.handed_over(&shop, None).await).await;
+    let page = look(&browser, &world.handed_over(&shop, None).await).await;
+    assert!(page.words().contains("Go on as mina"), "{}", page.words());
+    assert!(!page.words().contains("signed in here") && !page.words().contains("Stay signed in"));
 }
 
 #[tokio::test]

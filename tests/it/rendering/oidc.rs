@@ -2,10 +2,11 @@
 use domain::oidc::{ClientName, RedirectUri};
 use domain::{AccountKind, Backup, Language, Token};
 use shared::texts::Texts;
-use shared::web::LocalPath;
 use shared::web::pages::{
-    AccountPage, ClientSignOutPage, ClientSignedOutPage, ContinuePage, HandOverPage, OpenLinkPage, SignInPage,
+    AccountPage, ClientSignOutPage, ClientSignedOutPage, ContinuePage, HandOverPage, OpenLinkPage,
+    ProblemPage, SignInPage,
 };
+use shared::web::{Code, LocalPath};
 
 use super::samples::{account, since};
 use super::{PRODUCT, form_id, rendered};
@@ -36,11 +37,13 @@ pub fn pages(language: Language) -> Vec<(&'static str, String, String)> {
     let elsewhere = AccountPage::new(&mina, since(), texts()).with_client_elsewhere(Some(client.to_string()));
     pages.push(rendered("account.html", "a product waits elsewhere".into(), &elsewhere));
     let back = RedirectUri::parse("https://shop.example.com/settings?tab=1&from=x").expect("an address");
+    let dead = ProblemPage::of_hand_over(Code::LinkExpired, &client, &back, texts());
+    pages.push(rendered("problem.html", "handed over too late".into(), &dead));
     let back = AccountPage::new(&mina, since(), texts()).with_way_back(Some((client.clone(), back)));
     pages.push(rendered("account.html", "handed over by a product".into(), &back));
-    for signed_in in [None, Some(&mina)] {
-        let page = HandOverPage::new(&mina, &client, &token, form_id(), texts()).with_signed_in(signed_in);
-        pages.push(rendered("hand-over.html", format!("signed in: {}", signed_in.is_some()), &page));
+    for other in [None, Some(&mina)] {
+        let page = HandOverPage::new(&mina, &client, &token, form_id(), texts()).with_other(other);
+        pages.push(rendered("hand-over.html", format!("another signed in: {}", other.is_some()), &page));
     }
     for (what, known) in [("a product", Some(&client)), ("somebody", None)] {
         let fields = vec![("state".to_owned(), "\"<b>".to_owned()), ("\"<b>".to_owned(), String::new())];

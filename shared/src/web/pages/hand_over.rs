@@ -15,7 +15,7 @@ pub struct HandOverPage {
     username: String,
     /// The product that leads there.
     client: String,
-    /// Who is already signed in in this browser.
+    /// Who else is signed in in this browser.
     signed_in_as: Option<String>,
     #[serde(skip)]
     form_id: FormId,
@@ -36,9 +36,9 @@ impl HandOverPage {
         }
     }
 
-    /// Says who is signed in in this browser, if somebody is.
+    /// Says who else is signed in in this browser, if somebody is.
     #[must_use]
-    pub fn with_signed_in(self, signed_in: Option<&Account>) -> Self {
-        Self { signed_in_as: signed_in.map(|account| account.username.as_str().to_owned()), ..self }
+    pub fn with_other(self, other: Option<&Account>) -> Self {
+        Self { signed_in_as: other.map(|account| account.username.as_str().to_owned()), ..self }
     }
 }

@@ -103,7 +103,7 @@ pub struct OpenLinkPage {
     #[serde(skip)]
     text: Texts,
     username: String,
-    /// Who is already signed in in this browser.
+    /// Who else is already signed in in this browser. The owner of the link needs no such hint: to sign in again is what they want.
     signed_in_as: Option<String>,
     /// Whether this browser needs the code that the requesting page shows.
     needs_code: bool,
@@ -125,10 +125,11 @@ impl OpenLinkPage {
         is_same_browser: bool,
         text: Texts,
     ) -> Self {
+        let other = signed_in.filter(|other| other.id != account.id);
         Self {
             text,
             username: account.username.as_str().to_owned(),
-            signed_in_as: signed_in.map(|account| account.username.as_str().to_owned()),
+            signed_in_as: other.map(|other| other.username.as_str().to_owned()),
             needs_code: !is_same_browser,
             client_elsewhere: None,
             problem: None,

@@ -6,11 +6,12 @@ use super::super::problem::{Code, Problem};
 use super::Shown;
 use crate::texts::Texts;
 use domain::Purpose;
+use domain::oidc::{ClientName, RedirectUri};
 
 /// Where a person can go next.
 #[derive(Debug, Clone, Serialize)]
 struct NextStep {
-    href: &'static str,
+    href: String,
     label: String,
 }
 
@@ -32,7 +33,7 @@ impl ProblemPage {
             Code::WrongCredentials | Code::ChangedMeanwhile => ("/login", "way-on-sign-in"),
             _ => ("/account", "way-on-account"),
         };
-        let next_step = NextStep { href, label: text.message(label) };
+        let next_step = NextStep { href: href.to_owned(), label: text.message(label) };
         Self { problem: Shown::new(problem, &text), next_step, text }
     }
 
@@ -44,7 +45,14 @@ impl ProblemPage {
                 ("/account", "way-on-account")
             }
         };
-        let next_step = NextStep { href, label: text.message(label) };
+        let next_step = NextStep { href: href.to_owned(), label: text.message(label) };
         Self { problem: Shown::new(&Problem::about(purpose, code), &text), next_step, text }
+    }
+
+    /// The page of a link of a hand-over that does not work, with the way back to the product, where another can be had.
+    pub fn of_hand_over(code: Code, client: &ClientName, back: &RedirectUri, text: Texts) -> Self {
+        let label = text.format("account-back", &[("client", client.as_str())]);
+        let next_step = NextStep { href: back.as_str().to_owned(), label };
+        Self { next_step, ..Self::of_link(Purpose::HandOver, code, text) }
     }
 }
