@@ -45,7 +45,7 @@ impl<'s> Scene<'s> {
     pub async fn set(stack: &'s Stack, flow: Flow) -> Result<Self> {
         let (mut browser, mut other, mut token) = (new_browser(stack)?, new_browser(stack)?, None);
         match flow {
-            Flow::ForgotUsername | Flow::RequestLink | Flow::Mailer => {}
+            Flow::ForgotUsername | Flow::RequestLink | Flow::Mailer | Flow::CreateAccount => {}
             Flow::SignOut
             | Flow::EndSession
             | Flow::EndOthers
@@ -59,7 +59,6 @@ impl<'s> Scene<'s> {
                 sign_in(&mut browser, PRIMARY, PASSWORD).await?;
                 define(stack, &mut browser, BACKUP).await?;
             }
-            Flow::CreateAccount => {}
             Flow::ChangeAccount
             | Flow::DisableAccount
             | Flow::EndAccountSessions
