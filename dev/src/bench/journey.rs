@@ -1,17 +1,19 @@
-//! What each person of the measurement does: every flow once, as browsers ask, with forms and pages.
+//! What each person of the measurement does: every flow once, as browsers ask, with forms and pages; and what a product's back
+//! end does with an account of its own.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, ensure};
-use reqwest::Method;
 use reqwest::header::{self, HeaderMap};
-use serde_json::Value;
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
 use url::Url;
 
 use super::lone_hash::LoneHash;
 use super::probe::{Answer, PASSWORD, Site, username};
 use super::samples::Sample;
-use crate::stack::DemoClient;
+use crate::browser::SiteRequest;
+use crate::stack::{DemoClient, RETURN_URI};
 
 /// The row of a sign-in that is compared with one hash.
 pub(super) const RIGHT_PASSWORD: &str = "POST /login, right password";
@@ -66,7 +68,48 @@ impl<'s> Journey<'s> {
         let mut owner = Cookies::new();
         self.get(&mut owner, &link).await?;
         let form = [("token", token_of(&link)?), ("username", &*self.username.clone())];
-        self.post(&mut owner, "/undo", &form, 303).await
+        self.post(&mut owner, "/undo", &form, 303).await?;
+        self.live_at_product().await
+    }
+
+    /// A product creates an account, hands its person over, and deletes it.
+    async fn live_at_product(&mut self) -> Result<()> {
+        let username = format!("{}-at-product", self.username);
+        let wanted = json!({
+            "username": username, "email": format!("{username}@example.net"), "email_verified": true, "kind": "regular",
+        });
+        self.manage("PUT /admin/accounts/…, a new one", Method::PUT, "", Some(&wanted), 201).await?;
+        self.manage("PUT /admin/accounts/…, as it is", Method::PUT, "", Some(&wanted), 200).await?;
+        self.manage("GET /admin/accounts/…", Method::GET, "", None, 200).await?;
+
+        let back = json!({ "return_to": RETURN_URI });
+        let flow = "POST /admin/accounts/…/hand-over";
+        let given = self.manage(flow, Method::POST, "/hand-over", Some(&back), 201).await?;
+        let given: Value = serde_json::from_slice(&given.body)?;
+        let link = given["link"].as_str().and_then(|link| link.strip_prefix(self.site.url()));
+        let link = link.context("no link of this site")?;
+        let mut person = Cookies::new();
+        self.get(&mut person, link).await?;
+        self.post(&mut person, "/hand-over", &[("token", token_of(link)?)], 303).await?;
+
+        self.manage("POST /admin/accounts/…/disable", Method::POST, "/disable", None, 204).await?;
+        self.manage("DELETE /admin/accounts/…", Method::DELETE, "", None, 200).await?;
+        Ok(())
+    }
+
+    /// The product's back end asks for something about its account.
+    async fn manage(
+        &mut self,
+        flow: &str,
+        method: Method,
+        action: &str,
+        body: Option<&Value>,
+        status: u16,
+    ) -> Result<Answer> {
+        let function = self.site.function_at(&format!("/admin/accounts/{{external_id}}{action}"))?;
+        let path = format!("/admin/accounts/{}{action}", self.username);
+        let request = self.site.signed(SiteRequest::json(method, &path, body.cloned()))?;
+        self.measure(flow, function, request, status).await
     }
 
     /// Signs in, after one hash alone, so that both meet the same machine.
@@ -130,7 +173,7 @@ impl<'s> Journey<'s> {
         Ok(())
     }
 
-    /// Sends one request, keeps what it cost, and has the mailer send what it asked for.
+    /// Sends one request of a browser.
     async fn ask(&mut self, browser: &mut Cookies, asked: Asked<'_>, status: u16) -> Result<Answer> {
         let Asked { flow, method, path, form, authorization } = asked;
         let function = self.site.function_at(without_query(path))?;
@@ -151,12 +194,27 @@ impl<'s> Journey<'s> {
             let pairs: Vec<_> = browser.iter().map(|(name, value)| format!("{name}={value}")).collect();
             request = request.header(header::COOKIE, pairs.join("; "));
         }
+        let answer = self.measure(flow, function, request, status).await?;
+        keep_cookies(browser, &answer.headers);
+        Ok(answer)
+    }
+
+    /// Sends a request, keeps what it cost, and has the emails sent and the events published that it caused.
+    async fn measure(
+        &mut self,
+        flow: &str,
+        function: &str,
+        request: RequestBuilder,
+        status: u16,
+    ) -> Result<Answer> {
         let (answer, sample) = self.site.send(function, request).await?;
         ensure!(answer.status == status, "{flow}: expected {status}, came {}", answer.status);
-        keep_cookies(browser, &answer.headers);
         self.samples.push((flow.to_owned(), function.to_owned(), sample));
         for (kind, sample) in self.site.send_mail().await? {
             self.samples.push((format!("email: {kind}"), self.site.mailer().to_owned(), sample));
+        }
+        for sample in self.site.publish().await? {
+            self.samples.push(("event".to_owned(), self.site.publisher().to_owned(), sample));
         }
         Ok(answer)
     }

@@ -1,10 +1,12 @@
 //! The stack that is measured, and what is read before and after each request: the processor time of the function, the
 //! calls to AWS and the clock. Must not know what a flow does.
 //!
-//! The stream of the outbox is switched off and the mailer is invoked with one record at a time, as the stream would:
-//! so an email is measured like a request, and the mailer is never at work beside one.
+//! The streams are switched off, and the mailer and the publisher are invoked with one record at a time, as their streams would:
+//! so an email and an event are measured like a request, and neither function is ever at work beside one.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -15,8 +17,10 @@ use serde_json::{Value, json};
 
 use super::cpu;
 use super::samples::{Sample, milliseconds};
+use crate::browser::SiteRequest;
 use crate::build::Profile;
 use crate::clock;
+use crate::gateway::callers::PRODUCT;
 use crate::logs::Printing;
 use crate::mailbox::ReceivedEmail;
 use crate::stack::{DemoClient, Options, Stack};
@@ -29,8 +33,12 @@ const ACCOUNTS: &str = "target/bench-accounts.jsonl";
 /// The password of all of them.
 pub(super) const PASSWORD: &str = "a calm lake in the morning";
 
+/// The tables whose streams wake functions.
+const OUTBOX: &str = "OUTBOX_TABLE";
+const HISTORY: &str = "HISTORY_TABLE";
+
 /// What earlier people left behind: these tables are emptied.
-const EMPTIED: [&str; 2] = ["LIMITS_TABLE", "OUTBOX_TABLE"];
+const EMPTIED: [&str; 3] = ["LIMITS_TABLE", OUTBOX, HISTORY];
 
 /// How long a function may take to poll again after its answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -71,6 +79,10 @@ pub(super) struct Site {
     client: Client,
     /// The function that the outbox's stream wakes.
     mailer: String,
+    /// The function that the history's stream wakes.
+    publisher: String,
+    /// The ids of the events that the publisher was invoked with.
+    published: Mutex<BTreeSet<String>>,
 }
 
 impl Site {
@@ -89,12 +101,24 @@ impl Site {
             .redirect(reqwest::redirect::Policy::none())
             .pool_max_idle_per_host(1)
             .build()?;
-        let mailer = stack.template().functions.iter().find(|function| function.stream.is_some());
-        let mailer = mailer.context("no function has a stream")?.name.clone();
-        let site = Self { stack, client, mailer };
-        site.stack.stream_pause().begin();
-        site.stack.tables().end_stream(&site.table("OUTBOX_TABLE")?)?;
+        stack.stream_pause().begin();
+        let [mailer, publisher] = [String::new(), String::new()];
+        let mut site = Self { stack, client, mailer, publisher, published: Mutex::default() };
+        site.mailer = site.function_behind(OUTBOX)?;
+        site.publisher = site.function_behind(HISTORY)?;
+        for variable in [OUTBOX, HISTORY] {
+            site.stack.tables().end_stream(&site.table(variable)?)?;
+        }
         Ok(site)
+    }
+
+    /// The function that a table's stream wakes.
+    fn function_behind(&self, variable: &str) -> Result<String> {
+        let table = self.table(variable)?;
+        let mut functions = self.stack.template().functions.iter();
+        let reads =
+            functions.find(|function| function.stream.as_ref().is_some_and(|stream| stream.table == table));
+        Ok(reads.with_context(|| format!("no function reads the stream of {table}"))?.name.clone())
     }
 
     pub(super) async fn stop(self) {
@@ -125,6 +149,15 @@ impl Site {
         Ok(&found.with_context(|| format!("no function has the path {path}"))?.name)
     }
 
+    /// A request of the back end of a product, signed.
+    pub(super) fn signed(&self, request: SiteRequest) -> Result<RequestBuilder> {
+        let product = self.stack.callers().named(PRODUCT).cloned().context("no product may call the API")?;
+        let request = product.signer().signed(request, self.url(), clock::now())?;
+        let sent = self.client.request(request.method, format!("{}{}", self.url(), request.path));
+        let sent = request.headers.into_iter().fold(sent, |sent, (name, value)| sent.header(name, value));
+        Ok(sent.body(request.body))
+    }
+
     /// Sends one request and measures it, until its body has been read.
     pub(super) async fn send(&self, function: &str, request: RequestBuilder) -> Result<(Answer, Sample)> {
         let request = request.build()?;
@@ -139,17 +172,40 @@ impl Site {
     /// Has the mailer send what waits in the outbox: for each request its kind and what sending it cost.
     pub(super) async fn send_mail(&self) -> Result<Vec<(String, Sample)>> {
         let mut sent = Vec::new();
-        for request in self.stack.tables().items(&self.table("OUTBOX_TABLE")?)? {
+        for request in self.stack.tables().items(&self.table(OUTBOX)?)? {
             if request["mail_state"]["S"] != "waiting" {
                 continue;
             }
             let fields = &request["request"]["M"];
             let kind = fields["kind"]["S"].as_str().context("a request for mail without a kind")?;
-            let invoking = self.invoke_mailer(&request);
+            let invoking = self.invoke(&self.mailer, &["message_id"], &request);
             let ((), sample) = self.measured(&self.mailer, invoking).await?;
             sent.push((kind.to_owned(), sample));
         }
         Ok(sent)
+    }
+
+    /// Has the publisher put what happened since the last time on the bus: what each event cost.
+    pub(super) async fn publish(&self) -> Result<Vec<Sample>> {
+        let mut samples = Vec::new();
+        for row in self.stack.tables().items(&self.table(HISTORY)?)? {
+            let id = row["event_id"]["S"].as_str().context("an event without an id")?.to_owned();
+            if !self.published().insert(id) {
+                continue;
+            }
+            let invoking = self.invoke(&self.publisher, &["account_id", "event_id"], &row);
+            samples.push(self.measured(&self.publisher, invoking).await?.1);
+        }
+        Ok(samples)
+    }
+
+    /// The function that puts events on the bus.
+    pub(super) fn publisher(&self) -> &str {
+        &self.publisher
+    }
+
+    fn published(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
+        self.published.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The function that sends mail.
@@ -167,11 +223,15 @@ impl Site {
         for variable in EMPTIED {
             self.stack.tables().empty(&self.table(variable)?)?;
         }
+        self.published().clear();
         self.stack.mailbox().empty();
+        self.stack.events().forget();
         Ok(())
     }
 
-    async fn invoke_mailer(&self, row: &Value) -> Result<()> {
+    /// Invokes a function with one row of its stream.
+    async fn invoke(&self, function: &str, key: &[&str], row: &Value) -> Result<()> {
+        let keys: Value = key.iter().map(|name| ((*name).to_owned(), row[*name].clone())).collect();
         let event = json!({ "Records": [{
             "eventID": "0",
             "eventName": "INSERT",
@@ -180,18 +240,18 @@ impl Site {
             "awsRegion": REGION,
             "dynamodb": {
                 "ApproximateCreationDateTime": clock::now().unix_timestamp(),
-                "Keys": { "message_id": row["message_id"] },
+                "Keys": keys,
                 "NewImage": row,
                 "SequenceNumber": "1",
                 "SizeBytes": row.to_string().len(),
                 "StreamViewType": "NEW_IMAGE",
             },
         }] });
-        let completed = self.stack.invoke(&self.mailer, &event).await;
-        let completed = completed.map_err(|failed| anyhow::anyhow!("{}: {}", self.mailer, failed.reason))?;
-        let answer: Value = serde_json::from_slice(&completed.payload).context("the mailer's answer")?;
+        let completed = self.stack.invoke(function, &event).await;
+        let completed = completed.map_err(|failed| anyhow::anyhow!("{function}: {}", failed.reason))?;
+        let answer: Value = serde_json::from_slice(&completed.payload).context("the function's answer")?;
         let failures = answer["batchItemFailures"].as_array().map_or(0, Vec::len);
-        ensure!(failures == 0, "the mailer could not send an email: {answer}");
+        ensure!(failures == 0, "{function} failed: {answer}");
         Ok(())
     }
 

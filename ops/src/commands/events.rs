@@ -60,8 +60,10 @@ pub async fn run(command: Events, connection: &Connection) -> Result<(), Failure
     let addresses = if addresses { Addresses::Included } else { Addresses::LeftOut };
     let bus = Some(&bus).filter(|_| !dry_run);
     let (events, unreadable) = republish(&operator, bus, (from, to), addresses).await?;
-    let outcome = if dry_run { "would be put on the bus" } else { "are on the bus again" };
-    println!("{events} events {outcome}");
+    println!(
+        "events {}: {events}",
+        if dry_run { "that would be put on the bus" } else { "put on the bus again" }
+    );
     if unreadable > 0 {
         return Err(Failure::Input(vec![format!("{unreadable} rows of the history cannot be read")]));
     }
