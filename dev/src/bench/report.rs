@@ -87,14 +87,14 @@ impl fmt::Display for CostReport {
         writeln!(f)?;
         writeln!(
             f,
-            "{:<28} {:<20} {:>5} {:>7} {:>6} {:>5} {:>6} {:>7} {:>7}",
+            "{:<32} {:<20} {:>5} {:>7} {:>6} {:>5} {:>6} {:>7} {:>7}",
             "flow", "function", "count", "CPU", "calls", "read", "write", "p50", "p99"
         )?;
         for line in &self.lines {
             let Line { flow, function, count, cpu, calls, read, write, p50, p99 } = line;
             writeln!(
                 f,
-                "{flow:<28} {function:<20} {count:>5} {cpu:>7.2} {calls:>6} {read:>5} {write:>6} {p50:>7.2} {p99:>7.2}"
+                "{flow:<32} {function:<20} {count:>5} {cpu:>7.2} {calls:>6} {read:>5} {write:>6} {p50:>7.2} {p99:>7.2}"
             )?;
         }
         writeln!(f)?;
@@ -137,7 +137,7 @@ mod tests {
             results.add(vec![of(cpu, 20.0), of(cpu + 1.0, 90.0), of(cpu - 1.0, 19.0)]);
         }
         let report = CostReport::new(&results, &[15.0, 14.0, 99.0]).expect("all was walked").to_string();
-        let row = "POST /login, right password  password-login           3   16.50      3   1.5      6   20.00   90.00";
+        let row = "POST /login, right password      password-login           3   16.50      3   1.5      6   20.00   90.00";
         assert!(report.contains(row), "{report}");
         assert!(
             report.contains("one Argon2id hash alone: 15.00 of CPU (median of 3, p99 99.00)"),
