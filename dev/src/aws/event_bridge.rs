@@ -1,5 +1,5 @@
-//! Amazon EventBridge, as far as publishing goes: `PutEvents`, and `DescribeEventBus` to find out whether there is a bus. What becomes of the events is in `crate::events`. Must not know
-//! who may publish: the checks have decided that.
+//! Amazon EventBridge, as far as publishing goes: `PutEvents`, and `DescribeEventBus` to find out whether there is a bus. What
+//! becomes of the events is in `crate::events`. Must not know who may publish: the checks have decided that.
 //!
 //! Follows the API reference of `PutEvents` and `PutEventsRequestEntry`, and the messages that EventBridge was seen to send.
 //! <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>

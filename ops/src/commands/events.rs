@@ -12,7 +12,8 @@ use super::progress::Progress;
 use super::{Connection, Operator};
 use crate::error::Failure;
 
-/// The waits, in seconds, before events are put again that EventBridge did not take. After four minutes it is down and not busy.
+/// The waits, in seconds, before events are put again that EventBridge did not take. When it has taken none for four minutes, it is
+/// down and not busy.
 const WAITS: [u64; 8] = [1, 2, 4, 8, 15, 30, 60, 120];
 
 /// Commands for events.
@@ -103,10 +104,13 @@ async fn republish(
     }
 }
 
-/// Puts events on the bus, those that are not taken again and again.
+/// Puts events on the bus, and those that are not taken again, as long as some are.
 async fn put(bus: &EventBus, mut events: Vec<PublishedEvent>) -> Result<(), Failure> {
     let mut waits = WAITS.iter();
     while let Err(not_put) = bus.put_in_order(&events, &[]).await {
+        if not_put.places.len() < events.len() {
+            waits = WAITS.iter();
+        }
         let Some(wait) = waits.next() else { return Err(not_put.why.into()) };
         let mut place = 0..;
         events.retain(|_| place.next().is_some_and(|place| not_put.places.contains(&place)));
