@@ -257,6 +257,13 @@ export async function everyPage({ stack, browser, inspector, language }) {
   await longer.send("/login/link", { email: long.email });
   const longLink = await mail("long-mail-sign-in", long.email, before, "sign-in-subject");
   await longer.open(longLink.links[0]);
+  await see(longer, "long-open-link", say("open-question", { username: long.username }));
+  // Somebody else's link, in the same browser.
+  await stack.clearLimits();
+  before = await stack.latestMail();
+  await longer.open("/login");
+  await longer.send("/login/link", { email: walker.email });
+  await longer.open((await mail("mail-sign-in-elsewhere", walker.email, before, "sign-in-subject")).links[0]);
   await see(longer, "long-open-link-signed-in", say("open-stay", { username: long.username }));
 
   // After a sign-in through the backup email, and what happened lately.
