@@ -136,24 +136,24 @@ pub fn respond(
     request: &EventBridgeRequest<'_>,
     refused: Option<&RefusedEntries>,
 ) -> AwsResponse {
-    let failure = |refusal: &Refusal| {
-        let Refusal { kind, message } = refusal;
-        AwsResponse::failure(Service::EventBridge, StatusCode::BAD_REQUEST, kind, message)
+    let answer = match request.name {
+        "PutEvents" => request.read().map(|entries| put(events, entries, refused)),
+        "DescribeEventBus" => request.describe(events),
+        name => {
+            let message = format!("{name} is not played by the local EventBridge");
+            Err(Refusal { kind: "UnknownOperationException", message })
+        }
     };
-    if request.name == "DescribeEventBus" {
-        return match request.describe(events) {
-            Ok(bus) => AwsResponse::of_event_bridge(&bus),
-            Err(refusal) => failure(&refusal),
-        };
+    match answer {
+        Ok(answer) => AwsResponse::of_event_bridge(&answer),
+        Err(Refusal { kind, message }) => {
+            AwsResponse::failure(Service::EventBridge, StatusCode::BAD_REQUEST, kind, &message)
+        }
     }
-    if request.name != "PutEvents" {
-        let message = format!("{} is not played by the local EventBridge", request.name);
-        return failure(&Refusal { kind: "UnknownOperationException", message });
-    }
-    let entries = match request.read() {
-        Ok(entries) => entries,
-        Err(refusal) => return failure(&refusal),
-    };
+}
+
+/// Puts entries, without those that a fault refuses.
+fn put(events: &Events, entries: Vec<Entry>, refused: Option<&RefusedEntries>) -> Value {
     let outcomes = (1..).zip(entries).map(|(place, entry)| match refused {
         Some(refused) if refused.places.contains(&place) => Outcome::by_fault(refused.error),
         _ => entry.publish(events),
@@ -161,7 +161,7 @@ pub fn respond(
     let outcomes: Vec<_> = outcomes.collect();
     let failed = outcomes.iter().filter(|outcome| outcome.is_failure()).count();
     let entries: Vec<_> = outcomes.iter().map(Outcome::to_json).collect();
-    AwsResponse::of_event_bridge(&json!({ "FailedEntryCount": failed, "Entries": entries }))
+    json!({ "FailedEntryCount": failed, "Entries": entries })
 }
 
 /// The ARN of a bus that is named by its name or its ARN.

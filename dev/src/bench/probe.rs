@@ -102,23 +102,11 @@ impl Site {
             .pool_max_idle_per_host(1)
             .build()?;
         stack.stream_pause().begin();
-        let [mailer, publisher] = [String::new(), String::new()];
-        let mut site = Self { stack, client, mailer, publisher, published: Mutex::default() };
-        site.mailer = site.function_behind(OUTBOX)?;
-        site.publisher = site.function_behind(HISTORY)?;
         for variable in [OUTBOX, HISTORY] {
-            site.stack.tables().end_stream(&site.table(variable)?)?;
+            stack.tables().end_stream(&table(&stack, variable)?)?;
         }
-        Ok(site)
-    }
-
-    /// The function that a table's stream wakes.
-    fn function_behind(&self, variable: &str) -> Result<String> {
-        let table = self.table(variable)?;
-        let mut functions = self.stack.template().functions.iter();
-        let reads =
-            functions.find(|function| function.stream.as_ref().is_some_and(|stream| stream.table == table));
-        Ok(reads.with_context(|| format!("no function reads the stream of {table}"))?.name.clone())
+        let (mailer, publisher) = (function_behind(&stack, OUTBOX)?, function_behind(&stack, HISTORY)?);
+        Ok(Self { stack, client, mailer, publisher, published: Mutex::default() })
     }
 
     pub(super) async fn stop(self) {
@@ -172,7 +160,7 @@ impl Site {
     /// Has the mailer send what waits in the outbox: for each request its kind and what sending it cost.
     pub(super) async fn send_mail(&self) -> Result<Vec<(String, Sample)>> {
         let mut sent = Vec::new();
-        for request in self.stack.tables().items(&self.table(OUTBOX)?)? {
+        for request in self.stack.tables().items(&table(&self.stack, OUTBOX)?)? {
             if request["mail_state"]["S"] != "waiting" {
                 continue;
             }
@@ -188,7 +176,7 @@ impl Site {
     /// Has the publisher put what happened since the last time on the bus: what each event cost.
     pub(super) async fn publish(&self) -> Result<Vec<Sample>> {
         let mut samples = Vec::new();
-        for row in self.stack.tables().items(&self.table(HISTORY)?)? {
+        for row in self.stack.tables().items(&table(&self.stack, HISTORY)?)? {
             let id = row["event_id"]["S"].as_str().context("an event without an id")?.to_owned();
             if !self.published().insert(id) {
                 continue;
@@ -221,7 +209,7 @@ impl Site {
     /// Forgets what earlier people left behind, so that nobody reaches a limit.
     pub(super) fn forget(&self) -> Result<()> {
         for variable in EMPTIED {
-            self.stack.tables().empty(&self.table(variable)?)?;
+            self.stack.tables().empty(&table(&self.stack, variable)?)?;
         }
         self.published().clear();
         self.stack.mailbox().empty();
@@ -296,9 +284,19 @@ impl Site {
             .await
             .with_context(|| format!("{function} does not come to rest"))?
     }
+}
 
-    fn table(&self, variable: &str) -> Result<String> {
-        let variables = self.stack.operator_variables();
-        variables.get(variable).cloned().with_context(|| format!("the operator lacks {variable}"))
-    }
+/// The function that a table's stream wakes.
+fn function_behind(stack: &Stack, variable: &str) -> Result<String> {
+    let table = table(stack, variable)?;
+    let mut functions = stack.template().functions.iter();
+    let reads =
+        functions.find(|function| function.stream.as_ref().is_some_and(|stream| stream.table == table));
+    Ok(reads.with_context(|| format!("no function reads the stream of {table}"))?.name.clone())
+}
+
+/// The table that the operator's command line knows by this variable.
+fn table(stack: &Stack, variable: &str) -> Result<String> {
+    let variables = stack.operator_variables();
+    variables.get(variable).cloned().with_context(|| format!("the operator lacks {variable}"))
 }

@@ -40,9 +40,10 @@ pub async fn get(app: &App<HandOverSignIns>, request: Request) -> Result<Reply, 
         Ok(found) => found,
         Err(error) => return refused(app, &request, &token, None, error, now).await,
     };
-    let other = app.authenticate(&request, now).await?.filter(|user| user.account.id != account.id);
-    let page = HandOverPage::new(&account, &client, &token, app.form_id(), app.texts(account.language))
-        .with_other(other.as_ref().map(|user| &user.account));
+    let user = app.authenticate(&request, now).await?;
+    let signed_in = user.as_ref().map(|user| &user.account);
+    let texts = app.texts(account.language);
+    let page = HandOverPage::new(&account, signed_in, &client, &token, app.form_id(), texts);
     app.count(Event::Opened(PURPOSE));
     Ok(Reply::page(StatusCode::OK, page))
 }

@@ -1,6 +1,6 @@
 //! The pages between this site and a product.
 use domain::oidc::{ClientName, RedirectUri};
-use domain::{AccountKind, Backup, Language, Token};
+use domain::{Account, AccountId, AccountKind, Backup, Language, Token};
 use shared::texts::Texts;
 use shared::web::pages::{
     AccountPage, ClientSignOutPage, ClientSignedOutPage, ContinuePage, HandOverPage, OpenLinkPage,
@@ -41,8 +41,9 @@ pub fn pages(language: Language) -> Vec<(&'static str, String, String)> {
     pages.push(rendered("problem.html", "handed over too late".into(), &dead));
     let back = AccountPage::new(&mina, since(), texts()).with_way_back(Some((client.clone(), back)));
     pages.push(rendered("account.html", "handed over by a product".into(), &back));
-    for other in [None, Some(&mina)] {
-        let page = HandOverPage::new(&mina, &client, &token, form_id(), texts()).with_other(other);
+    let joris = Account { id: AccountId::new("b"), ..mina.clone() };
+    for other in [None, Some(&joris)] {
+        let page = HandOverPage::new(&mina, other, &client, &token, form_id(), texts());
         pages.push(rendered("hand-over.html", format!("another signed in: {}", other.is_some()), &page));
     }
     for (what, known) in [("a product", Some(&client)), ("somebody", None)] {

@@ -2,6 +2,7 @@
 use askama::Template;
 use serde::Serialize;
 
+use super::links::somebody_else;
 use crate::texts::Texts;
 use domain::oidc::ClientName;
 use domain::{Account, FormId, Token};
@@ -25,20 +26,21 @@ pub struct HandOverPage {
 
 impl HandOverPage {
     /// The page of a live link.
-    pub fn new(account: &Account, client: &ClientName, token: &Token, form_id: FormId, text: Texts) -> Self {
+    pub fn new(
+        account: &Account,
+        signed_in: Option<&Account>,
+        client: &ClientName,
+        token: &Token,
+        form_id: FormId,
+        text: Texts,
+    ) -> Self {
         Self {
             text,
             username: account.username.as_str().to_owned(),
             client: client.as_str().to_owned(),
-            signed_in_as: None,
+            signed_in_as: somebody_else(signed_in, account),
             form_id,
             token: token.expose(),
         }
-    }
-
-    /// Says who else is signed in in this browser, if somebody is.
-    #[must_use]
-    pub fn with_other(self, other: Option<&Account>) -> Self {
-        Self { signed_in_as: other.map(|account| account.username.as_str().to_owned()), ..self }
     }
 }

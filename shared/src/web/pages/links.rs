@@ -96,6 +96,12 @@ impl ConfirmedPage {
     }
 }
 
+/// The username of who is signed in in this browser, if it is not the owner of the link.
+pub(super) fn somebody_else(signed_in: Option<&Account>, owner: &Account) -> Option<String> {
+    let other = signed_in.filter(|account| account.id != owner.id)?;
+    Some(other.username.as_str().to_owned())
+}
+
 /// Whose session a link opens, and the button that opens it.
 #[derive(Debug, Clone, Template, Serialize)]
 #[template(path = "pages/open-link.html")]
@@ -125,11 +131,10 @@ impl OpenLinkPage {
         is_same_browser: bool,
         text: Texts,
     ) -> Self {
-        let other = signed_in.filter(|other| other.id != account.id);
         Self {
             text,
             username: account.username.as_str().to_owned(),
-            signed_in_as: other.map(|other| other.username.as_str().to_owned()),
+            signed_in_as: somebody_else(signed_in, account),
             needs_code: !is_same_browser,
             client_elsewhere: None,
             problem: None,
