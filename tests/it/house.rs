@@ -1,4 +1,6 @@
 //! The rules of the house that a test can hold.
+mod documents;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
