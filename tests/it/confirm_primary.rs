@@ -198,10 +198,12 @@ async fn it_is_not_changed_again_while_the_former_one_signs_in() {
     let world = World::new();
     let (mina, browser) = mina(&world).await;
     let token = asked(&world, &browser, NEW).await;
+    let confirmed = world.operator.now();
     confirm(&browser, &token).await;
     world.after(Duration::from_secs(61));
     let again = ask(&browser, "third@example.net").await;
     assert_eq!((again.status, &*again.code()), (403, "primary-too-new"));
+    assert_eq!(again.json()["until"], (confirmed + HOLD).unix_seconds());
     assert!(!browser.get("/account").await.body.contains("href=\"/account/primary\""), "nor is it offered");
     world.after(HOLD);
     let browser = world.signed_in(&mina).await;

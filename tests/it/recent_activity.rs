@@ -78,7 +78,7 @@ async fn programs_read_when_how_and_from_where_and_no_address_in_full() {
     assert_eq!(
         page["history"],
         json!([
-            with_source(json!({ "what": "requested", "backup": "sp***re@example.org", "at": NOON + 120 })),
+            with_source(json!({ "what": "requested", "address": "sp***re@example.org", "at": NOON + 120 })),
             with_source(json!({ "what": "signed-in", "how": "password", "at": NOON })),
             json!({ "what": "created", "at": NOON }),
         ])

@@ -221,13 +221,10 @@ fn pages_of_undos_and_passwords(language: Language) -> Vec<(&'static str, String
         add(
             "promote.html",
             format!("needs a link, {what}"),
-            &page.clone().with_problem(Code::BackupSignInNeeded, None),
+            &page.clone().with_problem(&Code::BackupSignInNeeded.into()),
         );
-        add(
-            "promote.html",
-            format!("too new, {what}"),
-            &page.clone().with_problem(Code::BackupTooNew, Some(since())),
-        );
+        let too_new = Problem::from(Code::BackupTooNew).with_until(Some(since()));
+        add("promote.html", format!("too new, {what}"), &page.clone().with_problem(&too_new));
         add("promote.html", what, &page);
     }
     let hash = PasswordHasher::default().hash(&TypedPassword::new("x"), [1; password::SALT_BYTES]);

@@ -182,6 +182,7 @@ async fn changes_of_the_backup_email_rest_for_72_hours() {
     let browser = sign_in().await;
     let refused = browser.post_json("/account/backup", &change).await;
     assert_eq!((refused.status, &*refused.code()), (403, "changes-frozen"));
+    assert_eq!(refused.json()["until"], world.operator.now().unix_seconds() + 1);
     let page = browser.get("/account").await;
     assert!(
         page.words().contains("no new backup email can be set until 25 November 2026 at 12:00 UTC"),

@@ -1,5 +1,8 @@
-//! What `openapi.yaml` tells the authors of programs. Every answer in JSON that any test gets is held against it.
+//! What `openapi.yaml` tells the authors of programs. Every answer in JSON that any test gets is held against it, and what was
+//! given is kept for `tests/openapi/given`.
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use jsonschema::Validator;
@@ -9,17 +12,21 @@ use super::request::Ask;
 use super::visitor::Answer;
 use super::world::file;
 
+/// Which of the described answers were given, a line for each. All test binaries append to it.
+const GIVEN: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/described-answers.txt");
+
 /// The description of the API.
 static CONTRACT: LazyLock<Contract> = LazyLock::new(|| {
     let document: Value = yaml_serde::from_str(&file("openapi.yaml")).expect("openapi.yaml is YAML");
     assert_eq!(document["openapi"], "3.1.1");
-    Contract { document, validators: Mutex::default() }
+    Contract { document, validators: Mutex::default(), given: Mutex::default() }
 });
 
-/// The description, with the validators of the bodies that were seen.
+/// The description, with the validators of the bodies that were seen, and the answers that were given.
 pub struct Contract {
     document: Value,
-    validators: Mutex<BTreeMap<String, Arc<Validator>>>,
+    validators: Mutex<BTreeMap<String, Arc<[Validator; 2]>>>,
+    given: Mutex<BTreeSet<String>>,
 }
 
 /// The description of the API.
@@ -27,22 +34,17 @@ pub fn contract() -> &'static Contract {
     &CONTRACT
 }
 
-/// Fails if an answer in JSON is another one than the description has for this request. Pages are for people, and a path without
-/// a route has a problem that is none of its own.
+/// Fails if an answer in JSON is another one than the description has for this request, or any answer lacks a header that it
+/// requires. Pages are for people, and a path without a route has a problem that is none of its own.
 pub fn assert_described(ask: &Ask, answer: &Answer) {
-    let media_type = answer.header("content-type").split(';').next().unwrap_or_default();
     let sent = ask.path.split('?').next().unwrap_or_default();
-    if !media_type.ends_with("json") {
-        return;
-    }
     let path = CONTRACT.path_of(sent);
     let found = match path {
-        Some(path) if answer.status != 405 => {
-            CONTRACT.check(path, &method(ask), answer.status, media_type, &answer.json())
-        }
+        Some(path) if answer.status != 405 => CONTRACT.check(path, &method(ask), answer),
         // The path is none of the site's, has a slash too many, or dots with which API Gateway leads it elsewhere; or it does not
         // answer the method, and the description names those that it does.
-        _ => CONTRACT.find("/components/schemas/Problem", &answer.json()),
+        _ if is_json(answer) => CONTRACT.find("/components/schemas/Problem", &answer.json()),
+        _ => Ok(()),
     };
     if let Err(difference) = found {
         panic!("openapi.yaml, {} {sent}: {difference}\n{}", ask.method, answer.body);
@@ -55,6 +57,15 @@ fn method(ask: &Ask) -> String {
         "head" => "get".to_owned(),
         other => other.to_owned(),
     }
+}
+
+/// The media type of an answer, without its parameters.
+fn media_type(answer: &Answer) -> &str {
+    answer.header("content-type").split(';').next().unwrap_or_default()
+}
+
+fn is_json(answer: &Answer) -> bool {
+    media_type(answer).ends_with("json")
 }
 
 /// A part of a JSON pointer (RFC 6901 section 3).
@@ -109,39 +120,81 @@ impl Contract {
         self.document.pointer(pointer)
     }
 
-    /// Holds an answer against what its operation has.
-    fn check(
-        &self,
-        path: &str,
-        method: &str,
-        status: i64,
-        media_type: &str,
-        body: &Value,
-    ) -> Result<(), String> {
-        let operation = format!("/paths/{}/{method}", escaped(path));
-        let operation = self.part(&operation).map(|_| operation).ok_or("there is no such method")?;
-        let mut response = format!("{operation}/responses/{status}");
-        let described = self.part(&response).ok_or_else(|| format!("no status {status}"))?;
-        if let Some(shared) = described["$ref"].as_str() {
-            shared.trim_start_matches('#').clone_into(&mut response);
+    /// The pointer that a part refers to; that of the part itself if it refers to nothing.
+    fn followed(&self, pointer: String) -> Option<String> {
+        match self.part(&pointer)?["$ref"].as_str() {
+            Some(shared) => Some(shared.trim_start_matches('#').to_owned()),
+            None => Some(pointer),
         }
-        let schema = format!("{response}/content/{}/schema", escaped(media_type));
-        self.part(&schema).ok_or_else(|| format!("no {media_type} with the status {status}"))?;
-        self.find(&schema, body)
     }
 
-    /// Holds a body against the schema at this pointer.
+    /// Holds an answer against what its operation has.
+    fn check(&self, path: &str, method: &str, answer: &Answer) -> Result<(), String> {
+        let operation = format!("/paths/{}/{method}", escaped(path));
+        let Some(response) = self.followed(format!("{operation}/responses/{}", answer.status)) else {
+            let status = answer.status;
+            return if is_json(answer) {
+                Err(format!("no {method} with the status {status}"))
+            } else {
+                Ok(())
+            };
+        };
+        self.check_headers(&response, answer)?;
+        if is_json(answer) {
+            let media_type = media_type(answer);
+            let schema = format!("{response}/content/{}/schema", escaped(media_type));
+            self.part(&schema).ok_or_else(|| format!("no {media_type} with the status {}", answer.status))?;
+            self.find(&schema, &answer.json())?;
+        } else if self.part(&format!("{response}/content")).is_some() {
+            // The page in its place.
+            return Ok(());
+        }
+        self.keep(&operation, answer);
+        Ok(())
+    }
+
+    /// Whether an answer has the headers that its description requires.
+    fn check_headers(&self, response: &str, answer: &Answer) -> Result<(), String> {
+        let headers = self.part(&format!("{response}/headers")).and_then(Value::as_object);
+        for name in headers.into_iter().flat_map(|headers| headers.keys()) {
+            let header = self.followed(format!("{response}/headers/{}", escaped(name)));
+            let is_required = header.and_then(|header| self.part(&format!("{header}/required")));
+            if is_required == Some(&json!(true)) && answer.header(name).is_empty() {
+                return Err(format!("no {name} with the status {}", answer.status));
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps that a described answer was given: the operation, the status, and the code or error of the body if it has one. A
+    /// line is written at once, so that lines of tests that run at the same time do not mix.
+    fn keep(&self, operation: &str, answer: &Answer) {
+        let operation = &self.part(operation).expect("it was found")["operationId"];
+        let body = if is_json(answer) { answer.json() } else { Value::Null };
+        let code = body["code"].as_str().filter(|_| body["status"].is_number());
+        let code = code.or_else(|| body["error"].as_str()).unwrap_or("-");
+        let line = format!("{} {} {code}\n", operation.as_str().expect("an id"), answer.status);
+        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        if given.insert(line.clone()) {
+            let mut kept = OpenOptions::new().create(true).append(true).open(GIVEN).expect(GIVEN);
+            kept.write_all(line.as_bytes()).expect(GIVEN);
+        }
+    }
+
+    /// Holds a body against the schema at this pointer, as programs read it, and then without further fields.
     fn find(&self, schema: &str, body: &Value) -> Result<(), String> {
-        let validator = self.validator(schema);
-        let differences: Vec<String> = validator
-            .iter_errors(body)
+        let validators = self.validators(schema);
+        let differences: BTreeSet<String> = validators
+            .iter()
+            .flat_map(|validator| validator.iter_errors(body))
             .map(|error| format!("{} at {:?}", error, error.instance_path().to_string()))
             .collect();
+        let differences: Vec<String> = differences.into_iter().collect();
         if differences.is_empty() { Ok(()) } else { Err(differences.join("; ")) }
     }
 
-    /// The validator of the schema at this pointer, whose references lead to the components.
-    fn validator(&self, schema: &str) -> Arc<Validator> {
+    /// The validators of the schema at this pointer, whose references lead to the components.
+    fn validators(&self, schema: &str) -> Arc<[Validator; 2]> {
         let mut validators = self.validators.lock().unwrap_or_else(PoisonError::into_inner);
         let build = || {
             let root = json!({
@@ -149,8 +202,8 @@ impl Contract {
                 "allOf": [self.part(schema)],
                 "components": self.document["components"],
             });
-            let root = without_more_fields(root);
-            Arc::new(jsonschema::validator_for(&root).expect("a schema of openapi.yaml"))
+            let roots = [root.clone(), without_more_fields(root)];
+            Arc::new(roots.map(|root| jsonschema::validator_for(&root).expect("a schema of openapi.yaml")))
         };
         Arc::clone(validators.entry(schema.to_owned()).or_insert_with(build))
     }

@@ -9,7 +9,7 @@ use shared::error::Error;
 use shared::requirements::PrimaryChanges;
 use shared::store::Promotion;
 use shared::web::pages::{AccountPage, PromotePage};
-use shared::web::{Banner, Code, Reply, Request, SAME_CLICK, StatusCode};
+use shared::web::{Banner, Code, Problem, Reply, Request, SAME_CLICK, StatusCode};
 
 #[derive(Deserialize)]
 struct Form {
@@ -54,7 +54,7 @@ pub async fn post(app: &App<PrimaryChanges>, request: Request) -> Result<Reply, 
         if is_second_click(&form, &account, now) {
             return Ok(promoted(app, &account, now));
         }
-        return Err(refused(app, Code::ChangedMeanwhile, None, &account, now));
+        return Err(refused(app, Code::ChangedMeanwhile.into(), &account, now));
     }
 
     tracing::info!(keep_former, "the backup email was made the primary");
@@ -81,28 +81,22 @@ fn may_promote<'a>(
     now: Timestamp,
 ) -> Result<&'a ConfirmedAddress, Error> {
     account.may_promote(session, app.needs.hold, now).map_err(|why| {
-        let (code, from) = match why {
+        let (code, until) = match why {
             PromotionRefused::SsoAccount => (Code::SsoAccount, None),
             PromotionRefused::ChangesFrozen => (Code::ChangesFrozen, account.frozen_until(now)),
             PromotionRefused::NothingToPromote => (Code::NothingToPromote, None),
-            PromotionRefused::BackupTooNew(from) => (Code::BackupTooNew, Some(from)),
-            PromotionRefused::PrimaryTooNew(from) => (Code::PrimaryTooNew, Some(from)),
+            PromotionRefused::BackupTooNew(until) => (Code::BackupTooNew, Some(until)),
+            PromotionRefused::PrimaryTooNew(until) => (Code::PrimaryTooNew, Some(until)),
             PromotionRefused::BackupSignInNeeded => (Code::BackupSignInNeeded, None),
         };
-        refused(app, code, from, account, now)
+        refused(app, Problem::from(code).with_until(until), account, now)
     })
 }
 
 /// The page with why it is refused, and from when on it is not.
-fn refused(
-    app: &App<PrimaryChanges>,
-    code: Code,
-    from: Option<Timestamp>,
-    account: &Account,
-    now: Timestamp,
-) -> Error {
-    let page = page(app, account, now).with_problem(code, from);
-    Error::on_page(code, page, app.texts(account.language))
+fn refused(app: &App<PrimaryChanges>, problem: Problem, account: &Account, now: Timestamp) -> Error {
+    let page = page(app, account, now).with_problem(&problem);
+    Error::on_page(problem, page, app.texts(account.language))
 }
 
 fn page(app: &App<PrimaryChanges>, account: &Account, now: Timestamp) -> PromotePage {

@@ -75,8 +75,9 @@ fn wanted(account: &Account, address: &EmailAddress, typed: &str, now: Timestamp
 }
 
 fn may_become_backup(account: &Account, typed: &str, now: Timestamp) -> Result<EmailAddress, Problem> {
-    if account.frozen_until(now).is_some() {
-        return Err(Code::ChangesFrozen.into());
+    let frozen_until = account.frozen_until(now);
+    if frozen_until.is_some() {
+        return Err(Problem::from(Code::ChangesFrozen).with_until(frozen_until));
     }
     let address = EmailAddress::parse(typed)?;
     if !account.may_confirm_again(&address, now) {

@@ -65,7 +65,7 @@ pub async fn post(app: &App<EmailRequests>, request: Request) -> Result<Reply, E
             return Ok(requested(app, &account, now));
         }
         let code = app.confirmation_limit_reached(&limit, &limits);
-        return Err(refuse(app, &account, code.into(), None, &form.email, now));
+        return Err(refuse(app, &account, code.into(), &form.email, now));
     }
 
     let account = Account { pending_primary: Some(primary), ..account.without_pending() };
@@ -87,7 +87,7 @@ fn may_become_primary(
 ) -> Result<EmailAddress, Error> {
     account.may_change_primary(now).map_err(|refused| on_page(app, account, refused, typed, now))?;
     let address = EmailAddress::parse(typed)
-        .map_err(|problem| refuse(app, account, problem.into(), None, typed, now))?;
+        .map_err(|problem| refuse(app, account, problem.into(), typed, now))?;
     let may = account.may_become_primary(&address, now);
     may.map(|()| address).map_err(|refused| on_page(app, account, refused, typed, now))
 }
@@ -100,25 +100,25 @@ fn on_page(
     typed: &str,
     now: Timestamp,
 ) -> Error {
-    let (code, from) = match refused {
+    let (code, until) = match refused {
         PrimaryRefused::SsoAccount => (Code::SsoAccount, None),
         PrimaryRefused::ChangesFrozen(until) => (Code::ChangesFrozen, Some(until)),
         PrimaryRefused::PrimaryTooNew(until) => (Code::PrimaryTooNew, Some(until)),
         PrimaryRefused::SameAsPrimary => (Code::SameAsPrimary, None),
         PrimaryRefused::SameAsBackup => (Code::SameAsBackup, None),
     };
-    refuse(app, account, Problem::about(Purpose::ConfirmPrimary, code), from, typed, now)
+    let problem = Problem::about(Purpose::ConfirmPrimary, code).with_until(until);
+    refuse(app, account, problem, typed, now)
 }
 
 fn refuse(
     app: &App<EmailRequests>,
     account: &Account,
     problem: Problem,
-    from: Option<Timestamp>,
     typed: &str,
     now: Timestamp,
 ) -> Error {
-    let page = page(app, account, now).with_typed(typed.to_owned()).with_problem(&problem, from);
+    let page = page(app, account, now).with_typed(typed.to_owned()).with_problem(&problem);
     Error::on_page(problem, page, app.texts(account.language))
 }
 

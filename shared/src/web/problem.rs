@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::texts::Texts;
 use domain::email_address::NotAnAddress;
-use domain::{BackupRefused, LinkState, PasswordRefused, Purpose};
+use domain::{BackupRefused, LinkState, PasswordRefused, Purpose, Timestamp};
 
 /// What is wrong. The kebab-case name is the stable `code` of the problem document and the stem of its texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -269,6 +269,8 @@ pub struct Problem {
     field: Option<&'static str>,
     /// What the link is for, or the address that was typed: what to do about it depends on that.
     purpose: Option<Purpose>,
+    /// When it is no longer wrong, where that is known.
+    until: Option<Timestamp>,
 }
 
 impl Problem {
@@ -298,6 +300,17 @@ impl Problem {
         Self { detail: Some(detail.into()), ..self }
     }
 
+    /// The same with the time from which on it is no longer wrong, if that is known.
+    #[must_use]
+    pub fn with_until(self, until: Option<Timestamp>) -> Self {
+        Self { until, ..self }
+    }
+
+    /// When it is no longer wrong, where that is known.
+    pub const fn until(&self) -> Option<Timestamp> {
+        self.until
+    }
+
     /// One line that says what is wrong.
     pub fn title(&self, texts: &Texts) -> String {
         texts.message(&format!("problem-{}", self.code.as_str()))
@@ -325,7 +338,7 @@ impl Problem {
         texts.message(&format!("problem-{}-advice{kind}", self.code.as_str()))
     }
 
-    /// The RFC 9457 document, with the field as a member of its own.
+    /// The RFC 9457 document, with the field and the time as members of their own.
     pub fn document(&self, texts: &Texts) -> Value {
         let detail = self.detail.clone().unwrap_or_else(|| self.advice(texts));
         let mut document = json!({
@@ -338,13 +351,16 @@ impl Problem {
         if let Some(field) = self.field {
             document["field"] = field.into();
         }
+        if let Some(until) = self.until {
+            document["until"] = until.unix_seconds().into();
+        }
         document
     }
 }
 
 impl From<Code> for Problem {
     fn from(code: Code) -> Self {
-        Self { code, detail: None, field: None, purpose: None }
+        Self { code, detail: None, field: None, purpose: None, until: None }
     }
 }
 

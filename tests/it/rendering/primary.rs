@@ -26,17 +26,14 @@ pub fn pages(language: Language) -> Vec<(&'static str, String, String)> {
         let page = PrimaryPage::new(account, since(), texts()).with_typed("x\"<".into());
         for code in [Code::NotAnAddress, Code::SameAsPrimary, Code::SameAsBackup, Code::TooSoon] {
             let problem = Problem::about(Purpose::ConfirmPrimary, code);
-            add(
-                "primary.html",
-                format!("{what}, {}", code.as_str()),
-                &page.clone().with_problem(&problem, None),
-            );
+            add("primary.html", format!("{what}, {}", code.as_str()), &page.clone().with_problem(&problem));
         }
         add("primary.html", what.into(), &page);
     }
     let frozen = Account { backup_frozen_until: Some(since() + Duration::from_hours(1)), ..mina.clone() };
     let page = PrimaryPage::new(&frozen, since(), texts());
-    add("primary.html", "frozen".into(), &page.with_problem(&Code::ChangesFrozen.into(), Some(since())));
+    let problem = Problem::from(Code::ChangesFrozen).with_until(Some(since()));
+    add("primary.html", "frozen".into(), &page.with_problem(&problem));
     let new = address("new@example.org");
     for (hold, is_same_browser) in [(0, true), (72, false)] {
         let hold = Duration::from_hours(hold);

@@ -16,9 +16,9 @@ pub struct ListedActivity {
     /// By which way somebody signed in.
     #[serde(skip_serializing_if = "Option::is_none")]
     how: Option<SignInMethod>,
-    /// The backup email that it is about, masked.
+    /// The address that it is about, masked.
     #[serde(skip_serializing_if = "Option::is_none")]
-    backup: Option<String>,
+    address: Option<String>,
     /// The one that was replaced, masked.
     #[serde(skip_serializing_if = "Option::is_none")]
     former: Option<String>,
@@ -35,7 +35,7 @@ impl From<&Activity> for ListedActivity {
         Self {
             what: activity.what(),
             how: activity.how(),
-            backup: addresses.backup,
+            address: addresses.backup,
             former: addresses.former,
             at: activity.at,
             source: activity.has_source().then(|| activity.source.clone()),
@@ -45,7 +45,7 @@ impl From<&Activity> for ListedActivity {
 
 impl ListedActivity {
     pub(super) fn happened(&self, text: &Texts) -> String {
-        let addresses = [("former", self.former.as_deref()), ("backup", self.backup.as_deref())];
+        let addresses = [("former", self.former.as_deref()), ("backup", self.address.as_deref())];
         let addresses = addresses.map(|(name, address)| (name, address.unwrap_or_default()));
         match self.how {
             Some(SignInMethod::Password) => text.message("history-signed-in-password"),

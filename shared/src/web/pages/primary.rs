@@ -17,7 +17,7 @@ pub struct PrimaryPage {
     /// Whether an address waits for confirmation, which this replaces.
     cancels_pending: bool,
     /// When it can be done, if that is later.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip)]
     from: Option<Timestamp>,
     /// The pending request, so that a second click is recognised.
     #[serde(skip)]
@@ -63,9 +63,9 @@ impl PrimaryPage {
 
     /// With a problem, and from when on there is none.
     #[must_use]
-    pub fn with_problem(mut self, problem: &Problem, from: Option<Timestamp>) -> Self {
+    pub fn with_problem(mut self, problem: &Problem) -> Self {
         self.problem = Some(Shown::new(problem, &self.text));
-        self.from = from;
+        self.from = problem.until();
         self
     }
 

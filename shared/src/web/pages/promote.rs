@@ -4,7 +4,7 @@ use std::time::Duration;
 use askama::Template;
 use serde::Serialize;
 
-use super::{Code, Shown};
+use super::{Code, Problem, Shown};
 use crate::texts::Texts;
 use domain::{Account, Timestamp};
 
@@ -22,6 +22,7 @@ pub struct PromotePage {
     /// Whether an address waits for confirmation, which this cancels.
     cancels_pending: bool,
     /// When it can be done, if that is later.
+    #[serde(skip)]
     from: Option<Timestamp>,
     /// When the primary became that, so that a second click is recognised.
     #[serde(skip)]
@@ -48,9 +49,9 @@ impl PromotePage {
 
     /// The page without the choice: why it is refused, and from when on it is not.
     #[must_use]
-    pub fn with_problem(mut self, code: Code, from: Option<Timestamp>) -> Self {
-        self.problem = Some(Shown::new(&code.into(), &self.text));
-        self.from = from;
+    pub fn with_problem(mut self, problem: &Problem) -> Self {
+        self.problem = Some(Shown::new(problem, &self.text));
+        self.from = problem.until();
         self
     }
 
