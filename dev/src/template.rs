@@ -20,7 +20,7 @@ use anyhow::Context as _;
 use serde_json::Value;
 use yaml_serde::Value as Yaml;
 
-pub use self::events::{AsyncInvocation, EmailEvents, EventRule};
+pub use self::events::{AsyncInvocation, EmailEvents, EventRule, SuppressedReasons};
 use self::intrinsics::{Scope, key_arn, plain_text};
 use self::kms::{KeyUsage, SIGNING_KEYS_MAX};
 pub use self::model::{
@@ -45,7 +45,7 @@ impl Template {
             caller_policies: BTreeMap::new(),
             tables: Vec::new(),
             secrets: BTreeMap::new(),
-            configuration_sets: BTreeSet::new(),
+            configuration_sets: BTreeMap::new(),
             buses: events::buses(&scope),
             email_events: Vec::new(),
             kms_keys: BTreeMap::new(),

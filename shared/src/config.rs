@@ -254,7 +254,8 @@ impl Environment<'_> {
     pub fn configuration_sets(&mut self) -> Option<ConfigurationSets> {
         let mut set = |variable| Some(self.required(variable)).filter(|name| !name.is_empty());
         let (lasting, sign_in_links) = (set("CONFIGURATION_SET"), set("SIGN_IN_LINK_CONFIGURATION_SET"));
-        Some(ConfigurationSets { lasting: lasting?, sign_in_links: sign_in_links? })
+        let notices = set("NOTICE_CONFIGURATION_SET");
+        Some(ConfigurationSets { lasting: lasting?, sign_in_links: sign_in_links?, notices: notices? })
     }
 
     /// The bus of EventBridge that events go to.

@@ -156,9 +156,10 @@ fn a_mail_may_go_through_the_stacks_configuration_sets_only() {
     let mailer = template().function("mailer").expect("there is a mailer");
     assert_eq!(mailer.environment["CONFIGURATION_SET"], "Mails");
     assert_eq!(mailer.environment["SIGN_IN_LINK_CONFIGURATION_SET"], "SignInLinkMails");
+    assert_eq!(mailer.environment["NOTICE_CONFIGURATION_SET"], "NoticeMails");
     let statements = format!("{:?}", mailer.statements);
     let named = statements.split(":configuration-set/").skip(1).filter_map(|rest| rest.split('"').next());
-    assert_eq!(named.collect::<BTreeSet<_>>(), BTreeSet::from(["Mails", "SignInLinkMails"]));
+    assert_eq!(named.collect::<BTreeSet<_>>(), BTreeSet::from(["Mails", "NoticeMails", "SignInLinkMails"]));
 }
 
 #[test]

@@ -50,7 +50,7 @@ pub enum Decision {
 impl Checks {
     /// Those of a template's functions.
     pub fn of(template: &Template, faults: Faults) -> Self {
-        let configuration_sets = template.configuration_sets.clone();
+        let configuration_sets = template.configuration_sets.keys().cloned().collect();
         Self {
             keys: AccessKeys::of(template),
             faults,

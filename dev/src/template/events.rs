@@ -53,6 +53,24 @@ pub struct EmailEvents {
     pub bus: String,
 }
 
+/// Why SES puts an address on the account's suppression list, and for which of the reasons there it sends no email, as its API
+/// names them: `BOUNCE`, `COMPLAINT`. With none of them the list does not matter.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct SuppressedReasons(BTreeSet<String>);
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ConfigurationSet {
+    suppression_options: Option<SuppressionOptions>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct SuppressionOptions {
+    suppressed_reasons: SuppressedReasons,
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct RuleEvent {
@@ -114,6 +132,27 @@ impl From<EventInvokeConfig> for AsyncInvocation {
     }
 }
 
+/// Those of an account, which are in force where a configuration set has none of its own.
+impl Default for SuppressedReasons {
+    fn default() -> Self {
+        Self(["BOUNCE", "COMPLAINT"].map(str::to_owned).into())
+    }
+}
+
+impl SuppressedReasons {
+    /// Reads those of an `AWS::SES::ConfigurationSet`.
+    pub(super) fn parse(id: &str, properties: &Value) -> Result<Self, TemplateError> {
+        let set = ConfigurationSet::deserialize(properties)
+            .map_err(|error| wrong(&format!("{id}.Properties"), error.to_string()))?;
+        Ok(set.suppression_options.map(|options| options.suppressed_reasons).unwrap_or_default())
+    }
+
+    /// Whether this is one of them.
+    pub fn include(&self, reason: &str) -> bool {
+        self.0.contains(reason)
+    }
+}
+
 impl EmailEvents {
     /// Reads an `AWS::SES::ConfigurationSetEventDestination`; nothing for one that is not enabled.
     pub(super) fn parse(id: &str, properties: &Value) -> Result<Option<Self>, TemplateError> {
@@ -149,7 +188,7 @@ pub(super) fn buses(scope: &Scope) -> BTreeSet<String> {
 /// Checks that there are the buses and the configuration sets that are named.
 pub(super) fn check(template: &Template) -> Result<(), TemplateError> {
     for EmailEvents { configuration_set, .. } in &template.email_events {
-        if !template.configuration_sets.contains(configuration_set) {
+        if !template.configuration_sets.contains_key(configuration_set) {
             return Err(wrong(configuration_set, "SES has no configuration set of that name"));
         }
     }

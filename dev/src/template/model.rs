@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::events::{AsyncInvocation, EmailEvents, EventRule};
+use super::events::{AsyncInvocation, EmailEvents, EventRule, SuppressedReasons};
 use super::kms::KmsKey;
 use super::statement::Statement;
 
@@ -52,7 +52,7 @@ pub struct Template {
     /// The CloudFront distribution before the API, if there is one.
     pub distribution: Option<Distribution>,
     /// The configuration sets of SES, by logical id, which is their name in the local stack.
-    pub configuration_sets: BTreeSet<String>,
+    pub configuration_sets: BTreeMap<String, SuppressedReasons>,
     /// The buses of EventBridge besides the default one, by name.
     pub buses: BTreeSet<String>,
     /// What SES sends to buses of EventBridge.

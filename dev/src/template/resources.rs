@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::events::{AsyncInvocation, EmailEvents, EventInvokeConfig, EventRule};
+use super::events::{AsyncInvocation, EmailEvents, EventInvokeConfig, EventRule, SuppressedReasons};
 use super::http_api;
 use super::intrinsics::{plain_text, stream_arn};
 use super::kms::KmsKey;
@@ -41,7 +41,7 @@ pub fn add(
             template.secrets.insert(id.to_owned(), secret);
         }
         "AWS::SES::ConfigurationSet" => {
-            template.configuration_sets.insert(id.to_owned());
+            template.configuration_sets.insert(id.to_owned(), SuppressedReasons::parse(id, properties)?);
         }
         "AWS::SES::ConfigurationSetEventDestination" => {
             template.email_events.extend(EmailEvents::parse(id, properties)?);

@@ -39,6 +39,7 @@ const MORE: [(&str, &str); 6] = [
     ("PUBLIC_URL", "https://account.example.com"),
     ("CONFIGURATION_SET", "sparekey"),
     ("SIGN_IN_LINK_CONFIGURATION_SET", "sparekey-links"),
+    ("NOTICE_CONFIGURATION_SET", "sparekey-notices"),
 ];
 
 fn problems<R: Requirements>(changes: &[(&str, &str)]) -> Vec<String> {
@@ -101,6 +102,7 @@ fn all_problems_are_reported_at_once_and_by_name() {
         ),
         ("CONFIGURATION_SET", "", "CONFIGURATION_SET is not set"),
         ("SIGN_IN_LINK_CONFIGURATION_SET", "", "SIGN_IN_LINK_CONFIGURATION_SET is not set"),
+        ("NOTICE_CONFIGURATION_SET", "", "NOTICE_CONFIGURATION_SET is not set"),
         ("PUBLIC_URL", "", "PUBLIC_URL is not set"),
     ] {
         assert_eq!(problems::<Everything>(&[(name, value)]), [problem]);

@@ -108,7 +108,7 @@ impl FailedDelivery {
             _ => return Err(NoFailure::OtherEvent),
         };
         let through = detail.mail.tags.get("ses:configuration-set").map_or(&[][..], Vec::as_slice);
-        if !through.iter().any(|set| [&sets.lasting, &sets.sign_in_links].contains(&set)) {
+        if !through.iter().any(|set| sets.include(set)) {
             return Err(NoFailure::OtherSender);
         }
         let [Recipient { email_address }] = &*recipients else { return Err(NoFailure::NotOneRecipient) };
@@ -151,7 +151,7 @@ mod tests {
     }
 
     fn read(event: &Value) -> Result<FailedDelivery, NoFailure> {
-        let sets = ConfigurationSets { lasting: "Mails".into(), sign_in_links: "Links".into() };
+        let sets = ConfigurationSets { lasting: "Mails".into(), sign_in_links: "Links".into(), notices: "Notices".into() };
         FailedDelivery::read(event, &sets, NOW)
     }
 

@@ -173,6 +173,15 @@ pub struct ConfigurationSets {
     pub lasting: String,
     /// For sign-in links: SES gives up when the link is dead.
     pub sign_in_links: String,
+    /// For notices: they go to an address that is on the suppression list too.
+    pub notices: String,
+}
+
+impl ConfigurationSets {
+    /// Whether a configuration set is one of them.
+    pub fn include(&self, name: &str) -> bool {
+        [&self.lasting, &self.sign_in_links, &self.notices].into_iter().any(|set| set == name)
+    }
 }
 
 impl Email {
@@ -180,10 +189,10 @@ impl Email {
     fn configuration_set<'s>(&self, sets: &'s ConfigurationSets) -> &'s str {
         match self {
             Self::SignInLink { .. } => &sets.sign_in_links,
+            Self::Notice { .. } => &sets.notices,
             Self::VerifyBackup { .. }
             | Self::VerifyPrimary { .. }
             | Self::YourUsername { .. }
-            | Self::Notice { .. }
             | Self::AddressClaimAttempt { .. } => &sets.lasting,
         }
     }

@@ -17,7 +17,7 @@ use crate::clock;
 use crate::events::{Events, NewEvent};
 use crate::mailbox::{Mailbox, NewEmail, ReceivedEmail};
 use crate::random;
-use crate::template::{ACCOUNT_ID, EmailEvents, REGION, Template};
+use crate::template::{ACCOUNT_ID, EmailEvents, REGION, SuppressedReasons, Template};
 
 /// The domain of the mailbox simulator. Its addresses take a label: `bounce+one@simulator.amazonses.com`.
 const SIMULATOR: &str = "@simulator.amazonses.com";
@@ -31,6 +31,7 @@ struct Inner {
     mailbox: Mailbox,
     events: Events,
     destinations: Vec<EmailEvents>,
+    suppressed_reasons: BTreeMap<String, SuppressedReasons>,
     recipients: Mutex<Recipients>,
 }
 
@@ -48,6 +49,16 @@ struct Recipients {
 enum Reported {
     Bounce,
     Complaint,
+}
+
+impl Reported {
+    /// Its name in the API of SES.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bounce => "BOUNCE",
+            Self::Complaint => "COMPLAINT",
+        }
+    }
 }
 
 /// What becomes of an email to one address.
@@ -74,10 +85,10 @@ impl Fate {
 }
 
 impl Recipients {
-    /// What becomes of an email to this address.
-    fn fate_of(&self, address: &str) -> Fate {
+    /// What becomes of an email to this address, where these reasons to be on the suppression list count.
+    fn fate_of(&self, address: &str, reasons: &SuppressedReasons) -> Fate {
         const LISTED: &str = "OnAccountSuppressionList";
-        match self.suppressed.get(address) {
+        match self.suppressed.get(address).filter(|reason| reasons.include(reason.as_str())) {
             Some(Reported::Bounce) => return Fate::bounces("Permanent", LISTED),
             Some(Reported::Complaint) => return Fate::complains(false, LISTED),
             None => {}
@@ -99,7 +110,9 @@ impl Ses {
     /// With this mailbox, and these buses for its events.
     pub fn new(template: &Template, mailbox: Mailbox, events: Events) -> Self {
         let destinations = template.email_events.clone();
-        Self(Arc::new(Inner { mailbox, events, destinations, recipients: Mutex::default() }))
+        let suppressed_reasons = template.configuration_sets.clone();
+        let recipients = Mutex::default();
+        Self(Arc::new(Inner { mailbox, events, destinations, suppressed_reasons, recipients }))
     }
 
     /// Its mailbox.
@@ -115,15 +128,17 @@ impl Ses {
     /// Takes an email: it arrives in the mailbox, unless it bounces everywhere. Returns its id.
     pub(super) fn take(&self, email: NewEmail) -> String {
         let addresses = bare_addresses(&email.to);
-        let fates: Vec<Fate> = addresses.iter().map(|address| self.lock().fate_of(address)).collect();
         let set = set_of(&email.headers);
+        let reasons = self.suppressed_reasons(set.as_deref());
+        let fate_of = |address: &String| self.lock().fate_of(address, &reasons);
+        let fates: Vec<Fate> = addresses.iter().map(fate_of).collect();
         let mut id = format!("local-{}", random::uuid());
         if fates.iter().any(|fate| fate.arrives) {
             id = format!("local-{:08}", self.0.mailbox.receive(email));
         }
         for (address, fate) in addresses.iter().zip(fates) {
             if let Some((reported, kind, subtype)) = fate.reported {
-                if fate.is_suppressed_then {
+                if fate.is_suppressed_then && reasons.include(reported.as_str()) {
                     self.lock().suppressed.insert(address.clone(), reported);
                 }
                 self.publish(set.as_deref(), &id, &addresses, address, (reported, kind, subtype));
@@ -158,8 +173,11 @@ impl Ses {
 
     fn report(&self, email: &ReceivedEmail, addresses: &[String], what: (Reported, &str, &str)) {
         let (id, set) = (format!("local-{:08}", email.number), set_of(&email.headers));
+        let reasons = self.suppressed_reasons(set.as_deref());
         for address in addresses {
-            self.lock().suppressed.insert(address.clone(), what.0);
+            if reasons.include(what.0.as_str()) {
+                self.lock().suppressed.insert(address.clone(), what.0);
+            }
             self.publish(set.as_deref(), &id, addresses, address, what);
         }
     }
@@ -180,6 +198,11 @@ impl Ses {
         AwsResponse::failure(Service::Ses, StatusCode::NOT_FOUND, "NotFoundException", &message)
     }
 
+    /// The reasons that count for emails of a configuration set.
+    fn suppressed_reasons(&self, set: Option<&str>) -> SuppressedReasons {
+        set.and_then(|set| self.0.suppressed_reasons.get(set)).cloned().unwrap_or_default()
+    }
+
     /// Publishes what happened to an email, if its configuration set says so.
     fn publish(
         &self,
@@ -190,9 +213,9 @@ impl Ses {
         (reported, kind, subtype): (Reported, &str, &str),
     ) {
         let Some(set) = set else { return };
-        let (event_type, name, detail_type) = match reported {
-            Reported::Bounce => ("BOUNCE", "Bounce", "Email Bounced"),
-            Reported::Complaint => ("COMPLAINT", "Complaint", "Email Complaint Received"),
+        let (name, detail_type) = match reported {
+            Reported::Bounce => ("Bounce", "Email Bounced"),
+            Reported::Complaint => ("Complaint", "Email Complaint Received"),
         };
         let now = clock::rfc3339(clock::now());
         let (feedback_id, status) = (random::uuid(), json!("5.1.1"));
@@ -219,7 +242,7 @@ impl Ses {
             .0
             .destinations
             .iter()
-            .filter(|events| events.configuration_set == set && events.types.contains(event_type))
+            .filter(|events| events.configuration_set == set && events.types.contains(reported.as_str()))
         {
             let event = NewEvent {
                 source: "aws.ses".to_owned(),
@@ -264,15 +287,23 @@ mod tests {
         Ses::new(&template, Mailbox::default(), Events::without_rules())
     }
 
-    fn email(to: &str) -> NewEmail {
-        let set = Header { name: CONFIGURATION_SET.to_owned(), value: "Mails".to_owned() };
+    fn email_through(set: &str, to: &str) -> NewEmail {
+        let set = Header { name: CONFIGURATION_SET.to_owned(), value: set.to_owned() };
         NewEmail { to: to.to_owned(), headers: vec![set], ..NewEmail::default() }
+    }
+
+    fn email(to: &str) -> NewEmail {
+        email_through("Mails", to)
     }
 
     /// Sends an email; returns whether it arrives, and what is reported about it.
     fn send(ses: &Ses, to: &str) -> (bool, Vec<Value>) {
+        send_through("Mails", ses, to)
+    }
+
+    fn send_through(set: &str, ses: &Ses, to: &str) -> (bool, Vec<Value>) {
         let (arrived, reported) = (ses.mailbox().emails().len(), ses.events().published().len());
-        ses.take(email(to));
+        ses.take(email_through(set, to));
         let events = ses.events().published().split_off(reported);
         (ses.mailbox().emails().len() > arrived, events)
     }
@@ -342,6 +373,34 @@ mod tests {
         let (arrived, events) = send(&ses, "mina@example.com");
         let subtype = &events[0]["detail"]["complaint"]["complaintSubType"];
         assert_eq!((arrived, subtype), (false, &json!("OnAccountSuppressionList")));
+    }
+
+    #[test]
+    fn no_complaint_and_no_bounce_of_the_past_keeps_notices_away() {
+        let ses = ses();
+        assert!(send(&ses, "mina@example.com").0 && send(&ses, "spare@example.org").0);
+        let emails = ses.mailbox().emails();
+        ses.complain(&emails[0]);
+        ses.bounce(&emails[1]);
+        assert!(!send(&ses, "mina@example.com").0 && !send(&ses, "spare@example.org").0);
+        assert_eq!(send_through("NoticeMails", &ses, "mina@example.com"), (true, vec![]));
+        let (arrived, events) = send_through("NoticeMails", &ses, "spare@example.org");
+        assert_eq!((arrived, &events[0]["detail"]["bounce"]["bounceSubType"]), (false, &json!("General")));
+        ses.take_at("spare@example.org");
+        assert_eq!(send_through("NoticeMails", &ses, "spare@example.org"), (true, vec![]));
+    }
+
+    #[test]
+    fn a_notice_puts_nobody_on_the_suppression_list() {
+        let ses = ses();
+        assert!(send_through("NoticeMails", &ses, "mina@example.com").0);
+        ses.complain(&ses.mailbox().emails()[0]);
+        assert!(ses.events().published().is_empty(), "nothing is to be said beside the address");
+        assert_eq!(send(&ses, "mina@example.com"), (true, vec![]));
+        ses.bounce_at("spare@example.org");
+        assert_eq!(send_through("NoticeMails", &ses, "spare@example.org").1.len(), 1);
+        ses.take_at("spare@example.org");
+        assert_eq!(send(&ses, "spare@example.org"), (true, vec![]));
     }
 
     #[test]
