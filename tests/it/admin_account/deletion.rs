@@ -177,7 +177,9 @@ async fn an_action_that_a_deletion_overtakes_says_so() {
                     tokio::task::yield_now().await;
                 }
             });
-            let Either::Left((_, acting)) = select(read, acting).await else { panic!("it reads and writes") };
+            let Either::Left(((), acting)) = select(read, acting).await else {
+                panic!("it reads and writes")
+            };
             killed_after(&world, calls, &Ask::signed("DELETE", &path(ID))).await;
             assert_refused(&acting.await, status, code, None);
             world.delete_account(ID).await;

@@ -107,8 +107,8 @@ async fn a_promoted_backup_email_is_the_owners_choice_and_an_undo_restores_whose
 async fn an_undo_of_the_owners_change_leaves_the_email_to_the_product() {
     let world = World::new();
     changed_by_owner(&world).await;
-    let told = world.deliver().await.into_iter().filter(|email| email.to == LOST);
-    let notice = told.last().expect("the former mailbox is told");
+    let mut told = world.deliver().await.into_iter().filter(|email| email.to == LOST);
+    let notice = told.next_back().expect("the former mailbox is told");
     let fields = [("token", &*token_in(&notice)), ("username", "mina")];
     assert_eq!(world.visitor().post_form("/undo", &fields).await.status, 303);
     assert_email(&world, LOST).await;
