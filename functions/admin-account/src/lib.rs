@@ -113,20 +113,22 @@ pub async fn post(app: &App<AccountAdministration>, request: Request) -> Result<
         }
         let (context, entry_id, now) =
             (EventContext::of(&account, Actor::Product), app.message_id(), app.now());
-        let (written, what) = match action {
+        let written = match action {
             "disable" | "enable" if account.is_disabled() == (action == "disable") => {
                 return Ok(Reply::done());
             }
-            "disable" => (app.store.disable_account(context, entry_id, now).await, "disabled an account"),
-            "enable" => (app.store.enable_account(context, entry_id, now).await, "enabled an account"),
-            "end-sessions" => {
-                (app.store.end_all_sessions(context, entry_id, now).await, "ended all sessions of an account")
-            }
+            "disable" => app.store.disable_account(context, entry_id, now).await,
+            "enable" => app.store.enable_account(context, entry_id, now).await,
+            "end-sessions" => app.store.end_all_sessions(context, entry_id, now).await,
             _ => return Err(Code::NotFound.into()),
         };
         // Where the condition is false, the account is gone, is being deleted or is as wanted by now.
         if unless_crowded(written)? == Some(true) {
-            tracing::info!("{what}");
+            match action {
+                "disable" => tracing::info!("disabled an account"),
+                "enable" => tracing::info!("enabled an account"),
+                _ => tracing::info!("ended all sessions of an account"),
+            }
             return Ok(Reply::done());
         }
     }
