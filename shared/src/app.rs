@@ -164,8 +164,11 @@ impl<R> App<R> {
         Ok(authenticated)
     }
 
-    /// The account that a product calls so. From then on the log's span names it.
-    pub async fn find_account_of_product(&self, external_id: &ExternalId) -> Result<Option<Account>, Error> {
+    /// The account with this external id. From then on the log's span names it.
+    pub async fn find_account_by_external_id(
+        &self,
+        external_id: &ExternalId,
+    ) -> Result<Option<Account>, Error> {
         let Some(id) = self.store.find_by_external_id(external_id).await? else { return Ok(None) };
         logging::record_account(&id);
         Ok(self.store.load_account(&id).await?)

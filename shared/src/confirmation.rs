@@ -206,6 +206,7 @@ impl<R> App<R> {
             ConfirmRefused::LinkDead => Code::LinkUsed,
             ConfirmRefused::NoLongerPending => Code::LinkReplaced,
             ConfirmRefused::Taken => Code::AddressTaken,
+            ConfirmRefused::IsBackup => Code::SameAsBackup,
             ConfirmRefused::ChangesNotAllowed => {
                 let is_frozen = self.find_account_of(link).await?.frozen_until(now).is_some();
                 if is_frozen { Code::ChangesFrozen } else { Code::LinkReplaced }

@@ -1,8 +1,10 @@
 //! Accounts that a product creates, reads and changes, by ids of its own.
 mod conditions;
 mod deletion;
+mod elsewhere;
 mod email;
 mod hostile;
+mod owner;
 
 use domain::AccountId;
 use serde_json::{Value, json};
@@ -148,11 +150,34 @@ async fn an_imported_hash_is_taken_if_every_sign_in_takes_its_time() {
     );
     world.deploy(&[("FORMER_HASHES", "bcrypt$c=4,l=23")]);
     assert_eq!(world.put_account(ID, &wanted).await.status, 201);
-    // Sent twice, it is the same account. Another hash is not.
-    assert_eq!(world.put_account(ID, &wanted).await.status, 200);
-    let other = wanted_with(&json!({ "password_hash": bcrypt.replace("abcdef", "bbcdef") }));
-    assert_refused(&world.put_account(ID, &other).await, 422, "invalid-field", Some("password_hash"));
-    assert_eq!(world.put_account(ID, &self::wanted()).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_hash_counts_when_an_account_is_created_and_may_be_sent_for_ever_after() {
+    let world = World::new();
+    let hash = |password: &str| {
+        let hash = world.operator.needs.passwords.hash(&domain::TypedPassword::new(password), [7; 16]);
+        json!({ "password_hash": hash.expect("it is short").as_str() })
+    };
+    let wanted = wanted_with(&hash(PASSWORD));
+    assert_eq!(world.put_account(ID, &wanted).await.status, 201);
+    let browser = world.visitor();
+    let signs_in = async |password: &str| {
+        browser.post_form("/login", &[("identifier", "mina"), ("password", password)]).await.status
+    };
+    assert_eq!(signs_in(PASSWORD).await, 303);
+    let own = "a password of their own";
+    assert_eq!(browser.post_form("/account/password", &[("password", own)]).await.status, 303);
+    let before = world.dump();
+    let cheap = json!({ "password_hash": "$2b$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS" });
+    for fields in [hash(PASSWORD), hash("another one of the product"), cheap] {
+        assert_eq!(world.put_account(ID, &wanted_with(&fields)).await.status, 200);
+        assert_eq!(world.dump(), before, "{fields}");
+    }
+    assert_eq!([signs_in(PASSWORD).await, signs_in(own).await], [401, 303]);
+    // It has to be one, all the same.
+    let none = wanted_with(&json!({ "password_hash": "md5$x" }));
+    assert_refused(&world.put_account(ID, &none).await, 422, "invalid-field", Some("password_hash"));
 }
 
 #[tokio::test]
@@ -281,6 +306,14 @@ async fn the_log_names_who_asked_and_the_account_and_neither_address_nor_id_of_t
     world.put_account(id, &wanted_with(&json!({ "email": "new@example.org" }))).await;
     world.put_account("other", &wanted_with(&json!({ "username": "x" }))).await;
     world.get_account("%C3%A9").await;
+    for (action, line) in [
+        ("disable", "disabled an account"),
+        ("enable", "enabled an account"),
+        ("end-sessions", "ended all sessions"),
+    ] {
+        world.post_account(id, action).await;
+        assert!(world.log().contains(line), "{line}");
+    }
     world.delete_account(id).await;
     let log = world.log();
     assert!(log.contains(PRINCIPAL), "{log}");

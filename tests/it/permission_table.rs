@@ -115,6 +115,8 @@ async fn only_the_mailer_makes_links_and_only_flows_on_addresses_confirm_or_clai
     let mut noting = [&confirming[..], &["delivery", "open-magic-link"]].concat();
     noting.sort_unstable();
     assert_eq!(writers("`delivery` of a confirmed address").await, noting);
+    let owners = ["confirm-primary", "promote-backup", "undo-change"];
+    assert_eq!(writers("`chosen_by_owner` of a primary").await, owners);
     assert_eq!(writers("the claim of an address").await, confirming);
     assert_eq!(writers("a pending address").await, ["admin-account", "request-backup", "request-primary"]);
     assert_eq!(writers("`primary_in_session` of a pending address").await, ["request-primary"]);

@@ -30,6 +30,11 @@ fn every_text_exists_in_every_language_and_is_used() {
         ["link-unknown", "link-expired", "link-used", "link-replaced", "too-many-sign-ins"]
             .map(|code| format!("problem-{code}-advice-hand-over")),
     );
+    for code in Code::ALL.map(Code::as_str) {
+        let texts = [format!("problem-{code}-program"), format!("problem-{code}-advice-program")];
+        used.extend(texts.into_iter().filter(|text| en.contains(text)));
+    }
+    used.insert("problem-unsupported-media-type-advice-openid-connect".to_owned());
     used.extend(["primary", "backup"].map(|which| format!("problem-same-as-{which}-advice-primary")));
     used.extend(
         ["verify", "verify-primary"]

@@ -5,7 +5,7 @@ mod representation;
 
 use domain::{
     Account, AccountChanges, AccountId, Actor, ChangesRefused, EmailChange, EventContext, ExternalId,
-    PrimaryRefused, Timestamp,
+    Timestamp,
 };
 use representation::{Deleted, Wanted, read, reply};
 use shared::app::App;
@@ -40,7 +40,8 @@ pub fn methods() -> Methods<AccountAdministration> {
 
 /// GET `/admin/accounts/{external_id}`.
 pub async fn get(app: &App<AccountAdministration>, request: Request) -> Result<Reply, Error> {
-    let account = app.find_account_of_product(&request.external_id()?).await?.ok_or(Code::AccountUnknown)?;
+    let account =
+        app.find_account_by_external_id(&request.external_id()?).await?.ok_or(Code::AccountUnknown)?;
     let reply = reply(StatusCode::OK, &account);
     match request.preconditions().check(&Method::GET, reply.entity_tag()) {
         Ok(()) => Ok(reply),
@@ -54,7 +55,7 @@ pub async fn put(app: &App<AccountAdministration>, request: Request) -> Result<R
     let external_id = request.external_id()?;
     let wanted = read(&request)?;
     for _ in 0..READS {
-        let present = app.find_account_of_product(&external_id).await?;
+        let present = app.find_account_by_external_id(&external_id).await?;
         // After the account, so that what was deleted as expired has expired at that time.
         let now = app.now();
         check(&request, &Method::PUT, present.as_ref())?;
@@ -68,7 +69,7 @@ pub async fn put(app: &App<AccountAdministration>, request: Request) -> Result<R
             (Done::Created, _) => StatusCode::CREATED,
             (Done::Changed | Done::IsAsWanted, _) => StatusCode::OK,
         };
-        let account = app.find_account_of_product(&external_id).await?.ok_or(Code::AccountUnknown)?;
+        let account = app.find_account_by_external_id(&external_id).await?.ok_or(Code::AccountUnknown)?;
         return Ok(reply(status, &account));
     }
     Err(Code::ChangedMeanwhile.into())
@@ -78,7 +79,7 @@ pub async fn put(app: &App<AccountAdministration>, request: Request) -> Result<R
 pub async fn delete(app: &App<AccountAdministration>, request: Request) -> Result<Reply, Error> {
     let external_id = request.external_id()?;
     for _ in 0..READS {
-        let account = app.find_account_of_product(&external_id).await?.ok_or(Code::AccountUnknown)?;
+        let account = app.find_account_by_external_id(&external_id).await?.ok_or(Code::AccountUnknown)?;
         let now = app.now();
         // A deletion that has begun has met its condition, and has changed the account.
         if account.deleting_since.is_none() {
@@ -103,21 +104,35 @@ pub async fn delete(app: &App<AccountAdministration>, request: Request) -> Resul
 pub async fn post(app: &App<AccountAdministration>, request: Request) -> Result<Reply, Error> {
     let external_id = request.external_id()?;
     let action = request.route().strip_prefix("/admin/accounts/{external_id}/").unwrap_or_default();
-    let account = app.find_account_of_product(&external_id).await?.ok_or(Code::AccountUnknown)?;
-    // An action has no representation, so a condition on one is false.
-    request.preconditions().check(&Method::POST, None).map_err(Problem::from)?;
-    if account.deleting_since.is_some() {
-        return Err(Code::AccountBeingDeleted.into());
+    for _ in 0..READS {
+        let account = app.find_account_by_external_id(&external_id).await?.ok_or(Code::AccountUnknown)?;
+        // Of the account, as it was just read: an action is a resource without a representation.
+        check(&request, &Method::POST, Some(&account))?;
+        if account.deleting_since.is_some() {
+            return Err(Code::AccountBeingDeleted.into());
+        }
+        let (context, entry_id, now) =
+            (EventContext::of(&account, Actor::Product), app.message_id(), app.now());
+        let written = match action {
+            "disable" | "enable" if account.is_disabled() == (action == "disable") => {
+                return Ok(Reply::done());
+            }
+            "disable" => app.store.disable_account(context, entry_id, now).await,
+            "enable" => app.store.enable_account(context, entry_id, now).await,
+            "end-sessions" => app.store.end_all_sessions(context, entry_id, now).await,
+            _ => return Err(Code::NotFound.into()),
+        };
+        // Where the condition is false, the account is gone, is being deleted or is as wanted by now.
+        if unless_crowded(written)? == Some(true) {
+            match action {
+                "disable" => tracing::info!("disabled an account"),
+                "enable" => tracing::info!("enabled an account"),
+                _ => tracing::info!("ended all sessions of an account"),
+            }
+            return Ok(Reply::done());
+        }
     }
-    let (context, entry_id, now) = (EventContext::of(&account, Actor::Product), app.message_id(), app.now());
-    let changed = match action {
-        "disable" => app.store.disable_account(context, entry_id, now).await?,
-        "enable" => app.store.enable_account(context, entry_id, now).await?,
-        "end-sessions" => app.store.end_all_sessions(context, entry_id, now).await?,
-        _ => return Err(Code::NotFound.into()),
-    };
-    tracing::info!(action, changed, "did what a product asked for");
-    Ok(Reply::done())
+    Err(Code::ChangedMeanwhile.into())
 }
 
 /// Refuses a request whose conditions the account does not meet.
@@ -188,12 +203,6 @@ async fn update(
     if account.deleting_since.is_some() {
         return Err(Code::AccountBeingDeleted.into());
     }
-    if let Some(hash) = &wanted.password_hash
-        && !account.password_hash.as_ref().is_some_and(|own| app.needs.passwords.is_imported(own, hash))
-    {
-        let why = "an account gets one only when it is created";
-        return Err(Problem::invalid_field("password_hash", &why).into());
-    }
     let changes = account.changes_to(&wanted.account, now).map_err(refused)?;
     if changes.is_empty() {
         return Ok(Done::IsAsWanted);
@@ -210,7 +219,6 @@ async fn change(
 ) -> Result<Done, Error> {
     let limits = match &changes.email {
         Some(EmailChange::Request(address)) => {
-            app.count(Event::Requested(Subject::Confirmation));
             app.needs.emails.confirmation_limits(&account.id, address).to_vec()
         }
         Some(EmailChange::Replace(address)) => {
@@ -233,6 +241,11 @@ async fn change(
     let Some(updated) = unless_crowded(counted.update_account(update, now).await)? else {
         return Ok(Done::Nothing);
     };
+    // Once for each PUT: what found the account changed is tried again.
+    let is_decided = matches!(updated, Ok(()) | Err(UpdateRefused::LimitReached(_)));
+    if is_decided && matches!(changes.email, Some(EmailChange::Request(_))) {
+        app.count(Event::Requested(Subject::Confirmation));
+    }
     match updated {
         Ok(()) => {
             let (profile, email) = (changes.changes_profile(), changes.email.is_some());
@@ -276,16 +289,8 @@ fn refused(why: ChangesRefused) -> Problem {
         ChangesRefused::Username(why) => Problem::invalid_field("username", &why),
         ChangesRefused::UnverifiedEmailOfSso => Problem::of_field("email_verified", Code::EmailNotVerified),
         ChangesRefused::Disabled => Code::AccountDisabled.into(),
-        ChangesRefused::Primary(PrimaryRefused::ChangesFrozen(from)) => until(Code::ChangesFrozen, from),
-        ChangesRefused::Primary(PrimaryRefused::PrimaryTooNew(from)) => until(Code::PrimaryTooNew, from),
-        ChangesRefused::Primary(PrimaryRefused::SameAsBackup) => {
-            Problem::of_field("email", Code::SameAsBackup).with_detail(
-                "email: it is the backup email of this account, which only its owner makes the primary",
-            )
-        }
-        // Of neither there is a change: an sso account is compared as a regular one, and an equal address before this.
-        ChangesRefused::Primary(PrimaryRefused::SsoAccount | PrimaryRefused::SameAsPrimary) => {
-            Problem::of_field("email", Code::SameAsPrimary)
-        }
+        ChangesRefused::EmailChangedByOwner => Problem::of_field("email", Code::EmailChangedByOwner),
+        ChangesRefused::ChangesFrozen(from) => until(Code::ChangesFrozen, from),
+        ChangesRefused::PrimaryTooNew(from) => until(Code::PrimaryTooNew, from),
     }
 }

@@ -34,7 +34,7 @@ struct Representation<'a> {
 pub struct Wanted {
     /// The account.
     pub account: WantedAccount,
-    /// For an account that is created.
+    /// It counts only when the account is created: afterwards the password is the person's.
     pub password_hash: Option<ImportedHash>,
 }
 
@@ -84,7 +84,8 @@ pub fn read(request: &Request) -> Result<Wanted, Problem> {
     if kind == AccountKind::Sso && password_hash.is_some() {
         return Err(Problem::invalid_field("password_hash", &"an sso account has no password here"));
     }
-    let account = WantedAccount { username, email, email_verified, kind, language };
+    let has_read_primary = request.preconditions().require_present_tag();
+    let account = WantedAccount { username, email, email_verified, kind, language, has_read_primary };
     Ok(Wanted { account, password_hash })
 }
 

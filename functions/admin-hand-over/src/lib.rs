@@ -27,9 +27,11 @@ pub async fn post(app: &App<HandOvers>, request: Request) -> Result<Reply, Error
     let now = app.now();
     let external_id = request.external_id()?;
     let (return_to, signed_in_at) = read(&request, now)?;
-    let account = app.find_account_of_product(&external_id).await?.ok_or(Code::AccountUnknown)?;
+    let account = app.find_account_by_external_id(&external_id).await?.ok_or(Code::AccountUnknown)?;
     // A link has no representation, so a condition on one is false.
-    request.preconditions().check(&Method::POST, None).map_err(Problem::from)?;
+    request.preconditions().check(&Method::POST, None).map_err(|failed| {
+        Problem::from(failed).with_detail("a link has no tag: leave If-Match and If-None-Match out")
+    })?;
     if account.deleting_since.is_some() {
         return Err(Code::AccountBeingDeleted.into());
     }

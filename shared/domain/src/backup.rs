@@ -26,12 +26,14 @@ pub struct ConfirmedAddress {
     pub usable_from: Timestamp,
     /// What is known about emails to it.
     pub delivery: Delivery,
+    /// Of a primary: whether its owner made it that. A product does not replace such a one unless it has read it.
+    pub chosen_by_owner: bool,
 }
 
 impl ConfirmedAddress {
     /// An address that was confirmed at that time and is active at once.
     pub fn new(address: EmailAddress, since: Timestamp) -> Self {
-        Self { address, since, usable_from: since, delivery: Delivery::default() }
+        Self { address, since, usable_from: since, delivery: Delivery::default(), chosen_by_owner: false }
     }
 }
 

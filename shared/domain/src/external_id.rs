@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 /// The most bytes of an external id.
 pub const MAX_BYTES: usize = 128;
 
-/// The product's own id of an account: unique, compared byte by byte.
+/// The external id of an account, which a product has given: unique, compared byte by byte.
 ///
 /// It is one segment of a path in the account API. So it has no character by which a client, a proxy or a gateway could
 /// change its meaning: visible ASCII without `/`, `\`, `%`, `?` and `#`, and neither `.` nor `..` (RFC 3986, section 6.2.2,

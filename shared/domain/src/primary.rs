@@ -48,7 +48,8 @@ pub struct PrimaryEmails {
 }
 
 impl PrimaryEmails {
-    /// The same once another address is the primary. The one that it replaces signs in until then.
+    /// The same once another address is the primary. The one that it replaces signs in until then. Who chose that one is kept
+    /// in the history alone, from which an undo restores it.
     fn replaced_by(&self, email: &ConfirmedAddress, until: Timestamp, now: Timestamp) -> Self {
         let replaced = &self.primary.address;
         let kept = self.former.iter().filter(|former| {
@@ -59,7 +60,7 @@ impl PrimaryEmails {
         // A second more than an undo link works, so that what the link restores is never another account's.
         let kept_until = now + UNDO_LIFETIME + Duration::from_secs(1);
         let newest = FormerPrimary {
-            email: self.primary.clone(),
+            email: ConfirmedAddress { chosen_by_owner: false, ..self.primary.clone() },
             replaced_at: now,
             until,
             kept_until: kept_until.max(until),
@@ -140,14 +141,37 @@ impl Account {
         Ok(())
     }
 
-    /// The addresses once this one is confirmed as the primary, at `now`. The former primary signs in until `hold` is over.
+    /// The addresses once this one is confirmed as the primary, at `now`. The former primary signs in until `hold` is over. The
+    /// owner has chosen it who has asked for it; a product may have done so too.
     pub fn after_taking(
         &self,
         address: &EmailAddress,
         hold: Duration,
         now: Timestamp,
     ) -> (PrimaryEmails, RecoveryEmails) {
-        let confirmed = ConfirmedAddress::new(address.clone(), now);
+        let asked = self.pending_primary.as_ref().filter(|primary| primary.pending.address == *address);
+        let chosen_by_owner = asked.is_some_and(|primary| primary.session.is_some());
+        self.after_replacing(address, chosen_by_owner, hold, now)
+    }
+
+    /// The same where a product vouches for the address.
+    pub fn after_replacing_by_product(
+        &self,
+        address: &EmailAddress,
+        hold: Duration,
+        now: Timestamp,
+    ) -> (PrimaryEmails, RecoveryEmails) {
+        self.after_replacing(address, false, hold, now)
+    }
+
+    fn after_replacing(
+        &self,
+        address: &EmailAddress,
+        chosen_by_owner: bool,
+        hold: Duration,
+        now: Timestamp,
+    ) -> (PrimaryEmails, RecoveryEmails) {
+        let confirmed = ConfirmedAddress { chosen_by_owner, ..ConfirmedAddress::new(address.clone(), now) };
         (
             self.primary_emails().replaced_by(&confirmed, now + hold, now),
             self.recovery_emails(now).without(address),
@@ -218,9 +242,10 @@ impl Account {
         now: Timestamp,
     ) -> (PrimaryEmails, RecoveryEmails) {
         let until = if keep_former { now } else { now + hold };
-        let kept = ConfirmedAddress { usable_from: now, ..self.primary.clone() };
+        let kept = ConfirmedAddress { usable_from: now, chosen_by_owner: false, ..self.primary.clone() };
+        let chosen = ConfirmedAddress { chosen_by_owner: true, ..backup.clone() };
         (
-            self.primary_emails().replaced_by(backup, until, now),
+            self.primary_emails().replaced_by(&chosen, until, now),
             RecoveryEmails { backup: keep_former.then_some(kept), former: None },
         )
     }

@@ -6,7 +6,7 @@ use super::account::{Account, AccountKind};
 use super::activity::ChangedField;
 use super::email_address::EmailAddress;
 use super::language::Language;
-use super::primary::PrimaryRefused;
+use super::link::CONFIRMATION_LIFETIME;
 use super::timestamp::Timestamp;
 use super::username::{NewUsername, NotAUsername, Username};
 
@@ -42,6 +42,8 @@ pub struct WantedAccount {
     pub kind: AccountKind,
     /// The language; nothing to leave it as it is.
     pub language: Option<Language>,
+    /// Whether the product has read the present primary, and so replaces it knowingly.
+    pub has_read_primary: bool,
 }
 
 /// What becomes of the primary email.
@@ -77,8 +79,12 @@ pub struct AccountChanges {
 pub enum ChangesRefused {
     /// It is not a username that an account may get.
     Username(NotAUsername),
-    /// The primary cannot be changed.
-    Primary(PrimaryRefused),
+    /// The owner has chosen the present primary, and the product has not read it.
+    EmailChangedByOwner,
+    /// Changes are frozen after an undo, until then.
+    ChangesFrozen(Timestamp),
+    /// The primary was replaced a short time ago: it can be replaced again from then on.
+    PrimaryTooNew(Timestamp),
     /// A person whom another system authenticates cannot confirm an address here: the product has to vouch for it.
     UnverifiedEmailOfSso,
     /// The account is disabled, so that no link to it works.
@@ -141,11 +147,20 @@ impl Account {
             let by_product = self.pending_primary.as_ref().filter(|pending| pending.session.is_none());
             return Ok(by_product.map(|_| EmailChange::Cancel));
         }
-        let waits = self.pending_primary.as_ref().is_some_and(|waits| waits.pending.address == *address);
-        if waits && !wanted.email_verified && self.kind == wanted.kind {
+        if self.waits_for(address, now) && !wanted.email_verified && self.kind == wanted.kind {
             return Ok(None);
         }
-        self.may_take(address, now).map_err(ChangesRefused::Primary)?;
+        if self.primary.chosen_by_owner && !wanted.has_read_primary {
+            return Err(ChangesRefused::EmailChangedByOwner);
+        }
+        if let Some(until) = self.frozen_until(now) {
+            return Err(ChangesRefused::ChangesFrozen(until));
+        }
+        if let Some(until) = self.primary_held_until(now) {
+            return Err(ChangesRefused::PrimaryTooNew(until));
+        }
+        // Whether the address is the backup email is not compared: a product learns no more about it than about another
+        // account's, which is found out where the address is claimed.
         if wanted.email_verified {
             return Ok(Some(EmailChange::Replace(address.clone())));
         }
@@ -158,11 +173,12 @@ impl Account {
         Ok(Some(EmailChange::Request(address.clone())))
     }
 
-    /// Whether this address may become the primary email at the wish of a product. It is the same as at that of the person,
-    /// except that the product may also change that of an account whose person another system authenticates.
-    fn may_take(&self, address: &EmailAddress, now: Timestamp) -> Result<(), PrimaryRefused> {
-        let regular = Self { kind: AccountKind::Regular, ..self.clone() };
-        regular.may_become_primary(address, now)
+    /// Whether this address was requested as the primary, and the link to it still works.
+    fn waits_for(&self, address: &EmailAddress, now: Timestamp) -> bool {
+        let waits = self.pending_primary.as_ref().map(|primary| &primary.pending);
+        waits.is_some_and(|pending| {
+            pending.address == *address && now <= pending.since + CONFIRMATION_LIFETIME
+        })
     }
 }
 
@@ -191,6 +207,7 @@ mod tests {
             email_verified: true,
             kind: AccountKind::Regular,
             language: None,
+            has_read_primary: false,
         }
     }
 
@@ -275,6 +292,55 @@ mod tests {
     }
 
     #[test]
+    fn an_address_whose_link_has_expired_is_requested_again() {
+        let (second, day) = (Duration::from_secs(1), CONFIRMATION_LIFETIME);
+        let wanted = WantedAccount { email: address("new@example.org"), email_verified: false, ..as_is() };
+        for by_product in [true, false] {
+            let waiting = waiting("new@example.org", by_product);
+            let at = |now| waiting.changes_to(&wanted, now).map(|changes| changes.email);
+            assert_eq!(at(NOW + day), Ok(None), "{by_product}");
+            let again = Some(EmailChange::Request(address("new@example.org")));
+            assert_eq!(at(NOW + day + second), Ok(again), "{by_product}");
+        }
+    }
+
+    #[test]
+    fn a_primary_that_its_owner_has_chosen_is_replaced_only_by_a_product_that_has_read_it() {
+        let hold = Duration::from_hours(72);
+        let own = waiting("own@example.org", false).with_taken(&address("own@example.org"), hold, NOW);
+        let backup = mina().backup.confirmed().cloned().expect("it has one");
+        let promoted = mina().with_promoted(&backup, true, hold, NOW);
+        for account in [own, promoted] {
+            assert!(account.primary.chosen_by_owner);
+            let now = NOW + hold;
+            for (text, email_verified) in
+                [("mina@example.com", true), ("mina@example.com", false), ("new@example.org", true)]
+            {
+                let wanted = WantedAccount { email: address(text), email_verified, ..as_is() };
+                for early in [NOW, now] {
+                    let refused = account.changes_to(&wanted, early);
+                    assert_eq!(refused, Err(ChangesRefused::EmailChangedByOwner), "{text} {email_verified}");
+                }
+                let knows = WantedAccount { has_read_primary: true, ..wanted };
+                assert!(account.changes_to(&knows, now).is_ok(), "{text} {email_verified}");
+            }
+            let present = WantedAccount { email: account.primary.address.clone(), ..as_is() };
+            assert!(account.changes_to(&present, now).expect("it may").is_empty());
+        }
+    }
+
+    #[test]
+    fn an_address_that_a_product_has_named_is_not_chosen_by_the_owner_also_once_they_confirm_it() {
+        let hold = Duration::from_hours(72);
+        let confirmed = waiting("new@example.org", true).with_taken(&address("new@example.org"), hold, NOW);
+        assert!(!confirmed.primary.chosen_by_owner);
+        let own = waiting("own@example.org", false).with_taken(&address("own@example.org"), hold, NOW);
+        let (primary, _) = own.after_replacing_by_product(&address("new@example.org"), hold, NOW + hold);
+        assert!(!primary.primary.chosen_by_owner);
+        assert!(primary.former.iter().all(|former| !former.email.chosen_by_owner));
+    }
+
+    #[test]
     fn only_what_a_product_has_requested_is_cancelled_by_one() {
         assert_eq!(
             email(&waiting("new@example.org", true), "mina@example.com", true),
@@ -286,21 +352,17 @@ mod tests {
     #[test]
     fn what_protects_the_person_also_holds_for_a_product() {
         let second = Duration::from_secs(1);
-        let refused = |why| Err(ChangesRefused::Primary(why));
+        let hours = Duration::from_hours(72);
         let frozen = Account { backup_frozen_until: Some(NOW + second), ..mina() };
-        let changed = mina().with_taken(&address("new@example.org"), Duration::from_hours(72), NOW);
+        let changed = mina().with_taken(&address("new@example.org"), hours, NOW);
         for email_verified in [true, false] {
             assert_eq!(
-                email(&mina(), "spare@example.org", email_verified),
-                refused(PrimaryRefused::SameAsBackup)
-            );
-            assert_eq!(
                 email(&frozen, "other@example.org", email_verified),
-                refused(PrimaryRefused::ChangesFrozen(NOW + second))
+                Err(ChangesRefused::ChangesFrozen(NOW + second))
             );
             assert_eq!(
                 email(&changed, "other@example.org", email_verified),
-                refused(PrimaryRefused::PrimaryTooNew(NOW + Duration::from_hours(72)))
+                Err(ChangesRefused::PrimaryTooNew(NOW + hours))
             );
         }
         assert_eq!(email(&frozen, "mina@example.com", true), Ok(None), "nothing changes");

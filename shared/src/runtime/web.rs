@@ -22,7 +22,7 @@ use crate::metrics::Event as Metric;
 use crate::texts::Texts;
 use crate::web::guard::{Event, guard};
 use crate::web::pages::ProblemPage;
-use crate::web::{Code, Problem, Reply, Request, cloudfront, principal};
+use crate::web::{Code, Problem, Reply, Request, account_api, cloudfront, principal};
 
 /// Why a request is not answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,20 +69,28 @@ async fn respond<R: Requirements>(
     request: Request,
     admitted: Result<(), NotAdmitted>,
 ) -> Result<Response<Body>, BoxError> {
+    let of_account_api = account_api::has(request.path());
     // An external id may be an address.
-    let path = if R::CALLERS == Callers::Principals { request.route() } else { request.path() };
+    let path = match R::CALLERS {
+        Callers::Principals => request.route(),
+        Callers::Anybody if of_account_api => account_api::ROOT,
+        Callers::Anybody => request.path(),
+    };
     let span = logging::request_span(request.id(), request.method(), path);
     async {
         // Programs call with a signature, and browsers do not.
-        let json = R::CALLERS == Callers::Principals || request.wants_json();
+        let json = of_account_api || request.wants_json();
         let texts = app.texts(request.language());
         if let Some(principal) = request.principal() {
             logging::record_principal(principal);
         }
         let reply = match admitted {
+            // Programs of products do not come through CloudFront. Nothing is read, and all are told the same.
+            _ if of_account_api && R::CALLERS == Callers::Anybody => unrouted(&request, &texts),
             Ok(()) => reply(app, methods, request, &texts).await,
             Err(why) => not_admitted(app, why, &texts),
         };
+        let reply = if of_account_api { reply.told_to_account_api() } else { reply };
         let (status, code) = (reply.status(json).as_u16(), reply.code().map(Code::as_str));
         tracing::info!(status, code, "answered");
         Ok(reply.into_response(json)?)
@@ -117,6 +125,15 @@ async fn reply<R: Requirements>(
             Reply::problem(Code::Internal.into(), texts.clone())
         }
     }
+}
+
+/// The reply to a request that no route of the account API takes.
+fn unrouted(request: &Request, texts: &Texts) -> Reply {
+    let reply = account_api::unrouted(request.method(), request.path(), texts);
+    if let Some(code) = reply.code() {
+        tracing::warn!(code = code.as_str(), "refused");
+    }
+    reply
 }
 
 /// The reply to a request that is not let in. It is the same for every path and method.

@@ -24,7 +24,7 @@ impl Cursor {
 pub struct ListedAccount {
     /// Its key.
     pub account_id: AccountId,
-    /// The product's own id of it.
+    /// Its external id.
     pub external_id: Option<ExternalId>,
 }
 
@@ -86,14 +86,16 @@ impl Store {
     }
 
     /// Ends all sessions of an account, and the links requested so far with them; logs that. Key: the profile. False when it is
-    /// unknown.
+    /// unknown, or is being deleted, which has ended them.
     pub async fn end_all_sessions(
         &self,
         context: EventContext<'_>,
         entry_id: MessageId,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let end = self.end_generation(context.account_id, now).when("attribute_exists(account_id)");
+        let end = self
+            .end_generation(context.account_id, now)
+            .when("attribute_exists(account_id) AND attribute_not_exists(deleting_since)");
         let action = LoggedAction::AllSessionsEnded;
         self.write_and_log("end all sessions of an account", end, context, (entry_id, action), now).await
     }

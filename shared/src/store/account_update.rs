@@ -44,7 +44,7 @@ pub enum UpdateRefused {
     UsernameTaken,
     /// Another account has a username that looks like it.
     UsernameLooksTaken,
-    /// Another account has the address.
+    /// Another account has the address, or it is the backup email of this one.
     EmailTaken,
     /// The person was asked to confirm addresses too often.
     LimitReached(Limit),
@@ -271,7 +271,9 @@ impl Store {
         now: Timestamp,
     ) -> Result<Vec<NewClaim>, StoreError> {
         let AccountUpdate { account, hold, event_id, source, .. } = update;
-        let (primary, recovery) = account.after_taking(address, hold, now);
+        let (primary, recovery) = account.after_replacing_by_product(address, hold, now);
+        let is_backup = account.has_confirmed(address);
+        let recovery = if is_backup { account.recovery_emails(now) } else { recovery };
         let event = AccountEvent {
             id: event_id.clone(),
             notice: Notice::PrimaryChanged {
@@ -287,7 +289,13 @@ impl Store {
         let pending = Write::delete(&self.tables.accounts, Self::account_key(&account.id, PENDING));
         tx.add(Self::when_pending_as_read(pending, account));
         self.record_and_tell(tx, EventContext::of(account, Actor::Product), &primary, &event, &[])?;
-        self.replace_addresses(tx, account, &primary, &recovery, now)
+        let mut claims = self.replace_addresses(tx, account, &primary, &recovery, now)?;
+        if is_backup {
+            // Never true: the answer is that for another account's address, after the same calls.
+            let part = tx.add(self.claim_free_email(address, &account.id, now)?);
+            claims.push(NewClaim { address: address.clone(), part });
+        }
+        Ok(claims)
     }
 }
 

@@ -92,6 +92,9 @@ pub(super) struct Confirmed {
     usable_from: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Delivery::is_unknown")]
     delivery: Delivery,
+    /// Only of a primary.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    chosen_by_owner: bool,
 }
 
 /// A replaced address, active until the waiting period of the new one is over.
@@ -218,6 +221,7 @@ impl From<&ConfirmedAddress> for Confirmed {
             verified_at: confirmed.since,
             usable_from: Some(confirmed.usable_from).filter(|from| *from > confirmed.since),
             delivery: confirmed.delivery.clone(),
+            chosen_by_owner: confirmed.chosen_by_owner,
         }
     }
 }
@@ -225,7 +229,13 @@ impl From<&ConfirmedAddress> for Confirmed {
 impl From<Confirmed> for ConfirmedAddress {
     fn from(row: Confirmed) -> Self {
         let usable_from = row.usable_from.unwrap_or(row.verified_at);
-        Self { address: row.address, since: row.verified_at, usable_from, delivery: row.delivery }
+        Self {
+            address: row.address,
+            since: row.verified_at,
+            usable_from,
+            delivery: row.delivery,
+            chosen_by_owner: row.chosen_by_owner,
+        }
     }
 }
 

@@ -36,6 +36,8 @@ pub enum ConfirmRefused {
     NoLongerPending,
     /// Another account has the address.
     Taken,
+    /// It is the backup email, and was to become the primary.
+    IsBackup,
     /// Since the request, a change was undone, the account was disabled, or all its sessions ended.
     ChangesNotAllowed,
     /// The account changed since it was read: read it again.

@@ -133,6 +133,20 @@ impl Store {
             .value(":now", number(now.unix_seconds())))
     }
 
+    /// Claims an address as if the account were another one than has it. Key: the claim. The condition is false when any account
+    /// has the address, also this one.
+    pub(super) fn claim_free_email(
+        &self,
+        address: &EmailAddress,
+        owner: &AccountId,
+        now: Timestamp,
+    ) -> Result<Write, StoreError> {
+        Ok(self
+            .put_claim(email_claim(address), owner, None)?
+            .when("attribute_not_exists(account_id) OR in_force_until <= :now")
+            .value(":now", number(now.unix_seconds())))
+    }
+
     /// Claims an external id. Key: the claim. The condition is false when an account has the external id.
     pub(super) fn claim_external_id(
         &self,

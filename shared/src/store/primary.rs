@@ -84,7 +84,8 @@ impl Store {
     }
 
     /// Makes a pending address the primary: the link is spent; the address is claimed; the former primary signs in until the
-    /// hold is over; all sessions but the given ones end, and with them links; both mailboxes are told. All or nothing.
+    /// hold is over; all sessions but the given ones end, and with them links; both mailboxes are told. All or nothing. The backup
+    /// email does not become it so; only a product can have asked for that.
     pub async fn confirm_primary(
         &self,
         confirmation: Confirmation<'_>,
@@ -94,6 +95,9 @@ impl Store {
     ) -> Result<Result<(), ConfirmRefused>, StoreError> {
         let Confirmation { link, authorization, account, event_id, source } = confirmation;
         let Some(generation) = link.generation else { return Ok(Err(ConfirmRefused::ChangesNotAllowed)) };
+        if account.has_confirmed(&link.address) {
+            return Ok(Err(ConfirmRefused::IsBackup));
+        }
         let (primary, recovery) = account.after_taking(&link.address, hold, now);
         let event = AccountEvent {
             id: event_id.clone(),

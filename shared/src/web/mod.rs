@@ -1,6 +1,8 @@
 //! HTTP: requests, replies, pages, problems. Knows neither the database nor the mail service.
 use std::time::Duration;
 
+pub mod account_api;
+mod audience;
 mod banner;
 pub mod cloudfront;
 mod cookies;
@@ -17,6 +19,7 @@ mod requested_email;
 mod wanted_change;
 mod way_back;
 
+pub use audience::Audience;
 pub use banner::Banner;
 pub use guard::MAX_BODY_BYTES;
 pub use http::{Method, StatusCode};

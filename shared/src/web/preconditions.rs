@@ -29,8 +29,10 @@ impl EntityTag {
 enum Expected {
     /// `*`: any representation.
     Any,
-    /// One of these tags, as they were sent. What is no tag equals none.
+    /// One of these tags, as they were sent.
     Tags(Vec<String>),
+    /// Neither of both. A client that sends such a header wants a condition, and gets one that is false.
+    Unreadable,
 }
 
 /// What a request expects before its method is applied.
@@ -50,8 +52,7 @@ pub enum PreconditionFailed {
 }
 
 impl Preconditions {
-    /// Reads them from the headers of a request. A header that cannot be read is no missing one: a client that sends it wants a
-    /// condition, so it matches nothing.
+    /// Reads them from the headers of a request. A header that cannot be read is no missing one.
     pub(super) fn of(headers: &HeaderMap) -> Self {
         Self { matching: expected(headers, &IF_MATCH), none_matching: expected(headers, &IF_NONE_MATCH) }
     }
@@ -61,18 +62,25 @@ impl Preconditions {
         *self == Self::default()
     }
 
+    /// Whether one is false unless the client has read the present representation. `*` is not: any is as good.
+    pub fn require_present_tag(&self) -> bool {
+        matches!(self.matching, Some(Expected::Tags(_)))
+    }
+
     /// Whether they hold for the present representation, if there is one (RFC 9110, section 13.2.2). `If-Match` compares
-    /// strongly and `If-None-Match` weakly.
+    /// strongly and `If-None-Match` weakly. One that cannot be read fails whatever the method.
     pub fn check(&self, method: &Method, present: Option<&EntityTag>) -> Result<(), PreconditionFailed> {
         let equals = |expected: &Expected, weakly: bool| match (expected, present) {
-            (_, None) => false,
+            (_, None) | (Expected::Unreadable, _) => false,
             (Expected::Any, Some(_)) => true,
             (Expected::Tags(tags), Some(present)) => tags.iter().any(|tag| {
                 let tag = if weakly { tag.strip_prefix("W/").unwrap_or(tag) } else { tag };
                 tag == present.as_str()
             }),
         };
-        if self.matching.as_ref().is_some_and(|expected| !equals(expected, false)) {
+        if self.none_matching == Some(Expected::Unreadable)
+            || self.matching.as_ref().is_some_and(|expected| !equals(expected, false))
+        {
             return Err(PreconditionFailed::Failed);
         }
         if self.none_matching.as_ref().is_some_and(|expected| equals(expected, true)) {
@@ -93,17 +101,31 @@ impl From<PreconditionFailed> for Problem {
 }
 
 fn expected(headers: &HeaderMap, name: &HeaderName) -> Option<Expected> {
-    let lines: Vec<&str> =
-        headers.get_all(name).iter().map(|line| line.to_str().unwrap_or_default()).collect();
-    if lines.is_empty() {
-        return None;
-    }
-    let list = lines.join(",");
-    Some(match list.trim() {
-        "*" => Expected::Any,
-        // Tags of ours have no comma.
-        list => Expected::Tags(list.split(',').map(|tag| tag.trim().to_owned()).collect()),
+    let mut lines = headers.get_all(name).iter().peekable();
+    lines.peek()?;
+    let lines: Result<Vec<&str>, _> = lines.map(|line| line.to_str()).collect();
+    Some(match lines.map(|lines| lines.join(",")) {
+        Ok(list) if list.trim() == "*" => Expected::Any,
+        Ok(list) => tags(&list).map_or(Expected::Unreadable, Expected::Tags),
+        Err(_) => Expected::Unreadable,
     })
+}
+
+/// The tags of a list with at least one (RFC 9110, sections 5.6.1.2 and 8.8.3); nothing if there is anything else in it.
+fn tags(list: &str) -> Option<Vec<String>> {
+    let between = [' ', '\t', ','];
+    let (mut tags, mut rest) = (Vec::new(), list.trim_matches(between));
+    while !rest.is_empty() {
+        let opaque = rest.strip_prefix("W/").unwrap_or(rest).strip_prefix('"')?;
+        let (opaque, after) = opaque.split_once('"')?;
+        let is_followed = after.is_empty() || after.trim_start_matches([' ', '\t']).starts_with(',');
+        if !is_followed || !opaque.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return None;
+        }
+        tags.push(rest[..rest.len() - after.len()].to_owned());
+        rest = after.trim_start_matches(between);
+    }
+    (!tags.is_empty()).then_some(tags)
 }
 
 #[cfg(test)]
@@ -174,7 +196,42 @@ mod tests {
             );
             assert_eq!(check(&Method::PUT, &sent, None), Ok(()), "{value}");
         }
-        assert_eq!(check(&Method::GET, &[(IF_NONE_MATCH, "\"other\"")], Some(&tag)), Ok(()));
+        for value in ["\"other\"", "\"a,b\"", "W/\"\" ,, \"x\"", "\"\","] {
+            for method in [Method::GET, Method::PUT] {
+                assert_eq!(check(&method, &[(IF_NONE_MATCH, value)], Some(&tag)), Ok(()), "{value}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_condition_that_cannot_be_read_is_false_for_every_method() {
+        let tag = EntityTag::of(b"1");
+        let (own, failed) = (tag.as_str(), Err(PreconditionFailed::Failed));
+        let bare = own.trim_matches('"');
+        let pair = format!("{own} {own}");
+        for value in ["", " ", ",", "* , *", "*x", bare, "\"", "\"x", "w/\"x\"", "\"x y\"", &pair, "ä"] {
+            for header in [IF_MATCH, IF_NONE_MATCH] {
+                for method in [Method::GET, Method::PUT, Method::DELETE, Method::POST] {
+                    let sent = [(header.clone(), value)];
+                    assert_eq!(check(&method, &sent, Some(&tag)), failed, "{method} {header}: {value}");
+                    assert_eq!(check(&method, &sent, None), failed, "{method} {header}: {value}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn only_a_tag_shows_that_the_present_representation_was_read() {
+        for (name, value, shows) in [
+            (IF_MATCH, "\"x\"", true),
+            (IF_MATCH, "*", false),
+            (IF_MATCH, "", false),
+            (IF_NONE_MATCH, "\"x\"", false),
+        ] {
+            let headers = HeaderMap::from_iter([(name, HeaderValue::from_static(value))]);
+            assert_eq!(Preconditions::of(&headers).require_present_tag(), shows, "{value}");
+        }
+        assert!(!Preconditions::default().require_present_tag());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
+use super::audience::Audience;
 use crate::texts::Texts;
 use domain::email_address::NotAnAddress;
 use domain::{BackupRefused, LinkState, PasswordRefused, Purpose, Timestamp};
@@ -41,7 +42,7 @@ pub enum Code {
     TooSoon,
     /// The limit of the day or the hour is reached.
     TooMany,
-    /// The account signed in with its password too often.
+    /// The account had too many sign-ins in the last hour, with its password or by hand-over.
     TooManySignIns,
     /// All other sessions were ended too often today.
     TooManyEndings,
@@ -59,7 +60,7 @@ pub enum Code {
     SameAsPresentPassword,
     /// A password was set too often today.
     TooManyPasswords,
-    /// The account changed while the request was processed, and the session has ended.
+    /// The account changed while the request was processed.
     ChangedMeanwhile,
     /// There is nothing to remove.
     NothingToRemove,
@@ -111,8 +112,10 @@ pub enum Code {
     AccountDisabled,
     /// Another account has the username, or one that looks like it.
     UsernameTaken,
-    /// Another account has the email.
+    /// Another account has the email, or it is the backup email of this one.
     EmailTaken,
+    /// The owner has chosen the present email, and the product has not read it.
+    EmailChangedByOwner,
     /// The product does not vouch for an email that nobody can confirm here.
     EmailNotVerified,
     /// A field of the body has a value that it cannot have.
@@ -125,7 +128,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, for tests and documentation.
-    pub const ALL: [Self; 56] = [
+    pub const ALL: [Self; 57] = [
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::UnsupportedMediaType,
@@ -178,6 +181,7 @@ impl Code {
         Self::AccountDisabled,
         Self::UsernameTaken,
         Self::EmailTaken,
+        Self::EmailChangedByOwner,
         Self::EmailNotVerified,
         Self::InvalidField,
         Self::PreconditionFailed,
@@ -250,6 +254,7 @@ impl Code {
             Self::AccountDisabled => ("account-disabled", StatusCode::CONFLICT),
             Self::UsernameTaken => ("username-taken", StatusCode::CONFLICT),
             Self::EmailTaken => ("email-taken", StatusCode::CONFLICT),
+            Self::EmailChangedByOwner => ("email-changed-by-owner", StatusCode::CONFLICT),
             Self::EmailNotVerified => ("email-not-verified", StatusCode::UNPROCESSABLE_ENTITY),
             Self::InvalidField => ("invalid-field", StatusCode::UNPROCESSABLE_ENTITY),
             Self::PreconditionFailed => ("precondition-failed", StatusCode::PRECONDITION_FAILED),
@@ -263,7 +268,7 @@ impl Code {
 pub struct Problem {
     /// What is wrong.
     pub code: Code,
-    /// Which field is wrong and how; only for malformed bodies. It may repeat input, so it is never logged.
+    /// What is wrong, for the author of a program, in place of the advice. It may repeat input, so it is never logged.
     detail: Option<String>,
     /// The field of the body that it is about.
     field: Option<&'static str>,
@@ -271,6 +276,8 @@ pub struct Problem {
     purpose: Option<Purpose>,
     /// When it is no longer wrong, where that is known.
     until: Option<Timestamp>,
+    /// Who reads its texts.
+    audience: Audience,
 }
 
 impl Problem {
@@ -311,9 +318,15 @@ impl Problem {
         self.until
     }
 
+    /// The same in words for others than people in browsers.
+    #[must_use]
+    pub fn told_to(self, audience: Audience) -> Self {
+        Self { audience, ..self }
+    }
+
     /// One line that says what is wrong.
     pub fn title(&self, texts: &Texts) -> String {
-        texts.message(&format!("problem-{}", self.code.as_str()))
+        texts.message(&format!("problem-{}{}", self.code.as_str(), self.audience.title(self.code)))
     }
 
     /// What to do about it.
@@ -333,7 +346,7 @@ impl Problem {
                 Some(Purpose::HandOver),
                 LinkUnknown | LinkExpired | LinkUsed | LinkReplaced | TooManySignIns,
             ) => "-hand-over",
-            _ => "",
+            _ => self.audience.advice(self.code),
         };
         texts.message(&format!("problem-{}-advice{kind}", self.code.as_str()))
     }
@@ -360,7 +373,7 @@ impl Problem {
 
 impl From<Code> for Problem {
     fn from(code: Code) -> Self {
-        Self { code, detail: None, field: None, purpose: None, until: None }
+        Self { code, detail: None, field: None, purpose: None, until: None, audience: Audience::Person }
     }
 }
 

@@ -23,7 +23,7 @@ use serde_json::Value;
 
 use super::pages::{ProblemPage, Reason, STYLE};
 use super::problem::{Code, Problem};
-use super::{Banner, EntityTag, LocalPath, Request, RequestedEmail, WantedChange, cookies};
+use super::{Audience, Banner, EntityTag, LocalPath, Request, RequestedEmail, WantedChange, cookies};
 use crate::texts::Texts;
 use domain::device_cookie;
 use domain::oidc::AUTHORIZE_PATH;
@@ -293,6 +293,18 @@ impl Reply {
     pub fn clearing_site_data(mut self) -> Self {
         self.clear_site_data = true;
         self
+    }
+
+    /// The same, with the texts of a problem for the author of a back end that calls the account API.
+    #[must_use]
+    pub fn told_to_account_api(self) -> Self {
+        let content = match self.content {
+            Content::Refusal { problem, page, texts } => {
+                Content::Refusal { problem: problem.told_to(Audience::AccountApi), page, texts }
+            }
+            other => other,
+        };
+        Self { content, ..self }
     }
 
     /// What is wrong, if anything is.

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 
 use super::guard::{MAX_BODY_BYTES, UNDECODABLE};
 use super::problem::{Code, Problem};
-use super::{Banner, LocalPath, RequestedEmail, WantedChange, cookies, origin, way_back};
+use super::{Audience, Banner, LocalPath, RequestedEmail, WantedChange, cookies, origin, way_back};
 use crate::texts;
 
 pub use of_products::Fields;
@@ -140,7 +140,7 @@ impl Request {
         match &*self.media_type().to_ascii_lowercase() {
             FORM => Ok(parameters(body)),
             "" if body.is_empty() => Ok(Vec::new()),
-            _ => Err(Code::UnsupportedMediaType.into()),
+            _ => Err(Problem::from(Code::UnsupportedMediaType).told_to(Audience::OpenIdConnect)),
         }
     }
 

@@ -68,13 +68,34 @@ async fn a_put_meets_its_condition_or_does_nothing() {
     }
     let known = put(&json!({ "username": "nour" })).header("if-none-match", renamed.header("etag"));
     assert_refused(&world.back_end(&known).await, 412, "precondition-failed", None);
-    for action in ["disable", "enable", "end-sessions"] {
-        let conditional = Ask::signed("POST", &format!("{}/{action}", path(ID))).header("if-match", "*");
-        assert_refused(&world.back_end(&conditional).await, 412, "precondition-failed", None);
+    for unreadable in ["", ",", "x", "\"x"] {
+        let put = put(&json!({ "username": "nour" })).header("if-none-match", unreadable);
+        assert_refused(&world.back_end(&put).await, 412, "precondition-failed", None);
+        let get = Ask::signed("GET", &path(ID)).header("if-none-match", unreadable);
+        assert_refused(&world.back_end(&get).await, 412, "precondition-failed", None);
     }
     assert_eq!(world.dump(), before);
     let deleted = Ask::signed("DELETE", &path(ID)).header("if-match", renamed.header("etag"));
     assert_eq!(world.back_end(&deleted).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_action_compares_with_the_account() {
+    let world = World::new();
+    let former = world.put_account(ID, &wanted()).await.header("etag").to_owned();
+    world.put_account(ID, &wanted_with(&json!({ "locale": "da" }))).await;
+    for action in ["disable", "enable", "end-sessions"] {
+        let post = |header: &str, value: &str| {
+            Ask::signed("POST", &format!("{}/{action}", path(ID))).header(header, value)
+        };
+        let before = world.dump();
+        for stale in [post("if-match", &former), post("if-match", "x"), post("if-none-match", "*")] {
+            assert_refused(&world.back_end(&stale).await, 412, "precondition-failed", None);
+        }
+        assert_eq!(world.dump(), before, "{action}");
+        let tag = world.get_account(ID).await.header("etag").to_owned();
+        assert_eq!(world.back_end(&post("if-match", &tag)).await.status, 204, "{action}");
+    }
 }
 
 /// Sends requests at once, while transactions on one item conflict.

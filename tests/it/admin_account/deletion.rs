@@ -161,6 +161,49 @@ async fn a_deletion_that_is_interrupted_at_any_call_is_finished_by_the_next() {
 }
 
 #[tokio::test]
+async fn an_action_that_a_deletion_overtakes_says_so() {
+    for action in ["disable", "enable", "end-sessions"] {
+        // The calls of a deletion until the account is marked, and all of them.
+        for (calls, status, code) in [(3, 409, "account-being-deleted"), (1_000, 404, "account-unknown")] {
+            let world = World::new();
+            let person = eventful(&world).await;
+            if action == "enable" {
+                world.post_account(ID, "disable").await;
+            }
+            let before = world.wire.calls().len();
+            let acting = pin!(world.post_account(ID, action));
+            let read = pin!(async {
+                while world.wire.calls().len() < before + 2 {
+                    tokio::task::yield_now().await;
+                }
+            });
+            let Either::Left(((), acting)) = select(read, acting).await else {
+                panic!("it reads and writes")
+            };
+            killed_after(&world, calls, &Ask::signed("DELETE", &path(ID))).await;
+            assert_refused(&acting.await, status, code, None);
+            world.delete_account(ID).await;
+            assert_eq!(traces(&world, &person), [""; 0], "{action} {calls}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_action_whose_conflicts_last_is_to_be_sent_again() {
+    for action in ["disable", "enable", "end-sessions"] {
+        let world = World::new();
+        world.put_account(ID, &wanted()).await;
+        if action == "enable" {
+            world.post_account(ID, "disable").await;
+        }
+        world.wire.fail_on("AccountsTable", "TransactWriteItems", 1_000, FaultKind::TransactionConflict);
+        assert_refused(&world.post_account(ID, action).await, 409, "changed-meanwhile", None);
+        world.wire.clear();
+        assert_eq!(world.post_account(ID, action).await.status, 204);
+    }
+}
+
+#[tokio::test]
 async fn a_deletion_whose_calls_fail_says_so_and_is_repeated() {
     for kind in [FaultKind::ServerError, FaultKind::LostAnswer] {
         for (table, operation) in [

@@ -57,6 +57,8 @@ fn accounts() -> Vec<What> {
     });
     let address =
         account("a confirmed address, primary or backup", "account-of-mina", "email#backup", &address);
+    let chosen = json!({ "chosen_by_owner": { "BOOL": true } });
+    let chosen = account("a primary that its owner chose", "account-of-mina", "email#primary", &chosen);
     let pending = json!({
         "pending_address": text("thief@example.net"), "requested_at": number(1), "request_id": text("01J"),
         "generation": number(1),
@@ -79,6 +81,7 @@ fn accounts() -> Vec<What> {
         only("`email` of a confirmed address", &address, "email"),
         only("`usable_from` of a confirmed address", &address, "usable_from"),
         only("`delivery` of a confirmed address", &address, "delivery"),
+        only("`chosen_by_owner` of a primary", &chosen, "chosen_by_owner"),
         address,
         only("`primary_in_session` of a pending address", &pending_primary, "primary_in_session"),
         pending,

@@ -2,8 +2,7 @@
 use std::sync::LazyLock;
 
 use domain::{
-    AccountEvent, ClientInfo, ConfirmedAddress, Delivery, EmailAddress, FormerAddress, History, MessageId,
-    Timestamp,
+    AccountEvent, ClientInfo, ConfirmedAddress, EmailAddress, FormerAddress, History, MessageId, Timestamp,
 };
 
 use super::{
@@ -41,10 +40,8 @@ fn number(address: &EmailAddress) -> usize {
 fn to_real(emails: RecoveryEmails) -> domain::RecoveryEmails {
     domain::RecoveryEmails {
         backup: emails.backup.map(|Confirmed { address, since, usable_from }| ConfirmedAddress {
-            address: EMAIL_ADDRESSES[address].clone(),
-            since: time(since),
             usable_from: time(moment(usable_from, 0)),
-            delivery: Delivery::default(),
+            ..ConfirmedAddress::new(EMAIL_ADDRESSES[address].clone(), time(since))
         }),
         former: emails.former.map(|Former { address, since, until }| FormerAddress {
             address: EMAIL_ADDRESSES[address].clone(),

@@ -25,7 +25,7 @@ pub enum Actor {
 pub struct EventContext<'a> {
     /// The account.
     pub account_id: &'a AccountId,
-    /// The product's own id of it.
+    /// Its external id.
     pub external_id: Option<&'a ExternalId>,
     /// Who did it.
     pub by: Actor,

@@ -78,17 +78,6 @@ impl PasswordHash {
         Self { text: format!("{kdf}{SEPARATOR}{argon2id}"), kdf: Some(kdf), argon2id: argon2id.into() }
     }
 
-    /// Whether it was made of this imported hash.
-    pub(super) fn is_of(&self, imported: &ImportedHash, argon2id: &Argon2id, work: &mut Work) -> bool {
-        match &imported.digest {
-            _ if self.text == imported.text => true,
-            Digest::Plain(digest) => {
-                self.kdf.as_ref() == Some(&imported.kdf) && self.verify(digest, argon2id, work)
-            }
-            Digest::Wrapped(hash) => self == hash,
-        }
-    }
-
     /// The text to store.
     pub fn as_str(&self) -> &str {
         &self.text

@@ -63,12 +63,6 @@ impl PasswordHasher {
         self.recording(|work| PasswordHash::wrapping(imported, salt, &self.argon2id, work)).0
     }
 
-    /// Whether a stored hash is that of an imported one, as when the same import is sent twice. The first sign-in with an
-    /// imported hash replaces it; then it is not.
-    pub fn is_imported(&self, stored: &PasswordHash, imported: &ImportedHash) -> bool {
-        self.recording(|work| stored.is_of(imported, &self.argon2id, work)).0
-    }
-
     /// Whether every sign-in takes the time of this hash, so that none tells whose hash it is.
     pub fn takes_time_of(&self, imported: &ImportedHash) -> bool {
         imported.is_current() || self.former_hashes.have(imported.cost())
