@@ -3,6 +3,7 @@ mod conditions;
 mod deletion;
 mod email;
 mod hostile;
+mod told;
 
 use domain::AccountId;
 use serde_json::{Value, json};
