@@ -180,6 +180,7 @@ async fn a_change_is_undone_once_and_what_was_restored_can_be_removed() {
         },
         at: stack.now(),
         source: source(),
+        username: None,
         spent_at: None,
     };
     stack.store().create_undo_link(&link).await.expect("a link is kept");

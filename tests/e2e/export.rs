@@ -187,7 +187,7 @@ async fn an_account_that_is_deleted_is_gone_and_its_names_are_free() -> Result<(
     assert!(said.contains("accounts delete goes on with it"), "{said}");
     assert_eq!(export(&stack).await?.1.len(), 4, "it is not exported any more");
     let (code, said) = ops(&stack, &["accounts", "delete", "mina", "--yes"]).await?;
-    assert!(code == Some(0) && said.contains(") is deleted\nwhat remains: "), "{said}");
+    assert!(code == Some(0) && said.contains(") is deleted\nwhat remains:\n- logs: "), "{said}");
     let (code, said) = ops(&stack, &["accounts", "delete", "mina", "--yes"]).await?;
     assert_eq!((code, &*said), (Some(2), "no account has the username or email \"mina\"\n"));
 

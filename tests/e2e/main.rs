@@ -1,5 +1,6 @@
 //! End-to-end tests: the real binaries on the local stack, and the local stack's own command line.
 mod account_api;
+mod account_api_page;
 #[path = "../support/claims.rs"]
 mod claims;
 mod client;

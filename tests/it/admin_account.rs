@@ -5,6 +5,7 @@ mod elsewhere;
 mod email;
 mod hostile;
 mod owner;
+mod told;
 
 use domain::AccountId;
 use serde_json::{Value, json};

@@ -61,7 +61,7 @@ pub async fn put(app: &App<AccountAdministration>, request: Request) -> Result<R
         check(&request, &Method::PUT, present.as_ref())?;
         let done = match &present {
             None => create(app, &external_id, &wanted, now).await?,
-            Some(account) => update(app, &request, account, &wanted, now).await?,
+            Some(account) => update(app, account, &wanted, now).await?,
         };
         let status = match (done, present) {
             (Done::Nothing, _) => continue,
@@ -195,7 +195,6 @@ async fn create(
 /// Makes an account what is wanted, unless others have just changed it.
 async fn update(
     app: &App<AccountAdministration>,
-    request: &Request,
     account: &Account,
     wanted: &Wanted,
     now: Timestamp,
@@ -207,12 +206,11 @@ async fn update(
     if changes.is_empty() {
         return Ok(Done::IsAsWanted);
     }
-    change(app, request, account, &changes, now).await
+    change(app, account, &changes, now).await
 }
 
 async fn change(
     app: &App<AccountAdministration>,
-    request: &Request,
     account: &Account,
     changes: &AccountChanges,
     now: Timestamp,
@@ -235,7 +233,6 @@ async fn change(
         event_id: &app.message_id(),
         entry_id: &app.message_id(),
         request_id: &app.message_id(),
-        source: &request.client_info(),
     };
     let counted = app.store.counted(&app.needs.emails.keys);
     let Some(updated) = unless_crowded(counted.update_account(update, now).await)? else {

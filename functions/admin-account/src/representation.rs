@@ -1,4 +1,5 @@
 //! What a product sends and sees of an account.
+use domain::remains::{Kept, REMAINS, Remains};
 use domain::{
     Account, AccountKind, EmailAddress, ExternalId, ImportedHash, Language, WantedAccount, WantedUsername,
 };
@@ -95,39 +96,29 @@ pub struct Deleted {
     #[serde(rename = "deleted")]
     is_done: bool,
     external_id: ExternalId,
-    remains: [Remains; 7],
+    remains: [Left; REMAINS.len()],
 }
 
 #[derive(Serialize)]
-struct Remains {
+struct Left {
     what: &'static str,
     /// What of the person it contains.
     contains: &'static str,
-    /// The most days that it stays.
+    /// The most days that it stays; nothing where nobody knows.
     days: Option<u32>,
 }
 
 impl Deleted {
-    /// An account that is deleted at the end of this request. Links open nothing without it.
+    /// An account that is deleted at the end of this request.
     pub fn new(external_id: ExternalId, log_retention_days: u32) -> Self {
-        let remains = |what, contains, days| Remains { what, contains, days };
-        // Longer by two days than items live: DynamoDB deletes an expired item within that time.
-        Self {
-            is_done: true,
-            external_id,
-            remains: [
-                remains("logs", "the account id, and when it was used", Some(log_retention_days)),
-                remains("backups of the tables", "everything, until a backup ends", Some(35)),
-                remains(
-                    "links that were sent, which open nothing",
-                    "the address that they were sent to",
-                    Some(9),
-                ),
-                remains("that it was deleted", "the account id and the external id", Some(3)),
-                remains("streams of the tables", "what happened on the last day", Some(1)),
-                remains("requests for emails by somebody who was not signed in", "what was typed", Some(5)),
-                remains("emails that were sent", "what they say", None),
-            ],
-        }
+        let remains = REMAINS.map(|Remains { what, contains, kept }| {
+            let days = match kept {
+                Kept::Days(days) => Some(days),
+                Kept::AsLogs => Some(log_retention_days),
+                Kept::Unknown => None,
+            };
+            Left { what, contains, days }
+        });
+        Self { is_done: true, external_id, remains }
     }
 }

@@ -116,6 +116,7 @@ async fn notice(
             notice: notice.clone(),
             at,
             source: source.clone(),
+            username: Some(account.username.clone()),
             spent_at: None,
         };
         app.store.create_undo_link(&link).await?;
@@ -126,6 +127,7 @@ async fn notice(
         notice: notice.clone(),
         at,
         source: source.clone(),
+        kind: account.kind,
         undo,
     };
     Ok(send(email, account))

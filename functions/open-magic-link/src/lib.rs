@@ -90,12 +90,18 @@ pub async fn post(app: &App<LinkCodes>, request: Request) -> Result<Reply, Error
     app.count(Event::Used(PURPOSE));
     app.count(Event::SignedIn(session.method));
     tracing::info!(method = ?session.method, "signed in through a link");
-    Ok(signed_in(&request, &account, secret, &remembered).with_client_elsewhere(client_elsewhere.as_ref()))
+    let cookie = SessionCookie::of(&session, secret, now);
+    Ok(signed_in(&request, &account, cookie, &remembered).with_client_elsewhere(client_elsewhere.as_ref()))
 }
 
-fn signed_in(request: &Request, account: &Account, secret: Token, remembered: &RememberedDevice) -> Reply {
+fn signed_in(
+    request: &Request,
+    account: &Account,
+    cookie: SessionCookie,
+    remembered: &RememberedDevice,
+) -> Reply {
     Reply::signed_in(request, account, &LocalPath::account(), &SignedIn::new(account))
-        .with_session(SessionCookie::Set(secret))
+        .with_session(cookie)
         .with_device(&remembered.cookie)
         .clearing_link_requests()
 }
@@ -138,7 +144,8 @@ async fn again(
     let Some((session, secret)) = opened else { return Ok(None) };
     let account = app.store.load_account(&session.account_id).await?;
     let account = account.filter(|account| session.is_valid_for(account));
-    Ok(account.map(|account| signed_in(request, &account, secret, &app.remember_device(request, &account))))
+    let cookie = SessionCookie::of(&session, secret, now);
+    Ok(account.map(|account| signed_in(request, &account, cookie, &app.remember_device(request, &account))))
 }
 
 /// The page of a link in this browser.

@@ -101,7 +101,8 @@ pub async fn post(app: &App<PasswordChecks>, request: Request) -> Result<Reply, 
         Ok(()) => {}
         // The first click opened it.
         Err(SignInRefused::SessionExists) => {
-            return Ok(signed_in(&request, &form.next, &named.account, secret, &remembered));
+            let cookie = SessionCookie::of(&session, secret, now);
+            return Ok(signed_in(&request, &form.next, &named.account, cookie, &remembered));
         }
         Err(SignInRefused::AccountEnded) => {
             tracing::warn!("disabled or ended while the password was verified");
@@ -116,18 +117,19 @@ pub async fn post(app: &App<PasswordChecks>, request: Request) -> Result<Reply, 
     app.count(Event::SignedIn(method));
     tracing::info!("signed in with a password");
     upgrade(app, &named.account, &verdict).await;
-    Ok(signed_in(&request, &form.next, &named.account, secret, &remembered))
+    let cookie = SessionCookie::of(&session, secret, now);
+    Ok(signed_in(&request, &form.next, &named.account, cookie, &remembered))
 }
 
 fn signed_in(
     request: &Request,
     next: &LocalPath,
     account: &Account,
-    secret: Token,
+    cookie: SessionCookie,
     remembered: &RememberedDevice,
 ) -> Reply {
     Reply::signed_in(request, account, next, &SignedIn::new(account))
-        .with_session(SessionCookie::Set(secret))
+        .with_session(cookie)
         .with_device(&remembered.cookie)
 }
 

@@ -62,11 +62,12 @@ pub async fn post(app: &App<PasswordChecks>, request: Request) -> Result<Reply, 
 
     let of_form = secret_of(app, &request, &form);
     let secret = of_form.unwrap_or_else(|| app.entropy.token());
+    let renewed = user.session.renewed(secret.hash(), now);
     let new = NewHash {
         hash: &app.needs.passwords.hash_new(&password, app.entropy.salt()),
         account: &user.account,
         session: &user.session,
-        renewed: &user.session.renewed(secret.hash(), now),
+        renewed: &renewed,
         event_id: &app.message_id(),
         source: &request.client_info(),
     };
@@ -76,17 +77,17 @@ pub async fn post(app: &App<PasswordChecks>, request: Request) -> Result<Reply, 
     }
 
     tracing::info!("a password was set");
-    Ok(password_set(secret))
+    Ok(password_set(SessionCookie::of(&renewed, secret, now)))
 }
 
 fn to_sign_in_again(account: &Account, texts: &Texts, now: Timestamp) -> Reply {
     Reply::to_sign_in_again(&WantedChange::new(Change::SetPassword, account, now), texts)
 }
 
-fn password_set(secret: Token) -> Reply {
+fn password_set(cookie: SessionCookie) -> Reply {
     Reply::see_other("/account", StatusCode::OK, &PasswordSet::Password)
         .with_banner(Banner::PasswordSet)
-        .with_session(SessionCookie::Set(secret))
+        .with_session(cookie)
 }
 
 /// The secret of the session after the form: the same for a second click in the same session.
@@ -105,7 +106,8 @@ async fn again(
     let Some(secret) = form.and_then(|form| secret_of(app, request, &form)) else { return Ok(None) };
     let Some(session) = app.store.touch_session(&secret.hash(), now).await? else { return Ok(None) };
     let account = app.store.load_account(&session.account_id).await?;
-    Ok(account.filter(|account| session.is_valid_for(account)).map(|_| password_set(secret)))
+    let is_valid = account.is_some_and(|account| session.is_valid_for(&account));
+    Ok(is_valid.then(|| password_set(SessionCookie::of(&session, secret, now))))
 }
 
 /// An external identity provider has the passwords of SSO accounts.

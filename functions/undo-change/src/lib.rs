@@ -5,9 +5,7 @@
 //! The form asks for the username, so that a mail gateway that presses buttons undoes nothing: the email contains the
 //! username, but no machine types it into the form.
 use domain::account::FREEZE;
-use domain::{
-    Account, AccountEvent, ClientInfo, History, MessageId, Purpose, Timestamp, Token, UndoLink, Username,
-};
+use domain::{Account, AccountEvent, ClientInfo, History, MessageId, Purpose, Timestamp, Token, UndoLink};
 use serde::Deserialize;
 use shared::app::App;
 use shared::error::Error;
@@ -69,7 +67,7 @@ pub async fn post(app: &App, request: Request) -> Result<Reply, Error> {
         let page = opened.page(app, &token, now).with_unknown_event(form.username);
         return Err(Error::on_page(Code::EventUnknown, page, texts));
     };
-    if !names(&form.username, &opened.account) {
+    if !opened.link.is_named_by(&form.username, &opened.account.username) {
         let page = opened.page(app, &token, now).with_chosen(&since.id).with_other_username(form.username);
         return Err(Error::on_page(Code::OtherUsername, page, texts));
     }
@@ -143,11 +141,6 @@ async fn load(app: &App, link: &UndoLink, now: Timestamp) -> Result<(Account, Hi
     }
     let history = app.store.load_history(&account.id, now).await?.with(link.own_event());
     Ok((account, history))
-}
-
-/// Whether this is the account's username, however it is written.
-fn names(typed: &str, account: &Account) -> bool {
-    Username::parse(typed.trim()).is_ok_and(|typed| typed.canonical() == account.username.canonical())
 }
 
 /// Undoes in one transaction. If the account has changed since it was read, it is read again. What other accounts have by

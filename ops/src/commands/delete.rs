@@ -1,5 +1,6 @@
 //! `ops accounts delete`: forgets an account, and says what remains.
 use domain::Actor;
+use domain::remains::{Kept, REMAINS, Remains};
 use shared::store::{Deleting, Deletion};
 
 use super::{Operator, account_admin, show};
@@ -7,12 +8,6 @@ use crate::error::Failure;
 
 /// How often an account is read that changes while it is deleted.
 const READS: usize = 5;
-
-/// Where something about a deleted account is left, and how long.
-const REMAINS: &str = "\
-what remains: links that were sent, which open nothing (up to 9 days); what strangers typed in forms (up to 3 days, and 2 more);
-counts of limits, under keyed hashes (up to a year); that it was deleted, with its id and external id (a day, and 2 more); the functions' logs, which have its id (LogRetentionDays); the backups of
-DynamoDB (35 days, with point-in-time recovery); emails in mailboxes; exports, and what products know of it";
 
 /// Deletes an account. Without `yes` it only shows which one that would be.
 pub async fn run(operator: &Operator, typed: &str, yes: bool) -> Result<(), Failure> {
@@ -38,6 +33,21 @@ pub async fn run(operator: &Operator, typed: &str, yes: bool) -> Result<(), Fail
             format!("{typed} ({}) is being changed, and is not deleted: run this again", id.as_str());
         return Err(Failure::Input(vec![problem]));
     }
-    println!("{typed} ({}) is deleted\n{REMAINS}", id.as_str());
+    println!("{typed} ({}) is deleted\nwhat remains:\n{}", id.as_str(), remains());
     Ok(())
+}
+
+/// A line for each thing that is left of a deleted account.
+fn remains() -> String {
+    let mut lines = String::new();
+    for Remains { what, contains, kept } in REMAINS {
+        let kept = match kept {
+            Kept::Days(1) => "1 day".to_owned(),
+            Kept::Days(days) => format!("up to {days} days"),
+            Kept::AsLogs => "LogRetentionDays".to_owned(),
+            Kept::Unknown => "nobody knows for how long".to_owned(),
+        };
+        lines.push_str(&format!("- {what}: {contains} ({kept})\n"));
+    }
+    lines + "- exports, and what products know of it"
 }

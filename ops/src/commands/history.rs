@@ -31,11 +31,12 @@ fn line(activity: &Activity) -> String {
         (_, None) => activity.how().map(words).unwrap_or_default().to_owned(),
     };
     let network = Some(&*activity.source.network).filter(|network| !network.is_empty()).unwrap_or("-");
+    let device = if activity.source.is_product { "product" } else { activity.source.device.as_str() };
     let line = format!(
         "{}  {:18}  {:10}  {network:12}  {addresses}",
         activity.at.rfc3339(),
         activity.what(),
-        activity.source.device.as_str(),
+        device,
     );
     line.trim_end().to_owned()
 }

@@ -67,12 +67,21 @@ pub struct ClientInfo {
     pub device: Device,
     /// The first half of an IPv4 address, or the first two groups of an IPv6 address: a provider or a town.
     pub network: String,
+    /// Whether it was the service of a product, of which no device and no network is kept.
+    #[serde(default, rename = "product", skip_serializing_if = "std::ops::Not::not")]
+    pub is_product: bool,
 }
 
 impl ClientInfo {
     /// The client with this `User-Agent` and IP address.
     pub fn new(user_agent: &str, client: IpAddr) -> Self {
-        Self { device: Device::of_user_agent(user_agent), network: abbreviated(client) }
+        let (device, network) = (Device::of_user_agent(user_agent), abbreviated(client));
+        Self { device, network, is_product: false }
+    }
+
+    /// The service of a product. Its server is not where the owner is.
+    pub fn of_product() -> Self {
+        Self { is_product: true, ..Self::default() }
     }
 
     /// What the client's address begins with, as people read it. Empty if that was not stored.

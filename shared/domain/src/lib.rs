@@ -31,6 +31,7 @@ pub mod primary;
 pub mod provisioning;
 pub mod published_event;
 pub mod recovery;
+pub mod remains;
 pub mod session;
 pub mod timestamp;
 pub mod token;

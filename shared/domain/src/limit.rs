@@ -136,6 +136,12 @@ impl Limit {
         Self::at_most("sign-ins", account.as_str().into(), 100, HOUR)
     }
 
+    /// Hand-overs of one account by products: a hundred an hour, with a count of their own, so that no product uses up the
+    /// sign-ins of the owner.
+    pub fn hand_overs(account: &AccountId) -> Self {
+        Self::at_most("hand-overs", account.as_str().into(), 100, HOUR)
+    }
+
     /// Emails that one browser that is known requests: five an hour of its own.
     pub fn emails_on(device: &DeviceId) -> Self {
         Self::at_most("mails-on", device.as_str().into(), 5, HOUR)

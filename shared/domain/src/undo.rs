@@ -10,6 +10,7 @@ use super::message_id::MessageId;
 use super::primary::PrimaryEmails;
 use super::timestamp::Timestamp;
 use super::token::TokenHash;
+use super::username::Username;
 
 /// A link that undoes a change, as the database has it.
 #[derive(Debug, Clone)]
@@ -29,6 +30,8 @@ pub struct UndoLink {
     pub at: Timestamp,
     /// Where the request that made the change came from.
     pub source: ClientInfo,
+    /// The username that its email shows. Links of earlier versions have none.
+    pub username: Option<Username>,
     /// When it was used.
     pub spent_at: Option<Timestamp>,
 }
@@ -53,6 +56,13 @@ impl UndoLink {
     /// The id of the event that it is about.
     pub fn event_id(&self) -> MessageId {
         self.event.clone().unwrap_or_else(|| MessageId::first_of(self.at))
+    }
+
+    /// Whether somebody who read its email may type this as the username: it is the one that the email shows, or the present
+    /// one. A product may have changed it meanwhile, of which the owner knows nothing.
+    pub fn is_named_by(&self, typed: &str, present: &Username) -> bool {
+        let is_known = |typed: &Username| typed == present || self.username.as_ref() == Some(typed);
+        Username::parse(typed.trim()).is_ok_and(|typed| is_known(&typed))
     }
 
     /// The event that it is about, as far as the link tells: the history may lack it, or not be readable.

@@ -5,6 +5,7 @@ mail-reason = Du får denne mail, fordi adressen er skrevet ind hos { $product }
 mail-notice-reason = Du får denne mail, fordi det er den primære mailadresse på din konto hos { $product }.
 mail-asked = Der blev bedt om denne mail den { $date }.
 mail-elsewhere = Hvis du åbner linket på en anden enhed eller i en anden browser, skal du bruge den kode, der vises på siden, hvor du bad om det.
+mail-elsewhere-by-product = Log først ind på din konto, og åbn så linket i den samme browser. I en anden browser skal du bruge den kode, der vises på din kontoside.
 mail-link-fallback = Virker knappen ikke? Kopiér denne adresse til din browser:
 
 verify-subject = Bekræft din reservemail
@@ -12,6 +13,7 @@ verify-lead = Bekræft, at du vil bruge denne adresse som reservemail til kontoe
 verify-preheader = Den skal være reservemail for { $username }. Linket virker i 24 timer.
 verify-action = Bekræft reservemail
 verify-ignore = Var det ikke dig? Så gør ingenting. Vi bruger ikke adressen, medmindre du bekræfter den.
+verify-ignore-by-product = Ønsker du det ikke? Så gør ingenting. Vi bruger ikke adressen, medmindre du bekræfter den.
 
 username-subject = Dit brugernavn
 username-lead = Dit brugernavn hos { $product } er:
@@ -73,6 +75,8 @@ verify-primary-preheader = Den bliver den primære mail for { $username }. Linke
 verify-primary-action = Bekræft primær mail
 primary-requested-subject = Nogen vil ændre din primære mail
 primary-requested-lead = Den { $date } bad en, der er logget ind på din konto, om at gøre { $backup } til den primære mail for din konto. Det sker først, når det er bekræftet gennem en mail til den adresse.
+primary-requested-by-product = Et produkt vil ændre din primære mail
+primary-requested-by-product-lead = Den { $date } blev { $backup } angivet som den næste primære mail for din konto. Det sker først, når det er bekræftet gennem en mail til den adresse.
 primary-changed-subject = Din primære mail er ændret
 primary-changed-lead = Den { $date } blev { $backup } den primære mail for din konto.
 

@@ -27,6 +27,7 @@ left-minutes-one = Linket i mailen virker i et minut mere.
 
 source = Anmodningen kom fra { $device }, fra en adresse, der begynder med { $network }.
 source-device = Anmodningen kom fra { $device }.
+source-product = Anmodningen kom fra et produkt, der administrerer din konto, og ikke fra en enhed.
 device-iphone = en iPhone
 device-ipad = en iPad
 device-android = en Android-enhed
@@ -126,6 +127,7 @@ finish-dismiss = Færdig
 history-title = Hvad der er sket på det seneste
 history-kept = De seneste 90 dage, det nyeste først.
 history-none = Intet i de seneste 90 dage.
+history-by-product = Af et produkt, der administrerer din konto
 history-earlier = Vis tidligere
 history-signed-in-password = Logget ind med en adgangskode
 history-signed-in-primary = Logget ind med et link til den primære mailadresse

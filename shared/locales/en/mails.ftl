@@ -5,6 +5,7 @@ mail-reason = You get this email because this address was entered at { $product 
 mail-notice-reason = You get this email because this is the primary email of your { $product } account.
 mail-asked = This email was requested on { $date }.
 mail-elsewhere = If you open the link on another device or in another browser, you need the code shown on the page where you asked for it.
+mail-elsewhere-by-product = First sign in to your account, then open the link in the same browser. In any other browser, you need the code shown on your account page.
 mail-link-fallback = If the button doesn’t work, copy this address into your browser:
 
 verify-subject = Confirm your backup email
@@ -12,6 +13,7 @@ verify-lead = Please confirm that you want to use this address as the backup ema
 verify-preheader = It is to be the backup email of { $username }. The link works for 24 hours.
 verify-action = Confirm backup email
 verify-ignore = If it wasn’t you, do nothing. We don’t use this address unless you confirm it.
+verify-ignore-by-product = If you don’t want this, do nothing. We don’t use this address unless you confirm it.
 
 username-subject = Your username
 username-lead = Your username at { $product } is:
@@ -73,6 +75,8 @@ verify-primary-preheader = It becomes the primary email of { $username }. The li
 verify-primary-action = Confirm primary email
 primary-requested-subject = Someone asked to change your primary email
 primary-requested-lead = On { $date }, someone who is signed in asked to make { $backup } the primary email of your account. It takes effect once it is confirmed through an email to that address.
+primary-requested-by-product = A product asked to change your primary email
+primary-requested-by-product-lead = On { $date }, { $backup } was named as the next primary email of your account. It takes effect once it is confirmed through an email to that address.
 primary-changed-subject = Your primary email was changed
 primary-changed-lead = On { $date }, { $backup } became the primary email of your account.
 

@@ -27,6 +27,7 @@ left-minutes-one = The link in it works for one more minute.
 
 source = The request came from { $device }, from an address that begins with { $network }.
 source-device = The request came from { $device }.
+source-product = The request came from a product that manages your account, and not from a device.
 device-iphone = an iPhone
 device-ipad = an iPad
 device-android = an Android device
@@ -126,6 +127,7 @@ finish-dismiss = Done
 history-title = What happened lately
 history-kept = The last 90 days, the newest first.
 history-none = Nothing in the last 90 days.
+history-by-product = By a product that manages your account
 history-earlier = Show earlier
 history-signed-in-password = Signed in with a password
 history-signed-in-primary = Signed in through a link to the primary email

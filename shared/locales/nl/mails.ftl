@@ -5,6 +5,7 @@ mail-reason = Je krijgt deze mail omdat dit adres bij { $product } is ingevuld.
 mail-notice-reason = Je krijgt deze mail omdat dit het primaire e-mailadres van je { $product }-account is.
 mail-asked = Deze mail is aangevraagd op { $date }.
 mail-elsewhere = Als je de link op een ander apparaat of in een andere browser opent, heb je de code nodig die te zien is op de pagina waar je hem hebt aangevraagd.
+mail-elsewhere-by-product = Log eerst in op je account en open dan de link in dezelfde browser. In een andere browser heb je de code nodig die op je accountpagina staat.
 mail-link-fallback = Werkt de knop niet? Kopieer dan dit adres naar je browser:
 
 verify-subject = Bevestig je reserve-e-mailadres
@@ -12,6 +13,7 @@ verify-lead = Bevestig dat je dit adres wilt gebruiken als reserve-e-mailadres v
 verify-preheader = Het wordt het reserve-e-mailadres van { $username }. De link werkt 24 uur.
 verify-action = Reserve-e-mailadres bevestigen
 verify-ignore = Was jij het niet? Doe dan niets. Zonder je bevestiging gebruiken we dit adres niet.
+verify-ignore-by-product = Wil je dit niet? Doe dan niets. Zonder je bevestiging gebruiken we dit adres niet.
 
 username-subject = Je gebruikersnaam
 username-lead = Je gebruikersnaam bij { $product } is:
@@ -73,6 +75,8 @@ verify-primary-preheader = Het wordt het primaire e-mailadres van { $username }.
 verify-primary-action = Primair e-mailadres bevestigen
 primary-requested-subject = Iemand wil je primaire e-mailadres wijzigen
 primary-requested-lead = Op { $date } heeft iemand die bij je account is ingelogd gevraagd om { $backup } het primaire e-mailadres van je account te maken. Dat gebeurt pas als het via een mail aan dat adres is bevestigd.
+primary-requested-by-product = Een product wil je primaire e-mailadres wijzigen
+primary-requested-by-product-lead = Op { $date } is { $backup } opgegeven als het volgende primaire e-mailadres van je account. Dat gebeurt pas als het via een mail aan dat adres is bevestigd.
 primary-changed-subject = Je primaire e-mailadres is gewijzigd
 primary-changed-lead = Op { $date } is { $backup } het primaire e-mailadres van je account geworden.
 

@@ -27,6 +27,7 @@ left-minutes-one = De link daarin werkt nog één minuut.
 
 source = Het verzoek kwam van { $device }, vanaf een adres dat begint met { $network }.
 source-device = Het verzoek kwam van { $device }.
+source-product = Het verzoek kwam van een product dat je account beheert, en niet van een apparaat.
 device-iphone = een iPhone
 device-ipad = een iPad
 device-android = een Android-apparaat
@@ -126,6 +127,7 @@ finish-dismiss = Klaar
 history-title = Wat er de laatste tijd is gebeurd
 history-kept = De laatste 90 dagen, het nieuwste eerst.
 history-none = Niets in de laatste 90 dagen.
+history-by-product = Door een product dat je account beheert
 history-earlier = Eerdere gebeurtenissen tonen
 history-signed-in-password = Ingelogd met een wachtwoord
 history-signed-in-primary = Ingelogd met een link naar het primaire e-mailadres

@@ -4,7 +4,7 @@ use askama::Template;
 use domain::Notice;
 
 use super::{Asked, Email, ToldAddress};
-use crate::notice_text;
+use crate::notice_text::{self, Happening};
 use crate::texts::Texts;
 
 /// An email as it is sent.
@@ -74,7 +74,13 @@ impl Email {
         let asked = |asked: &Asked, ignore: &str| {
             let on = text.format("mail-asked", &[("date", &text.date_time(asked.at))]);
             let source = notice_text::source(&asked.source, text);
-            vec![text.message("mail-elsewhere"), format!("{on} {source} {}", text.message(ignore))]
+            // No page has asked for what a product asks for, and nobody knows of it.
+            let (elsewhere, ignore) = if asked.source.is_product {
+                ("mail-elsewhere-by-product", "verify-ignore-by-product")
+            } else {
+                ("mail-elsewhere", ignore)
+            };
+            vec![text.message(elsewhere), format!("{on} {source} {}", text.message(ignore))]
         };
         match self {
             Self::VerifyBackup { username, token, asked: by, .. } => {
@@ -108,8 +114,9 @@ impl Email {
                 after: asked(by, "sign-in-ignore"),
                 reason: text.message("mail-reason"),
             },
-            Self::Notice { to, username, notice, at, source, undo } => {
-                let happened = notice_text::event(notice, *at, text);
+            Self::Notice { to, username, notice, at, source, kind, undo } => {
+                let event = Happening { notice, at: *at, source, kind: *kind };
+                let happened = event.text(text);
                 let (before, action, after) = match undo {
                     Some(token) => (
                         vec![text.message("undo-calm"), text.message("undo-explain")],
@@ -125,9 +132,9 @@ impl Email {
                         })],
                     ),
                 };
-                let came_from = notice_text::source_of(notice, source, text);
+                let came_from = event.came_from(text);
                 Content {
-                    subject: text.message(&format!("{}-subject", notice.stem())),
+                    subject: event.subject(text),
                     greeting: Some(text.format("mail-greeting", &[("username", username)])),
                     lead: std::iter::once(happened.clone()).chain(came_from).collect::<Vec<_>>().join(" "),
                     preheader: happened,

@@ -14,7 +14,7 @@ pub use feedback::{FailedDelivery, NoFailure};
 pub use outbound::{Outbound, SendError};
 pub use suppression::{SuppressionError, SuppressionList};
 
-use domain::{Account, ClientInfo, EmailAddress, Notice, PendingAddress, Timestamp, Token};
+use domain::{Account, AccountKind, ClientInfo, EmailAddress, Notice, PendingAddress, Timestamp, Token};
 
 /// The primary email of an account.
 #[derive(Debug, Clone)]
@@ -150,6 +150,8 @@ pub enum Email {
         at: Timestamp,
         /// Where the request that did it came from.
         source: ClientInfo,
+        /// Who authenticates the owner now.
+        kind: AccountKind,
         /// The secret of the link that undoes it, if it can be undone.
         undo: Option<Token>,
     },

@@ -33,8 +33,6 @@ pub struct AccountUpdate<'a> {
     pub entry_id: &'a MessageId,
     /// The key of the request for a confirmation email.
     pub request_id: &'a MessageId,
-    /// Where the request came from.
-    pub source: &'a ClientInfo,
 }
 
 /// Why nothing was updated.
@@ -78,7 +76,7 @@ impl Counted<'_> {
         if changes.changes_profile() {
             let action = LoggedAction::Changed { fields: changes.fields_of(account) };
             let entry =
-                LogEntry { id: update.entry_id.clone(), action, at: now, source: update.source.clone() };
+                LogEntry { id: update.entry_id.clone(), action, at: now, source: ClientInfo::of_product() };
             tx.add(store.log(EventContext::of(account, Actor::Product), &entry)?);
         }
         if let Some(username) = &changes.username {
@@ -233,10 +231,10 @@ impl Store {
         update: AccountUpdate<'_>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let AccountUpdate { account, event_id, source, .. } = update;
+        let AccountUpdate { account, event_id, .. } = update;
         let Some(pending) = account.pending() else { return Ok(()) };
         let action = LoggedAction::cancelled(&pending.address);
-        let entry = LogEntry { id: event_id.clone(), action, at: now, source: source.clone() };
+        let entry = LogEntry { id: event_id.clone(), action, at: now, source: ClientInfo::of_product() };
         tx.add(self.delete_pending(&account.id, &pending.request));
         tx.add(self.log(EventContext::of(account, Actor::Product), &entry)?);
         Ok(())
@@ -250,14 +248,14 @@ impl Store {
         address: &EmailAddress,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let AccountUpdate { account, changes, event_id, request_id, source, .. } = update;
+        let AccountUpdate { account, changes, event_id, request_id, .. } = update;
         let generation = if changes.ends_sessions { account.generation.next() } else { account.generation };
         let pending =
             PendingAddress { address: address.clone(), since: now, request: request_id.clone(), generation };
         let primary = PendingPrimary { pending, session: None };
         let put = self.put_record(&account.id, Record::Pending(Pending::primary(&primary)))?;
         tx.add(Self::when_pending_as_read(put, account));
-        let by = Actor::Product;
+        let (by, source) = (Actor::Product, &ClientInfo::of_product());
         self.announce_request(tx, PrimaryRequest { account, primary: &primary, event_id, by, source }, now)
     }
 
@@ -270,7 +268,7 @@ impl Store {
         address: &EmailAddress,
         now: Timestamp,
     ) -> Result<Vec<NewClaim>, StoreError> {
-        let AccountUpdate { account, hold, event_id, source, .. } = update;
+        let AccountUpdate { account, hold, event_id, .. } = update;
         let (primary, recovery) = account.after_replacing_by_product(address, hold, now);
         let is_backup = account.has_confirmed(address);
         let recovery = if is_backup { account.recovery_emails(now) } else { recovery };
@@ -282,7 +280,7 @@ impl Store {
                 former_until: now + hold,
             },
             at: now,
-            source: source.clone(),
+            source: ClientInfo::of_product(),
             before: Some(account.recovery_emails(now)),
             before_primary: Some(account.primary_emails()),
         };

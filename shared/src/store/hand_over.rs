@@ -71,7 +71,7 @@ pub enum HandOverRefused {
     LinkDead,
     /// The account was disabled, or all its sessions ended, since the link was made.
     AccountEnded,
-    /// The account signed in too often.
+    /// The account was handed over too often.
     LimitReached(Limit),
 }
 
@@ -147,7 +147,7 @@ impl Store {
 }
 
 impl Counted<'_> {
-    /// Spends a link, opens its session, ends the browser's former one, counts the sign-in and logs it. All or nothing: if one
+    /// Spends a link, opens its session, ends the browser's former one, counts the hand-over and logs it. All or nothing: if one
     /// link is opened a hundred times at once, one succeeds. Nobody has shown a mailbox or a password here, so failed passwords
     /// stay counted, and no address counts as read.
     pub async fn open_session_with_hand_over(
@@ -161,7 +161,7 @@ impl Counted<'_> {
         let spent = tx.add(store.spend_hand_over(link, now));
         let current = tx.add(store.check_generation(&link.account_id, link.generation));
         tx.add(store.create_session(session)?);
-        let limit = Limit::sign_ins(&link.account_id);
+        let limit = Limit::hand_overs(&link.account_id);
         let counted = tx.add_all(self.count_attempt(&limit, now));
         if let Some(former) = former {
             tx.add(store.delete_session(former));

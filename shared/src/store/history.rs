@@ -110,6 +110,13 @@ impl Before {
     }
 }
 
+impl StoredContext {
+    /// Where a request came from. Of a product earlier versions stored its server as if that were somebody's device.
+    fn source(&self, stored: ClientInfo) -> ClientInfo {
+        if self.by == Actor::Product { ClientInfo::of_product() } else { stored }
+    }
+}
+
 impl From<EventContext<'_>> for StoredContext {
     fn from(context: EventContext<'_>) -> Self {
         Self { external_id: context.external_id.cloned(), by: context.by, how: context.how }
@@ -147,7 +154,7 @@ fn event(item: Item) -> Result<AccountEvent, Unreadable> {
         id: row.event_id,
         notice: row.happened,
         at: row.happened_at,
-        source: row.source,
+        source: row.context.source(row.source),
         before,
         before_primary,
     })
@@ -155,7 +162,8 @@ fn event(item: Item) -> Result<AccountEvent, Unreadable> {
 
 fn entry(item: Item) -> Result<LogEntry, Unreadable> {
     let row: LogRow = serde_dynamo::from_item(item).map_err(Unreadable::Malformed)?;
-    Ok(LogEntry { id: row.event_id, action: row.happened, at: row.happened_at, source: row.source })
+    let source = row.context.source(row.source);
+    Ok(LogEntry { id: row.event_id, action: row.happened, at: row.happened_at, source })
 }
 
 /// The rows that can be read. The others are reported in the log and left out.
@@ -190,12 +198,14 @@ impl HistoryRow {
             let account_id = AccountId::new(account_id);
             let row: LogRow = serde_dynamo::from_item(image)?;
             let (id, happened) = (row.event_id, Happened::Logged(row.happened));
-            let activity = Activity { id, happened, at: row.happened_at, source: row.source };
+            let source = row.context.source(row.source);
+            let activity = Activity { id, happened, at: row.happened_at, source };
             return Ok(Self { account_id, context: row.context, activity });
         }
         let row: Row = serde_dynamo::from_item(image)?;
         let (id, happened) = (row.event_id, Happened::Announced(row.happened));
-        let activity = Activity { id, happened, at: row.happened_at, source: row.source };
+        let source = row.context.source(row.source);
+        let activity = Activity { id, happened, at: row.happened_at, source };
         Ok(Self { account_id: row.account_id, context: row.context, activity })
     }
 

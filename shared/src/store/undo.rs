@@ -11,7 +11,7 @@ use super::{Store, StoreError};
 use domain::account::FREEZE;
 use domain::{
     Account, AccountEvent, AccountId, ClientInfo, EmailAddress, EventContext, MessageId, Notice,
-    PrimaryEmails, Purpose, RecoveryEmails, Timestamp, TokenHash, UndoLink,
+    PrimaryEmails, Purpose, RecoveryEmails, Timestamp, TokenHash, UndoLink, Username,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -26,6 +26,8 @@ struct Row {
     notice: Notice,
     happened_at: Timestamp,
     source: ClientInfo,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    username: Option<String>,
     expires_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     spent_at: Option<Timestamp>,
@@ -73,6 +75,7 @@ impl Store {
             notice: row.notice,
             at: row.happened_at,
             source: row.source,
+            username: row.username.and_then(|name| Username::parse(&name).ok()),
             spent_at: row.spent_at,
         }))
     }
@@ -88,6 +91,7 @@ impl Store {
             notice: link.notice.clone(),
             happened_at: link.at,
             source: link.source.clone(),
+            username: link.username.as_ref().map(|name| name.as_str().to_owned()),
             expires_at: link.expires_at(),
             spent_at: link.spent_at,
         };

@@ -27,8 +27,7 @@ use super::{Audience, Banner, EntityTag, LocalPath, Request, RequestedEmail, Wan
 use crate::texts::Texts;
 use domain::device_cookie;
 use domain::oidc::AUTHORIZE_PATH;
-use domain::session::ABSOLUTE_LIFETIME;
-use domain::{Account, DeviceCookie, Purpose, Token};
+use domain::{Account, DeviceCookie, Purpose, Session, Timestamp, Token};
 
 /// Two years, as the HSTS preload list requires (ASVS 5.0 V3.4.1 requires one).
 const HSTS: &str = "max-age=63072000; includeSubDomains";
@@ -67,10 +66,17 @@ impl<T: Template + Serialize + Send> Page for T {
 /// What happens to the session cookie.
 #[derive(Debug)]
 pub enum SessionCookie {
-    /// It is set to this secret.
-    Set(Token),
+    /// It is set to this secret, for what is left of the session.
+    Set(Token, Duration),
     /// It is deleted.
     Clear,
+}
+
+impl SessionCookie {
+    /// The cookie of this session, which ends with it.
+    pub fn of(session: &Session, secret: Token, now: Timestamp) -> Self {
+        Self::Set(secret, session.expires_at.since(now))
+    }
 }
 
 enum Content {
@@ -218,7 +224,7 @@ impl Reply {
     #[must_use]
     pub fn with_session(self, cookie: SessionCookie) -> Self {
         self.with_cookie(match cookie {
-            SessionCookie::Set(token) => cookies::kept(cookies::SESSION, token.expose(), ABSOLUTE_LIFETIME),
+            SessionCookie::Set(secret, left) => cookies::kept(cookies::SESSION, secret.expose(), left),
             SessionCookie::Clear => cookies::cleared(cookies::SESSION),
         })
     }

@@ -94,6 +94,32 @@ async fn nothing_of_a_deleted_account_stays_that_its_keys_lead_to() {
 }
 
 #[tokio::test]
+async fn what_remains_is_as_the_page_says() {
+    let page = include_str!("../../../docs/accounts-api.md");
+    let (_, table) = page.split_once("| what | contains | days |\n| --- | --- | --- |\n").expect("a table");
+    let rows = table.lines().take_while(|line| line.starts_with('|'));
+    let documented: Vec<_> = rows
+        .map(|row| {
+            let [what, contains, days] =
+                row.trim_matches('|').split('|').map(str::trim).collect::<Vec<_>>()[..]
+            else {
+                panic!("{row}")
+            };
+            let days = match days {
+                "`LogRetentionDays`" => json!(30),
+                "nobody knows" => Value::Null,
+                days => json!(days.parse::<u32>().expect("a number")),
+            };
+            json!({ "what": what, "contains": contains, "days": days })
+        })
+        .collect();
+    let world = World::new();
+    world.put_account(ID, &wanted()).await;
+    let deleted = world.delete_account(ID).await.json();
+    assert_eq!(deleted["remains"], json!(documented));
+}
+
+#[tokio::test]
 async fn links_and_sessions_of_a_deleted_account_open_nothing_also_for_one_that_follows_it() {
     let world = World::new();
     let person = eventful(&world).await;

@@ -41,6 +41,9 @@ async fn a_link_works_once() {
     let stranger = world.visitor();
     assert_dead(&look(&stranger, &token).await, 410, "Each link works once");
     assert_dead(&press(&stranger, &token).await, 410, "Each link works once");
+    let (_, calls) = world.calls_of(look(&stranger, &token)).await;
+    let calls: Vec<_> = calls.iter().map(|call| &*call.what).collect();
+    assert_eq!(calls, ["GetItem LinksTable", "GetItem ClientsTable"], "nothing is read twice");
     let ask = Ask::new("GET", &format!("{PAGE}?token={token}")).header("accept", "application/json");
     let problem = stranger.ask(&ask).await;
     assert_eq!((problem.status, &*problem.code()), (410, "link-used"));

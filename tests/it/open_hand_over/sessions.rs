@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{ID, back_to, look, press};
 use crate::admin_account::wanted_with;
-use crate::support::{Visitor, World};
+use crate::support::{PASSWORD, Visitor, World};
 
 /// What comes of defining a backup email: 202, or 401 that asks for a sign-in.
 async fn define(browser: &Visitor<'_>) -> (i64, String) {
@@ -94,6 +94,23 @@ async fn a_session_is_for_a_visit_and_ends_after_an_hour_however_much_it_is_used
     assert!(!browser.is_signed_in().await);
     let sessions = world.signed_in(&mina).await.get_json("/account").await.json()["sessions"].clone();
     assert_eq!(sessions.as_array().map(Vec::len), Some(1), "{sessions}");
+}
+
+#[tokio::test]
+async fn the_cookie_of_a_session_that_goes_on_under_another_secret_ends_with_it() {
+    let world = World::new();
+    let (shop, _) = world.shop_with_mina().await;
+    let browser = world.visitor();
+    press(&browser, &world.handed_over(&shop, Some("2026-11-22T12:00:00Z")).await).await;
+    world.after(Duration::from_mins(10));
+    let form = browser.get("/account/password").await;
+    let typed = [("password", "otter kettle violet")];
+    for answer in browser.double_click(&form, "/account/password", &typed).await {
+        let cookie = answer.cookies.iter().find(|cookie| cookie.starts_with("__Host-session="));
+        let cookie = cookie.unwrap_or_else(|| panic!("{}", answer.shown()));
+        assert!(cookie.ends_with("; Max-Age=3000"), "fifty minutes are left of the hour: {cookie}");
+    }
+    assert!(browser.is_signed_in().await);
 }
 
 #[tokio::test]
@@ -245,7 +262,7 @@ async fn an_sso_account_is_handed_over_and_has_no_backup_email_there_either() {
 }
 
 #[tokio::test]
-async fn sign_ins_are_counted_and_the_link_survives_a_refusal() {
+async fn hand_overs_are_counted_and_the_link_survives_a_refusal() {
     let world = World::new();
     let (shop, _) = world.shop_with_mina().await;
     for _ in 0..100 {
@@ -256,9 +273,38 @@ async fn sign_ins_are_counted_and_the_link_survives_a_refusal() {
     let refused = press(&world.visitor(), &token).await;
     assert_eq!(refused.status, 429, "{}", refused.shown());
     assert!(refused.words().contains("Somebody came to this account very often"), "{}", refused.shown());
-    assert!(world.log().contains("sign-ins"), "the operator sees which limit it is");
+    assert!(world.log().contains("hand-overs"), "the operator sees which limit it is");
     assert_eq!(look(&world.visitor(), &token).await.status, 200, "it is not spent");
     world.after(Duration::from_hours(1));
+    let token = world.handed_over(&shop, None).await;
+    assert_eq!(press(&world.visitor(), &token).await.status, 303);
+}
+
+#[tokio::test]
+async fn no_number_of_hand_overs_uses_up_the_sign_ins_with_a_password_or_the_other_way_round() {
+    let world = World::new();
+    let shop = world.product("Shop").await;
+    let hash = world.operator.needs.passwords.hash(&domain::TypedPassword::new(PASSWORD), [7; 16]);
+    let hash = hash.expect("it is short");
+    world.put_account(ID, &wanted_with(&json!({ "password_hash": hash.as_str() }))).await;
+    let credentials = [("identifier", "mina"), ("password", PASSWORD)];
+    let browser = world.visitor();
+    assert_eq!(browser.post_form("/login", &credentials).await.status, 303);
+    for _ in 0..100 {
+        let token = world.handed_over(&shop, None).await;
+        assert_eq!(press(&world.visitor(), &token).await.status, 303);
+    }
+    let signed_in = browser.post_form("/login", &credentials).await;
+    assert_eq!(signed_in.status, 303, "{}", signed_in.shown());
+    for _ in 0..98 {
+        assert_eq!(browser.post_form("/login", &credentials).await.status, 303);
+    }
+    assert_eq!(browser.post_form("/login", &credentials).await.status, 429);
+    world.after(Duration::from_hours(1));
+    for _ in 0..100 {
+        browser.post_form("/login", &credentials).await;
+    }
+    assert_eq!(browser.post_form("/login", &credentials).await.status, 429);
     let token = world.handed_over(&shop, None).await;
     assert_eq!(press(&world.visitor(), &token).await.status, 303);
 }

@@ -129,7 +129,7 @@ pub fn notices() -> [Notice; 18] {
 }
 
 pub fn source(device: Device) -> ClientInfo {
-    ClientInfo { device, network: "203.0.x.x".into() }
+    ClientInfo { device, network: "203.0.x.x".into(), ..ClientInfo::default() }
 }
 
 pub fn undo_links() -> Vec<UndoLink> {
@@ -151,6 +151,7 @@ pub fn undo_links() -> Vec<UndoLink> {
         notice,
         at: since(),
         source: source(device),
+        username: None,
         spent_at: None,
     });
     links.collect()
@@ -234,6 +235,17 @@ fn events() -> Vec<AccountEvent> {
     events.collect()
 }
 
+/// What products do, and who authenticates the owner then.
+fn of_products() -> [(Notice, AccountKind); 3] {
+    let changed = Notice::PrimaryChanged {
+        former: address("mina@bücher.example"),
+        address: address("spare@example.org"),
+        former_until: since() + Duration::from_hours(72),
+    };
+    let requested = Notice::PrimaryRequested { address: address("spare@example.org") };
+    [(requested, AccountKind::Regular), (changed.clone(), AccountKind::Regular), (changed, AccountKind::Sso)]
+}
+
 fn asked() -> Asked {
     Asked { at: since(), source: source(Device::Iphone) }
 }
@@ -264,6 +276,12 @@ pub fn emails() -> Vec<Email> {
             token: token(),
             asked: asked(),
         },
+        Email::VerifyPrimary {
+            to: UnconfirmedAddress::of(&pending_address),
+            username: username(),
+            token: token(),
+            asked: Asked { at: since(), source: ClientInfo::of_product() },
+        },
         Email::YourUsername { to: to(), username: username() },
         Email::SignInLink { to: to(), username: username(), token: token(), asked: asked() },
         Email::SignInLink { to: to(), username: username(), token: token(), asked: asked_before() },
@@ -277,6 +295,16 @@ pub fn emails() -> Vec<Email> {
             notice,
             at: since(),
             source: source(Device::Mac),
+            kind: AccountKind::Regular,
+        }));
+        emails.extend(of_products().map(|(notice, kind)| Email::Notice {
+            to: ToldAddress::of(&owner, address, since()).expect("it is told"),
+            username: username(),
+            undo: Some(token()),
+            notice,
+            at: since(),
+            source: ClientInfo::of_product(),
+            kind,
         }));
     }
     emails.push(Email::AddressClaimAttempt {

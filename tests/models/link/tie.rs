@@ -163,6 +163,7 @@ impl Real {
             notice: Notice::BackupUsed { address: self.address.clone() },
             at: app.now(),
             source: source(),
+            username: None,
             spent_at: None,
         };
         app.store.create_undo_link(&link).await.expect("the database works");

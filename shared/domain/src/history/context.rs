@@ -2,6 +2,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::account::{Account, AccountId};
+use crate::client_info::ClientInfo;
 use crate::external_id::ExternalId;
 use crate::session::SignInMethod;
 
@@ -18,6 +19,13 @@ pub enum Actor {
     Operator,
     /// The mail service, by its report.
     MailService,
+}
+
+impl Actor {
+    /// Who sent a request, if it was not the owner or who acted as such.
+    pub fn of_source(source: &ClientInfo) -> Option<Self> {
+        source.is_product.then_some(Self::Product)
+    }
 }
 
 /// Whose event it is, who did it, and how.

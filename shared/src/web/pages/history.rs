@@ -3,7 +3,7 @@ use serde::Serialize;
 
 use crate::notice_text;
 use crate::texts::Texts;
-use domain::{Activity, ClientInfo, SignInMethod, Timestamp};
+use domain::{Activity, Actor, ClientInfo, SignInMethod, Timestamp};
 
 /// As many as are shown at once. The others unfold.
 const AT_ONCE: usize = 5;
@@ -24,7 +24,10 @@ pub struct ListedActivity {
     former: Option<String>,
     /// When.
     pub(super) at: Timestamp,
-    /// On what kind of device, and from where, roughly; nothing for what nobody did.
+    /// Who did it, if it was not the owner or who acted as such.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<Actor>,
+    /// On what kind of device, and from where, roughly; nothing for what nobody did, or a product.
     #[serde(flatten)]
     source: Option<ClientInfo>,
 }
@@ -32,13 +35,15 @@ pub struct ListedActivity {
 impl From<&Activity> for ListedActivity {
     fn from(activity: &Activity) -> Self {
         let addresses = activity.addresses();
+        let source = activity.has_source().then_some(&activity.source);
         Self {
             what: activity.what(),
             how: activity.how(),
             address: addresses.backup,
             former: addresses.former,
             at: activity.at,
-            source: activity.has_source().then(|| activity.source.clone()),
+            by: source.and_then(Actor::of_source),
+            source: source.filter(|source| !source.is_product).cloned(),
         }
     }
 }
@@ -64,6 +69,9 @@ impl ListedActivity {
     }
 
     pub(super) fn device(&self, text: &Texts) -> Option<String> {
+        if self.by == Some(Actor::Product) {
+            return Some(text.message("history-by-product"));
+        }
         self.source.as_ref().map(|source| notice_text::device(source, text))
     }
 }

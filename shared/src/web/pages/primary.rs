@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::super::Banner;
 use super::{Code, Problem, Shown};
 use crate::texts::Texts;
-use domain::{Account, MessageId, PendingPrimary, Timestamp};
+use domain::{Account, AccountKind, MessageId, PendingPrimary, Timestamp};
 
 /// What it does, and the form for the address; or why it is refused, and from when on it is not.
 #[derive(Debug, Clone, Template, Serialize)]
@@ -135,7 +135,9 @@ pub(super) struct ListedFormerPrimary {
 
 impl ListedFormerPrimary {
     pub(super) fn all_of(account: &Account, now: Timestamp) -> Vec<Self> {
-        let signing_in = account.former_primaries.iter().filter(|former| now < former.until);
+        // No email signs in to an account that another system authenticates.
+        let is_sso = account.kind == AccountKind::Sso;
+        let signing_in = account.former_primaries.iter().filter(|former| !is_sso && now < former.until);
         let listed = signing_in.map(|former| Self {
             address: former.email.address.shown(),
             replaced_at: former.replaced_at,

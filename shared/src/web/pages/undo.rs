@@ -4,10 +4,10 @@ use serde::Serialize;
 
 use super::super::Banner;
 use super::{Code, Shown};
-use crate::notice_text;
+use crate::notice_text::Happening;
 use crate::texts::Texts;
 use domain::{
-    Account, AccountEvent, Device, EmailAddress, History, MessageId, RecoveryEmails, Timestamp, Token,
+    Account, AccountEvent, Actor, Device, EmailAddress, History, MessageId, RecoveryEmails, Timestamp, Token,
     UndoLink,
 };
 
@@ -18,6 +18,9 @@ struct ListedEvent {
     id: MessageId,
     what: &'static str,
     at: Timestamp,
+    /// Who did it, if it was not the owner or who acted as such.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<Actor>,
     device: Device,
     network: String,
     /// Whether it was undone already.
@@ -65,18 +68,21 @@ impl ListedEvent {
             let sentences: Vec<_> = primary.into_iter().chain([emails]).chain(password).collect();
             sentences.join(" ")
         });
+        let AccountEvent { notice, at, source, .. } = event;
+        let happening = Happening { notice, at: *at, source, kind: account.kind };
         Self {
             id: event.id.clone(),
             what: event.notice.stem(),
             at: event.at,
-            device: event.source.device,
-            network: event.source.network.clone(),
+            by: Actor::of_source(source),
+            device: source.device,
+            network: source.network.clone(),
             undone: history.is_undone(event),
             primary_then,
             backup_then: then.as_ref().and_then(masked_backup),
             password_void,
-            happened: notice_text::event(&event.notice, event.at, text),
-            came_from: notice_text::source_of(&event.notice, &event.source, text),
+            happened: happening.text(text),
+            came_from: happening.came_from(text),
             effect,
         }
     }
@@ -138,6 +144,9 @@ pub struct UndoPage {
     text: Texts,
     what: &'static str,
     at: Timestamp,
+    /// Who did it, if it was not the owner or who acted as such.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<Actor>,
     device: Device,
     network: String,
     /// The primary email after the undo of the link's own event and everything later, masked, if that is another one.
@@ -184,6 +193,7 @@ impl UndoPage {
         Self {
             what: link.notice.stem(),
             at: link.at,
+            by: Actor::of_source(&link.source),
             device: link.source.device,
             network: link.source.network.clone(),
             primary_then: chosen.and_then(|event| event.primary_then.clone()),

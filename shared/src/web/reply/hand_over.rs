@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::super::{Banner, LocalPath, Request, cookies, way_back};
 use super::Reply;
 use domain::hand_over::SESSION_LIFETIME;
-use domain::{Account, Token, WayBack};
+use domain::{Account, WayBack};
 
 impl Reply {
     /// Somebody was handed over to this account. Browsers go on to the change that they wanted, or else to the account page.
@@ -23,11 +23,5 @@ impl Reply {
     pub fn with_way_back(self, way: &WayBack, account: &Account) -> Self {
         let value = way_back::encode(way, &account.id);
         self.with_cookie(cookies::kept(cookies::WAY_BACK, value, SESSION_LIFETIME))
-    }
-
-    /// Sets the session cookie to this secret, for as long as the session of a hand-over may last.
-    #[must_use]
-    pub fn with_session_of_hand_over(self, secret: &Token) -> Self {
-        self.with_cookie(cookies::kept(cookies::SESSION, secret.expose(), SESSION_LIFETIME))
     }
 }
