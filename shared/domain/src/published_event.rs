@@ -145,6 +145,11 @@ impl PublishedEvent {
         self.kind
     }
 
+    /// Its id, the same each time it is put.
+    pub const fn id(&self) -> &MessageId {
+        &self.event_id
+    }
+
     /// When it happened.
     pub const fn at(&self) -> Timestamp {
         self.at
