@@ -15,9 +15,9 @@ pub fn event(notice: &Notice, at: Timestamp, texts: &Texts) -> String {
         | Notice::BackupUsed { address }
         | Notice::BackupUndeliverable { address, .. }
         | Notice::FormerPrimaryUsed { address }
-        | Notice::PrimaryRequested { address }
+        | Notice::PrimaryRequested { address, .. }
         | Notice::Undone { backup: Some(address), .. } => (String::new(), address.masked()),
-        Notice::SessionsEnded | Notice::PasswordSet | Notice::Undone { backup: None, .. } => {
+        Notice::SessionsEnded | Notice::PasswordSet { .. } | Notice::Undone { backup: None, .. } => {
             (String::new(), String::new())
         }
     };
