@@ -26,7 +26,7 @@ pub enum Event {
     Used(Purpose),
     /// The mailer gave an email request up. An operator can have it sent again.
     GivenUp,
-    /// The publisher could not read what happened to an account, and published no event of it.
+    /// The publisher left an event out: it could not read the row, or EventBridge refuses what it says.
     Unpublished,
     /// Email to an address of an account began to fail.
     Undeliverable(DeliveryFailure),

@@ -38,9 +38,9 @@ impl Happening<'_> {
             | Notice::BackupUsed { address }
             | Notice::BackupUndeliverable { address, .. }
             | Notice::FormerPrimaryUsed { address }
-            | Notice::PrimaryRequested { address }
+            | Notice::PrimaryRequested { address, .. }
             | Notice::Undone { backup: Some(address), .. } => (String::new(), address.masked()),
-            Notice::SessionsEnded | Notice::PasswordSet | Notice::Undone { backup: None, .. } => {
+            Notice::SessionsEnded | Notice::PasswordSet { .. } | Notice::Undone { backup: None, .. } => {
                 (String::new(), String::new())
             }
         };

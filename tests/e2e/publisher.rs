@@ -179,6 +179,18 @@ async fn an_operator_puts_the_events_of_a_time_on_the_bus_again() -> Result<()> 
         assert_all_come_in_order(&stack).await?;
     }
 
+    // One is refused for what it says, and the others are put all the same.
+    let which = Which::With(once[0].clone().into());
+    let malformed = FaultKind::RefuseEntries { which, error: EntryError::MalformedDetail };
+    let (function, operation) = (Some("operator".into()), Some("PutEvents".into()));
+    stack.faults().add(Fault { function, operation, times: 1_000, ..Fault::next_call(malformed) });
+    let (code, said) = republish(&[BUS, "--from", LONG_AGO]).await?;
+    stack.faults().clear();
+    assert!(code == Some(2) && said.contains(&format!("again: {}\n", all - 1)), "{said}");
+    assert!(said.contains("1 events were refused by EventBridge"), "{said}");
+    assert!(said.contains(": MalformedDetail"), "{said}");
+    assert_eq!(ids(&stack), once[1..]);
+
     let (code, said) = republish(&[BUS, "--from", LONG_AGO, "--dry-run"]).await?;
     assert!(
         code == Some(0) && said.contains(&format!("events that would be put on the bus: {all}\n")),

@@ -2,11 +2,14 @@
 mod failures;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use domain::Actor;
 use domain::delivery::ASKED_AFTER;
-use domain::published_event::KINDS;
+use domain::published_event::{ENDS_SESSIONS, KINDS};
 use jsonschema::Validator;
 use serde_json::{Value, json};
+use shared::store::{Deleting, Deletion};
 
 use crate::admin_account::{ID, wanted_with};
 use crate::promote_backup::HOLD;
@@ -257,6 +260,76 @@ async fn events_have_addresses_only_where_the_operator_wants_them() {
     );
 }
 
+/// A deletion takes as long as it has items to delete. What happens meanwhile comes before its end.
+#[tokio::test]
+async fn the_end_of_a_deletion_is_the_last_event_by_its_id_too() {
+    let world = World::new();
+    create(&world).await;
+    let (app, id) = (&world.operator, world.person_of(ID).await.id);
+    let account = app.store.load_account(&id).await.expect("the database works").expect("it is there");
+    let deleting = Deleting { by: Actor::Operator, entry_id: app.message_id() };
+    let begun = app.store.begin_deletion(&account, &deleting, app.now()).await;
+    assert_eq!(begun.expect("the database works"), Deletion::Done);
+    world.after(Duration::from_secs(1));
+    let meanwhile = app.message_id();
+    world.after(Duration::from_secs(1));
+    let done = app.store.go_on_deleting(&id, &deleting, || (app.message_id(), app.now())).await;
+    assert_eq!(done.expect("the database works"), Deletion::Done);
+    let events = world.publish().await;
+    let [.., begun, deleted] = &events[..] else { panic!("{events:#?}") };
+    assert_eq!(
+        (&begun["detail-type"], &deleted["detail-type"]),
+        (&json!("account-deletion-begun"), &json!("account-deleted"))
+    );
+    assert!(deleted["detail"]["event_id"].as_str() > Some(meanwhile.as_str()), "{deleted:#}");
+    assert_eq!(deleted["detail"]["occurred_at"], app.now().rfc3339());
+    assert_ne!(deleted["detail"]["occurred_at"], begun["detail"]["occurred_at"]);
+}
+
+/// A product in step by events alone: after an undo it has the address that is in force again, and knows of each request.
+#[tokio::test]
+async fn an_undo_says_whether_the_primary_returned_and_a_request_what_it_replaced() {
+    let mut world = World::new();
+    world.set_publisher(&[("EVENT_ADDRESSES", "true")]);
+    create(&world).await;
+    let browser = sign_in(&world, "mina").await;
+    let last = async || world.publish().await.pop().expect("an event")["detail"].clone();
+    let ask = async |path: &str, email: &str| {
+        world.after(MINUTES);
+        assert_eq!(browser.post_json(path, &json!({ "email": email })).await.status, 202);
+        last().await
+    };
+    let asked = ask("/account/backup", "first@example.net").await;
+    assert_eq!((&asked["replaces"], &asked["email"]), (&Value::Null, &Value::Null));
+    let asked = ask("/account/primary", "thief@example.net").await;
+    assert_eq!((&asked["replaces"], &asked["email"]), (&json!("backup-email"), &Value::Null));
+    assert_eq!(ask("/account/backup", "second@example.net").await["replaces"], "primary-email");
+    assert_eq!(ask("/account/backup", "third@example.net").await["replaces"], "backup-email");
+
+    world.after(MINUTES);
+    let token = browser
+        .emailed_token_of("/account/primary", "thief@example.net", "Confirm your new primary email")
+        .await;
+    let confirmed = browser.post_json("/primary/confirm", &json!({ "token": token })).await;
+    assert_eq!(confirmed.status, 200, "{}", confirmed.body);
+    assert_eq!(last().await["email"], "thief@example.net");
+    let emails = world.deliver().await.into_iter();
+    let notice =
+        emails.filter(|email| email.to == "mina@example.com").find(|email| email.text.contains("/undo?"));
+    let token = token_in(&notice.expect("the former primary is told"));
+    let undone = world.visitor().post_json("/undo", &json!({ "token": token, "username": "mina" })).await;
+    assert_eq!(undone.status, 200, "{}", undone.body);
+    let undone = last().await;
+    assert_eq!(undone["primary_restored"], true);
+    assert_eq!(
+        (&undone["email"], &undone["former_email"]),
+        (&json!("mina@example.com"), &json!("thief@example.net"))
+    );
+    let events = world.published();
+    let validator = jsonschema::validator_for(&schema()).expect("it is a schema");
+    assert!(events.iter().all(|event| validator.is_valid(event)), "{events:#?}");
+}
+
 /// Products find each kind in the schema and in the documentation, with its type of RISC or CAEP.
 #[test]
 fn every_kind_is_described() {
@@ -279,5 +352,33 @@ fn every_kind_is_described() {
         let last = row.trim_end_matches('|').rsplit('|').next().expect("a row has cells").trim();
         let last = last.trim_start_matches("RISC ").trim_start_matches("CAEP ");
         assert_eq!(last, fits.as_deref().unwrap_or(""), "{row}");
+        let own: BTreeSet<_> =
+            row.split('|').nth(3).expect("a row has cells").split('`').skip(1).step_by(2).collect();
+        let kind = schema["oneOf"].as_array().into_iter().flatten().find(|entry| entry["title"] == kind);
+        let described = kind.and_then(|kind| kind["properties"]["detail"]["properties"].as_object());
+        let described = described.expect("it is in the schema").keys().map(String::as_str);
+        let common = ["event_id", "occurred_at", "account_id", "external_id", "by", "security_event"];
+        assert_eq!(own, described.filter(|field| !common.contains(field)).collect(), "{row}");
     }
+}
+
+/// The kinds in a list of an example.
+fn listed(text: &str) -> BTreeSet<&str> {
+    text.trim_matches(['[', ']']).split(',').map(str::trim).collect()
+}
+
+#[test]
+fn the_examples_sign_people_out_at_each_kind_that_ends_sessions() {
+    let ends: BTreeSet<_> = ENDS_SESSIONS.into();
+    let document = file("docs/events.md");
+    let rule = document.split_once("SignPeopleOut:").expect("an example").1;
+    let rule =
+        rule.split_once("detail-type: [").expect("it names kinds").1.split_once(']').expect("a list").0;
+    assert_eq!(listed(rule), ends);
+
+    let template = file("docs/examples/events-to-a-webhook.yaml");
+    let default = template.split_once("Default: ").expect("a default").1.lines().next().expect("a line");
+    let default = listed(default);
+    assert!(default.is_superset(&ends), "{:?}", ends.difference(&default));
+    assert!(default.iter().all(|kind| KINDS.iter().any(|(known, _)| known == kind)), "{default:?}");
 }

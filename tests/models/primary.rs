@@ -202,7 +202,7 @@ fn event(committed: &Committed) -> AccountEvent {
         Kind::Happened(What::Use) => (Notice::BackupUsed { address: address(FIRST) }, false),
         Kind::Undone { since } => {
             let since = Some(MessageId::first_of(at(since)));
-            (Notice::Undone { backup: None, since, password_void: false }, true)
+            (Notice::Undone { backup: None, since, password_void: false, primary: None }, true)
         }
     };
     AccountEvent {

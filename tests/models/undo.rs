@@ -155,11 +155,11 @@ fn event(committed: Committed) -> AccountEvent {
         },
         (Kind::Happened(What::Remove), Some(address)) => Notice::BackupRemoved { address, usable_from: None },
         (Kind::Happened(What::Use), Some(address)) => Notice::BackupUsed { address },
-        (Kind::Happened(What::SetPassword), _) => Notice::PasswordSet,
+        (Kind::Happened(What::SetPassword), _) => Notice::PasswordSet { had_password: None },
         (Kind::Happened(_), _) => Notice::SessionsEnded,
         (Kind::Undone { since }, _) => {
             let since = Some(MessageId::first_of(at(since)));
-            Notice::Undone { backup: None, since, password_void: false }
+            Notice::Undone { backup: None, since, password_void: false, primary: None }
         }
     };
     let before = Some(before).filter(|_| notice.is_change());

@@ -1,7 +1,13 @@
 //! Delivers the history's stream to the publisher, as Lambda does.
+use std::time::Duration;
+
 use aws_lambda_events::event::streams::DynamoDbEventResponse;
+use domain::PublishedEvent;
 use serde_json::Value;
-use shared::runtime::answer_history;
+use shared::app::Publisher;
+use shared::publishing::Outcome;
+use shared::runtime::{Panicked, answer_history};
+use tokio::time::Instant;
 
 use super::world::World;
 
@@ -30,6 +36,24 @@ impl World {
 
     /// Invokes the publisher with these records.
     pub async fn feed_publisher(&self, records: &[Value]) -> DynamoDbEventResponse {
-        answer_history(&self.publisher, self.history.event(records), &publisher::handle).await
+        self.feed_publisher_for(records, Duration::from_mins(1)).await
+    }
+
+    /// The same, with this much time until Lambda ends it.
+    pub async fn feed_publisher_for(&self, records: &[Value], time: Duration) -> DynamoDbEventResponse {
+        self.feed_history(records, time, &publisher::handle).await.expect("it does not panic")
+    }
+
+    /// Hands these records to another handler of the publisher.
+    pub async fn feed_history<F>(
+        &self,
+        records: &[Value],
+        time: Duration,
+        handle: &F,
+    ) -> Result<DynamoDbEventResponse, Panicked>
+    where
+        F: AsyncFn(&Publisher, &[PublishedEvent], Instant) -> Outcome,
+    {
+        answer_history(&self.publisher, self.history.event(records), handle, Instant::now() + time).await
     }
 }

@@ -1,5 +1,8 @@
 //! That products are told of every change: whatever is written to an account, the same transaction adds a row to the history.
+use domain::PublishedEvent;
+use domain::published_event::Addresses;
 use serde_json::Value;
+use shared::store::HistoryRow;
 
 /// A hash that is replaced by one of the same password.
 const UPGRADE: &str = "SET password_hash = :upgraded";
@@ -10,7 +13,11 @@ const SENT_AGAIN: &str = "SET request_id = :id";
 /// A former address is deleted whose time was over before.
 const EXPIRED: &str = "email = :email AND in_force_until <= :now";
 
-/// Fails if a call changes an account and writes no row.
+/// By which a write ends the sessions of an account.
+const ENDS_SESSIONS: &str = "ADD generation :one";
+
+/// Fails if a call changes an account and writes no row, or if it ends sessions and none of the rows is of a kind that says so, or
+/// the other way round.
 pub fn assert_told(operation: &str, body: &Value) {
     let single = [(operation.trim_end_matches("Item").to_owned(), body.clone())];
     let parts: Vec<(String, Value)> = match body["TransactItems"].as_array() {
@@ -25,8 +32,25 @@ pub fn assert_told(operation: &str, body: &Value) {
     };
     let changes = parts.iter().filter(|part| writes(part, "AccountsTable"));
     let changes: Vec<_> = changes.filter(|(_, part)| is_of_account(part)).collect();
-    let is_told = parts.iter().any(|part| writes(&part, "HistoryTable"));
-    assert!(is_told || changes.iter().all(|change| is_untold(change)), "no event: {changes:#?}");
+    let told: Vec<_> = parts.iter().filter(|part| writes(part, "HistoryTable")).collect();
+    assert!(!told.is_empty() || changes.iter().all(|change| is_untold(change)), "no event: {changes:#?}");
+    let ends_sessions = changes.iter().any(|(_, part)| {
+        part["UpdateExpression"].as_str().is_some_and(|expression| expression.contains(ENDS_SESSIONS))
+    });
+    let rows: Vec<_> = told.iter().filter_map(|(_, part)| row(part)).collect();
+    let kinds: Vec<_> = rows.iter().map(PublishedEvent::kind).collect();
+    // The whole profile is gone with an account.
+    if !changes.is_empty() && !kinds.contains(&"account-deleted") {
+        let says_so = rows.iter().any(PublishedEvent::ends_sessions);
+        assert_eq!(says_so, ends_sessions, "whether sessions end: {kinds:?} {changes:#?}");
+    }
+}
+
+/// The event of a row that is written.
+fn row(part: &Value) -> Option<PublishedEvent> {
+    let image = serde_json::from_value(part["Item"].clone()).ok()?;
+    let row = HistoryRow::read(image).ok()?;
+    Some(PublishedEvent::new(row.context(), &row.activity, Addresses::LeftOut))
 }
 
 /// Whether the item belongs to an account, and is not a claim.

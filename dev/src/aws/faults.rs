@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// How a call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,9 +48,27 @@ pub enum Which {
     Nth(usize),
     /// Each n-th, counted over all calls that met such a rule since the rules were last cleared.
     Every(usize),
+    /// Those whose detail contains this text, such as the id of an account.
+    With(Text),
 }
 
-/// The error of a single entry, one that EventBridge calls retryable.
+/// A text that stays in memory, so that a rule about it can be copied. Rules are few.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Text(&'static str);
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self(text.leak())
+    }
+}
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from)
+    }
+}
+
+/// The error of a single entry. EventBridge calls the first two retryable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EntryError {
@@ -57,6 +76,10 @@ pub enum EntryError {
     Throttling,
     /// `InternalFailure`.
     InternalFailure,
+    /// `NotAuthorizedForDetailTypeException`.
+    NotAuthorized,
+    /// `MalformedDetail`.
+    MalformedDetail,
 }
 
 /// The entries of one call that fail.
@@ -139,14 +162,16 @@ impl Faults {
     }
 
     /// Counts the entries of a call with this fault; those that fail, if the fault is about entries.
-    pub fn refused(&self, kind: FaultKind, entries: usize) -> Option<RefusedEntries> {
+    pub fn refused(&self, kind: FaultKind, entries: &[Value]) -> Option<RefusedEntries> {
         let FaultKind::RefuseEntries { which, error } = kind else { return None };
-        let before = self.entries.fetch_add(entries, Ordering::Relaxed);
-        let fails = |place: &usize| match which {
+        let before = self.entries.fetch_add(entries.len(), Ordering::Relaxed);
+        let fails = |(place, entry): &(usize, &Value)| match which {
             Which::Nth(nth) => *place == nth,
             Which::Every(step) => (before + place).is_multiple_of(step),
+            Which::With(text) => entry["Detail"].as_str().is_some_and(|detail| detail.contains(text.0)),
         };
-        Some(RefusedEntries { places: (1..=entries).filter(fails).collect(), error })
+        let places = (1..).zip(entries).filter(fails).map(|(place, _)| place).collect();
+        Some(RefusedEntries { places, error })
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Fault>> {
@@ -156,6 +181,8 @@ impl Faults {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -179,7 +206,8 @@ mod tests {
             let fault: Fault = serde_json::from_str(written).expect("a rule");
             let again = serde_json::to_string(&fault).expect("JSON");
             assert_eq!(serde_json::from_str::<Fault>(&again).expect("a rule"), fault);
-            let refused = faults.refused(fault.kind, entries).expect("it is about entries");
+            let entries = vec![json!({ "Detail": "{}" }); entries];
+            let refused = faults.refused(fault.kind, &entries).expect("it is about entries");
             (refused.places.into_iter().collect::<Vec<_>>(), refused.error)
         };
         let nth = r#"{"kind": "refuse_entries", "which": {"nth": 2}, "error": "internal_failure"}"#;
@@ -190,6 +218,11 @@ mod tests {
         assert_eq!(refused(fourth, 3), (vec![], EntryError::Throttling));
         assert_eq!(refused(fourth, 1), (vec![1], EntryError::Throttling));
         assert_eq!(refused(fourth, 10), (vec![4, 8], EntryError::Throttling));
-        assert_eq!(faults.refused(FaultKind::Throttle, 10), None);
+        let with = r#"{"kind": "refuse_entries", "which": {"with": "one"}, "error": "malformed_detail"}"#;
+        let fault: Fault = serde_json::from_str(with).expect("a rule");
+        let entries = ["two", "one", "one"].map(|id| json!({ "Detail": format!("{{\"id\": \"{id}\"}}") }));
+        let refused = faults.refused(fault.kind, &entries).expect("it is about entries");
+        assert_eq!((refused.places, refused.error), ([2, 3].into(), EntryError::MalformedDetail));
+        assert_eq!(faults.refused(FaultKind::Throttle, &entries), None);
     }
 }

@@ -64,8 +64,8 @@ impl<'a> AwsRequest<'a> {
     }
 
     /// How many entries it has that can be refused singly.
-    pub fn entries(&self) -> usize {
-        if let Self::EventBridge(request) = self { request.entries().len() } else { 0 }
+    pub fn entries(&self) -> &[Value] {
+        if let Self::EventBridge(request) = self { request.entries() } else { &[] }
     }
 
     /// Whether it can change items, and so write records to a stream.

@@ -86,11 +86,12 @@ pub async fn delete(app: &App<AccountAdministration>, request: Request) -> Resul
             check(&request, &Method::DELETE, Some(&account))?;
         }
         let deleting = Deleting { by: Actor::Product, entry_id: app.message_id() };
+        let moment = || (app.message_id(), app.now());
         let begun = unless_crowded(app.store.begin_deletion(&account, &deleting, now).await)?;
         if begun != Some(Deletion::Done) {
             continue;
         }
-        let done = unless_crowded(app.store.go_on_deleting(&account.id, &deleting, now).await)?;
+        let done = unless_crowded(app.store.go_on_deleting(&account.id, &deleting, moment).await)?;
         if done == Some(Deletion::Done) {
             tracing::info!("deleted an account");
             let deleted = Deleted::new(external_id, app.needs.log_retention_days);

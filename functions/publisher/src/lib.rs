@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use domain::PublishedEvent;
 use shared::app::Publisher;
+use shared::publishing::{Outcome, Patience};
+use tokio::time::Instant;
 
 /// The waits before events are put again that EventBridge did not take. After the last the stream brings them again, later.
 const WAITS: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(800)];
 
-/// Puts these events on the bus. Otherwise returns the place of the first that is not there.
-pub async fn handle(publisher: &Publisher, events: &[PublishedEvent]) -> Result<(), usize> {
-    let put = publisher.bus.put_in_order(events, &WAITS).await;
-    put.map_err(|not_put| not_put.places.first().copied().unwrap_or_default())
+/// Puts these events on the bus, as many as it can until then.
+pub async fn handle(publisher: &Publisher, events: &[PublishedEvent], until: Instant) -> Outcome {
+    publisher.bus.put_in_order(events, Patience { waits: &WAITS, until: Some(until) }).await
 }

@@ -21,9 +21,10 @@ pub async fn run(operator: &Operator, typed: &str, yes: bool) -> Result<(), Fail
     for _ in 0..READS {
         let Some(account) = operator.store.load_account(&id).await? else { break };
         // From here on nobody signs in to it. If this is interrupted, the same command goes on.
+        let moment = || (operator.message_id(), operator.now());
         let deleting = Deleting { by: Actor::Operator, entry_id: operator.message_id() };
         if operator.store.begin_deletion(&account, &deleting, operator.now()).await? == Deletion::Done
-            && operator.store.go_on_deleting(&id, &deleting, operator.now()).await? == Deletion::Done
+            && operator.store.go_on_deleting(&id, &deleting, moment).await? == Deletion::Done
         {
             break;
         }

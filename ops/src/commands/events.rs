@@ -4,7 +4,7 @@ use std::time::Duration;
 use clap::Subcommand;
 use domain::published_event::Addresses;
 use domain::{PublishedEvent, Timestamp};
-use shared::publishing::EventBus;
+use shared::publishing::{EventBus, Patience};
 use shared::store::{Cursor, HistoryRow};
 
 use super::pace::Pace;
@@ -60,65 +60,92 @@ pub async fn run(command: Events, connection: &Connection) -> Result<(), Failure
     }
     let addresses = if addresses { Addresses::Included } else { Addresses::LeftOut };
     let bus = Some(&bus).filter(|_| !dry_run);
-    let (events, unreadable) = republish(&operator, bus, (from, to), addresses).await?;
+    let gone_through = republish(&operator, bus, (from, to), addresses).await?;
     println!(
-        "events {}: {events}",
-        if dry_run { "that would be put on the bus" } else { "put on the bus again" }
+        "events {}: {}",
+        if dry_run { "that would be put on the bus" } else { "put on the bus again" },
+        gone_through.events
     );
-    if unreadable > 0 {
-        return Err(Failure::Input(vec![format!("{unreadable} rows of the history cannot be read")]));
-    }
-    Ok(())
+    let problems = [
+        (gone_through.unreadable, "rows of the history cannot be read"),
+        (gone_through.refused, "events were refused by EventBridge"),
+    ];
+    let problems = problems.into_iter().filter(|(count, _)| *count > 0);
+    let problems: Vec<_> = problems.map(|(count, what)| format!("{count} {what}")).collect();
+    if problems.is_empty() { Ok(()) } else { Err(Failure::Input(problems)) }
 }
 
-/// Goes through the history; how many events there were, and how many rows that cannot be read. Without a bus it only counts.
+/// What was found in the history.
+#[derive(Debug, Default)]
+struct GoneThrough {
+    /// Events, without those that were refused.
+    events: u64,
+    /// Rows that cannot be read.
+    unreadable: usize,
+    /// Events that EventBridge refuses for what they say.
+    refused: usize,
+}
+
+/// Goes through the history. Without a bus it only counts.
 async fn republish(
     operator: &Operator,
     bus: Option<&EventBus>,
     time: (Timestamp, Timestamp),
     addresses: Addresses,
-) -> Result<(u64, usize), Failure> {
+) -> Result<GoneThrough, Failure> {
     let pace = Pace::new(operator.entropy.clone());
     let mut progress = Progress::new("events", None, 0);
-    let (mut events, mut unreadable, mut next) = (0, 0, None::<Cursor>);
+    let (mut found, mut next) = (GoneThrough::default(), None::<Cursor>);
     loop {
         let batch = pace.call(async || operator.store.list_history(time, next.as_ref()).await).await?;
         for (partition, event_id) in &batch.unreadable {
             progress.end();
             eprintln!("the row {partition} {event_id} cannot be read");
         }
-        unreadable += batch.unreadable.len();
+        found.unreadable += batch.unreadable.len();
         let event = |row: &HistoryRow| PublishedEvent::new(row.context(), &row.activity, addresses);
-        let found: Vec<_> = batch.rows.iter().map(event).collect();
-        if let Some(bus) = bus {
-            put(bus, found.clone()).await?;
+        let events: Vec<_> = batch.rows.iter().map(event).collect();
+        let count = events.len();
+        let refused = if let Some(bus) = bus { put(bus, events).await? } else { Vec::new() };
+        for (event, code) in &refused {
+            progress.end();
+            let (id, account) = (event.id().as_str(), event.account_id().as_str());
+            eprintln!("EventBridge refused the event {id} of the account {account}: {code}");
         }
-        for _ in found {
-            events += 1;
-            progress.show(events, String::new);
+        found.refused += refused.len();
+        for _ in refused.len()..count {
+            found.events += 1;
+            progress.show(found.events, String::new);
         }
         next = batch.next;
         if next.is_none() {
-            return Ok((events, unreadable));
+            return Ok(found);
         }
     }
 }
 
-/// Puts events on the bus, and those that are not taken again, as long as some are.
-async fn put(bus: &EventBus, mut events: Vec<PublishedEvent>) -> Result<(), Failure> {
-    let mut waits = WAITS.iter();
-    while let Err(not_put) = bus.put_in_order(&events, &[]).await {
-        if not_put.places.len() < events.len() {
+/// Puts events on the bus, and those that are not taken again, as long as some are. Returns those that EventBridge refuses for what
+/// they say, with its code.
+async fn put(
+    bus: &EventBus,
+    mut events: Vec<PublishedEvent>,
+) -> Result<Vec<(PublishedEvent, String)>, Failure> {
+    let (mut waits, mut refused) = (WAITS.iter(), Vec::new());
+    loop {
+        let outcome = bus.put_in_order(&events, Patience::default()).await;
+        let count = outcome.missing.as_ref().map_or(0, |missing| missing.places.len());
+        if count < events.len() {
             waits = WAITS.iter();
         }
-        let Some(wait) = waits.next() else { return Err(not_put.why.into()) };
+        refused.extend(outcome.refused.into_iter().map(|(place, code)| (events[place].clone(), code)));
+        let Some(missing) = outcome.missing else { return Ok(refused) };
+        let Some(wait) = waits.next() else { return Err(missing.why.into()) };
         let mut place = 0..;
-        events.retain(|_| place.next().is_some_and(|place| not_put.places.contains(&place)));
+        events.retain(|_| place.next().is_some_and(|place| missing.places.contains(&place)));
         #[expect(
             clippy::disallowed_methods,
             reason = "an operator's command waits where a function would give up"
         )]
         tokio::time::sleep(Duration::from_secs(*wait)).await;
     }
-    Ok(())
 }

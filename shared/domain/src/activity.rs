@@ -2,6 +2,7 @@
 //! actions that cause no notice. No undo reads the actions.
 use serde::{Deserialize, Serialize};
 
+use super::account::Account;
 use super::client_info::ClientInfo;
 use super::delivery::{DeliveredTo, DeliveryFailure};
 use super::email_address::EmailAddress;
@@ -27,6 +28,9 @@ pub enum LoggedAction {
     BackupRequested {
         /// Its mask: until it is confirmed, the address may be anybody's.
         address: String,
+        /// What the request has replaced. Entries of earlier versions do not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replaced: Option<Requested>,
     },
     /// The pending address was cancelled.
     RequestCancelled {
@@ -67,6 +71,27 @@ pub enum LoggedAction {
     },
 }
 
+/// What an address that waits for its confirmation is to become. One waits at the most: each request replaces the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Requested {
+    /// The backup email.
+    BackupEmail,
+    /// The primary email.
+    PrimaryEmail,
+}
+
+impl Requested {
+    /// What the address that waits in an account is to become.
+    pub fn of(account: &Account) -> Option<Self> {
+        if account.pending_primary.is_some() {
+            Some(Self::PrimaryEmail)
+        } else {
+            account.pending().map(|_| Self::BackupEmail)
+        }
+    }
+}
+
 /// A field of an account that a product changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -80,9 +105,9 @@ pub enum ChangedField {
 }
 
 impl LoggedAction {
-    /// That this address was requested.
-    pub fn requested(address: &EmailAddress) -> Self {
-        Self::BackupRequested { address: address.masked() }
+    /// That this address was requested as the backup email, in place of another request.
+    pub fn requested(address: &EmailAddress, replaced: Option<Requested>) -> Self {
+        Self::BackupRequested { address: address.masked(), replaced }
     }
 
     /// That the request for this address was cancelled.
@@ -246,16 +271,16 @@ impl Activity {
                 | Notice::BackupUsed { address }
                 | Notice::BackupUndeliverable { address, .. }
                 | Notice::FormerPrimaryUsed { address }
-                | Notice::PrimaryRequested { address }
+                | Notice::PrimaryRequested { address, .. }
                 | Notice::Undone { backup: Some(address), .. },
             ) => backup(address.masked()),
             Happened::Logged(
-                LoggedAction::BackupRequested { address }
+                LoggedAction::BackupRequested { address, .. }
                 | LoggedAction::RequestCancelled { address }
                 | LoggedAction::BackupConfirmedAgain { address },
             ) => backup(address.clone()),
             Happened::Announced(
-                Notice::SessionsEnded | Notice::PasswordSet | Notice::Undone { backup: None, .. },
+                Notice::SessionsEnded | Notice::PasswordSet { .. } | Notice::Undone { backup: None, .. },
             )
             | Happened::Logged(_) => MaskedAddresses::default(),
         }
@@ -298,11 +323,12 @@ mod tests {
     #[test]
     fn events_and_actions_are_listed_together_the_newest_first() {
         let signed_in = LoggedAction::SignedIn { how: SignInMethod::Password };
-        let events = [event(10, Notice::PasswordSet), event(30, Notice::SessionsEnded)];
+        let events =
+            [event(10, Notice::PasswordSet { had_password: None }), event(30, Notice::SessionsEnded)];
         let entries = [
             entry(20, signed_in.clone()),
             entry(40, signed_in),
-            entry(5, LoggedAction::requested(&address("a@b.example"))),
+            entry(5, LoggedAction::requested(&address("a@b.example"), None)),
         ];
         let listed = Activity::newest(events, entries, 4);
         let listed: Vec<_> =
@@ -322,7 +348,7 @@ mod tests {
             address: other.clone(),
             usable_from: None,
         };
-        let undone = |backup| Notice::Undone { backup, since: None, password_void: false };
+        let undone = |backup| Notice::Undone { backup, since: None, password_void: false, primary: None };
         let listed = Activity::newest(
             [
                 event(9, changed),
@@ -332,7 +358,7 @@ mod tests {
                 event(5, undone(Some(spare.clone()))),
                 event(4, undone(None)),
             ],
-            [entry(3, LoggedAction::requested(&spare)), entry(2, LoggedAction::cancelled(&spare))],
+            [entry(3, LoggedAction::requested(&spare, None)), entry(2, LoggedAction::cancelled(&spare))],
             MOST_LISTED,
         );
         let shown: Vec<_> = listed.iter().map(Activity::addresses).collect();

@@ -4,6 +4,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use super::account::{Account, AccountId};
+use super::activity::Requested;
 use super::client_info::ClientInfo;
 use super::delivery::DeliveryFailure;
 use super::email_address::EmailAddress;
@@ -187,6 +188,9 @@ pub enum Notice {
     PrimaryRequested {
         /// The requested one.
         address: EmailAddress,
+        /// What the request has replaced. Events of earlier versions do not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        replaced: Option<Requested>,
     },
     /// Another address was confirmed as the primary email.
     PrimaryChanged {
@@ -217,7 +221,11 @@ pub enum Notice {
     /// All sessions but one were ended.
     SessionsEnded,
     /// A password was set, and all sessions but that one ended.
-    PasswordSet,
+    PasswordSet {
+        /// Whether it replaced a password. Events of earlier versions do not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        had_password: Option<bool>,
+    },
     /// One of the above was undone by its "this wasn't me" link.
     #[serde(rename = "taken-back")]
     Undone {
@@ -229,7 +237,36 @@ pub enum Notice {
         /// Whether the password was void after that, because it was set since.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         password_void: bool,
+        /// What became of the primary email. Undos of earlier versions do not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        primary: Option<PrimaryAfterUndo>,
     },
+}
+
+/// What an undo made of the primary email.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "primary", rename_all = "kebab-case")]
+pub enum PrimaryAfterUndo {
+    /// It stayed as it was.
+    Kept,
+    /// An earlier one returned.
+    Restored {
+        /// The primary after the undo.
+        address: EmailAddress,
+        /// The one before, whose change was undone.
+        former: EmailAddress,
+    },
+}
+
+impl PrimaryAfterUndo {
+    /// With these addresses before the undo and after it.
+    pub fn new(before: &EmailAddress, after: &EmailAddress) -> Self {
+        if before == after {
+            Self::Kept
+        } else {
+            Self::Restored { address: after.clone(), former: before.clone() }
+        }
+    }
 }
 
 impl Notice {
@@ -247,7 +284,7 @@ impl Notice {
             Self::BackupUsed { .. } => "used",
             Self::BackupUndeliverable { why, .. } => why.as_str(),
             Self::SessionsEnded => "sessions-ended",
-            Self::PasswordSet => "password-set",
+            Self::PasswordSet { .. } => "password-set",
             Self::Undone { backup: Some(_), .. } => "taken-back",
             Self::Undone { backup: None, .. } => "taken-back-to-none",
         }
@@ -272,7 +309,7 @@ impl Notice {
                 | Self::FormerPrimaryUsed { .. }
                 | Self::PrimaryRequested { .. }
                 | Self::SessionsEnded
-                | Self::PasswordSet
+                | Self::PasswordSet { .. }
         )
     }
 }

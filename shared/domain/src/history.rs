@@ -252,7 +252,7 @@ mod tests {
     fn undone(second: u64, since: u64, before: RecoveryEmails) -> AccountEvent {
         event(
             second,
-            Notice::Undone { backup: None, since: Some(id(since)), password_void: false },
+            Notice::Undone { backup: None, since: Some(id(since)), password_void: false, primary: None },
             Some(before),
         )
     }

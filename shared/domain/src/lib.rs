@@ -39,13 +39,13 @@ pub mod undo;
 pub mod username;
 
 pub use account::{Account, AccountId, AccountKind, BackupRefused, SignInEmail};
-pub use activity::{Activity, ChangedField, Happened, LogEntry, LoggedAction};
+pub use activity::{Activity, ChangedField, Happened, LogEntry, LoggedAction, Requested};
 pub use backup::{Backup, ConfirmedAddress, FormerAddress, PendingAddress, RecoveryEmails};
 pub use client_info::{ClientInfo, Device};
 pub use delivery::{DeliveredTo, Delivery, DeliveryFailure, Undeliverable};
 pub use device_cookie::{DeviceCookie, DeviceId};
 pub use email_address::EmailAddress;
-pub use email_request::{EmailRequest, HourlyKey, Notice};
+pub use email_request::{EmailRequest, HourlyKey, Notice, PrimaryAfterUndo};
 pub use external_id::ExternalId;
 pub use form_id::FormId;
 pub use generation::Generation;

@@ -1,17 +1,16 @@
 //! An event as the programs of a product get it: what happened to an account, without an address or a name unless the operator
 //! wants them.
-//!
-//! Where an event type of OpenID RISC Profile 1.0 or OpenID CAEP 1.0 fits, the event says which. The other types have nothing
-//! that corresponds.
-//!
-//! <https://openid.net/specs/openid-risc-1_0.html>, <https://openid.net/specs/openid-caep-1_0.html>
+mod kinds;
+
+pub use kinds::{ENDS_SESSIONS, KINDS};
+
 use serde::Serialize;
 
 use super::account::AccountId;
-use super::activity::{Activity, ChangedField, Happened, LoggedAction};
+use super::activity::{Activity, ChangedField, Happened, LoggedAction, Requested};
 use super::delivery::{DeliveredTo, DeliveryFailure};
 use super::email_address::EmailAddress;
-use super::email_request::Notice;
+use super::email_request::{Notice, PrimaryAfterUndo};
 use super::external_id::ExternalId;
 use super::history::{Actor, EventContext};
 use super::message_id::MessageId;
@@ -20,46 +19,6 @@ use super::timestamp::Timestamp;
 
 /// The `source` of every event.
 pub const SOURCE: &str = "sparekey";
-
-/// The kinds of events: the `detail-type` of each, and its type of RISC or CAEP.
-pub const KINDS: [(&str, Option<&str>); 25] = [
-    ("account-changed", None),
-    ("account-created", None),
-    ("account-deleted", Some(ACCOUNT_PURGED)),
-    ("account-deletion-begun", Some(ACCOUNT_DISABLED)),
-    ("account-disabled", Some(ACCOUNT_DISABLED)),
-    ("account-enabled", Some(ACCOUNT_ENABLED)),
-    ("backup-email-changed", Some(RECOVERY_INFORMATION_CHANGED)),
-    ("backup-email-confirmed", Some(RECOVERY_INFORMATION_CHANGED)),
-    ("backup-email-confirmed-again", None),
-    ("backup-email-promoted", Some(IDENTIFIER_CHANGED)),
-    ("backup-email-removed", Some(RECOVERY_INFORMATION_CHANGED)),
-    ("backup-email-requested", None),
-    ("backup-email-undeliverable", None),
-    ("backup-email-used", Some(RECOVERY_ACTIVATED)),
-    ("changes-undone", Some(RECOVERY_INFORMATION_CHANGED)),
-    ("email-deliverable", None),
-    ("email-request-cancelled", None),
-    ("former-primary-email-used", Some(RECOVERY_ACTIVATED)),
-    ("other-sessions-ended", Some(SESSION_REVOKED)),
-    ("password-set", Some(CREDENTIAL_CHANGE)),
-    ("primary-email-changed", Some(IDENTIFIER_CHANGED)),
-    ("primary-email-requested", None),
-    ("primary-email-undeliverable", None),
-    ("sessions-ended", Some(SESSION_REVOKED)),
-    ("signed-in", Some(SESSION_ESTABLISHED)),
-];
-
-const ACCOUNT_PURGED: &str = "https://schemas.openid.net/secevent/risc/event-type/account-purged";
-const ACCOUNT_DISABLED: &str = "https://schemas.openid.net/secevent/risc/event-type/account-disabled";
-const ACCOUNT_ENABLED: &str = "https://schemas.openid.net/secevent/risc/event-type/account-enabled";
-const IDENTIFIER_CHANGED: &str = "https://schemas.openid.net/secevent/risc/event-type/identifier-changed";
-const RECOVERY_ACTIVATED: &str = "https://schemas.openid.net/secevent/risc/event-type/recovery-activated";
-const RECOVERY_INFORMATION_CHANGED: &str =
-    "https://schemas.openid.net/secevent/risc/event-type/recovery-information-changed";
-const CREDENTIAL_CHANGE: &str = "https://schemas.openid.net/secevent/caep/event-type/credential-change";
-const SESSION_ESTABLISHED: &str = "https://schemas.openid.net/secevent/caep/event-type/session-established";
-const SESSION_REVOKED: &str = "https://schemas.openid.net/secevent/caep/event-type/session-revoked";
 
 /// Whether events have the email addresses that they are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,11 +67,29 @@ struct About {
     #[serde(skip_serializing_if = "Option::is_none")]
     has_backup_email: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    primary_restored: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     password_void: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change_type: Option<ChangeType>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaces: Option<Requested>,
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<EmailAddress>,
     #[serde(skip_serializing_if = "Option::is_none")]
     former_email: Option<EmailAddress>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backup_email: Option<EmailAddress>,
+}
+
+/// What became of a credential, in the words of CAEP.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum ChangeType {
+    /// There was none before.
+    Create,
+    /// It replaced another.
+    Update,
 }
 
 impl PublishedEvent {
@@ -123,7 +100,7 @@ impl PublishedEvent {
             Happened::Logged(action) => logged(action),
         };
         if addresses == Addresses::LeftOut {
-            (about.email, about.former_email) = (None, None);
+            (about.email, about.former_email, about.backup_email) = (None, None, None);
         }
         let security_event = KINDS.iter().find(|(name, _)| *name == kind).and_then(|(_, fits)| *fits);
         Self {
@@ -145,9 +122,20 @@ impl PublishedEvent {
         self.kind
     }
 
+    /// Its id, the same each time it is put.
+    pub const fn id(&self) -> &MessageId {
+        &self.event_id
+    }
+
     /// When it happened.
     pub const fn at(&self) -> Timestamp {
         self.at
+    }
+
+    /// Whether it ended sessions.
+    pub fn ends_sessions(&self) -> bool {
+        let fields = self.about.fields.as_deref().unwrap_or_default();
+        ENDS_SESSIONS.contains(&self.kind) || fields.contains(&ChangedField::Kind)
     }
 
     /// Whose it is.
@@ -174,7 +162,10 @@ fn announced(notice: &Notice) -> (&'static str, About) {
         Notice::BackupPromoted { former, address, former_until } => {
             ("backup-email-promoted", About { former_until: time(former_until), ..both(former, address) })
         }
-        Notice::PrimaryRequested { address } => ("primary-email-requested", email(address)),
+        // Whose address it is nobody knows before it is confirmed.
+        Notice::PrimaryRequested { replaced, .. } => {
+            ("primary-email-requested", About { replaces: *replaced, ..About::default() })
+        }
         Notice::PrimaryChanged { former, address, former_until } => (
             "primary-email-changed",
             About { former_until: Some(former_until.rfc3339()), ..both(former, address) },
@@ -185,17 +176,27 @@ fn announced(notice: &Notice) -> (&'static str, About) {
             ("backup-email-undeliverable", About { why: Some(*why), ..email(address) })
         }
         Notice::SessionsEnded => ("other-sessions-ended", About::default()),
-        Notice::PasswordSet => ("password-set", About::default()),
-        Notice::Undone { backup, since, password_void } => (
-            "changes-undone",
-            About {
+        Notice::PasswordSet { had_password } => {
+            let change = |had_password| if had_password { ChangeType::Update } else { ChangeType::Create };
+            ("password-set", About { change_type: had_password.map(change), ..About::default() })
+        }
+        Notice::Undone { backup, since, password_void, primary } => {
+            let about = match primary {
+                None => About::default(),
+                Some(PrimaryAfterUndo::Kept) => About { primary_restored: Some(false), ..About::default() },
+                Some(PrimaryAfterUndo::Restored { address, former }) => {
+                    About { primary_restored: Some(true), ..both(former, address) }
+                }
+            };
+            let about = About {
                 undone_since: since.clone(),
                 has_backup_email: Some(backup.is_some()),
                 password_void: Some(*password_void),
-                email: backup.clone(),
-                ..About::default()
-            },
-        ),
+                backup_email: backup.clone(),
+                ..about
+            };
+            ("changes-undone", about)
+        }
     }
 }
 
@@ -203,8 +204,10 @@ fn logged(action: &LoggedAction) -> (&'static str, About) {
     let nothing = About::default();
     match action {
         LoggedAction::SignedIn { .. } => ("signed-in", nothing),
-        // Whose address it is nobody knows before it is confirmed; not even the log has it in full.
-        LoggedAction::BackupRequested { .. } => ("backup-email-requested", nothing),
+        // Not even the log has its address in full.
+        LoggedAction::BackupRequested { replaced, .. } => {
+            ("backup-email-requested", About { replaces: *replaced, ..nothing })
+        }
         LoggedAction::RequestCancelled { .. } => ("email-request-cancelled", nothing),
         LoggedAction::BackupConfirmedAgain { .. } => ("backup-email-confirmed-again", nothing),
         LoggedAction::Created => ("account-created", nothing),
@@ -252,22 +255,23 @@ mod tests {
             },
             Notice::BackupRemoved { address: email.clone(), usable_from: None },
             Notice::BackupPromoted { former: former.clone(), address: email.clone(), former_until: None },
-            Notice::PrimaryRequested { address: email.clone() },
-            Notice::PrimaryChanged { former, address: email.clone(), former_until: at(90) },
+            Notice::PrimaryRequested { address: email.clone(), replaced: Some(Requested::BackupEmail) },
+            Notice::PrimaryChanged { former: former.clone(), address: email.clone(), former_until: at(90) },
             Notice::FormerPrimaryUsed { address: email.clone() },
             Notice::BackupUsed { address: email.clone() },
             Notice::BackupUndeliverable { address: email.clone(), why: DeliveryFailure::Complained },
             Notice::SessionsEnded,
-            Notice::PasswordSet,
+            Notice::PasswordSet { had_password: Some(true) },
             Notice::Undone {
                 backup: Some(email.clone()),
                 since: Some(MessageId::first_of(at(3))),
                 password_void: true,
+                primary: Some(PrimaryAfterUndo::Restored { address: email.clone(), former }),
             },
         ];
         let logged = [
             LoggedAction::SignedIn { how: SignInMethod::Password },
-            LoggedAction::requested(&email),
+            LoggedAction::requested(&email, None),
             LoggedAction::cancelled(&email),
             LoggedAction::confirmed_again(&email),
             LoggedAction::Created,
@@ -328,11 +332,55 @@ mod tests {
                 "account_id": "account-1",
                 "external_id": "42",
                 "by": "owner",
-                "security_event": RECOVERY_INFORMATION_CHANGED,
+                "security_event": "https://schemas.openid.net/secevent/risc/event-type/recovery-information-changed",
                 "undone_since": MessageId::first_of(at(3)),
                 "has_backup_email": true,
+                "primary_restored": true,
                 "password_void": true,
             })
         );
+        let (_, detail) = published(everything().swap_remove(11), Addresses::Included);
+        let addresses = ["email", "former_email", "backup_email"].map(|name| detail[name].as_str());
+        assert_eq!(addresses, [Some("new@example.org"), Some("old@example.com"), Some("new@example.org")]);
+    }
+
+    #[test]
+    fn an_event_of_an_earlier_version_says_nothing_that_is_not_known() {
+        for (row, kind, fields) in [
+            (
+                json!({ "what": "taken-back", "backup": null }),
+                "changes-undone",
+                &["primary_restored", "email"][..],
+            ),
+            (json!({ "what": "password-set" }), "password-set", &["change_type"]),
+            (
+                json!({ "what": "primary-requested", "address": "a@example.org" }),
+                "primary-email-requested",
+                &["replaces", "email"],
+            ),
+        ] {
+            let notice = serde_json::from_value(row).expect("it can be read");
+            let (published, detail) = published(Happened::Announced(notice), Addresses::Included);
+            assert_eq!(published, kind);
+            assert!(fields.iter().all(|field| detail.get(field).is_none()), "{detail}");
+        }
+        let row = json!({ "what": "backup-requested", "address": "a***@example.org" });
+        let action = serde_json::from_value(row).expect("it can be read");
+        let (_, detail) = published(Happened::Logged(action), Addresses::Included);
+        assert_eq!(detail.get("replaces"), None);
+    }
+
+    #[test]
+    fn a_password_is_created_or_updated() {
+        for (had_password, change_type) in [(false, "create"), (true, "update")] {
+            let notice = Notice::PasswordSet { had_password: Some(had_password) };
+            let (_, detail) = published(Happened::Announced(notice), Addresses::LeftOut);
+            assert_eq!(detail["change_type"], change_type);
+        }
+    }
+
+    #[test]
+    fn what_ends_sessions_has_a_kind() {
+        assert!(ENDS_SESSIONS.iter().all(|kind| KINDS.iter().any(|(known, _)| known == kind)));
     }
 }

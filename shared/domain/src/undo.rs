@@ -87,7 +87,7 @@ impl UndoLink {
             | Notice::BackupUsed { .. }
             | Notice::BackupUndeliverable { .. }
             | Notice::SessionsEnded
-            | Notice::PasswordSet
+            | Notice::PasswordSet { .. }
             | Notice::Undone { .. } => None,
         };
         let before_primary = match &self.notice {

@@ -13,7 +13,7 @@ use crate::error::chain;
 use crate::{aws, logging};
 
 pub use events::{answer_event, serve_events};
-pub use history::{answer_history, serve_history};
+pub use history::{Panicked, answer_history, serve_history};
 pub use methods::{Handler, Methods, get, post};
 pub use stream::{BATCH_STEP, RECORD_TIMEOUT, answer_stream, give_up, in_whole_steps, serve_stream};
 pub use web::{answer, serve};

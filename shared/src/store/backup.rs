@@ -9,7 +9,8 @@ use super::write::{Write, number, text};
 use super::{Store, StoreError};
 use domain::{
     Account, AccountEvent, AccountId, ClientInfo, EmailRequest, EventContext, Generation, Limit, Link,
-    LinkAuthorization, LogEntry, LoggedAction, MessageId, Notice, PendingAddress, RecoveryEmails, Timestamp,
+    LinkAuthorization, LogEntry, LoggedAction, MessageId, Notice, PendingAddress, RecoveryEmails, Requested,
+    Timestamp,
 };
 
 /// What the confirmation of a backup email or a primary takes.
@@ -62,7 +63,7 @@ impl Counted<'_> {
             address: pending.address.clone(),
             source: source.clone(),
         };
-        let action = LoggedAction::requested(&pending.address);
+        let action = LoggedAction::requested(&pending.address, Requested::of(account));
         let entry = LogEntry { id: pending.request.clone(), action, at: now, source: source.clone() };
         self.write_within("ask for a backup email", limits, now, |tx| {
             tx.add(self.store.check_generation(id, pending.generation));

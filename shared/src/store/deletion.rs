@@ -52,7 +52,7 @@ const DELETED_RETENTION: Duration = Duration::from_hours(24);
 pub struct Deleting {
     /// Who.
     pub by: Actor,
-    /// The key. The entry that the account is deleted has the one that follows it.
+    /// The key.
     pub entry_id: MessageId,
 }
 
@@ -164,18 +164,23 @@ impl Store {
         done.buffer_unordered(AT_A_TIME).try_for_each(|_| async { Ok(()) }).await.context(doing)
     }
 
-    /// Deletes what is left of an account that is being deleted. A repetition goes on where it was interrupted.
+    /// Deletes what is left of an account that is being deleted. A repetition goes on where it was interrupted. `moment` returns
+    /// an id of this moment, and the time: the entry that the account is deleted comes after all that happened meanwhile.
     pub async fn go_on_deleting(
         &self,
         id: &AccountId,
         deleting: &Deleting,
-        now: Timestamp,
+        moment: impl Fn() -> (MessageId, Timestamp),
     ) -> Result<Deletion, StoreError> {
         // An undo may change the account meanwhile; each of its links works once.
         for _ in 0..READS {
             let Some(account) = self.load_account(id).await? else { return Ok(Deletion::Done) };
-            self.delete_traces(&account, now).await?;
-            if self.finish_deletion(&account, deleting, now).await? == Deletion::Done {
+            self.delete_traces(&account, moment().1).await?;
+            let (entry_id, now) = moment();
+            // Also within the same millisecond.
+            let entry_id = entry_id.max(deleting.entry_id.following(1));
+            let finishing = Deleting { entry_id, ..deleting.clone() };
+            if self.finish_deletion(&account, &finishing, now).await? == Deletion::Done {
                 return Ok(Deletion::Done);
             }
         }
@@ -216,7 +221,7 @@ impl Store {
         if let Some(external_id) = &account.external_id {
             tx.add(self.delete_external_id_claim(external_id, id));
         }
-        let entry = LogEntry::without_source(deleting.entry_id.following(1), LoggedAction::Deleted, now);
+        let entry = LogEntry::without_source(deleting.entry_id.clone(), LoggedAction::Deleted, now);
         tx.add(self.log_for(DELETED_RETENTION, EventContext::of(account, deleting.by), &entry)?);
         Ok(match tx.commit(self).await? {
             Ok(()) => Deletion::Done,

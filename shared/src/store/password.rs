@@ -32,7 +32,8 @@ impl Store {
     /// when that session has ended, as by another password at the same time.
     pub async fn set_password(&self, new: NewHash<'_>, now: Timestamp) -> Result<bool, StoreError> {
         let NewHash { hash, account, session, renewed, event_id, source } = new;
-        let event = AccountEvent::without_change(event_id.clone(), Notice::PasswordSet, now, source.clone());
+        let notice = Notice::PasswordSet { had_password: Some(account.password_hash.is_some()) };
+        let event = AccountEvent::without_change(event_id.clone(), notice, now, source.clone());
         let mut tx = Transaction::new("set a password");
         tx.add(self.put_hash(session, hash, event_id, now));
         tx.add(self.create_session(renewed)?);

@@ -8,7 +8,7 @@ use super::transaction::Transaction;
 use super::{ConfirmRefused, Confirmation, Store, StoreError};
 use domain::{
     Account, AccountEvent, Actor, ClientInfo, ConfirmedAddress, EmailRequest, EventContext, Limit, MessageId,
-    Notice, PendingPrimary, Session, Timestamp, TokenHash,
+    Notice, PendingPrimary, Requested, Session, Timestamp, TokenHash,
 };
 
 /// What a promotion takes.
@@ -75,7 +75,7 @@ impl Store {
         let PrimaryRequest { account, primary: PendingPrimary { pending, .. }, event_id, by, source } =
             request;
         let (account_id, address) = (account.id.clone(), pending.address.clone());
-        let notice = Notice::PrimaryRequested { address: address.clone() };
+        let notice = Notice::PrimaryRequested { address: address.clone(), replaced: Requested::of(account) };
         let event = AccountEvent::without_change(event_id.clone(), notice, now, source.clone());
         let email = EmailRequest::ConfirmPrimary { account_id, address, source: source.clone() };
         tx.add(self.enqueue(&pending.request, email, now)?);

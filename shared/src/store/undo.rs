@@ -11,7 +11,7 @@ use super::{Store, StoreError};
 use domain::account::FREEZE;
 use domain::{
     Account, AccountEvent, AccountId, ClientInfo, EmailAddress, EventContext, MessageId, Notice,
-    PrimaryEmails, Purpose, RecoveryEmails, Timestamp, TokenHash, UndoLink, Username,
+    PrimaryAfterUndo, PrimaryEmails, Purpose, RecoveryEmails, Timestamp, TokenHash, UndoLink, Username,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -111,7 +111,12 @@ impl Store {
         let void = account.password_event.as_ref().filter(|_| account.has_password_since(since));
         let event = AccountEvent {
             id: event_id.clone(),
-            notice: Notice::Undone { backup, since: Some(since.clone()), password_void: void.is_some() },
+            notice: Notice::Undone {
+                backup,
+                since: Some(since.clone()),
+                password_void: void.is_some(),
+                primary: Some(PrimaryAfterUndo::new(&account.primary.address, &primary.primary.address)),
+            },
             at: now,
             source: source.clone(),
             before: Some(account.recovery_emails(now)),

@@ -1,8 +1,13 @@
 //! EventBridge and the publisher fail: nothing is lost, and the events of an account keep their order.
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use dev::aws::faults::{EntryError, FaultKind, Which};
+use domain::PublishedEvent;
 use serde_json::{Value, json};
+use shared::app::Publisher;
+use shared::runtime::Panicked;
+use tokio::time::Instant;
 
 use super::{assert_described, create};
 use crate::admin_account::{ID, wanted_with};
@@ -103,6 +108,92 @@ async fn one_of_ten_that_is_refused_is_put_again_and_the_others_are_not() {
     assert_eq!(until_done(&world, &records).await, 1);
     assert_eq!(world.published().len(), 60, "no event comes twice");
     assert_all_in_order(&world);
+}
+
+/// Entries of one of the accounts.
+fn of_account(number: usize) -> Which {
+    Which::With(format!(r#""external_id":"user-{number}""#).into())
+}
+
+#[tokio::test]
+async fn an_event_that_is_not_taken_holds_back_its_own_account_only() {
+    for error in [EntryError::Throttling, EntryError::NotAuthorized] {
+        let world = World::new();
+        let records = busy(&world).await;
+        world.wire.fail("PutEvents", 90, FaultKind::RefuseEntries { which: of_account(3), error });
+        let failures = world.feed_publisher(&records).await.batch_item_failures;
+        assert_eq!(
+            failures[0].item_identifier.as_deref(),
+            records[3]["dynamodb"]["SequenceNumber"].as_str(),
+            "its first event is where the stream goes on"
+        );
+        let told = by_account(&world);
+        assert_eq!(told.len(), 11, "{told:?}");
+        assert!(told.values().all(|events| events.len() == 5), "{told:?}");
+        assert_eq!(world.counted().iter().filter(|line| line.contains("Unpublished")).count(), 0);
+        world.wire.clear();
+        until_done(&world, &records[3..]).await;
+        assert_all_in_order(&world);
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_eventbridge_finds_invalid_is_left_out_counted_and_holds_nothing_up() {
+    let world = World::new();
+    let records = busy(&world).await;
+    let error = EntryError::MalformedDetail;
+    world.wire.fail("PutEvents", 1, FaultKind::RefuseEntries { which: of_account(3), error });
+    assert_eq!(until_done(&world, &records).await, 1);
+    let told = by_account(&world);
+    assert!(told.values().filter(|events| events.len() == 5).count() == 11 && told.len() == 12, "{told:?}");
+    assert!(told.values().any(|events| events.len() == 4 && events[0].starts_with("account-changed")));
+    assert_eq!(world.counted().iter().filter(|line| line.contains("Unpublished")).count(), 1);
+    let event_id = records[3]["dynamodb"]["Keys"]["event_id"]["S"].as_str().expect("a key");
+    let said = world.log();
+    assert!(said.contains("an event is not published") && said.contains(event_id), "{said}");
+    assert!(said.contains("MalformedDetail"), "{said}");
+}
+
+/// A batch of one account is a call for each event. The function says how far it came, before Lambda ends it.
+#[tokio::test]
+async fn a_batch_that_takes_too_long_goes_on_where_it_stopped() {
+    let world = World::new();
+    let mut records = busy(&world).await;
+    records.retain(|record| record.to_string().contains("user-3"));
+    assert_eq!(records.len(), 5);
+    world.wire.fail("PutEvents", 5, FaultKind::Delay { delay_ms: 150 });
+    let answer = world.feed_publisher_for(&records, Duration::from_millis(400)).await;
+    let reported = answer.batch_item_failures[0].item_identifier.as_deref();
+    assert_eq!(reported, records[2]["dynamodb"]["SequenceNumber"].as_str());
+    assert_eq!(world.published().len(), 2);
+    world.wire.clear();
+    assert_eq!(until_done(&world, &records[2..]).await, 1);
+    assert_eq!(by_account(&world).values().next().map(Vec::len), Some(5));
+}
+
+#[tokio::test]
+async fn a_row_that_makes_the_publisher_panic_is_left_out_counted_and_holds_nothing_up() {
+    let world = World::new();
+    let records = busy(&world).await;
+    let is_broken = |event: &PublishedEvent| event.kind() == "account-disabled";
+    let handle = async |publisher: &Publisher, events: &[PublishedEvent], until: Instant| {
+        assert!(!events.iter().any(is_broken), "it cannot be written");
+        publisher::handle(publisher, events, until).await
+    };
+    // As Lambda does with a batch whose invocation fails.
+    let mut batches = vec![&records[..]];
+    while let Some(batch) = batches.pop() {
+        match world.feed_history(batch, Duration::from_mins(1), &handle).await {
+            Ok(answer) => assert!(answer.batch_item_failures.is_empty()),
+            Err(Panicked) => {
+                let (first, second) = batch.split_at(batch.len() / 2);
+                batches.extend([second, first]);
+            }
+        }
+    }
+    assert_eq!(world.published().len(), 60 - 12);
+    assert_eq!(world.counted().iter().filter(|line| line.contains("Unpublished")).count(), 12);
+    assert!(world.log().contains("panicked"), "{}", world.log());
 }
 
 #[tokio::test]

@@ -93,7 +93,7 @@ pub fn notices() -> [Notice; 18] {
         address: backup(),
         usable_from,
     };
-    let undone = |backup, password_void| Notice::Undone { backup, since: None, password_void };
+    let undone = |backup, password_void| Notice::Undone { backup, since: None, password_void, primary: None };
     [
         Notice::BackupAdded { address: backup(), usable_from: None },
         Notice::BackupAdded { address: backup(), usable_from: Some(since()) },
@@ -110,7 +110,7 @@ pub fn notices() -> [Notice; 18] {
             address: backup(),
             former_until: None,
         },
-        Notice::PrimaryRequested { address: backup() },
+        Notice::PrimaryRequested { address: backup(), replaced: None },
         Notice::PrimaryChanged {
             former: address("mina@bücher.example"),
             address: backup(),
@@ -121,7 +121,7 @@ pub fn notices() -> [Notice; 18] {
         Notice::BackupUndeliverable { address: backup(), why: DeliveryFailure::Bounced },
         Notice::BackupUndeliverable { address: backup(), why: DeliveryFailure::Complained },
         Notice::SessionsEnded,
-        Notice::PasswordSet,
+        Notice::PasswordSet { had_password: None },
         undone(Some(backup()), false),
         undone(None, false),
         undone(None, true),
@@ -189,7 +189,7 @@ pub fn activity() -> Vec<Activity> {
     ];
     let signed_in = methods.map(|how| LoggedAction::SignedIn { how });
     let others = [
-        LoggedAction::requested(&backup),
+        LoggedAction::requested(&backup, None),
         LoggedAction::cancelled(&backup),
         LoggedAction::confirmed_again(&backup),
         LoggedAction::Created,

@@ -89,7 +89,7 @@ impl State {
             }
             What::Undone { since } => {
                 let since = Some(self.id(since));
-                domain::Notice::Undone { backup: None, since, password_void: false }
+                domain::Notice::Undone { backup: None, since, password_void: false, primary: None }
             }
         };
         let (id, at) = (self.id(number), time(moment(at, number)));

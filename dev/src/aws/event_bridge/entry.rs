@@ -47,6 +47,10 @@ impl Outcome {
         let (code, message) = match error {
             EntryError::Throttling => ("ThrottlingException", "Rate exceeded"),
             EntryError::InternalFailure => ("InternalFailure", "Internal failure"),
+            EntryError::NotAuthorized => {
+                ("NotAuthorizedForDetailTypeException", "Not authorized for the detail type.")
+            }
+            EntryError::MalformedDetail => ("MalformedDetail", "Detail is malformed."),
         };
         Self::Refused(code, message.to_owned())
     }

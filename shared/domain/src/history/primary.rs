@@ -82,12 +82,13 @@ mod tests {
     }
 
     fn undone(second: u64, since: u64, before: PrimaryEmails) -> AccountEvent {
-        let notice = Notice::Undone { backup: None, since: Some(id(since)), password_void: false };
+        let notice =
+            Notice::Undone { backup: None, since: Some(id(since)), password_void: false, primary: None };
         event(second, notice, Some(before))
     }
 
     fn password_set(second: u64) -> AccountEvent {
-        event(second, Notice::PasswordSet, None)
+        event(second, Notice::PasswordSet { had_password: None }, None)
     }
 
     /// What is the primary after the undo of that event, and what is told besides.
@@ -150,7 +151,7 @@ mod tests {
     fn what_the_order_of_the_ids_hides_does_not_return_either() {
         // The promotion of b was committed first, although its id is the later one.
         let row = vec![
-            event(10, Notice::PasswordSet, None),
+            event(10, Notice::PasswordSet { had_password: None }, None),
             promoted(20, "b", primary("a", 0, &[])),
             undone(30, 10, primary("b", 20, &[("a", 0)])),
         ];
