@@ -9,6 +9,7 @@ use crate::support::{NOON, Person, Visitor, World, bounce, complaint, read, toke
 
 mod races;
 mod reports;
+mod used_link;
 
 const PRIMARY: &str = "mina@example.com";
 const SPARE: &str = "spare@example.org";
