@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::set_password::signed_in_by_link;
 use crate::support::{NOON, Person, Visitor, World, bounce, complaint, read, token_in};
 
+mod advice;
 mod races;
 mod reports;
 mod used_link;
@@ -75,7 +76,7 @@ async fn a_bounce_is_said_beside_the_backup_email_and_the_primary_is_told_once()
     spare@example.org
     Confirmed on 22 November 2026 at 12:00 UTC
     Email to this address has been coming back since 22 November 2026 at 12:00 UTC. It would not let you back into your account. Choose another backup email.
-    Does the mailbox work again? Ask Sparekey to let emails through.
+    Does the mailbox work again? Ask the support of Sparekey to let our emails through to it.
     ");
     assert!(words.contains("Email to the backup email came back: sp***re@example.org\n"), "{words}");
     let lately = page(&browser).await["history"][0].clone();
@@ -100,7 +101,7 @@ async fn a_complaint_about_the_primary_stands_first_on_the_page_and_nobody_is_to
     An email to your primary email was reported as spam on 22 November 2026 at 12:00 UTC. Since then no email from us gets there. Sign-in links and security notices don’t reach you. Use another address as your primary email.
     Make the backup email the primary
     Use another primary email
-    Does the mailbox work again? Ask Sparekey to let emails through.
+    Does the mailbox work again? Ask the support of Sparekey to let our emails through to it.
     ");
 }
 
