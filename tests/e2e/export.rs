@@ -35,6 +35,7 @@ fn people() -> Vec<Value> {
         json!({
             "username": "Åsa", "email": "Asa.L@example.com", "kind": "regular", "password": PASSWORD, "locale": "da",
             "external_id": "u|1", "backup_email": "Asa@example.org", "backup_confirmed_at": "2025-02-03T04:05:06Z",
+            "backup_reached_at": "2026-03-04T05:06:07Z",
             "created_at": "2019-01-02T03:04:05Z",
         }),
         json!({

@@ -60,6 +60,11 @@ async fn the_link_renews_the_time_and_changes_nothing_else() {
     assert_eq!(waiting["backup"]["state"], "replacing", "it stays in force: {waiting}");
     let words = browser.get("/account").await.words();
     assert!(words.contains("In use\n") && !words.contains("In use until"), "{words}");
+    assert!(!words.contains("Is this mailbox still yours?"), "it was asked already: {words}");
+    world.after(Duration::from_mins(1));
+    let again = browser.post_json("/account/backup", &json!({ "email": SPARE })).await;
+    assert_eq!(again.status, 202, "it can be sent once more: {}", again.body);
+    let token = token_in(&world.deliver().await[0]);
     world.after(SECOND);
 
     let confirmed = browser.post_json("/backup/confirm", &json!({ "token": token })).await;
@@ -74,6 +79,27 @@ async fn the_link_renews_the_time_and_changes_nothing_else() {
     let promoted = promoted.post_json("/account/primary/promote", &json!({ "keep_former": true })).await;
     assert_eq!(promoted.status, 200, "it is as old as before: {}", promoted.body);
     world.assert_claims_fit();
+}
+
+#[tokio::test]
+async fn nobody_is_asked_while_another_address_waits_and_the_button_cancels_no_request() {
+    for asked in ["/account/primary", "/account/backup"] {
+        let world = World::new();
+        let mina = mina(&world).await;
+        world.after(ASKED_AFTER);
+        let browser = world.signed_in(&mina).await;
+        assert_eq!(page(&browser).await["backup_unused_since"], json!(NOON));
+        assert_eq!(browser.post_json(asked, &json!({ "email": "new@example.org" })).await.status, 202);
+        world.after(Duration::from_mins(2));
+        let before = page(&browser).await;
+        assert_eq!(before["backup_unused_since"], Value::Null, "{asked}");
+        assert!(!browser.get("/account").await.words().contains("Is this mailbox still yours?"), "{asked}");
+        let button = browser.post_json("/account/backup", &json!({ "email": SPARE })).await;
+        assert_eq!((button.status, &*button.code()), (422, "same-as-backup"), "{asked}");
+        let after = page(&browser).await;
+        let waits = |page: &Value| [&page["pending_primary"], &page["backup"]].map(Clone::clone);
+        assert_eq!(waits(&after), waits(&before), "{asked}");
+    }
 }
 
 #[tokio::test]
@@ -99,7 +125,7 @@ async fn nobody_else_can_use_the_link_and_a_second_use_changes_nothing() {
     let token = browser.emailed_token("/account/backup", SPARE).await;
     let elsewhere = world.visitor().post_json("/backup/confirm", &json!({ "token": token })).await;
     assert_eq!(&*elsewhere.code(), "code-needed");
-    assert_eq!(unused_since(&world, &mina).await, json!(NOON));
+    assert_eq!(page(&browser).await["backup"]["state"], "replacing");
     assert_eq!(browser.post_json("/backup/confirm", &json!({ "token": token })).await.status, 200);
     world.after(SECOND);
     let before = world.dump()["AccountsTable"].clone();

@@ -2,12 +2,15 @@
 use std::time::Duration;
 
 use dev::aws::faults::FaultKind;
-use domain::{DeliveredTo, DeliveryFailure, Undeliverable};
 use serde_json::{Value, json};
-use shared::store::Failed;
 
 use crate::set_password::signed_in_by_link;
 use crate::support::{NOON, Person, Visitor, World, bounce, complaint, read, token_in};
+
+mod advice;
+mod races;
+mod reports;
+mod used_link;
 
 const PRIMARY: &str = "mina@example.com";
 const SPARE: &str = "spare@example.org";
@@ -73,7 +76,7 @@ async fn a_bounce_is_said_beside_the_backup_email_and_the_primary_is_told_once()
     spare@example.org
     Confirmed on 22 November 2026 at 12:00 UTC
     Email to this address has been coming back since 22 November 2026 at 12:00 UTC. It would not let you back into your account. Choose another backup email.
-    Does the mailbox work again? Ask Sparekey to let emails through.
+    Does the mailbox work again? Ask the support of Sparekey to let our emails through to it.
     ");
     assert!(words.contains("Email to the backup email came back: sp***re@example.org\n"), "{words}");
     let lately = page(&browser).await["history"][0].clone();
@@ -98,98 +101,8 @@ async fn a_complaint_about_the_primary_stands_first_on_the_page_and_nobody_is_to
     An email to your primary email was reported as spam on 22 November 2026 at 12:00 UTC. Since then no email from us gets there. Sign-in links and security notices don’t reach you. Use another address as your primary email.
     Make the backup email the primary
     Use another primary email
-    Does the mailbox work again? Ask Sparekey to let emails through.
+    Does the mailbox work again? Ask the support of Sparekey to let our emails through to it.
     ");
-}
-
-#[tokio::test]
-async fn what_may_pass_or_is_no_complaint_changes_nothing() {
-    let world = World::new();
-    mina(&world).await;
-    let before = contents(&world);
-    for kind in ["Transient", "Undetermined", "permanent", ""] {
-        let mut event = bounce(SPARE, LATER);
-        event["detail"]["bounce"]["bounceType"] = json!(kind);
-        assert!(world.report(&event).await, "{kind}");
-    }
-    for kind in ["not-spam", "auth-failure"] {
-        let mut event = complaint(SPARE, LATER);
-        event["detail"]["complaint"]["complaintFeedbackType"] = json!(kind);
-        assert!(world.report(&event).await, "{kind}");
-    }
-    assert_eq!(contents(&world), before);
-}
-
-/// A report that is not what it should be: the value at a place of the event.
-fn wrong(place: &str, value: Value) -> Value {
-    let mut event = bounce(SPARE, LATER);
-    *event.pointer_mut(place).expect("the place is there") = value;
-    event
-}
-
-#[tokio::test]
-async fn what_is_not_about_one_address_of_ours_writes_nothing_is_not_tried_again_and_logs_no_address() {
-    let world = World::new();
-    world.person("mina").email("mina.secret@example.com").backup(SPARE).create().await;
-    world.deliver().await;
-    let before = contents(&world);
-    let recipients = "/detail/bounce/bouncedRecipients";
-    let address = "/detail/bounce/bouncedRecipients/0/emailAddress";
-    let sets = "/detail/mail/tags/ses:configuration-set";
-    let many: Vec<Value> = (0..5_000).map(|_| json!({ "emailAddress": SPARE })).collect();
-    let events = [
-        json!(null),
-        json!({}),
-        json!([bounce(SPARE, LATER)]),
-        json!("aws.ses"),
-        wrong("/source", json!("aws.sns")),
-        wrong("/source", json!(7)),
-        wrong("/detail-type", json!("Email Delivered")),
-        wrong("/detail-type", json!("Email Complaint Received")),
-        wrong("/detail", json!("x".repeat(100_000))),
-        wrong("/detail/bounce", json!(null)),
-        wrong("/detail/bounce/timestamp", json!("yesterday")),
-        wrong("/detail/bounce/timestamp", json!(LATER)),
-        wrong(sets, json!(["Others"])),
-        wrong(sets, json!([])),
-        wrong(sets, json!("Mails")),
-        wrong("/detail/mail/tags", json!({})),
-        wrong(recipients, json!([])),
-        wrong(recipients, json!(many)),
-        wrong(recipients, json!([{ "emailAddress": SPARE }, { "emailAddress": "mina.secret@example.com" }])),
-        wrong(recipients, json!({ "emailAddress": SPARE })),
-        wrong(address, json!(null)),
-        wrong(address, json!("")),
-        wrong(address, json!("spare")),
-        wrong(address, json!("nobody@example.net")),
-        wrong(address, json!("spare@example.org, mina.secret@example.com")),
-        wrong(address, json!("spare@example.org\r\nBcc: mina.secret@example.com")),
-        wrong(address, json!("claim#email#spare@example.org")),
-        wrong(address, json!("\"spare\"@example.org")),
-        wrong(address, json!("s\u{200d}pare@exa\u{202e}mple.org\u{0}")),
-        wrong(address, json!(format!("{}@example.org", "a".repeat(1_000_000)))),
-    ];
-    for event in events {
-        assert!(world.report(&event).await, "{event:.200}");
-        assert_eq!(contents(&world), before, "{event:.200}");
-    }
-    let log = world.log();
-    for part in ["spare", "secret", "nobody@", "Bcc", "aaaa"] {
-        assert!(!log.contains(part), "{part}");
-    }
-    assert!(log.contains("email fails to an address that no account has"), "{log:.500}");
-    assert!(log.contains("it does not name one recipient"), "{log:.500}");
-}
-
-#[tokio::test]
-async fn an_address_with_a_name_around_it_and_a_time_in_the_future_are_read() {
-    let world = World::new();
-    let mina = mina(&world).await;
-    let mut event = bounce("Mina <SPARE@example.org>", LATER);
-    event["detail"]["bounce"]["timestamp"] = json!("2999-01-01T00:00:00.123+02:00");
-    assert!(world.report(&event).await);
-    let browser = world.signed_in(&mina).await;
-    assert_eq!(said(&browser).await[1]["since"], json!(NOON + 60), "no time lies in the future");
 }
 
 #[tokio::test]
@@ -292,79 +205,6 @@ async fn a_pending_or_a_former_address_is_none_that_anything_is_said_about_and_o
     assert!(world.report(&bounce("new@example.org", NOON + 100)).await);
     assert_eq!(said(&browser).await[1]["why"], "bounced");
     assert_eq!(world.deliver().await.len(), 1);
-}
-
-#[tokio::test]
-async fn of_reports_at_once_one_counts_and_a_notice_is_sent_once() {
-    let world = World::new();
-    let mina = mina(&world).await;
-    world.wire.contend();
-    let (one, other) = (bounce(SPARE, LATER), complaint(SPARE, LATER + 1));
-    let all =
-        tokio::join!(world.report(&one), world.report(&other), world.report(&one), world.report(&other));
-    assert_eq!(all, (true, true, true, true));
-    let emails = world.deliver().await;
-    assert_eq!(emails.len(), 1);
-    let browser = world.signed_in(&mina).await;
-    let why = said(&browser).await[1]["why"].clone();
-    let told = if why == "bounced" { "came back" } else { "reported as spam" };
-    assert!(read(&emails[0]).contains(told), "{why}: {}", read(&emails[0]));
-}
-
-#[tokio::test]
-async fn a_report_while_the_address_is_removed_leaves_nothing_behind() {
-    for first in [true, false] {
-        let world = World::new();
-        let mina = mina(&world).await;
-        let browser = world.signed_in(&mina).await;
-        world.wire.contend();
-        let (event, form) = (bounce(SPARE, LATER), json!({ "what": "confirmed" }));
-        let remove = browser.post_json("/account/backup/remove", &form);
-        let removed = if first {
-            let (removed, noted) = tokio::join!(remove, world.report(&event));
-            (removed, noted)
-        } else {
-            let (noted, removed) = tokio::join!(world.report(&event), remove);
-            (removed, noted)
-        };
-        assert!(removed.0.status == 200 && removed.1, "{}", removed.0.body);
-        assert!(!world.dump()["AccountsTable"].concat().contains("undeliverable"));
-        world.assert_claims_fit();
-    }
-}
-
-#[tokio::test]
-async fn a_note_on_an_account_that_has_changed_since_it_was_read_does_nothing() {
-    let world = World::new();
-    let mina = mina(&world).await;
-    let store = &world.operator.store;
-    let account = store.load_account(&mina.id).await.expect("the database works").expect("it is there");
-    let failed = Undeliverable { why: DeliveryFailure::Bounced, since: world.operator.now() };
-    let backup = account.backup.confirmed().expect("it has one").clone();
-    let delivery = backup.delivery_after(failed).expect("it is news");
-    let event_id = &world.operator.message_id();
-    let note = async || {
-        let failure = Failed {
-            account: &account,
-            to: DeliveredTo::Backup,
-            confirmed: &backup,
-            failed,
-            delivery: &delivery,
-            event_id,
-        };
-        store.note_failure(failure, world.operator.now()).await.expect("the database works")
-    };
-    // Its mailbox was read; it was replaced; it was removed.
-    signed_in_by_link(&world, SPARE).await;
-    assert!(!note().await);
-    let browser = world.signed_in(&mina).await;
-    let token = browser.emailed_token("/account/backup", "new@example.org").await;
-    assert_eq!(browser.post_json("/backup/confirm", &json!({ "token": token })).await.status, 200);
-    assert!(!note().await);
-    let removed = browser.post_json("/account/backup/remove", &json!({ "what": "confirmed" })).await;
-    assert_eq!(removed.status, 200);
-    assert!(!note().await);
-    assert!(!world.dump()["AccountsTable"].concat().contains("undeliverable"));
 }
 
 #[tokio::test]

@@ -13,10 +13,7 @@ use shared::logging;
 use shared::mail::FailedDelivery;
 use shared::metrics::Event;
 use shared::requirements::DeliveryReports;
-use shared::store::Failed;
-
-/// How often an account is read that others change at the same time.
-const READS: usize = 3;
+use shared::store::{Addressee, Failed, MOST_READS};
 
 /// Handles one event.
 pub async fn handle(app: &App<DeliveryReports>, event: &Value) -> Result<(), Error> {
@@ -29,29 +26,34 @@ pub async fn handle(app: &App<DeliveryReports>, event: &Value) -> Result<(), Err
         }
     };
     let event_id = app.message_id();
-    for _ in 0..READS {
-        let Some(owner) = app.store.find_owner(&report.address, now).await? else {
-            tracing::info!("email fails to an address that no account has");
-            return Ok(());
+    for _ in 0..MOST_READS {
+        let (account, to) = match app.store.find_addressee(&report.address, now).await? {
+            Addressee::Nobody => {
+                tracing::info!("email fails to an address that no account has");
+                return Ok(());
+            }
+            Addressee::Former(owner) => {
+                logging::record_account(&owner);
+                tracing::info!("email fails to a former address");
+                return Ok(());
+            }
+            Addressee::Of(account, to) => (account, to),
         };
-        logging::record_account(&owner);
-        let account = app.store.load_account(&owner).await?;
-        let found = account.as_ref().and_then(|account| {
-            account.find_delivered_to(&report.address).map(|(to, confirmed)| (account, to, confirmed))
-        });
-        let Some((account, to, confirmed)) = found else {
-            tracing::info!("email fails to a former address");
-            return Ok(());
-        };
+        logging::record_account(&account.id);
+        let Some(confirmed) = account.delivered_to(to) else { continue };
         let Some(delivery) = confirmed.delivery_after(report.failed) else {
             tracing::info!("email fails, as is known, or it has arrived since");
             return Ok(());
         };
-        let (failed, delivery, event_id) = (report.failed, &delivery, &event_id);
+        let (account, failed, delivery, event_id) = (&*account, report.failed, &delivery, &event_id);
         let failure = Failed { account, to, confirmed, failed, delivery, event_id };
         if app.store.note_failure(failure, now).await? {
             app.count(Event::Undeliverable(report.failed.why));
-            tracing::warn!(address = ?to, why = report.failed.why.as_str(), "email to an address fails");
+            tracing::warn!(
+                which = to.as_str(),
+                why = report.failed.why.as_str(),
+                "email to an address fails"
+            );
             return Ok(());
         }
     }

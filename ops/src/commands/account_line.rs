@@ -28,6 +28,9 @@ pub struct AccountLine {
     /// When its owner confirmed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup_confirmed_at: Option<String>,
+    /// When the newest email to it was requested whose link was used, other than the one that confirmed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup_reached_at: Option<String>,
     /// Since when nobody can sign in to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled_at: Option<String>,

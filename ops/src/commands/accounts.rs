@@ -11,7 +11,7 @@ use crate::error::Failure;
 pub enum Accounts {
     /// Creates the accounts of a file with one JSON object a line: username, email, kind (regular or sso),
     /// password or `password_hash` (Argon2id, bcrypt, scrypt or PBKDF2, as PHC string, in the Modular Crypt Format, as
-    /// Django has it, or as exported), locale, `external_id`; `backup_email` with `backup_confirmed_at`, `disabled_at`,
+    /// Django has it, or as exported), locale, `external_id`; `backup_email` with `backup_confirmed_at` and `backup_reached_at`, `disabled_at`,
     /// `created_at`. If a line is wrong, no account is created. A username that looks like that of another account is refused.
     Import(Import),
     /// Writes all accounts as lines that import takes, with their password hashes, into a pipe: `ops accounts export | age …`.

@@ -147,7 +147,8 @@ fn line(account: &Account, now: Timestamp) -> (AccountLine, LeftOut) {
         locale: Some(account.language.tag().to_owned()),
         external_id: account.external_id.as_ref().map(|id| id.as_str().to_owned()),
         backup_email: backup.as_ref().map(|backup| backup.address.as_str().to_owned()),
-        backup_confirmed_at: backup.map(|backup| backup.since.rfc3339()),
+        backup_confirmed_at: backup.as_ref().map(|backup| backup.since.rfc3339()),
+        backup_reached_at: backup.and_then(|backup| backup.delivery.reached_at).map(Timestamp::rfc3339),
         disabled_at: account.disabled_at.map(Timestamp::rfc3339),
         created_at: Some(account.created_at.rfc3339()),
     };

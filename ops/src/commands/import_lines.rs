@@ -51,6 +51,11 @@ pub fn parse(number: u32, line: &str, now: Timestamp) -> Result<Parsed, String> 
         .map_err(|error| format!("username {}: {error}", usernames::shown(&line.username)))?;
     let primary = EmailAddress::parse(&line.email).map_err(|error| format!("email: {error}"))?;
     let backup = backup(line.backup_email.as_deref(), line.backup_confirmed_at.as_deref(), now)?;
+    let backup = match (backup, time("backup_reached_at", line.backup_reached_at.as_deref(), now)?) {
+        (Some(backup), Some(reached_at)) => Some(backup.reached(reached_at)),
+        (None, Some(_)) => return Err("backup_reached_at needs backup_email".into()),
+        (backup, None) => backup,
+    };
     if backup.as_ref().is_some_and(|backup| backup.address == primary) {
         return Err("the backup email is the primary email".into());
     }
@@ -149,7 +154,7 @@ mod tests {
             r#"{"username":"mina","email":"mina@example.com","kind":"regular","password":"x","locale":"nl"}"#,
             r#"{"username":"まどか","email":"madoka@example.org","kind":"sso","external_id":"a|7"}"#,
             &with(
-                r#""backup_email":"nour@example.org","backup_confirmed_at":"2026-11-22T14:05:05Z","created_at":"1999-01-01T00:00:00Z","disabled_at":"2026-11-22T14:05:05Z""#,
+                r#""backup_email":"nour@example.org","backup_confirmed_at":"2026-11-22T14:05:05Z","backup_reached_at":"2026-11-22T14:05:05Z","created_at":"1999-01-01T00:00:00Z","disabled_at":"2026-11-22T14:05:05Z""#,
             ),
             &with(r#""password":null,"external_id":null,"backup_email":null"#),
         ] {
@@ -197,6 +202,7 @@ mod tests {
             (&with(r#""external_id":"""#), "external_id: an external id has 1 to 128"),
             (&with(r#""backup_email":"nour@example.org""#), "need each other"),
             (&with(r#""backup_confirmed_at":"1999-01-01T00:00:00Z""#), "need each other"),
+            (&with(r#""backup_reached_at":"1999-01-01T00:00:00Z""#), "backup_reached_at needs backup_email"),
             (
                 &with(r#""backup_email":"NOUR@example.com","backup_confirmed_at":"1999-01-01T00:00:00Z""#),
                 "the backup email is the primary email",

@@ -1,13 +1,10 @@
 //! `ops emails undeliverable`: the addresses of accounts to which email fails, as SES reported it, and the end of that.
 use clap::Subcommand;
-use domain::{DeliveredTo, EmailAddress};
-use shared::store::UndeliverableEmail;
+use domain::EmailAddress;
+use shared::store::{Addressee, MOST_READS, UndeliverableEmail};
 
 use super::Operator;
 use crate::error::Failure;
-
-/// How often an account is read that others change at the same time.
-const READS: usize = 3;
 
 /// Commands for addresses to which email fails.
 #[derive(Debug, Subcommand)]
@@ -51,14 +48,7 @@ fn counted(addresses: usize) -> String {
 fn line(one: &UndeliverableEmail) -> String {
     let UndeliverableEmail { account, to, address, undeliverable } = one;
     let (since, why) = (undeliverable.since.rfc3339(), undeliverable.why.as_str());
-    format!("{since}  {why:10}  {:7}  {}  account {}", words(*to), address.masked(), account.as_str())
-}
-
-const fn words(to: DeliveredTo) -> &'static str {
-    match to {
-        DeliveredTo::Primary => "primary",
-        DeliveredTo::Backup => "backup",
-    }
+    format!("{since}  {why:10}  {:7}  {}  account {}", to.as_str(), address.masked(), account.as_str())
 }
 
 /// First SES, then the account: if this is interrupted, the account page says too long that email fails, and the next run ends
@@ -75,31 +65,32 @@ async fn allow(operator: &Operator, typed: &str) -> Result<(), Failure> {
             "was not on the suppression list of SES"
         }
     );
-    for _ in 0..READS {
-        let Some(id) = operator.store.find_owner(&address, operator.now()).await? else {
-            println!("no account has it");
-            return Ok(());
+    for _ in 0..MOST_READS {
+        let (account, to) = match operator.store.find_addressee(&address, operator.now()).await? {
+            Addressee::Nobody => {
+                println!("no account has it");
+                return Ok(());
+            }
+            Addressee::Former(id) => {
+                println!("it is a former address of the account {}", id.as_str());
+                return Ok(());
+            }
+            Addressee::Of(account, to) => (account, to),
         };
-        let account = operator.store.load_account(&id).await?;
-        let found =
-            account.as_ref().and_then(|account| Some((account, account.find_delivered_to(&address)?)));
-        let Some((account, (to, confirmed))) = found else {
-            println!("it is a former address of the account {}", id.as_str());
-            return Ok(());
-        };
+        let (id, Some(confirmed)) = (&account.id, account.delivered_to(to)) else { continue };
         if confirmed.delivery.undeliverable.is_none() {
             println!("the account {} does not say that email to it fails", id.as_str());
             return Ok(());
         }
         if operator
             .store
-            .allow_delivery(account, (to, confirmed), operator.message_id(), operator.now())
+            .allow_delivery(&account, (to, confirmed), operator.message_id(), operator.now())
             .await?
         {
             println!(
                 "the account {} no longer says that email to its {} email fails",
                 id.as_str(),
-                words(to)
+                to.as_str()
             );
             return Ok(());
         }
@@ -109,7 +100,7 @@ async fn allow(operator: &Operator, typed: &str) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
-    use domain::{AccountId, DeliveryFailure, Timestamp};
+    use domain::{AccountId, DeliveredTo, DeliveryFailure, Timestamp};
 
     use super::*;
 

@@ -139,21 +139,27 @@ impl Account {
 
     /// The recovery emails once this address is confirmed at `now`. It becomes active after the waiting period, and the
     /// active one stays active until then. An address that is active already does not wait. One that is the backup email
-    /// already, active or waiting, stays what it is, since the time it was first confirmed: it is only known to be read.
+    /// already, active or waiting, stays what it is, since the time it was first confirmed: the email that was requested then has
+    /// arrived.
     pub fn after_confirming(
         &self,
         confirmed: &EmailAddress,
         waiting_period: Duration,
         now: Timestamp,
     ) -> RecoveryEmails {
+        let requested = self.backup.pending().filter(|pending| pending.address == *confirmed);
+        let requested_at = requested.map_or(now, |pending| pending.since);
         if let Some(backup) = self.backup.confirmed().filter(|backup| backup.address == *confirmed) {
-            return RecoveryEmails { backup: Some(backup.read_at(now)), former: self.former.clone() };
+            return RecoveryEmails {
+                backup: Some(backup.reached(requested_at)),
+                former: self.former.clone(),
+            };
         }
         let active_backup = self.active_backup(now);
         if let Some(active_backup) =
             active_backup.as_ref().filter(|active_backup| active_backup.address == *confirmed)
         {
-            return RecoveryEmails { backup: Some(active_backup.read_at(now)), former: None };
+            return RecoveryEmails { backup: Some(active_backup.reached(requested_at)), former: None };
         }
         let usable_from = now + waiting_period;
         let backup = ConfirmedAddress { usable_from, ..ConfirmedAddress::new(confirmed.clone(), now) };
@@ -347,7 +353,7 @@ pub(crate) mod tests {
         }
         // Back to the former one, which is active: no waiting period.
         let back = waiting.after_confirming(&old, WAIT, last);
-        let read = waiting.active_backup(last).map(|backup| backup.read_at(last));
+        let read = waiting.active_backup(last).map(|backup| backup.reached(last));
         assert_eq!(back, RecoveryEmails { backup: read, former: None });
         // Another one during the waiting period: the active one stays, the waiting one goes.
         let third = waiting.after_confirming(&address("third@example.org"), WAIT, last);

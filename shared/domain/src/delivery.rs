@@ -48,7 +48,8 @@ pub struct Undeliverable {
 /// What is known about emails to an address.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
-    /// When a link that was sent to it was last used, other than the one that first confirmed it.
+    /// When the newest email to it was requested whose link was used. That email arrived. The one that first confirmed the
+    /// address is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reached_at: Option<Timestamp>,
     /// That email to it fails.
@@ -60,9 +61,13 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// A link that was sent to the address was used. Nothing that was known before matters any more.
-    pub const fn reached(now: Timestamp) -> Self {
-        Self { reached_at: Some(now), undeliverable: None, allowed_at: None }
+    /// The same once a link was used that was in an email of that time. A failure since then stays: that email shows nothing
+    /// about later ones, and the mail service delivers none once a reader has complained.
+    #[must_use]
+    pub fn reached(&self, requested_at: Timestamp) -> Self {
+        let reached_at = self.reached_at.max(Some(requested_at));
+        let undeliverable = self.undeliverable.filter(|failed| Some(failed.since) > reached_at);
+        Self { reached_at, undeliverable, allowed_at: self.allowed_at }
     }
 
     /// The same once an operator says that email works again.
@@ -78,19 +83,19 @@ impl Delivery {
 }
 
 impl ConfirmedAddress {
-    /// The same once a link that was sent to it was used.
+    /// The same once a link was used that was in an email of that time.
     #[must_use]
-    pub fn read_at(&self, now: Timestamp) -> Self {
-        Self { delivery: Delivery::reached(now), ..self.clone() }
+    pub fn reached(&self, requested_at: Timestamp) -> Self {
+        Self { delivery: self.delivery.reached(requested_at), ..self.clone() }
     }
 
-    /// When somebody last showed that the mailbox is read: by confirming the address, or by a link that was sent to it.
+    /// When email last arrived for certain: the address was confirmed, or a link was used that was requested then.
     pub fn last_reached(&self) -> Timestamp {
         self.delivery.reached_at.map_or(self.since, |reached_at| reached_at.max(self.since))
     }
 
     /// What is known once email to it has failed; nothing if that tells nothing new. Events come late, twice, and in any
-    /// order: one from before somebody used a link, or in the same second, is out of date, and a second one changes nothing.
+    /// order. One from before an email that arrived, or of the same second, is out of date. A second one changes nothing.
     pub fn delivery_after(&self, failed: Undeliverable) -> Option<Delivery> {
         let known_better = self.delivery.allowed_at.max(Some(self.last_reached()));
         let is_news = self.delivery.undeliverable.is_none() && Some(failed.since) > known_better;
@@ -108,27 +113,52 @@ pub enum DeliveredTo {
     Backup,
 }
 
+impl DeliveredTo {
+    /// The name, as events, the log and operators have it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Primary => "primary",
+            Self::Backup => "backup",
+        }
+    }
+}
+
 impl Account {
     /// The account's primary or backup email that is this address. A pending or a former address is neither.
     pub fn find_delivered_to(&self, address: &EmailAddress) -> Option<(DeliveredTo, &ConfirmedAddress)> {
-        let backup = self.backup.confirmed().map(|backup| (DeliveredTo::Backup, backup));
-        let all = std::iter::once((DeliveredTo::Primary, &self.primary)).chain(backup);
-        all.into_iter().find(|(_, confirmed)| confirmed.address == *address)
+        [DeliveredTo::Primary, DeliveredTo::Backup].into_iter().find_map(|to| {
+            let confirmed = self.delivered_to(to).filter(|confirmed| confirmed.address == *address)?;
+            Some((to, confirmed))
+        })
+    }
+
+    /// The primary or the backup email.
+    pub fn delivered_to(&self, to: DeliveredTo) -> Option<&ConfirmedAddress> {
+        match to {
+            DeliveredTo::Primary => Some(&self.primary),
+            DeliveredTo::Backup => self.backup.confirmed(),
+        }
     }
 
     /// Since when nobody has shown that the mailbox of the backup email is read, if that is so long ago that the owner is
-    /// asked. An address to which email fails is not asked about: that is known.
+    /// asked. An address to which email fails is not asked about: that is known. Nor is anybody asked while an address waits to
+    /// be confirmed, because the answer would be a request in its place.
     pub fn backup_in_question(&self, now: Timestamp) -> Option<Timestamp> {
+        self.unused_since(now).filter(|_| self.pending().is_none())
+    }
+
+    fn unused_since(&self, now: Timestamp) -> Option<Timestamp> {
         let backup = self.backup.confirmed().filter(|_| self.kind == AccountKind::Regular)?;
         let last = backup.last_reached();
-        let long_ago = backup.delivery.undeliverable.is_none() && now >= last + ASKED_AFTER;
-        long_ago.then_some(last)
+        let long_ago = now >= last + ASKED_AFTER;
+        (long_ago && backup.delivery.undeliverable.is_none()).then_some(last)
     }
 
     /// Whether a link may be sent to this address, which is the backup email already, to see whether its mailbox is still
-    /// read.
+    /// read. While another address waits it may not; once it was asked for, it may again.
     pub fn may_confirm_again(&self, address: &EmailAddress, now: Timestamp) -> bool {
-        self.has_confirmed(address) && self.backup_in_question(now).is_some()
+        let waits_for_no_other = self.pending().is_none_or(|pending| pending.address == *address);
+        self.has_confirmed(address) && waits_for_no_other && self.unused_since(now).is_some()
     }
 
     /// What is known about an address that the account has, or had as its primary a short time ago.
@@ -172,6 +202,10 @@ mod tests {
         Undeliverable { why: DeliveryFailure::Bounced, since }
     }
 
+    fn reached(at: Timestamp) -> Delivery {
+        Delivery::default().reached(at)
+    }
+
     fn spare(delivery: Delivery) -> ConfirmedAddress {
         ConfirmedAddress { delivery, ..ConfirmedAddress::new(address("spare@example.org"), CONFIRMED) }
     }
@@ -194,12 +228,12 @@ mod tests {
             (marked.clone(), bounced(at(10)), false),
             (marked.clone(), bounced(at(9)), false),
             (marked.clone(), complained, false),
-            (Delivery::reached(at(20)), bounced(at(10)), false),
-            (Delivery::reached(at(20)), bounced(at(20)), false),
-            (Delivery::reached(at(20)), bounced(at(21)), true),
+            (reached(at(20)), bounced(at(10)), false),
+            (reached(at(20)), bounced(at(20)), false),
+            (reached(at(20)), bounced(at(21)), true),
             (marked.allowed(at(20)), bounced(at(10)), false),
             (marked.allowed(at(20)), complained, true),
-            (Delivery::reached(at(25)).allowed(at(20)), bounced(at(21)), false),
+            (reached(at(25)).allowed(at(20)), bounced(at(21)), false),
         ] {
             let after = spare(known.clone()).delivery_after(failed);
             assert_eq!(after.is_some(), is_news, "{known:?} {failed:?}");
@@ -209,12 +243,31 @@ mod tests {
     }
 
     #[test]
+    fn a_link_ends_a_failure_from_before_its_email_and_the_order_of_both_does_not_matter() {
+        let at = |seconds: u64| CONFIRMED + Duration::from_secs(seconds);
+        for failed_at in [1, 19, 20, 21, 40] {
+            for why in [DeliveryFailure::Bounced, DeliveryFailure::Complained] {
+                let failed = Undeliverable { why, since: at(failed_at) };
+                let new = spare(Delivery::default());
+                let marked = new.delivery_after(failed).expect("it is news");
+                let before = marked.reached(at(20));
+                let used = new.reached(at(20));
+                let after = used.delivery_after(failed).unwrap_or_else(|| used.delivery.clone());
+                assert_eq!(before, after, "{failed:?}");
+                assert_eq!(before.undeliverable.is_some(), failed_at > 20, "{failed:?}");
+                assert_eq!(before.reached_at, Some(at(20)));
+                assert_eq!(before.reached(at(10)), before, "an older email shows nothing new");
+            }
+        }
+    }
+
+    #[test]
     fn the_owner_is_asked_when_nobody_has_used_the_mailbox_for_half_a_year() {
         let asked = |delivery: Delivery, now| with_backup(spare(delivery)).backup_in_question(now);
         let due = CONFIRMED + ASKED_AFTER;
         assert_eq!(asked(Delivery::default(), due - SECOND), None);
         assert_eq!(asked(Delivery::default(), due), Some(CONFIRMED));
-        let used = Delivery::reached(due);
+        let used = reached(due);
         assert_eq!(asked(used.clone(), due + ASKED_AFTER - SECOND), None);
         assert_eq!(asked(used.clone(), due + ASKED_AFTER), Some(due));
         assert_eq!(asked(used.allowed(due + SECOND), due + ASKED_AFTER), Some(due), "an operator is nobody");
@@ -236,6 +289,15 @@ mod tests {
         assert!(!mina.may_confirm_again(&address("spare@example.org"), due - SECOND));
         assert!(!mina.may_confirm_again(&address("other@example.org"), due));
         assert!(!mina.may_confirm_again(&address("mina@example.com"), due));
+        let waiting = |new: &str| {
+            let pending = account(AccountKind::Regular, None, Some(new)).backup.pending().cloned();
+            Account { backup: Backup::new(mina.backup.confirmed().cloned(), pending), ..mina.clone() }
+        };
+        for (waits_for, may_confirm) in [("new@example.org", false), ("spare@example.org", true)] {
+            let waiting = waiting(waits_for);
+            assert_eq!(waiting.backup_in_question(due), None, "while {waits_for} waits");
+            assert_eq!(waiting.may_confirm_again(&address("spare@example.org"), due), may_confirm);
+        }
     }
 
     #[test]

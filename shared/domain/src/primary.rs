@@ -71,11 +71,17 @@ impl PrimaryEmails {
         }
     }
 
-    /// The same once a link that was sent to this address was used. If email to the primary fails, it is news that it is read.
+    /// The same once a link was used that was in an email of that time to this address. It is news if it ends that email to the
+    /// primary fails.
     #[must_use]
-    pub fn with_read(self, address: Option<&EmailAddress>, now: Timestamp) -> Self {
-        let is_news = self.primary.delivery.undeliverable.is_some() && address == Some(&self.primary.address);
-        if is_news { Self { primary: self.primary.read_at(now), ..self } } else { self }
+    pub fn with_reached(self, address: Option<&EmailAddress>, sent_at: Timestamp) -> Self {
+        let reached = self.primary.reached(sent_at);
+        let is_news = self.primary.delivery.undeliverable != reached.delivery.undeliverable;
+        if is_news && address == Some(&self.primary.address) {
+            Self { primary: reached, ..self }
+        } else {
+            self
+        }
     }
 
     /// The mailboxes that are told of what happens to the account at `now`, the primary first.

@@ -309,11 +309,14 @@ oidc-signed-out-done = Du kan lukke siden.
 
 delivery-primary-bounced = Mails til din primære mailadresse er kommet tilbage siden den { $date }.
 delivery-primary-complained = Den { $date } blev en mail til din primære mailadresse meldt som spam. Siden da kommer der ingen mails fra os frem dertil.
-delivery-primary-effect = Loginlinks og sikkerhedsbeskeder når dig ikke. Brug en anden adresse som primær mailadresse.
+delivery-primary-effect = Loginlinks og sikkerhedsbeskeder når dig ikke.
+delivery-primary-advice = Brug en anden adresse som primær mailadresse.
+delivery-primary-sso = Du logger ind gennem din organisation. Bed den om at ændre adressen.
 delivery-backup-bounced = Mails til denne adresse er kommet tilbage siden den { $date }.
 delivery-backup-complained = Den { $date } blev en mail til denne adresse meldt som spam. Siden da kommer der ingen mails fra os frem dertil.
-delivery-backup-effect = Du kunne ikke komme ind på din konto igen med den. Vælg en anden reservemail.
-delivery-repaired = Virker mailboksen igen? Bed { $product } om at lade mails komme igennem.
+delivery-backup-effect = Du kunne ikke komme ind på din konto igen med den.
+delivery-backup-advice = Vælg en anden reservemail.
+delivery-repaired = Virker mailboksen igen? Bed kundeservice hos { $product } om at lade vores mails komme igennem til den.
 delivery-question = Er denne mailboks stadig din? Det viste du sidst den { $date }. Vi kan sende et link til den, så du ved, at du kan komme ind på din konto igen med den.
 delivery-question-send = Send et link til den
 history-bounced = Mail til reservemailen kom tilbage: { $backup }

@@ -309,11 +309,14 @@ oidc-signed-out-done = You can close this page.
 
 delivery-primary-bounced = Email to your primary email has been coming back since { $date }.
 delivery-primary-complained = An email to your primary email was reported as spam on { $date }. Since then no email from us gets there.
-delivery-primary-effect = Sign-in links and security notices don’t reach you. Use another address as your primary email.
+delivery-primary-effect = Sign-in links and security notices don’t reach you.
+delivery-primary-advice = Use another address as your primary email.
+delivery-primary-sso = You sign in through your organisation. Ask it to change the address.
 delivery-backup-bounced = Email to this address has been coming back since { $date }.
 delivery-backup-complained = An email to this address was reported as spam on { $date }. Since then no email from us gets there.
-delivery-backup-effect = It would not let you back into your account. Choose another backup email.
-delivery-repaired = Does the mailbox work again? Ask { $product } to let emails through.
+delivery-backup-effect = It would not let you back into your account.
+delivery-backup-advice = Choose another backup email.
+delivery-repaired = Does the mailbox work again? Ask the support of { $product } to let our emails through to it.
 delivery-question = Is this mailbox still yours? You last showed that on { $date }. We can send a link to it, so that you know it would let you back in.
 delivery-question-send = Send a link to it
 history-bounced = Email to the backup email came back: { $backup }

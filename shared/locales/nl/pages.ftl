@@ -309,11 +309,14 @@ oidc-signed-out-done = Je kunt deze pagina sluiten.
 
 delivery-primary-bounced = Mail aan je primaire e-mailadres komt terug sinds { $date }.
 delivery-primary-complained = Op { $date } is een mail aan je primaire e-mailadres als spam gemeld. Sindsdien komt daar geen mail van ons meer aan.
-delivery-primary-effect = Inloglinks en beveiligingsmeldingen bereiken je niet. Gebruik een ander adres als primair e-mailadres.
+delivery-primary-effect = Inloglinks en beveiligingsmeldingen bereiken je niet.
+delivery-primary-advice = Gebruik een ander adres als primair e-mailadres.
+delivery-primary-sso = Je logt in via je organisatie. Vraag die om het adres te wijzigen.
 delivery-backup-bounced = Mail aan dit adres komt terug sinds { $date }.
 delivery-backup-complained = Op { $date } is een mail aan dit adres als spam gemeld. Sindsdien komt daar geen mail van ons meer aan.
-delivery-backup-effect = Met dit adres kom je niet meer in je account. Kies een ander reserve-e-mailadres.
-delivery-repaired = Werkt de mailbox weer? Vraag { $product } om mail weer door te laten.
+delivery-backup-effect = Met dit adres kom je niet meer in je account.
+delivery-backup-advice = Kies een ander reserve-e-mailadres.
+delivery-repaired = Werkt de mailbox weer? Vraag de klantenservice van { $product } om onze mail er weer door te laten.
 delivery-question = Is deze mailbox nog van jou? Dat heb je voor het laatst laten zien op { $date }. We kunnen er een link naartoe sturen, zodat je weet dat je er weer mee in je account komt.
 delivery-question-send = Een link naar dit adres sturen
 history-bounced = Mail aan het reserve-e-mailadres kwam terug: { $backup }

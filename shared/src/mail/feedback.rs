@@ -4,9 +4,13 @@
 //! <https://docs.aws.amazon.com/ses/latest/dg/monitoring-eventbridge.html>; fields:
 //! <https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html>. They come at least once and in
 //! any order, and contain what other servers have written: an event that is not as expected is no error.
+//!
+//! The address is the one that SES sent the email to (`mail.destination`). The recipients of a bounce or complaint are what a
+//! server wrote into its report, and whoever got an email of ours can send one: they are never compared with an account's.
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::ConfigurationSets;
@@ -39,11 +43,11 @@ pub enum NoFailure {
     /// A reader said that the email is no spam (`not-spam`), or the report is about the sender's authentication.
     #[error("it is no complaint about the email")]
     NotAboutEmail,
-    /// It names no recipient or several. Each of our emails has one.
-    #[error("it does not name one recipient")]
-    NotOneRecipient,
-    /// The recipient is not an address that email can be sent to.
-    #[error("its recipient is not an address")]
+    /// The email went to nobody or to several. Each of ours goes to one address.
+    #[error("its email did not go to one address")]
+    NotOneDestination,
+    /// The email went to what is not an address.
+    #[error("its email did not go to an address")]
     NotAnAddress,
 }
 
@@ -67,6 +71,8 @@ struct Mail {
     /// SES tags each email with the configuration set that it went through.
     #[serde(default)]
     tags: BTreeMap<String, Vec<String>>,
+    /// Whom SES sent it to.
+    destination: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -74,24 +80,18 @@ struct Mail {
 struct Bounce {
     #[serde(rename = "bounceType")]
     kind: String,
-    bounced_recipients: Vec<Recipient>,
+    bounced_recipients: Vec<IgnoredAny>,
     timestamp: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Complaint {
-    complained_recipients: Vec<Recipient>,
+    complained_recipients: Vec<IgnoredAny>,
     /// Of the feedback report (RFC 5965 section 7.3); not there if the report has none.
     #[serde(rename = "complaintFeedbackType")]
     kind: Option<String>,
     timestamp: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Recipient {
-    email_address: String,
 }
 
 impl FailedDelivery {
@@ -102,7 +102,7 @@ impl FailedDelivery {
         if source != "aws.ses" {
             return Err(NoFailure::OtherEvent);
         }
-        let (why, recipients, timestamp) = match &*detail_type {
+        let (why, timestamp) = match &*detail_type {
             "Email Bounced" => bounce(detail.bounce)?,
             "Email Complaint Received" => complaint(detail.complaint)?,
             _ => return Err(NoFailure::OtherEvent),
@@ -111,30 +111,31 @@ impl FailedDelivery {
         if !through.iter().any(|set| sets.include(set)) {
             return Err(NoFailure::OtherSender);
         }
-        let [Recipient { email_address }] = &*recipients else { return Err(NoFailure::NotOneRecipient) };
-        let address = EmailAddress::parse(email_address).map_err(|_| NoFailure::NotAnAddress)?;
+        let [destination] = &*detail.mail.destination else { return Err(NoFailure::NotOneDestination) };
+        let address = EmailAddress::parse(destination).map_err(|_| NoFailure::NotAnAddress)?;
         let at: jiff::Timestamp = timestamp.parse().map_err(|_| NoFailure::Malformed)?;
         let since = Timestamp::from_unix_seconds(at.as_second()).min(now);
         Ok(Self { address, failed: Undeliverable { why, since } })
     }
 }
 
-type Reported = (DeliveryFailure, Vec<Recipient>, String);
+type Reported = (DeliveryFailure, String);
 
 /// `Transient` and `Undetermined` bounces are none: the next email may arrive.
 fn bounce(bounce: Option<Bounce>) -> Result<Reported, NoFailure> {
-    let bounce = bounce.ok_or(NoFailure::Malformed)?;
+    let bounce = bounce.filter(|bounce| !bounce.bounced_recipients.is_empty()).ok_or(NoFailure::Malformed)?;
     match &*bounce.kind {
-        "Permanent" => Ok((DeliveryFailure::Bounced, bounce.bounced_recipients, bounce.timestamp)),
+        "Permanent" => Ok((DeliveryFailure::Bounced, bounce.timestamp)),
         _ => Err(NoFailure::NotPermanent),
     }
 }
 
 fn complaint(complaint: Option<Complaint>) -> Result<Reported, NoFailure> {
+    let complaint = complaint.filter(|complaint| !complaint.complained_recipients.is_empty());
     let complaint = complaint.ok_or(NoFailure::Malformed)?;
     match complaint.kind.as_deref() {
         Some("not-spam" | "auth-failure") => Err(NoFailure::NotAboutEmail),
-        _ => Ok((DeliveryFailure::Complained, complaint.complained_recipients, complaint.timestamp)),
+        _ => Ok((DeliveryFailure::Complained, complaint.timestamp)),
     }
 }
 
@@ -195,9 +196,8 @@ mod tests {
             "/detail/bounce",
             "/detail/bounce/bounceType",
             "/detail/bounce/timestamp",
-            "/detail/bounce/bouncedRecipients",
-            "/detail/bounce/bouncedRecipients/0",
-            "/detail/bounce/bouncedRecipients/0/emailAddress",
+            "/detail/mail/destination",
+            "/detail/mail/destination/0",
         ];
         let (mut all, whole) = (Vec::new(), read(&event()));
         places(&event(), "", &mut all);
@@ -216,7 +216,9 @@ mod tests {
                 *event.pointer_mut(place).expect("the place is there") = value.clone();
                 let read = read(&event);
                 let is_tag = place.starts_with("/detail/mail/tags/");
-                if needed.contains(&&**place) {
+                // A server writes what it likes there; that it is there at all comes from SES.
+                let is_none = place == "/detail/bounce/bouncedRecipients" && value != json!([[]]);
+                if needed.contains(&&**place) || is_none {
                     assert!(read.is_err(), "{place} {value}");
                 } else if !is_tag {
                     assert_eq!(read, whole, "{place} {value}");

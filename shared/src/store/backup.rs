@@ -148,8 +148,8 @@ impl Store {
         Ok(tx.commit(self).await?.is_ok())
     }
 
-    /// Cancels a pending address, and logs that. Key: the pending record. False when another request has replaced it, or it
-    /// is gone.
+    /// Cancels a pending address, and logs that. Keys: the pending record, the profile. False when another request has replaced
+    /// it, it is gone, the account is disabled or being deleted, or all its sessions ended.
     pub async fn cancel_pending(
         &self,
         account: &Account,
@@ -160,6 +160,7 @@ impl Store {
         let action = LoggedAction::cancelled(&pending.address);
         let entry = LogEntry { id: entry_id, action, at: now, source };
         let mut tx = Transaction::new("cancel a pending backup email");
+        tx.add(self.check_generation(&account.id, account.generation));
         tx.add(self.delete_pending(&account.id, &pending.request));
         tx.add(self.log(EventContext::of_owner(account), &entry)?);
         Ok(tx.commit(self).await?.is_ok())

@@ -40,7 +40,7 @@ pub use account_update::{AccountUpdate, UpdateRefused};
 pub use authorization_codes::NotRedeemed;
 pub use backup::{ConfirmRefused, Confirmation};
 pub use deletion::{Deleting, Deletion};
-pub use delivery::{Failed, UndeliverableEmail};
+pub use delivery::{Addressee, Failed, MOST_READS, UndeliverableEmail};
 pub use error::{Passing, StoreError};
 pub use existing::{Existing, Names};
 pub use hand_over::{HandOverRefused, HandOverSignIn};

@@ -222,7 +222,7 @@ impl Counted<'_> {
         tx.add(store.spend_link(link, authorization, now));
         tx.add(store.close_slot(link, now));
         tx.add(store.check_generation(&link.account_id, session.generation));
-        tx.add(store.use_sign_in_email(link, sign_in_email, now)?);
+        tx.add(store.use_sign_in_email(account, link, sign_in_email, now));
         tx.add(store.create_session(session)?);
         tx.add_all(
             self.forget(&Limit::failed_passwords_in_a_row(&CountedFor::account(&link.account_id)), now),

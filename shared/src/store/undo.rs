@@ -106,7 +106,7 @@ impl Store {
     pub async fn undo(&self, undo: Undo<'_>, now: Timestamp) -> Result<Result<(), UndoRefused>, StoreError> {
         let Undo { link, account, since, restored, primary, event_id, source } = undo;
         let (primary, restored) = account.with_known_delivery(primary, restored);
-        let (primary, restored) = (&primary.with_read(link.sent_to.as_ref(), now), &restored);
+        let (primary, restored) = (&primary.with_reached(link.sent_to.as_ref(), link.at), &restored);
         let backup = restored.backup.as_ref().map(|backup| backup.address.clone());
         let void = account.password_event.as_ref().filter(|_| account.has_password_since(since));
         let event = AccountEvent {

@@ -367,6 +367,11 @@ impl AccountPage {
         self.resumes(Change::RequestBackup) || !self.typed.is_empty() || self.form_problem().is_some()
     }
 
+    /// Whether the backup email can become the primary, and email to it does not fail too.
+    fn promotes_reachable_backup(&self) -> bool {
+        self.is_promotable && self.backup_undeliverable.is_none()
+    }
+
     fn removal_is_open(&self) -> bool {
         self.resumes(Change::RemoveBackup)
     }

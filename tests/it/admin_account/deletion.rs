@@ -3,11 +3,13 @@ use std::pin::pin;
 use std::time::Duration;
 
 use dev::aws::faults::FaultKind;
+use domain::{Actor, DeliveredTo, DeliveryFailure, Undeliverable};
 use futures_util::future::{Either, join_all, select};
 use serde_json::{Value, json};
+use shared::store::{Deleting, Deletion, Failed};
 
 use super::{ID, assert_refused, path, wanted, wanted_with};
-use crate::support::{Ask, PASSWORD, Person, World, token_in};
+use crate::support::{Ask, NOON, PASSWORD, Person, World, bounce, token_in};
 
 /// An account with something of everything: sessions, a backup email and one before it, a former primary, an address that
 /// waits, a history, a log, emails that wait.
@@ -287,4 +289,53 @@ async fn what_a_person_does_meanwhile_leaves_nothing_behind() {
             assert_eq!(traces(&world, &person), [""; 0], "{asked} {pauses}");
         }
     }
+}
+
+#[tokio::test]
+async fn what_ses_reports_meanwhile_leaves_nothing_behind() {
+    for pauses in (0..40).step_by(8) {
+        let world = World::new();
+        let person = eventful(&world).await;
+        world.after(Duration::from_mins(2));
+        let reporting = async {
+            for _ in 0..pauses {
+                tokio::task::yield_now().await;
+            }
+            world.report(&bounce("other@example.org", NOON + 300)).await
+        };
+        let (deleted, noted) = futures_util::future::join(world.delete_account(ID), reporting).await;
+        assert!(deleted.status == 200 && noted, "{}", deleted.body);
+        assert_eq!(traces(&world, &person), [""; 0], "{pauses}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_read_before_a_deletion_began_writes_nothing_after_it() {
+    let world = World::new();
+    let person = eventful(&world).await;
+    world.after(Duration::from_mins(2));
+    let (store, now) = (&world.operator.store, world.operator.now());
+    let account = store.load_account(&person.id).await.expect("the database works").expect("it is there");
+    let deleting = Deleting { by: Actor::Product, entry_id: world.operator.message_id() };
+    let begun = store.begin_deletion(&account, &deleting, now).await.expect("the database works");
+    assert_eq!(begun, Deletion::Done);
+    let before = world.dump();
+
+    for address in ["new@example.org", "other@example.org"] {
+        assert!(world.report(&bounce(address, NOON + 300)).await, "there is nothing to try again");
+    }
+    let failed = Undeliverable { why: DeliveryFailure::Bounced, since: now };
+    for to in [DeliveredTo::Primary, DeliveredTo::Backup] {
+        let confirmed = account.delivered_to(to).expect("it has both");
+        let delivery = &confirmed.delivery_after(failed).expect("it is news");
+        let event_id = &world.operator.message_id();
+        let failure = Failed { account: &account, to, confirmed, failed, delivery, event_id };
+        assert!(!store.note_failure(failure, now).await.expect("the database works"));
+        let allowed = store.allow_delivery(&account, (to, confirmed), world.operator.message_id(), now);
+        assert!(!allowed.await.expect("the database works"));
+    }
+    let pending = account.pending().expect("an address waits");
+    let entry = (world.operator.message_id(), domain::ClientInfo::default());
+    assert!(!store.cancel_pending(&account, pending, entry, now).await.expect("the database works"));
+    assert_eq!(world.dump(), before);
 }

@@ -19,6 +19,7 @@ fn failing(confirmed: &ConfirmedAddress, why: DeliveryFailure) -> ConfirmedAddre
 pub fn pages(language: Language) -> Vec<(&'static str, String, String)> {
     let texts = || Texts::new(language, PRODUCT.into());
     let mut pages = Vec::new();
+    let [sso, advice] = ["delivery-primary-sso", "delivery-primary-advice"].map(|id| texts().message(id));
     for why in [DeliveryFailure::Bounced, DeliveryFailure::Complained] {
         for kind in [AccountKind::Regular, AccountKind::Sso] {
             for backup in backups() {
@@ -26,7 +27,10 @@ pub fn pages(language: Language) -> Vec<(&'static str, String, String)> {
                 let before = account(kind, Backup::new(confirmed, backup.pending().cloned()));
                 let primary = failing(&before.primary, why);
                 let page = AccountPage::new(&Account { primary, ..before }, since(), texts());
-                pages.push(rendered("account.html", format!("{why:?} {kind:?}"), &page));
+                let (name, source, html) = rendered("account.html", format!("{why:?} {kind:?}"), &page);
+                assert_eq!(html.contains(&sso), kind == AccountKind::Sso, "{source}");
+                assert!(kind == AccountKind::Regular || !html.contains(&advice), "nothing can be done here");
+                pages.push((name, source, html));
             }
         }
     }
