@@ -71,19 +71,6 @@ impl PrimaryEmails {
         }
     }
 
-    /// The same once a link was used that was in an email of that time to this address. It is news if it ends that email to the
-    /// primary fails.
-    #[must_use]
-    pub fn with_reached(self, address: Option<&EmailAddress>, sent_at: Timestamp) -> Self {
-        let reached = self.primary.reached(sent_at);
-        let is_news = self.primary.delivery.undeliverable != reached.delivery.undeliverable;
-        if is_news && address == Some(&self.primary.address) {
-            Self { primary: reached, ..self }
-        } else {
-            self
-        }
-    }
-
     /// The mailboxes that are told of what happens to the account at `now`, the primary first.
     pub fn told(&self, now: Timestamp) -> impl Iterator<Item = &EmailAddress> {
         let former = self.former.iter().filter(move |former| now < former.kept_until);

@@ -308,8 +308,8 @@ oidc-signed-out-action = Tilbage til { $client }
 oidc-signed-out-done = Du kan lukke siden.
 
 delivery-primary-bounced = Mails til din primære mailadresse er kommet tilbage siden den { $date }.
-delivery-primary-complained = Den { $date } blev en mail til din primære mailadresse meldt som spam. Siden da kommer der ingen mails fra os frem dertil.
-delivery-primary-effect = Loginlinks og sikkerhedsbeskeder når dig ikke.
+delivery-primary-complained = Den { $date } blev en mail til din primære mailadresse meldt som spam. Siden da sender vi kun sikkerhedsbeskeder dertil.
+delivery-primary-effect = Loginlinks når dig ikke, og en sikkerhedsbesked måske heller ikke.
 delivery-primary-advice = Brug en anden adresse som primær mailadresse.
 delivery-primary-sso = Du logger ind gennem din organisation. Bed den om at ændre adressen.
 delivery-backup-bounced = Mails til denne adresse er kommet tilbage siden den { $date }.

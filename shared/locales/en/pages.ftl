@@ -308,8 +308,8 @@ oidc-signed-out-action = Back to { $client }
 oidc-signed-out-done = You can close this page.
 
 delivery-primary-bounced = Email to your primary email has been coming back since { $date }.
-delivery-primary-complained = An email to your primary email was reported as spam on { $date }. Since then no email from us gets there.
-delivery-primary-effect = Sign-in links and security notices don’t reach you.
+delivery-primary-complained = An email to your primary email was reported as spam on { $date }. Since then only security notices are sent there.
+delivery-primary-effect = Sign-in links don’t reach you, and a security notice may not either.
 delivery-primary-advice = Use another address as your primary email.
 delivery-primary-sso = You sign in through your organisation. Ask it to change the address.
 delivery-backup-bounced = Email to this address has been coming back since { $date }.

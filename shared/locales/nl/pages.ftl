@@ -308,8 +308,8 @@ oidc-signed-out-action = Terug naar { $client }
 oidc-signed-out-done = Je kunt deze pagina sluiten.
 
 delivery-primary-bounced = Mail aan je primaire e-mailadres komt terug sinds { $date }.
-delivery-primary-complained = Op { $date } is een mail aan je primaire e-mailadres als spam gemeld. Sindsdien komt daar geen mail van ons meer aan.
-delivery-primary-effect = Inloglinks en beveiligingsmeldingen bereiken je niet.
+delivery-primary-complained = Op { $date } is een mail aan je primaire e-mailadres als spam gemeld. Sindsdien sturen we daar alleen beveiligingsmeldingen heen.
+delivery-primary-effect = Inloglinks bereiken je niet, en een beveiligingsmelding misschien ook niet.
 delivery-primary-advice = Gebruik een ander adres als primair e-mailadres.
 delivery-primary-sso = Je logt in via je organisatie. Vraag die om het adres te wijzigen.
 delivery-backup-bounced = Mail aan dit adres komt terug sinds { $date }.

@@ -242,7 +242,7 @@ fn of_products() -> [(Notice, AccountKind); 3] {
         address: address("spare@example.org"),
         former_until: since() + Duration::from_hours(72),
     };
-    let requested = Notice::PrimaryRequested { address: address("spare@example.org") };
+    let requested = Notice::PrimaryRequested { address: address("spare@example.org"), replaced: None };
     [(requested, AccountKind::Regular), (changed.clone(), AccountKind::Regular), (changed, AccountKind::Sso)]
 }
 
