@@ -225,6 +225,7 @@ async fn two_versions_of_the_functions_together_allow_no_more_than_one() {
         (Limit::backup_requests(&mina), 5),
         (Limit::backup_request_spacing(&mina), 1),
         (Limit::sign_ins(&mina), 100),
+        (Limit::hand_overs(&mina), 100),
     ];
     let rollouts = [(BEFORE, PUBLISHED), (PUBLISHED, USED), (USED, &[K2][..]), (USED, NEXT_PUBLISHED)];
     for (former, newer) in rollouts {

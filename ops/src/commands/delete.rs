@@ -40,15 +40,15 @@ pub async fn run(operator: &Operator, typed: &str, yes: bool) -> Result<(), Fail
 
 /// A line for each thing that is left of a deleted account.
 fn remains() -> String {
-    let mut lines = String::new();
-    for Remains { what, contains, kept } in REMAINS {
+    let line = |Remains { what, contains, kept }| {
         let kept = match kept {
             Kept::Days(1) => "1 day".to_owned(),
             Kept::Days(days) => format!("up to {days} days"),
             Kept::AsLogs => "LogRetentionDays".to_owned(),
             Kept::Unknown => "nobody knows for how long".to_owned(),
         };
-        lines.push_str(&format!("- {what}: {contains} ({kept})\n"));
-    }
-    lines + "- exports, and what products know of it"
+        format!("- {what}: {contains} ({kept})")
+    };
+    let lines = REMAINS.map(line);
+    format!("{}\n- exports, and what products know of it", lines.join("\n"))
 }

@@ -126,6 +126,19 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_kept_of_the_server_of_a_product() {
+        let product = ClientInfo::of_product();
+        assert_eq!((product.device, &*product.network), (Device::Unknown, ""));
+        let stored = r#"{"device":"unknown","network":"","product":true}"#;
+        assert_eq!(serde_json::to_string(&product).expect("it is written"), stored);
+        assert_eq!(serde_json::from_str::<ClientInfo>(stored).expect("it is read"), product);
+        let of_before = r#"{"device":"mac","network":"203.0.x.x"}"#;
+        let read: ClientInfo = serde_json::from_str(of_before).expect("it is read");
+        assert!(!read.is_product);
+        assert_eq!(serde_json::to_string(&read).expect("it is written"), of_before);
+    }
+
+    #[test]
     fn a_network_is_less_than_an_address() {
         for (client, network, begin) in [
             ("203.0.113.9", "203.0.x.x", "203.0"),
