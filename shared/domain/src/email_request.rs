@@ -239,7 +239,7 @@ pub enum Notice {
         password_void: bool,
         /// What became of the primary email. Undos of earlier versions do not say.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        primary: Option<PrimaryAfterUndo>,
+        primary: Option<Box<PrimaryAfterUndo>>,
     },
 }
 

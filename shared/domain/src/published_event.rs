@@ -181,7 +181,7 @@ fn announced(notice: &Notice) -> (&'static str, About) {
             ("password-set", About { change_type: had_password.map(change), ..About::default() })
         }
         Notice::Undone { backup, since, password_void, primary } => {
-            let about = match primary {
+            let about = match primary.as_deref() {
                 None => About::default(),
                 Some(PrimaryAfterUndo::Kept) => About { primary_restored: Some(false), ..About::default() },
                 Some(PrimaryAfterUndo::Restored { address, former }) => {
@@ -266,7 +266,7 @@ mod tests {
                 backup: Some(email.clone()),
                 since: Some(MessageId::first_of(at(3))),
                 password_void: true,
-                primary: Some(PrimaryAfterUndo::Restored { address: email.clone(), former }),
+                primary: Some(Box::new(PrimaryAfterUndo::Restored { address: email.clone(), former })),
             },
         ];
         let logged = [

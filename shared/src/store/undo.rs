@@ -114,7 +114,10 @@ impl Store {
                 backup,
                 since: Some(since.clone()),
                 password_void: void.is_some(),
-                primary: Some(PrimaryAfterUndo::new(&account.primary.address, &primary.primary.address)),
+                primary: Some(Box::new(PrimaryAfterUndo::new(
+                    &account.primary.address,
+                    &primary.primary.address,
+                ))),
             },
             at: now,
             source: source.clone(),
