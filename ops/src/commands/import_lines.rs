@@ -3,7 +3,7 @@
 //! What is wrong is shown on a terminal and kept in files, so it never has a password or a hash in it.
 use domain::{
     AccountKind, ConfirmedAddress, EmailAddress, ExternalId, ImportedHash, Language, NewUsername, Timestamp,
-    TypedPassword, password,
+    TypedPassword,
 };
 
 use super::account_line::AccountLine;
@@ -72,10 +72,10 @@ pub fn parse(number: u32, line: &str, now: Timestamp) -> Result<Parsed, String> 
 fn secret(typed: Option<TypedPassword>, hash: Option<String>) -> Result<Option<Secret>, String> {
     match (typed, hash) {
         (Some(_), Some(_)) => Err("password and password_hash exclude each other".into()),
-        (Some(typed), None) if typed.is_too_long() => {
-            Err(format!("the password is over {} bytes", password::MAX_BYTES))
+        (Some(typed), None) => {
+            typed.check_usable().map_err(|error| format!("password: {error}"))?;
+            Ok(Some(Secret::Typed(typed)))
         }
-        (Some(typed), None) => Ok(Some(Secret::Typed(typed))),
         (None, Some(hash)) => {
             let hash = ImportedHash::parse(&hash).map_err(|error| format!("password_hash: {error}"))?;
             Ok(Some(Secret::Hash(hash)))
@@ -192,7 +192,13 @@ mod tests {
                 &with(r#""password_hash":"$2b$31$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS""#),
                 "costs too much to verify: of bcrypt at most cost 14",
             ),
-            (&with(&format!(r#""password":"{x1025}""#)), "the password is over 1024 bytes"),
+            (&with(&format!(r#""password":"{x1025}""#)), "password: it is over 1024 bytes"),
+            (
+                &with(r#""password":"""#),
+                "password: it is empty; leave it out, and the owner signs in by a link",
+            ),
+            (&with(r#""password":" ""#), "password: it is blank; leave it out"),
+            (&with(r#""password":"a\u0000b""#), "password: it has a character that no password can have"),
             (&with(r#""external_id":"a/b""#), "external_id: it has the character U+002F"),
             (&with(r#""external_id":"""#), "external_id: an external id has 1 to 128"),
             (&with(r#""backup_email":"nour@example.org""#), "need each other"),

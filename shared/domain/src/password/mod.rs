@@ -16,5 +16,5 @@ pub use hasher::{PasswordHasher, Verdict, Verification};
 pub use imported::ImportedHash;
 pub use kdf::{KdfCost, NotImportable};
 pub use new_password::{MIN_CHARS, NewPassword, PasswordRefused};
-pub use typed::{MAX_BYTES, TypedPassword};
+pub use typed::{MAX_BYTES, TypedPassword, UnusablePassword};
 pub use work::Work;
