@@ -227,6 +227,37 @@ async fn throttling_and_lost_answers_make_an_import_slower_and_change_nothing_el
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn another_person_with_the_same_username_is_not_left_out_silently() -> Result<()> {
+    let stack = start().await?;
+    let person = |username: &str, email: &str, id: Option<&str>| json!({ "username": username, "email": format!("{email}@example.com"), "kind": "sso", "external_id": id });
+    let first = [
+        person("person1", "one", Some("a-1")),
+        person("person2", "two", None),
+        person("person3", "three", Some("a-3")),
+    ];
+    let first = file("first-system.jsonl", first.into_iter())?;
+    let (code, said) = ops(&stack, &["accounts", "import", &first]).await?;
+    assert_eq!(code, Some(0), "{said}");
+    let second = [
+        person("person1", "one", Some("b-1")),
+        person("person1b", "one", Some("b-2")),
+        person("person2", "other", None),
+        person("person3", "three", None),
+        person("person2", "two", Some("b-4")),
+    ];
+    for (which, line) in second.into_iter().enumerate() {
+        let path = file(&format!("second-system-{which}.jsonl"), std::iter::once(line))?;
+        let (code, said) = ops(&stack, &["accounts", "import", &path, "--skip-existing"]).await?;
+        let same = which > 2;
+        assert_eq!(code == Some(0), same, "{which}: {said}");
+        let reason = if which == 1 { "the email is taken" } else { "the username is taken" };
+        assert!(said.contains(if same { "0 accounts created\n1 existed already" } else { reason }), "{said}");
+    }
+    stack.stop().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_fails_on_the_way_names_the_line_to_continue_with() -> Result<()> {
     let stack = start().await?;
     // Line 3 has the address of an account that exists.

@@ -24,8 +24,8 @@ pub struct Import {
     /// The file, or - for standard input. It is read twice, so a copy of what can be read only once is kept in a file without
     /// a name, in the directory for temporary files (`TMPDIR`).
     file: PathBuf,
-    /// Leave accounts that exist alone, instead of failing: those with the external id or the username of a line, if no other
-    /// account has any other of its names.
+    /// Leave accounts that exist alone, instead of failing: those with the external id of a line, or with its username and one
+    /// of its emails. A line that has a name of another account is refused.
     #[arg(long)]
     skip_existing: bool,
     /// Continue with this line, where a run was interrupted; with --skip-existing, because some accounts of later lines
