@@ -3,6 +3,8 @@ use std::process::ExitCode;
 
 use shared::error::chain;
 
+use crate::output::tell;
+
 /// A command's failure.
 #[derive(Debug)]
 pub enum Failure {
@@ -21,13 +23,13 @@ impl Failure {
         match self {
             Self::Input(lines) => {
                 for line in lines {
-                    eprintln!("{line}");
+                    tell!("{line}");
                 }
                 ExitCode::from(2)
             }
             Self::Interrupted => ExitCode::from(130),
             Self::Environment(error) => {
-                eprintln!("error: {}", chain(&**error));
+                tell!("error: {}", chain(&**error));
                 ExitCode::FAILURE
             }
         }

@@ -1,6 +1,9 @@
 //! The operator's command line. Each command is a file under `commands`.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod commands;
 mod error;
+mod output;
 
 use std::process::ExitCode;
 

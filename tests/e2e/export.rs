@@ -197,7 +197,7 @@ async fn an_account_that_is_deleted_is_gone_and_its_names_are_free() -> Result<(
     let again = json!({ "username": "mіna", "email": "mina@example.com", "kind": "sso" });
     let path = file("again.jsonl", &[again])?;
     let (code, said) = ops(&stack, &["accounts", "import", &path.to_string_lossy()]).await?;
-    assert!(code == Some(0) && said.contains("1 accounts created"), "{said}");
+    assert!(code == Some(0) && said.contains("1 account created"), "{said}");
     stack.stop().await;
     Ok(())
 }

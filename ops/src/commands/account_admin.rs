@@ -6,6 +6,7 @@ use shared::store::{Cursor, ListedAccount};
 
 use super::Operator;
 use crate::error::Failure;
+use crate::output::{print_line, tell};
 
 /// Accounts written at a time; one transaction each.
 const AT_A_TIME: usize = 16;
@@ -15,7 +16,7 @@ pub async fn disable(operator: &Operator, typed: &str) -> Result<(), Failure> {
     let account = load(operator, typed).await?;
     let (context, entry_id) = (EventContext::of(&account, Actor::Operator), operator.message_id());
     let done = operator.store.disable_account(context, entry_id, operator.now()).await?;
-    println!(
+    print_line!(
         "{typed} ({}) {}",
         account.id.as_str(),
         if done { "is disabled" } else { "was disabled already" }
@@ -28,7 +29,7 @@ pub async fn enable(operator: &Operator, typed: &str) -> Result<(), Failure> {
     let account = load(operator, typed).await?;
     let (context, entry_id) = (EventContext::of(&account, Actor::Operator), operator.message_id());
     let done = operator.store.enable_account(context, entry_id, operator.now()).await?;
-    println!("{typed} ({}) {}", account.id.as_str(), if done { "is enabled" } else { "was not disabled" });
+    print_line!("{typed} ({}) {}", account.id.as_str(), if done { "is enabled" } else { "was not disabled" });
     Ok(())
 }
 
@@ -37,7 +38,7 @@ pub async fn end_sessions(operator: &Operator, typed: &str) -> Result<(), Failur
     let account = load(operator, typed).await?;
     let (context, entry_id) = (EventContext::of(&account, Actor::Operator), operator.message_id());
     operator.store.end_all_sessions(context, entry_id, operator.now()).await?;
-    println!("all sessions of {typed} ({}) have ended", account.id.as_str());
+    print_line!("all sessions of {typed} ({}) have ended", account.id.as_str());
     Ok(())
 }
 
@@ -53,7 +54,7 @@ pub async fn end_all_sessions(operator: &Operator, after: Option<&AccountId>) ->
             Err(failure) => {
                 // Ending sessions twice does no harm, so the next run repeats the whole page.
                 let from = last.map(|id| format!(" --after {}", id.as_str())).unwrap_or_default();
-                eprintln!("ended for {ended} accounts; continue with: accounts end-sessions --all{from}");
+                tell!("ended for {ended} accounts; continue with: accounts end-sessions --all{from}");
                 return Err(failure);
             }
         };
@@ -62,10 +63,10 @@ pub async fn end_all_sessions(operator: &Operator, after: Option<&AccountId>) ->
         if next.is_none() {
             break;
         }
-        eprintln!("{ended} accounts");
+        tell!("{ended} accounts");
         cursor = next;
     }
-    println!("all sessions of {ended} accounts have ended");
+    print_line!("all sessions of {ended} accounts have ended");
     Ok(())
 }
 

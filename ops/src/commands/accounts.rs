@@ -10,7 +10,7 @@ use crate::error::Failure;
 #[derive(Debug, Subcommand)]
 pub enum Accounts {
     /// Creates the accounts of a file with one JSON object a line: username, email, kind (regular or sso),
-    /// password or `password_hash` (Argon2id, bcrypt, scrypt or PBKDF2, as PHC string, in the Modular Crypt Format, as
+    /// password or `password_hash` (Argon2id, Argon2i, bcrypt, scrypt or PBKDF2, as PHC string, in the Modular Crypt Format, as
     /// Django has it, or as exported), locale, `external_id`; `backup_email` with `backup_confirmed_at`, `disabled_at`,
     /// `created_at`. If a line is wrong, no account is created. A username that looks like that of another account is refused.
     Import(Import),

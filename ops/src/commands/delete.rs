@@ -4,6 +4,7 @@ use shared::store::{Deleting, Deletion};
 
 use super::{Operator, account_admin, show};
 use crate::error::Failure;
+use crate::output::print_line;
 
 /// How often an account is read that changes while it is deleted.
 const READS: usize = 5;
@@ -38,6 +39,6 @@ pub async fn run(operator: &Operator, typed: &str, yes: bool) -> Result<(), Fail
             format!("{typed} ({}) is being changed, and is not deleted: run this again", id.as_str());
         return Err(Failure::Input(vec![problem]));
     }
-    println!("{typed} ({}) is deleted\n{REMAINS}", id.as_str());
+    print_line!("{typed} ({}) is deleted\n{REMAINS}", id.as_str());
     Ok(())
 }

@@ -11,6 +11,7 @@ use super::pace::Pace;
 use super::progress::Progress;
 use super::{Connection, Operator};
 use crate::error::Failure;
+use crate::output::{print_line, tell};
 
 /// The waits, in seconds, before events are put again that EventBridge did not take. When it has taken none for four minutes, it is
 /// down and not busy.
@@ -61,7 +62,7 @@ pub async fn run(command: Events, connection: &Connection) -> Result<(), Failure
     let addresses = if addresses { Addresses::Included } else { Addresses::LeftOut };
     let bus = Some(&bus).filter(|_| !dry_run);
     let (events, unreadable) = republish(&operator, bus, (from, to), addresses).await?;
-    println!(
+    print_line!(
         "events {}: {events}",
         if dry_run { "that would be put on the bus" } else { "put on the bus again" }
     );
@@ -85,7 +86,7 @@ async fn republish(
         let batch = pace.call(async || operator.store.list_history(time, next.as_ref()).await).await?;
         for (partition, event_id) in &batch.unreadable {
             progress.end();
-            eprintln!("the row {partition} {event_id} cannot be read");
+            tell!("the row {partition} {event_id} cannot be read");
         }
         unreadable += batch.unreadable.len();
         let event = |row: &HistoryRow| PublishedEvent::new(row.context(), &row.activity, addresses);

@@ -14,6 +14,7 @@ use super::pace::{MOST_AT_A_TIME, Pace};
 use super::progress::Progress;
 use super::{Connection, Operator};
 use crate::error::Failure;
+use crate::output::tell;
 
 /// What is written at once.
 const BUFFERED_BYTES: usize = 64 * 1_024;
@@ -53,9 +54,9 @@ pub async fn run(connection: &Connection) -> Result<(), Failure> {
     let operator = Operator::connect(connection).await?;
     let Counts { accounts, waiting, unreadable } =
         export(&operator, &mut tokio::fs::File::from_std(pipe)).await?;
-    eprintln!("{accounts} accounts exported; the export is complete");
+    tell!("{accounts} accounts exported; the export is complete");
     if waiting > 0 {
-        eprintln!("{waiting} new backup emails are left out, because their waiting period is not over");
+        tell!("{waiting} new backup emails are left out, because their waiting period is not over");
     }
     if unreadable > 0 {
         let problem = format!("{unreadable} accounts cannot be read, and are not in the export");
@@ -100,7 +101,7 @@ async fn export(
                 Read::Gone => {}
                 Read::Unreadable(id) => {
                     counts.unreadable += 1;
-                    eprintln!("account {} cannot be read", id.as_str());
+                    tell!("account {} cannot be read", id.as_str());
                 }
             }
             if buffer.len() >= BUFFERED_BYTES {

@@ -17,6 +17,7 @@ use super::import_summary::{Outcome, Summary};
 use super::progress::Progress;
 use super::{Connection, Operator, usernames};
 use crate::error::Failure;
+use crate::output::{print_line, tell};
 
 /// The options of the command.
 #[derive(Debug, Args)]
@@ -65,9 +66,9 @@ pub async fn run(options: &Import, connection: &Connection) -> Result<(), Failur
     let run = Run::new(&operator, options.skip_existing);
     let created = create(options, &run, &source, &checked, &mut refused).await;
     if run.throttled() > 0 {
-        eprintln!("{} calls were throttled, or not answered, and made again", run.throttled());
+        tell!("{} calls were throttled, or not answered, and made again", run.throttled());
     }
-    println!("{}", created?);
+    print_line!("{}", created?);
     refused.into_result()
 }
 
@@ -115,7 +116,7 @@ async fn create(
         }
     };
     progress.end();
-    eprintln!("stopped; continue with: {}", command(options, last + 1));
+    tell!("stopped; continue with: {}", command(options, last + 1));
     Err(failure)
 }
 
@@ -166,9 +167,9 @@ async fn dry_run(
             progress.show(checked.before + free + existing, String::new);
         }
     } else {
-        eprintln!("not compared with accounts that exist: no tables are named in the environment");
+        tell!("not compared with accounts that exist: no tables are named in the environment");
     }
-    println!("{free} accounts would be created, {existing} exist already; nothing was written");
+    print_line!("{free} accounts would be created, {existing} exist already; nothing was written");
     refused.into_result()
 }
 

@@ -1,9 +1,8 @@
 //! The first pass over a file: every line is checked, alone and against the others, before the first account is created.
-use std::collections::BTreeSet;
-
 use domain::Timestamp;
 
-use super::import_lines::{Parsed, Secret, parse};
+use super::import_kinds::Kinds;
+use super::import_lines::{Parsed, parse};
 use super::import_refused::Refused;
 use super::import_seen::{Repeated, Same, Seen};
 use super::import_source::{Line, Source};
@@ -11,17 +10,14 @@ use super::progress::Progress;
 use super::usernames;
 use crate::error::Failure;
 
-/// The kinds of hashes are named up to this many; `FormerHashes` takes four.
-const MOST_KINDS: usize = 32;
-
 /// What the first pass has found.
 pub struct Checked {
     /// How many lines can be imported.
     pub good: u64,
     /// How many of them are before the line to continue with.
     pub before: u64,
-    /// Of the hashes of other systems, as the parameter `FormerHashes` names them.
-    pub kinds: BTreeSet<String>,
+    /// Of all hashes of the file, also of accounts that an earlier run has created.
+    pub kinds: Kinds,
     /// Lines that have a name of an earlier one, in their order.
     repeated: Vec<Repeated>,
     now: Timestamp,
@@ -30,7 +26,7 @@ pub struct Checked {
 impl Checked {
     /// Checks all lines. Those before `from` were reported by the run before, but they still count for the others.
     pub fn new(source: &Source, refused: &mut Refused, from: u32, now: Timestamp) -> Result<Self, Failure> {
-        let (mut seen, mut good, mut before, mut kinds) = (Seen::new(), 0, 0, BTreeSet::new());
+        let (mut seen, mut good, mut before, mut kinds) = (Seen::new(), 0, 0, Kinds::default());
         let mut progress = Progress::new("lines checked", None, 0);
         for line in source.lines()? {
             let line = line?;
@@ -40,9 +36,7 @@ impl Checked {
                     good += 1;
                     before += u64::from(line.number < from);
                     seen.add(&parsed);
-                    if kinds.len() < MOST_KINDS {
-                        kinds.extend(kind(&parsed));
-                    }
+                    kinds.add(&parsed);
                 }
                 Err(problem) if line.number >= from => refused.add(line.number, &problem)?,
                 Err(_) => {}
@@ -111,13 +105,5 @@ fn parse_line(line: &Line, now: Timestamp) -> Result<Parsed, String> {
     match &line.text {
         Ok(text) => parse(line.number, text, now),
         Err(problem) => Err(problem.clone()),
-    }
-}
-
-/// The kind of the line's hash, if that of another system takes its own time to verify.
-fn kind(line: &Parsed) -> Option<String> {
-    match &line.password {
-        Some(Secret::Hash(hash)) if !hash.is_current() => Some(hash.cost().to_string()),
-        _ => None,
     }
 }

@@ -180,7 +180,7 @@ mod tests {
                 "an sso account has no password and no backup",
             ),
             (&with(r#""password":"x","password_hash":"y""#), "exclude each other"),
-            (&with(r#""password_hash":"x""#), "password_hash: not a hash of Argon2id, bcrypt"),
+            (&with(r#""password_hash":"x""#), "password_hash: not a hash of Argon2id, Argon2i, bcrypt"),
             (&with(r#""locale":"tlh""#), "there are no texts for the locale"),
             (&with(r#""age":7"#), "unknown field `age`"),
             (&with(r#""kind":"sso""#), "duplicate field `kind`"),

@@ -11,6 +11,7 @@ mod history;
 mod import;
 mod import_check;
 mod import_create;
+mod import_kinds;
 mod import_lines;
 mod import_refused;
 mod import_seen;

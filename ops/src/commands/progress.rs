@@ -2,6 +2,8 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
+use crate::output::tell;
+
 /// A terminal is written to at most this often.
 const REDRAWN: Duration = Duration::from_millis(250);
 /// A log gets a line after so many, and later after ten times as many.
@@ -36,14 +38,14 @@ impl Progress {
                 let _ = write!(io::stderr(), "\r\x1b[K{}", self.line(done, now));
             }
         } else if is_logged(done) {
-            eprintln!("{}{}", self.line(done, Instant::now()), note());
+            tell!("{}{}", self.line(done, Instant::now()), note());
         }
     }
 
     /// Ends the line of a terminal.
     pub fn end(&mut self) {
         if self.drawn.take().is_some() {
-            eprintln!();
+            tell!("");
         }
     }
 

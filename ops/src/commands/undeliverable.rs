@@ -5,6 +5,7 @@ use shared::store::UndeliverableEmail;
 
 use super::Operator;
 use crate::error::Failure;
+use crate::output::{print_line, tell};
 
 /// How often an account is read that others change at the same time.
 const READS: usize = 3;
@@ -34,9 +35,9 @@ pub async fn run(command: Undeliverable, operator: &Operator) -> Result<(), Fail
 async fn list(operator: &Operator) -> Result<(), Failure> {
     let found = operator.store.list_undeliverable().await?;
     for one in &found {
-        println!("{}", line(one));
+        print_line!("{}", line(one));
     }
-    eprintln!("{}", counted(found.len()));
+    tell!("{}", counted(found.len()));
     Ok(())
 }
 
@@ -67,7 +68,7 @@ async fn allow(operator: &Operator, typed: &str) -> Result<(), Failure> {
     let address = EmailAddress::parse(typed)
         .map_err(|why| Failure::Input(vec![format!("{typed:?} is no address: {why}")]))?;
     let was_suppressed = operator.suppressions.remove(&address).await?;
-    println!(
+    print_line!(
         "{typed} {}",
         if was_suppressed {
             "is no longer on the suppression list of SES"
@@ -77,18 +78,18 @@ async fn allow(operator: &Operator, typed: &str) -> Result<(), Failure> {
     );
     for _ in 0..READS {
         let Some(id) = operator.store.find_owner(&address, operator.now()).await? else {
-            println!("no account has it");
+            print_line!("no account has it");
             return Ok(());
         };
         let account = operator.store.load_account(&id).await?;
         let found =
             account.as_ref().and_then(|account| Some((account, account.find_delivered_to(&address)?)));
         let Some((account, (to, confirmed))) = found else {
-            println!("it is a former address of the account {}", id.as_str());
+            print_line!("it is a former address of the account {}", id.as_str());
             return Ok(());
         };
         if confirmed.delivery.undeliverable.is_none() {
-            println!("the account {} does not say that email to it fails", id.as_str());
+            print_line!("the account {} does not say that email to it fails", id.as_str());
             return Ok(());
         }
         if operator
@@ -96,7 +97,7 @@ async fn allow(operator: &Operator, typed: &str) -> Result<(), Failure> {
             .allow_delivery(account, (to, confirmed), operator.message_id(), operator.now())
             .await?
         {
-            println!(
+            print_line!(
                 "the account {} no longer says that email to its {} email fails",
                 id.as_str(),
                 words(to)

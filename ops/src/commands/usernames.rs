@@ -7,6 +7,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use super::Operator;
 use super::pace::Pace;
 use crate::error::Failure;
+use crate::output::tell;
 
 /// Claims written at a time.
 const AT_A_TIME: usize = 16;
@@ -48,9 +49,7 @@ pub async fn claim_looks(operator: &Operator) -> Result<(), Failure> {
         for id in found.alike.iter().chain(&refused) {
             if alike.len() < MOST_NAMED && alike.insert(id.as_str().to_owned()) {
                 let id = id.as_str();
-                eprintln!(
-                    "the username of account {id} looks like that of another account; both keep theirs"
-                );
+                tell!("the username of account {id} looks like that of another account; both keep theirs");
             }
         }
         next = found.next;
