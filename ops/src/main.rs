@@ -4,6 +4,7 @@
 mod commands;
 mod error;
 mod output;
+mod shell;
 
 use std::process::ExitCode;
 
@@ -17,7 +18,7 @@ use commands::events::{self, Events};
 use commands::keys::{self, Keys};
 
 #[derive(Parser)]
-#[command(name = "ops", about = "Operates a Sparekey deployment.", version)]
+#[command(name = "ops", about = "Operates a Sparekey deployment.", version, after_help = error::EXIT_STATUSES)]
 struct Arguments {
     #[command(flatten)]
     connection: Connection,

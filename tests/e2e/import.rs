@@ -83,7 +83,7 @@ async fn a_run_that_is_ended_by_a_signal_says_the_command_that_goes_on() -> Resu
     let stack = start().await?;
     let path = file("ended-accounts.jsonl", (1..=LINES).map(|number| line(number, 1_000)))?;
     let refused = format!("{path}.refused");
-    let mut arguments = vec!["accounts", "import", &path, "--refused", &refused];
+    let mut arguments = vec!["accounts", "import", &path, "--refused", &refused, "--region", "us-east-1"];
     let (mut import, mut lines, _) = begin(&mut command(&stack, &arguments).await?).await?;
     let id = import.id().context("it runs")?.to_string();
     ensure!(Command::new("kill").args(["-TERM", &id]).status().await?.success(), "no signal");
@@ -92,10 +92,11 @@ async fn a_run_that_is_ended_by_a_signal_says_the_command_that_goes_on() -> Resu
         said.push_str(&line);
         said.push('\n');
     }
-    assert_eq!(import.wait().await?.code(), Some(130), "{said}");
-    let (_, from) = said
-        .split_once("stopped; continue with: accounts import --skip-existing --from ")
+    assert_eq!(import.wait().await?.code(), Some(143), "{said}");
+    let (program, from) = said
+        .split_once(" --region us-east-1 accounts import --skip-existing --from ")
         .context("a command")?;
+    assert!(program.contains("stopped; continue with: ") && program.ends_with("ops"), "{said}");
     let (from, rest) = from.split_once(' ').context("a line")?;
     assert!(rest.starts_with(&format!("--refused {refused} {path}")), "{said}");
     arguments.extend(["--skip-existing", "--from", from]);
@@ -142,7 +143,7 @@ async fn a_run_that_ends_anywhere_and_goes_on_ends_like_one_that_never_ended() -
     };
     let _ = std::fs::remove_file(report("whole"));
     let (code, said) = run(&whole, &report("whole")).await?;
-    assert_eq!(code, Some(2), "{said}");
+    assert_eq!(code, Some(3), "{said}");
     assert!(said.contains("57 accounts created") && said.contains("3 lines are refused"), "{said}");
     let (expected, refused) = (outcome(&whole)?, std::fs::read_to_string(report("whole"))?);
     let mut numbers: Vec<u64> = refused
@@ -181,7 +182,7 @@ async fn a_run_that_ends_anywhere_and_goes_on_ends_like_one_that_never_ended() -
         stack.faults().clear();
         assert!(imported(&stack)? <= LINES, "{name}");
         let (code, said) = run(&stack, &report(name)).await?;
-        assert_eq!(code, Some(2), "{name}: {said}");
+        assert_eq!(code, Some(3), "{name}: {said}");
         assert_eq!(outcome(&stack)?, expected, "{name}");
         let sorted = |text: &str| {
             let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
@@ -266,15 +267,28 @@ async fn a_run_that_fails_on_the_way_names_the_line_to_continue_with() -> Result
     let path = file("one-is-taken.jsonl", lines)?;
     let (code, said) = ops(&stack, &["accounts", "import", &path]).await?;
     assert_eq!(code, Some(2), "{said}");
-    let goes_on = format!("stopped; continue with: accounts import --skip-existing --from 3 {path}");
-    assert!(said.contains(&goes_on), "{said}");
+    let goes_on = format!("ops accounts import --skip-existing --from 3 {path}\n");
+    assert!(said.contains(&goes_on) && said.contains("2 accounts created\n"), "{said}");
+    let (code, said) =
+        ops(&stack, &["accounts", "import", &path, "--dry-run", "--from", "3", "--skip-existing"]).await?;
+    assert!(code == Some(3) && said.contains("2 accounts would be created, 0 exist already"), "{said}");
     let (code, said) = ops(&stack, &["accounts", "import", &path, "--skip-existing", "--from", "3"]).await?;
-    assert_eq!(code, Some(2), "{said}");
+    assert_eq!(code, Some(3), "{said}");
     let refused = "line 3: username \"person3\": the email is taken by an account that exists already";
     assert!(said.contains(refused), "{said}");
     assert_eq!(imported(&stack)?, 4);
-    let (code, said) = ops(&stack, &["accounts", "import", &path, "--from", "3"]).await?;
-    assert!(code == Some(2) && said.contains("--skip-existing"), "{said}");
+    for (arguments, says) in [
+        (&["--from", "3"][..], "--skip-existing"),
+        (&["--skip-existing", "--from", "7"], "--from 7: the file ends with line 5"),
+        (&["--skip-existing", "--from", "0"], "0 is not in 1.."),
+        (&["--refused", "-"], "standard output has the outcome"),
+    ] {
+        let (code, said) = ops(&stack, &[&["accounts", "import", &path], arguments].concat()).await?;
+        assert!(code == Some(2) && said.contains(says), "{said}");
+    }
+    let (code, said) = ops(&stack, &["accounts", "import", &path, "--dry-run"]).await?;
+    let stops = "the import would stop at line 1, whose name is taken, after 0 accounts; with --refused FILE or --skip-existing it would go on";
+    assert!(code == Some(3) && said.starts_with(stops), "{said}");
     stack.stop().await;
     Ok(())
 }
@@ -303,8 +317,8 @@ async fn wrong_lines_stop_an_import_before_it_begins_and_a_dry_run_writes_nothin
     let _ = std::fs::remove_file(&report);
     let dry = ["accounts", "import", &path, "--dry-run", "--skip-existing", "--refused", &report];
     let (code, said) = ops(&stack, &dry).await?;
-    assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("1 accounts would be created, 1 exist already; nothing was written"), "{said}");
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("1 account would be created, 1 exists already; nothing was written"), "{said}");
     let refused = std::fs::read_to_string(&report)?;
     let reasons: Vec<Value> = refused.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     let reasons: Vec<_> =

@@ -78,7 +78,8 @@ pub async fn run(command: Accounts, connection: &Connection) -> Result<(), Failu
             account_admin::end_sessions(&connected().await?, &account).await
         }
         Accounts::EndSessions { after, .. } => {
-            account_admin::end_all_sessions(&connected().await?, after.map(AccountId::new).as_ref()).await
+            let after = after.map(AccountId::new);
+            account_admin::end_all_sessions(&connected().await?, after.as_ref(), connection).await
         }
     }
 }

@@ -101,7 +101,11 @@ pub async fn run(command: Clients, connection: &Connection) -> Result<(), Failur
         Clients::RotateSecret { client, end_former } => {
             let id = parse_id(&client)?;
             let operator = Operator::connect_to_clients(connection).await?;
-            if end_former { end_former_secret(&operator, &id).await } else { rotate(&operator, &id).await }
+            if end_former {
+                end_former_secret(&operator, &id).await
+            } else {
+                rotate(&operator, &id, connection).await
+            }
         }
         Clients::Remove { client } => {
             let id = parse_id(&client)?;
@@ -283,7 +287,7 @@ async fn change(operator: &Operator, id: &ClientId, changes: Changes) -> Result<
 }
 
 /// Makes another secret. With one that is being replaced already, a third would end the secret that the client may still use.
-async fn rotate(operator: &Operator, id: &ClientId) -> Result<(), Failure> {
+async fn rotate(operator: &Operator, id: &ClientId, connection: &Connection) -> Result<(), Failure> {
     let (name, secrets) = secrets_of(operator, id).await?;
     if secrets.former.is_some() {
         return Err(Failure::Input(vec![format!(
@@ -293,7 +297,8 @@ async fn rotate(operator: &Operator, id: &ClientId) -> Result<(), Failure> {
     let secret = operator.entropy.client_secret();
     replace(operator, id, &secrets, &secrets.clone().rotated(operator.now(), &secret)).await?;
     print_secret(&secret);
-    tell!("The former secret works too, until: clients rotate-secret {} --end-former", id.as_str());
+    let (program, id) = (connection.program(), id.as_str());
+    tell!("The former secret works too, until: {program} clients rotate-secret --end-former -- {id}");
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use shared::store::{QueuedEmail, ResendRefused};
 use super::undeliverable::{self, Undeliverable};
 use super::{Connection, Operator};
 use crate::error::Failure;
-use crate::output::{print_line, tell};
+use crate::output::{counted, print_line, tell};
 
 /// Commands for emails.
 #[derive(Debug, Subcommand)]
@@ -48,7 +48,8 @@ async fn list_unsent(operator: &Operator) -> Result<(), Failure> {
     for id in &unsent.unreadable {
         print_line!("{}  cannot be read: report it without its item", id.as_str());
     }
-    tell!("{} emails were not sent", unsent.requests.len() + unsent.unreadable.len());
+    let all = u64::try_from(unsent.requests.len() + unsent.unreadable.len()).unwrap_or_default();
+    tell!("{} not sent", counted(all, "email was", "emails were"));
     Ok(())
 }
 
@@ -70,7 +71,8 @@ async fn resend_all(operator: &Operator) -> Result<(), Failure> {
     for id in &unsent.unreadable {
         print_line!("{} is not sent again: it cannot be read", id.as_str());
     }
-    print_line!("{asked} of {} emails are queued again", unsent.requests.len() + unsent.unreadable.len());
+    let all = u64::try_from(unsent.requests.len() + unsent.unreadable.len()).unwrap_or_default();
+    print_line!("{asked} of {} queued again", counted(all, "email is", "emails are"));
     Ok(())
 }
 

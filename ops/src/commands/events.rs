@@ -11,7 +11,7 @@ use super::pace::Pace;
 use super::progress::Progress;
 use super::{Connection, Operator};
 use crate::error::Failure;
-use crate::output::{print_line, tell};
+use crate::output::{counted, print_line, tell};
 
 /// The waits, in seconds, before events are put again that EventBridge did not take. When it has taken none for four minutes, it is
 /// down and not busy.
@@ -50,7 +50,11 @@ fn time(text: &str) -> Result<Timestamp, &'static str> {
 pub async fn run(command: Events, connection: &Connection) -> Result<(), Failure> {
     let Events::Republish { bus: name, from, to, addresses, dry_run } = command;
     let operator = Operator::connect(connection).await?;
-    let to = to.unwrap_or_else(|| operator.now());
+    let now = operator.now();
+    if from > now {
+        return Err(Failure::Input(vec!["--from is in the future".into()]));
+    }
+    let to = to.unwrap_or(now);
     if to < from {
         return Err(Failure::Input(vec!["--to is before --from".into()]));
     }
@@ -67,7 +71,8 @@ pub async fn run(command: Events, connection: &Connection) -> Result<(), Failure
         if dry_run { "that would be put on the bus" } else { "put on the bus again" }
     );
     if unreadable > 0 {
-        return Err(Failure::Input(vec![format!("{unreadable} rows of the history cannot be read")]));
+        let rows = counted(unreadable, "row", "rows");
+        return Err(Failure::LeftOut(vec![format!("{rows} of the history cannot be read")]));
     }
     Ok(())
 }
@@ -78,7 +83,7 @@ async fn republish(
     bus: Option<&EventBus>,
     time: (Timestamp, Timestamp),
     addresses: Addresses,
-) -> Result<(u64, usize), Failure> {
+) -> Result<(u64, u64), Failure> {
     let pace = Pace::new(operator.entropy.clone());
     let mut progress = Progress::new("events", None, 0);
     let (mut events, mut unreadable, mut next) = (0, 0, None::<Cursor>);
@@ -88,7 +93,7 @@ async fn republish(
             progress.end();
             tell!("the row {partition} {event_id} cannot be read");
         }
-        unreadable += batch.unreadable.len();
+        unreadable += u64::try_from(batch.unreadable.len()).unwrap_or_default();
         let event = |row: &HistoryRow| PublishedEvent::new(row.context(), &row.activity, addresses);
         let found: Vec<_> = batch.rows.iter().map(event).collect();
         if let Some(bus) = bus {

@@ -27,9 +27,10 @@ impl Checked {
     /// Checks all lines. Those before `from` were reported by the run before, but they still count for the others.
     pub fn new(source: &Source, refused: &mut Refused, from: u32, now: Timestamp) -> Result<Self, Failure> {
         let (mut seen, mut good, mut before, mut kinds) = (Seen::new(), 0, 0, Kinds::default());
-        let mut progress = Progress::new("lines checked", None, 0);
+        let (mut progress, mut last) = (Progress::new("lines checked", None, 0), 0);
         for line in source.lines()? {
             let line = line?;
+            last = line.number;
             progress.show(line.number.into(), String::new);
             match parse_line(&line, now) {
                 Ok(parsed) => {
@@ -51,8 +52,11 @@ impl Checked {
         let checked = Self { good, before, kinds, repeated, now };
         checked.report_repeated(source, refused, from)?;
         source.check_unchanged()?;
-        if good == 0 && refused.count() == 0 && from <= 1 {
+        if last == 0 {
             return Err(Failure::Input(vec!["the file has no accounts".into()]));
+        }
+        if from > last.saturating_add(1) {
+            return Err(Failure::Input(vec![format!("--from {from}: the file ends with line {last}")]));
         }
         Ok(checked)
     }
@@ -84,7 +88,7 @@ impl Checked {
         Ok(())
     }
 
-    /// The lines that can be imported, from this one on, read again.
+    /// The lines that can be imported, from this one on, read again. Fails at the first line after the file was changed.
     pub fn good_lines<'s>(
         &'s self,
         source: &'s Source,
@@ -92,10 +96,18 @@ impl Checked {
     ) -> Result<impl Iterator<Item = Result<Parsed, Failure>> + 's, Failure> {
         let is_repeated =
             |number: u32| self.repeated.binary_search_by_key(&number, |repeated| repeated.line).is_ok();
-        let parsed = move |line: std::io::Result<Line>| match line {
-            Err(error) => Some(Err(error.into())),
-            Ok(line) if line.number < from || is_repeated(line.number) => None,
-            Ok(line) => parse_line(&line, self.now).ok().map(Ok),
+        let parsed = move |line: std::io::Result<Line>| {
+            // Only what was checked is imported. Whatever was read after a change is seen here, because this looks later.
+            let line =
+                match line.map_err(Failure::from).and_then(|line| source.check_unchanged().map(|()| line)) {
+                    Ok(line) => line,
+                    Err(failure) => return Some(Err(failure)),
+                };
+            if line.number < from || is_repeated(line.number) {
+                return None;
+            }
+            // A line that does not parse was refused in the first pass.
+            parse_line(&line, self.now).ok().map(Ok)
         };
         Ok(source.lines()?.filter_map(parsed))
     }

@@ -61,7 +61,9 @@ impl Source {
         if state(&self.file)? == self.state {
             return Ok(());
         }
-        Err(Failure::Input(vec!["the file was changed while it was read".into()]))
+        Err(Failure::Input(vec![
+            "the file was changed while it was read: some of its lines were never checked".into(),
+        ]))
     }
 }
 

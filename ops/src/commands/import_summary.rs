@@ -60,13 +60,21 @@ impl Summary {
     }
 }
 
+impl Summary {
+    /// What was done so far, of a run that has come to no end.
+    pub fn counts(&self) -> String {
+        let created = format!("{} created", counted(self.made, "account", "accounts"));
+        match self.existed {
+            0 => created,
+            1 => format!("{created}\n1 existed already and was left alone"),
+            existed => format!("{created}\n{existed} existed already and were left alone"),
+        }
+    }
+}
+
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} created", counted(self.made, "account", "accounts"))?;
-        if self.existed > 0 {
-            let were = if self.existed == 1 { "was" } else { "were" };
-            write!(f, "\n{} existed already and {were} left alone", self.existed)?;
-        }
+        f.write_str(&self.counts())?;
         if !self.foreign.is_empty() {
             let kinds: Vec<_> = self.foreign.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
             write!(f, "\nhashes under Argon2id until the first sign-in replaces them: {}", kinds.join(", "))?;

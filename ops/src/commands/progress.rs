@@ -1,8 +1,8 @@
 //! How far a long command is: one line that is written over on a terminal, a line now and then in a log.
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::time::{Duration, Instant};
 
-use crate::output::tell;
+use crate::output::{self, tell};
 
 /// A terminal is written to at most this often.
 const REDRAWN: Duration = Duration::from_millis(250);
@@ -34,8 +34,7 @@ impl Progress {
             let now = Instant::now();
             if self.drawn.is_none_or(|drawn| now.duration_since(drawn) >= REDRAWN) {
                 self.drawn = Some(now);
-                // Nothing depends on what a terminal shows.
-                let _ = write!(io::stderr(), "\r\x1b[K{}", self.line(done, now));
+                output::write_over(&self.line(done, now));
             }
         } else if is_logged(done) {
             tell!("{}{}", self.line(done, Instant::now()), note());
@@ -45,7 +44,7 @@ impl Progress {
     /// Ends the line of a terminal.
     pub fn end(&mut self) {
         if self.drawn.take().is_some() {
-            tell!("");
+            output::end_line();
         }
     }
 

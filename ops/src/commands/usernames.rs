@@ -6,6 +6,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::Operator;
 use super::pace::Pace;
+use super::progress::Progress;
 use crate::error::Failure;
 use crate::output::tell;
 
@@ -34,7 +35,8 @@ pub fn shown(name: &str) -> String {
 /// look-alikes were refused. Those that look alike already keep their names, and are reported.
 pub async fn claim_looks(operator: &Operator) -> Result<(), Failure> {
     let pace = &Pace::new(operator.entropy.clone());
-    let (mut alike, mut next) = (BTreeSet::new(), None);
+    let (mut alike, mut next, mut compared) = (BTreeSet::new(), None, 0);
+    let mut progress = Progress::new("usernames of existing accounts compared by their looks", None, 0);
     loop {
         let found = pace.call(async || operator.store.find_unclaimed_looks(next.as_ref()).await).await?;
         let refused: Vec<_> = stream::iter(&found.unclaimed)
@@ -51,6 +53,10 @@ pub async fn claim_looks(operator: &Operator) -> Result<(), Failure> {
                 let id = id.as_str();
                 tell!("the username of account {id} looks like that of another account; both keep theirs");
             }
+        }
+        for _ in 0..found.usernames {
+            compared += 1;
+            progress.show(compared, String::new);
         }
         next = found.next;
         if next.is_none() {
