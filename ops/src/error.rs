@@ -1,6 +1,7 @@
 //! How a command fails: what went wrong, and what the operator can do about it.
 use std::process::ExitCode;
 
+use shared::config;
 use shared::error::chain;
 
 use crate::output::tell;
@@ -51,7 +52,11 @@ impl Failure {
             Self::Interrupted(Signal::Interrupt) => ExitCode::from(130),
             Self::Interrupted(Signal::Terminate) => ExitCode::from(143),
             Self::Environment(error) => {
-                tell!("error: {}", chain(&**error));
+                let said = chain(&**error);
+                tell!("error: {said}");
+                if let Some(advice) = advice(&said) {
+                    tell!("{advice}");
+                }
                 ExitCode::FAILURE
             }
         }
@@ -61,5 +66,68 @@ impl Failure {
 impl<E: std::error::Error + Send + Sync + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
         Self::Environment(Box::new(error))
+    }
+}
+
+/// The variables with names of tables.
+const TABLES: [&str; 7] = [
+    "ACCOUNTS_TABLE",
+    "LINKS_TABLE",
+    "SESSIONS_TABLE",
+    "LIMITS_TABLE",
+    "OUTBOX_TABLE",
+    "HISTORY_TABLE",
+    "CLIENTS_TABLE",
+];
+
+/// What to do about failures that AWS and its SDK name in their own words.
+fn advice(said: &str) -> Option<String> {
+    let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
+    if has(&["ResourceNotFoundException"]) {
+        let tables =
+            TABLES.iter().filter_map(|name| Some(format!("{name}={}", config::process_variable(name)?)));
+        let tables = tables.collect::<Vec<_>>().join(" ");
+        return Some(format!(
+            "one of these tables is not in this region of this AWS account; check --region, --profile and: {tables}"
+        ));
+    }
+    if has(&["provided credentials", "CredentialsNotLoaded", "credential provider was not enabled"]) {
+        return Some("no credentials: sign in (aws sso login), or choose others with --profile NAME".into());
+    }
+    if has(&["UnrecognizedClientException", "InvalidClientTokenId", "InvalidSignatureException"]) {
+        return Some(
+            "AWS does not know these credentials: they are wrong, or of another partition of AWS".into(),
+        );
+    }
+    if has(&["ExpiredToken", "token has expired", "TokenRefreshRequired"]) {
+        return Some("the credentials have expired: sign in again (aws sso login)".into());
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_aws_says_is_explained() {
+        for (said, advised) in [
+            (
+                "could not read an account: ResourceNotFoundException: Requested resource not found",
+                "one of these tables",
+            ),
+            ("dispatch failure: no providers in chain provided credentials", "no credentials: "),
+            (
+                "UnrecognizedClientException: The security token included in the request is invalid.",
+                "AWS does not know",
+            ),
+            (
+                "ExpiredTokenException: The security token included in the request is expired",
+                "the credentials have expired",
+            ),
+        ] {
+            assert!(advice(said).is_some_and(|advice| advice.starts_with(advised)), "{said}");
+        }
+        assert_eq!(advice("AccessDeniedException: not authorized"), None);
     }
 }

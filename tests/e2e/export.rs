@@ -189,7 +189,7 @@ async fn an_account_that_is_deleted_is_gone_and_its_names_are_free() -> Result<(
     let (code, said) = ops(&stack, &["accounts", "delete", "mina", "--yes"]).await?;
     assert!(code == Some(0) && said.contains(") is deleted\nwhat remains: "), "{said}");
     let (code, said) = ops(&stack, &["accounts", "delete", "mina", "--yes"]).await?;
-    assert_eq!((code, &*said), (Some(2), "no account has the username or email \"mina\"\n"));
+    assert_eq!((code, &*said), (Some(2), "no account has the username, email or id \"mina\"\n"));
 
     let items = stack.tables().items("AccountsTable")?;
     claims::assert_fit(&items, 0);

@@ -68,7 +68,7 @@ async fn an_operator_disables_enables_and_signs_out() -> Result<()> {
     for unknown in ["nobody", "nobody@example.com", "two words"] {
         let (code, said) = ops(&stack, &["accounts", "disable", unknown]).await?;
         assert_eq!(code, Some(2), "{said}");
-        assert_eq!(said, format!("no account has the username or email {unknown:?}\n"));
+        assert_eq!(said, format!("no account has the username, email or id {unknown:?}\n"));
     }
     let (code, said) = ops(&stack, &["accounts", "end-sessions"]).await?;
     assert!(code == Some(2) && said.contains("--all"), "{said}");

@@ -112,9 +112,18 @@ pub async fn load(operator: &Operator, typed: &str) -> Result<Account, Failure> 
 /// Finds the account of a username or address through the claims, which never lag.
 pub async fn find(operator: &Operator, typed: &str) -> Result<AccountId, Failure> {
     let found = match Identifier::parse(typed) {
-        Identifier::Username(username) => operator.store.find_by_username(&username).await?,
+        Identifier::Username(username) => match operator.store.find_by_username(&username).await? {
+            None => find_id(operator, typed).await?,
+            found => found,
+        },
         Identifier::Email(address) => operator.store.find_owner(&address, operator.now()).await?,
         Identifier::Neither(_) => None,
     };
-    found.ok_or_else(|| Failure::Input(vec![format!("no account has the username or email {typed:?}")]))
+    found.ok_or_else(|| Failure::Input(vec![format!("no account has the username, email or id {typed:?}")]))
+}
+
+/// An id as `show` prints it. Somebody's username may look like one, and comes first.
+async fn find_id(operator: &Operator, typed: &str) -> Result<Option<AccountId>, Failure> {
+    let id = AccountId::new(typed.to_owned());
+    Ok(operator.store.load_account(&id).await?.map(|account| account.id))
 }

@@ -1,5 +1,5 @@
 //! `ops accounts delete`: forgets an account, and says what remains.
-use domain::Actor;
+use domain::{Actor, Identifier};
 use shared::store::{Deleting, Deletion};
 
 use super::{Operator, account_admin, show};
@@ -17,13 +17,24 @@ DynamoDB (35 days, with point-in-time recovery); emails in mailboxes; exports, a
 
 /// Deletes an account. Without `yes` it only shows which one that would be.
 pub async fn run(operator: &Operator, typed: &str, yes: bool) -> Result<(), Failure> {
+    let id = account_admin::find(operator, typed).await?;
+    if let Some(account) = operator.store.load_account(&id).await?
+        && let Identifier::Email(address) = Identifier::parse(typed)
+        && account.find_delivered_to(&address).is_none()
+    {
+        // It may be somebody else's mailbox by now.
+        return Err(Failure::Input(vec![format!(
+            "{typed} is a former address of the account {}, whose username is {:?}; name the account by that or by its id",
+            id.as_str(),
+            account.username.as_str()
+        )]));
+    }
     if !yes {
         show::print(operator, typed).await?;
         return Err(Failure::Input(vec![
             "nothing was deleted; with --yes this account is deleted, and no undo brings it back".into(),
         ]));
     }
-    let id = account_admin::find(operator, typed).await?;
     for _ in 0..READS {
         let Some(account) = operator.store.load_account(&id).await? else { break };
         // From here on nobody signs in to it. If this is interrupted, the same command goes on.

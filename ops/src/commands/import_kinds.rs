@@ -19,11 +19,14 @@ pub struct Kinds {
     counts: Vec<(KdfCost, u64)>,
     /// Accounts with a hash of a kind beyond [`MOST_KINDS`].
     uncounted: u64,
+    /// Accounts whose hash is a mark of Django that they have no password.
+    unusable: u64,
 }
 
 impl Kinds {
     /// Adds the hash of a line, if that of another system takes its own time to verify.
     pub fn add(&mut self, line: &Parsed) {
+        self.unusable += u64::from(line.is_marked_unusable);
         if let Some(Secret::Hash(hash)) = &line.password
             && !hash.is_current()
         {
@@ -67,6 +70,13 @@ fn sorted(mut kinds: Vec<(KdfCost, u64)>) -> Vec<(KdfCost, u64)> {
 /// Each line begins with a line feed, because they follow others. Nothing if there are no such hashes.
 impl fmt::Display for Kinds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.unusable > 0 {
+            let accounts = counted(self.unusable, "account has", "accounts have");
+            write!(
+                f,
+                "\nin the file {accounts} no password (a hash that begins with !): the owner signs in by a link"
+            )?;
+        }
         if self.counts.is_empty() {
             return Ok(());
         }
@@ -141,6 +151,12 @@ mod tests {
              pbkdf2-sha256$i=1000000,l=32 bcrypt$c=12,l=23\
              \nPBKDF2 with the most iterations covers all kinds with fewer"
         );
+    }
+
+    #[test]
+    fn accounts_without_a_password_are_counted() {
+        let kinds = Kinds { unusable: 2, ..Kinds::default() };
+        assert!(kinds.to_string().starts_with("\nin the file 2 accounts have no password"), "{kinds}");
     }
 
     #[test]
