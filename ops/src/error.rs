@@ -91,7 +91,12 @@ fn advice(said: &str) -> Option<String> {
             "one of these tables is not in this region of this AWS account; check --region, --profile and: {tables}"
         ));
     }
-    if has(&["provided credentials", "CredentialsNotLoaded", "credential provider was not enabled"]) {
+    if has(&[
+        "provided credentials",
+        "CredentialsNotLoaded",
+        "credential provider was not enabled",
+        "no credentials found",
+    ]) {
         return Some("no credentials: sign in (aws sso login), or choose others with --profile NAME".into());
     }
     if has(&["UnrecognizedClientException", "InvalidClientTokenId", "InvalidSignatureException"]) {

@@ -50,7 +50,11 @@ async fn begin(command: &mut Command) -> Result<(Child, tokio::io::Lines<BufRead
     let mut lines = BufReader::new(import.stderr.take().context("it is piped")?).lines();
     let checked = lines.next_line().await?.context("it says how far the check is")?;
     ensure!(checked.starts_with("1000 lines checked ("), "{checked}");
-    let said = lines.next_line().await?.context("it says how far it is")?;
+    let mut said = lines.next_line().await?.context("it says how far it is")?;
+    // A busy machine may make DynamoDB slow.
+    while said.starts_with("no answer from DynamoDB") {
+        said = lines.next_line().await?.context("it says how far it is")?;
+    }
     Ok((import, lines, said))
 }
 
@@ -271,7 +275,7 @@ async fn a_run_that_fails_on_the_way_names_the_line_to_continue_with() -> Result
     assert!(said.contains(&goes_on) && said.contains("2 accounts created\n"), "{said}");
     let (code, said) =
         ops(&stack, &["accounts", "import", &path, "--dry-run", "--from", "3", "--skip-existing"]).await?;
-    assert!(code == Some(3) && said.contains("2 accounts would be created, 0 exist already"), "{said}");
+    assert!(code == Some(3) && said.contains("0 accounts would be created, 2 exist already"), "{said}");
     let (code, said) = ops(&stack, &["accounts", "import", &path, "--skip-existing", "--from", "3"]).await?;
     assert_eq!(code, Some(3), "{said}");
     let refused = "line 3: username \"person3\": the email is taken by an account that exists already";

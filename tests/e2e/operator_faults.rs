@@ -63,7 +63,8 @@ async fn a_command_ends_quietly_when_nobody_reads_and_goes_on_without_a_terminal
     assert_eq!((show.wait().await?.code(), &*said), (Some(141), ""));
 
     let full = || std::fs::OpenOptions::new().write(true).open("/dev/full");
-    let output = command(&stack, &["accounts", "show", "mina"]).await?.stdout(full()?).output().await?;
+    let mut show = command(&stack, &["accounts", "show", "mina"]).await?;
+    let output = show.stdout(full()?).stderr(Stdio::piped()).spawn()?.wait_with_output().await?;
     let said = String::from_utf8(output.stderr)?;
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.starts_with("error: cannot write to standard output: "), "{said}");
