@@ -15,13 +15,11 @@ fn path(name: &str) -> String {
 }
 
 fn lines(numbers: impl Iterator<Item = usize>) -> String {
-    numbers
-        .map(|number| {
-            let email = format!("person{number}@example.com");
-            let line = json!({ "username": format!("person{number}"), "email": email, "kind": "sso" });
-            format!("{line}\n")
-        })
-        .collect()
+    let line = |number: usize| {
+        let email = format!("person{number}@example.com");
+        json!({ "username": format!("person{number}"), "email": email, "kind": "sso" }).to_string()
+    };
+    numbers.map(line).chain([String::new()]).collect::<Vec<_>>().join("\n")
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -90,11 +90,11 @@ impl fmt::Display for Kinds {
         }
         let to_name = self.to_name();
         let (named, others) = to_name.split_at(to_name.len().min(FormerHashes::MOST));
-        let names: Vec<_> = named.iter().map(|(cost, _)| cost.to_string()).collect();
+        let costs: Vec<_> = named.iter().map(|(cost, _)| cost.to_string()).collect();
         write!(
             f,
             "\nset FormerHashes to these until then, or the time of a sign-in tells whose account it is: {}",
-            names.join(" ")
+            costs.join(" ")
         )?;
         if to_name.len() < listed.len() {
             write!(f, "\nPBKDF2 with the most iterations covers all kinds with fewer")?;

@@ -33,7 +33,7 @@ impl Source {
         let unreadable =
             |error: io::Error| Failure::Input(vec![format!("cannot read {}: {error}", path.display())]);
         if path.as_os_str() == "-" {
-            return Ok(Self::of(keep(&mut io::stdin().lock(), entropy).map_err(not_kept)?)?);
+            return Ok(Self::of(keep(&mut io::stdin().lock(), entropy).map_err(|error| not_kept(&error))?)?);
         }
         let mut file = File::open(path).map_err(unreadable)?;
         let metadata = file.metadata().map_err(unreadable)?;
@@ -41,7 +41,11 @@ impl Source {
             return Err(unreadable(io::ErrorKind::IsADirectory.into()));
         }
         // A pipe has a name too: `<(age -d …)` of a shell.
-        Ok(Self::of(if metadata.is_file() { file } else { keep(&mut file, entropy).map_err(not_kept)? })?)
+        Ok(Self::of(if metadata.is_file() {
+            file
+        } else {
+            keep(&mut file, entropy).map_err(|error| not_kept(&error))?
+        })?)
     }
 
     fn of(file: File) -> io::Result<Self> {
@@ -72,7 +76,7 @@ fn state(file: &File) -> io::Result<(u64, Option<SystemTime>)> {
     Ok((metadata.len(), metadata.modified().ok()))
 }
 
-fn not_kept(error: io::Error) -> Failure {
+fn not_kept(error: &io::Error) -> Failure {
     let directory = std::env::temp_dir();
     let problem = format!("cannot keep a copy of the input in {} (TMPDIR): {error}", directory.display());
     io::Error::new(error.kind(), problem).into()

@@ -57,7 +57,7 @@ impl Connection {
         let mut program = own.map_or_else(|| "cargo ops".to_owned(), |path| quoted(&path));
         for (option, value) in [("--profile", &self.profile), ("--region", &self.region)] {
             if let Some(value) = value {
-                program.push_str(&format!(" {option} {}", quoted(value)));
+                program.extend([" ", option, " ", &quoted(value)]);
             }
         }
         program

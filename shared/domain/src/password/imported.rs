@@ -321,6 +321,8 @@ mod tests {
     #[test]
     fn what_cannot_be_imported_says_why() {
         use NotImportable::{FaultyBcrypt, Malformed, TooCostly, UnknownKind, Unusable};
+        const TWO_BLOCKS: &str =
+            "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+Pw";
         let salt = "c2l4dGVlbiBieXRlIHNhbA";
         let digest = "AO+Qn5rf3loI0GlsiozAlajzHQhpTjOgtExeRkJ1ihg";
         let phc = |start: &str| format!("{start}${salt}${digest}");
@@ -344,8 +346,6 @@ mod tests {
         }
         assert!(costly(&HASHES[1].replace("$04$", "$15$")));
         // A digest of two blocks takes all iterations twice.
-        const TWO_BLOCKS: &str =
-            "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+Pw";
         let of_64_bytes = |iterations: u32| format!("$pbkdf2-sha256$i={iterations}${salt}${TWO_BLOCKS}");
         assert!(costly(&of_64_bytes(1_000_001)) && ImportedHash::parse(&of_64_bytes(1_000_000)).is_ok());
         for (text, why) in [

@@ -284,7 +284,7 @@ impl KdfCost {
         };
         let more = NonZeroU32::new(iterations.get().saturating_sub(fewer.get()))?;
         (hmac == same && self.digest_bytes == other.digest_bytes)
-            .then(|| Self { function: Function::Pbkdf2 { hmac, iterations: more }, ..*self })
+            .then_some(Self { function: Function::Pbkdf2 { hmac, iterations: more }, ..*self })
     }
 
     /// The digest of a password. The salt must be one that the function allows; 16 bytes fit all.
