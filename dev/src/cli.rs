@@ -38,10 +38,14 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Prints the variables of one function, one KEY=VALUE a line, without starting anything
+    /// Prints the variables of one function or of `cargo ops`, one KEY=VALUE a line, without starting anything
+    #[command(group(clap::ArgGroup::new("whose").required(true).args(["function", "operator"])))]
     Env {
         /// The function's name, for example account
-        function: String,
+        function: Option<String>,
+        /// Those of the operator's command line: env $(cargo dev env --operator) cargo ops accounts show mina
+        #[arg(long)]
+        operator: bool,
         #[command(flatten)]
         location: Location,
     },
@@ -202,7 +206,7 @@ pub async fn run() -> ExitCode {
     let profile = cli.up.profile();
     let done = match cli.command {
         None => up(&cli.up).await,
-        Some(Command::Env { function, location }) => env(&location, &function),
+        Some(Command::Env { function, location, .. }) => env(&location, function.as_deref()),
         Some(Command::Tour(tour)) => tour::run(tour.destination(), profile, tour.record.as_deref()).await,
         Some(Command::Compare { one, other }) => compare::run(&one, &other),
         Some(Command::Services { location, accounts, listen, env_file, invoke }) => {
@@ -281,20 +285,27 @@ async fn stay(options: &Options, ready: impl FnOnce(&Stack) -> anyhow::Result<()
     Ok(())
 }
 
-fn env(location: &Location, function: &str) -> anyhow::Result<()> {
+/// The variables of a function, or without one those of the operator.
+fn env(location: &Location, function: Option<&str>) -> anyhow::Result<()> {
     if location.port_base == 0 {
         bail!("--port-base 0 does not work here: the ports are unknown before the stack runs");
     }
     let template = workspace::template(location.port_base, &location.parameters())?;
-    let names: Vec<&str> = template.functions.iter().map(|function| function.name.as_str()).collect();
-    let function = template
-        .function(function)
-        .with_context(|| format!("there is no function {function}; there are: {}", names.join(", ")))?;
     let environments = Environments {
         aws_port: port(location.port_base, 2)?,
         secrets: environment::secrets(&template, location.data.as_deref())?,
     };
-    for (name, value) in environments.of_function(function)? {
+    let variables = match function {
+        None => environments.of_operator(&template),
+        Some(function) => {
+            let names: Vec<&str> = template.functions.iter().map(|function| function.name.as_str()).collect();
+            let function = template.function(function).with_context(|| {
+                format!("there is no function {function}; there are: {}", names.join(", "))
+            })?;
+            environments.of_function(function)?
+        }
+    };
+    for (name, value) in variables {
         println!("{name}={value}");
     }
     Ok(())

@@ -15,6 +15,7 @@ mod import;
 mod keys;
 mod openid_client;
 mod operator;
+mod operator_faults;
 mod publisher;
 mod races;
 mod services;

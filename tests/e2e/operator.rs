@@ -68,7 +68,7 @@ async fn an_operator_disables_enables_and_signs_out() -> Result<()> {
     for unknown in ["nobody", "nobody@example.com", "two words"] {
         let (code, said) = ops(&stack, &["accounts", "disable", unknown]).await?;
         assert_eq!(code, Some(2), "{said}");
-        assert_eq!(said, format!("no account has the username or email {unknown:?}\n"));
+        assert_eq!(said, format!("no account has the username, email or id {unknown:?}\n"));
     }
     let (code, said) = ops(&stack, &["accounts", "end-sessions"]).await?;
     assert!(code == Some(2) && said.contains("--all"), "{said}");
@@ -97,10 +97,10 @@ async fn an_operator_asks_again_for_a_mail_that_was_given_up() -> Result<()> {
     wait_until("the end of it", || stack.tables().items("OutboxTable").is_ok_and(unsent)).await?;
     let (code, said) = ops(&stack, &["mails", "list-unsent"]).await?;
     assert!(code == Some(0) && said.starts_with(&format!("{OLD}  forgot-username  ")), "{said}");
-    assert!(said.ends_with(" UTC\n1 emails were not sent\n") && !said.contains('@'), "{said}");
+    assert!(said.ends_with(" UTC\n1 email was not sent\n") && !said.contains('@'), "{said}");
 
     let (code, said) = ops(&stack, &["mails", "resend", "--all"]).await?;
-    assert!(code == Some(0) && said.ends_with("1 of 1 emails are queued again\n"), "{said}");
+    assert!(code == Some(0) && said.ends_with("1 of 1 email is queued again\n"), "{said}");
     wait_until("the email", || stack.mailbox().emails().len() == 2 && stack.is_idle("mailer")).await?;
     for again in [&["mails", "resend", OLD][..], &["mails", "resend", "--all"]] {
         let (code, said) = ops(&stack, again).await?;

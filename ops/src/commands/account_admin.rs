@@ -1,21 +1,20 @@
-//! `ops accounts disable`, `enable` and `end-sessions`: for accounts that somebody else has
-//! taken over.
+//! `ops accounts disable`, `enable` and `end-sessions`: for accounts that somebody else has taken over. And how all commands
+//! find the account that an operator names.
 use domain::{Account, AccountId, Actor, EventContext, Identifier};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use shared::store::{Cursor, ListedAccount};
 
-use super::Operator;
+use super::pace::{MOST_AT_A_TIME, Pace};
+use super::{Connection, Operator};
 use crate::error::Failure;
-
-/// Accounts written at a time; one transaction each.
-const AT_A_TIME: usize = 16;
+use crate::output::{counted, print_line, tell};
 
 /// Disables an account.
 pub async fn disable(operator: &Operator, typed: &str) -> Result<(), Failure> {
     let account = load(operator, typed).await?;
     let (context, entry_id) = (EventContext::of(&account, Actor::Operator), operator.message_id());
     let done = operator.store.disable_account(context, entry_id, operator.now()).await?;
-    println!(
+    print_line!(
         "{typed} ({}) {}",
         account.id.as_str(),
         if done { "is disabled" } else { "was disabled already" }
@@ -28,7 +27,7 @@ pub async fn enable(operator: &Operator, typed: &str) -> Result<(), Failure> {
     let account = load(operator, typed).await?;
     let (context, entry_id) = (EventContext::of(&account, Actor::Operator), operator.message_id());
     let done = operator.store.enable_account(context, entry_id, operator.now()).await?;
-    println!("{typed} ({}) {}", account.id.as_str(), if done { "is enabled" } else { "was not disabled" });
+    print_line!("{typed} ({}) {}", account.id.as_str(), if done { "is enabled" } else { "was not disabled" });
     Ok(())
 }
 
@@ -37,50 +36,69 @@ pub async fn end_sessions(operator: &Operator, typed: &str) -> Result<(), Failur
     let account = load(operator, typed).await?;
     let (context, entry_id) = (EventContext::of(&account, Actor::Operator), operator.message_id());
     operator.store.end_all_sessions(context, entry_id, operator.now()).await?;
-    println!("all sessions of {typed} ({}) have ended", account.id.as_str());
+    print_line!("all sessions of {typed} ({}) have ended", account.id.as_str());
     Ok(())
 }
 
 /// Ends all sessions of all accounts, or of those after a given account, to continue an interrupted run.
-pub async fn end_all_sessions(operator: &Operator, after: Option<&AccountId>) -> Result<(), Failure> {
+pub async fn end_all_sessions(
+    operator: &Operator,
+    after: Option<&AccountId>,
+    connection: &Connection,
+) -> Result<(), Failure> {
+    if let Some(after) = after
+        && operator.store.load_account(after).await?.is_none()
+    {
+        return Err(Failure::Input(vec![format!(
+            "--after: there is no account with the id {:?}; leave --after out, because ending sessions twice does no harm",
+            after.as_str()
+        )]));
+    }
+    let pace = Pace::new(operator.entropy.clone());
     let mut cursor = after.map(Cursor::after);
     let mut last: Option<AccountId> = after.cloned();
-    let mut ended: usize = 0;
+    let mut ended: u64 = 0;
     loop {
-        let outcome = end_some(operator, cursor.as_ref()).await;
+        let outcome = end_some(operator, &pace, cursor.as_ref()).await;
         let (ids, next) = match outcome {
             Ok(some) => some,
             Err(failure) => {
                 // Ending sessions twice does no harm, so the next run repeats the whole page.
                 let from = last.map(|id| format!(" --after {}", id.as_str())).unwrap_or_default();
-                eprintln!("ended for {ended} accounts; continue with: accounts end-sessions --all{from}");
+                let (accounts, program) = (counted(ended, "account", "accounts"), connection.program());
+                tell!("ended for {accounts}; continue with: {program} accounts end-sessions --all{from}");
                 return Err(failure);
             }
         };
-        ended += ids.len();
+        ended += u64::try_from(ids.len()).unwrap_or_default();
         last = ids.into_iter().next_back().or(last);
         if next.is_none() {
             break;
         }
-        eprintln!("{ended} accounts");
+        tell!("{}", counted(ended, "account", "accounts"));
         cursor = next;
     }
-    println!("all sessions of {ended} accounts have ended");
+    print_line!("all sessions of {} have ended", counted(ended, "account", "accounts"));
     Ok(())
 }
 
 async fn end_some(
     operator: &Operator,
+    pace: &Pace,
     cursor: Option<&Cursor>,
 ) -> Result<(Vec<AccountId>, Option<Cursor>), Failure> {
-    let some = operator.store.list_accounts(cursor).await?;
+    let some = pace.call(async || operator.store.list_accounts(cursor).await).await?;
     let now = operator.now();
     let end = async |account: &ListedAccount| {
         let external_id = account.external_id.as_ref();
         let context = EventContext::new(&account.account_id, external_id, Actor::Operator);
-        operator.store.end_all_sessions(context, operator.message_id(), now).await.map(drop)
+        // The same at every try, so that one whose answer was lost is not logged twice.
+        let entry_id = operator.message_id();
+        pace.call(async || operator.store.end_all_sessions(context, entry_id.clone(), now).await)
+            .await
+            .map(drop)
     };
-    stream::iter(&some.accounts).map(end).buffer_unordered(AT_A_TIME).try_collect::<()>().await?;
+    stream::iter(&some.accounts).map(end).buffer_unordered(MOST_AT_A_TIME).try_collect::<()>().await?;
     Ok((some.accounts.into_iter().map(|account| account.account_id).collect(), some.next))
 }
 
@@ -94,9 +112,18 @@ pub async fn load(operator: &Operator, typed: &str) -> Result<Account, Failure> 
 /// Finds the account of a username or address through the claims, which never lag.
 pub async fn find(operator: &Operator, typed: &str) -> Result<AccountId, Failure> {
     let found = match Identifier::parse(typed) {
-        Identifier::Username(username) => operator.store.find_by_username(&username).await?,
+        Identifier::Username(username) => match operator.store.find_by_username(&username).await? {
+            None => find_id(operator, typed).await?,
+            found => found,
+        },
         Identifier::Email(address) => operator.store.find_owner(&address, operator.now()).await?,
         Identifier::Neither(_) => None,
     };
-    found.ok_or_else(|| Failure::Input(vec![format!("no account has the username or email {typed:?}")]))
+    found.ok_or_else(|| Failure::Input(vec![format!("no account has the username, email or id {typed:?}")]))
+}
+
+/// An id as `show` prints it. Somebody's username may look like one, and comes first.
+async fn find_id(operator: &Operator, typed: &str) -> Result<Option<AccountId>, Failure> {
+    let id = AccountId::new(typed.to_owned());
+    Ok(operator.store.load_account(&id).await?.map(|account| account.id))
 }

@@ -1,6 +1,7 @@
 //! One account as a line of a file: what an import reads and an export writes.
 use domain::{AccountKind, TypedPassword};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// The fields of a line. Times are UTC as RFC 3339 has them, to the second: `2026-11-22T14:05:05Z`.
 #[derive(Deserialize, Serialize)]
@@ -9,6 +10,7 @@ pub struct AccountLine {
     pub username: String,
     /// The primary email, which counts as confirmed.
     pub email: String,
+    #[serde(deserialize_with = "kind")]
     pub kind: AccountKind,
     /// Only in files that are imported.
     #[serde(default, skip_serializing)]
@@ -36,4 +38,10 @@ pub struct AccountLine {
     pub disabled_at: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<String>,
+}
+
+/// By hand, because what serde says of `null` reads as if the line were no JSON.
+fn kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<AccountKind, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    AccountKind::deserialize(&value).map_err(|_| D::Error::custom("kind: expected regular or sso"))
 }

@@ -1,4 +1,5 @@
-//! `ops accounts`: the commands. `import.rs`, `account_admin.rs` and `history.rs` have what they do.
+//! `ops accounts`: the commands. The files named after them have what they do; `account_admin.rs` has what disables and enables
+//! an account and ends sessions.
 use clap::Subcommand;
 use domain::AccountId;
 
@@ -10,9 +11,10 @@ use crate::error::Failure;
 #[derive(Debug, Subcommand)]
 pub enum Accounts {
     /// Creates the accounts of a file with one JSON object a line: username, email, kind (regular or sso),
-    /// password or `password_hash` (Argon2id, bcrypt, scrypt or PBKDF2, as PHC string, in the Modular Crypt Format, as
-    /// Django has it, or as exported), locale, `external_id`; `backup_email` with `backup_confirmed_at` and `backup_reached_at`, `disabled_at`,
-    /// `created_at`. If a line is wrong, no account is created. A username that looks like that of another account is refused.
+    /// password or `password_hash` (Argon2id, Argon2i, bcrypt, scrypt or PBKDF2, as PHC string, in the Modular Crypt Format, as
+    /// Django has it, or as exported), locale, `external_id`; `backup_email` with `backup_confirmed_at` and `backup_reached_at`,
+    /// `disabled_at`, `created_at`. If a line is wrong, no account is created, unless --refused keeps it. All accounts that
+    /// exist are read first, for usernames that look alike. A username that looks like that of another account is refused.
     Import(Import),
     /// Writes all accounts as lines that import takes, with their password hashes, into a pipe: `ops accounts export | age …`.
     /// Passwords that came as hashes of another system stay wrapped in Argon2id.
@@ -20,29 +22,29 @@ pub enum Accounts {
     /// Shows an account: names, kind, when it was created, which emails it has (masked), whether it has a password, whether it
     /// is disabled.
     Show {
-        /// The username, or the primary or backup email.
+        /// The username, the primary or backup email, or the id.
         account: String,
     },
     /// Disables an account: its sessions and links stop working at once. Signing in fails as with a wrong password.
     Disable {
-        /// The username, or the primary or backup email.
+        /// The username, the primary or backup email, or the id.
         account: String,
     },
     /// Enables a disabled account. Its former sessions stay ended.
     Enable {
-        /// The username, or the primary or backup email.
+        /// The username, the primary or backup email, or the id.
         account: String,
     },
     /// Shows what happened to an account in the last ninety days, the newest twenty: when (UTC), what, the masked
     /// addresses, the kind of device and a part of the network. The owner sees the same on the account page.
     History {
-        /// The username, or the primary or backup email.
+        /// The username, the primary or backup email, or the id.
         account: String,
     },
     /// Deletes an account, with its sessions and its history, and releases its names. Nothing brings it back. Says what
     /// remains, and where.
     Delete {
-        /// The username, or the primary or backup email.
+        /// The username, the primary or backup email, or the id.
         account: String,
         /// Delete it. Otherwise the account is only shown.
         #[arg(long)]
@@ -52,7 +54,7 @@ pub enum Accounts {
     /// stop working too.
     #[command(group(clap::ArgGroup::new("whose").required(true).args(["account", "all"])))]
     EndSessions {
-        /// The username, or the primary or backup email.
+        /// The username, the primary or backup email, or the id.
         account: Option<String>,
         /// The sessions of all accounts.
         #[arg(long)]
@@ -78,7 +80,8 @@ pub async fn run(command: Accounts, connection: &Connection) -> Result<(), Failu
             account_admin::end_sessions(&connected().await?, &account).await
         }
         Accounts::EndSessions { after, .. } => {
-            account_admin::end_all_sessions(&connected().await?, after.map(AccountId::new).as_ref()).await
+            let after = after.map(AccountId::new);
+            account_admin::end_all_sessions(&connected().await?, after.as_ref(), connection).await
         }
     }
 }

@@ -6,6 +6,7 @@ use domain::oidc::{
 
 use super::{Connection, Operator};
 use crate::error::Failure;
+use crate::output::{print_line, tell};
 
 /// Commands for clients.
 #[derive(Debug, Subcommand)]
@@ -100,7 +101,11 @@ pub async fn run(command: Clients, connection: &Connection) -> Result<(), Failur
         Clients::RotateSecret { client, end_former } => {
             let id = parse_id(&client)?;
             let operator = Operator::connect_to_clients(connection).await?;
-            if end_former { end_former_secret(&operator, &id).await } else { rotate(&operator, &id).await }
+            if end_former {
+                end_former_secret(&operator, &id).await
+            } else {
+                rotate(&operator, &id, connection).await
+            }
         }
         Clients::Remove { client } => {
             let id = parse_id(&client)?;
@@ -222,7 +227,7 @@ async fn add(operator: &Operator, registration: Registration, public: bool) -> R
     if !operator.store.add_client(&client).await? {
         return Err(Failure::Input(vec![format!("{} is registered already", client.id.as_str())]));
     }
-    println!("client_id      {}", client.id.as_str());
+    print_line!("client_id      {}", client.id.as_str());
     if let Some(secret) = secret {
         print_secret(&secret);
     }
@@ -230,16 +235,16 @@ async fn add(operator: &Operator, registration: Registration, public: bool) -> R
 }
 
 fn print_secret(secret: &ClientSecret) {
-    println!("client_secret  {}", secret.expose());
-    eprintln!("Keep the secret now: only its hash is stored.");
+    print_line!("client_secret  {}", secret.expose());
+    tell!("Keep the secret now: only its hash is stored.");
 }
 
 async fn list(operator: &Operator) -> Result<(), Failure> {
     let clients = operator.store.list_clients().await?;
     for client in &clients {
-        println!("{}", entry(client));
+        print_line!("{}", entry(client));
     }
-    println!("{} {}", clients.len(), if clients.len() == 1 { "client" } else { "clients" });
+    print_line!("{} {}", clients.len(), if clients.len() == 1 { "client" } else { "clients" });
     Ok(())
 }
 
@@ -277,12 +282,12 @@ async fn change(operator: &Operator, id: &ClientId, changes: Changes) -> Result<
             id.as_str()
         )]));
     }
-    println!("{}", entry(&new));
+    print_line!("{}", entry(&new));
     Ok(())
 }
 
 /// Makes another secret. With one that is being replaced already, a third would end the secret that the client may still use.
-async fn rotate(operator: &Operator, id: &ClientId) -> Result<(), Failure> {
+async fn rotate(operator: &Operator, id: &ClientId, connection: &Connection) -> Result<(), Failure> {
     let (name, secrets) = secrets_of(operator, id).await?;
     if secrets.former.is_some() {
         return Err(Failure::Input(vec![format!(
@@ -292,18 +297,19 @@ async fn rotate(operator: &Operator, id: &ClientId) -> Result<(), Failure> {
     let secret = operator.entropy.client_secret();
     replace(operator, id, &secrets, &secrets.clone().rotated(operator.now(), &secret)).await?;
     print_secret(&secret);
-    eprintln!("The former secret works too, until: clients rotate-secret {} --end-former", id.as_str());
+    let (program, id) = (connection.program(), id.as_str());
+    tell!("The former secret works too, until: {program} clients rotate-secret --end-former -- {id}");
     Ok(())
 }
 
 async fn end_former_secret(operator: &Operator, id: &ClientId) -> Result<(), Failure> {
     let (name, secrets) = secrets_of(operator, id).await?;
     if secrets.former.is_none() {
-        println!("{name} ({}) has one secret only", id.as_str());
+        print_line!("{name} ({}) has one secret only", id.as_str());
         return Ok(());
     }
     replace(operator, id, &secrets, &secrets.clone().without_former()).await?;
-    println!("the former secret of {name} ({}) has ended", id.as_str());
+    print_line!("the former secret of {name} ({}) has ended", id.as_str());
     Ok(())
 }
 
@@ -337,7 +343,7 @@ async fn remove(operator: &Operator, id: &ClientId) -> Result<(), Failure> {
     if !operator.store.remove_client(id).await? {
         return Err(unknown(id));
     }
-    println!("{} is removed", id.as_str());
+    print_line!("{} is removed", id.as_str());
     Ok(())
 }
 

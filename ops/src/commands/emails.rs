@@ -7,6 +7,7 @@ use shared::store::{QueuedEmail, ResendRefused};
 use super::undeliverable::{self, Undeliverable};
 use super::{Connection, Operator};
 use crate::error::Failure;
+use crate::output::{counted, print_line, tell};
 
 /// Commands for emails.
 #[derive(Debug, Subcommand)]
@@ -42,12 +43,13 @@ async fn list_unsent(operator: &Operator) -> Result<(), Failure> {
     let now = operator.now();
     let unsent = operator.store.list_unsent(now).await?;
     for queued in &unsent.requests {
-        println!("{}", line(queued, now));
+        print_line!("{}", line(queued, now));
     }
     for id in &unsent.unreadable {
-        println!("{}  cannot be read: report it without its item", id.as_str());
+        print_line!("{}  cannot be read: report it without its item", id.as_str());
     }
-    eprintln!("{} emails were not sent", unsent.requests.len() + unsent.unreadable.len());
+    let all = u64::try_from(unsent.requests.len() + unsent.unreadable.len()).unwrap_or_default();
+    tell!("{} not sent", counted(all, "email was", "emails were"));
     Ok(())
 }
 
@@ -67,9 +69,10 @@ async fn resend_all(operator: &Operator) -> Result<(), Failure> {
         asked += usize::from(queue_again(operator, queued).await?);
     }
     for id in &unsent.unreadable {
-        println!("{} is not sent again: it cannot be read", id.as_str());
+        print_line!("{} is not sent again: it cannot be read", id.as_str());
     }
-    println!("{asked} of {} emails are queued again", unsent.requests.len() + unsent.unreadable.len());
+    let all = u64::try_from(unsent.requests.len() + unsent.unreadable.len()).unwrap_or_default();
+    print_line!("{asked} of {} queued again", counted(all, "email is", "emails are"));
     Ok(())
 }
 
@@ -78,8 +81,8 @@ async fn queue_again(operator: &Operator, queued: &QueuedEmail) -> Result<bool, 
     let (id, again) = (queued.id.as_str(), operator.message_id());
     let outcome = operator.store.resend(queued, &again, operator.now()).await?;
     match outcome {
-        Ok(()) => println!("{id} is queued again as {}", again.as_str()),
-        Err(why) => println!("{id} is not sent again: {}", reason(why)),
+        Ok(()) => print_line!("{id} is queued again as {}", again.as_str()),
+        Err(why) => print_line!("{id} is not sent again: {}", reason(why)),
     }
     Ok(outcome.is_ok())
 }

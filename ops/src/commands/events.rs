@@ -11,6 +11,7 @@ use super::pace::Pace;
 use super::progress::Progress;
 use super::{Connection, Operator};
 use crate::error::Failure;
+use crate::output::{counted, print_line, tell};
 
 /// The waits, in seconds, before events are put again that EventBridge did not take. When it has taken none for four minutes, it is
 /// down and not busy.
@@ -49,7 +50,11 @@ fn time(text: &str) -> Result<Timestamp, &'static str> {
 pub async fn run(command: Events, connection: &Connection) -> Result<(), Failure> {
     let Events::Republish { bus: name, from, to, addresses, dry_run } = command;
     let operator = Operator::connect(connection).await?;
-    let to = to.unwrap_or_else(|| operator.now());
+    let now = operator.now();
+    if from > now {
+        return Err(Failure::Input(vec!["--from is in the future".into()]));
+    }
+    let to = to.unwrap_or(now);
     if to < from {
         return Err(Failure::Input(vec!["--to is before --from".into()]));
     }
@@ -61,18 +66,20 @@ pub async fn run(command: Events, connection: &Connection) -> Result<(), Failure
     let addresses = if addresses { Addresses::Included } else { Addresses::LeftOut };
     let bus = Some(&bus).filter(|_| !dry_run);
     let gone_through = republish(&operator, bus, (from, to), addresses).await?;
-    println!(
+    print_line!(
         "events {}: {}",
         if dry_run { "that would be put on the bus" } else { "put on the bus again" },
         gone_through.events
     );
-    let problems = [
-        (gone_through.unreadable, "rows of the history cannot be read"),
-        (gone_through.refused, "events were refused by EventBridge"),
-    ];
-    let problems = problems.into_iter().filter(|(count, _)| *count > 0);
-    let problems: Vec<_> = problems.map(|(count, what)| format!("{count} {what}")).collect();
-    if problems.is_empty() { Ok(()) } else { Err(Failure::Input(problems)) }
+    let GoneThrough { unreadable, refused, .. } = gone_through;
+    let mut problems = Vec::new();
+    if unreadable > 0 {
+        problems.push(format!("{} of the history cannot be read", counted(unreadable, "row", "rows")));
+    }
+    if refused > 0 {
+        problems.push(format!("EventBridge refused {}", counted(refused, "event", "events")));
+    }
+    if problems.is_empty() { Ok(()) } else { Err(Failure::LeftOut(problems)) }
 }
 
 /// What was found in the history.
@@ -81,9 +88,9 @@ struct GoneThrough {
     /// Events, without those that were refused.
     events: u64,
     /// Rows that cannot be read.
-    unreadable: usize,
+    unreadable: u64,
     /// Events that EventBridge refuses for what they say.
-    refused: usize,
+    refused: u64,
 }
 
 /// Goes through the history. Without a bus it only counts.
@@ -100,9 +107,9 @@ async fn republish(
         let batch = pace.call(async || operator.store.list_history(time, next.as_ref()).await).await?;
         for (partition, event_id) in &batch.unreadable {
             progress.end();
-            eprintln!("the row {partition} {event_id} cannot be read");
+            tell!("the row {partition} {event_id} cannot be read");
         }
-        found.unreadable += batch.unreadable.len();
+        found.unreadable += u64::try_from(batch.unreadable.len()).unwrap_or_default();
         let event = |row: &HistoryRow| PublishedEvent::new(row.context(), &row.activity, addresses);
         let events: Vec<_> = batch.rows.iter().map(event).collect();
         let count = events.len();
@@ -110,9 +117,9 @@ async fn republish(
         for (event, code) in &refused {
             progress.end();
             let (id, account) = (event.id().as_str(), event.account_id().as_str());
-            eprintln!("EventBridge refused the event {id} of the account {account}: {code}");
+            tell!("EventBridge refused the event {id} of the account {account}: {code}");
         }
-        found.refused += refused.len();
+        found.refused += u64::try_from(refused.len()).unwrap_or_default();
         for _ in refused.len()..count {
             found.events += 1;
             progress.show(found.events, String::new);

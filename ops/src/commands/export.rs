@@ -6,7 +6,8 @@ use std::os::unix::fs::FileTypeExt as _;
 
 use domain::{Account, AccountId, Timestamp};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use shared::store::Cursor;
+use shared::error::chain;
+use shared::store::{Cursor, StoreError};
 use tokio::io::AsyncWriteExt as _;
 
 use super::account_line::AccountLine;
@@ -14,6 +15,7 @@ use super::pace::{MOST_AT_A_TIME, Pace};
 use super::progress::Progress;
 use super::{Connection, Operator};
 use crate::error::Failure;
+use crate::output::{counted, tell};
 
 /// What is written at once.
 const BUFFERED_BYTES: usize = 64 * 1_024;
@@ -24,7 +26,7 @@ enum Read {
     /// It was deleted after it was listed, or is being deleted.
     Gone,
     /// An item of it does not parse.
-    Unreadable(AccountId),
+    Unreadable(AccountId, StoreError),
 }
 
 /// Whether a new backup email is in its waiting period. The line has the one that works until then, if there is one.
@@ -53,13 +55,17 @@ pub async fn run(connection: &Connection) -> Result<(), Failure> {
     let operator = Operator::connect(connection).await?;
     let Counts { accounts, waiting, unreadable } =
         export(&operator, &mut tokio::fs::File::from_std(pipe)).await?;
-    eprintln!("{accounts} accounts exported; the export is complete");
+    tell!("{} exported; the export is complete", counted(accounts, "account", "accounts"));
     if waiting > 0 {
-        eprintln!("{waiting} new backup emails are left out, because their waiting period is not over");
+        let emails = counted(waiting, "new backup email is", "new backup emails are");
+        tell!("{emails} left out, because the waiting period is not over");
     }
     if unreadable > 0 {
-        let problem = format!("{unreadable} accounts cannot be read, and are not in the export");
-        return Err(Failure::Input(vec![problem]));
+        let (accounts, are) =
+            (counted(unreadable, "account", "accounts"), if unreadable == 1 { "is" } else { "are" });
+        return Err(Failure::LeftOut(vec![format!(
+            "{accounts} cannot be read, and {are} not in the export"
+        )]));
     }
     Ok(())
 }
@@ -98,9 +104,9 @@ async fn export(
                     counts.waiting += u64::from(left_out == LeftOut::WaitingBackup);
                 }
                 Read::Gone => {}
-                Read::Unreadable(id) => {
+                Read::Unreadable(id, error) => {
                     counts.unreadable += 1;
-                    eprintln!("account {} cannot be read", id.as_str());
+                    tell!("account {} cannot be read: {}", id.as_str(), chain(&error));
                 }
             }
             if buffer.len() >= BUFFERED_BYTES {
@@ -125,7 +131,7 @@ async fn read(operator: &Operator, pace: &Pace, id: AccountId) -> Result<Read, F
             Ok(Read::Account(Box::new(line), left_out))
         }
         Ok(_) => Ok(Read::Gone),
-        Err(error) if error.is_unreadable_item() => Ok(Read::Unreadable(id)),
+        Err(error) if error.is_unreadable_item() => Ok(Read::Unreadable(id, error)),
         Err(error) => Err(error.into()),
     }
 }

@@ -3,14 +3,19 @@ use domain::{Activity, SignInMethod};
 
 use super::{Operator, account_admin};
 use crate::error::Failure;
+use crate::output::print_line;
 
 /// Prints the newest of it, the newest first. No address is in full.
 pub async fn print(operator: &Operator, typed: &str) -> Result<(), Failure> {
     let id = account_admin::find(operator, typed).await?;
     let activity = operator.store.list_activity(&id, operator.now()).await?;
-    println!("{typed} ({}): {} in the last 90 days, the newest first", id.as_str(), counted(activity.len()));
+    print_line!(
+        "{typed} ({}): {} in the last 90 days, the newest first",
+        id.as_str(),
+        counted(activity.len())
+    );
     for activity in &activity {
-        println!("{}", line(activity));
+        print_line!("{}", line(activity));
     }
     Ok(())
 }

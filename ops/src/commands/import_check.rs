@@ -1,9 +1,8 @@
 //! The first pass over a file: every line is checked, alone and against the others, before the first account is created.
-use std::collections::BTreeSet;
-
 use domain::Timestamp;
 
-use super::import_lines::{Parsed, Secret, parse};
+use super::import_kinds::Kinds;
+use super::import_lines::{Parsed, parse};
 use super::import_refused::Refused;
 use super::import_seen::{Repeated, Same, Seen};
 use super::import_source::{Line, Source};
@@ -11,17 +10,14 @@ use super::progress::Progress;
 use super::usernames;
 use crate::error::Failure;
 
-/// The kinds of hashes are named up to this many; `FormerHashes` takes four.
-const MOST_KINDS: usize = 32;
-
 /// What the first pass has found.
 pub struct Checked {
     /// How many lines can be imported.
     pub good: u64,
     /// How many of them are before the line to continue with.
     pub before: u64,
-    /// Of the hashes of other systems, as the parameter `FormerHashes` names them.
-    pub kinds: BTreeSet<String>,
+    /// Of all hashes of the file, also of accounts that an earlier run has created.
+    pub kinds: Kinds,
     /// Lines that have a name of an earlier one, in their order.
     repeated: Vec<Repeated>,
     now: Timestamp,
@@ -30,19 +26,18 @@ pub struct Checked {
 impl Checked {
     /// Checks all lines. Those before `from` were reported by the run before, but they still count for the others.
     pub fn new(source: &Source, refused: &mut Refused, from: u32, now: Timestamp) -> Result<Self, Failure> {
-        let (mut seen, mut good, mut before, mut kinds) = (Seen::new(), 0, 0, BTreeSet::new());
-        let mut progress = Progress::new("lines checked", None, 0);
+        let (mut seen, mut good, mut before, mut kinds) = (Seen::new(), 0, 0, Kinds::default());
+        let (mut progress, mut last) = (Progress::new("lines checked", None, 0), 0);
         for line in source.lines()? {
             let line = line?;
+            last = line.number;
             progress.show(line.number.into(), String::new);
             match parse_line(&line, now) {
                 Ok(parsed) => {
                     good += 1;
                     before += u64::from(line.number < from);
                     seen.add(&parsed);
-                    if kinds.len() < MOST_KINDS {
-                        kinds.extend(kind(&parsed));
-                    }
+                    kinds.add(&parsed);
                 }
                 Err(problem) if line.number >= from => refused.add(line.number, &problem)?,
                 Err(_) => {}
@@ -57,8 +52,11 @@ impl Checked {
         let checked = Self { good, before, kinds, repeated, now };
         checked.report_repeated(source, refused, from)?;
         source.check_unchanged()?;
-        if good == 0 && refused.count() == 0 && from <= 1 {
+        if last == 0 {
             return Err(Failure::Input(vec!["the file has no accounts".into()]));
+        }
+        if from > last.saturating_add(1) {
+            return Err(Failure::Input(vec![format!("--from {from}: the file ends with line {last}")]));
         }
         Ok(checked)
     }
@@ -90,7 +88,7 @@ impl Checked {
         Ok(())
     }
 
-    /// The lines that can be imported, from this one on, read again.
+    /// The lines that can be imported, from this one on, read again. Fails at the first line after the file was changed.
     pub fn good_lines<'s>(
         &'s self,
         source: &'s Source,
@@ -98,10 +96,18 @@ impl Checked {
     ) -> Result<impl Iterator<Item = Result<Parsed, Failure>> + 's, Failure> {
         let is_repeated =
             |number: u32| self.repeated.binary_search_by_key(&number, |repeated| repeated.line).is_ok();
-        let parsed = move |line: std::io::Result<Line>| match line {
-            Err(error) => Some(Err(error.into())),
-            Ok(line) if line.number < from || is_repeated(line.number) => None,
-            Ok(line) => parse_line(&line, self.now).ok().map(Ok),
+        let parsed = move |line: std::io::Result<Line>| {
+            // Only what was checked is imported. Whatever was read after a change is seen here, because this looks later.
+            let line =
+                match line.map_err(Failure::from).and_then(|line| source.check_unchanged().map(|()| line)) {
+                    Ok(line) => line,
+                    Err(failure) => return Some(Err(failure)),
+                };
+            if line.number < from || is_repeated(line.number) {
+                return None;
+            }
+            // A line that does not parse was refused in the first pass.
+            parse_line(&line, self.now).ok().map(Ok)
         };
         Ok(source.lines()?.filter_map(parsed))
     }
@@ -111,13 +117,5 @@ fn parse_line(line: &Line, now: Timestamp) -> Result<Parsed, String> {
     match &line.text {
         Ok(text) => parse(line.number, text, now),
         Err(problem) => Err(problem.clone()),
-    }
-}
-
-/// The kind of the line's hash, if that of another system takes its own time to verify.
-fn kind(line: &Parsed) -> Option<String> {
-    match &line.password {
-        Some(Secret::Hash(hash)) if !hash.is_current() => Some(hash.cost().to_string()),
-        _ => None,
     }
 }

@@ -102,12 +102,12 @@ impl<'r> Run<'r> {
 
     /// What becomes of a line because of accounts that exist; nothing if it can be created.
     fn outcome(&self, line: &Parsed, existing: &Existing) -> Option<Outcome> {
-        let refused = |why| Some(Outcome::Refused(taken(line.username.username().as_str(), why)));
+        let username = line.username.username().as_str();
         match existing {
             Existing::Nobody => None,
             Existing::Account(_) if self.skip_existing => Some(Outcome::Exists),
-            Existing::Account(_) => refused(NotCreated::UsernameTaken),
-            Existing::Other(why) => refused(*why),
+            Existing::Account(_) => Some(Outcome::Refused(taken(username, NotCreated::UsernameTaken))),
+            Existing::Other(why) => Some(Outcome::Refused(taken_by_another(username, *why))),
         }
     }
 
@@ -180,7 +180,7 @@ impl<'r> Run<'r> {
             match existing {
                 Some(Existing::Account(id)) if id == new.id => Outcome::Made(foreign),
                 Some(Existing::Account(_)) if self.skip_existing => Outcome::Exists,
-                Some(Existing::Other(why)) => Outcome::Refused(taken(username, why)),
+                Some(Existing::Other(why)) => Outcome::Refused(taken_by_another(username, why)),
                 _ => Outcome::Refused(taken(username, why)),
             },
         ))
@@ -198,4 +198,13 @@ fn names(line: &Parsed) -> Names<'_> {
 
 fn taken(username: &str, why: NotCreated) -> String {
     format!("username {}: {why} by an account that exists already", usernames::shown(username))
+}
+
+/// Its name may be that of another person, so the reason says by what the two are told apart.
+fn taken_by_another(username: &str, why: NotCreated) -> String {
+    let taken = taken(username, why);
+    match why {
+        NotCreated::UsernameTaken => format!("{taken}, with another external id or other emails"),
+        _ => taken,
+    }
 }

@@ -1,7 +1,6 @@
 //! The lines that were not imported, and why: a few for the terminal, all of them for `--refused FILE`.
-use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead as _, BufReader, Seek as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -30,20 +29,19 @@ pub struct Refused {
     report: Option<Report>,
 }
 
-/// The report. A run that goes on where another one ended adds to its report, and reports no line twice.
+/// The report. A run says anew which of its lines are refused; of the lines before, the report keeps what another run said.
 struct Report {
     path: PathBuf,
     file: File,
-    lines: HashSet<u32>,
 }
 
 impl Refused {
-    /// For the terminal and, if there is a path, for a report.
-    pub fn new(report: Option<&Path>) -> Result<Self, Failure> {
+    /// For the terminal and, if there is a path, for a report, of a run that begins with this line.
+    pub fn new(report: Option<&Path>, from: u32) -> Result<Self, Failure> {
         let unusable = |path: &Path, error: &io::Error| {
             Failure::Input(vec![format!("cannot use {} as the report: {error}", path.display())])
         };
-        let report = report.map(|path| Report::open(path).map_err(|error| unusable(path, &error)));
+        let report = report.map(|path| Report::open(path, from).map_err(|error| unusable(path, &error)));
         Ok(Self { report: report.transpose()?, ..Self::default() })
     }
 
@@ -57,8 +55,8 @@ impl Refused {
         self.count
     }
 
-    /// Adds one. The reason must not have a password or a hash in it.
-    pub fn add(&mut self, line: u32, reason: &str) -> io::Result<()> {
+    /// Adds one. The reason must not have a password or a hash in it. Fails if it cannot be kept.
+    pub fn add(&mut self, line: u32, reason: &str) -> Result<(), Failure> {
         self.count += 1;
         match &mut self.report {
             Some(report) => report.add(line, reason)?,
@@ -68,52 +66,90 @@ impl Refused {
         Ok(())
     }
 
-    /// Fails if there are any, and says which or where.
-    pub fn into_result(self) -> Result<(), Failure> {
+    /// Fails if there are any, and says which or where, after a run that has imported the others.
+    pub fn left_out(self) -> Result<(), Failure> {
+        if self.count == 0 { Ok(()) } else { Err(Failure::LeftOut(self.said())) }
+    }
+
+    /// Fails if there are any, and says which, before anything is imported.
+    pub fn stops(self) -> Result<(), Failure> {
+        if self.count == 0 { Ok(()) } else { Err(Failure::Input(self.said())) }
+    }
+
+    fn said(self) -> Vec<String> {
         let Self { mut shown, count, report } = self;
-        if count == 0 {
-            return Ok(());
-        }
+        let refused = |count: usize, more: &str| {
+            if count == 1 {
+                format!("1 {more}line is refused")
+            } else {
+                format!("{count} {more}lines are refused")
+            }
+        };
         if let Some(report) = report {
-            shown.push(format!("{count} lines are refused; {} says why", report.path.display()));
+            shown.push(format!("{}; {} says why", refused(count, ""), report.path.display()));
         } else if count > shown.len() {
-            shown.push(format!("{} more lines are refused; --refused FILE keeps all", count - shown.len()));
+            shown.push(format!("{}; --refused FILE keeps all", refused(count - shown.len(), "more ")));
         }
-        Err(Failure::Input(shown))
+        shown
     }
 }
 
 impl Report {
-    /// Opens or creates it, for its owner alone. What a killed run has left of a last line is cut off.
-    fn open(path: &Path) -> io::Result<Self> {
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
-        let (mut reader, mut whole, mut lines) = (BufReader::new(&file), 0, HashSet::new());
-        let mut text = String::new();
-        while reader.read_line(&mut text)? > 0 {
-            if !text.ends_with('\n') && (text.starts_with(START) || START.starts_with(&text)) {
-                break;
-            }
-            let entry: Entry<'_> = serde_json::from_str(&text).map_err(|_| {
-                io::Error::new(io::ErrorKind::InvalidData, "it has lines that are not of a report")
-            })?;
-            lines.insert(entry.line);
-            whole += u64::try_from(text.len()).unwrap_or_default();
-            text.clear();
+    /// Opens or creates it, for its owner alone, and keeps of it only what it says of the lines before one.
+    fn open(path: &Path, from: u32) -> io::Result<Self> {
+        if path.as_os_str() == "-" {
+            return Err(io::Error::other("standard output has the outcome; name a file"));
         }
-        file.set_len(whole)?;
-        file.seek(io::SeekFrom::End(0))?;
-        Ok(Self { path: path.to_owned(), file, lines })
+        let mut options = OpenOptions::new();
+        let mut file = options.append(true).read(true).create(true).mode(0o600).open(path)?;
+        // A pipe or a device keeps nothing.
+        if file.metadata()?.is_file() {
+            let kept = kept(&file, from)?;
+            if file.metadata()?.len() != u64::try_from(kept.len()).unwrap_or(u64::MAX) {
+                file = replace(path, &kept)?;
+            }
+        }
+        Ok(Self { path: path.to_owned(), file })
     }
 
     /// Adds a line at once, so that a killed run has reported what it said.
-    fn add(&mut self, line: u32, reason: &str) -> io::Result<()> {
-        if !self.lines.insert(line) {
-            return Ok(());
-        }
+    fn add(&mut self, line: u32, reason: &str) -> Result<(), Failure> {
         let entry = Entry { line, reason: reason.into() };
-        self.file.write_all(format!("{}\n", serde_json::to_string(&entry)?).as_bytes())
+        let text = format!("{}\n", serde_json::to_string(&entry)?);
+        self.file.write_all(text.as_bytes()).map_err(|error| {
+            let path = self.path.display();
+            io::Error::new(error.kind(), format!("cannot write the report {path}: {error}")).into()
+        })
     }
+}
+
+/// What a report says of the lines before one. What a killed run has left of a last line is no part of it.
+fn kept(file: &File, from: u32) -> io::Result<String> {
+    let (mut reader, mut kept, mut text) = (BufReader::new(file), String::new(), String::new());
+    while reader.read_line(&mut text)? > 0 {
+        if !text.ends_with('\n') && (text.starts_with(START) || START.starts_with(&text)) {
+            break;
+        }
+        let entry: Entry<'_> = serde_json::from_str(&text).map_err(|_| {
+            io::Error::new(io::ErrorKind::InvalidData, "it has lines that are not of a report")
+        })?;
+        if entry.line < from {
+            kept.push_str(&text);
+        }
+        text.clear();
+    }
+    Ok(kept)
+}
+
+/// Writes a new report beside the old one, and gives it that one's name.
+fn replace(path: &Path, text: &str) -> io::Result<File> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(&beside)?;
+    file.set_len(0)?;
+    file.write_all(text.as_bytes())?;
+    std::fs::rename(&beside, path)?;
+    Ok(file)
 }
 
 #[cfg(test)]
@@ -121,8 +157,8 @@ mod tests {
     use super::*;
 
     fn said(refused: Refused) -> Vec<String> {
-        match refused.into_result() {
-            Err(Failure::Input(lines)) => lines,
+        match refused.left_out() {
+            Err(Failure::LeftOut(lines)) => lines,
             Err(other) => panic!("{other:?}"),
             Ok(()) => Vec::new(),
         }
@@ -141,31 +177,44 @@ mod tests {
     }
 
     #[test]
-    fn a_report_goes_on_after_a_run_that_was_killed() {
+    fn a_report_says_what_its_last_run_said_of_each_line() {
         let path = std::env::temp_dir().join(format!("sparekey-report-{}", std::process::id()));
-        let run = |lines: &[u32]| {
-            let mut refused = Refused::new(Some(&path)).expect("a report");
-            for line in lines {
-                refused.add(*line, "the \"email\" is taken").expect("it can be written");
+        let run = |from: u32, lines: &[(u32, &str)]| {
+            let mut refused = Refused::new(Some(&path), from).expect("a report");
+            for (line, reason) in lines {
+                refused.add(*line, reason).expect("it can be written");
             }
             said(refused)
         };
+        let text = || std::fs::read_to_string(&path).expect("a report");
         let ends = format!("{} says why", path.display());
-        assert_eq!(run(&[2, 7]), [format!("2 lines are refused; {ends}")]);
-        let mut text = std::fs::read_to_string(&path).expect("a report");
-        assert_eq!(text.lines().next(), Some(r#"{"line":2,"reason":"the \"email\" is taken"}"#));
-        text.push_str(r#"{"line":9,"reas"#);
-        std::fs::write(&path, &text).expect("it can be written");
-        run(&[2, 9]);
-        let text = std::fs::read_to_string(&path).expect("a report");
-        let numbers: Vec<_> =
-            text.lines().map(|line| line.split([':', ',']).nth(1).expect("a number")).collect();
-        assert_eq!(numbers, ["2", "7", "9"]);
+        let taken = "the \"email\" is taken";
+        assert_eq!(run(1, &[(2, taken), (7, "former")]), [format!("2 lines are refused; {ends}")]);
+        assert_eq!(text().lines().next(), Some(r#"{"line":2,"reason":"the \"email\" is taken"}"#));
+        // A killed run has left a part of a line. The one that goes on says anew what it says of its own lines.
+        std::fs::write(&path, format!("{}{}", text(), r#"{"line":9,"reas"#)).expect("it can be written");
+        assert_eq!(run(3, &[(7, "present")]), [format!("1 line is refused; {ends}")]);
+        let second = r#"{"line":7,"reason":"present"}"#;
+        assert_eq!(text().lines().nth(1), Some(second), "{}", text());
+        assert_eq!(text().lines().count(), 2);
+        run(8, &[(9, "more")]);
+        assert_eq!(text().lines().count(), 3, "{}", text());
+        // Another run from the beginning: the lines were corrected.
+        assert_eq!(run(1, &[]), [""; 0]);
+        assert_eq!(text(), "");
         for other in ["something else\n", "something else", "{\"username\":\"mina\"}"] {
             std::fs::write(&path, other).expect("it can be written");
-            assert!(Refused::new(Some(&path)).is_err(), "{other}");
-            assert_eq!(std::fs::read_to_string(&path).expect("it is left alone"), other);
+            assert!(Refused::new(Some(&path), 1).is_err(), "{other}");
+            assert_eq!(text(), other, "it is left alone");
         }
         std::fs::remove_file(&path).expect("it is there");
+        assert!(Refused::new(Some(Path::new("-")), 1).is_err(), "no file of that name");
+    }
+
+    #[test]
+    fn a_report_that_cannot_be_written_is_named() {
+        let mut refused = Refused::new(Some(Path::new("/dev/full")), 1).expect("it can be opened");
+        let Err(Failure::Environment(error)) = refused.add(7, "why") else { panic!("it is full") };
+        assert!(error.to_string().starts_with("cannot write the report /dev/full: "), "{error}");
     }
 }

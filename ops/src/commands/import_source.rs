@@ -33,7 +33,7 @@ impl Source {
         let unreadable =
             |error: io::Error| Failure::Input(vec![format!("cannot read {}: {error}", path.display())]);
         if path.as_os_str() == "-" {
-            return Ok(Self::of(keep(&mut io::stdin().lock(), entropy)?)?);
+            return Ok(Self::of(keep(&mut io::stdin().lock(), entropy).map_err(|error| not_kept(&error))?)?);
         }
         let mut file = File::open(path).map_err(unreadable)?;
         let metadata = file.metadata().map_err(unreadable)?;
@@ -41,7 +41,11 @@ impl Source {
             return Err(unreadable(io::ErrorKind::IsADirectory.into()));
         }
         // A pipe has a name too: `<(age -d …)` of a shell.
-        Ok(Self::of(if metadata.is_file() { file } else { keep(&mut file, entropy)? })?)
+        Ok(Self::of(if metadata.is_file() {
+            file
+        } else {
+            keep(&mut file, entropy).map_err(|error| not_kept(&error))?
+        })?)
     }
 
     fn of(file: File) -> io::Result<Self> {
@@ -61,13 +65,21 @@ impl Source {
         if state(&self.file)? == self.state {
             return Ok(());
         }
-        Err(Failure::Input(vec!["the file was changed while it was read".into()]))
+        Err(Failure::Input(vec![
+            "the file was changed while it was read: some of its lines were never checked".into(),
+        ]))
     }
 }
 
 fn state(file: &File) -> io::Result<(u64, Option<SystemTime>)> {
     let metadata = file.metadata()?;
     Ok((metadata.len(), metadata.modified().ok()))
+}
+
+fn not_kept(error: &io::Error) -> Failure {
+    let directory = std::env::temp_dir();
+    let problem = format!("cannot keep a copy of the input in {} (TMPDIR): {error}", directory.display());
+    io::Error::new(error.kind(), problem).into()
 }
 
 /// Copies what is read into a file that nobody else can open: it loses its name before anything is in it.

@@ -1,8 +1,11 @@
 //! What an import has done, for the operator.
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use domain::ImportedHash;
+
+use super::import_kinds::Kinds;
+use crate::output::counted;
 
 /// A hash of another system, which the first sign-in replaces.
 pub struct Foreign {
@@ -32,14 +35,12 @@ pub struct Summary {
     existed: u64,
     foreign: BTreeMap<&'static str, usize>,
     cheap: usize,
-    /// The kinds of all hashes of the file, also of accounts that an earlier run has created, as the parameter `FormerHashes`
-    /// names them.
-    kinds: BTreeSet<String>,
+    kinds: Kinds,
 }
 
 impl Summary {
     /// Nothing yet, of a file with these kinds of hashes.
-    pub fn new(kinds: BTreeSet<String>) -> Self {
+    pub fn new(kinds: Kinds) -> Self {
         Self { kinds, ..Self::default() }
     }
 
@@ -59,24 +60,26 @@ impl Summary {
     }
 }
 
+impl Summary {
+    /// What was done so far, of a run that has come to no end.
+    pub fn counts(&self) -> String {
+        let created = format!("{} created", counted(self.made, "account", "accounts"));
+        match self.existed {
+            0 => created,
+            1 => format!("{created}\n1 existed already and was left alone"),
+            existed => format!("{created}\n{existed} existed already and were left alone"),
+        }
+    }
+}
+
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} accounts created", self.made)?;
-        if self.existed > 0 {
-            write!(f, "\n{} existed already and were left alone", self.existed)?;
-        }
+        f.write_str(&self.counts())?;
         if !self.foreign.is_empty() {
             let kinds: Vec<_> = self.foreign.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
             write!(f, "\nhashes under Argon2id until the first sign-in replaces them: {}", kinds.join(", "))?;
         }
-        if !self.kinds.is_empty() {
-            let kinds: Vec<_> = self.kinds.iter().map(String::as_str).collect();
-            write!(
-                f,
-                "\nname their kinds in FormerHashes until then, or the time of a sign-in tells whose account it is: {}",
-                kinds.join(" ")
-            )?;
-        }
+        write!(f, "{}", self.kinds)?;
         if self.cheap > 0 {
             let cheap = self.cheap;
             write!(
@@ -103,9 +106,7 @@ mod tests {
             "bcrypt_sha256$$2b$12$abcdefghijklmnopqrstuuFABy..DpKi5eX.TjDW.8iDMNk/Tma6W",
         ];
         let hashes = hashes.map(|hash| ImportedHash::parse(hash).expect("a hash"));
-        let kinds =
-            hashes.iter().filter(|hash| !hash.is_current()).map(|hash| hash.cost().to_string()).collect();
-        let mut summary = Summary::new(kinds);
+        let mut summary = Summary::default();
         for hash in &hashes {
             summary.add(&Outcome::Made(Foreign::new(hash)));
         }
@@ -114,12 +115,10 @@ mod tests {
             summary.to_string(),
             "6 accounts created\n\
              hashes under Argon2id until the first sign-in replaces them: 1 PBKDF2, 2 bcrypt, 1 bcrypt of SHA-256, 1 scrypt\n\
-             name their kinds in FormerHashes until then, or the time of a sign-in tells whose account it is: \
-             bcrypt$c=12,l=23 bcrypt$c=4,l=23 bcrypt-sha256$c=12,l=23 pbkdf2-sha256$i=29000,l=32 scrypt$ln=17,r=8,p=1,l=32\n\
              2 of them cost less than advised, so anyone who had the former table may know passwords"
         );
         let mut skipped = Summary::default();
         skipped.add(&Outcome::Exists);
-        assert_eq!(skipped.to_string(), "0 accounts created\n1 existed already and were left alone");
+        assert_eq!(skipped.to_string(), "0 accounts created\n1 existed already and was left alone");
     }
 }

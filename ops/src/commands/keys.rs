@@ -7,6 +7,7 @@ use shared::signing::rotation::{KeyRotation, RotationFailed};
 
 use super::{Connection, Operator};
 use crate::error::Failure;
+use crate::output::{print_line, tell};
 
 /// Commands for the keys.
 #[derive(Debug, Subcommand)]
@@ -61,18 +62,18 @@ async fn rotate(keys: &KeyRotation, rotation: Rotation, now: Timestamp) -> Resul
     })?;
     print(&rotated.keys, now);
     match rotation {
-        Rotation::Planned => eprintln!("The new key is {}. Nothing else has to be done.", rotated.new),
-        Rotation::AtOnce => eprintln!(
+        Rotation::Planned => tell!("The new key is {}. Nothing else has to be done.", rotated.new),
+        Rotation::AtOnce => tell!(
             "The new key is {}. For up to a minute functions may still use the former ones, and until KMS knows the tags of the \
              new key everywhere, for up to five, sign-ins to products may fail.",
             rotated.new
         ),
     }
     for key in &rotated.deleted {
-        eprintln!("KMS deletes {key} in 30 days.");
+        tell!("KMS deletes {key} in 30 days.");
     }
     for (key, why) in &rotated.left {
-        eprintln!(
+        tell!(
             "{key} is of no use, and its deletion could not be scheduled ({why}). The next rotation tries again."
         );
     }
@@ -81,7 +82,7 @@ async fn rotate(keys: &KeyRotation, rotation: Rotation, now: Timestamp) -> Resul
 
 fn print(keys: &SigningKeys, now: Timestamp) {
     for (key, state) in keys.states(now) {
-        println!("{}  {:9}  {}\n    {}", key.id.as_str(), word(state), times(key, state), key.arn);
+        print_line!("{}  {:9}  {}\n    {}", key.id.as_str(), word(state), times(key, state), key.arn);
     }
 }
 

@@ -11,6 +11,7 @@ mod history;
 mod import;
 mod import_check;
 mod import_create;
+mod import_kinds;
 mod import_lines;
 mod import_refused;
 mod import_seen;
@@ -33,6 +34,7 @@ use shared::mail::SuppressionList;
 use shared::store::Store;
 
 use crate::error::Failure;
+use crate::shell::quoted;
 
 /// The AWS account and region of the deployment, with the options of the AWS CLI. Without them the environment and the
 /// shared configuration files decide, in the order of the AWS CLI.
@@ -44,6 +46,22 @@ pub struct Connection {
     /// The region of the deployment.
     #[arg(long, global = true, value_name = "REGION")]
     region: Option<String>,
+}
+
+impl Connection {
+    /// This program with these options, for commands that are printed to be pasted: they must not reach another deployment.
+    fn program(&self) -> String {
+        // Cargo sets it for what `cargo ops` runs.
+        let by_cargo = config::process_variable("CARGO").is_some();
+        let own = std::env::args().next().filter(|_| !by_cargo);
+        let mut program = own.map_or_else(|| "cargo ops".to_owned(), |path| quoted(&path));
+        for (option, value) in [("--profile", &self.profile), ("--region", &self.region)] {
+            if let Some(value) = value {
+                program.extend([" ", option, " ", &quoted(value)]);
+            }
+        }
+        program
+    }
 }
 
 /// What a command needs.

@@ -7,8 +7,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use shared::entropy::Entropy;
+use shared::error::chain;
 use shared::store::{Passing, StoreError};
 use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::output::tell;
 
 /// The most calls at a time. A transaction takes some ten milliseconds, so they make a few thousand a second.
 pub const MOST_AT_A_TIME: usize = 64;
@@ -30,6 +33,7 @@ pub struct Pace {
     entropy: Entropy,
 }
 
+#[derive(Default)]
 struct State {
     at_a_time: usize,
     /// Calls that succeeded since the pace last changed.
@@ -38,13 +42,14 @@ struct State {
     surplus: usize,
     slowed_at: Option<Instant>,
     throttled: u64,
+    /// Whether the operator knows that calls are not answered.
+    has_told: bool,
 }
 
 impl Pace {
     /// That of the beginning.
     pub fn new(entropy: Entropy) -> Self {
-        let state =
-            State { at_a_time: FIRST_AT_A_TIME, succeeded: 0, surplus: 0, slowed_at: None, throttled: 0 };
+        let state = State { at_a_time: FIRST_AT_A_TIME, ..State::default() };
         Self { permits: Semaphore::new(FIRST_AT_A_TIME), state: Mutex::new(state), entropy }
     }
 
@@ -67,6 +72,9 @@ impl Pace {
                     throttled
                 }
                 Some(Passing::Unanswered) if unanswered < UNANSWERED_TRIES => {
+                    if !std::mem::replace(&mut self.state().has_told, true) {
+                        tell!("no answer from DynamoDB; trying again for some minutes ({})", chain(&error));
+                    }
                     unanswered += 1;
                     unanswered
                 }

@@ -1,6 +1,8 @@
 //! How far a long command is: one line that is written over on a terminal, a line now and then in a log.
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::time::{Duration, Instant};
+
+use crate::output::{self, tell};
 
 /// A terminal is written to at most this often.
 const REDRAWN: Duration = Duration::from_millis(250);
@@ -32,18 +34,17 @@ impl Progress {
             let now = Instant::now();
             if self.drawn.is_none_or(|drawn| now.duration_since(drawn) >= REDRAWN) {
                 self.drawn = Some(now);
-                // Nothing depends on what a terminal shows.
-                let _ = write!(io::stderr(), "\r\x1b[K{}", self.line(done, now));
+                output::write_over(&self.line(done, now));
             }
         } else if is_logged(done) {
-            eprintln!("{}{}", self.line(done, Instant::now()), note());
+            tell!("{}{}", self.line(done, Instant::now()), note());
         }
     }
 
     /// Ends the line of a terminal.
     pub fn end(&mut self) {
         if self.drawn.take().is_some() {
-            eprintln!();
+            output::end_line();
         }
     }
 

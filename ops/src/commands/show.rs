@@ -3,12 +3,13 @@ use domain::{Account, ConfirmedAddress, Timestamp};
 
 use super::{Operator, account_admin};
 use crate::error::Failure;
+use crate::output::print_line;
 
 /// Prints it.
 pub async fn print(operator: &Operator, typed: &str) -> Result<(), Failure> {
     let account = account_admin::load(operator, typed).await?;
     for (name, value) in facts(&account, operator.now()) {
-        println!("{name:22}  {value}");
+        print_line!("{name:22}  {value}");
     }
     Ok(())
 }

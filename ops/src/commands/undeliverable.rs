@@ -5,6 +5,7 @@ use shared::store::{Addressee, MOST_READS, UndeliverableEmail};
 
 use super::Operator;
 use crate::error::Failure;
+use crate::output::{print_line, tell};
 
 /// Commands for addresses to which email fails.
 #[derive(Debug, Subcommand)]
@@ -31,9 +32,9 @@ pub async fn run(command: Undeliverable, operator: &Operator) -> Result<(), Fail
 async fn list(operator: &Operator) -> Result<(), Failure> {
     let found = operator.store.list_undeliverable().await?;
     for one in &found {
-        println!("{}", line(one));
+        print_line!("{}", line(one));
     }
-    eprintln!("{}", counted(found.len()));
+    tell!("{}", counted(found.len()));
     Ok(())
 }
 
@@ -57,7 +58,7 @@ async fn allow(operator: &Operator, typed: &str) -> Result<(), Failure> {
     let address = EmailAddress::parse(typed)
         .map_err(|why| Failure::Input(vec![format!("{typed:?} is no address: {why}")]))?;
     let was_suppressed = operator.suppressions.remove(&address).await?;
-    println!(
+    print_line!(
         "{typed} {}",
         if was_suppressed {
             "is no longer on the suppression list of SES"
@@ -68,18 +69,18 @@ async fn allow(operator: &Operator, typed: &str) -> Result<(), Failure> {
     for _ in 0..MOST_READS {
         let (account, to) = match operator.store.find_addressee(&address, operator.now()).await? {
             Addressee::Nobody => {
-                println!("no account has it");
+                print_line!("no account has it");
                 return Ok(());
             }
             Addressee::Former(id) => {
-                println!("it is a former address of the account {}", id.as_str());
+                print_line!("it is a former address of the account {}", id.as_str());
                 return Ok(());
             }
             Addressee::Of(account, to) => (account, to),
         };
         let (id, Some(confirmed)) = (&account.id, account.delivered_to(to)) else { continue };
         if confirmed.delivery.undeliverable.is_none() {
-            println!("the account {} does not say that email to it fails", id.as_str());
+            print_line!("the account {} does not say that email to it fails", id.as_str());
             return Ok(());
         }
         if operator
@@ -87,7 +88,7 @@ async fn allow(operator: &Operator, typed: &str) -> Result<(), Failure> {
             .allow_delivery(&account, (to, confirmed), operator.message_id(), operator.now())
             .await?
         {
-            println!(
+            print_line!(
                 "the account {} no longer says that email to its {} email fails",
                 id.as_str(),
                 to.as_str()

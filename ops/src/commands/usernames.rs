@@ -6,7 +6,9 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::Operator;
 use super::pace::Pace;
+use super::progress::Progress;
 use crate::error::Failure;
+use crate::output::tell;
 
 /// Claims written at a time.
 const AT_A_TIME: usize = 16;
@@ -33,7 +35,8 @@ pub fn shown(name: &str) -> String {
 /// look-alikes were refused. Those that look alike already keep their names, and are reported.
 pub async fn claim_looks(operator: &Operator) -> Result<(), Failure> {
     let pace = &Pace::new(operator.entropy.clone());
-    let (mut alike, mut next) = (BTreeSet::new(), None);
+    let (mut alike, mut next, mut compared) = (BTreeSet::new(), None, 0);
+    let mut progress = Progress::new("usernames of existing accounts compared by their looks", None, 0);
     loop {
         let found = pace.call(async || operator.store.find_unclaimed_looks(next.as_ref()).await).await?;
         let refused: Vec<_> = stream::iter(&found.unclaimed)
@@ -48,10 +51,12 @@ pub async fn claim_looks(operator: &Operator) -> Result<(), Failure> {
         for id in found.alike.iter().chain(&refused) {
             if alike.len() < MOST_NAMED && alike.insert(id.as_str().to_owned()) {
                 let id = id.as_str();
-                eprintln!(
-                    "the username of account {id} looks like that of another account; both keep theirs"
-                );
+                tell!("the username of account {id} looks like that of another account; both keep theirs");
             }
+        }
+        for _ in 0..found.usernames {
+            compared += 1;
+            progress.show(compared, String::new);
         }
         next = found.next;
         if next.is_none() {

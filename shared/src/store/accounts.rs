@@ -310,8 +310,10 @@ impl Store {
         let call = call
             .key_condition_expression("account_id = :id")
             .expression_attribute_values(":id", text(id.as_str()));
-        let rows = query(call).await.context("read an account")?;
-        assemble(id, rows).context("read an account")
+        let items = call.send().await.context("read an account")?.items.unwrap_or_default();
+        let items: Result<Vec<Stored>, BrokenAccount> =
+            items.into_iter().map(|item| stored(id, item)).collect();
+        items.and_then(|items| assemble(id, items)).context("read an account")
     }
 
     /// The accounts that may have this address, other than as pending. The index lags: only the account itself, read
@@ -340,14 +342,30 @@ impl Store {
 #[error("account {account}: {what}")]
 pub(super) struct BrokenAccount {
     account: String,
-    what: &'static str,
+    what: String,
+}
+
+/// An item of an account. What an untagged enum says of one that is none says nothing, so the record is named.
+fn stored(id: &AccountId, item: Item) -> Result<Stored, BrokenAccount> {
+    let record = item.get("record").and_then(|record| record.as_s().ok()).cloned();
+    serde_dynamo::from_item(item).map_err(|_| BrokenAccount {
+        account: id.as_str().to_owned(),
+        // The sort key of a former primary has its address.
+        what: match record
+            .as_deref()
+            .map(|record| record.split_once(FORMER_PRIMARY).map_or(record, |_| FORMER_PRIMARY))
+        {
+            Some(record) => format!("the item {record:?} cannot be read"),
+            None => "an item without a record".to_owned(),
+        },
+    })
 }
 
 fn assemble(id: &AccountId, items: Vec<Stored>) -> Result<Option<Account>, BrokenAccount> {
     if items.is_empty() {
         return Ok(None);
     }
-    let broken = |what| BrokenAccount { account: id.as_str().to_owned(), what };
+    let broken = |what: &str| BrokenAccount { account: id.as_str().to_owned(), what: what.to_owned() };
     let (mut profile, mut primary, mut backup, mut former, mut pending) = (None, None, None, None, None);
     let mut former_primaries = Vec::new();
     for item in items {

@@ -1,10 +1,15 @@
 //! Whether accounts that are to be created exist already: many of them in few calls.
 use std::collections::{BTreeSet, HashMap};
 
+use serde::Deserialize;
+
+use super::accounts::PROFILE;
 use super::claims::{self, Claim};
 use super::error::Context;
 use super::{NewAccount, NotCreated, Past, Store, StoreError};
 use domain::{AccountId, EmailAddress, ExternalId, NewUsername, Timestamp};
+
+const DOING: &str = "find out which accounts exist";
 
 /// What of an account only one account can have.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +33,14 @@ impl<'a> Names<'a> {
             primary: &new.primary,
             backup: past.backup.as_ref().map(|backup| &backup.address),
         }
+    }
+
+    fn owner_of_external_id<'o>(
+        &self,
+        owners: &'o HashMap<String, Claim>,
+        now: Timestamp,
+    ) -> Option<&'o AccountId> {
+        self.external_id.and_then(|id| owner(owners, &claims::external_id_claim(id), now))
     }
 
     fn claims(&self) -> impl Iterator<Item = String> {
@@ -57,27 +70,69 @@ impl Store {
     /// Tells for each of some accounts whether it exists at `now`: in one call for a hundred claims, of which an account has
     /// up to seven.
     ///
-    /// An account is the same if it has the external id, or the username if nobody has the external id, and nobody else has
-    /// any other of the names. Its owner may have replaced an email since.
+    /// An account is the same if it has the external id; or, if nobody has that, if it has the username and one of the emails,
+    /// and no external id of its own. In both cases nobody else may have any other of the names. The owner of an external id
+    /// may have replaced username and emails since. A username alone proves nothing: two systems can have a `mina` each.
     pub async fn find_existing(
         &self,
         names: &[Names<'_>],
         now: Timestamp,
     ) -> Result<Vec<Existing>, StoreError> {
         let claims: BTreeSet<String> = names.iter().flat_map(Names::claims).collect();
-        let owners = self.find_owners(claims).await.context("find out which accounts exist")?;
-        Ok(names.iter().map(|names| compare(names, &owners, now)).collect())
+        let owners = self.find_owners(claims).await.context(DOING)?;
+        let mut found: Vec<Existing> = names.iter().map(|names| compare(names, &owners, now)).collect();
+        let others = self.with_another_external_id(names, &found, &owners, now).await?;
+        for existing in &mut found {
+            if matches!(existing, Existing::Account(id) if others.contains(id)) {
+                *existing = Existing::Other(NotCreated::UsernameTaken);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Which of the accounts, found by the username of a line with an external id that nobody has, have another one.
+    async fn with_another_external_id(
+        &self,
+        names: &[Names<'_>],
+        found: &[Existing],
+        owners: &HashMap<String, Claim>,
+        now: Timestamp,
+    ) -> Result<Vec<AccountId>, StoreError> {
+        #[derive(Deserialize)]
+        struct Profile {
+            account_id: AccountId,
+            external_id: Option<ExternalId>,
+        }
+        let keys = names.iter().zip(found).filter_map(|(names, existing)| match existing {
+            Existing::Account(id)
+                if names.external_id.is_some() && names.owner_of_external_id(owners, now).is_none() =>
+            {
+                Some(Self::account_key(id, PROFILE))
+            }
+            _ => None,
+        });
+        let items = self.get_many(&self.tables.accounts, keys.collect()).await.context(DOING)?;
+        let profiles: Vec<Profile> = serde_dynamo::from_items(items).context(DOING)?;
+        let have_one = profiles.into_iter().filter(|profile| profile.external_id.is_some());
+        Ok(have_one.map(|profile| profile.account_id).collect())
     }
 }
 
+fn owner<'o>(owners: &'o HashMap<String, Claim>, claim: &str, now: Timestamp) -> Option<&'o AccountId> {
+    owners.get(claim).filter(|claim| claim.is_in_force(now)).map(|claim| &claim.owner_id)
+}
+
 fn compare(names: &Names<'_>, owners: &HashMap<String, Claim>, now: Timestamp) -> Existing {
-    let owner =
-        |claim: &str| owners.get(claim).filter(|claim| claim.is_in_force(now)).map(|claim| &claim.owner_id);
-    let by_external_id = names.external_id.and_then(|id| owner(&claims::external_id_claim(id)));
+    let by_external_id = names.owner_of_external_id(owners, now);
+    let owner = |claim: &str| owner(owners, claim, now);
     let by_username = owner(&claims::username_claim(names.username.username()));
     let account = by_external_id.or(by_username);
     let is_anothers = |owner: Option<&AccountId>| owner.is_some() && owner != account;
     let looks = names.username.looks();
+    let has_an_email = || {
+        let mut emails = [Some(names.primary), names.backup].into_iter().flatten();
+        emails.any(|email| owner(&claims::email_claim(email)) == account)
+    };
     if is_anothers(by_username) {
         Existing::Other(NotCreated::UsernameTaken)
     } else if looks.iter().any(|look| is_anothers(owner(&claims::look_claim(look)))) {
@@ -86,6 +141,8 @@ fn compare(names: &Names<'_>, owners: &HashMap<String, Claim>, now: Timestamp) -
         Existing::Other(NotCreated::EmailTaken)
     } else if names.backup.is_some_and(|backup| is_anothers(owner(&claims::email_claim(backup)))) {
         Existing::Other(NotCreated::BackupTaken)
+    } else if by_external_id.is_none() && by_username.is_some() && !has_an_email() {
+        Existing::Other(NotCreated::UsernameTaken)
     } else {
         account.map_or(Existing::Nobody, |account| Existing::Account(account.clone()))
     }
@@ -123,7 +180,9 @@ mod tests {
             (vec![], Existing::Nobody),
             (vec![(id, "a"), (name, "a"), (look, "a"), (email, "a"), (backup, "a")], same.clone()),
             (vec![(id, "a")], same.clone()),
-            (vec![(name, "a"), (look, "a")], same.clone()),
+            (vec![(name, "a"), (look, "a")], other(NotCreated::UsernameTaken)),
+            (vec![(name, "a"), (look, "a"), (backup, "a")], same.clone()),
+            (vec![(name, "a"), (email, "a until 1000")], other(NotCreated::UsernameTaken)),
             (vec![(name, "a"), (email, "a")], same.clone()),
             (vec![(id, "a"), (name, "b")], other(NotCreated::UsernameTaken)),
             (vec![(look, "b")], other(NotCreated::UsernameLooksTaken)),

@@ -32,6 +32,8 @@ pub struct UnclaimedLooks {
     pub unclaimed: Vec<UnclaimedLook>,
     /// Accounts that look like another one. They keep their names.
     pub alike: Vec<AccountId>,
+    /// How many usernames the page has.
+    pub usernames: usize,
     /// Where the next page starts; nothing on the last one.
     pub next: Option<Cursor>,
 }
@@ -60,11 +62,13 @@ impl Store {
             .expression_attribute_values(":profile", text(PROFILE));
         let answer = call.send().await.context(DOING)?;
         let rows: Vec<Named> = serde_dynamo::from_items(answer.items.unwrap_or_default()).context(DOING)?;
+        let usernames = rows.len();
         let looks: Vec<UnclaimedLook> =
             rows.into_iter().flat_map(|row| looks(row.account_id, &row.username)).collect();
         let claims: BTreeSet<String> = looks.iter().map(|one| look_claim(&one.look)).collect();
         let owners = self.find_owners(claims).await.context(DOING)?;
-        let mut found = UnclaimedLooks { next: answer.last_evaluated_key.map(Cursor), ..Default::default() };
+        let mut found =
+            UnclaimedLooks { usernames, next: answer.last_evaluated_key.map(Cursor), ..Default::default() };
         for one in looks {
             match owners.get(&look_claim(&one.look)) {
                 Some(claim) if claim.owner_id == one.owner => {}

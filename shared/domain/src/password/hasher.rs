@@ -119,7 +119,8 @@ impl PasswordHasher {
         salt: [u8; SALT_BYTES],
         work: &mut Work,
     ) -> Verdict {
-        let stored = stored.filter(|_| !typed.is_too_long());
+        // Nobody is asked for nothing: an empty password is wrong even where its hash was imported.
+        let stored = stored.filter(|_| !typed.is_too_long() && !typed.is_empty());
         let (kdf, password) = (stored.and_then(PasswordHash::kdf), typed.first_bytes());
         let digest = self.former_hashes.digest(kdf, password, work);
         let secret = digest.as_deref().unwrap_or(password);
@@ -193,6 +194,18 @@ mod tests {
         }
         assert_eq!(verified(" Correct Horse ", None), Verdict::Wrong);
         assert_eq!(format!("{:?}", typed("hunter2")), "TypedPassword(…)");
+    }
+
+    #[test]
+    fn an_empty_password_is_wrong_even_where_its_hash_is_stored() {
+        // Of the empty password, made by Python's hashlib.
+        const PBKDF2: &str =
+            "pbkdf2_sha256$1000$sixteen byte sal$k/xeJyw3NE88x5zljKwD2mlK19CRGwyifB+56j8UxFc=";
+        let hasher = PasswordHasher::new("pbkdf2-sha256$i=1000,l=32".parse().expect("a kind"));
+        let nobody = hasher.verify(&typed(""), None, SALT);
+        for stored in [hash(""), imported(PBKDF2)] {
+            assert_eq!(hasher.verify(&typed(""), Some(&stored), SALT), nobody);
+        }
     }
 
     #[test]

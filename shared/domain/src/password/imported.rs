@@ -1,4 +1,4 @@
-//! Password hashes that other systems made: Argon2id, bcrypt, scrypt and PBKDF2, as PHC strings, in the Modular Crypt
+//! Password hashes that other systems made: Argon2id and Argon2i, bcrypt, scrypt and PBKDF2, as PHC strings, in the Modular Crypt
 //! Format or as Django has them. And those that were exported from this service.
 use std::fmt;
 
@@ -9,7 +9,8 @@ use base64::engine::GeneralPurpose;
 
 use super::argon2id::is_current_hash;
 use super::hash::{PasswordHash, SEPARATOR};
-use super::kdf::{BASE64, Function, KdfCost, LENIENT, LegacyKdf, NotImportable};
+use super::kdf::{BASE64, Function, KdfCost, LENIENT, LegacyKdf};
+use super::not_importable::NotImportable;
 
 /// bcrypt has an alphabet of its own.
 const BCRYPT_BASE64: GeneralPurpose = GeneralPurpose::new(&BCRYPT, LENIENT);
@@ -32,8 +33,9 @@ pub(super) enum Digest {
 }
 
 impl ImportedHash {
-    /// Parses `$argon2id$…`, `$2a$…`, `$2b$…`, `$2y$…`, `$scrypt$…`, `$pbkdf2-sha256$…` or `$pbkdf2-sha512$…`, and what
-    /// Django makes of them: `argon2$argon2id$…`, `bcrypt$$2b$…`, `bcrypt_sha256$$2b$…`, `pbkdf2_sha256$…`, `scrypt$…`.
+    /// Parses `$argon2id$…`, `$argon2i$…`, `$2a$…`, `$2b$…`, `$2y$…`, `$scrypt$…`, `$pbkdf2-sha1$…`, `$pbkdf2-sha256$…` or
+    /// `$pbkdf2-sha512$…`, and what Django makes of them: `argon2$argon2id$…`, `argon2$argon2i$…`, `bcrypt$$2b$…`,
+    /// `bcrypt_sha256$$2b$…`, `pbkdf2_sha1$…`, `pbkdf2_sha256$…`, `scrypt$…`.
     /// Those are kept in the first form. So are hashes that this service has wrapped in Argon2id: `$bcrypt$…|$argon2id$…`.
     ///
     /// Fails for other functions, for what does not parse, and for a cost at which each verification would take more
@@ -81,11 +83,11 @@ impl ImportedHash {
             }
             ["", "2a" | "2b" | "2y", ..] => return Err(NotImportable::Malformed("bcrypt")),
             ["", "2x", ..] => return Err(NotImportable::FaultyBcrypt),
-            ["", "argon2id", version, params, salt, digest] => {
-                (Function::parse("argon2id", &format!("{version},{params}"))?, salt, digest)
+            ["", name @ ("argon2id" | "argon2i"), version, params, salt, digest] => {
+                (Function::parse(name, &format!("{version},{params}"))?, salt, digest)
             }
             // Some libraries write the iterations of PBKDF2 without their `i=`.
-            ["", name @ ("pbkdf2-sha256" | "pbkdf2-sha512"), iterations, salt, digest]
+            ["", name @ ("pbkdf2-sha1" | "pbkdf2-sha256" | "pbkdf2-sha512"), iterations, salt, digest]
                 if iterations.parse::<u32>().is_ok() =>
             {
                 (Function::parse(name, &format!("i={iterations}"))?, salt, digest)
@@ -144,8 +146,9 @@ fn without_djangos_name(text: &str) -> String {
         }
     }
     match text.split('$').collect::<Vec<_>>()[..] {
-        ["pbkdf2_sha256", iterations, salt, digest] if !salt.is_empty() => {
-            format!("$pbkdf2-sha256$i={iterations}${}${digest}", BASE64.encode(salt))
+        [name @ ("pbkdf2_sha256" | "pbkdf2_sha1"), iterations, salt, digest] if !salt.is_empty() => {
+            let name = name.replace('_', "-");
+            format!("${name}$i={iterations}${}${digest}", BASE64.encode(salt))
         }
         ["scrypt", n, salt, r, p, digest] if !salt.is_empty() => match n.parse::<u64>() {
             Ok(n) if n.is_power_of_two() => {
@@ -195,6 +198,9 @@ mod tests {
     /// Of "password", from the tests of the Argon2 reference implementation.
     const ARGON2ID: &str =
         "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
+    /// From the same tests.
+    const ARGON2I: &str =
+        "$argon2i$v=19$m=256,t=2,p=1$c29tZXNhbHQ$iekCn0Y3spW+sCcFanM2xBT63UP2sghkUoHLIUpWRS8";
 
     #[test]
     fn digests_are_those_of_other_implementations() {
@@ -203,16 +209,19 @@ mod tests {
             assert!(digest(&hash, PASSWORD) == *plain(&hash), "{text}");
             assert!(digest(&hash, b"Correct horse battery") != *plain(&hash), "{text}");
         }
-        let hash = ImportedHash::parse(ARGON2ID).expect("a hash");
-        assert!(digest(&hash, b"password") == *plain(&hash));
+        for text in [ARGON2ID, ARGON2I] {
+            let hash = ImportedHash::parse(text).expect(text);
+            assert!(digest(&hash, b"password") == *plain(&hash), "{text}");
+        }
     }
 
     #[test]
     fn hashes_of_django_are_taken() {
         let [_, bcrypt, ..] = HASHES;
-        // The PBKDF2 is made by Python's hashlib, the two behind the bcrypt by Django 5.2.
+        // The PBKDF2 are made by Python's hashlib, the two behind the bcrypt by Django 5.2.
         for text in [
             "pbkdf2_sha256$1000$seasalt12345$YtOyTd8OUYnXnZ26vcksSMHyE7L/PId9xDjpPKK6Sb0=",
+            "pbkdf2_sha1$1000$seasalt12345$JY8+dRLLhBjDFY0psoyuo6A4WXI=",
             &format!("bcrypt${bcrypt}"),
             "bcrypt_sha256$$2b$04$abcdefghijklmnopqrstuuFABy..DpKi5eX.TjDW.8iDMNk/Tma6W",
             "scrypt$1024$seasalt12345$8$5$+ZMRqpg9t8vCo3erUBgs/OCNWEIxAw2yX8vTA+1lEPVQ/QWKeQha4cHatTTd9sytKlo2eePLZdPfUz/bJSXKPw==",
@@ -220,13 +229,14 @@ mod tests {
             let hash = ImportedHash::parse(text).expect(text);
             assert!(digest(&hash, PASSWORD) == *plain(&hash), "{text}");
         }
-        let argon2 = format!("argon2{ARGON2ID}");
-        let hash = ImportedHash::parse(&argon2).expect("a hash");
-        assert!(digest(&hash, b"password") == *plain(&hash));
+        for (text, kind) in [(ARGON2ID, "Argon2id"), (ARGON2I, "Argon2i")] {
+            let hash = ImportedHash::parse(&format!("argon2{text}")).expect(text);
+            assert!(digest(&hash, b"password") == *plain(&hash) && hash.kind() == kind, "{text}");
+        }
         for not in [
             "pbkdf2_sha256$1000$$YtOyTd8OUYnXnZ26vcksSMHyE7L/PId9xDjpPKK6Sb0=",
             "pbkdf2_sha256$many$seasalt12345$YtOyTd8OUYnXnZ26vcksSMHyE7L/PId9xDjpPKK6Sb0=",
-            "pbkdf2_sha1$1000$seasalt12345$YtOyTd8OUYnXnZ26vcksSMHyE7L/PId9xDjpPKK6Sb0=",
+            "pbkdf2_md5$1000$seasalt12345$YtOyTd8OUYnXnZ26vcksSMHyE7L/PId9xDjpPKK6Sb0=",
             "bcrypt_sha256$2b$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS",
             "bcrypt_sha256$$2x$04$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS",
             "bcrypt_sha256$$2b$15$abcdefghijklmnopqrstuuqREtd3VJD2QVZbuFskFSLk6eRIrQoOS",
@@ -262,7 +272,7 @@ mod tests {
     #[test]
     fn what_this_service_has_exported_is_taken_as_it_is() {
         let hasher = PasswordHasher::default();
-        for text in HASHES.into_iter().chain([ARGON2ID]) {
+        for text in HASHES.into_iter().chain([ARGON2ID, ARGON2I]) {
             let imported = ImportedHash::parse(text).expect(text);
             let stored = hasher.wrap_imported(&imported, [7; 16]);
             let again = ImportedHash::parse(stored.as_str()).expect(text);
@@ -283,7 +293,7 @@ mod tests {
 
     #[test]
     fn a_kdf_is_parsed_as_it_was_written_and_has_no_digest() {
-        for text in HASHES.into_iter().chain([ARGON2ID]) {
+        for text in HASHES.into_iter().chain([ARGON2ID, ARGON2I]) {
             let hash = ImportedHash::parse(text).expect(text);
             let written = hash.kdf.to_string();
             assert!(LegacyKdf::parse(&written) == Some(hash.kdf), "{written}");
@@ -311,6 +321,8 @@ mod tests {
     #[test]
     fn what_cannot_be_imported_says_why() {
         use NotImportable::{FaultyBcrypt, Malformed, TooCostly, UnknownKind, Unusable};
+        const TWO_BLOCKS: &str =
+            "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+Pw";
         let salt = "c2l4dGVlbiBieXRlIHNhbA";
         let digest = "AO+Qn5rf3loI0GlsiozAlajzHQhpTjOgtExeRkJ1ihg";
         let phc = |start: &str| format!("{start}${salt}${digest}");
@@ -319,7 +331,13 @@ mod tests {
             "$scrypt$ln=19,r=8,p=1",
             "$scrypt$ln=255,r=8,p=1",
             "$scrypt$ln=14,r=8,p=4294967295",
+            "$scrypt$ln=1,r=1048576,p=1",
+            "$scrypt$ln=1,r=1,p=1048576",
+            "$scrypt$ln=11,r=25,p=41",
+            "$scrypt$ln=1,r=4294967295,p=4294967295",
             "$pbkdf2-sha256$i=2000001",
+            "$argon2id$v=19$m=8,t=131073,p=1",
+            "$argon2i$v=19$m=65536,t=17,p=1",
             "$pbkdf2-sha512$4294967295",
             "$argon2id$v=19$m=524288,t=1,p=1",
             "$argon2id$v=19$m=65536,t=1000,p=1",
@@ -327,6 +345,9 @@ mod tests {
             assert!(costly(&phc(start)), "{start}");
         }
         assert!(costly(&HASHES[1].replace("$04$", "$15$")));
+        // A digest of two blocks takes all iterations twice.
+        let of_64_bytes = |iterations: u32| format!("$pbkdf2-sha256$i={iterations}${salt}${TWO_BLOCKS}");
+        assert!(costly(&of_64_bytes(1_000_001)) && ImportedHash::parse(&of_64_bytes(1_000_000)).is_ok());
         for (text, why) in [
             ("", UnknownKind),
             ("!VOfkflTGbOjPs2lGJvhEOqZDHUluHZvN7qqMW9Q1", Unusable),
@@ -334,7 +355,7 @@ mod tests {
             ("5f4dcc3b5aa765d61d8327deb882cf99", UnknownKind),
             ("$1$salt$qJH7.N4xYta3aEG/dfqo/0", UnknownKind),
             ("$6$salt$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjlO", UnknownKind),
-            (&phc("$argon2i$v=19$m=64,t=1,p=1"), UnknownKind),
+            (&phc("$argon2d$v=19$m=64,t=1,p=1"), UnknownKind),
             (&phc("$bcrypt$c=4"), Malformed("bcrypt")),
             (&HASHES[1].replace("$2b$", "$2x$"), FaultyBcrypt),
             (&HASHES[1].replace("$04$", "$03$"), Malformed("bcrypt")),

@@ -11,6 +11,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use ring::{digest, pbkdf2};
 
 use super::argon2id::{MAX_LANES, MAX_MEMORY_KIB, MEMORY_KIB, PASSES};
+use super::not_importable::NotImportable;
 use super::work::Work;
 
 /// bcrypt has 2^cost rounds: 14 take a core about a second, sixteen times what the OWASP sheet asks for.
@@ -24,7 +25,9 @@ const HEXADECIMAL: [char; 16] =
     ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
 /// scrypt uses 128 · N · r bytes, p times: together 256 MiB, twice what the OWASP Password Storage sheet asks for.
 const MAX_SCRYPT_BLOCKS: u64 = 1 << 21;
-/// PBKDF2 iterations: three times what the OWASP sheet asks for with SHA-256, one to two seconds of a core.
+/// scrypt begins and ends with PBKDF2 of 128 · r · p bytes, which N does not bound: 128 KiB are a millisecond.
+const MAX_SCRYPT_PARTS: u64 = 1 << 10;
+/// PBKDF2 iterations, together for all blocks of a digest: three times what the OWASP sheet asks for with SHA-256, one to two seconds of a core.
 const MAX_ITERATIONS: u32 = 2_000_000;
 /// Memory in KiB times passes of Argon2id: some 25 times the current cost, about half a second of a core.
 const MAX_ARGON2_KIB: u64 = 1 << 20;
@@ -42,45 +45,12 @@ pub(super) const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
 /// The encoding of salts and digests, in all formats but bcrypt's.
 pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(&STANDARD, LENIENT);
 
-/// Why a hash cannot be imported.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotImportable {
-    /// Its function is not supported.
-    #[error(
-        "not a hash of Argon2id, bcrypt, scrypt or PBKDF2 (as PHC string, in the Modular Crypt Format or as Django has it); \
-         leave the hash out, and the owner signs in by a link"
-    )]
-    UnknownKind,
-    /// It was made by the faulty `crypt_blowfish` before 1.1, which takes different passwords for one.
-    #[error(
-        "$2x$ is bcrypt with a fault that lets other passwords in; leave the hash out, and the owner signs in by a link"
-    )]
-    FaultyBcrypt,
-    /// Its function is supported, but it does not parse.
-    #[error("not a well-formed hash of {0}")]
-    Malformed(&'static str),
-    /// It was exported where Argon2id has another cost, and cannot be wrapped a second time.
-    #[error(
-        "the hash is wrapped in Argon2id of another cost; leave it out, and the owner signs in by a link"
-    )]
-    WrappedAtOtherCost,
-    /// Django's mark of an account without a password.
-    #[error("it marks an account without a password; leave it out")]
-    Unusable,
-    /// To verify it would take longer than people wait.
-    #[error("the hash costs too much to verify: of {kind} at most {most} are taken")]
-    TooCostly {
-        /// The function.
-        kind: &'static str,
-        /// The upper bound.
-        most: &'static str,
-    },
-}
-
 /// A function with its parameters.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Function {
-    Argon2id {
+    /// Argon2id or Argon2i.
+    Argon2 {
+        algorithm: Algorithm,
         version: Version,
         memory_kib: u32,
         passes: u32,
@@ -98,12 +68,37 @@ pub(super) enum Function {
         r: u32,
         p: u32,
     },
-    Pbkdf2Sha256 {
+    Pbkdf2 {
+        hmac: Hmac,
         iterations: NonZeroU32,
     },
-    Pbkdf2Sha512 {
-        iterations: NonZeroU32,
-    },
+}
+
+/// The hash function of the HMAC in PBKDF2.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hmac {
+    Sha1,
+    Sha256,
+    Sha512,
+}
+
+impl Hmac {
+    const fn algorithm(self) -> pbkdf2::Algorithm {
+        match self {
+            Self::Sha1 => pbkdf2::PBKDF2_HMAC_SHA1,
+            Self::Sha256 => pbkdf2::PBKDF2_HMAC_SHA256,
+            Self::Sha512 => pbkdf2::PBKDF2_HMAC_SHA512,
+        }
+    }
+
+    /// The bytes that PBKDF2 makes with all its iterations. For more of them it runs once more.
+    const fn block_bytes(self) -> usize {
+        match self {
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+            Self::Sha512 => 64,
+        }
+    }
 }
 
 impl Function {
@@ -111,9 +106,10 @@ impl Function {
     pub(super) fn parse(name: &str, params: &str) -> Result<Self, NotImportable> {
         let kind = match name {
             "argon2id" => "Argon2id",
+            "argon2i" => "Argon2i",
             "bcrypt" | "bcrypt-sha256" => "bcrypt",
             "scrypt" => "scrypt",
-            "pbkdf2-sha256" | "pbkdf2-sha512" => "PBKDF2",
+            "pbkdf2-sha1" | "pbkdf2-sha256" | "pbkdf2-sha512" => "PBKDF2",
             _ => return Err(NotImportable::UnknownKind),
         };
         let malformed = NotImportable::Malformed(kind);
@@ -121,12 +117,13 @@ impl Function {
         let optional = |key: &str| params.iter().find(|(name, _)| *name == key).map(|(_, value)| *value);
         let required = |key: &str| optional(key).ok_or(malformed.clone());
         let (function, known): (_, &[&str]) = match name {
-            "argon2id" => {
+            "argon2id" | "argon2i" => {
+                let algorithm = if name == "argon2id" { Algorithm::Argon2id } else { Algorithm::Argon2i };
                 // A hash without a version is of version 1.0 (16): the format had none then.
                 let version =
                     Version::try_from(optional("v").unwrap_or(16)).map_err(|_| malformed.clone())?;
                 let (memory_kib, passes, lanes) = (required("m")?, required("t")?, required("p")?);
-                (Self::Argon2id { version, memory_kib, passes, lanes }, &["v", "m", "t", "p"])
+                (Self::Argon2 { algorithm, version, memory_kib, passes, lanes }, &["v", "m", "t", "p"])
             }
             "bcrypt" => (Self::Bcrypt { cost: required("c")? }, &["c"]),
             "bcrypt-sha256" => (Self::BcryptSha256 { cost: required("c")? }, &["c"]),
@@ -136,13 +133,12 @@ impl Function {
             }
             _ => {
                 let iterations = NonZeroU32::new(required("i")?).ok_or(malformed.clone())?;
-                let sha256 = name == "pbkdf2-sha256";
-                let function = if sha256 {
-                    Self::Pbkdf2Sha256 { iterations }
-                } else {
-                    Self::Pbkdf2Sha512 { iterations }
+                let hmac = match name {
+                    "pbkdf2-sha1" => Hmac::Sha1,
+                    "pbkdf2-sha256" => Hmac::Sha256,
+                    _ => Hmac::Sha512,
                 };
-                (function, &["i"])
+                (Self::Pbkdf2 { hmac, iterations }, &["i"])
             }
         };
         // An unknown parameter would change the digest; `l` is only its length.
@@ -156,7 +152,7 @@ impl Function {
     fn check(self) -> Result<(), NotImportable> {
         let (kind, most) = (self.kind(), self.upper_bound());
         let (well_formed, affordable) = match self {
-            Self::Argon2id { memory_kib, passes, lanes, .. } => (
+            Self::Argon2 { memory_kib, passes, lanes, .. } => (
                 Params::new(memory_kib, passes, lanes, None).is_ok(),
                 memory_kib <= MAX_MEMORY_KIB
                     && u64::from(memory_kib) * u64::from(passes) <= MAX_ARGON2_KIB
@@ -167,11 +163,10 @@ impl Function {
             }
             Self::Scrypt { log_n, r, p } => {
                 let blocks = u64::from(r).saturating_mul(p.into()).saturating_mul(1 << log_n.min(32));
-                (log_n > 0 && r > 0 && p > 0, blocks <= MAX_SCRYPT_BLOCKS)
+                let parts = u64::from(r).saturating_mul(p.into());
+                (log_n > 0 && parts > 0, blocks <= MAX_SCRYPT_BLOCKS && parts <= MAX_SCRYPT_PARTS)
             }
-            Self::Pbkdf2Sha256 { iterations } | Self::Pbkdf2Sha512 { iterations } => {
-                (true, iterations.get() <= MAX_ITERATIONS)
-            }
+            Self::Pbkdf2 { iterations, .. } => (true, iterations.get() <= MAX_ITERATIONS),
         };
         match (well_formed, affordable) {
             (false, _) => Err(NotImportable::Malformed(kind)),
@@ -183,20 +178,21 @@ impl Function {
     /// The name as people write it.
     pub(super) const fn kind(self) -> &'static str {
         match self {
-            Self::Argon2id { .. } => "Argon2id",
+            Self::Argon2 { algorithm: Algorithm::Argon2i, .. } => "Argon2i",
+            Self::Argon2 { .. } => "Argon2id",
             Self::Bcrypt { .. } => "bcrypt",
             Self::BcryptSha256 { .. } => "bcrypt of SHA-256",
             Self::Scrypt { .. } => "scrypt",
-            Self::Pbkdf2Sha256 { .. } | Self::Pbkdf2Sha512 { .. } => "PBKDF2",
+            Self::Pbkdf2 { .. } => "PBKDF2",
         }
     }
 
     const fn upper_bound(self) -> &'static str {
         match self {
-            Self::Argon2id { .. } => "256 MiB, 16 lanes, and 1 GiB in all passes",
+            Self::Argon2 { .. } => "256 MiB, 16 lanes, and 1 GiB in all passes",
             Self::Bcrypt { .. } | Self::BcryptSha256 { .. } => "cost 14",
-            Self::Scrypt { .. } => "256 MiB (128 bytes times N, r and p)",
-            Self::Pbkdf2Sha256 { .. } | Self::Pbkdf2Sha512 { .. } => "2,000,000 iterations",
+            Self::Scrypt { .. } => "256 MiB (128 bytes times N, r and p), with r times p up to 1,024",
+            Self::Pbkdf2 { .. } => "2,000,000 iterations, in all blocks of the digest",
         }
     }
 
@@ -204,14 +200,20 @@ impl Function {
     /// system's table may have guessed the password.
     pub(super) fn is_cheap(self) -> bool {
         match self {
-            Self::Argon2id { memory_kib, passes, .. } => {
+            Self::Argon2 { memory_kib, passes, .. } => {
                 u64::from(memory_kib) * u64::from(passes) < u64::from(MEMORY_KIB) * u64::from(PASSES)
             }
             Self::Bcrypt { cost } | Self::BcryptSha256 { cost } => cost < 10,
             // N = 2^13, r = 8, p = 10 is the least of its rows.
             Self::Scrypt { log_n, r, p } => (u64::from(r) * u64::from(p)) << log_n < 80 << 13,
-            Self::Pbkdf2Sha256 { iterations } => iterations.get() < 600_000,
-            Self::Pbkdf2Sha512 { iterations } => iterations.get() < 210_000,
+            Self::Pbkdf2 { hmac, iterations } => {
+                let advised = match hmac {
+                    Hmac::Sha1 => 1_300_000,
+                    Hmac::Sha256 => 600_000,
+                    Hmac::Sha512 => 210_000,
+                };
+                iterations.get() < advised
+            }
         }
     }
 }
@@ -219,15 +221,16 @@ impl Function {
 impl fmt::Display for Function {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Argon2id { version, memory_kib, passes, lanes } => {
-                let version = u32::from(*version);
-                write!(f, "argon2id$v={version},m={memory_kib},t={passes},p={lanes}")
+            Self::Argon2 { algorithm, version, memory_kib, passes, lanes } => {
+                let (algorithm, version) = (algorithm.as_str(), u32::from(*version));
+                write!(f, "{algorithm}$v={version},m={memory_kib},t={passes},p={lanes}")
             }
             Self::Bcrypt { cost } => write!(f, "bcrypt$c={cost}"),
             Self::BcryptSha256 { cost } => write!(f, "bcrypt-sha256$c={cost}"),
             Self::Scrypt { log_n, r, p } => write!(f, "scrypt$ln={log_n},r={r},p={p}"),
-            Self::Pbkdf2Sha256 { iterations } => write!(f, "pbkdf2-sha256$i={iterations}"),
-            Self::Pbkdf2Sha512 { iterations } => write!(f, "pbkdf2-sha512$i={iterations}"),
+            Self::Pbkdf2 { hmac: Hmac::Sha1, iterations } => write!(f, "pbkdf2-sha1$i={iterations}"),
+            Self::Pbkdf2 { hmac: Hmac::Sha256, iterations } => write!(f, "pbkdf2-sha256$i={iterations}"),
+            Self::Pbkdf2 { hmac: Hmac::Sha512, iterations } => write!(f, "pbkdf2-sha512$i={iterations}"),
         }
     }
 }
@@ -240,7 +243,7 @@ pub struct KdfCost {
 }
 
 impl KdfCost {
-    /// Checks the length of the digest.
+    /// Checks the length of the digest, and what PBKDF2 costs for it.
     pub(super) fn new(function: Function, digest_bytes: usize) -> Result<Self, NotImportable> {
         let allowed = match function {
             Function::Bcrypt { .. } | Function::BcryptSha256 { .. } => {
@@ -248,11 +251,16 @@ impl KdfCost {
             }
             _ => MIN_DIGEST_BYTES..=MAX_PART_BYTES,
         };
-        if allowed.contains(&digest_bytes) {
-            Ok(Self { function, digest_bytes })
-        } else {
-            Err(NotImportable::Malformed(function.kind()))
+        if !allowed.contains(&digest_bytes) {
+            return Err(NotImportable::Malformed(function.kind()));
         }
+        if let Function::Pbkdf2 { hmac, iterations } = function {
+            let blocks = u64::try_from(digest_bytes.div_ceil(hmac.block_bytes())).unwrap_or(u64::MAX);
+            if blocks * u64::from(iterations.get()) > u64::from(MAX_ITERATIONS) {
+                return Err(NotImportable::TooCostly { kind: function.kind(), most: function.upper_bound() });
+            }
+        }
+        Ok(Self { function, digest_bytes })
     }
 
     /// Parses what [`fmt::Display`] writes: `name$parameters,l=bytes`.
@@ -262,15 +270,32 @@ impl KdfCost {
         Self::new(Function::parse(name, params).ok()?, digest_bytes.try_into().ok()?).ok()
     }
 
+    /// Whether a run of this takes the time of the other and more: PBKDF2 of the same kind with as many iterations or more.
+    pub fn covers(&self, other: &Self) -> bool {
+        self == other || self.beyond(other).is_some()
+    }
+
+    /// What a run of this takes beyond one of the other that it covers.
+    pub(super) fn beyond(&self, other: &Self) -> Option<Self> {
+        let (Function::Pbkdf2 { hmac, iterations }, Function::Pbkdf2 { hmac: same, iterations: fewer }) =
+            (self.function, other.function)
+        else {
+            return None;
+        };
+        let more = NonZeroU32::new(iterations.get().saturating_sub(fewer.get()))?;
+        (hmac == same && self.digest_bytes == other.digest_bytes)
+            .then_some(Self { function: Function::Pbkdf2 { hmac, iterations: more }, ..*self })
+    }
+
     /// The digest of a password. The salt must be one that the function allows; 16 bytes fit all.
     pub(super) fn digest(&self, password: &[u8], salt: &[u8], work: &mut Work) -> Vec<u8> {
         const CHECKED: &str = "parameters and lengths were checked when they were parsed";
         work.count_legacy(self.to_string());
         let mut digest = vec![0; self.digest_bytes];
         match self.function {
-            Function::Argon2id { version, memory_kib, passes, lanes } => {
+            Function::Argon2 { algorithm, version, memory_kib, passes, lanes } => {
                 let params = Params::new(memory_kib, passes, lanes, Some(self.digest_bytes)).expect(CHECKED);
-                let argon2 = Argon2::new(Algorithm::Argon2id, version, params);
+                let argon2 = Argon2::new(algorithm, version, params);
                 argon2.hash_password_into(password, salt, &mut digest).expect(CHECKED);
             }
             Function::Bcrypt { cost } => {
@@ -285,11 +310,8 @@ impl KdfCost {
                 let params = scrypt::Params::new(log_n, r, p).expect(CHECKED);
                 scrypt::scrypt(password, salt, &params, &mut digest).expect(CHECKED);
             }
-            Function::Pbkdf2Sha256 { iterations } => {
-                pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, iterations, salt, password, &mut digest);
-            }
-            Function::Pbkdf2Sha512 { iterations } => {
-                pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA512, iterations, salt, password, &mut digest);
+            Function::Pbkdf2 { hmac, iterations } => {
+                pbkdf2::derive(hmac.algorithm(), iterations, salt, password, &mut digest);
             }
         }
         digest
@@ -337,7 +359,7 @@ impl LegacyKdf {
     /// Checks the length of the salt.
     pub(super) fn new(cost: KdfCost, salt: Vec<u8>) -> Result<Self, NotImportable> {
         let allowed = match cost.function {
-            Function::Argon2id { .. } => argon2::MIN_SALT_LEN..=MAX_PART_BYTES,
+            Function::Argon2 { .. } => argon2::MIN_SALT_LEN..=MAX_PART_BYTES,
             Function::Bcrypt { .. } | Function::BcryptSha256 { .. } => 16..=16,
             _ => 1..=MAX_PART_BYTES,
         };
@@ -364,11 +386,9 @@ impl LegacyKdf {
     /// has one, so who typed it is not taken for the owner.
     pub(super) fn takes_for_another(&self, password: &[u8]) -> bool {
         match self.cost.function {
-            Function::Argon2id { .. } | Function::BcryptSha256 { .. } => false,
+            Function::Argon2 { .. } | Function::BcryptSha256 { .. } => false,
             Function::Bcrypt { .. } => password.contains(&0),
-            Function::Scrypt { .. } | Function::Pbkdf2Sha256 { .. } | Function::Pbkdf2Sha512 { .. } => {
-                password.ends_with(&[0])
-            }
+            Function::Scrypt { .. } | Function::Pbkdf2 { .. } => password.ends_with(&[0]),
         }
     }
 

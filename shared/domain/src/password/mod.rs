@@ -6,6 +6,7 @@ mod hasher;
 mod imported;
 mod kdf;
 mod new_password;
+mod not_importable;
 mod typed;
 mod work;
 
@@ -14,7 +15,8 @@ pub use former_hashes::{FormerHashes, NotFormerHashes};
 pub use hash::{NotAPasswordHash, PasswordHash};
 pub use hasher::{PasswordHasher, Verdict, Verification};
 pub use imported::ImportedHash;
-pub use kdf::{KdfCost, NotImportable};
+pub use kdf::KdfCost;
 pub use new_password::{MIN_CHARS, NewPassword, PasswordRefused};
-pub use typed::{MAX_BYTES, TypedPassword};
+pub use not_importable::NotImportable;
+pub use typed::{MAX_BYTES, TypedPassword, UnusablePassword};
 pub use work::Work;

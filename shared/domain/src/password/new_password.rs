@@ -1,11 +1,9 @@
 //! A password that an account may get: long enough, readable, and none that is among the first guesses (NIST SP 800-63B-4,
 //! section 3.1.1.2, for a password that is the only factor). There are no rules of composition.
-use icu_properties::CodePointSetData;
-use icu_properties::props::DefaultIgnorableCodePoint;
 use unicode_normalization::UnicodeNormalization as _;
 use zxcvbn::{Score, zxcvbn};
 
-use super::typed::{MAX_BYTES, TypedPassword};
+use super::typed::{MAX_BYTES, TypedPassword, has_unusable_character, is_blank};
 use crate::account::Account;
 use crate::email_address::EmailAddress;
 
@@ -55,8 +53,7 @@ impl NewPassword {
     /// Checks a password; others know these words.
     fn among(typed: &TypedPassword, words: &[String]) -> Result<Self, PasswordRefused> {
         let password: String = typed.as_str().nfc().collect();
-        // U+FFFD replaces what is not Unicode, in a form and in the keyboards that send half a character.
-        if password.contains(['\0', char::REPLACEMENT_CHARACTER]) {
+        if has_unusable_character(&password) {
             return Err(PasswordRefused::UnusableCharacter);
         }
         if password.len() > MAX_BYTES {
@@ -80,11 +77,6 @@ impl NewPassword {
     pub(super) fn as_typed(&self) -> &TypedPassword {
         &self.0
     }
-}
-
-/// White space, a letter of Braille without a dot, and whatever Unicode says not to draw.
-fn is_blank(c: char) -> bool {
-    c.is_whitespace() || c == '\u{2800}' || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }
 
 /// Whether the words that others know are in a password, and little else is. Capitals, spaces and punctuation are nothing
