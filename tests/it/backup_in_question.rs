@@ -55,7 +55,7 @@ async fn the_link_renews_the_time_and_changes_nothing_else() {
     let asked = browser.get("/account").await;
     let button = "<input type=\"hidden\" name=\"email\" value=\"spare@example.org\"><button";
     assert_eq!(asked.body.matches(button).count(), 1, "one button, and nothing to type: {}", asked.body);
-    let token = browser.emailed_token("/account/backup", SPARE).await;
+    browser.emailed_token("/account/backup", SPARE).await;
     let waiting = page(&browser).await;
     assert_eq!(waiting["backup"]["state"], "replacing", "it stays in force: {waiting}");
     let words = browser.get("/account").await.words();
