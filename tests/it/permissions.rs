@@ -194,7 +194,7 @@ fn who_may_do_what_with_accounts() {
     GetItem AccountsTable: admin-account, admin-hand-over, confirm-backup, confirm-primary, delivery, mailer, password-login, undo-change
     Query AccountsTable: account, admin-account, admin-hand-over, confirm-backup, confirm-primary, delivery, end-session, mailer, oidc-authorize, oidc-sign-out, oidc-userinfo, open-hand-over, open-magic-link, password-login, promote-backup, remove-backup, request-backup, request-primary, set-password, undo-change
     Query AccountsTable/index/email-index: mailer, password-login
-    ConditionCheckItem AccountsTable: admin-account, confirm-backup, confirm-primary, oidc-token, open-hand-over, open-magic-link, password-login, remove-backup, request-backup, request-primary, undo-change
+    ConditionCheckItem AccountsTable: admin-account, confirm-backup, confirm-primary, delivery, oidc-token, open-hand-over, open-magic-link, password-login, remove-backup, request-backup, request-primary, undo-change
     PutItem AccountsTable: admin-account, confirm-backup, confirm-primary, promote-backup, request-backup, request-primary, undo-change
     UpdateItem AccountsTable: admin-account, confirm-backup, confirm-primary, delivery, end-session, open-magic-link, password-login, promote-backup, set-password, undo-change
     DeleteItem AccountsTable: admin-account, confirm-backup, confirm-primary, promote-backup, remove-backup, undo-change
