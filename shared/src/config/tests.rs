@@ -32,7 +32,7 @@ impl Requirements for Everything {
     }
 }
 
-const MORE: [(&str, &str); 6] = [
+const MORE: [(&str, &str); 7] = [
     ("HASHING_KEY", "0123456789abcdef0123456789abcdef"),
     ("DAILY_MAILS", "24000"),
     ("MAIL_FROM", "no-reply@example.com"),
