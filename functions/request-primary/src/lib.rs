@@ -86,8 +86,8 @@ fn may_become_primary(
     now: Timestamp,
 ) -> Result<EmailAddress, Error> {
     account.may_change_primary(now).map_err(|refused| on_page(app, account, refused, typed, now))?;
-    let address = EmailAddress::parse(typed)
-        .map_err(|problem| refuse(app, account, problem.into(), typed, now))?;
+    let address =
+        EmailAddress::parse(typed).map_err(|problem| refuse(app, account, problem.into(), typed, now))?;
     let may = account.may_become_primary(&address, now);
     may.map(|()| address).map_err(|refused| on_page(app, account, refused, typed, now))
 }

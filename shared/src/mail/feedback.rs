@@ -152,7 +152,11 @@ mod tests {
     }
 
     fn read(event: &Value) -> Result<FailedDelivery, NoFailure> {
-        let sets = ConfigurationSets { lasting: "Mails".into(), sign_in_links: "Links".into(), notices: "Notices".into() };
+        let sets = ConfigurationSets {
+            lasting: "Mails".into(),
+            sign_in_links: "Links".into(),
+            notices: "Notices".into(),
+        };
         FailedDelivery::read(event, &sets, NOW)
     }
 

@@ -22,6 +22,7 @@ use crate::logging;
 use crate::mail::Outbound;
 use crate::metrics::Event;
 use crate::requirements::Sender;
+use crate::store::StoreError;
 
 /// How long one record may take. Below the function's timeout, so that a slow record fails alone: when the function
 /// times out, the whole batch fails.
@@ -150,7 +151,10 @@ where
 /// Whether an item that the request led to does not parse.
 fn does_not_parse(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut causes = std::iter::successors(Some(error), |error| error.source());
-    causes.any(<dyn std::error::Error>::is::<serde_dynamo::Error>)
+    causes.any(|cause| {
+        let of_store = cause.downcast_ref::<StoreError>();
+        cause.is::<serde_dynamo::Error>() || of_store.is_some_and(StoreError::is_unreadable_item)
+    })
 }
 
 fn message_id(key: &serde_dynamo::AttributeValue) -> Option<MessageId> {

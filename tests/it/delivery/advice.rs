@@ -14,7 +14,10 @@ const ADVICE: &str = "Use another address as your primary email.";
 async fn advised(browser: &Visitor<'_>) -> Vec<&'static str> {
     let words = browser.get("/account").await.words();
     let (first, _) = words.split_once("\nUsername\n").expect("what follows");
-    assert!(first.contains("Sign-in links don’t reach you, and a security notice may not either."), "{first}");
+    assert!(
+        first.contains("Sign-in links don’t reach you, and a security notice may not either."),
+        "{first}"
+    );
     [ADVICE, PROMOTE, ANOTHER].into_iter().filter(|advice| first.contains(advice)).collect()
 }
 
