@@ -9,6 +9,7 @@ mod support;
 mod account;
 mod admin_account;
 mod admin_hand_over;
+mod answers;
 mod any_input;
 mod any_product_request;
 mod authorization_codes;
