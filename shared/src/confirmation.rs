@@ -130,7 +130,7 @@ async fn confirm<C: ConfirmedAs>(
         if refused == ConfirmRefused::SessionEnded {
             sessions.pop();
         }
-        account = app.after_refused_confirmation(refused, &link, now).await?;
+        account = app.after_refused_confirmation(refused, &link).await?;
         now = app.now();
     }
     Err(Error::Internal("the account changed at every attempt".into()))
@@ -200,7 +200,6 @@ impl<R> App<R> {
         &self,
         refused: ConfirmRefused,
         link: &Link,
-        now: Timestamp,
     ) -> Result<Account, Error> {
         let code = match refused {
             ConfirmRefused::LinkDead => Code::LinkUsed,
@@ -208,8 +207,10 @@ impl<R> App<R> {
             ConfirmRefused::Taken => Code::AddressTaken,
             ConfirmRefused::IsBackup => Code::SameAsBackup,
             ConfirmRefused::ChangesNotAllowed => {
-                let is_frozen = self.find_account_of(link).await?.frozen_until(now).is_some();
-                if is_frozen { Code::ChangesFrozen } else { Code::LinkReplaced }
+                // The link of a disabled account is unknown. An undo freezes changes in the transaction in which it ends
+                // all requests.
+                self.find_account_of(link).await?;
+                Code::LinkReplaced
             }
             ConfirmRefused::AccountChanged | ConfirmRefused::SessionEnded => {
                 return self.find_account_of(link).await;

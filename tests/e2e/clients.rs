@@ -184,7 +184,10 @@ async fn a_secret_is_rotated_in_two_steps() -> Result<()> {
 
     let (code, printed, said) = clients(&stack, &["rotate-secret", &id]).await?;
     let second = value(&printed, "client_secret")?;
-    assert!(code == Some(0) && said.contains(&format!("clients rotate-secret --end-former -- {id}")), "{said}");
+    assert!(
+        code == Some(0) && said.contains(&format!("clients rotate-secret --end-former -- {id}")),
+        "{said}"
+    );
     assert_eq!(hashes()?, [hash_of(&second)?, hash_of(&first)?], "both are accepted");
     let (_, listed, _) = clients(&stack, &["list"]).await?;
     assert!(listed.contains("    former secret  made ") && listed.contains(", still accepted\n"), "{listed}");

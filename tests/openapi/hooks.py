@@ -29,3 +29,10 @@ class Session(AuthBase):
 
 schemathesis.auth.set_from_requests(Signature()).apply_to(path_regex="^/admin/")
 schemathesis.auth.set_from_requests(Session()).skip_for(path_regex="^/admin/")
+
+
+@schemathesis.hook
+def filter_path_parameters(context, path_parameters):
+    """No ids with a question mark: API Gateway cuts the path off there, so the request is one for another path."""
+    external_id = str((path_parameters or {}).get("external_id", ""))
+    return "?" not in external_id and "%3F" not in external_id.upper()
