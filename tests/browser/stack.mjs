@@ -115,6 +115,16 @@ export class Stack {
     });
   }
 
+  /** Somebody asks for a sign-in link to this address. */
+  async requestLink(email) {
+    const response = await fetch(`${this.page}/login/link`, {
+      method: "POST",
+      headers: { "content-type": "application/json", accept: "application/json" },
+      body: JSON.stringify({ email }),
+    });
+    if (response.status !== 200) throw new Error(`no link was requested: ${response.status}`);
+  }
+
   /** The server of an address turns down the email that it got after that number, and refuses further ones. */
   async bounce(address, after) {
     await this.#play("bounce", address, after);

@@ -33,7 +33,7 @@ impl Placeholders {
     /// A text with its addresses of the site, tokens and moments replaced.
     pub(super) fn text(&self, text: &str) -> String {
         let text = text.replace(&self.site, "<site>").replace(&self.host, "<host>");
-        moments(&instants(&spelled_codes(&codes(&tokens(&device_ids(&text))))))
+        moments(&instants(&spelled_codes(&codes(&tokens(&ages(&device_ids(&text)))))))
     }
 
     /// A header's value.
@@ -99,6 +99,18 @@ fn device_ids(text: &str) -> String {
     match value.split_once('.') {
         Some((_, proofs)) => format!("{before}{COOKIE}<id>.{proofs}"),
         None => text.to_owned(),
+    }
+}
+
+/// Rounds the age of a cookie up to minutes. A cookie that is set again ends with its session, some seconds sooner in a slow tour.
+fn ages(text: &str) -> String {
+    const ATTRIBUTE: &str = "; Max-Age=";
+    let Some((before, age)) = text.split_once(ATTRIBUTE) else { return text.to_owned() };
+    let end = age.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(age.len());
+    let (seconds, after) = age.split_at(end);
+    match seconds.parse::<u64>() {
+        Ok(seconds) => format!("{before}{ATTRIBUTE}{}{after}", seconds.next_multiple_of(60)),
+        Err(_) => text.to_owned(),
     }
 }
 
@@ -229,6 +241,8 @@ mod tests {
             (format!("{token}x {token}"), &*format!("{token}x <token>")),
             (format!("__Host-device=abc-_1.{token}; Path=/"), "__Host-device=<id>.<token>; Path=/"),
             (policy.to_owned(), policy),
+            ("a=b; Path=/; Max-Age=2591941; Secure".to_owned(), "a=b; Path=/; Max-Age=2592000; Secure"),
+            ("a=; Max-Age=0".to_owned(), "a=; Max-Age=0"),
             ("at 127.0.0.1:3000".to_owned(), "at <host>"),
             ("http://127.0.0.1:3001/".to_owned(), "http://127.0.0.1:3001/"),
             ("<p>22 November 2026 at 14:05 UTC, it".to_owned(), "<p><moment>, it"),
