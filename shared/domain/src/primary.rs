@@ -71,6 +71,15 @@ impl PrimaryEmails {
         }
     }
 
+    /// The same as an undo restores it over the present primary. If a product had made that the primary, the owner has now chosen
+    /// the restored one.
+    #[must_use]
+    pub fn restored_over(self, present: &ConfirmedAddress) -> Self {
+        let undoes_product = self.primary.address != present.address && !present.chosen_by_owner;
+        let chosen_by_owner = self.primary.chosen_by_owner || undoes_product;
+        Self { primary: ConfirmedAddress { chosen_by_owner, ..self.primary }, ..self }
+    }
+
     /// The mailboxes that are told of what happens to the account at `now`, the primary first.
     pub fn told(&self, now: Timestamp) -> impl Iterator<Item = &EmailAddress> {
         let former = self.former.iter().filter(move |former| now < former.kept_until);

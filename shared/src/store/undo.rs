@@ -105,7 +105,8 @@ impl Store {
     /// frozen for a while; the primary is told. All or nothing. Of two undos at once, the later one reads what the other did.
     pub async fn undo(&self, undo: Undo<'_>, now: Timestamp) -> Result<Result<(), UndoRefused>, StoreError> {
         let Undo { link, account, since, restored, primary, event_id, source } = undo;
-        let (primary, restored) = &account.with_known_delivery(primary, restored);
+        let (primary, restored) = account.with_known_delivery(primary, restored);
+        let (primary, restored) = (&primary.restored_over(&account.primary), &restored);
         let backup = restored.backup.as_ref().map(|backup| backup.address.clone());
         let void = account.password_event.as_ref().filter(|_| account.has_password_since(since));
         let event = AccountEvent {

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::owner::put_if_match;
 use super::{ID, assert_refused, wanted, wanted_with};
 use crate::support::{Answer, NOON, PASSWORD, World, bounce, token_in};
 
@@ -55,8 +56,11 @@ async fn a_verified_email_is_the_primary_at_once_and_the_former_mailbox_is_told_
     world.assert_claims_fit();
     // The product cannot repeat it before the owner had time to look after the account.
     for verified in [true, false] {
-        let again = world.put_account(ID, &with_email("new@example.org", verified)).await;
-        assert_refused(&again, 403, "changes-frozen", Some("email"));
+        let again = with_email("new@example.org", verified);
+        assert_refused(&world.put_account(ID, &again).await, 409, "email-changed-by-owner", Some("email"));
+        let tag = world.get_account(ID).await.header("etag").to_owned();
+        let knowingly = put_if_match(&world, &again, &tag).await;
+        assert_refused(&knowingly, 403, "changes-frozen", Some("email"));
     }
     assert_eq!(world.put_account(ID, &wanted()).await.status, 200);
 }

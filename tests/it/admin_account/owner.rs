@@ -24,7 +24,7 @@ async fn assert_email(world: &World, email: &str) {
 }
 
 /// A PUT with the condition that the account is as it was read.
-async fn put_if_match(world: &World, wanted: &Value, tag: &str) -> Answer {
+pub(super) async fn put_if_match(world: &World, wanted: &Value, tag: &str) -> Answer {
     world.back_end(&Ask::signed_json("PUT", &path(ID), wanted).header("if-match", tag)).await
 }
 
@@ -114,6 +114,24 @@ async fn an_undo_of_the_owners_change_leaves_the_email_to_the_product() {
     assert_email(&world, LOST).await;
     world.after(HOLD);
     assert_eq!(world.put_account(ID, &with_email("third@example.org", true)).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_product_does_not_repeat_unknowingly_what_the_owner_has_undone() {
+    let world = World::new();
+    world.put_account(ID, &wanted()).await;
+    world.deliver().await;
+    let other = with_email("third@example.org", true);
+    assert_eq!(world.put_account(ID, &other).await.status, 200);
+    let notice = world.deliver().await.into_iter().find(|email| email.to == LOST).expect("it is told");
+    let fields = [("token", &*token_in(&notice)), ("username", "mina")];
+    assert_eq!(world.visitor().post_form("/undo", &fields).await.status, 303);
+    assert_email(&world, LOST).await;
+    world.after(HOLD);
+    assert_refused(&world.put_account(ID, &other).await, 409, CHANGED, Some("email"));
+    assert_eq!(world.put_account(ID, &wanted()).await.status, 200, "it is as wanted");
+    let tag = world.get_account(ID).await.header("etag").to_owned();
+    assert_eq!(put_if_match(&world, &other, &tag).await.status, 200);
 }
 
 #[tokio::test]
