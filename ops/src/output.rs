@@ -57,6 +57,7 @@ pub fn end_line() {
 }
 
 /// A number with the word for one or for several.
-pub fn counted(count: u64, one: &str, several: &str) -> String {
-    if count == 1 { format!("1 {one}") } else { format!("{count} {several}") }
+pub fn counted<N: Copy + fmt::Display + PartialEq + From<u8>>(count: N, one: &str, several: &str) -> String {
+    let words = if count == N::from(1) { one } else { several };
+    format!("{count} {words}")
 }

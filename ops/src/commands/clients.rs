@@ -6,7 +6,7 @@ use domain::oidc::{
 
 use super::{Connection, Operator};
 use crate::error::Failure;
-use crate::output::{print_line, tell};
+use crate::output::{counted, print_line, tell};
 
 /// Commands for clients.
 #[derive(Debug, Subcommand)]
@@ -244,7 +244,7 @@ async fn list(operator: &Operator) -> Result<(), Failure> {
     for client in &clients {
         print_line!("{}", entry(client));
     }
-    print_line!("{} {}", clients.len(), if clients.len() == 1 { "client" } else { "clients" });
+    print_line!("{}", counted(clients.len(), "client", "clients"));
     Ok(())
 }
 

@@ -48,7 +48,7 @@ async fn list_unsent(operator: &Operator) -> Result<(), Failure> {
     for id in &unsent.unreadable {
         print_line!("{}  cannot be read: report it without its item", id.as_str());
     }
-    let all = u64::try_from(unsent.requests.len() + unsent.unreadable.len()).unwrap_or_default();
+    let all = unsent.requests.len() + unsent.unreadable.len();
     tell!("{} not sent", counted(all, "email was", "emails were"));
     Ok(())
 }
@@ -71,7 +71,7 @@ async fn resend_all(operator: &Operator) -> Result<(), Failure> {
     for id in &unsent.unreadable {
         print_line!("{} is not sent again: it cannot be read", id.as_str());
     }
-    let all = u64::try_from(unsent.requests.len() + unsent.unreadable.len()).unwrap_or_default();
+    let all = unsent.requests.len() + unsent.unreadable.len();
     print_line!("{asked} of {} queued again", counted(all, "email is", "emails are"));
     Ok(())
 }

@@ -88,9 +88,9 @@ struct GoneThrough {
     /// Events, without those that were refused.
     events: u64,
     /// Rows that cannot be read.
-    unreadable: u64,
+    unreadable: usize,
     /// Events that EventBridge refuses for what they say.
-    refused: u64,
+    refused: usize,
 }
 
 /// Goes through the history. Without a bus it only counts.
@@ -109,7 +109,7 @@ async fn republish(
             progress.end();
             tell!("the row {partition} {event_id} cannot be read");
         }
-        found.unreadable += u64::try_from(batch.unreadable.len()).unwrap_or_default();
+        found.unreadable += batch.unreadable.len();
         let event = |row: &HistoryRow| PublishedEvent::new(row.context(), &row.activity, addresses);
         let events: Vec<_> = batch.rows.iter().map(event).collect();
         let count = events.len();
@@ -119,7 +119,7 @@ async fn republish(
             let (id, account) = (event.id().as_str(), event.account_id().as_str());
             tell!("EventBridge refused the event {id} of the account {account}: {code}");
         }
-        found.refused += u64::try_from(refused.len()).unwrap_or_default();
+        found.refused += refused.len();
         for _ in refused.len()..count {
             found.events += 1;
             progress.show(found.events, String::new);

@@ -3,29 +3,21 @@ use domain::{Activity, SignInMethod};
 
 use super::{Operator, account_admin};
 use crate::error::Failure;
-use crate::output::print_line;
+use crate::output::{counted, print_line};
 
 /// Prints the newest of it, the newest first. No address is in full.
 pub async fn print(operator: &Operator, typed: &str) -> Result<(), Failure> {
     let id = account_admin::find(operator, typed).await?;
     let activity = operator.store.list_activity(&id, operator.now()).await?;
-    print_line!(
-        "{typed} ({}): {} in the last 90 days, the newest first",
-        id.as_str(),
-        counted(activity.len())
-    );
+    let found = match activity.len() {
+        0 => "nothing".to_owned(),
+        count => counted(count, "entry", "entries"),
+    };
+    print_line!("{typed} ({}): {found} in the last 90 days, the newest first", id.as_str());
     for activity in &activity {
         print_line!("{}", line(activity));
     }
     Ok(())
-}
-
-fn counted(activities: usize) -> String {
-    match activities {
-        0 => "nothing".into(),
-        1 => "1 entry".into(),
-        _ => format!("{activities} entries"),
-    }
 }
 
 fn line(activity: &Activity) -> String {

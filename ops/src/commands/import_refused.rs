@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Failure;
+use crate::output::counted;
 
 /// A terminal shows so many; a file of wrong lines has as many problems as lines.
 const MOST_SHOWN: usize = 100;
@@ -78,17 +79,12 @@ impl Refused {
 
     fn said(self) -> Vec<String> {
         let Self { mut shown, count, report } = self;
-        let refused = |count: usize, more: &str| {
-            if count == 1 {
-                format!("1 {more}line is refused")
-            } else {
-                format!("{count} {more}lines are refused")
-            }
-        };
         if let Some(report) = report {
-            shown.push(format!("{}; {} says why", refused(count, ""), report.path.display()));
+            let lines = counted(count, "line is", "lines are");
+            shown.push(format!("{lines} refused; {} says why", report.path.display()));
         } else if count > shown.len() {
-            shown.push(format!("{}; --refused FILE keeps all", refused(count - shown.len(), "more ")));
+            let lines = counted(count - shown.len(), "more line is", "more lines are");
+            shown.push(format!("{lines} refused; --refused FILE keeps all"));
         }
         shown
     }

@@ -5,7 +5,7 @@ use shared::store::{Addressee, MOST_READS, UndeliverableEmail};
 
 use super::Operator;
 use crate::error::Failure;
-use crate::output::{print_line, tell};
+use crate::output::{counted, print_line, tell};
 
 /// Commands for addresses to which email fails.
 #[derive(Debug, Subcommand)]
@@ -34,16 +34,12 @@ async fn list(operator: &Operator) -> Result<(), Failure> {
     for one in &found {
         print_line!("{}", line(one));
     }
-    tell!("{}", counted(found.len()));
+    let addresses = match found.len() {
+        0 => "no address".to_owned(),
+        count => counted(count, "address", "addresses"),
+    };
+    tell!("email fails to {addresses}");
     Ok(())
-}
-
-fn counted(addresses: usize) -> String {
-    match addresses {
-        0 => "email fails to no address".into(),
-        1 => "email fails to 1 address".into(),
-        _ => format!("email fails to {addresses} addresses"),
-    }
 }
 
 fn line(one: &UndeliverableEmail) -> String {

@@ -6,7 +6,7 @@
 //! any order, and contain what other servers have written: an event that is not as expected is no error.
 //!
 //! The address is the one that SES sent the email to (`mail.destination`). The recipients of a bounce or complaint are what a
-//! server wrote into its report, and whoever got an email of ours can send one: they are never compared with an account's.
+//! server wrote into its report, and anyone who got an email of ours can send one: they are never compared with an account's.
 use std::collections::BTreeMap;
 
 use serde::Deserialize;

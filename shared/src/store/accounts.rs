@@ -350,11 +350,11 @@ fn stored(id: &AccountId, item: Item) -> Result<Stored, BrokenAccount> {
     let record = item.get("record").and_then(|record| record.as_s().ok()).cloned();
     serde_dynamo::from_item(item).map_err(|_| BrokenAccount {
         account: id.as_str().to_owned(),
-        // The sort key of a former primary has its address.
-        what: match record
-            .as_deref()
-            .map(|record| record.split_once(FORMER_PRIMARY).map_or(record, |_| FORMER_PRIMARY))
-        {
+        what: match record.as_deref() {
+            // Its sort key has the address.
+            Some(record) if record.starts_with(FORMER_PRIMARY) => {
+                format!("the item {FORMER_PRIMARY:?} cannot be read")
+            }
             Some(record) => format!("the item {record:?} cannot be read"),
             None => "an item without a record".to_owned(),
         },

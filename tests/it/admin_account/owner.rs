@@ -1,6 +1,7 @@
 //! What the owner of an account has done here, and a product does not know of: it does not undo it unknowingly, and does not guess it.
 use std::time::Duration;
 
+use dev::mailbox::ReceivedEmail;
 use serde_json::{Value, json};
 
 use super::{ID, assert_refused, path, wanted, wanted_with};
@@ -26,6 +27,12 @@ async fn assert_email(world: &World, email: &str) {
 /// A PUT with the condition that the account is as it was read.
 pub(super) async fn put_if_match(world: &World, wanted: &Value, tag: &str) -> Answer {
     world.back_end(&Ask::signed_json("PUT", &path(ID), wanted).header("if-match", tag)).await
+}
+
+/// Undoes a change with the link of its notice.
+async fn undo(world: &World, notice: &ReceivedEmail) {
+    let fields = [("token", &*token_in(notice)), ("username", "mina")];
+    assert_eq!(world.visitor().post_form("/undo", &fields).await.status, 303);
 }
 
 /// Somebody whose account a product has created, signed in, and whose primary is another one by now, which they have asked for.
@@ -97,8 +104,7 @@ async fn a_promoted_backup_email_is_the_owners_choice_and_an_undo_restores_whose
     world.deliver().await;
     assert_eq!(put_if_match(&world, &with_email("third@example.org", true), &tag).await.status, 200);
     let notice = world.deliver().await.into_iter().find(|email| email.to == SPARE).expect("it is told");
-    let fields = [("token", &*token_in(&notice)), ("username", "mina")];
-    assert_eq!(world.visitor().post_form("/undo", &fields).await.status, 303);
+    undo(&world, &notice).await;
     assert_email(&world, SPARE).await;
     assert_refused(&world.put_account(ID, &wanted()).await, 409, CHANGED, Some("email"));
 }
@@ -109,8 +115,7 @@ async fn an_undo_of_the_owners_change_leaves_the_email_to_the_product() {
     changed_by_owner(&world).await;
     let mut told = world.deliver().await.into_iter().filter(|email| email.to == LOST);
     let notice = told.next_back().expect("the former mailbox is told");
-    let fields = [("token", &*token_in(&notice)), ("username", "mina")];
-    assert_eq!(world.visitor().post_form("/undo", &fields).await.status, 303);
+    undo(&world, &notice).await;
     assert_email(&world, LOST).await;
     world.after(HOLD);
     assert_eq!(world.put_account(ID, &with_email("third@example.org", true)).await.status, 200);
@@ -124,8 +129,7 @@ async fn a_product_does_not_repeat_unknowingly_what_the_owner_has_undone() {
     let other = with_email("third@example.org", true);
     assert_eq!(world.put_account(ID, &other).await.status, 200);
     let notice = world.deliver().await.into_iter().find(|email| email.to == LOST).expect("it is told");
-    let fields = [("token", &*token_in(&notice)), ("username", "mina")];
-    assert_eq!(world.visitor().post_form("/undo", &fields).await.status, 303);
+    undo(&world, &notice).await;
     assert_email(&world, LOST).await;
     world.after(HOLD);
     assert_refused(&world.put_account(ID, &other).await, 409, CHANGED, Some("email"));
